@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Outputs. A sink takes batches of encoded points and never blocks its caller: each sink that can
+ * block has a thread behind a bounded queue, from which the oldest batch is dropped and counted
+ * when it is full. Back ends (influx.c, file.c) export one `const struct sink_ops` each.
+ */
+#ifndef CROSSTAP_SINK_SINK_H
+#define CROSSTAP_SINK_SINK_H
+
+#include "config/config.h"
+#include "sink/points.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Immutable and shared by all sinks of one format; the last one frees it. */
+struct batch;
+/* Takes a copy of `text`. */
+int batch_new(struct batch **ret, const char *text, size_t length, size_t points, int64_t time_ms);
+struct batch *batch_ref(struct batch *batch);
+void batch_unref(struct batch *batch);
+
+struct sink;
+
+struct sink_stats {
+	uint64_t points, bytes;   /* accepted by the far end */
+	uint64_t points_dropped;  /* queue full, or given up at stop */
+	uint64_t points_rejected; /* the far end said no for good (4xx) */
+	uint64_t errors;          /* failed attempts */
+	uint64_t queued;          /* batches waiting now */
+	uint64_t spool_bytes;     /* on disk now */
+	bool failing;             /* the last attempt failed */
+	char last_error[256];
+};
+
+/* What a sink needs to know of the whole: server (spreads pushes of many agents over the interval),
+ * interval, spool, limits. Both configurations may be freed after the call. */
+int sink_new(struct sink **ret, const struct config_output *output, const struct config *config);
+/* Queues the batch (takes a reference of its own). Any thread. Never blocks. */
+void sink_push(struct sink *sink, struct batch *batch);
+enum points_format sink_format(const struct sink *sink);
+/* The place, without secrets: "influxdb http://127.0.0.1:8086 bucket=dns", "file /var/log/...". */
+const char *sink_name(const struct sink *sink);
+void sink_stats(const struct sink *sink, struct sink_stats *ret);
+/* Equal outputs keep their sink (and its queue) over a reload. */
+bool sink_matches(const struct sink *sink, const struct config_output *output);
+/* Delivers what is queued until `timeout_ns` have passed, then drops (and counts) the rest. */
+void sink_stop(struct sink *sink, uint64_t timeout_ns);
+void sink_free(struct sink *sink);
+
+#endif
