@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What crosstap wants to know of a DNS message: header (RFC 1035 section 4.1.1), first question
+ * (4.1.2) and OPT record (RFC 6891 section 6.1). A message that cannot be read gets a reason, never
+ * just "bad". Reads nothing outside message[0 .. length).
+ */
+#ifndef CROSSTAP_DNS_H
+#define CROSSTAP_DNS_H
+
+#include "crosstap/compat.h"
+
+#define DNS_HEADER_BYTES   12
+#define DNS_MAX_NAME_BYTES 255 /* wire format, root label included (RFC 1035 section 2.3.4) */
+#define DNS_MAX_LABEL      63
+#define DNS_TYPE_OPT       41
+#define DNS_TYPE_IXFR      251
+#define DNS_TYPE_AXFR      252
+#define DNS_TYPE_DS        43
+#define DNS_OPCODE_QUERY   0
+#define DNS_RCODE_NXDOMAIN 3
+
+/* Flags of a message, in the order in which they are written out. */
+#define DNS_FLAGS(X)                                                                               \
+	X(AA, "aa")                                                                                \
+	X(TC, "tc")                                                                                \
+	X(RD, "rd")                                                                                \
+	X(RA, "ra")                                                                                \
+	X(AD, "ad")                                                                                \
+	X(CD, "cd")                                                                                \
+	X(DO, "do")                                                                                \
+	X(EDNS, "edns")                                                                            \
+	X(COOKIE, "cookie")                                                                        \
+	X(ECS, "ecs")                                                                              \
+	X(NSID, "nsid")
+
+#define DNS_FLAG_BIT_(id, name) DNS_FLAG_BIT_##id,
+enum dns_flag_bit { DNS_FLAGS(DNS_FLAG_BIT_) DNS_FLAG_COUNT };
+#undef DNS_FLAG_BIT_
+#define DNS_FLAG_(id, name) DNS_FLAG_##id = 1 << DNS_FLAG_BIT_##id,
+enum dns_flag { DNS_FLAGS(DNS_FLAG_) };
+#undef DNS_FLAG_
+
+/* Why a message is malformed: no header, or a first question (QDCOUNT is not 0) that cannot be
+ * read. */
+#define DNS_MALFORMED(X)                                                                           \
+	X(NONE, "none")                                                                            \
+	X(SHORT, "short_header")                                                                   \
+	X(QNAME_OVERRUN, "qname_overrun")                                                          \
+	X(LABEL, "label_type")                                                                     \
+	X(POINTER, "qname_pointer")                                                                \
+	X(NAME_LENGTH, "qname_length")                                                             \
+	X(QUESTION_OVERRUN, "question_overrun")
+
+#define DNS_MALFORMED_(id, name) DNS_MALFORMED_##id,
+enum dns_malformed { DNS_MALFORMED(DNS_MALFORMED_) DNS_MALFORMED_COUNT };
+#undef DNS_MALFORMED_
+
+struct dns_facts {
+	u16 id;
+	u16 flags; /* enum dns_flag */
+	u16 qtype; /* of the first question; valid if has_question */
+	u16 rcode; /* 12 bits: the OPT record's upper eight included (RFC 6891 section 6.1.3) */
+	u8 opcode;
+	u8 qr;
+	u8 has_question;
+	u8 malformed; /* enum dns_malformed; other fields but id, qr, opcode are then not valid */
+	u8 qname_length; /* wire bytes, root label included; the name starts at DNS_HEADER_BYTES */
+};
+
+/* AA TC RD are bits 10..8 of the second header word, RA AD CD bits 7, 5, 4 (RFC 1035, RFC 4035). */
+CT_INLINE u16 dns_header_flags(u16 word)
+{
+	return (u16)((word >> 10 & 1) << DNS_FLAG_BIT_AA | (word >> 9 & 1) << DNS_FLAG_BIT_TC |
+	    (word >> 8 & 1) << DNS_FLAG_BIT_RD | (word >> 7 & 1) << DNS_FLAG_BIT_RA |
+	    (word >> 5 & 1) << DNS_FLAG_BIT_AD | (word >> 4 & 1) << DNS_FLAG_BIT_CD);
+}
+
+/* Walks an uncompressed name at `at`. Returns the offset behind its root label, or 0 and a reason.
+ */
+CT_INLINE u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *reason)
+{
+	const u32 start = at;
+
+	while (at < length) {
+		const u8 label = message[at];
+
+		if (label == 0)
+			return at + 1;
+		if (label > DNS_MAX_LABEL) {
+			*reason = label >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL;
+			return 0;
+		}
+		at += 1 + label;
+		if (at - start >= DNS_MAX_NAME_BYTES)
+			break;
+	}
+	*reason = at - start >= DNS_MAX_NAME_BYTES ? DNS_MALFORMED_NAME_LENGTH
+						   : DNS_MALFORMED_QNAME_OVERRUN;
+	return 0;
+}
+
+/* Skips the name of a record, which may end in a compression pointer. Returns the offset behind it,
+ * 0 if it cannot be read. */
+CT_INLINE u32 dns_skip_name(const u8 *message, u32 length, u32 at)
+{
+	const u32 start = at;
+
+	while (at < length && at - start < DNS_MAX_NAME_BYTES) {
+		const u8 label = message[at];
+
+		if (label == 0)
+			return at + 1;
+		if (label >= 0xc0)
+			return at + 2 <= length ? at + 2 : 0;
+		if (label > DNS_MAX_LABEL)
+			return 0;
+		at += 1 + label;
+	}
+	return 0;
+}
+
+/* Options of an OPT record (RFC 6891 section 6.1.2): NSID 3 (RFC 5001), ECS 8 (RFC 7871), COOKIE 10
+ * (RFC 7873). One that overruns its data ends the options and does not count itself. */
+CT_INLINE u16 dns_opt_options(const u8 *data, u32 length)
+{
+	u16 flags = 0;
+
+	while (length >= 4) {
+		const u16 code = ct_load_be16(data);
+		const u32 size = 4u + ct_load_be16(data + 2);
+
+		if (size > length)
+			break;
+		if (code == 3)
+			flags |= DNS_FLAG_NSID;
+		else if (code == 8)
+			flags |= DNS_FLAG_ECS;
+		else if (code == 10)
+			flags |= DNS_FLAG_COOKIE;
+		data += size;
+		length -= size;
+	}
+	return flags;
+}
+
+/* `record` is an OPT record with the root as owner, its data inside the message. */
+CT_INLINE void dns_take_opt(const u8 *record, u32 rdlength, struct dns_facts *facts)
+{
+	/* 0: owner, 1: type, 3: class (payload size), 5: TTL = extended rcode, version, DO and Z
+	 * bits. */
+	facts->flags |= DNS_FLAG_EDNS;
+	if (record[7] & 0x80)
+		facts->flags |= DNS_FLAG_DO;
+	facts->rcode = (u16)(facts->rcode | (u16)record[5] << 4);
+	if (rdlength)
+		facts->flags |= dns_opt_options(record + 11, rdlength);
+}
+
+#ifndef __bpf__
+/* Looks for the OPT: the first record of type 41 with the root as owner in the additional section.
+ * `at` is behind the first question. An unreadable record ends the walk and makes nothing
+ * malformed. */
+static inline void dns_find_opt(const u8 *message, u32 length, u32 at, struct dns_facts *facts)
+{
+	u32 questions = ct_load_be16(message + 4);
+	u32 skip = (u32)ct_load_be16(message + 6) + ct_load_be16(message + 8);
+	u32 additional = ct_load_be16(message + 10);
+
+	if (!additional)
+		return;
+	for (; questions > 1; questions--) {
+		at = dns_skip_name(message, length, at);
+		if (!at || length - at < 4)
+			return;
+		at += 4;
+	}
+	while (skip + additional) {
+		const u32 owner = at;
+		u32 rdlength;
+
+		at = dns_skip_name(message, length, at);
+		if (!at || length - at < 10)
+			return;
+		rdlength = ct_load_be16(message + at + 8);
+		if (rdlength > length - at - 10)
+			return;
+		if (skip) {
+			skip--;
+		} else {
+			if (message[owner] == 0 && ct_load_be16(message + at) == DNS_TYPE_OPT) {
+				dns_take_opt(message + owner, rdlength, facts);
+				return;
+			}
+			additional--;
+		}
+		at += 10 + rdlength;
+	}
+}
+
+/* The whole message, in linear memory. Writes every field of *facts. */
+static inline void dns_parse(const u8 *message, u32 length, struct dns_facts *facts)
+{
+	u32 at = DNS_HEADER_BYTES;
+	u16 word;
+
+	*facts = (struct dns_facts){0};
+	if (length < DNS_HEADER_BYTES) {
+		facts->malformed = DNS_MALFORMED_SHORT;
+		return;
+	}
+	word = ct_load_be16(message + 2);
+	facts->id = ct_load_be16(message);
+	facts->qr = (u8)(word >> 15);
+	facts->opcode = (u8)(word >> 11 & 15);
+	if (ct_load_be16(message + 4)) {
+		at = dns_walk_qname(message, length, at, &facts->malformed);
+		if (!at)
+			return;
+		if (length - at < 4) {
+			facts->malformed = DNS_MALFORMED_QUESTION_OVERRUN;
+			return;
+		}
+		facts->has_question = 1;
+		facts->qname_length = (u8)(at - DNS_HEADER_BYTES);
+		facts->qtype = ct_load_be16(message + at);
+		at += 4;
+	}
+	facts->flags = dns_header_flags(word);
+	facts->rcode = word & 15;
+	dns_find_opt(message, length, at, facts);
+}
+#endif
+
+#endif

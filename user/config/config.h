@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration as the rest of the program sees it: plain data, complete, checked, immutable
+ * after load. Every string is NUL-terminated and belongs to the configuration, as do the arrays.
+ * Times are nanoseconds, sizes bytes. An empty string means "not set" where the option may be
+ * unset.
+ *
+ * user/config/options.c holds the one table of options from which parsing, defaults, limits,
+ * `check`, the commented default configuration and the man page are made.
+ */
+#ifndef CROSSTAP_CONFIG_CONFIG_H
+#define CROSSTAP_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define CONFIG_DEFAULT_PATH  "/etc/crosstap/crosstap.yaml"
+#define CONFIG_DEFAULT_INPUT "/run/crosstap/dnstap.sock"
+
+struct config_tag {
+	const char *key, *value;
+};
+
+struct config_network { /* address/prefix; IPv4 in the first four bytes */
+	uint8_t address[16];
+	uint8_t family; /* 4 or 6 */
+	uint8_t prefix;
+};
+
+struct config_strings {
+	const char **items;
+	size_t n;
+};
+
+enum input_kind { INPUT_UNIX, INPUT_TCP, INPUT_LISTEN_FD };
+enum input_scope { SCOPE_SERVER, SCOPE_ZONE, SCOPE_WITNESS };
+enum input_queries { QUERIES_FRAMES, QUERIES_RESPONSES };
+
+struct config_input {
+	enum input_kind kind;
+	const char *address; /* socket path; host:port or [v6]:port; name of the passed socket */
+	const char *zone;    /* label of everything; default "default" */
+	struct config_strings
+	    zones; /* `zones` and the lines of `zones_file`; not empty: label by suffix */
+	const char *zones_file;
+	mode_t mode;               /* of a Unix socket */
+	const char *owner, *group; /* names or numbers, empty: unchanged */
+	enum input_scope scope;
+	enum input_queries queries;
+};
+
+enum wire_mode { WIRE_AUTO, WIRE_NATIVE, WIRE_GENERIC, WIRE_TC, WIRE_PACKET, WIRE_OFF };
+enum wire_on_exit { WIRE_DETACH, WIRE_KEEP };
+
+struct config_ports {
+	uint16_t ports[16];
+	size_t n;
+};
+
+struct config_wire {
+	bool interfaces_auto;
+	struct config_strings interfaces;
+	enum wire_mode mode;
+	struct config_ports ports, dot_ports, doh_ports, doq_ports;
+	struct config_network *addresses;
+	size_t n_addresses;
+	bool rtt, per_source;
+	const char *netns;
+	enum wire_on_exit on_exit;
+};
+
+struct config_ping {
+	bool enabled;
+	double rate_per_s;
+	uint64_t every_ns;
+	struct config_network *exclude;
+	size_t n_exclude;
+	struct config_network *source;
+	size_t n_source;
+};
+
+struct config_geo {
+	const char *country, *asn; /* paths, empty: none */
+	struct config_strings maxmind_editions;
+	const char *maxmind_url;
+	uint64_t maxmind_every_ns;
+};
+
+enum privacy_addresses { ADDRESSES_FULL, ADDRESSES_PREFIX, ADDRESSES_CRYPTOPAN, ADDRESSES_NONE };
+enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
+enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
+enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
+
+enum output_kind { OUTPUT_INFLUXDB, OUTPUT_FILE, OUTPUT_OTLP };
+enum output_format { FORMAT_LINE, FORMAT_JSON };
+
+struct config_output {
+	enum output_kind kind;
+	const char *url;
+	unsigned version; /* 1 or 2 */
+	const char *org, *bucket, *token;
+	const char *database, *username, *password;
+	const char *ca; /* PEM file, empty: the system's */
+	uint64_t timeout_ns;
+	const char *path; /* file; "-" is stdout */
+	enum output_format format;
+};
+
+struct config_limits {
+	uint64_t resolvers, memory, spool, frame, connections, handshake_ns, asns;
+	double cpu;
+};
+
+struct config {
+	const char *path; /* the file read; empty: built-in defaults */
+	const char *server;
+	struct config_tag *tags;
+	size_t n_tags;
+	uint64_t interval_ns, grace_ns;
+	struct config_input *inputs;
+	size_t n_inputs;
+	struct config_wire wire;
+	uint64_t crosscheck_horizon_ns;
+	struct config_strings nft_counters;
+	struct config_ping ping;
+	struct config_geo geo;
+	struct {
+		enum privacy_addresses addresses;
+		enum privacy_names names;
+		const char *cryptopan_key_file;
+	} privacy;
+	struct {
+		unsigned resolvers, asns, names, nxdomain;
+		enum top_key key;
+	} top;
+	struct {
+		const char *dir; /* empty: off */
+		enum rssac002_source source;
+	} rssac002;
+	struct config_output *outputs;
+	size_t n_outputs;
+	const char *spool_path;
+	const char *state; /* empty: none */
+	struct {
+		const char *listen; /* address:port, or "off" */
+		const char *token_file;
+		const char *tls_cert, *tls_key;
+	} http;
+	struct config_limits limits;
+	int log_level; /* enum log_level */
+	uint64_t hash; /* of the effective configuration; point `crosstap`, field config_hash */
+	struct arena *arena;
+};
+
+/*
+ * Reads and checks a configuration. `path` NULL: CONFIG_DEFAULT_PATH, and the built-in defaults
+ * where that file does not exist. Each problem is one line to `errors`: FILE:LINE:COLUMN: KEY: what
+ * is wrong (did you mean "..."?) All problems of a file are reported, not only the first. Returns
+ * 0, -EINVAL (bad content) or the error of opening or reading the file (also written to `errors`).
+ */
+int config_load(const char *path, FILE *errors, struct config **ret);
+/* The same from memory; `name` stands for the file in messages. Relative to nothing: zones_file and
+ * the like are opened as they are written. */
+int config_parse(
+    const char *name, const char *text, size_t length, FILE *errors, struct config **ret);
+void config_free(struct config *config);
+
+/* The effective configuration, defaults included, secrets replaced by "***". */
+int config_write_yaml(const struct config *config, FILE *out);
+int config_write_json(const struct config *config, FILE *out);
+
+#endif
