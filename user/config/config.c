@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config/config.h"
+
+#include "base/arena.h"
+#include "config/reader.h"
+#include "config/texts.h"
+#include "config/write.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FILE_BYTES (1 << 20)
+#define MAX_KEY        256 /* characters of a path in messages */
+
+/* --- problems --- */
+
+/* What a file says must not break a line of messages, nor move a terminal's cursor. */
+static void write_clean(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\x%02x", c);
+		else
+			fputc(c, out);
+	}
+}
+
+static void problem(
+    struct reader *reader, const char *place, const char *key, const char *format, va_list args)
+{
+	char text[1024];
+
+	if (reader->n_problems++ >= MAX_PROBLEMS || !reader->errors)
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	write_clean(reader->errors, place);
+	if (key && *key) {
+		fputs(": ", reader->errors);
+		write_clean(reader->errors, key);
+	}
+	fputs(": ", reader->errors);
+	write_clean(reader->errors, text);
+	fputc('\n', reader->errors);
+}
+
+void reader_problem(
+    struct reader *reader, const struct node *where, const char *key, const char *format, ...)
+{
+	char place[PATH_MAX + 32];
+	va_list args;
+
+	snprintf(place, sizeof(place), "%s:%u:%u", reader->name, where ? where->line : 1,
+	    where ? where->column : 1);
+	va_start(args, format);
+	problem(reader, place, key, format, args);
+	va_end(args);
+}
+
+void reader_problem_in(struct reader *reader, const char *file, unsigned line, const char *key,
+    const char *format, ...)
+{
+	char place[PATH_MAX + 32];
+	va_list args;
+
+	snprintf(place, sizeof(place), "%s:%u", file, line);
+	va_start(args, format);
+	problem(reader, place, key, format, args);
+	va_end(args);
+}
+
+/* --- defaults --- */
+
+/* The configuration owns its strings; those of the environment can change under it. */
+static void read_environment(struct reader *reader, const struct config_option *option, void *base)
+{
+	const char *value = getenv(option->environment), *bad;
+
+	if (!value || !*value)
+		return;
+	bad = text_check_clean(value);
+	if (!bad && strlen(value) > (size_t)option->max)
+		bad = "is too long";
+	if (bad) {
+		reader_problem(reader, NULL, option->path, "environment variable %s %s",
+		    option->environment, bad);
+		return;
+	}
+	value = arena_strdup(reader->arena, value);
+	if (value)
+		memcpy((char *)base + option->offset, &value, sizeof(value));
+	else
+		reader->no_memory = true;
+}
+
+/* Every text that is not set is empty, so that nobody meets NULL. */
+static void set_defaults(struct reader *reader, const struct option_table *table, void *base)
+{
+	static const char *const empty = "";
+
+	for (size_t i = 0; i < table->n; i++) {
+		const struct config_option *option = &table->options[i];
+		struct tree_error error;
+		struct node *node = NULL;
+
+		if (option->type == OPTION_TEXT)
+			memcpy((char *)base + option->offset, &empty, sizeof(empty));
+		if (option->fallback) {
+			if (tree_parse(reader->arena, option->fallback, strlen(option->fallback),
+				&node, &error) < 0)
+				reader->no_memory = true;
+			else if (node)
+				value_read(reader, option, node, option->path, base);
+		}
+		if (option->environment)
+			read_environment(reader, option, base);
+	}
+}
+
+/* --- maps, inputs, outputs --- */
+
+/* A path for messages; a hostile key only makes it shorter. */
+static void join(char out[MAX_KEY], const char *first, const char *second, const char *third)
+{
+	if (snprintf(out, MAX_KEY, "%s%s%s", first, second, third) < 0)
+		out[0] = '\0';
+}
+
+static void read_map(struct reader *reader, const struct option_table *table, const char *prefix,
+    const struct node *map, const char *shown, void *base);
+
+static bool is_first_of_its_name(
+    struct reader *reader, const struct node *map, const struct node *child, const char *key)
+{
+	const struct node *first = node_get(map, child->key->text);
+
+	if (first == child)
+		return true;
+	reader_problem(
+	    reader, child->key, key, "is there twice, first in line %u", first->key->line);
+	return false;
+}
+
+static bool expect_map(struct reader *reader, const struct node *node, const char *key)
+{
+	if (node->kind != NODE_MAP)
+		reader_problem(reader, node, key, "must be a map of keys and values");
+	return node->kind == NODE_MAP;
+}
+
+static void read_input(
+    struct reader *reader, const struct node *node, const char *shown, void *base)
+{
+	struct config_input *input = base;
+	char prefix[MAX_KEY];
+
+	set_defaults(reader, &options_input, input);
+	if (!expect_map(reader, node, shown))
+		return;
+	join(prefix, shown, ".", "");
+	read_map(reader, &options_input, "", node, prefix, input);
+	validate_input(reader, node, shown, input);
+}
+
+static int output_kind(const char *name)
+{
+	for (int i = 0; i < OUTPUT_KINDS; i++) {
+		if (strcmp(output_kind_names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void read_output(
+    struct reader *reader, const struct node *node, const char *shown, void *base)
+{
+	struct config_output *output = base;
+	char key[MAX_KEY], prefix[MAX_KEY];
+	int kind;
+
+	for (int i = 0; i < OUTPUT_KINDS; i++)
+		set_defaults(reader, &options_output[i], output);
+	if (!expect_map(reader, node, shown))
+		return;
+	if (node->n != 1) {
+		reader_problem(
+		    reader, node, shown, "must have one key, the kind: influxdb, file or otlp");
+		return;
+	}
+	kind = output_kind(node->first->key->text);
+	if (kind < 0) {
+		const char *name = node->first->key->text;
+
+		reader_problem(reader, node->first->key, shown,
+		    "unknown kind of output \"%.48s\" (did you mean \"%s\"?)", name,
+		    word_nearest(output_kind_names, name));
+		return;
+	}
+	output->kind = (enum output_kind)kind;
+	join(key, shown, ".", output_kind_names[kind]);
+	if (node_is_null(node->first) || !expect_map(reader, node->first, key))
+		return;
+	join(prefix, key, ".", "");
+	read_map(reader, &options_output[kind], "", node->first, prefix, output);
+	validate_output(reader, node->first, key, output);
+}
+
+/* The list's items into an array of structs. */
+static void read_elements(struct reader *reader, const struct config_option *option,
+    const struct node *node, void *base, size_t size,
+    void (*read)(struct reader *, const struct node *, const char *, void *))
+{
+	char *array = NULL;
+	size_t n = 0;
+
+	if (node->kind != NODE_LIST || node->n > (size_t)option->max) {
+		reader_problem(reader, node, option->path, "must be a list of at most %zu maps",
+		    (size_t)option->max);
+		return;
+	}
+	array = arena_alloc(reader->arena, node->n * size);
+	if (!array) {
+		reader->no_memory = true;
+		return;
+	}
+	for (const struct node *item = node->first; item; item = item->next) {
+		char shown[MAX_KEY];
+
+		snprintf(shown, sizeof(shown), "%s[%zu]", option->path, n);
+		read(reader, item, shown, array + n++ * size);
+	}
+	memcpy((char *)base + option->offset, &array, sizeof(array));
+	memcpy((char *)base + option->other, &n, sizeof(n));
+}
+
+static void read_option(struct reader *reader, const struct option_table *table,
+    const struct config_option *option, const struct node *node, const char *key, void *base)
+{
+	char path[MAX_KEY], shown[MAX_KEY];
+
+	if (node_is_null(node) && (option->type == OPTION_SECTION || option->type >= OPTION_TEXTS))
+		return; /* as if it were not there: all below it is commented out */
+	if (option->type == OPTION_SECTION) {
+		if (!expect_map(reader, node, key))
+			return;
+		join(path, option->path, ".", "");
+		join(shown, key, ".", "");
+		read_map(reader, table, path, node, shown, base);
+	} else if (option->type == OPTION_INPUTS) {
+		read_elements(reader, option, node, base, sizeof(struct config_input), read_input);
+	} else if (option->type == OPTION_OUTPUTS) {
+		read_elements(
+		    reader, option, node, base, sizeof(struct config_output), read_output);
+	} else {
+		value_read(reader, option, node, key, base);
+	}
+}
+
+/* The keys of `map` are options of `table` below `prefix`; messages call them `shown` + key. */
+static void read_map(struct reader *reader, const struct option_table *table, const char *prefix,
+    const struct node *map, const char *shown, void *base)
+{
+	for (const struct node *child = map->first; child; child = child->next) {
+		const struct config_option *option = option_find(table, prefix, child->key->text);
+		char key[MAX_KEY];
+
+		join(key, shown, child->key->text, "");
+		if (!is_first_of_its_name(reader, map, child, key))
+			continue;
+		if (!option) {
+			reader_problem(reader, child->key, key,
+			    "unknown key (did you mean \"%s\"?)",
+			    option_nearest(table, prefix, child->key->text));
+			continue;
+		}
+		read_option(reader, table, option, child, key, base);
+	}
+}
+
+/* --- the whole --- */
+
+static void set_default_input(struct reader *reader)
+{
+	struct config_input *input = arena_alloc(reader->arena, sizeof(*input));
+
+	if (!input) {
+		reader->no_memory = true;
+		return;
+	}
+	set_defaults(reader, &options_input, input);
+	input->kind = INPUT_UNIX;
+	input->address = CONFIG_DEFAULT_INPUT;
+	reader->config->inputs = input;
+	reader->config->n_inputs = 1;
+}
+
+static void set_host_name(struct config *config)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+
+	if (*config->server)
+		return;
+	if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
+		strcpy(name, "localhost");
+	config->server = arena_strdup(config->arena, name);
+}
+
+static void read_config(struct reader *reader)
+{
+	struct config *config = reader->config;
+	const struct node *inputs = node_get(reader->root, "inputs");
+
+	set_defaults(reader, &options_root, config);
+	set_host_name(config);
+	if (!config->server)
+		reader->no_memory = true;
+	if (!inputs || node_is_null(inputs))
+		set_default_input(reader);
+	if (!reader->root)
+		return;
+	if (expect_map(reader, reader->root, ""))
+		read_map(reader, &options_root, "", reader->root, "", config);
+	if (!reader->no_memory)
+		validate_config(reader);
+}
+
+static int parse(struct reader *reader, const char *text, size_t length)
+{
+	struct tree_error error;
+	struct node *root = NULL;
+	int r;
+
+	if (length > MAX_FILE_BYTES) {
+		reader_problem(reader, NULL, "", "is over %d bytes long", MAX_FILE_BYTES);
+		return -EINVAL;
+	}
+	r = tree_parse(reader->arena, text, length, &root, &error);
+	if (r == -EINVAL) {
+		struct node where = {.line = error.line, .column = error.column};
+
+		reader_problem(reader, &where, "", "%s", error.text);
+	}
+	if (r < 0)
+		return r;
+	reader->root = root;
+	read_config(reader);
+	if (reader->n_problems > MAX_PROBLEMS && reader->errors)
+		fprintf(reader->errors, "%s: %u more problems\n", reader->name,
+		    reader->n_problems - MAX_PROBLEMS);
+	if (reader->no_memory)
+		return -ENOMEM;
+	return reader->n_problems ? -EINVAL : config_set_hash(reader->config);
+}
+
+int config_parse(
+    const char *name, const char *text, size_t length, FILE *errors, struct config **ret)
+{
+	struct reader reader = {.name = name, .errors = errors};
+	struct arena *arena = NULL;
+	int r = arena_new(&arena);
+
+	if (r < 0)
+		return r;
+	reader.arena = arena;
+	reader.config = arena_alloc(arena, sizeof(*reader.config));
+	if (!reader.config) {
+		r = -ENOMEM;
+		goto out;
+	}
+	reader.config->arena = arena;
+	reader.config->path = arena_strdup(arena, name);
+	r = reader.config->path ? parse(&reader, text, length) : -ENOMEM;
+	if (r < 0)
+		goto out;
+	*ret = reader.config;
+	arena = NULL;
+out:
+	arena_free(arena);
+	return r;
+}
+
+/* At most MAX_FILE_BYTES + 1 bytes, so that the parser sees that there are more. */
+static int read_file(const char *path, char **ret, size_t *ret_length)
+{
+	FILE *file = fopen(path, "re");
+	struct stat st;
+	char *text = NULL;
+	int r = 0;
+
+	if (!file)
+		return -errno;
+	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
+		r = -EISDIR;
+		goto out;
+	}
+	text = malloc(MAX_FILE_BYTES + 1);
+	if (!text) {
+		r = -ENOMEM;
+		goto out;
+	}
+	*ret_length = fread(text, 1, MAX_FILE_BYTES + 1, file);
+	if (ferror(file)) {
+		r = -EIO;
+		goto out;
+	}
+	*ret = text;
+	text = NULL;
+out:
+	free(text);
+	fclose(file);
+	return r;
+}
+
+int config_load(const char *path, FILE *errors, struct config **ret)
+{
+	const char *name = path ? path : CONFIG_DEFAULT_PATH;
+	size_t length = 0;
+	char *text = NULL;
+	int r = read_file(name, &text, &length);
+
+	if (r == -ENOENT && !path)
+		return config_parse("", "", 0, errors, ret);
+	if (r < 0) {
+		if (errors)
+			fprintf(errors, "%s: cannot be read: %s\n", name, strerror(-r));
+		return r;
+	}
+	r = config_parse(name, text, length, errors, ret);
+	free(text);
+	return r;
+}
+
+void config_free(struct config *config)
+{
+	if (config)
+		arena_free(config->arena);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of options. Parsing, defaults, limits, what `check` prints, config/crosstap.yaml and
+ * crosstap.yaml(5) all come from it: to add an option is one field in config.h and one row here.
+ */
+#ifndef CROSSTAP_CONFIG_OPTIONS_H
+#define CROSSTAP_CONFIG_OPTIONS_H
+
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_SECTION, /* a map of the rows whose paths go on from this one's */
+	OPTION_TEXT,    /* const char * */
+	OPTION_BOOL,    /* bool */
+	OPTION_UINT,    /* unsigned or uint64_t */
+	OPTION_REAL,    /* double */
+	OPTION_SIZE,    /* uint64_t, bytes */
+	OPTION_TIME,    /* uint64_t, nanoseconds */
+	OPTION_RATE,    /* double, per second */
+	OPTION_MODE,    /* mode_t, octal */
+	OPTION_WORD,    /* an enum that counts its words from 0 */
+	OPTION_TEXTS,   /* struct config_strings */
+	OPTION_ZONES,   /* struct config_strings, as zone_name_normalize() writes them, sorted, each
+			   once */
+	OPTION_INTERFACES, /* struct config_strings; the word `auto` sets the bool at `other` */
+	OPTION_PORTS,      /* struct config_ports */
+	OPTION_NETWORKS,   /* pointer to struct config_network, number at `other` */
+	OPTION_TAGS,       /* pointer to struct config_tag, number at `other` */
+	OPTION_INPUTS,     /* pointer to struct config_input, number at `other` */
+	OPTION_OUTPUTS,    /* pointer to struct config_output, number at `other` */
+};
+
+/* An option that means something only while another member of the same struct has a value. */
+struct option_when {
+	bool is_set;
+	size_t offset, size;
+	uint64_t value;
+	const char *text; /* the condition, for messages and the man page */
+};
+
+struct config_option {
+	const char *path; /* as in `wire.mode` */
+	enum option_type type;
+	const char *fallback;    /* the default as the file would have it; NULL: none */
+	const char *environment; /* the default is this variable, where it is set */
+	const char *example;     /* for the default configuration, where there is no default */
+	double min, max;         /* of a number; of a text's length; of a list's length */
+	const char *const *words;
+	const char *help; /* sentences */
+	bool secret;      /* its value is never printed */
+	bool is_url;      /* its passwords are never printed */
+	/* NULL, or why a text (of a list: an item) is not valid. Not called for an empty text. */
+	const char *(*check)(const char *text);
+	size_t offset, size; /* of the member */
+	size_t other;        /* offset of a second member, where the type says so */
+	struct option_when when;
+};
+
+struct option_table {
+	const struct config_option *options;
+	size_t n;
+	const char *help; /* of an output's kind */
+};
+
+extern const struct option_table options_root;  /* struct config */
+extern const struct option_table options_input; /* struct config_input */
+/* struct config_output; both indexed by enum output_kind and ended by OUTPUT_KINDS / NULL. */
+#define OUTPUT_KINDS 3
+extern const struct option_table options_output[OUTPUT_KINDS];
+extern const char *const output_kind_names[OUTPUT_KINDS + 1];
+
+/* The option at `prefix` + `key`, or NULL. */
+const struct config_option *option_find(
+    const struct option_table *table, const char *prefix, const char *key);
+/* The word after the last dot of the path. */
+const char *option_key(const struct config_option *option);
+/* True if the option is a direct child of the section `prefix` ("" or ending in a dot). */
+bool option_is_in(const struct config_option *option, const char *prefix);
+/* Whether the option's condition holds in the struct at `base`. */
+bool option_applies(const struct config_option *option, const void *base);
+/* The known key of the section that is nearest by edit distance, or, where no key is near, the path
+ * of an option of that name in another section. Never NULL for a section with keys. */
+const char *option_nearest(const struct option_table *table, const char *prefix, const char *key);
+/* The nearest of a NULL-terminated list of words. */
+const char *word_nearest(const char *const *words, const char *text);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config/options.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define MAX_COMPARED 64 /* bytes of a word; keys are shorter */
+#define NEAR         2  /* edits between words that are likely the same */
+
+bool option_is_in(const struct config_option *option, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncmp(option->path, prefix, length) == 0 && option->path[length] &&
+	    !strchr(option->path + length, '.');
+}
+
+const char *option_key(const struct config_option *option)
+{
+	const char *dot = strrchr(option->path, '.');
+
+	return dot ? dot + 1 : option->path;
+}
+
+const struct config_option *option_find(
+    const struct option_table *table, const char *prefix, const char *key)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct config_option *option = &table->options[i];
+
+		if (option_is_in(option, prefix) && strcmp(option_key(option), key) == 0)
+			return option;
+	}
+	return NULL;
+}
+
+bool option_applies(const struct config_option *option, const void *base)
+{
+	const struct option_when *when = &option->when;
+	uint64_t wide = 0;
+	uint32_t narrow = 0;
+
+	if (!when->is_set)
+		return true;
+	if (when->size == sizeof(narrow)) {
+		memcpy(&narrow, (const char *)base + when->offset, sizeof(narrow));
+		return narrow == when->value;
+	}
+	memcpy(&wide, (const char *)base + when->offset, sizeof(wide));
+	return wide == when->value;
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Levenshtein: insertions, deletions and replacements between two words. */
+static unsigned edit_distance(const char *a, const char *b)
+{
+	size_t la = strnlen(a, MAX_COMPARED), lb = strnlen(b, MAX_COMPARED);
+	unsigned row[MAX_COMPARED + 1];
+
+	for (unsigned j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lb; j++) {
+			unsigned above = row[j];
+
+			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+const char *option_nearest(const struct option_table *table, const char *prefix, const char *key)
+{
+	unsigned best = UINT_MAX;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < table->n; i++) {
+		unsigned distance;
+
+		if (!option_is_in(&table->options[i], prefix))
+			continue;
+		distance = edit_distance(key, option_key(&table->options[i]));
+		if (distance < best) {
+			best = distance;
+			nearest = option_key(&table->options[i]);
+		}
+	}
+	if (best <= NEAR)
+		return nearest;
+	for (size_t i = 0; i < table->n; i++) {
+		if (strcmp(option_key(&table->options[i]), key) == 0)
+			return table->options[i].path;
+	}
+	return nearest;
+}
+
+const char *word_nearest(const char *const *words, const char *text)
+{
+	unsigned best = UINT_MAX;
+	const char *nearest = NULL;
+
+	for (; *words; words++) {
+		unsigned distance = edit_distance(text, *words);
+
+		if (distance < best) {
+			best = distance;
+			nearest = *words;
+		}
+	}
+	return nearest;
+}
