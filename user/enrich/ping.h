@@ -20,6 +20,8 @@
 
 #include "config/config.h"
 
+struct ping;
+
 #define PING_MIN_ANSWERED   10
 #define PING_MIN_WINDOWS    3
 #define PING_TIMEOUT_NS     2000000000ULL

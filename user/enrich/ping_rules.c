@@ -40,8 +40,7 @@ static const struct special special_ipv6[] = {
 
 const char *ping_refusal_name(enum ping_refusal refusal)
 {
-	static const char *const names[] = {
-	    "allowed",
+	static const char *const names[] = {"allowed",
 #define X(id, name) name,
 	    PING_REFUSALS(X)
 #undef X

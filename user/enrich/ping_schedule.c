@@ -21,10 +21,10 @@ struct ping_schedule {
 	struct ping_schedule_settings settings;
 	struct ping_table table;
 	uint32_t window;
-	uint64_t random;       /* state of xorshift64, for spreading only */
-	uint64_t next_due_ns;  /* no row outside the plan is due earlier */
-	uint64_t looked_ns;    /* at the table */
-	struct choice *plan;   /* a heap while choosing, then the busiest last */
+	uint64_t random;      /* state of xorshift64, for spreading only */
+	uint64_t next_due_ns; /* no row outside the plan is due earlier */
+	uint64_t looked_ns;   /* at the table */
+	struct choice *plan;  /* a heap while choosing, then the busiest last */
 	size_t n_plan, size_plan;
 	size_t due; /* at the last look */
 };
@@ -196,6 +196,12 @@ static void sift_down(struct choice *heap, size_t n, size_t at)
 	}
 }
 
+static void heapify(struct choice *heap, size_t n)
+{
+	for (size_t i = n / 2; i-- > 0;)
+		sift_down(heap, n, i);
+}
+
 static int busiest_last(const void *a, const void *b)
 {
 	const struct choice *x = a, *y = b;
@@ -209,10 +215,8 @@ static void choose(struct ping_schedule *schedule, const struct ping_row *row, u
 
 	if (schedule->n_plan < schedule->size_plan) {
 		schedule->plan[schedule->n_plan++] = choice;
-		/* Heaped once it is full. */
-		for (size_t i = schedule->size_plan / 2;
-		     schedule->n_plan == schedule->size_plan && i-- > 0;)
-			sift_down(schedule->plan, schedule->n_plan, i);
+		if (schedule->n_plan == schedule->size_plan)
+			heapify(schedule->plan, schedule->n_plan);
 	} else if (answered > schedule->plan[0].answered) {
 		schedule->plan[0] = choice;
 		sift_down(schedule->plan, schedule->n_plan, 0);
@@ -231,8 +235,10 @@ static void look(struct ping_schedule *schedule, uint64_t now_ns, unsigned famil
 
 		if (!row->family || row->due_ns == PING_NEVER)
 			continue;
-		if (row->due_ns > now_ns) {
-			next_ns = row->due_ns < next_ns ? row->due_ns : next_ns;
+		if (row->due_ns > now_ns || row->waiting) {
+			uint64_t due_ns = row->due_ns > now_ns ? row->due_ns : now_ns + LOOK_NS;
+
+			next_ns = due_ns < next_ns ? due_ns : next_ns;
 		} else if (!ping_row_qualifies(row, half)) {
 			row->due_ns = PING_NEVER; /* until it asks again */
 		} else if (families & 1u << row->family) {
@@ -254,8 +260,13 @@ uint64_t ping_schedule_next_ns(const struct ping_schedule *schedule)
 	return schedule->next_due_ns > look_ns ? schedule->next_due_ns : look_ns;
 }
 
-bool ping_schedule_take(struct ping_schedule *schedule, uint64_t now_ns, unsigned families,
-    struct ping_address *ret)
+void ping_schedule_look_again(struct ping_schedule *schedule)
+{
+	schedule->next_due_ns = 0;
+}
+
+bool ping_schedule_take(
+    struct ping_schedule *schedule, uint64_t now_ns, unsigned families, struct ping_address *ret)
 {
 	uint64_t half = now_ns / schedule->table.half_ns;
 
@@ -402,5 +413,5 @@ void ping_schedule_stats(const struct ping_schedule *schedule, struct ping_stats
 	ret->evicted = schedule->table.evicted;
 	ret->capacity = schedule->table.max_sets * PING_SET_ROWS;
 	ret->memory_bytes += sizeof(*schedule) + schedule->size_plan * sizeof(*schedule->plan) +
-			     ping_table_rows(&schedule->table) * sizeof(struct ping_row);
+	    ping_table_rows(&schedule->table) * sizeof(struct ping_row);
 }

@@ -35,7 +35,7 @@ struct ping_schedule_settings {
 int ping_schedule_new(
     struct ping_schedule **ret, const struct ping_schedule_settings *settings, uint64_t seed);
 void ping_schedule_free(struct ping_schedule *schedule);
-/* Fewer rows than now: those that do not fit are dropped, the qualified last. */
+/* Fewer rows than now: those that do not fit are dropped, the measured last. */
 int ping_schedule_configure(
     struct ping_schedule *schedule, const struct ping_schedule_settings *settings);
 
@@ -51,8 +51,11 @@ bool ping_schedule_admit(struct ping_schedule *schedule, const struct ping_addre
 /* When ping_schedule_take may have something; PING_NEVER if nobody is due. */
 uint64_t ping_schedule_next_ns(const struct ping_schedule *schedule);
 /* The busiest of those due. `families` is a bit mask, 1 << family. */
-bool ping_schedule_take(struct ping_schedule *schedule, uint64_t now_ns, unsigned families,
-    struct ping_address *ret);
+bool ping_schedule_take(
+    struct ping_schedule *schedule, uint64_t now_ns, unsigned families, struct ping_address *ret);
+
+/* More families than before may be asked. */
+void ping_schedule_look_again(struct ping_schedule *schedule);
 
 /* What became of one taken; each is ignored for an address that left the table meanwhile. */
 void ping_schedule_sent(

@@ -67,8 +67,7 @@ static struct ping_row *set_of(
 	return rows + (hash & (n_sets - 1)) * PING_SET_ROWS;
 }
 
-struct ping_row *ping_table_find(
-    const struct ping_table *table, const struct ping_address *address)
+struct ping_row *ping_table_find(const struct ping_table *table, const struct ping_address *address)
 {
 	struct ping_row *set = set_of(table, table->rows, table->n_sets, address->bytes);
 
@@ -132,8 +131,8 @@ static uint64_t defence(const struct ping_row *row, uint32_t window, uint64_t ha
 	return window - row->window > 1 ? 0 : ping_row_answered(row, half);
 }
 
-static struct ping_row *find_room(struct ping_row *set, uint32_t answered, uint32_t window,
-    uint64_t half)
+static struct ping_row *find_room(
+    struct ping_row *set, uint32_t answered, uint32_t window, uint64_t half)
 {
 	struct ping_row *victim = NULL;
 	uint64_t least = answered;
@@ -201,8 +200,7 @@ struct ping_row *ping_table_admit(struct ping_table *table, const struct ping_ad
 	struct ping_row *row;
 
 	for (;;) {
-		struct ping_row *set =
-		    set_of(table, table->rows, table->n_sets, address->bytes);
+		struct ping_row *set = set_of(table, table->rows, table->n_sets, address->bytes);
 
 		row = find_room(set, answered, window, half);
 		if ((row && !row->family) || table->n_sets >= table->max_sets)
