@@ -151,7 +151,9 @@ struct config {
 	} http;
 	struct config_limits limits;
 	int log_level; /* enum log_level */
-	uint64_t hash; /* of the effective configuration; point `crosstap`, field config_hash */
+	/* XXH3 of the effective configuration as it is written, so without secrets: fit for the
+	 * point `crosstap` (config_hash), not for telling whether a token changed. */
+	uint64_t hash;
 	struct arena *arena;
 };
 

@@ -3,6 +3,7 @@
 #include "config/reader.h"
 
 #include "base/arena.h"
+#include "config/limits_text.h"
 #include "config/texts.h"
 #include "config/value_list.h"
 #include "config/value_scalar.h"
@@ -134,21 +135,6 @@ static const char *const type_forms[] = {
     [OPTION_MODE] = "an octal file mode, as in \"0660\"",
 };
 
-/* `value` in the option's own notation. */
-static void format_limit(char *out, const struct config_option *option, double value)
-{
-	if (option->type == OPTION_SIZE)
-		scalar_format_size(out, (uint64_t)value);
-	else if (option->type == OPTION_TIME)
-		scalar_format_time(out, (uint64_t)value);
-	else if (option->type == OPTION_RATE)
-		scalar_format_rate(out, value);
-	else if (option->type == OPTION_MODE)
-		snprintf(out, SCALAR_TEXT_SIZE, "%04o", (unsigned)value);
-	else
-		snprintf(out, SCALAR_TEXT_SIZE, "%.10g", value);
-}
-
 static bool in_range(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key, double value)
 {
@@ -156,8 +142,8 @@ static bool in_range(struct reader *reader, const struct config_option *option,
 
 	if (value >= option->min && value <= option->max)
 		return true;
-	format_limit(low, option, option->min);
-	format_limit(high, option, option->max);
+	limit_format(low, option, option->min);
+	limit_format(high, option, option->max);
 	reader_problem(reader, node, key, "%s is out of range: %s to %s",
 	    shown(buffer, option, node), low, high);
 	return false;

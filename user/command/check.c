@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crosstap check: is this configuration good, what does it come to, how many series can it make? */
+#include "command/command.h"
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/series.h"
+#include "config/write.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EXIT_BAD 2
+
+static const char usage[] = "usage: crosstap check [-c FILE] [--json]\n"
+			    "Validates a configuration, prints the effective one and the bound of "
+			    "time series it can make.\n"
+			    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
+			    "  --json    one JSON document on stdout\n"
+			    "Exit status: 0 valid, 2 not valid or bad usage.\n";
+
+enum action { CHECK, HELP, WRITE_DEFAULT, WRITE_MAN, BAD_USAGE };
+
+struct arguments {
+	const char *path;
+	int json;
+};
+
+static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
+{
+	enum { JSON = 256, DEFAULT, MAN };
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"json", no_argument, NULL, JSON},
+	    {"help", no_argument, NULL, 'h'},
+	    {"write-default", no_argument, NULL, DEFAULT}, /* for config/crosstap.yaml */
+	    {"write-man", no_argument, NULL, MAN},         /* for config/man/crosstap.yaml.5 */
+	    {0},
+	};
+	enum action action = CHECK;
+	int c;
+
+	optind = 0; /* glibc: start over, main may have used getopt */
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (c == 'c')
+			ret->path = optarg;
+		else if (c == JSON)
+			ret->json = 1;
+		else if (c == 'h')
+			action = HELP;
+		else if (c == DEFAULT)
+			action = WRITE_DEFAULT;
+		else if (c == MAN)
+			action = WRITE_MAN;
+		else
+			return BAD_USAGE;
+	}
+	return optind < argc ? BAD_USAGE : action;
+}
+
+static json_t *series_to_json(const struct config_series *series)
+{
+	json_t *map = json_object(), *rows = json_object(), *unbounded = json_array();
+
+	for (size_t i = 0; i < series->n; i++) {
+		const struct config_series_row *row = &series->rows[i];
+
+		json_object_set_new(rows, row->measurement, json_integer((json_int_t)row->bound));
+		if (row->unbounded)
+			json_array_append_new(unbounded, json_string(row->measurement));
+	}
+	json_object_set_new(map, "total", json_integer((json_int_t)series->total));
+	json_object_set_new(map, "measurements", rows);
+	json_object_set_new(map, "unbounded", unbounded);
+	return map;
+}
+
+static int print_json(const struct config *config, const struct config_series *series)
+{
+	json_t *map = json_object();
+	int r = 0;
+
+	if (json_object_set_new(map, "config", config_to_json(config)) < 0 ||
+	    json_object_set_new(map, "series", series_to_json(series)) < 0)
+		r = -ENOMEM;
+	else if (json_dumpf(map, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) < 0 ||
+	    putchar('\n') == EOF)
+		r = -EIO;
+	json_decref(map);
+	return r;
+}
+
+/* Comments after the YAML, so that the output as a whole is a configuration. */
+static int print_text(const struct config *config, const struct config_series *series)
+{
+	int r = config_write_yaml(config, stdout);
+
+	printf("\n# Time series at most, in a day:\n");
+	for (size_t i = 0; i < series->n; i++) {
+		const struct config_series_row *row = &series->rows[i];
+
+		printf("# %-18s %10" PRIu64 "%s\n", row->measurement, row->bound,
+		    row->unbounded ? "  a window; top.key: value sets no bound to a day" : "");
+	}
+	printf("# %-18s %10" PRIu64 "%s\n", "total", series->total,
+	    series->unbounded ? "  and more" : "");
+	return r;
+}
+
+static int check(const struct arguments *arguments)
+{
+	struct config_series series;
+	struct config *config = NULL;
+	int r = config_load(arguments->path, stderr, &config);
+
+	if (r < 0)
+		return r;
+	r = config_series_bound(config, &series);
+	if (r == 0)
+		r = arguments->json ? print_json(config, &series) : print_text(config, &series);
+	config_free(config);
+	return r;
+}
+
+int command_check(int argc, char **argv)
+{
+	struct arguments arguments = {0};
+	int r;
+
+	switch (parse_arguments(argc, argv, &arguments)) {
+	case CHECK:
+		r = check(&arguments);
+		break;
+	case HELP:
+		r = fputs(usage, stdout) == EOF ? -EIO : 0;
+		break;
+	case WRITE_DEFAULT:
+		r = document_write_default(stdout);
+		break;
+	case WRITE_MAN:
+		r = document_write_man(stdout);
+		break;
+	default:
+		fputs(usage, stderr);
+		return EXIT_BAD;
+	}
+	if (r == 0 && fflush(stdout) != 0)
+		r = -EIO;
+	return r < 0 ? EXIT_BAD : 0;
+}
