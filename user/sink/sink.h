@@ -34,18 +34,38 @@ struct sink_stats {
 	char last_error[256];
 };
 
+/* Times and bounds of the machinery, which only tests set. */
+struct sink_tuning {
+	/* A wait is random, up to the base doubled per failure, and to the limit. */
+	uint64_t backoff_base_ns, backoff_limit_ns;
+	uint64_t spread_ns; /* each batch is sent this long after its push */
+	size_t queue_batches, queue_bytes;
+};
+
 /* What a sink needs to know of the whole: server (spreads pushes of many agents over the interval),
- * interval, spool, limits. Both configurations may be freed after the call. */
+ * interval, spool, limits. Both configurations may be freed after the call. -EINVAL: a URL, path or
+ * credential that cannot work; -EOPNOTSUPP: a kind of output that is not built. A far end or spool
+ * that cannot be reached is no error. */
 int sink_new(struct sink **ret, const struct config_output *output, const struct config *config);
+void sink_tuning_default(
+    struct sink_tuning *ret, const struct config_output *output, const struct config *config);
+int sink_new_tuned(struct sink **ret, const struct config_output *output,
+    const struct config *config, const struct sink_tuning *tuning);
 /* Queues the batch (takes a reference of its own). Any thread. Never blocks. */
 void sink_push(struct sink *sink, struct batch *batch);
+/* For who can wait (backfill): true once the queue is less than half full, false after the timeout.
+ */
+bool sink_wait_room(struct sink *sink, uint64_t timeout_ns);
 enum points_format sink_format(const struct sink *sink);
 /* The place, without secrets: "influxdb http://127.0.0.1:8086 bucket=dns", "file /var/log/...". */
 const char *sink_name(const struct sink *sink);
 void sink_stats(const struct sink *sink, struct sink_stats *ret);
-/* Equal outputs keep their sink (and its queue) over a reload. */
+/* Equal outputs keep their sink (and its queue) over a reload; the caller compares server,
+ * interval, spool and limits. */
 bool sink_matches(const struct sink *sink, const struct config_output *output);
-/* Delivers what is queued until `timeout_ns` have passed, then drops (and counts) the rest. */
+/* Delivers what is queued until `timeout_ns` have passed, then puts the rest into the spool, or
+ * drops (and counts) it. A far end that is down gets one more attempt if there is a spool, else
+ * attempts until the timeout. */
 void sink_stop(struct sink *sink, uint64_t timeout_ns);
 void sink_free(struct sink *sink);
 

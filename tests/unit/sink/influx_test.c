@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "http_server.h"
+#include "sink_fixture.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+struct run {
+	struct server *server;
+	struct sink *sink;
+	char url[128];
+};
+
+static struct config_output output_of(struct run *run, unsigned version)
+{
+	struct config_output output = empty_output(OUTPUT_INFLUXDB);
+
+	snprintf(run->url, sizeof(run->url), "http://127.0.0.1:%u/pre fix/", run->server->port);
+	run->url[strlen(run->url) - 5] = '-';
+	output.url = run->url;
+	output.version = version;
+	output.org = "my org&co";
+	output.bucket = "b/1";
+	output.token = version == 2 ? "s3cr3t-token" : "";
+	output.database = "db 1";
+	output.username = version == 1 ? "user" : "";
+	output.password = version == 1 ? "pass:word" : "";
+	return output;
+}
+
+static void open_sink(
+    struct run *run, unsigned version, const struct sink_tuning *tuning, uint64_t timeout_ns)
+{
+	struct config config = plain_config();
+	struct config_output output = output_of(run, version);
+
+	output.timeout_ns = timeout_ns;
+	assert_int_equal(sink_new_tuned(&run->sink, &output, &config, tuning), 0);
+}
+
+static struct run start(const struct answer *script, size_t n, unsigned version)
+{
+	struct run run = {.server = server_new(script, n)};
+
+	server_start(run.server);
+	open_sink(&run, version, &quick, 5 * (uint64_t)NS_PER_S);
+	return run;
+}
+
+static void end(struct run *run)
+{
+	sink_free(run->sink);
+	server_free(run->server);
+}
+
+static void test_v2_request(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = start(script, N_OF(script), 2);
+	struct sink_stats stats;
+
+	for (size_t i = 0; i < 5; i++)
+		push_numbered(run.sink, i * 10, 10);
+	stats = wait_settled(run.sink, 50);
+	assert_int_equal(stats.points, 50);
+	assert_false(stats.failing);
+	/* Releases of libcurl differ in the case of %2F. */
+	assert_int_equal(strcasecmp(run.server->path,
+			     "/pre-fix/api/v2/write?org=my+org%26co&bucket=b%2f1&precision=ns"),
+	    0);
+	assert_string_equal(run.server->authorization, "Token s3cr3t-token");
+	assert_int_equal(run.server->plain, 0);
+	assert_int_equal(run.server->requests, 5);
+	assert_int_equal(run.server->connections, 1);
+	assert_int_equal(server_once(run.server, 0, 50), 50);
+	assert_null(strstr(sink_name(run.sink), "s3cr3t"));
+	assert_non_null(strstr(sink_name(run.sink), "influxdb http://127.0.0.1:"));
+	end(&run);
+}
+
+static void test_v1_request(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = start(script, N_OF(script), 1);
+
+	push_numbered(run.sink, 0, 1);
+	wait_settled(run.sink, 1);
+	assert_string_equal(run.server->path, "/pre-fix/write?db=db+1&precision=ns");
+	assert_string_equal(run.server->authorization, "Basic dXNlcjpwYXNzOndvcmQ=");
+	end(&run);
+}
+
+static void test_large_batch_is_split(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = start(script, N_OF(script), 2);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 20001);
+	stats = wait_settled(run.sink, 20001);
+	assert_int_equal(stats.points, 20001);
+	assert_int_equal(server_once(run.server, 0, 20001), 20001);
+	assert_int_equal(run.server->requests, 5);
+	assert_int_equal(run.server->largest_lines, 5000);
+	assert_true(run.server->largest_bytes <= 1 << 20);
+	end(&run);
+}
+
+/* In the middle of a batch: what was acknowledged is not sent again. */
+static void test_server_errors_then_good(void **state)
+{
+	static const struct answer script[] = {{.status = 204},
+	    {.status = 500, .body = "{\"error\":\"timeout\"}"}, {.status = 503}, {.status = 408},
+	    {.status = 429}, {.status = 0}, {.status = 204}};
+	struct run run = start(script, N_OF(script), 2);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 9000);
+	stats = wait_settled(run.sink, 9000);
+	assert_int_equal(stats.points, 9000);
+	assert_int_equal(stats.points_dropped + stats.points_rejected, 0);
+	assert_true(stats.errors >= 4);
+	assert_false(stats.failing);
+	assert_int_equal(server_once(run.server, 0, 9000), 9000);
+	end(&run);
+}
+
+static void test_retry_after(void **state)
+{
+	static char date_header[64];
+	static const struct answer script[] = {{.status = 429, .headers = "Retry-After: 1\r\n"},
+	    {.status = 503, .headers = date_header}, {.status = 204}};
+	struct run run;
+	time_t then = time(NULL) +
+	    2; /* rounds down: one to two seconds from the second answer's point of view */
+	struct tm tm;
+	uint64_t start_ns = clock_monotonic_ns();
+
+	gmtime_r(&then, &tm);
+	strftime(
+	    date_header, sizeof(date_header), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+	run = start(script, N_OF(script), 2);
+	push_numbered(run.sink, 0, 3);
+	wait_settled(run.sink, 3);
+	/* Without the header the waits would be at most 2 and 4 ms. */
+	assert_true(clock_monotonic_ns() - start_ns >= 1000 * (uint64_t)NS_PER_MS);
+	assert_int_equal(server_once(run.server, 0, 3), 3);
+	assert_int_equal(run.server->requests, 3);
+	end(&run);
+}
+
+static void test_rejection(void **state)
+{
+	static const struct answer script[] = {
+	    {.status = 400,
+		.body = "{\"code\":\"invalid\",\"message\":\"no s3cr3t-token \\n bucket\"}"},
+	    {.status = 401}, {.status = 302, .headers = "Location: http://127.0.0.1:1/\r\n"},
+	    {.status = 204}};
+	struct run run = start(script, N_OF(script), 2);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 10);
+	stats = wait_settled(run.sink, 10);
+	assert_int_equal(stats.points_rejected, 10);
+	assert_true(stats.failing);
+	assert_string_equal(stats.last_error, "HTTP 400: no *** \\x0a bucket");
+	push_numbered(run.sink, 10, 10);
+	push_numbered(run.sink, 20, 10);
+	push_numbered(run.sink, 30, 10);
+	stats = wait_settled(run.sink, 40);
+	assert_int_equal(stats.points_rejected, 30);
+	assert_int_equal(stats.points, 10);
+	assert_int_equal(stats.errors, 3);
+	assert_false(stats.failing);
+	assert_int_equal(run.server->requests, 4);
+	assert_int_equal(server_once(run.server, 30, 40), 10);
+	end(&run);
+}
+
+static void test_partial_write(void **state)
+{
+	static const struct answer script[] = {
+	    {.status = 400,
+		.body = "{\"error\":\"partial write: field type conflict: input field \\\"f\\\" "
+			"dropped=3\"}"},
+	    {.status = 422,
+		.body = "{\"message\":\"failure: partial write: points beyond dropped=2\"}"}};
+	struct run run = start(script, N_OF(script), 1);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 10);
+	stats = wait_settled(run.sink, 10);
+	assert_int_equal(stats.points, 7);
+	assert_int_equal(stats.points_rejected, 3);
+	assert_false(stats.failing);
+	push_numbered(run.sink, 10, 10);
+	stats = wait_settled(run.sink, 20);
+	assert_int_equal(stats.points, 15);
+	assert_int_equal(stats.points_rejected, 5);
+	end(&run);
+}
+
+static void test_too_large_is_halved(void **state)
+{
+	static const struct answer script[] = {{.status = 204, .max_lines = 300}};
+	struct run run = start(script, N_OF(script), 2);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 4000);
+	stats = wait_settled(run.sink, 4000);
+	assert_int_equal(stats.points, 4000);
+	assert_int_equal(stats.points_rejected, 0);
+	assert_int_equal(server_once(run.server, 0, 4000), 4000);
+	end(&run);
+}
+
+static void test_one_line_too_large(void **state)
+{
+	static const struct answer script[] = {{.status = 413}};
+	struct run run = start(script, N_OF(script), 2);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 4);
+	stats = wait_settled(run.sink, 4);
+	assert_int_equal(stats.points_rejected, 4);
+	assert_true(run.server->requests <= 9);
+	end(&run);
+}
+
+static void test_refused_then_up(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = {.server = server_new(script, N_OF(script))};
+	struct sink_stats stats;
+
+	open_sink(&run, 2, &quick, 5 * (uint64_t)NS_PER_S);
+	push_numbered(run.sink, 0, 5);
+	stats = wait_errors(run.sink, 3);
+	assert_true(stats.failing);
+	assert_true(stats.last_error[0] != '\0');
+	server_start(run.server);
+	stats = wait_settled(run.sink, 5);
+	assert_int_equal(stats.points, 5);
+	assert_int_equal(server_once(run.server, 0, 5), 5);
+	end(&run);
+}
+
+/* The status line counts; neither an endless nor a cut body holds the sink up or sends the points
+ * again. */
+static void test_bad_bodies(void **state)
+{
+	static const struct answer script[] = {{.status = 200, .endless = 1 << 20},
+	    {.status = 200, .body = "half", .cut_body = true}, {.status = 400, .endless = 1 << 20},
+	    {.status = 204}};
+	struct run run = {.server = server_new(script, N_OF(script))};
+	struct sink_stats stats;
+
+	server_start(run.server);
+	open_sink(&run, 2, &quick, 500 * (uint64_t)NS_PER_MS);
+	for (size_t i = 0; i < 4; i++)
+		push_numbered(run.sink, i * 10, 10);
+	stats = wait_settled(run.sink, 40);
+	assert_int_equal(stats.points, 30);
+	assert_int_equal(stats.points_rejected, 10);
+	assert_int_equal(server_once(run.server, 0, 40), 30);
+	end(&run);
+}
+
+/* A server that never answers: the caller never waits, the oldest batches go, and a stop is at
+ * once. */
+static void test_dead_server(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = {.server = server_new(script, N_OF(script))};
+	struct sink_tuning tuning = quick;
+	struct sink_stats stats;
+	uint64_t start_ns;
+
+	/* Listens, and nobody accepts. */
+	assert_int_equal(listen(run.server->listen_fd, 16), 0);
+	tuning.queue_batches = 8;
+	open_sink(&run, 2, &tuning, 60 * (uint64_t)NS_PER_S);
+	push_numbered(run.sink, 0, 1);
+	while (stats_of(run.sink).queued)
+		usleep(1000);
+	for (size_t i = 1; i <= 20; i++)
+		push_numbered(run.sink, i, 1);
+	stats = stats_of(run.sink);
+	assert_int_equal(stats.queued, 8);
+	assert_int_equal(stats.points_dropped, 12);
+	start_ns = clock_monotonic_ns();
+	sink_stop(run.sink, 50 * (uint64_t)NS_PER_MS);
+	assert_true(clock_monotonic_ns() - start_ns < 1500 * (uint64_t)NS_PER_MS);
+	stats = stats_of(run.sink);
+	assert_int_equal(stats.points, 0);
+	assert_int_equal(stats.points_dropped, 21);
+	push_numbered(run.sink, 30, 1); /* after the stop */
+	assert_int_equal(stats_of(run.sink).points_dropped, 22);
+	server_start(run.server);
+	end(&run);
+}
+
+/* Pushes of a fleet are spread, but a stop sends at once. */
+static void test_spread(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = {.server = server_new(script, N_OF(script))};
+	struct config_output output = output_of(&run, 2);
+	struct sink_tuning tuning = quick, other;
+	struct config config = plain_config();
+
+	sink_tuning_default(&tuning, &output, &config);
+	assert_true(tuning.spread_ns < 5 * (uint64_t)NS_PER_S);
+	config.server = "ns2";
+	sink_tuning_default(&other, &output, &config);
+	assert_true(other.spread_ns != tuning.spread_ns);
+	config.interval_ns = NS_PER_S;
+	sink_tuning_default(&other, &output, &config);
+	assert_true(other.spread_ns < (uint64_t)NS_PER_S / 2);
+	output.kind = OUTPUT_FILE;
+	sink_tuning_default(&other, &output, &config);
+	assert_int_equal(other.spread_ns, 0);
+
+	server_start(run.server);
+	tuning = quick;
+	tuning.spread_ns = 3600 * (uint64_t)NS_PER_S;
+	open_sink(&run, 2, &tuning, 5 * (uint64_t)NS_PER_S);
+	push_numbered(run.sink, 0, 7);
+	usleep(100000);
+	assert_int_equal(run.server->requests, 0);
+	assert_int_equal(stats_of(run.sink).points, 0);
+	sink_stop(run.sink, 5 * (uint64_t)NS_PER_S);
+	assert_int_equal(server_once(run.server, 0, 7), 7);
+	assert_int_equal(stats_of(run.sink).points, 7);
+	end(&run);
+}
+
+struct pusher {
+	struct sink *sink;
+	size_t from;
+};
+
+static void *push_some(void *context)
+{
+	struct pusher *pusher = context;
+
+	for (size_t i = 0; i < 50; i++) {
+		while (!sink_wait_room(pusher->sink, NS_PER_S))
+			;
+		push_numbered(pusher->sink, pusher->from + i * 10, 10);
+		(void)stats_of(pusher->sink);
+	}
+	return NULL;
+}
+
+static void test_many_pushers(void **state)
+{
+	static const struct answer script[] = {
+	    {.status = 204}, {.status = 500}, {.status = 204}, {.status = 0}, {.status = 204}};
+	struct run run = start(script, N_OF(script), 2);
+	struct pusher pushers[4];
+	pthread_t threads[4];
+
+	for (size_t i = 0; i < 4; i++) {
+		pushers[i] = (struct pusher){run.sink, i * 500};
+		assert_int_equal(pthread_create(&threads[i], NULL, push_some, &pushers[i]), 0);
+	}
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	sink_stop(run.sink, WAIT_NS);
+	assert_int_equal(stats_of(run.sink).points, 2000);
+	assert_int_equal(server_once(run.server, 0, 2000), 2000);
+	end(&run);
+}
+
+static void test_bad_configurations(void **state)
+{
+	struct config config = plain_config();
+	struct config_output output = empty_output(OUTPUT_INFLUXDB);
+	struct sink *sink;
+
+	output.url = "ftp://127.0.0.1/";
+	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
+	output.url = "";
+	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
+	output.url = "http://127.0.0.1:9";
+	output.token = "a\r\nX-Evil: 1";
+	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
+	output.kind = OUTPUT_OTLP;
+	assert_int_equal(sink_new(&sink, &output, &config), -EOPNOTSUPP);
+}
+
+static void test_matches(void **state)
+{
+	struct config config = plain_config();
+	struct config_output output = empty_output(OUTPUT_INFLUXDB);
+	struct sink *sink;
+
+	output.url = "http://me:hidden@127.0.0.1:9/x?u=hidden";
+	output.bucket = "b";
+	assert_int_equal(sink_new(&sink, &output, &config), 0);
+	assert_string_equal(sink_name(sink), "influxdb http://127.0.0.1:9/x bucket=b");
+	assert_int_equal(sink_format(sink), POINTS_LINE);
+	assert_true(sink_matches(sink, &output));
+	output.token = "other";
+	assert_false(sink_matches(sink, &output));
+	sink_free(sink);
+	sink_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_v2_request),
+	    cmocka_unit_test(test_v1_request),
+	    cmocka_unit_test(test_large_batch_is_split),
+	    cmocka_unit_test(test_server_errors_then_good),
+	    cmocka_unit_test(test_retry_after),
+	    cmocka_unit_test(test_rejection),
+	    cmocka_unit_test(test_partial_write),
+	    cmocka_unit_test(test_too_large_is_halved),
+	    cmocka_unit_test(test_one_line_too_large),
+	    cmocka_unit_test(test_refused_then_up),
+	    cmocka_unit_test(test_bad_bodies),
+	    cmocka_unit_test(test_dead_server),
+	    cmocka_unit_test(test_spread),
+	    cmocka_unit_test(test_many_pushers),
+	    cmocka_unit_test(test_bad_configurations),
+	    cmocka_unit_test(test_matches),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

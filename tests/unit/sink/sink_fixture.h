@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Configurations, batches and waiting for the tests of sinks. */
+#ifndef TESTS_UNIT_SINK_FIXTURE_H
+#define TESTS_UNIT_SINK_FIXTURE_H
+
+#include "base/clock.h"
+#include "sink/sink.h"
+
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#define WAIT_NS (10 * (uint64_t)NS_PER_S)
+
+static const struct sink_tuning quick = {
+    .backoff_base_ns = 2 * NS_PER_MS,
+    .backoff_limit_ns = 50 * NS_PER_MS,
+    .queue_batches = 64,
+    .queue_bytes = 16 << 20,
+};
+
+static inline struct config_output empty_output(enum output_kind kind)
+{
+	return (struct config_output){.kind = kind,
+	    .url = "",
+	    .version = 2,
+	    .org = "",
+	    .bucket = "",
+	    .token = "",
+	    .database = "",
+	    .username = "",
+	    .password = "",
+	    .ca = "",
+	    .path = "",
+	    .timeout_ns = 5 * (uint64_t)NS_PER_S};
+}
+
+static inline struct config plain_config(void)
+{
+	return (struct config){.server = "ns1",
+	    .interval_ns = 10 * (uint64_t)NS_PER_S,
+	    .spool_path = "",
+	    .limits = {.memory = 256 << 20, .spool = 64 << 20}};
+}
+
+/* Points numbered [from, from + n). */
+static inline struct batch *numbered_batch(size_t from, size_t n)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	struct batch *batch;
+
+	assert_non_null(out);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "m,t=x id=%zui %zu000000\n", from + i, from + i);
+	fclose(out);
+	assert_int_equal(batch_new(&batch, text, length, n, 0), 0);
+	free(text);
+	return batch;
+}
+
+static inline void push_numbered(struct sink *sink, size_t from, size_t n)
+{
+	struct batch *batch = numbered_batch(from, n);
+
+	sink_push(sink, batch);
+	batch_unref(batch);
+}
+
+static inline struct sink_stats stats_of(struct sink *sink)
+{
+	struct sink_stats stats;
+
+	sink_stats(sink, &stats);
+	return stats;
+}
+
+/* Waits until accepted, dropped and rejected points are `n` together. */
+static inline struct sink_stats wait_settled(struct sink *sink, uint64_t n)
+{
+	uint64_t end_ns = clock_monotonic_ns() + WAIT_NS;
+
+	for (;;) {
+		struct sink_stats stats = stats_of(sink);
+
+		if (stats.points + stats.points_dropped + stats.points_rejected >= n)
+			return stats;
+		assert_true(clock_monotonic_ns() < end_ns);
+		usleep(1000);
+	}
+}
+
+static inline struct sink_stats wait_errors(struct sink *sink, uint64_t n)
+{
+	uint64_t end_ns = clock_monotonic_ns() + WAIT_NS;
+
+	for (;;) {
+		struct sink_stats stats = stats_of(sink);
+
+		if (stats.errors >= n)
+			return stats;
+		assert_true(clock_monotonic_ns() < end_ns);
+		usleep(1000);
+	}
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static inline void remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sink/spool.h"
+
+#include "base/clock.h"
+#include "sink/batch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define BLOCK_BYTES 4096 /* what the smallest file takes on disk */
+#define FILE_MAX    (256u << 20)
+#define NAME_SIZE   64
+#define MAGIC       "crosstap-spool-1\n"
+#define TEMPORARY   "new.tmp"
+
+/* A file is this and the text. The checksum is of the text; host byte order: a spool does not
+ * travel. */
+struct header {
+	char magic[sizeof(MAGIC) - 1];
+	uint8_t pad[7];
+	uint64_t length, points, checksum;
+};
+_Static_assert(sizeof(struct header) == 48, "no hidden padding");
+
+/* Named TIME_NS-POINTS.batch: the order and what a removal costs are known without reading. */
+struct entry {
+	uint64_t time_ns;
+	size_t points;
+	uint64_t bytes;
+};
+
+struct spool {
+	char *root, *folder;
+	int fd; /* of the folder; -1: not there yet */
+	uint64_t limit_bytes;
+	_Atomic uint64_t bytes;
+	size_t foreign;
+	bool loaded;           /* the first entry is with the caller */
+	struct entry *entries; /* oldest first, from `first` on */
+	size_t first, n, size;
+};
+
+static void entry_name(char name[NAME_SIZE], const struct entry *entry)
+{
+	snprintf(name, NAME_SIZE, "%020" PRIu64 "-%zu.batch", entry->time_ns, entry->points);
+}
+
+static bool parse_name(const char *name, struct entry *ret)
+{
+	char again[NAME_SIZE];
+	int end = 0;
+
+	if (sscanf(name, "%20" SCNu64 "-%12zu.batch%n", &ret->time_ns, &ret->points, &end) != 2 ||
+	    end == 0)
+		return false;
+	entry_name(again, ret);
+	return strcmp(again, name) == 0;
+}
+
+static uint64_t blocks(uint64_t bytes)
+{
+	return (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+/* Memory follows the number of files, which limit_bytes / BLOCK_BYTES bounds. */
+static int add_entry(struct spool *s, const struct entry *entry)
+{
+	if (s->first && s->first + s->n == s->size) {
+		memmove(s->entries, s->entries + s->first, s->n * sizeof(*entry));
+		s->first = 0;
+	}
+	if (s->n == s->size) {
+		size_t size = s->size ? 2 * s->size : 64;
+		struct entry *entries = realloc(s->entries, size * sizeof(*entries));
+
+		if (!entries)
+			return -ENOMEM;
+		s->entries = entries;
+		s->size = size;
+	}
+	s->entries[s->first + s->n++] = *entry;
+	atomic_fetch_add(&s->bytes, entry->bytes);
+	return 0;
+}
+
+/* Forgets the entry at `index`: the first, or the one behind it. */
+static void forget_entry(struct spool *s, size_t index)
+{
+	struct entry *entry = &s->entries[s->first + index];
+
+	atomic_fetch_sub(&s->bytes, entry->bytes);
+	if (index)
+		*entry = s->entries[s->first];
+	s->first++;
+	s->n--;
+}
+
+/* Takes over the files of an earlier process. */
+static int read_folder(struct spool *s)
+{
+	int fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct dirent *dirent;
+	DIR *dir;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	while (r == 0 && (dirent = readdir(dir))) {
+		struct entry entry;
+		struct stat st;
+
+		if (strcmp(dirent->d_name, ".") == 0 || strcmp(dirent->d_name, "..") == 0 ||
+		    strcmp(dirent->d_name, TEMPORARY) == 0)
+			continue;
+		if (!parse_name(dirent->d_name, &entry) ||
+		    fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode)) {
+			s->foreign++;
+			continue;
+		}
+		entry.bytes = blocks((uint64_t)st.st_size);
+		r = add_entry(s, &entry);
+	}
+	closedir(dir);
+	qsort(s->entries, s->n, sizeof(s->entries[0]), compare_entries);
+	return r;
+}
+
+static int open_folder(struct spool *s, bool create)
+{
+	if (s->fd >= 0)
+		return 0;
+	if (create && mkdir(s->root, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	if (create && mkdir(s->folder, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return s->fd < 0 ? -errno : 0;
+}
+
+int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes)
+{
+	struct spool *s = calloc(1, sizeof(*s));
+	int r = 0;
+
+	if (!s)
+		return -ENOMEM;
+	s->fd = -1;
+	s->limit_bytes = limit_bytes;
+	s->root = strdup(path);
+	if (asprintf(&s->folder, "%s/%016" PRIx64, path, identity) < 0)
+		s->folder = NULL;
+	if (!s->root || !s->folder)
+		r = -ENOMEM;
+	else if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
+		r = -ENOMEM;
+	if (r < 0)
+		spool_free(s);
+	else
+		*ret = s;
+	return r;
+}
+
+void spool_free(struct spool *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->entries);
+	free(s->root);
+	free(s->folder);
+	free(s);
+}
+
+static int write_all(int fd, const void *data, size_t length)
+{
+	const char *at = data;
+
+	while (length) {
+		ssize_t n = write(fd, at, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length)
+{
+	struct header header = {.length = length, .points = entry->points};
+	char name[NAME_SIZE];
+	int fd, r;
+
+	memcpy(header.magic, MAGIC, sizeof(header.magic));
+	header.checksum = XXH64(text, length, 0);
+	entry_name(name, entry);
+	/* Left behind by a process that was killed. */
+	unlinkat(s->fd, TEMPORARY, 0);
+	fd = openat(s->fd, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, &header, sizeof(header));
+	if (r == 0)
+		r = write_all(fd, text, length);
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && renameat(s->fd, TEMPORARY, s->fd, name) < 0)
+		r = -errno;
+	if (r < 0)
+		unlinkat(s->fd, TEMPORARY, 0);
+	return r;
+}
+
+static void remove_entry(struct spool *s, size_t index)
+{
+	char name[NAME_SIZE];
+
+	entry_name(name, &s->entries[s->first + index]);
+	/* One that stays will be delivered twice, after a restart, and overwrite its own points. */
+	unlinkat(s->fd, name, 0);
+	forget_entry(s, index);
+}
+
+/* Removes the oldest that nobody is delivering until `bytes` more fit. */
+static size_t make_room(struct spool *s, uint64_t bytes)
+{
+	size_t dropped = 0, index = s->loaded ? 1 : 0;
+
+	while (s->n > index && s->bytes + bytes > s->limit_bytes) {
+		dropped += s->entries[s->first + index].points;
+		remove_entry(s, index);
+	}
+	return dropped;
+}
+
+/* Later than every other file, whatever the clock does. */
+static uint64_t next_time(const struct spool *s)
+{
+	uint64_t now_ns = (uint64_t)clock_wall_ns(&clock_system);
+
+	if (s->n && s->entries[s->first + s->n - 1].time_ns >= now_ns)
+		return s->entries[s->first + s->n - 1].time_ns + 1;
+	return now_ns;
+}
+
+int spool_put(struct spool *s, const char *text, size_t length, size_t points, size_t *ret_dropped)
+{
+	struct entry entry = {.points = points, .bytes = blocks(sizeof(struct header) + length)};
+	int r;
+
+	*ret_dropped = 0;
+	if (length > FILE_MAX || entry.bytes > s->limit_bytes)
+		return -EFBIG;
+	r = open_folder(s, true);
+	if (r < 0)
+		return r;
+	*ret_dropped = make_room(s, entry.bytes);
+	entry.time_ns = next_time(s);
+	r = write_file(s, &entry, text, length);
+	return r < 0 ? r : add_entry(s, &entry);
+}
+
+static int read_all(int fd, void *data, size_t length)
+{
+	char *at = data;
+
+	while (length) {
+		ssize_t n = read(fd, at, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		at += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The file's text, checked; the caller's to free. */
+static int read_file(int fd, struct header *header, char **ret)
+{
+	struct stat st;
+	char *text;
+	int r = read_all(fd, header, sizeof(*header));
+
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0 || header->length == 0 ||
+	    header->length > FILE_MAX || (uint64_t)st.st_size != sizeof(*header) + header->length)
+		return -EBADMSG;
+	text = malloc(header->length);
+	if (!text)
+		return -ENOMEM;
+	r = read_all(fd, text, header->length);
+	if (r == 0 &&
+	    (XXH64(text, header->length, 0) != header->checksum ||
+		text[header->length - 1] != '\n'))
+		r = -EBADMSG;
+	if (r < 0)
+		free(text);
+	else
+		*ret = text;
+	return r;
+}
+
+/* Out of the way, for a human to look at. */
+static void put_aside(struct spool *s, const char *name)
+{
+	char bad[NAME_SIZE + 8];
+
+	snprintf(bad, sizeof(bad), "%s.bad", name);
+	if (renameat(s->fd, name, s->fd, bad) < 0)
+		unlinkat(s->fd, name, 0);
+	forget_entry(s, 0);
+}
+
+int spool_oldest(struct spool *s, struct batch **ret)
+{
+	char name[NAME_SIZE], *text = NULL;
+	struct header header;
+	int fd, r;
+
+	if (s->n == 0)
+		return -ENOENT;
+	entry_name(name, &s->entries[s->first]);
+	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		r = -errno;
+		if (r != -ENOENT)
+			return r;
+		/* Somebody removed it. */
+		forget_entry(s, 0);
+		return -EBADMSG;
+	}
+	r = read_file(fd, &header, &text);
+	close(fd);
+	if (r == 0) {
+		r = batch_new(ret, text, header.length, header.points, 0);
+		free(text);
+		s->loaded = r == 0;
+	} else if (r == -EBADMSG) {
+		put_aside(s, name);
+	}
+	return r;
+}
+
+void spool_remove(struct spool *s)
+{
+	if (!s->loaded)
+		return;
+	s->loaded = false;
+	remove_entry(s, 0);
+}
+
+int spool_shorten(struct spool *s, const char *text, size_t length, size_t points)
+{
+	struct entry entry = {.points = points, .bytes = blocks(sizeof(struct header) + length)};
+	int r;
+
+	if (!s->loaded)
+		return -EINVAL;
+	entry.time_ns = s->entries[s->first].time_ns;
+	if (s->entries[s->first].points == points)
+		return -EINVAL;
+	r = write_file(s, &entry, text, length);
+	if (r < 0)
+		return r;
+	spool_remove(s);
+	/* There is room: one was just taken out. */
+	s->first--;
+	s->n++;
+	s->entries[s->first] = entry;
+	atomic_fetch_add(&s->bytes, entry.bytes);
+	return 0;
+}
+
+bool spool_empty(const struct spool *s)
+{
+	return s->n == 0;
+}
+
+uint64_t spool_bytes(const struct spool *s)
+{
+	return atomic_load(&s->bytes);
+}
+
+size_t spool_foreign(const struct spool *s)
+{
+	return s->foreign;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Batches on disk, for a far end that is down or a stop. One file a batch, written under a
+ * temporary name and renamed, so that a killed process leaves no half file under a name that
+ * counts; not synced, so that after a power failure some may be empty: their checksum tells. Total
+ * size is bounded, the oldest go first. One thread uses a spool; spool_bytes may be called from
+ * any.
+ */
+#ifndef CROSSTAP_SINK_SPOOL_H
+#define CROSSTAP_SINK_SPOOL_H
+
+#include "sink/sink.h"
+
+struct spool;
+
+/* Files live in `path`/`identity` as 16 hex digits, made when first needed. Takes over what an
+ * earlier process left there. 0 also when the folder cannot be made or read: spool_put says so. */
+int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes);
+/* The files stay. */
+void spool_free(struct spool *spool);
+
+/* Adds `points` lines of text as the newest. *ret_dropped: points in older files that were removed
+ * for it. -EFBIG: larger than the whole spool; else the error of the file system. */
+int spool_put(
+    struct spool *spool, const char *text, size_t length, size_t points, size_t *ret_dropped);
+/* Loads the oldest batch: -ENOENT: there is none; -EBADMSG: its file is damaged and was put aside
+ * as NAME.bad (ask again); or the error of reading. It stays until spool_remove. */
+int spool_oldest(struct spool *spool, struct batch **ret);
+/* Removes the batch that spool_oldest gave last. */
+void spool_remove(struct spool *spool);
+/* Replaces that batch by what is left of it. */
+int spool_shorten(struct spool *spool, const char *text, size_t length, size_t points);
+bool spool_empty(const struct spool *spool);
+/* Of its files, in whole blocks. */
+uint64_t spool_bytes(const struct spool *spool);
+/* Files in the folder that are not ours, when it was read. */
+size_t spool_foreign(const struct spool *spool);
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sink/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sink/spool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define MODULE            "sink"
+#define LOG_INTERVAL_NS   (60 * (uint64_t)NS_PER_S)
+#define STOP_ALLOWANCE_NS (2 * (uint64_t)NS_PER_S)
+#define SPOOL_RETRY_NS    (30 * (uint64_t)NS_PER_S)
+#define BACKOFF_SHIFT_MAX 16
+
+struct worker {
+	const struct sink_ops *ops;
+	void *backend;
+	const char *name;
+	struct sink_tuning tuning;
+	struct sink_control control;
+	struct queue *queue;
+	struct spool *spool;
+	pthread_t thread;
+	bool started, abandoned;
+
+	/* The thread's own. */
+	struct batch *head; /* being delivered, from `offset` on */
+	size_t offset;
+	bool from_spool, stop_seen;
+	uint64_t due_ns, retry_ns, spool_retry_ns;
+	unsigned attempt;
+	bool down, spool_down;
+	uint64_t down_since_ns, dropped_before;
+	struct log_limit rejected_limit, dropped_limit, spool_limit;
+
+	/* Shared. */
+	pthread_mutex_t lock;
+	struct sink_stats stats;
+};
+
+/* --- Counting and saying --- */
+
+static uint64_t dropped_so_far(struct worker *w)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&w->lock);
+	n = w->stats.points_dropped;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
+static void count_dropped(struct worker *w, size_t points)
+{
+	if (!points)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stats.points_dropped += points;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void count(struct worker *w, const struct send_result *result, size_t accepted_bytes)
+{
+	bool failed = result->retry || result->lost || result->rejected;
+
+	pthread_mutex_lock(&w->lock);
+	w->stats.points += result->accepted;
+	w->stats.bytes += accepted_bytes;
+	w->stats.points_rejected += result->rejected;
+	w->stats.points_dropped += result->lost;
+	w->stats.errors += failed;
+	w->stats.failing = failed && !result->accepted;
+	if (result->error[0])
+		snprintf(w->stats.last_error, sizeof(w->stats.last_error), "%s", result->error);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void say_state(struct worker *w, const struct send_result *result)
+{
+	uint64_t now_ns = clock_monotonic_ns(), suppressed;
+
+	if (result->rejected && log_limit_pass(&w->rejected_limit, LOG_INTERVAL_NS, &suppressed))
+		log_warning(MODULE, "%s: rejected points=%zu suppressed=%llu: %s", w->name,
+		    result->rejected, (unsigned long long)suppressed, result->error);
+	if ((result->retry || result->lost) && !w->down) {
+		w->down = true;
+		w->down_since_ns = now_ns;
+		w->dropped_before = dropped_so_far(w) - result->lost;
+		log_warning(MODULE, "%s: failing: %s", w->name, result->error);
+	} else if (w->down && result->accepted && !result->lost) {
+		w->down = false;
+		log_info(MODULE, "%s: works again after_s=%.1f dropped=%llu", w->name,
+		    (double)(now_ns - w->down_since_ns) / NS_PER_S,
+		    (unsigned long long)(dropped_so_far(w) - w->dropped_before));
+		w->dropped_before = dropped_so_far(w);
+	}
+}
+
+/* A far end that is up but slower than the points come. */
+static void say_dropped(struct worker *w)
+{
+	uint64_t now = dropped_so_far(w), suppressed;
+
+	if (w->down || now == w->dropped_before ||
+	    !log_limit_pass(&w->dropped_limit, LOG_INTERVAL_NS, &suppressed))
+		return;
+	log_warning(MODULE, "%s: too slow, queue full dropped=%llu", w->name,
+	    (unsigned long long)(now - w->dropped_before));
+	w->dropped_before = now;
+}
+
+static void say_spool(struct worker *w, int error)
+{
+	if (error == 0 && w->spool_down)
+		log_info(MODULE, "%s: spool works again", w->name);
+	if (error < 0 && !w->spool_down)
+		log_warning(MODULE, "%s: spool fails, what does not fit the queue is dropped: %s",
+		    w->name, strerror(-error));
+	w->spool_down = error < 0;
+}
+
+/* --- The spool --- */
+
+/* Puts text there, or counts it as dropped. */
+static void keep(struct worker *w, const char *text, size_t length, size_t points)
+{
+	size_t removed = 0;
+	int r = -ENOENT;
+
+	if (w->spool) {
+		r = spool_put(w->spool, text, length, points, &removed);
+		say_spool(w, r);
+	}
+	count_dropped(w, removed + (r < 0 ? points : 0));
+}
+
+static void keep_queue(struct worker *w)
+{
+	struct batch *batch;
+	uint64_t due_ns;
+
+	while ((batch = queue_pop(w->queue, &due_ns))) {
+		keep(w, batch->text, batch->length, batch->points);
+		batch_unref(batch);
+	}
+}
+
+static void keep_head(struct worker *w)
+{
+	const char *text;
+	size_t length, points;
+
+	if (!w->head)
+		return;
+	text = w->head->text + w->offset;
+	length = w->head->length - w->offset;
+	points = batch_count_lines(text, length);
+	if (!w->from_spool)
+		keep(w, text, length, points);
+	else if (w->offset && spool_shorten(w->spool, text, length, points) < 0)
+		/* Sent again later: the same points at the same times, which InfluxDB overwrites.
+		 */
+		log_debug(MODULE, "%s: spool file keeps what was delivered", w->name);
+	batch_unref(w->head);
+	w->head = NULL;
+}
+
+/* The oldest file becomes the head. A folder that cannot be read is left alone for a while. */
+static bool take_spooled(struct worker *w)
+{
+	uint64_t suppressed;
+	int r;
+
+	if (!w->spool || spool_empty(w->spool) || clock_monotonic_ns() < w->spool_retry_ns)
+		return false;
+	while ((r = spool_oldest(w->spool, &w->head)) == -EBADMSG) {
+		if (log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
+			log_warning(MODULE, "%s: damaged spool file put aside suppressed=%llu",
+			    w->name, (unsigned long long)suppressed);
+	}
+	if (r < 0) {
+		if (r != -ENOENT) {
+			say_spool(w, r);
+			w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
+		}
+		return false;
+	}
+	w->from_spool = true;
+	w->offset = 0;
+	w->due_ns = 0;
+	return true;
+}
+
+/* --- Delivery --- */
+
+static bool take_head(struct worker *w)
+{
+	if (w->head)
+		return true;
+	/* At a stop the spool keeps what it has. */
+	if (!w->stop_seen && take_spooled(w))
+		return true;
+	w->head = queue_pop(w->queue, &w->due_ns);
+	w->from_spool = false;
+	w->offset = 0;
+	return w->head != NULL;
+}
+
+/* Between 0 and n - 1. */
+static uint64_t random_below(uint64_t n)
+{
+	uint64_t value = 0;
+
+	if (getrandom(&value, sizeof(value), GRND_NONBLOCK) != sizeof(value))
+		value = clock_monotonic_ns() * 0x9e3779b97f4a7c15ULL;
+	return n ? value % n : 0;
+}
+
+/* Exponential with full jitter, so that agents that lost one server together do not come back
+ * together. */
+static uint64_t backoff_ns(const struct worker *w, uint64_t retry_after_ns)
+{
+	unsigned shift = w->attempt < BACKOFF_SHIFT_MAX ? w->attempt : BACKOFF_SHIFT_MAX;
+	uint64_t most = w->tuning.backoff_base_ns << shift;
+
+	if (retry_after_ns)
+		return retry_after_ns + random_below(w->tuning.backoff_base_ns);
+	if (most > w->tuning.backoff_limit_ns)
+		most = w->tuning.backoff_limit_ns;
+	return random_below(most);
+}
+
+static void finish_head(struct worker *w)
+{
+	if (w->from_spool)
+		spool_remove(w->spool);
+	batch_unref(w->head);
+	w->head = NULL;
+}
+
+static void deliver(struct worker *w)
+{
+	struct send_result result = {0};
+	const char *text = w->head->text + w->offset;
+	size_t taken;
+
+	w->ops->send(w->backend, text, w->head->length - w->offset, &result);
+	taken = result.taken;
+	count(w, &result, result.accepted ? taken : 0);
+	say_state(w, &result);
+	if (result.retry) {
+		w->attempt++;
+		w->retry_ns = clock_monotonic_ns() + backoff_ns(w, result.retry_after_ns);
+	} else {
+		w->attempt = 0;
+		w->retry_ns = 0;
+		say_dropped(w);
+	}
+	w->offset += taken;
+	if (w->offset == w->head->length)
+		finish_head(w);
+}
+
+/* Before its time: sleeps until then, a stop, or, while the far end is down, until the queue needs
+ * the spool. Returns whether the head may go now. */
+static bool wait_turn(struct worker *w)
+{
+	uint64_t ready_ns = w->retry_ns > w->due_ns ? w->retry_ns : w->due_ns;
+	unsigned events = QUEUE_STOPPED, held;
+
+	if (w->spool || !w->attempt)
+		events |= QUEUE_CROWDED;
+	held = clock_monotonic_ns() < ready_ns ? queue_wait(w->queue, events, ready_ns) : 0;
+	if (held & QUEUE_STOPPED)
+		return false;
+	if (!(held & QUEUE_CROWDED))
+		return true;
+	if (!w->attempt)
+		return true; /* a burst: no more spreading */
+	keep_queue(w);
+	return false;
+}
+
+/* After a stop. Returns whether the head may go now, or whether it is over. */
+static bool wait_turn_stopping(struct worker *w, uint64_t deadline_ns)
+{
+	if (!w->stop_seen) {
+		w->stop_seen = true;
+		w->attempt = 0;
+		w->retry_ns = 0;
+	}
+	if (w->attempt && w->spool)
+		return false;
+	if (w->retry_ns >= deadline_ns)
+		return false;
+	if (clock_monotonic_ns() < w->retry_ns)
+		queue_wait(w->queue, 0, w->retry_ns);
+	return clock_monotonic_ns() < deadline_ns;
+}
+
+static void run(struct worker *w)
+{
+	for (;;) {
+		uint64_t deadline_ns = atomic_load(&w->control.deadline_ns);
+		bool stopping = deadline_ns != UINT64_MAX;
+
+		if (!take_head(w)) {
+			uint64_t until_ns =
+			    w->spool && !spool_empty(w->spool) ? w->spool_retry_ns : UINT64_MAX;
+
+			if (stopping)
+				return;
+			queue_wait(w->queue, QUEUE_NOT_EMPTY | QUEUE_STOPPED, until_ns);
+		} else if (stopping) {
+			if (!wait_turn_stopping(w, deadline_ns))
+				return;
+			deliver(w);
+		} else if (wait_turn(w)) {
+			deliver(w);
+		}
+	}
+}
+
+static void *worker_main(void *context)
+{
+	struct worker *w = context;
+	uint64_t before;
+
+	pthread_setname_np(pthread_self(), w->ops->thread_name);
+	if (w->spool && spool_foreign(w->spool))
+		log_warning(MODULE, "%s: foreign files in the spool are left alone files=%zu",
+		    w->name, spool_foreign(w->spool));
+	/* A fleet that starts together with a backlog. */
+	w->retry_ns =
+	    clock_monotonic_ns() + (w->spool && !spool_empty(w->spool) ? w->tuning.spread_ns : 0);
+	run(w);
+	before = dropped_so_far(w);
+	keep_head(w);
+	keep_queue(w);
+	if (dropped_so_far(w) != before)
+		log_warning(MODULE, "%s: stopped, not delivered dropped=%llu", w->name,
+		    (unsigned long long)(dropped_so_far(w) - before));
+	return NULL;
+}
+
+/* --- The caller's side --- */
+
+/* Signals are for the main thread. */
+static int start_thread(struct worker *w)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&w->thread, NULL, worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	w->started = r == 0;
+	return -r;
+}
+
+int worker_new(
+    struct worker **ret, const struct worker_options *options, const struct config_output *output)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w) {
+		spool_free(options->spool);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&w->lock, NULL);
+	atomic_init(&w->control.deadline_ns, UINT64_MAX);
+	w->ops = options->ops;
+	w->name = options->name;
+	w->tuning = options->tuning;
+	w->spool = options->spool;
+	r = queue_new(&w->queue, w->tuning.queue_batches, w->tuning.queue_bytes);
+	if (r == 0)
+		r = w->ops->open(&w->backend, output, &w->control);
+	if (r == 0)
+		r = start_thread(w);
+	if (r < 0)
+		worker_free(w);
+	else
+		*ret = w;
+	return r;
+}
+
+bool worker_free(struct worker *w)
+{
+	if (!w)
+		return true;
+	if (w->started)
+		worker_stop(w, 0);
+	if (w->abandoned)
+		return false;
+	w->ops->close(w->backend);
+	queue_free(w->queue);
+	spool_free(w->spool);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+	return true;
+}
+
+void worker_push(struct worker *w, struct batch *batch)
+{
+	count_dropped(w, queue_push(w->queue, batch, clock_monotonic_ns() + w->tuning.spread_ns));
+}
+
+bool worker_wait_room(struct worker *w, uint64_t timeout_ns)
+{
+	return queue_wait_room(w->queue, clock_monotonic_ns() + timeout_ns);
+}
+
+void worker_stats(struct worker *w, struct sink_stats *ret)
+{
+	pthread_mutex_lock(&w->lock);
+	*ret = w->stats;
+	pthread_mutex_unlock(&w->lock);
+	ret->queued = queue_length(w->queue);
+	ret->spool_bytes = w->spool ? spool_bytes(w->spool) : 0;
+}
+
+void worker_stop(struct worker *w, uint64_t timeout_ns)
+{
+	uint64_t deadline_ns = clock_monotonic_ns() + timeout_ns,
+		 give_up_ns = deadline_ns + STOP_ALLOWANCE_NS;
+	struct timespec until = {
+	    .tv_sec = (time_t)(give_up_ns / NS_PER_S), .tv_nsec = (long)(give_up_ns % NS_PER_S)};
+
+	if (!w->started)
+		return;
+	atomic_store(&w->control.deadline_ns, deadline_ns);
+	queue_stop(w->queue);
+	w->ops->wake(w->backend);
+	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+		w->abandoned = true;
+		pthread_detach(w->thread);
+	}
+	w->started = false;
+}
