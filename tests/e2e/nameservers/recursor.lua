@@ -1,0 +1,1 @@
+dnstapFrameStreamServer({"@SOCKET@"}, {logQueries=true, logResponses=true, flushTimeout=1})

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A DNS load generator that knows exactly what it sent. Paced; never more unanswered queries in
+ * flight than a receiver's socket buffer holds, so that nothing is lost on the way; always bounded.
+ */
+#include <getopt.h>
+#include <signal.h>
+
+#include "dnsload_channel.h"
+
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int number)
+{
+	stopping = 1;
+}
+
+/* ---- addresses ---- */
+
+static void parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+	} else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port);
+	} else {
+		die(text, "not an address");
+	}
+}
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+static void add_source(const struct sockaddr_storage *address)
+{
+	if (load.n_sources == SOURCES_MAX)
+		die("--source", "too many addresses");
+	load.sources = realloc(load.sources, (load.n_sources + 1) * sizeof(*load.sources));
+	if (!load.sources)
+		die("--source", strerror(ENOMEM));
+	load.sources[load.n_sources++] = *address;
+}
+
+static void parse_sources(char *list)
+{
+	struct sockaddr_storage address;
+
+	for (char *save, *item = strtok_r(list, ",", &save); item;
+	     item = strtok_r(NULL, ",", &save)) {
+		parse_address(item, 0, &address);
+		add_source(&address);
+	}
+}
+
+/* All host addresses of an IPv4 network, its first and last left out. */
+static void parse_source_net(char *text)
+{
+	char *slash = strchr(text, '/');
+	long prefix = slash ? strtol(slash + 1, NULL, 10) : 0;
+	struct sockaddr_storage address;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+	uint32_t base;
+
+	if (prefix < 16 || prefix > 30)
+		die(text, "a network is ADDRESS/16 to ADDRESS/30");
+	*slash = 0;
+	parse_address(text, 0, &address);
+	if (address.ss_family != AF_INET)
+		die(text, "not an IPv4 network");
+	base = ntohl(v4->sin_addr.s_addr) & ~0U << (32 - prefix);
+	for (uint32_t i = 1; i < (1U << (32 - prefix)) - 1; i++) {
+		v4->sin_addr.s_addr = htonl(base + i);
+		add_source(&address);
+	}
+}
+
+/* ---- the run ---- */
+
+static uint64_t total_sent(void)
+{
+	return load.counts[0].sent + load.counts[1].sent;
+}
+
+static void send_due(uint64_t due)
+{
+	while (due && load.waiting < load.window) {
+		unsigned room = load.window - load.waiting, n = room < BURST ? room : BURST;
+
+		n = due < n ? (unsigned)due : n;
+		if (load.n_tcp && (!load.n_udp || mix_percent(&load.mix, load.tcp_percent))) {
+			struct channel *c = &load.tcp[load.next_tcp++ % load.n_tcp];
+
+			if (c->waiting < PIPELINE)
+				tcp_send(c);
+			else if (load.waiting >= load.n_tcp * PIPELINE)
+				return;
+			due--;
+		} else {
+			/* With TCP beside it a burst is one, so that the shares come out as asked.
+			 */
+			n = load.n_tcp ? 1 : n;
+			udp_send(&load.udp[load.next_udp++ % load.n_udp], n);
+			due -= n;
+		}
+	}
+}
+
+static void receive(int timeout_ms)
+{
+	struct pollfd fds[SOCKETS + CONNECTIONS_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < load.n_udp; i++)
+		fds[n++] = (struct pollfd){.fd = load.udp[i].fd, .events = POLLIN};
+	for (unsigned i = 0; i < load.n_tcp; i++)
+		fds[n++] = (struct pollfd){.fd = load.tcp[i].fd, .events = POLLIN};
+	if (poll(fds, n, timeout_ms) <= 0)
+		return;
+	for (unsigned i = 0; i < load.n_udp; i++)
+		if (fds[i].revents)
+			udp_receive(&load.udp[i]);
+	for (unsigned i = 0; i < load.n_tcp; i++)
+		if (fds[load.n_udp + i].revents)
+			tcp_receive(&load.tcp[i]);
+}
+
+static void expire_all(uint64_t now)
+{
+	for (unsigned i = 0; i < load.n_udp; i++)
+		expire(&load.udp[i], now);
+	for (unsigned i = 0; i < load.n_tcp; i++)
+		expire(&load.tcp[i], now);
+}
+
+static void run(void)
+{
+	uint64_t start = now_ns(), now = start;
+
+	while (!stopping && total_sent() < load.count &&
+	    (!load.duration_ns || now - start < load.duration_ns)) {
+		uint64_t due = load.count - total_sent();
+
+		if (load.rate) {
+			uint64_t by_now =
+			    (uint64_t)((double)(now - start) / 1e9 * (double)load.rate) + 1;
+
+			by_now = by_now > load.count ? load.count : by_now;
+			due = by_now > total_sent() ? by_now - total_sent() : 0;
+		}
+		send_due(due);
+		receive(1);
+		now = now_ns();
+		expire_all(now);
+	}
+	load.elapsed_ns = now - start;
+	while (load.waiting) {
+		receive(10);
+		expire_all(now_ns());
+	}
+	receive(50); /* answers to malformed queries, which nobody waits for */
+}
+
+/* ---- report ---- */
+
+static void print_counts(const char *name, const struct counts *c, const char *end)
+{
+	printf("\"%s\": {\"sent\": %lu, \"received\": %lu, \"sent_bytes\": %lu, "
+	       "\"received_bytes\": %lu, "
+	       "\"timeouts\": %lu, \"lost\": %lu}%s",
+	    name, c->sent, c->received, c->sent_bytes, c->received_bytes, c->timeouts, c->lost,
+	    end);
+}
+
+/* {"name": count, …} of what is not zero. */
+static void print_map(
+    const char *map, const uint64_t *counts, size_t n, const char *(*name)(size_t i))
+{
+	const char *comma = "";
+
+	printf("\"%s\": {", map);
+	for (size_t i = 0; i < n; i++) {
+		if (!counts[i])
+			continue;
+		printf("%s\"%s\": %lu", comma, name(i), counts[i]);
+		comma = ", ";
+	}
+	printf("}, ");
+}
+
+static const char *numbered(const char *prefix, size_t i)
+{
+	static char buf[32];
+
+	snprintf(buf, sizeof(buf), "%s%zu", prefix, i);
+	return buf;
+}
+
+static const char *qtype_name(size_t i)
+{
+	const struct query_type *type = query_type_find((uint16_t)i);
+
+	return type ? type->name : numbered("TYPE", i);
+}
+
+static const char *opcode_name(size_t i)
+{
+	return i == 0 ? "QUERY" : i == 2 ? "STATUS" : numbered("OPCODE", i);
+}
+
+static const char *rcode_name(size_t i)
+{
+	static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
+	    "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"};
+
+	if (i < sizeof(names) / sizeof(*names))
+		return names[i];
+	return i == 16 ? "BADVERS" : i == 23 ? "BADCOOKIE" : numbered("RCODE", i);
+}
+
+static const char *flag_name(size_t i)
+{
+	return query_flag_names[i];
+}
+
+static const char *zone_name(size_t i)
+{
+	return load.mix.zones[i];
+}
+
+static uint64_t sources_used(void)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < load.n_sources; i++)
+		n += load.source_used[i];
+	return load.n_sources ? n : total_sent() > 0;
+}
+
+static void print_json(void)
+{
+	const struct counts *u = &load.counts[0], *t = &load.counts[1];
+
+	printf("{\"family\": \"%s\", \"seconds\": %.3f, \"sent\": %lu, \"received\": %lu, "
+	       "\"timeouts\": %lu, "
+	       "\"lost\": %lu, \"unmatched\": %lu, \"malformed\": %lu, \"truncated\": %lu, "
+	       "\"sources\": %lu, "
+	       "\"reconnects\": %u, ",
+	    load.server.ss_family == AF_INET ? "ipv4" : "ipv6", (double)load.elapsed_ns / 1e9,
+	    total_sent(), u->received + t->received, u->timeouts + t->timeouts, u->lost + t->lost,
+	    load.unmatched, load.malformed, load.truncated, sources_used(), load.reconnects);
+	print_map("qtype", load.qtype, 65536, qtype_name);
+	print_map("opcode", load.opcode, 16, opcode_name);
+	print_map("rcode", load.rcode, 4096, rcode_name);
+	print_map("flags", load.flags, FLAG_COUNT, flag_name);
+	if (!load.mix.n_names)
+		print_map("zones", load.zone, load.mix.n_zones, zone_name);
+	printf("\"transport\": {");
+	print_counts("udp", u, ", ");
+	print_counts("tcp", t, "}}\n");
+}
+
+static void print_text(void)
+{
+	const struct counts *u = &load.counts[0], *t = &load.counts[1];
+
+	printf("sent %lu (udp %lu, tcp %lu) in %.1f s, received %lu, timed out %lu, lost %lu, "
+	       "malformed %lu\n",
+	    total_sent(), u->sent, t->sent, (double)load.elapsed_ns / 1e9,
+	    u->received + t->received, u->timeouts + t->timeouts, u->lost + t->lost,
+	    load.malformed);
+}
+
+/* ---- options ---- */
+
+static const char usage[] =
+    "usage: dnsload --server ADDRESS --port N [options]\n"
+    "  --count N            queries (10000; at most 100000000)\n"
+    "  --rate N             a second (2000; 0: as fast as answers come)\n"
+    "  --duration S         stop after so many seconds\n"
+    "  --window N           at most so many unanswered (100)\n"
+    "  --timeout S          for an answer (2)\n"
+    "  --tcp N              TCP connections; --tcp-percent P of the queries go there (100)\n"
+    "  --source A[,A...] | --source-net NET/16../30   --sources N of them\n"
+    "  --zone NAME          may be repeated (example.nl) | --names FILE of `name [type]`\n"
+    "  --chaos --opcodes --malformed PERCENT --no-edns   beside the usual mix\n"
+    "  --seed N --json --namespace (the target may be other than loopback)\n";
+
+static uint64_t number(const char *option, const char *text, double max)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value >= 0 && value <= max))
+		die(option, "not a number in range");
+	return (uint64_t)value;
+}
+
+enum option_key {
+	O_SERVER = 256,
+	O_PORT,
+	O_COUNT,
+	O_RATE,
+	O_DURATION,
+	O_WINDOW,
+	O_TIMEOUT,
+	O_TCP,
+	O_TCP_PERCENT,
+	O_SOURCE,
+	O_SOURCE_NET,
+	O_SOURCES,
+	O_ZONE,
+	O_NAMES,
+	O_CHAOS,
+	O_OPCODES,
+	O_MALFORMED,
+	O_NO_EDNS,
+	O_SEED,
+	O_JSON,
+	O_NAMESPACE
+};
+
+static const struct option options[] = {{"server", 1, 0, O_SERVER}, {"port", 1, 0, O_PORT},
+    {"count", 1, 0, O_COUNT}, {"rate", 1, 0, O_RATE}, {"duration", 1, 0, O_DURATION},
+    {"window", 1, 0, O_WINDOW}, {"timeout", 1, 0, O_TIMEOUT}, {"tcp", 1, 0, O_TCP},
+    {"tcp-percent", 1, 0, O_TCP_PERCENT}, {"source", 1, 0, O_SOURCE},
+    {"source-net", 1, 0, O_SOURCE_NET}, {"sources", 1, 0, O_SOURCES}, {"zone", 1, 0, O_ZONE},
+    {"names", 1, 0, O_NAMES}, {"chaos", 0, 0, O_CHAOS}, {"opcodes", 0, 0, O_OPCODES},
+    {"malformed", 1, 0, O_MALFORMED}, {"no-edns", 0, 0, O_NO_EDNS}, {"seed", 1, 0, O_SEED},
+    {"json", 0, 0, O_JSON}, {"namespace", 0, 0, O_NAMESPACE}, {0}};
+
+struct arguments {
+	const char *server;
+	uint16_t port;
+	size_t sources_max;
+	bool tcp_percent_given;
+};
+
+/* Options of the sockets. Returns false for one that is not among them. */
+static bool socket_option(int key, struct arguments *args)
+{
+	switch (key) {
+	case O_SERVER:
+		args->server = optarg;
+		return true;
+	case O_PORT:
+		args->port = (uint16_t)number("--port", optarg, 65535);
+		return true;
+	case O_WINDOW:
+		load.window = (unsigned)number("--window", optarg, 10000);
+		return true;
+	case O_TIMEOUT:
+		load.timeout_ns = number("--timeout", optarg, 60) * NSEC_PER_SEC;
+		return true;
+	case O_TCP:
+		load.n_connections = (unsigned)number("--tcp", optarg, CONNECTIONS_MAX);
+		return true;
+	case O_TCP_PERCENT:
+		load.tcp_percent = (unsigned)number("--tcp-percent", optarg, 100);
+		args->tcp_percent_given = true;
+		return true;
+	case O_SOURCE:
+		parse_sources(optarg);
+		return true;
+	case O_SOURCE_NET:
+		parse_source_net(optarg);
+		return true;
+	case O_SOURCES:
+		args->sources_max = number("--sources", optarg, SOURCES_MAX);
+		return true;
+	case O_NAMESPACE:
+		load.namespace = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void load_option(int key)
+{
+	switch (key) {
+	case O_COUNT:
+		load.count = number("--count", optarg, 1e8);
+		break;
+	case O_RATE:
+		load.rate = number("--rate", optarg, 1e7);
+		break;
+	case O_DURATION:
+		load.duration_ns = number("--duration", optarg, 3600) * NSEC_PER_SEC;
+		break;
+	case O_ZONE:
+		if (load.mix.n_zones == QUERY_ZONES_MAX)
+			die("--zone", "too many");
+		load.mix.zones[load.mix.n_zones++] = optarg;
+		break;
+	case O_NAMES:
+		if (query_names_read(&load.mix, optarg))
+			die(optarg, "no list of names");
+		break;
+	case O_CHAOS:
+		load.mix.chaos = true;
+		break;
+	case O_OPCODES:
+		load.mix.opcodes = true;
+		break;
+	case O_MALFORMED:
+		load.mix.malformed_percent = (unsigned)number("--malformed", optarg, 50);
+		break;
+	case O_NO_EDNS:
+		load.mix.no_edns = true;
+		break;
+	case O_SEED:
+		load.mix.state = number("--seed", optarg, 1e15);
+		break;
+	case O_JSON:
+		load.json = true;
+		break;
+	default:
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+static void parse_options(int argc, char **argv)
+{
+	struct arguments args = {.port = 53, .sources_max = SOURCES_MAX};
+	int key;
+
+	while ((key = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!socket_option(key, &args))
+			load_option(key);
+	if (!args.server || optind < argc) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+	parse_address(args.server, args.port, &load.server);
+	load.server_length = address_length(&load.server);
+	if (!is_loopback(&load.server) && !load.namespace)
+		die(args.server,
+		    "not a loopback address; --namespace says that it is a test host in a "
+		    "namespace of yours");
+	if (!load.mix.n_zones)
+		load.mix.zones[load.mix.n_zones++] = "example.nl";
+	if (load.n_connections && !args.tcp_percent_given)
+		load.tcp_percent = 100;
+	load.n_sources = args.sources_max < load.n_sources ? args.sources_max : load.n_sources;
+	for (size_t i = 0; i < load.n_sources; i++)
+		if (load.sources[i].ss_family != load.server.ss_family)
+			die("--source", "not of the server's family");
+	load.source_used = calloc(load.n_sources + 1, sizeof(*load.source_used));
+	if (!load.source_used)
+		die("--source", strerror(ENOMEM));
+}
+
+static void open_channels(void)
+{
+	load.n_tcp = load.n_connections;
+	load.n_udp = load.n_tcp && load.tcp_percent == 100 ? 0 : SOCKETS;
+	for (unsigned i = 0; i < load.n_udp; i++) {
+		channel_init(&load.udp[i], false);
+		udp_open(&load.udp[i]);
+	}
+	for (unsigned i = 0; i < load.n_tcp; i++) {
+		channel_init(&load.tcp[i], true);
+		if (load.n_sources)
+			load.tcp[i].source = take_source();
+		tcp_open(&load.tcp[i]);
+	}
+}
+
+static void close_channels(void)
+{
+	for (unsigned i = 0; i < load.n_udp; i++) {
+		close(load.udp[i].fd);
+		free(load.udp[i].slots);
+	}
+	for (unsigned i = 0; i < load.n_tcp; i++) {
+		close(load.tcp[i].fd);
+		free(load.tcp[i].slots);
+		free(load.tcp[i].in);
+	}
+	for (size_t i = 0; i < load.mix.n_names; i++)
+		free(load.mix.names[i].name);
+	free(load.mix.names);
+	free(load.sources);
+	free(load.source_used);
+}
+
+int main(int argc, char **argv)
+{
+	parse_options(argc, argv);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	open_channels();
+	run();
+	if (load.json)
+		print_json();
+	else
+		print_text();
+	close_channels();
+	return 0;
+}
