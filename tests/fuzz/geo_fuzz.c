@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A damaged or hostile MMDB file: it is opened or not, and whatever is looked up in it does no
+ * harm. */
+#include "enrich/mmdb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct {
+	uint8_t address[16];
+	unsigned family;
+} places[] = {
+    {{10, 1, 2, 3}, 4},
+    {{192, 0, 2, 1}, 4},
+    {{255, 255, 255, 255}, 4},
+    {{0x20, 0x01, 0x0d, 0xb8}, 6},
+    {{[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}, 6},
+    {{0xff, 0xff, 0xff, 0xff}, 6},
+};
+
+static void look_around(const struct mmdb *mmdb, enum mmdb_kind kind)
+{
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char country[3], org[32];
+		uint32_t record;
+
+		if (kind == MMDB_COUNTRY) {
+			mmdb_country(mmdb, places[i].address, places[i].family, country);
+			if (strlen(country) != 0 && strlen(country) != 2)
+				abort();
+		} else if (mmdb_asn(mmdb, places[i].address, places[i].family, &record)) {
+			if (mmdb_as_org(mmdb, record, org, sizeof(org)) != strlen(org))
+				abort();
+		}
+	}
+	if (mmdb_built_s(mmdb) < 0 || !mmdb_type(mmdb))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	char path[32], reason[128];
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	for (enum mmdb_kind kind = MMDB_COUNTRY; kind <= MMDB_ASN; kind++) {
+		struct mmdb *mmdb = NULL;
+
+		if (mmdb_new(&mmdb, path, kind, NULL, reason, sizeof(reason)) == 0)
+			look_around(mmdb, kind);
+		else if (mmdb || !*reason)
+			abort();
+		mmdb_free(mmdb);
+	}
+	close(fd);
+	return 0;
+}
