@@ -11,12 +11,19 @@
 #define TRIES        64
 #define RANDOM_BYTES 1024
 
+/* A probe in the order of sending. Its slot may be another probe's by now. */
+struct place {
+	uint32_t serial;
+	uint16_t sequence;
+};
+
 struct ping_probes {
 	struct probe *slots;  /* at sequence % n_slots */
-	uint16_t *order;      /* slots in the order of sending; as long as slots */
+	struct place *order;  /* of sending; as long as slots */
 	size_t n_slots;       /* a power of two */
 	size_t first, queued; /* of `order` */
 	size_t waiting;
+	uint32_t serial;
 	size_t random_used;
 	uint8_t random[RANDOM_BYTES];
 };
@@ -99,12 +106,14 @@ int ping_probes_begin(
 	}
 	if (!probe)
 		return -EAGAIN;
-	*probe = (struct probe){.address = *address, .sequence = sequence};
+	*probe =
+	    (struct probe){.address = *address, .sequence = sequence, .serial = ++probes->serial};
 	r = random_bytes(probes, probe->cookie, sizeof(probe->cookie));
 	if (r < 0)
 		return r;
 	probe->state = PROBE_WAITING;
-	probes->order[(probes->first + probes->queued++) & (probes->n_slots - 1)] = sequence;
+	probes->order[(probes->first + probes->queued++) & (probes->n_slots - 1)] =
+	    (struct place){.serial = probe->serial, .sequence = sequence};
 	probes->waiting++;
 	*ret = probe;
 	return 0;
@@ -140,16 +149,13 @@ void ping_probes_answered(struct ping_probes *probes, struct probe *probe)
 	probe->state = PROBE_ANSWERED;
 }
 
-/* An answered probe's slot may be in use again while its place in `order` is not yet reached: the
- * place then stands for the newer probe, whose own place follows. So an early look at a probe is
- * harmless and the places always suffice. */
 static struct probe *oldest(struct ping_probes *probes)
 {
 	while (probes->queued) {
-		struct probe *probe = slot_of(probes, probes->order[probes->first]);
+		const struct place *place = &probes->order[probes->first];
+		struct probe *probe = slot_of(probes, place->sequence);
 
-		if (probe->state == PROBE_WAITING &&
-		    probe->sequence == probes->order[probes->first])
+		if (probe->state == PROBE_WAITING && probe->serial == place->serial)
 			return probe;
 		probes->first = (probes->first + 1) & (probes->n_slots - 1);
 		probes->queued--;

@@ -21,6 +21,7 @@ struct probe {
 	uint8_t state; /* enum probe_state */
 	uint8_t stamped;
 	uint16_t sequence;
+	uint32_t serial;  /* tells the users of one sequence number apart */
 	uint64_t sent_ns; /* CLOCK_MONOTONIC */
 	int64_t
 	    sent_wall_ns; /* CLOCK_REALTIME, as the kernel's stamps; the kernel's if `stamped` */
