@@ -43,8 +43,9 @@ struct config_input {
 	enum input_kind kind;
 	const char *address; /* socket path; host:port or [v6]:port; name of the passed socket */
 	const char *zone;    /* label of everything; default "default" */
-	struct config_strings
-	    zones; /* `zones` and the lines of `zones_file`; not empty: label by suffix */
+	/* `zones` and the lines of `zones_file` in the form of zone_name.h, sorted, each once; not
+	 * empty: label by suffix, and `zone` says nothing. */
+	struct config_strings zones;
 	const char *zones_file;
 	mode_t mode;               /* of a Unix socket */
 	const char *owner, *group; /* names or numbers, empty: unchanged */

@@ -189,26 +189,36 @@ static void read_networks(struct reader *reader, const struct config_option *opt
 	memcpy(member(base, option->other), &n, sizeof(n));
 }
 
-/* Keys of a map are distinct when they come here, see read_map(). */
+static bool tag_key_is_good(struct reader *reader, const struct config_option *option,
+    const struct node *map, const struct node *item, const char *key)
+{
+	const char *text = item->key->text, *problem = text_check_clean(text);
+
+	if (!*text || strlen(text) > MAX_ITEM)
+		problem = "must have 1 to 255 characters";
+	else if (node_get(map, text) != item)
+		problem = "is there twice";
+	else if (!problem)
+		problem = option->check(text);
+	if (problem)
+		reader_problem(reader, item->key, key, "key \"%.48s\" %s", text, problem);
+	return !problem;
+}
+
 static void read_tags(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key, void *base)
 {
+	struct config_option plain = {.path = option->path, .type = OPTION_TEXT};
 	struct config_tag *tags = allocate(reader, node->n, sizeof(*tags));
 	size_t n = 0;
 
 	if (!tags)
 		return;
 	for (const struct node *item = node->first; item; item = item->next) {
-		struct config_option plain = {.path = option->path, .type = OPTION_TEXT};
-		const char *problem = text_check_clean(item->key->text), *value;
+		const char *value;
 
-		if (!problem && *item->key->text)
-			problem = option->check(item->key->text);
-		if (problem || !*item->key->text || strlen(item->key->text) > MAX_ITEM) {
-			reader_problem(reader, item->key, key, "key \"%.48s\" %s", item->key->text,
-			    problem ? problem : "must have 1 to 255 characters");
+		if (!tag_key_is_good(reader, option, node, item, key))
 			continue;
-		}
 		value = item_text(reader, &plain, item, key);
 		if (value)
 			tags[n++] = (struct config_tag){.key = item->key->text, .value = value};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A configuration from a string, with the messages as text. */
+#ifndef CROSSTAP_TESTS_UNIT_CONFIG_PARSE_H
+#define CROSSTAP_TESTS_UNIT_CONFIG_PARSE_H
+
+#include "config/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* The messages are the caller's to free. */
+static inline int parse_text(
+    const char *text, size_t length, struct config **ret, char **ret_messages)
+{
+	size_t size = 0;
+	FILE *errors = open_memstream(ret_messages, &size);
+	int r;
+
+	assert_non_null(errors);
+	r = config_parse("test.yaml", text, length, errors, ret);
+	fclose(errors);
+	return r;
+}
+
+static inline struct config *parse_good(const char *text)
+{
+	struct config *config = NULL;
+	char *messages = NULL;
+	int r = parse_text(text, strlen(text), &config, &messages);
+
+	if (r != 0)
+		print_error("%s", messages);
+	assert_int_equal(r, 0);
+	assert_string_equal(messages, "");
+	free(messages);
+	return config;
+}
+
+/* The text is refused, and the messages are exactly these lines. */
+static inline void assert_messages(const char *text, const char *expected)
+{
+	struct config *config = NULL;
+	char *messages = NULL;
+	int r = parse_text(text, strlen(text), &config, &messages);
+
+	assert_string_equal(messages, expected);
+	assert_int_equal(r, -22);
+	assert_null(config);
+	free(messages);
+}
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is refused, and in which words and place. */
+#include "parse.h"
+
+#include <stdint.h>
+
+struct rule {
+	const char *text, *messages;
+};
+
+static const struct rule rules[] = {
+    /* keys */
+    {"intervall: 10s\n", "test.yaml:1:1: intervall: unknown key (did you mean \"interval\"?)\n"},
+    {"wire:\n  prots: [53]\n",
+	"test.yaml:2:3: wire.prots: unknown key (did you mean \"ports\"?)\n"},
+    {"horizon: 5s\n",
+	"test.yaml:1:1: horizon: unknown key (did you mean \"crosscheck.horizon\"?)\n"},
+    {"inputs:\n  - unix: /a\n    zon: x\n",
+	"test.yaml:3:5: inputs[0].zon: unknown key (did you mean \"zone\"?)\n"},
+    {"outputs:\n  - influxdb: {tokn: x}\n",
+	"test.yaml:2:16: outputs[0].influxdb.tokn: unknown key (did you mean \"token\"?)\n"},
+    {"interval: 10s\ninterval: 20s\n",
+	"test.yaml:2:1: interval: is there twice, first in line 1\n"},
+    {"tags: {a: b, a: c}\n", "test.yaml:1:14: tags: key \"a\" is there twice\n"},
+    /* types */
+    {"[]\n", "test.yaml:1:1: must be a map of keys and values\n"},
+    {"wire: off\n", "test.yaml:1:7: wire: must be a map of keys and values\n"},
+    {"interval: [10s]\n", "test.yaml:1:11: interval: must be one value, not a list\n"},
+    {"interval: {a: b}\n", "test.yaml:1:11: interval: must be one value, not a map\n"},
+    {"interval: 10\n",
+	"test.yaml:1:11: interval: \"10\" is not a time with a unit, as in 500ms, 10s, 5m, 2h or "
+	"1d\n"},
+    {"limits: {memory: 1MB}\n",
+	"test.yaml:1:18: limits.memory: \"1MB\" is not a size, as in 512, 64KiB, 256MiB or 1GiB\n"},
+    {"limits: {resolvers: -1}\n",
+	"test.yaml:1:21: limits.resolvers: \"-1\" is not a whole number\n"},
+    {"limits: {cpu: nan}\n", "test.yaml:1:15: limits.cpu: \"nan\" is not a number, as in 1.5\n"},
+    {"ping: {rate: 200}\n", "test.yaml:1:14: ping.rate: \"200\" is not a rate, as in 200/s\n"},
+    {"ping: {enabled: 1}\n", "test.yaml:1:17: ping.enabled: \"1\" is not true or false\n"},
+    {"wire: {ports: 53}\n", "test.yaml:1:15: wire.ports: must be a list, as in [a, b]\n"},
+    {"wire: {ports: [[53]]}\n", "test.yaml:1:16: wire.ports: must be a list of single values\n"},
+    {"tags: [a]\n", "test.yaml:1:7: tags: must be a map, as in {site: ams}\n"},
+    {"inputs: {unix: /a}\n", "test.yaml:1:9: inputs: must be a list of at most 256 maps\n"},
+    {"inputs: [/a]\n", "test.yaml:1:10: inputs[0]: must be a map of keys and values\n"},
+    {"server:\n", "test.yaml:1:8: server: must not be empty\n"},
+    {"server: \"a\\tb\"\n", "test.yaml:1:9: server: \"a\\x09b\" holds a control character\n"},
+    /* words */
+    {"wire: {mode: natve}\n",
+	"test.yaml:1:14: wire.mode: \"natve\" is none of auto, native, generic, tc, "
+	"packet, off (did you mean \"native\"?)\n"},
+    {"log: {level: warn}\n",
+	"test.yaml:1:14: log.level: \"warn\" is none of error, warning, info, debug "
+	"(did you mean \"warning\"?)\n"},
+    /* ranges */
+    {"interval: 999ms\n", "test.yaml:1:11: interval: \"999ms\" is out of range: 1s to 1h\n"},
+    {"interval: 61m\n", "test.yaml:1:11: interval: \"61m\" is out of range: 1s to 1h\n"},
+    {"grace: 20001ms\n", "test.yaml:1:1: grace: is over two intervals\n"},
+    {"interval: 99999999999999999999s\n", NULL},
+    {"interval: 300000000000d\n", NULL},
+    {"wire: {ports: []}\n", "test.yaml:1:15: wire.ports: must not be empty\n"},
+    {"wire: {ports: [0]}\n", "test.yaml:1:16: wire.ports: \"0\" is not a port from 1 to 65535\n"},
+    {"wire: {ports: [65536]}\n",
+	"test.yaml:1:16: wire.ports: \"65536\" is not a port from 1 to 65535\n"},
+    {"wire: {ports: [53, 53]}\n", "test.yaml:1:20: wire.ports: port 53 is there twice\n"},
+    {"wire: {ports: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}\n",
+	"test.yaml:1:15: wire.ports: has 17 items, at most 16 are allowed\n"},
+    {"wire: {ports: [53, 443]}\n",
+	"test.yaml:1:7: wire: port 443 is in `ports` and in `doh_ports`\n"},
+    {"wire: {doh_ports: [853]}\n",
+	"test.yaml:1:8: wire: port 853 is in `dot_ports` and in `doh_ports`\n"},
+    /* interfaces and addresses */
+    {"wire: {interfaces: eth0}\n",
+	"test.yaml:1:20: wire.interfaces: must be `auto`, or a list as in [eth0]\n"},
+    {"wire: {interfaces: [lo]}\n",
+	"test.yaml:1:21: wire.interfaces: \"lo\" cannot be `lo`, whose packets never cross a "
+	"wire\n"},
+    {"wire: {interfaces: [abcdefghijklmnop]}\n",
+	"test.yaml:1:21: wire.interfaces: \"abcdefghijklmnop\" is over "
+	"15 characters, too long for an interface\n"},
+    {"wire: {interfaces: [a, a]}\n", "test.yaml:1:24: wire.interfaces: \"a\" is there twice\n"},
+    {"wire: {addresses: [10.0.0.0/33]}\n",
+	"test.yaml:1:20: wire.addresses: \"10.0.0.0/33\" is not an address or ADDRESS/PREFIX\n"},
+    {"wire: {addresses: [10.0.0.1/8]}\n",
+	"test.yaml:1:20: wire.addresses: \"10.0.0.1/8\" has bits set past its prefix\n"},
+    {"ping: {source: [224.0.0.1]}\n",
+	"test.yaml:1:8: ping.source: item 0 is not a unicast address\n"},
+    {"ping: {source: [10.0.0.0/24]}\n",
+	"test.yaml:1:8: ping.source: item 0 is not a unicast address\n"},
+    {"ping: {source: [\"::\"]}\n", "test.yaml:1:8: ping.source: item 0 is not a unicast address\n"},
+    {"crosscheck: {nft_counters: [drops]}\n",
+	"test.yaml:1:29: crosscheck.nft_counters: \"drops\" is not TABLE/COUNTER\n"},
+    /* tags */
+    {"tags: {zone: x}\n", "test.yaml:1:8: tags: key \"zone\" is a tag of the points themselves\n"},
+    {"tags: {_x: y}\n",
+	"test.yaml:1:8: tags: key \"_x\" begins with an underscore, which InfluxDB keeps for "
+	"itself\n"},
+    {"tags: {site: \"\"}\n", "test.yaml:1:14: tags: must not be empty\n"},
+    /* inputs */
+    {"inputs:\n  - zone: x\n",
+	"test.yaml:2:5: inputs[0]: needs an address: `unix`, `tcp` or `listen_fd`\n"},
+    {"inputs:\n  - unix: /a\n    listen_fd: b\n",
+	"test.yaml:3:5: inputs[0]: `unix` and `listen_fd` exclude each other\n"},
+    {"inputs:\n  - unix: /a\n    zone: b\n    zones: [c]\n",
+	"test.yaml:3:5: inputs[0]: `zone` and `zones` exclude each other\n"},
+    {"inputs:\n  - unix: /a\n    zones: []\n",
+	"test.yaml:3:12: inputs[0].zones: must not be empty\n"},
+    {"inputs:\n  - unix: /a\n    zones: [a..b]\n",
+	"test.yaml:3:13: inputs[0].zones: \"a..b\" has an empty label\n"},
+    {"inputs:\n  - unix: /a\n    zones: [OTHER.]\n",
+	"test.yaml:3:5: inputs[0]: the zone `other` cannot be listed: it is the label of what no "
+	"zone "
+	"holds\n"},
+    {"inputs:\n  - unix: /a\n    zones: [nl]\n  - unix: /b\n    zone: other\n",
+	"test.yaml:5:5: inputs: the label `other` is reserved where an input has `zones`\n"},
+    {"inputs:\n  - unix: /a\n  - unix: /a\n",
+	"test.yaml:3:5: inputs: inputs 0 and 1 have the same address /a\n"},
+    {"inputs:\n  - tcp: 127.0.0.1:1\n    mode: \"0600\"\n",
+	"test.yaml:3:5: inputs[0]: `mode` is valid only with `unix`\n"},
+    {"inputs:\n  - unix: /a\n    mode: 888\n",
+	"test.yaml:3:11: inputs[0].mode: \"888\" is not an octal file mode, as in \"0660\"\n"},
+    {"inputs:\n  - unix: /a\n    mode: 1777\n",
+	"test.yaml:3:11: inputs[0].mode: \"1777\" is out of range: 0000 to 0777\n"},
+    {"inputs:\n  - tcp: 127.0.0.1\n",
+	"test.yaml:2:10: inputs[0].tcp: \"127.0.0.1\" needs a port, as in 127.0.0.1:6000\n"},
+    {"inputs:\n  - tcp: 127.0.0.1:0\n",
+	"test.yaml:2:10: inputs[0].tcp: \"127.0.0.1:0\" needs a port from 1 to "
+	"65535 after the last colon\n"},
+    {"inputs:\n  - tcp: 300.0.0.1:1\n",
+	"test.yaml:2:10: inputs[0].tcp: \"300.0.0.1:1\" is not an IPv4 address and a port\n"},
+    {"inputs:\n  - tcp: ::1:53\n",
+	"test.yaml:2:10: inputs[0].tcp: \"::1:53\" needs brackets around the IPv6 "
+	"address, as in [::1]:6000\n"},
+    {"inputs:\n  - tcp: \"[::g]:53\"\n",
+	"test.yaml:2:10: inputs[0].tcp: \"[::g]:53\" is not an IPv6 address in brackets\n"},
+    {"inputs:\n  - unix: /a\n    scope: all\n", NULL},
+    {"inputs:\n  - unix: /a\n    zones_file: /nonexistent/x\n",
+	"test.yaml:3:17: inputs[0]: cannot open /nonexistent/x: No such file or directory\n"},
+    {"inputs:\n  - unix: /a\n    zones_file: /dev/null\n",
+	"test.yaml:3:17: inputs[0]: cannot open /dev/null: not a regular file\n"},
+    /* outputs */
+    {"outputs:\n  - influx: {}\n",
+	"test.yaml:2:5: outputs[0]: unknown kind of output \"influx\" (did you mean "
+	"\"influxdb\"?)\n"},
+    {"outputs:\n  - file: {}\n    otlp: {}\n",
+	"test.yaml:2:5: outputs[0]: must have one key, the kind: influxdb, file or otlp\n"},
+    {"outputs:\n  - influxdb: {version: 1, bucket: x}\n",
+	"test.yaml:2:28: outputs[0].influxdb: `bucket` is valid only with `version: 2`\n"},
+    {"outputs:\n  - influxdb: {password: x}\n",
+	"test.yaml:2:16: outputs[0].influxdb: `password` is valid only with `version: 1`\n"},
+    {"outputs:\n  - influxdb: {version: 3}\n",
+	"test.yaml:2:25: outputs[0].influxdb.version: \"3\" is out of range: 1 to 2\n"},
+    {"outputs:\n  - otlp: {url: ftp://user:secret@x}\n",
+	"test.yaml:2:17: outputs[0].otlp.url: the value is not a URL that begins with http:// or "
+	"https://\n"},
+    {"outputs:\n  - file: {path: /a}\n  - file: {path: /a}\n",
+	"test.yaml:3:5: outputs: outputs 0 and 1 write the same file /a\n"},
+    /* pairs */
+    {"http: {tls: {cert: /a}}\n",
+	"test.yaml:1:13: http.tls: needs both `cert` and `key`, or neither\n"},
+    {"geo: {maxmind: {editions: [GeoLite2-ASN]}}\n",
+	"test.yaml:1:17: geo.maxmind.editions: needs geo.asn, where the file is kept\n"},
+    {"geo: {country: /c, maxmind: {editions: [GeoLite2-City, GeoLite2-Country]}}\n",
+	"test.yaml:1:30: geo.maxmind.editions: two editions for the same file\n"},
+    {"geo: {asn: /a, maxmind: {editions: [../x]}}\n", NULL},
+    /* the environment */
+    {"server: a$NO_SUCH_THING\n",
+	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set\n"},
+    {"server: a$ b\n", "test.yaml:1:9: server: a `$` without a name; write $$ for a dollar sign\n"},
+    /* hostile names stay on one line */
+    {"\"inter\\nval\": 1\n", "test.yaml:1:1: inter\\x0aval: unknown key (did you mean \"interval\"?)\n"},
+};
+
+static void each_rule(void **state)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct config *config = NULL;
+		char *messages = NULL;
+
+		if (rules[i].messages) {
+			assert_messages(rules[i].text, rules[i].messages);
+			continue;
+		}
+		assert_int_equal(
+		    parse_text(rules[i].text, strlen(rules[i].text), &config, &messages), -22);
+		assert_memory_equal(messages, "test.yaml:", 10);
+		free(messages);
+	}
+}
+
+static void all_problems_are_reported(void **state)
+{
+	assert_messages(
+	    "intervall: 1s\nserver: \"\"\nwire:\n  mode: x\n  ports: [0, 70000]\ngrace: 1h\n",
+	    "test.yaml:1:1: intervall: unknown key (did you mean \"interval\"?)\n"
+	    "test.yaml:2:9: server: must not be empty\n"
+	    "test.yaml:4:9: wire.mode: \"x\" is none of auto, native, generic, tc, packet, off "
+	    "(did you mean \"tc\"?)\n"
+	    "test.yaml:5:11: wire.ports: \"0\" is not a port from 1 to 65535\n"
+	    "test.yaml:5:14: wire.ports: \"70000\" is not a port from 1 to 65535\n"
+	    "test.yaml:6:1: grace: is over two intervals\n");
+}
+
+static void a_secret_is_in_no_message(void **state)
+{
+	char *messages = NULL;
+	struct config *config = NULL;
+	const char *text =
+	    "outputs:\n"
+	    "  - influxdb: {token: \"hunter2\\a\", url: \"x://u:hunter2@h\"}\n"
+	    "  - influxdb: {version: 1, token: hunter2, password: [hunter2]}\n"
+	    "  - influxdb: {version: 1, password: $SECRET_OF_TEST, url: \"$SECRET_OF_TEST\"}\n";
+
+	setenv("SECRET_OF_TEST", "hunter2\x01", 1);
+	assert_int_equal(parse_text(text, strlen(text), &config, &messages), -22);
+	assert_null(strstr(messages, "hunter2"));
+	assert_non_null(
+	    strstr(messages, "outputs[2].influxdb.password: the value holds a control character"));
+	free(messages);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(each_rule),
+	    cmocka_unit_test(all_problems_are_reported),
+	    cmocka_unit_test(a_secret_is_in_no_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What good files come to. */
+#include "parse.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <unistd.h>
+
+static void defaults_are_those_of_the_readme(void **state)
+{
+	struct config *config;
+
+	setenv("NSID", "ns7.example", 1);
+	config = parse_good("");
+	assert_string_equal(config->server, "ns7.example");
+	assert_int_equal(config->n_tags, 0);
+	assert_int_equal(config->interval_ns, 10000000000);
+	assert_int_equal(config->grace_ns, 2000000000);
+	assert_int_equal(config->n_inputs, 1);
+	assert_int_equal(config->inputs[0].kind, INPUT_UNIX);
+	assert_string_equal(config->inputs[0].address, "/run/crosstap/dnstap.sock");
+	assert_string_equal(config->inputs[0].zone, "default");
+	assert_string_equal(config->inputs[0].owner, "");
+	assert_int_equal(config->inputs[0].mode, 0660);
+	assert_true(config->wire.interfaces_auto);
+	assert_int_equal(config->wire.ports.n, 1);
+	assert_int_equal(config->wire.doh_ports.ports[0], 443);
+	assert_true(config->wire.rtt && config->wire.per_source);
+	assert_int_equal(config->crosscheck_horizon_ns, 60000000000);
+	assert_true(config->ping.rate_per_s == 200);
+	assert_string_equal(config->geo.country, "");
+	assert_int_equal(config->top.nxdomain, 20);
+	assert_int_equal(config->n_outputs, 0);
+	assert_string_equal(config->http.listen, "127.0.0.1:9053");
+	assert_int_equal(config->limits.memory, 256 << 20);
+	assert_int_equal(config->limits.frame, 256 << 10);
+	assert_true(config->limits.cpu == 1.0);
+	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+	config_free(config);
+}
+
+static void the_host_name_stands_in_for_nsid(void **state)
+{
+	struct config *config;
+	char name[256] = "";
+
+	unsetenv("NSID");
+	assert_int_equal(gethostname(name, sizeof(name) - 1), 0);
+	config = parse_good("# nothing\n---\n");
+	assert_string_equal(config->server, *name ? name : "localhost");
+	config_free(config);
+}
+
+static void words_are_no_booleans(void **state)
+{
+	struct config *config = parse_good("wire: {mode: off, rtt: off}\nhttp: {listen: off}\n"
+					   "tags: {site: no, port: 0123, none: ~x}\n");
+
+	assert_int_equal(config->wire.mode, WIRE_OFF);
+	assert_false(config->wire.rtt);
+	assert_string_equal(config->http.listen, "off");
+	assert_string_equal(config->tags[0].value, "no");
+	assert_string_equal(config->tags[1].value, "0123");
+	config_free(config);
+}
+
+static void empty_sections_are_as_if_not_there(void **state)
+{
+	struct config *config = parse_good("wire:\ninputs:\noutputs:\ngeo:\n  maxmind:\ntags: ~\n");
+
+	assert_int_equal(config->n_inputs, 1);
+	assert_true(config->wire.rtt);
+	config_free(config);
+	config = parse_good("inputs: []\n");
+	assert_int_equal(config->n_inputs, 0);
+	config_free(config);
+}
+
+static void inputs_of_each_kind(void **state)
+{
+	struct config *config =
+	    parse_good("inputs:\n"
+		       "  - {zone: nl, unix: /run/nl.sock, mode: 0600, owner: a, group: \"1\"}\n"
+		       "  - {tcp: \"[::1]:6000\", zones: [NL., example.org, nl], scope: witness}\n"
+		       "  - {listen_fd: org, queries: responses, scope: zone}\n");
+
+	assert_int_equal(config->n_inputs, 3);
+	assert_int_equal(config->inputs[0].mode, 0600);
+	assert_string_equal(config->inputs[0].group, "1");
+	assert_int_equal(config->inputs[1].kind, INPUT_TCP);
+	assert_string_equal(config->inputs[1].address, "[::1]:6000");
+	assert_int_equal(config->inputs[1].zones.n, 2);
+	assert_string_equal(config->inputs[1].zones.items[0], "example.org");
+	assert_string_equal(config->inputs[1].zones.items[1], "nl");
+	assert_int_equal(config->inputs[1].scope, SCOPE_WITNESS);
+	assert_int_equal(config->inputs[2].kind, INPUT_LISTEN_FD);
+	assert_int_equal(config->inputs[2].queries, QUERIES_RESPONSES);
+	assert_int_equal(config->inputs[2].scope, SCOPE_ZONE);
+	config_free(config);
+}
+
+static void the_environment_is_put_in(void **state)
+{
+	struct config *config;
+
+	setenv("CROSSTAP_TEST_A", "a: [$x]", 1);
+	setenv("INFLUX_TOKEN", "from the environment", 1);
+	config = parse_good("server: x$CROSSTAP_TEST_A-$$HOME\n"
+			    "outputs:\n  - influxdb:\n  - influxdb: {token: $CROSSTAP_TEST_A}\n");
+	assert_string_equal(config->server, "xa: [$x]-$HOME");
+	assert_string_equal(config->outputs[0].token, "from the environment");
+	assert_string_equal(config->outputs[0].bucket, "dns");
+	assert_string_equal(config->outputs[1].token, "a: [$x]");
+	assert_int_equal(config->outputs[1].version, 2);
+	config_free(config);
+	unsetenv("INFLUX_TOKEN");
+}
+
+static void networks(void **state)
+{
+	struct config *config = parse_good(
+	    "wire: {addresses: [192.0.2.1, \"2001:db8::/32\"]}\nping: {exclude: [0.0.0.0/0]}\n");
+
+	assert_int_equal(config->wire.n_addresses, 2);
+	assert_int_equal(config->wire.addresses[0].family, 4);
+	assert_int_equal(config->wire.addresses[0].prefix, 32);
+	assert_memory_equal(config->wire.addresses[0].address, "\xc0\x00\x02\x01", 4);
+	assert_int_equal(config->wire.addresses[1].family, 6);
+	assert_int_equal(config->wire.addresses[1].prefix, 32);
+	assert_int_equal(config->ping.exclude[0].prefix, 0);
+	config_free(config);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void zones_files(void **state)
+{
+	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256], expected[512];
+	int fd = mkstemp(path);
+	struct config *config;
+
+	assert_true(fd >= 0);
+	close(fd);
+	write_file(path, "# zones\n  Example.ORG. # ours\r\n\n.\nnl\nexample.org");
+	snprintf(text, sizeof(text),
+	    "inputs:\n  - unix: /a\n    zones: [nl, de]\n    zones_file: %s\n", path);
+	config = parse_good(text);
+	assert_int_equal(config->inputs[0].zones.n, 4);
+	assert_string_equal(config->inputs[0].zones.items[0], ".");
+	assert_string_equal(config->inputs[0].zones.items[1], "de");
+	assert_string_equal(config->inputs[0].zones.items[2], "example.org");
+	assert_string_equal(config->inputs[0].zones.items[3], "nl");
+	config_free(config);
+
+	write_file(path, "nl\na b\n");
+	snprintf(expected, sizeof(expected),
+	    "%s:2: inputs[0]: \"a b\" holds a space, a control or a non-ASCII character (write the "
+	    "A-label xn--..., "
+	    "or \\DDD)\n",
+	    path);
+	assert_messages(text, expected);
+	write_file(path, "# none\n");
+	snprintf(text, sizeof(text), "inputs:\n  - unix: /a\n    zones_file: %s\n", path);
+	snprintf(expected, sizeof(expected), "test.yaml:3:17: inputs[0]: %s holds no zone\n", path);
+	assert_messages(text, expected);
+	unlink(path);
+}
+
+static void as_many_zones_as_allowed(void **state)
+{
+	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256];
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+	struct config *config = NULL;
+	char *messages = NULL;
+
+	assert_non_null(file);
+	for (int i = 100000; i > 0; i--)
+		fprintf(file, "zone-%d.example\n", i);
+	fflush(file);
+	snprintf(text, sizeof(text), "inputs:\n  - unix: /a\n    zones_file: %s\n", path);
+	config = parse_good(text);
+	assert_int_equal(config->inputs[0].zones.n, 100000);
+	config_free(config);
+	fprintf(file, "one.more\ntwo.more\n");
+	fclose(file);
+	config = NULL;
+	assert_int_equal(parse_text(text, strlen(text), &config, &messages), -EINVAL);
+	assert_non_null(strstr(messages, "at most 100000 zones"));
+	free(messages);
+	unlink(path);
+}
+
+static void files_that_cannot_be_read(void **state)
+{
+	struct config *config = NULL;
+	char *messages = NULL;
+	size_t size = 0;
+	FILE *errors = open_memstream(&messages, &size);
+
+	assert_non_null(errors);
+	assert_int_equal(config_load("/nonexistent/x.yaml", errors, &config), -ENOENT);
+	assert_int_equal(config_load("/tmp", errors, &config), -EISDIR);
+	fclose(errors);
+	assert_string_equal(messages,
+	    "/nonexistent/x.yaml: cannot be read: No such file or directory\n"
+	    "/tmp: cannot be read: Is a directory\n");
+	assert_null(config);
+	free(messages);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(defaults_are_those_of_the_readme),
+	    cmocka_unit_test(the_host_name_stands_in_for_nsid),
+	    cmocka_unit_test(words_are_no_booleans),
+	    cmocka_unit_test(empty_sections_are_as_if_not_there),
+	    cmocka_unit_test(inputs_of_each_kind),
+	    cmocka_unit_test(the_environment_is_put_in),
+	    cmocka_unit_test(networks),
+	    cmocka_unit_test(zones_files),
+	    cmocka_unit_test(as_many_zones_as_allowed),
+	    cmocka_unit_test(files_that_cannot_be_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
