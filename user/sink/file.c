@@ -232,7 +232,8 @@ static void file_send(void *backend, const char *text, size_t length, struct sen
 	ret->accepted = batch_count_lines(text, whole);
 	ret->lost = batch_count_lines(text + whole, length - whole);
 	if (r < 0)
-		snprintf(ret->error, sizeof(ret->error), "%s", strerror(-r));
+		snprintf(ret->error, sizeof(ret->error), "%s",
+		    r == -ETIMEDOUT ? "nobody reads, and the sink was stopped" : strerror(-r));
 }
 
 static void file_wake(void *backend)

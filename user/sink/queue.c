@@ -16,7 +16,7 @@ struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t events, room;
 	unsigned wanted; /* what the consumer waits for */
-	bool stopped;
+	bool stopped, left;
 	size_t max_bytes, bytes;
 	size_t first, n, size; /* a circle */
 	struct item items[];
@@ -190,6 +190,26 @@ void queue_stop(struct queue *q)
 	pthread_cond_signal(&q->events);
 	pthread_cond_broadcast(&q->room);
 	pthread_mutex_unlock(&q->lock);
+}
+
+void queue_leave(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->left = true;
+	pthread_cond_broadcast(&q->room);
+	pthread_mutex_unlock(&q->lock);
+}
+
+bool queue_wait_left(struct queue *q, uint64_t until_ns)
+{
+	bool left;
+
+	pthread_mutex_lock(&q->lock);
+	while (!q->left && wait_until(q, &q->room, until_ns) != ETIMEDOUT)
+		;
+	left = q->left;
+	pthread_mutex_unlock(&q->lock);
+	return left;
 }
 
 size_t queue_length(struct queue *q)

@@ -32,6 +32,10 @@ unsigned queue_wait(struct queue *queue, unsigned events, uint64_t until_ns);
 /* Producers' side: true once the queue is less than half full; false when the time has come. */
 bool queue_wait_room(struct queue *queue, uint64_t until_ns);
 void queue_stop(struct queue *queue);
+/* The consumer's last call. */
+void queue_leave(struct queue *queue);
+/* Whether the consumer has left, waiting for it until `until_ns`. */
+bool queue_wait_left(struct queue *queue, uint64_t until_ns);
 size_t queue_length(struct queue *queue);
 
 #endif

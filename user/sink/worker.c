@@ -347,6 +347,7 @@ static void *worker_main(void *context)
 	if (dropped_so_far(w) != before)
 		log_warning(MODULE, "%s: stopped, not delivered dropped=%llu", w->name,
 		    (unsigned long long)(dropped_so_far(w) - before));
+	queue_leave(w->queue);
 	return NULL;
 }
 
@@ -431,17 +432,16 @@ void worker_stats(struct worker *w, struct sink_stats *ret)
 
 void worker_stop(struct worker *w, uint64_t timeout_ns)
 {
-	uint64_t deadline_ns = clock_monotonic_ns() + timeout_ns,
-		 give_up_ns = deadline_ns + STOP_ALLOWANCE_NS;
-	struct timespec until = {
-	    .tv_sec = (time_t)(give_up_ns / NS_PER_S), .tv_nsec = (long)(give_up_ns % NS_PER_S)};
+	uint64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
 
 	if (!w->started)
 		return;
 	atomic_store(&w->control.deadline_ns, deadline_ns);
 	queue_stop(w->queue);
 	w->ops->wake(w->backend);
-	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	if (queue_wait_left(w->queue, deadline_ns + STOP_ALLOWANCE_NS)) {
+		pthread_join(w->thread, NULL);
+	} else {
 		w->abandoned = true;
 		pthread_detach(w->thread);
 	}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "http_server.h"
+#include "sink_fixture.h"
+
+#include "sink/batch.h"
+#include "sink/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define IDENTITY 0x1234abcd5678ef00
+
+struct place {
+	char dir[64], folder[128];
+};
+
+static struct place new_place(void)
+{
+	struct place place = {.dir = "/tmp/crosstap-spool-XXXXXX"};
+
+	assert_non_null(mkdtemp(place.dir));
+	snprintf(place.folder, sizeof(place.folder), "%s/1234abcd5678ef00", place.dir);
+	return place;
+}
+
+static struct spool *open_spool(const struct place *place, uint64_t limit_bytes)
+{
+	struct spool *spool;
+
+	assert_int_equal(spool_new(&spool, place->dir, IDENTITY, limit_bytes), 0);
+	return spool;
+}
+
+static int put(struct spool *spool, const char *text, size_t points, size_t *ret_dropped)
+{
+	return spool_put(spool, text, strlen(text), points, ret_dropped);
+}
+
+static void take_expect(struct spool *spool, const char *text)
+{
+	struct batch *batch;
+
+	assert_int_equal(spool_oldest(spool, &batch), 0);
+	assert_int_equal(batch->length, strlen(text));
+	assert_memory_equal(batch->text, text, strlen(text));
+	batch_unref(batch);
+	spool_remove(spool);
+}
+
+/* The names of files in the folder that end so; `first` takes one of them. */
+static size_t count_files(const char *folder, const char *end, char *first, size_t size)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		size_t length = strlen(entry->d_name);
+
+		if (entry->d_name[0] == '.' || length < strlen(end) ||
+		    strcmp(entry->d_name + length - strlen(end), end) != 0)
+			continue;
+		if (first && n == 0)
+			snprintf(first, size, "%s/%s", folder, entry->d_name);
+		n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+static void test_order_and_restart(void **state)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	struct batch *batch;
+	size_t dropped;
+
+	assert_true(spool_empty(spool));
+	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
+	assert_int_equal(put(spool, "b\nb\n", 2, &dropped), 0);
+	assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(spool_bytes(spool), 3 * 4096);
+	take_expect(spool, "a\n");
+	spool_free(spool);
+
+	spool = open_spool(&place, 1 << 20);
+	assert_int_equal(spool_bytes(spool), 2 * 4096);
+	assert_int_equal(spool_foreign(spool), 0);
+	assert_int_equal(put(spool, "d\n", 1, &dropped), 0);
+	assert_int_equal(spool_oldest(spool, &batch), 0);
+	assert_int_equal(batch->points, 2);
+	batch_unref(batch);
+	assert_int_equal(spool_shorten(spool, "b\n", 2, 1), 0);
+	spool_free(spool);
+
+	spool = open_spool(&place, 1 << 20);
+	take_expect(spool, "b\n");
+	take_expect(spool, "c\n");
+	take_expect(spool, "d\n");
+	assert_int_equal(spool_oldest(spool, &batch), -ENOENT);
+	assert_int_equal(spool_bytes(spool), 0);
+	assert_int_equal(count_files(place.folder, "", NULL, 0), 0);
+	spool_free(spool);
+	spool_free(NULL);
+	remove_tree(place.dir);
+}
+
+static void test_bounded(void **state)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 3 * 4096);
+	struct batch *batch;
+	char *large = malloc(20000);
+	size_t dropped;
+
+	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
+	assert_int_equal(put(spool, "b\nb\n", 2, &dropped), 0);
+	assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+	assert_int_equal(put(spool, "d\n", 1, &dropped), 0);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(spool_bytes(spool), 3 * 4096);
+	/* What is being delivered is not removed under the sink. */
+	assert_int_equal(spool_oldest(spool, &batch), 0);
+	assert_int_equal(put(spool, "e\n", 1, &dropped), 0);
+	assert_int_equal(dropped, 1);
+	assert_memory_equal(batch->text, "b\nb\n", 4);
+	batch_unref(batch);
+	take_expect(spool, "b\nb\n");
+	take_expect(spool, "d\n");
+	assert_non_null(large);
+	memset(large, '\n', 20000);
+	assert_int_equal(spool_put(spool, large, 20000, 20000, &dropped), -EFBIG);
+	take_expect(spool, "e\n");
+	free(large);
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* Many batches come and go while the list stays in order. */
+static void test_long_run(void **state)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	size_t in = 0, out = 0, dropped;
+
+	while (out < 500) {
+		char text[32];
+
+		for (int i = 0; i < 3 && in < 500; i++) {
+			snprintf(text, sizeof(text), "%zu\n", in++);
+			assert_int_equal(put(spool, text, 1, &dropped), 0);
+			assert_int_equal(dropped, 0);
+		}
+		for (int i = 0; i < 2 && out < in; i++) {
+			snprintf(text, sizeof(text), "%zu\n", out++);
+			take_expect(spool, text);
+		}
+	}
+	assert_true(spool_empty(spool));
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+static void test_damaged_and_foreign(void **state)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	char path[512];
+	struct batch *batch;
+	size_t dropped;
+	int fd;
+
+	assert_int_equal(put(spool, "first\n", 1, &dropped), 0);
+	fd = (int)count_files(place.folder, ".batch", path, sizeof(path));
+	assert_int_equal(fd, 1);
+	assert_int_equal(put(spool, "second\n", 1, &dropped), 0);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "X", 1, 50), 1);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/README", place.folder);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	snprintf(path, sizeof(path), "%s/%020d-1.batch", place.folder,
+	    5); /* empty, as after a power failure */
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	snprintf(path, sizeof(path), "%s/%020d-1.batch", place.folder, 6);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	snprintf(path, sizeof(path), "%s/new.tmp", place.folder); /* killed while writing */
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	spool_free(spool);
+
+	spool = open_spool(&place, 1 << 20);
+	assert_int_equal(spool_foreign(spool), 2);
+	assert_int_equal(spool_oldest(spool, &batch), -EBADMSG);
+	assert_int_equal(spool_oldest(spool, &batch), -EBADMSG);
+	take_expect(spool, "second\n");
+	assert_int_equal(count_files(place.folder, ".bad", NULL, 0), 2);
+	assert_int_equal(put(spool, "third\n", 1, &dropped), 0);
+	take_expect(spool, "third\n");
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+static void test_bad_folder(void **state)
+{
+	struct place place = new_place();
+	char path[128];
+	struct spool *spool;
+	size_t dropped;
+
+	snprintf(path, sizeof(path), "%s/no/such", place.dir);
+	assert_int_equal(spool_new(&spool, path, IDENTITY, 1 << 20), 0);
+	assert_true(spool_empty(spool));
+	assert_int_equal(put(spool, "a\n", 1, &dropped), -ENOENT);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
+	spool_free(spool);
+	assert_int_equal(spool_new(&spool, "/dev/null", IDENTITY, 1 << 20), 0);
+	assert_int_equal(put(spool, "a\n", 1, &dropped), -ENOTDIR);
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* --- With a sink --- */
+
+static struct sink *open_sink(
+    const struct place *place, const struct server *server, size_t queue_batches)
+{
+	struct config_output output = empty_output(OUTPUT_INFLUXDB);
+	struct config config = plain_config();
+	struct sink_tuning tuning = quick;
+	struct sink *sink;
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", server->port);
+	output.url = url;
+	output.bucket = "b";
+	config.spool_path = place->dir;
+	tuning.queue_batches = queue_batches;
+	assert_int_equal(sink_new_tuned(&sink, &output, &config, &tuning), 0);
+	return sink;
+}
+
+/* Far more than the queue holds, while the server is down; all of it arrives, oldest first. */
+static void test_outage(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct place place = new_place();
+	struct server *server = server_new(script, 1);
+	struct sink *sink = open_sink(&place, server, 8);
+	struct sink_stats stats;
+
+	for (size_t i = 0; i < 40; i++) {
+		push_numbered(sink, i * 5, 5);
+		while (!sink_wait_room(sink, NS_PER_S))
+			;
+	}
+	stats = wait_errors(sink, 2);
+	assert_int_equal(stats.points_dropped, 0);
+	assert_true(stats.spool_bytes > 0);
+	server_start(server);
+	stats = wait_settled(sink, 200);
+	assert_int_equal(stats.points, 200);
+	sink_stop(sink, WAIT_NS);
+	stats = stats_of(sink);
+	assert_int_equal(stats.spool_bytes, 0);
+	assert_int_equal(server_once(server, 0, 200), 200);
+	sink_free(sink);
+	server_free(server);
+	remove_tree(place.dir);
+}
+
+/* A stop with the server down in the middle of a batch keeps the rest; the next process delivers
+ * it. */
+static void test_stop_and_restart(void **state)
+{
+	static const struct answer script[] = {{.status = 204}, {.status = 503}};
+	static const struct answer good[] = {{.status = 204}};
+	struct place place = new_place();
+	struct server *server = server_new(script, 2);
+	struct sink *sink = open_sink(&place, server, 64);
+	struct sink_stats stats;
+
+	server_start(server);
+	push_numbered(sink, 0, 7000);
+	push_numbered(sink, 7000, 10);
+	wait_errors(sink, 2);
+	sink_stop(sink, WAIT_NS);
+	stats = stats_of(sink);
+	assert_int_equal(stats.points, 5000);
+	assert_int_equal(stats.points_dropped, 0);
+	assert_true(stats.spool_bytes > 0);
+	sink_free(sink);
+
+	pthread_mutex_lock(&server->lock);
+	server->script = good;
+	server->n_script = 1;
+	server->next = 0;
+	pthread_mutex_unlock(&server->lock);
+	sink = open_sink(&place, server, 64);
+	stats = wait_settled(sink, 2010);
+	assert_int_equal(stats.points, 2010);
+	assert_int_equal(server_once(server, 0, 7010), 7010);
+	sink_free(sink);
+	server_free(server);
+	remove_tree(place.dir);
+}
+
+/* kill -9 while files are written: each that was announced is whole. */
+static void test_kill(void **state)
+{
+	struct place place = new_place();
+	int fds[2];
+	size_t announced = 0, dropped, found = 0;
+	struct spool *spool;
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		spool = open_spool(&place, 1 << 30);
+		for (size_t i = 0; i < 100000; i++) {
+			char text[64];
+
+			snprintf(text, sizeof(text), "m id=%zui 1\n", i);
+			if (put(spool, text, 1, &dropped) < 0 || write(fds[1], "x", 1) != 1)
+				break;
+		}
+		_exit(1);
+	}
+	close(fds[1]);
+	while (announced < 100 && read(fds[0], &byte, 1) == 1)
+		announced++;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	while (read(fds[0], &byte, 1) == 1)
+		announced++;
+	close(fds[0]);
+	spool = open_spool(&place, 1 << 30);
+	while (!spool_empty(spool)) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "m id=%zui 1\n", found++);
+		take_expect(spool, text);
+	}
+	assert_in_range(found, announced, announced + 1);
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_kill), /* first: it forks, and there are no threads yet */
+	    cmocka_unit_test(test_order_and_restart),
+	    cmocka_unit_test(test_bounded),
+	    cmocka_unit_test(test_long_run),
+	    cmocka_unit_test(test_damaged_and_foreign),
+	    cmocka_unit_test(test_bad_folder),
+	    cmocka_unit_test(test_outage),
+	    cmocka_unit_test(test_stop_and_restart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
