@@ -123,7 +123,7 @@ static void bad_bytes(void **state)
 
 static void bad_yaml_is_placed(void **state)
 {
-	assert_messages("interval: 10s\n\tgrace: 2s\n",
+	assert_messages("interval: 10s\n@grace: 2s\n",
 	    "test.yaml:2:1: found character that cannot start any token while scanning for the "
 	    "next token\n");
 	assert_messages("wire: {mode: tc\n",

@@ -167,7 +167,8 @@ static const struct rule rules[] = {
 	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set\n"},
     {"server: a$ b\n", "test.yaml:1:9: server: a `$` without a name; write $$ for a dollar sign\n"},
     /* hostile names stay on one line */
-    {"\"inter\\nval\": 1\n", "test.yaml:1:1: inter\\x0aval: unknown key (did you mean \"interval\"?)\n"},
+    {"\"inter\\nval\": 1\n",
+	"test.yaml:1:1: inter\\x0aval: unknown key (did you mean \"interval\"?)\n"},
 };
 
 static void each_rule(void **state)

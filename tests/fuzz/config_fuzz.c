@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Any bytes as a configuration: either messages or a configuration that is written and read again
+ * the same. */
+#include "config/config.h"
+#include "config/series.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char *as_yaml(const struct config *config, size_t *ret_size)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+
+	if (!out || config_write_yaml(config, out) < 0 || fclose(out) != 0)
+		abort();
+	return text;
+}
+
+/* What the fuzzer makes must not open files by name. */
+static int names_a_file(const uint8_t *data, size_t size)
+{
+	return memmem(data, size, "zones_file", 10) != NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct config *config = NULL, *again = NULL;
+	struct config_series series;
+	size_t length = 0, written = 0;
+	char *messages = NULL, *yaml;
+	FILE *errors;
+	int r;
+
+	if (names_a_file(data, size))
+		return 0;
+	errors = open_memstream(&messages, &length);
+	if (!errors)
+		abort();
+	r = config_parse("fuzz", (const char *)data, size, errors, &config);
+
+	if (fclose(errors) != 0 || (r == 0) != (length == 0) || (r == 0) != (config != NULL))
+		abort();
+	free(messages);
+	if (r < 0)
+		return 0;
+	yaml = as_yaml(config, &written);
+	if (config_series_bound(config, &series) < 0)
+		abort();
+	if (written <= 1 << 20 && config_parse("again", yaml, written, NULL, &again) == 0 &&
+	    again->hash != config->hash)
+		abort();
+	config_free(config);
+	config_free(again);
+	free(yaml);
+	return 0;
+}
