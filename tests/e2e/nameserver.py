@@ -14,7 +14,7 @@ TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nameserver
 class Nameserver:
     name = ""
     templates = ()
-    zone_file = "{}.zone"
+    zone_separator = "\n"
 
     def __init__(self, lab, socket, zones=("example.nl",), address="127.0.0.1", address6="::1", port=None, prefix=(),
                  backend=None, name=None, **options):
@@ -32,7 +32,7 @@ class Nameserver:
         """What the templates' @NAME@ stand for."""
         values = {"DIR": self.dir, "NAME": self.name, "SOCKET": self.socket, "ADDRESS4": self.address,
                   "ADDRESS6": self.address6 or "none", "PORT": str(self.port), "LISTEN": self.listen(),
-                  "ZONES": "\n".join(self.zone(z) for z in self.zones), "BIDIRECTIONAL": "yes",
+                  "ZONES": self.zone_separator.join(self.zone(z) for z in self.zones), "BIDIRECTIONAL": "yes",
                   "MODULE": "global-module"}
         if self.backend:
             values.update(BACKEND_ADDRESS=self.backend.address, BACKEND_PORT=str(self.backend.port))
@@ -150,10 +150,15 @@ class Recursor(Nameserver):
         super().__init__(*args, **kwargs)
         self.yaml = recursor_takes_yaml()
         self.templates = ("recursor.yml",) if self.yaml else ("recursor.conf", "recursor.lua")
+        self.zone_separator = "\n" if self.yaml else ", "
 
     def listen(self):
         names = [f"[{a}]:{self.port}" if ":" in a else f"{a}:{self.port}" for a in self.addresses()]
         return ", ".join(f"'{n}'" for n in names) if self.yaml else ", ".join(names)
+
+    def zone(self, zone):
+        server = f"{self.backend.address}:{self.backend.port}"
+        return f"    - zone: {zone}\n      forwarders: ['{server}']" if self.yaml else f"{zone}={server}"
 
     def command(self):
         return ["pdns_recursor", "--config-dir=" + self.dir]

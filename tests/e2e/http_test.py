@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The page, /metrics, /healthz and the JSON under /api/v1/."""
+
+import subprocess
+import time
+
+from databases import InfluxDB
+from frames import send
+from harness import Crosstap, Sent, check, check_equal, check_metrics, dnsload, http, main, test, wait_for
+from nameserver import Knot
+
+
+def agent(lab, *outputs, **config):
+    return Crosstap(lab, inputs=[{"zone": "hand", "unix": lab.path("hand.sock")}], outputs=list(outputs), **config)
+
+
+@test
+def promtool(lab):
+    crosstap = agent(lab).start()
+    knot = Knot(lab, lab.path("hand.sock")).start()
+    crosstap.wait_connections(1)
+    sent = Sent(dnsload(knot, count=2000, rate=4000), dnsload(knot, count=300, rate=2000, tcp=4))
+    crosstap.wait_metric("crosstap_dns_queries_total", sent.total())
+    check_metrics(crosstap, sent, "metrics", zone="hand")
+    text = crosstap.get("/metrics")[1]
+    run = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+    check_equal((run.returncode, run.stdout + run.stderr), (0, ""), "promtool")
+    for name in ("crosstap_dns_response_time_seconds_bucket", "crosstap_dns_response_time_seconds_count",
+                 "crosstap_build_info", "crosstap_input_frames_total"):
+        check(name in text, f"{name} is missing")
+    check_equal(crosstap.metric("crosstap_dns_response_time_seconds_count", zone="hand"), sent.total(), "paired")
+    crosstap.stop()
+
+
+@test
+def counters_never_fall(lab):
+    """Over windows and reloads a counter only grows."""
+    crosstap = agent(lab).start()
+    last, total = {}, 0
+    for part in range(5):
+        send(lab.path("hand.sock"), 20)
+        total += 20
+        if part == 2:
+            crosstap.process.kill(1)
+        time.sleep(0.7)
+        now = {k: v for k, v in crosstap.metrics().items() if k[0].endswith("_total")}
+        fallen = {k: (v, now.get(k)) for k, v in last.items() if now.get(k, -1) < v}
+        check_equal(fallen, {}, "counters that fell or went away")
+        last = now
+    check_equal(crosstap.metric("crosstap_dns_queries_total"), total, "queries")
+    crosstap.stop()
+
+
+@test
+def window_json(lab):
+    """/api/v1/window shows the newest closed window; over a run, each window is seen once."""
+    crosstap = agent(lab, interval="5s", grace="1s").start()
+    while time.time() % 5 > 2:
+        time.sleep(0.1)
+    send(lab.path("hand.sock"), 60)
+    check_equal(crosstap.api("status") != {}, True, "status")
+
+    def queries():
+        return find(crosstap.api("window"), "queries")
+    wait_for(lambda: 60 in queries(), 12, lambda: f"60 queries in {crosstap.get('/api/v1/window')[1][:500]}")
+    crosstap.stop()
+
+
+def find(value, name):
+    """All values of that key, at any depth."""
+    found = []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    for key, item in items:
+        if key == name and not isinstance(item, (dict, list)):
+            found.append(item)
+        found += find(item, name)
+    return found
+
+
+@test
+def health(lab):
+    """503 with reasons while every sink fails, 200 before and after."""
+    influx = InfluxDB(lab).start()
+    crosstap = agent(lab, influx.output(timeout="1s")).start()
+    send(lab.path("hand.sock"), 5)
+    influx.wait_total("dns", "queries", 5)
+    check_equal(crosstap.get("/healthz")[0], 200, "with a database")
+    influx.process.stop()
+    wait_for(lambda: crosstap.get("/healthz")[0] == 503, 20, "503 without a database")
+    check(crosstap.get("/healthz")[1].strip().startswith("{"), "the reasons are JSON")
+    influx.start()
+    wait_for(lambda: crosstap.get("/healthz")[0] == 200, 60, "200 when it is back")
+    crosstap.stop()
+
+
+@test
+def odd_requests(lab):
+    crosstap = agent(lab).start()
+    url = f"http://127.0.0.1:{crosstap.port}"
+    check_equal(http(url + "/nothing")[0], 404, "unknown path")
+    check_equal(http(url + "/metrics", data=b"x")[0], 405, "POST")
+    check_equal(http(url + "/../../etc/passwd")[0], 404, "outside")
+    check_equal(http(url + "/" + "a" * 5000)[0] in (404, 414), True, "a long path")
+    check_equal(http(url + "/")[0], 200, "page")
+    crosstap.process.must_live()
+    crosstap.stop()
+
+
+@test
+def token(lab):
+    path = lab.write("token", "sesame\n")
+    crosstap = agent(lab)
+    crosstap.config["http"] = dict(crosstap.config["http"], token_file=path)
+    crosstap.start(ready=False)
+    url = f"http://127.0.0.1:{crosstap.port}/metrics"
+    wait_for(lambda: http(url)[0], 10, "the page listens")
+    check_equal(http(url)[0], 401, "without a token")
+    check_equal(http(url, headers={"Authorization": "Bearer wrong"})[0], 401, "with a wrong token")
+    check_equal(http(url, headers={"Authorization": "Bearer sesame"})[0], 200, "with the token")
+    crosstap.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Each real nameserver: what was sent, what crosstap counted, and what InfluxDB and a file hold agree to the
+last query."""
+
+import json
+import subprocess
+import time
+
+from databases import InfluxDB
+from harness import (DNSLOAD, Crosstap, Points, Process, Sent, check, check_equal, check_metrics, check_sums, dnsload, main,
+                     test, wait_for)
+from nameserver import ALL, Knot
+
+
+def load(server, seed=1):
+    """UDP and TCP, both families, many sources; at most 5,000 queries a second, which all producers can log."""
+    reports = [dnsload(server, count=5000, rate=5000, seed=seed, source_net="127.1.0.0/16", sources=500),
+               dnsload(server, count=1000, rate=2500, seed=seed + 1, tcp=8),
+               dnsload(server, address=server.address6, count=1500, rate=3000, seed=seed + 2, tcp=4, tcp_percent=40)]
+    for report in reports:
+        check_equal((report["timeouts"], report["lost"], report["unmatched"]), (0, 0, 0), "answers that went astray")
+    return Sent(*reports)
+
+
+def crosstap_for(lab, *names, influx=None):
+    inputs = [{"zone": n, "unix": lab.path(n + ".sock"), "mode": "0666"} for n in names]
+    outputs = [{"file": {"path": lab.path("points.lp"), "format": "line"}}]
+    if influx:
+        outputs.append(influx.output())
+    return Crosstap(lab, inputs=inputs, outputs=outputs).start()
+
+
+def check_everywhere(lab, crosstap, influx, sent, zone):
+    crosstap.wait_metric("crosstap_dns_queries_total", sent.total(), zone=zone)
+    wait_for(lambda: sum(crosstap.metric_by("crosstap_dns_responses_by_rcode_total", "rcode", zone=zone).values()) >=
+             sent.answers(), 15, f"{sent.answers()} responses")
+    check_metrics(crosstap, sent, "metrics", zone=zone)
+    check_equal(crosstap.stop(), 0, "exit code")
+    points = Points(open(lab.path("points.lp")).read())
+    check_sums(points, sent, "file", zone=zone)
+    check_equal(points.duplicates(), [], "points written twice")
+    check_sums(influx, sent, "InfluxDB", zone=zone)
+    return points
+
+
+def exact(lab, name, backend=None):
+    influx = InfluxDB(lab).start()
+    crosstap = crosstap_for(lab, name, influx=influx)
+    server = ALL[name](lab, lab.path(name + ".sock"), backend=backend).start()
+    crosstap.wait_connections(1)
+    sent = load(server)
+    points = check_everywhere(lab, crosstap, influx, sent, name)
+    server.process.must_live()
+    return points
+
+
+def plain_knot(lab):
+    """An authoritative server behind a resolver or proxy. Its own dnstap goes nowhere."""
+    return Knot(lab, lab.path("nowhere.sock"), name="backend").start()
+
+
+@test
+def knot(lab):
+    points = exact(lab, "knot")
+    latency = points.by("dns_latency", "count", "transport", zone="knot")
+    check_equal(sum(latency.values()), 7500, "paired responses")
+    check(points.by("dns", "sources", "transport", "family")[("udp", "ipv4")] >= 500, "distinct sources")
+
+
+@test
+def nsd(lab):
+    exact(lab, "nsd")
+
+
+@test
+def bind(lab):
+    exact(lab, "bind")
+
+
+@test
+def unbound(lab):
+    exact(lab, "unbound", plain_knot(lab))
+
+
+@test
+def dnsdist(lab):
+    exact(lab, "dnsdist", plain_knot(lab))
+
+
+@test
+def recursor(lab):
+    """The Recursor logs what it asks others: its outgoing queries are those that Knot got meanwhile."""
+    crosstap = crosstap_for(lab, "knot", "recursor")
+    knot = Knot(lab, lab.path("knot.sock")).start()
+    server = ALL["recursor"](lab, lab.path("recursor.sock"), backend=knot).start()
+    # Two threads of it have a connection each.
+    crosstap.wait_connections(2)
+    time.sleep(2)  # its housekeeping at the start, of which frames are lost before the connection stands
+
+    def figures():
+        return (crosstap.metric("crosstap_dns_queries_total", zone="knot"),
+                crosstap.metric("crosstap_dns_outgoing_queries_total", zone="recursor"))
+
+    before = settled(figures)
+    report = dnsload(server, count=3000, rate=2000)
+    check_equal(report["timeouts"], 0, "timeouts")
+    after = settled(figures)
+    asked, outgoing = after[0] - before[0], after[1] - before[1]
+    check(asked > 300, f"the Recursor asked Knot {asked} times")
+    check_equal(outgoing, asked, "outgoing queries")
+    check_equal(crosstap.metric("crosstap_dns_queries_total", zone="recursor"), 0, "outgoing queries are no clients'")
+    check_equal(crosstap.stop(), 0, "exit code")
+
+
+def settled(figures):
+    """The figures once they stand still for longer than producers buffer."""
+    last, since = figures(), time.monotonic()
+    end = since + 20
+    while time.monotonic() - since < 3 and time.monotonic() < end:
+        time.sleep(0.2)
+        now = figures()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
+@test
+def golang(lab):
+    """The Go library that CoreDNS uses, by the dnstap command, which sends Knot's frames on."""
+    file, tap = lab.path("knot.fstrm"), lab.path("capture.sock")
+    capture = Process(lab, "fstrm_capture", ["fstrm_capture", "-t", "protobuf:dnstap.Dnstap", "-u", tap, "-w", file])
+    wait_for(lambda: "opened output file" in capture.log(), 5, "fstrm_capture listens")
+    knot = Knot(lab, tap).start()
+    time.sleep(1)
+    sent = load(knot, seed=10)
+    knot.stop()
+    capture.stop()
+    influx = InfluxDB(lab).start()
+    crosstap = crosstap_for(lab, "golang", influx=influx)
+    run = subprocess.run(["dnstap", "-r", file, "-U", lab.path("golang.sock")], capture_output=True, text=True,
+                         timeout=30)
+    check_equal(run.returncode, 0, f"dnstap ({run.stderr})")
+    check_everywhere(lab, crosstap, influx, sent, "golang")
+
+
+@test
+def together(lab):
+    """Several producers at once, one with a stream for many zones, labelled by the longest suffix."""
+    influx = InfluxDB(lab).start()
+    zones = ("example.nl", "example.org", "sub.example.org", "elsewhere.test")
+    listed = list(zones[:3])
+    crosstap = Crosstap(lab, outputs=[influx.output(), {"file": {"path": lab.path("points.lp"), "format": "line"}}],
+                        inputs=[{"zone": "knot", "unix": lab.path("knot.sock")},
+                                {"zones": listed, "unix": lab.path("nsd.sock")},
+                                {"zones": ["example.test"], "unix": lab.path("bind.sock")}]).start()
+    servers = [ALL["knot"](lab, lab.path("knot.sock")).start(),
+               ALL["nsd"](lab, lab.path("nsd.sock"), zones=zones).start(),
+               ALL["bind"](lab, lab.path("bind.sock")).start()]
+    crosstap.wait_connections(3)
+    loads = [subprocess.Popen(load_command(s, i, zones if s.name == "nsd" else zones[:1]), stdout=subprocess.PIPE,
+                              text=True) for i, s in enumerate(servers)]
+    reports = read_reports(loads)
+    expected = {"knot": reports[0]["sent"], "other": reports[2]["sent"] + reports[1]["zones"]["elsewhere.test"]}
+    expected.update({z: reports[1]["zones"][z] for z in listed})
+    crosstap.wait_metric("crosstap_dns_queries_total", sum(r["sent"] for r in reports))
+    check_equal(crosstap.metric_by("crosstap_dns_queries_total", "zone"), expected, "queries by zone")
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(influx.by("dns", "queries", "zone"), {(z,): n for z, n in expected.items()}, "InfluxDB by zone")
+    check_equal(influx.total("dns", "responses"), sum(r["received"] for r in reports), "InfluxDB responses")
+    check_equal(Points(open(lab.path("points.lp")).read()).duplicates(), [], "points written twice")
+
+
+def load_command(server, seed, zones):
+    command = [DNSLOAD, "--json", "--server", server.address, "--port", str(server.port), "--count", "4500", "--rate",
+               "1500", "--seed", str(seed), "--tcp", "4", "--tcp-percent", "10"]
+    return command + [word for zone in zones for word in ("--zone", zone)]
+
+
+def read_reports(loads):
+    reports = []
+    for run in loads:
+        output, _ = run.communicate(timeout=60)
+        check_equal(run.returncode, 0, "dnsload")
+        reports.append(json.loads(output))
+        check_equal((reports[-1]["timeouts"], reports[-1]["lost"]), (0, 0), "answers that went astray")
+    return reports
+
+
+if __name__ == "__main__":
+    main()

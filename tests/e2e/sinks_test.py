@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sinks: InfluxDB's v1 and v2 API, a server that is away for a while, one that refuses, JSON lines, hostile names."""
+
+import json
+import signal
+import time
+
+import frames
+from databases import InfluxDB, VictoriaMetrics
+from frames import queries, send
+from harness import Crosstap, Points, check, check_equal, check_sums, dnsload, main, Sent, test, wait_for
+from nameserver import Knot
+
+
+def agent(lab, *outputs, **config):
+    return Crosstap(lab, inputs=[{"zone": "hand", "unix": lab.path("hand.sock")}], outputs=list(outputs), **config)
+
+
+@test
+def v2_api(lab):
+    """VictoriaMetrics takes InfluxDB's v2 write API; its raw samples are summed."""
+    database = VictoriaMetrics(lab).start()
+    crosstap = agent(lab, database.output()).start()
+    knot = Knot(lab, lab.path("hand.sock")).start()
+    crosstap.wait_connections(1)
+    sent = Sent(dnsload(knot, count=4000, rate=4000), dnsload(knot, count=500, rate=2000, tcp=4))
+    crosstap.wait_metric("crosstap_dns_queries_total", sent.total())
+    check_equal(crosstap.stop(), 0, "exit code")
+    # Written samples become readable within about a second.
+    wait_for(lambda: sum(database.by("dns", "queries").values()) >= sent.total(), 15, "samples are readable")
+    check_sums(database, sent, "VictoriaMetrics", zone="hand")
+
+
+@test
+def database_stops_and_starts(lab):
+    """Windows that end while InfluxDB is away arrive after it is back."""
+    influx = InfluxDB(lab).start()
+    crosstap = agent(lab, influx.output()).start()
+    send(lab.path("hand.sock"), 100)
+    influx.wait_total("dns", "queries", 100)
+    influx.process.stop()
+    for part in range(4):
+        send(lab.path("hand.sock"), 50 + part)
+        time.sleep(1)
+    time.sleep(2)
+    check_equal(crosstap.metric("crosstap_dns_queries_total"), 306, "counted while the database is away")
+    influx.start()
+    influx.wait_total("dns", "queries", 306, seconds=60)
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(influx.total("dns", "queries"), 306, "InfluxDB at the end")
+
+
+@test
+def spool_survives_a_restart(lab):
+    """What could not be sent before the agent's end is sent by the next one."""
+    influx = InfluxDB(lab).start()
+    influx.process.stop()
+    crosstap = agent(lab, influx.output(timeout="2s"), spool={"path": lab.path("spool")}).start()
+    send(lab.path("hand.sock"), 321)
+    time.sleep(4)
+    check_equal(crosstap.stop(), 0, "exit code")
+    influx.start()
+    crosstap.start()
+    influx.wait_total("dns", "queries", 321, seconds=30)
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(influx.total("dns", "queries"), 321, "InfluxDB at the end")
+
+
+@test
+def hanging_database(lab):
+    """A server that accepts and never answers delays no window and no frame."""
+    influx = InfluxDB(lab).start()
+    influx.process.kill(signal.SIGSTOP)
+    file = lab.path("points.lp")
+    crosstap = agent(lab, influx.output(timeout="2s"), {"file": {"path": file, "format": "line"}}).start()
+    for part in range(3):
+        send(lab.path("hand.sock"), 10)
+        time.sleep(1)
+    wait_for(lambda: Points(open(file).read()).by("dns", "queries") == {(): 30}, 8, "windows reach the file")
+    influx.process.kill(signal.SIGCONT)
+    influx.wait_total("dns", "queries", 30, seconds=30)
+    check_equal(crosstap.stop(), 0, "exit code")
+
+
+@test
+def refused(lab):
+    """A 4xx is said in the server's words, counted, and not repeated for ever; other sinks go on."""
+    influx = InfluxDB(lab).start()
+    file = lab.path("points.lp")
+    crosstap = agent(lab, influx.output(database="nowhere"), {"file": {"path": file, "format": "line"}}).start()
+    send(lab.path("hand.sock"), 10)
+    wait_for(lambda: "database not found" in crosstap.process.log(), 10, "the server's words are in the log")
+    check(crosstap.metric("crosstap_points_dropped_total") > 0, "dropped points are counted")
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(Points(open(file).read()).by("dns", "queries"), {(): 10}, "the file")
+
+
+@test
+def json_lines(lab):
+    file = lab.path("points.json")
+    crosstap = agent(lab, {"file": {"path": file, "format": "json"}}).start()
+    send(lab.path("hand.sock"), 17)
+    check_equal(crosstap.stop(), 0, "exit code")
+    lines = [json.loads(line) for line in open(file)]
+    check(lines and all(isinstance(line, dict) for line in lines), "a JSON object a line")
+    check("17" in open(file).read(), "the figure is there")
+
+
+@test
+def hostile_names(lab):
+    """Names with every byte that line protocol gives a meaning reach InfluxDB and come back."""
+    influx = InfluxDB(lab).start()
+    crosstap = agent(lab, influx.output(), {"file": {"path": lab.path("points.lp"), "format": "line"}}).start()
+    producer = frames.Producer(lab.path("hand.sock"))
+    labels = [b'a b', b'c,d', b'e=f', b'g"h', b'i\\j', b'k\nl', b'm\x00n', b'\xff\xfe', b'\t', b"o'p", b'#q', b'\\']
+    for label in labels:
+        wire = frames.message("x.nl").replace(b"\x01x", bytes([len(label)]) + label)
+        producer.send([frames.frame(wire=wire) for _ in range(5)])
+    producer.send([frames.frame(wire=b"\x00" * n) for n in range(12)])
+    producer.stop()
+    check_equal(crosstap.stop(), 0, "exit code")
+    total = 5 * len(labels) + 12
+    check_equal(influx.total("dns", "queries"), total, "queries")
+    check_equal(influx.total("dns", "malformed"), 12, "malformed")
+    check_equal(influx.total("dns_name", "count", kind="query"), 5 * len(labels), "top names")
+    check_equal(crosstap_points_dropped(crosstap), 0, "refused points")
+    values = [row for series in influx.query('SELECT "name" FROM "dns_name"') for row in series["values"]]
+    check_equal(len({name for _, name in values}), len(labels), "distinct names read back")
+
+
+def crosstap_points_dropped(crosstap):
+    points = Points(open(crosstap.lab.path("points.lp")).read())
+    return sum(points.by("crosstap", "points_dropped").values())
+
+
+@test
+def secrets_stay_secret(lab):
+    crosstap = agent(lab, {"influxdb": {"url": "http://127.0.0.1:9", "version": 2, "org": "o", "bucket": "b",
+                                        "token": "$INFLUX_TOKEN", "timeout": "1s"}}, log={"level": "debug"})
+    crosstap.start(env={"INFLUX_TOKEN": "hunter2hunter2"})
+    send(lab.path("hand.sock"), 3)
+    time.sleep(3)
+    status = crosstap.get("/api/v1/status")[1]
+    crosstap.stop()
+    check("hunter2" not in crosstap.process.log() + status, "the token is in the log or on the page")
+
+
+if __name__ == "__main__":
+    main()
