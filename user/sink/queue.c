@@ -97,10 +97,16 @@ static bool crowded(const struct queue *q)
 	return q->n > q->size / 2 || q->bytes > q->max_bytes / 2;
 }
 
+/* For one more batch of the usual size. */
+static bool full(const struct queue *q)
+{
+	return q->n == q->size || (q->n && q->bytes + q->bytes / q->n > q->max_bytes);
+}
+
 static unsigned what_holds(const struct queue *q)
 {
 	return (q->n ? QUEUE_NOT_EMPTY : 0u) | (crowded(q) ? QUEUE_CROWDED : 0u) |
-	    (q->stopped ? QUEUE_STOPPED : 0u);
+	    (full(q) ? QUEUE_FULL : 0u) | (q->stopped ? QUEUE_STOPPED : 0u);
 }
 
 size_t queue_push(struct queue *q, struct batch *batch, uint64_t due_ns)

@@ -13,8 +13,9 @@ struct queue;
 
 enum {
 	QUEUE_NOT_EMPTY = 1, /* there is a batch */
-	QUEUE_CROWDED = 2,   /* over half full: the oldest will be dropped soon */
-	QUEUE_STOPPED = 4,   /* queue_stop was called */
+	QUEUE_CROWDED = 2,   /* over half full */
+	QUEUE_FULL = 4,      /* the next push drops one */
+	QUEUE_STOPPED = 8,   /* queue_stop was called */
 };
 
 /* Holds at most `max_batches`, and `max_bytes` of text (or one larger batch alone). */

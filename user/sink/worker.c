@@ -17,6 +17,7 @@
 #define LOG_INTERVAL_NS   (60 * (uint64_t)NS_PER_S)
 #define STOP_ALLOWANCE_NS (2 * (uint64_t)NS_PER_S)
 #define SPOOL_RETRY_NS    (30 * (uint64_t)NS_PER_S)
+#define ATTEMPTS_MAX      16 /* for one batch before others get their turn */
 #define BACKOFF_SHIFT_MAX 16
 
 struct worker {
@@ -129,7 +130,7 @@ static void say_spool(struct worker *w, int error)
 /* --- The spool --- */
 
 /* Puts text there, or counts it as dropped. */
-static void keep(struct worker *w, const char *text, size_t length, size_t points)
+static int keep(struct worker *w, const char *text, size_t length, size_t points)
 {
 	size_t removed = 0;
 	int r = -ENOENT;
@@ -137,17 +138,23 @@ static void keep(struct worker *w, const char *text, size_t length, size_t point
 	if (w->spool) {
 		r = spool_put(w->spool, text, length, points, &removed);
 		say_spool(w, r);
+		if (r < 0)
+			w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
 	}
 	count_dropped(w, removed + (r < 0 ? points : 0));
+	return r;
 }
 
-static void keep_queue(struct worker *w)
+/* What waits goes to the spool. One that fails costs one batch; the rest stays while there is room.
+ */
+static void spill(struct worker *w, bool whatever)
 {
 	struct batch *batch;
 	uint64_t due_ns;
+	int r = 0;
 
-	while ((batch = queue_pop(w->queue, &due_ns))) {
-		keep(w, batch->text, batch->length, batch->points);
+	while ((r == 0 || whatever) && (batch = queue_pop(w->queue, &due_ns))) {
+		r = keep(w, batch->text, batch->length, batch->points);
 		batch_unref(batch);
 	}
 }
@@ -245,6 +252,20 @@ static void finish_head(struct worker *w)
 	w->head = NULL;
 }
 
+/* The oldest is dropped first, and that is the head. With a spool it goes to the end of the line,
+ * so that one batch that breaks the server does not hold all others for ever. */
+static void pass_over_head(struct worker *w)
+{
+	const char *text = w->head->text + w->offset;
+	size_t length = w->head->length - w->offset;
+
+	if (w->spool && !w->spool_down ? w->attempt % ATTEMPTS_MAX != 0
+				       : !queue_wait(w->queue, QUEUE_FULL, 0))
+		return;
+	keep(w, text, length, batch_count_lines(text, length));
+	finish_head(w);
+}
+
 static void deliver(struct worker *w)
 {
 	struct send_result result = {0};
@@ -266,6 +287,8 @@ static void deliver(struct worker *w)
 	w->offset += taken;
 	if (w->offset == w->head->length)
 		finish_head(w);
+	else if (result.retry)
+		pass_over_head(w);
 }
 
 /* Before its time: sleeps until then, a stop, or, while the far end is down, until the queue needs
@@ -273,18 +296,19 @@ static void deliver(struct worker *w)
 static bool wait_turn(struct worker *w)
 {
 	uint64_t ready_ns = w->retry_ns > w->due_ns ? w->retry_ns : w->due_ns;
-	unsigned events = QUEUE_STOPPED, held;
+	unsigned events = QUEUE_STOPPED, held = 0;
 
-	if (w->spool || !w->attempt)
+	if (!w->attempt || (w->spool && clock_monotonic_ns() >= w->spool_retry_ns))
 		events |= QUEUE_CROWDED;
-	held = clock_monotonic_ns() < ready_ns ? queue_wait(w->queue, events, ready_ns) : 0;
+	if (clock_monotonic_ns() < ready_ns)
+		held = queue_wait(w->queue, events, ready_ns);
 	if (held & QUEUE_STOPPED)
 		return false;
 	if (!(held & QUEUE_CROWDED))
 		return true;
 	if (!w->attempt)
 		return true; /* a burst: no more spreading */
-	keep_queue(w);
+	spill(w, false);
 	return false;
 }
 
@@ -343,7 +367,7 @@ static void *worker_main(void *context)
 	run(w);
 	before = dropped_so_far(w);
 	keep_head(w);
-	keep_queue(w);
+	spill(w, true);
 	if (dropped_so_far(w) != before)
 		log_warning(MODULE, "%s: stopped, not delivered dropped=%llu", w->name,
 		    (unsigned long long)(dropped_so_far(w) - before));

@@ -339,6 +339,31 @@ static void test_spread(void **state)
 	end(&run);
 }
 
+/* While the server is down the oldest go, the one that is being tried included; the newest arrive.
+ */
+static void test_oldest_go(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct run run = {.server = server_new(script, N_OF(script))};
+	struct sink_tuning tuning = quick;
+	struct sink_stats stats;
+
+	tuning.queue_batches = 4;
+	open_sink(&run, 2, &tuning, 5 * (uint64_t)NS_PER_S);
+	for (size_t i = 0; i < 10; i++)
+		push_numbered(run.sink, i, 1);
+	while (stats_of(run.sink).queued == 4) /* until the head has made room */
+		usleep(1000);
+	server_start(run.server);
+	stats = wait_settled(run.sink, 10);
+	assert_int_equal(stats.points + stats.points_dropped, 10);
+	assert_in_range(stats.points, 3, 5);
+	assert_int_equal(
+	    server_once(run.server, 0, 5), stats.points - server_once(run.server, 5, 10));
+	assert_int_equal(server_once(run.server, 7, 10), 3);
+	end(&run);
+}
+
 struct pusher {
 	struct sink *sink;
 	size_t from;
@@ -428,6 +453,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_bodies),
 	    cmocka_unit_test(test_dead_server),
 	    cmocka_unit_test(test_spread),
+	    cmocka_unit_test(test_oldest_go),
 	    cmocka_unit_test(test_many_pushers),
 	    cmocka_unit_test(test_bad_configurations),
 	    cmocka_unit_test(test_matches),

@@ -112,11 +112,17 @@ static void test_events(void **state)
 	push(q, 3, 1);
 	assert_int_equal(queue_wait(q, QUEUE_CROWDED, UINT64_MAX), QUEUE_CROWDED);
 	assert_false(queue_wait_room(q, before));
+	assert_int_equal(queue_wait(q, QUEUE_FULL, before), 0);
+	push(q, 4, 1);
+	assert_int_equal(queue_wait(q, QUEUE_FULL, before), QUEUE_FULL);
+	assert_false(queue_wait_left(q, before));
+	queue_leave(q);
+	assert_true(queue_wait_left(q, before));
 	queue_stop(q);
 	assert_int_equal(queue_wait(q, QUEUE_STOPPED | QUEUE_NOT_EMPTY, UINT64_MAX),
 	    QUEUE_STOPPED | QUEUE_NOT_EMPTY);
-	assert_int_equal(push(q, 4, 7), 7);
-	assert_int_equal(queue_length(q), 3);
+	assert_int_equal(push(q, 5, 7), 7);
+	assert_int_equal(queue_length(q), 4);
 	queue_free(q);
 }
 

@@ -276,6 +276,55 @@ static void test_outage(void **state)
 	remove_tree(place.dir);
 }
 
+/* One batch that the server never takes does not hold the others for ever. */
+static void test_poison(void **state)
+{
+	static struct answer script[40];
+	struct place place = new_place();
+	struct server *server = server_new(script, 40);
+	struct sink *sink;
+	struct sink_stats stats;
+
+	for (size_t i = 0; i < 40; i++)
+		script[i] = (struct answer){.status = i < 16 ? 500 : 204};
+	sink = open_sink(&place, server, 64);
+	server_start(server);
+	push_numbered(sink, 0, 1);
+	for (size_t i = 1; i < 4; i++)
+		push_numbered(sink, i, 1);
+	stats = wait_settled(sink, 4);
+	assert_int_equal(stats.points, 4);
+	assert_int_equal(stats.errors, 16);
+	assert_int_equal(server_once(server, 0, 4), 4);
+	sink_stop(sink, WAIT_NS);
+	assert_int_equal(stats_of(sink).spool_bytes, 0);
+	sink_free(sink);
+	server_free(server);
+	remove_tree(place.dir);
+}
+
+/* A spool that fails costs no more than the queue would. */
+static void test_spool_fails(void **state)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct place place = {.dir = "/dev/null"};
+	struct server *server = server_new(script, 1);
+	struct sink *sink = open_sink(&place, server, 8);
+	struct sink_stats stats;
+
+	for (size_t i = 0; i < 8; i++)
+		push_numbered(sink, i, 1);
+	wait_errors(sink, 10);
+	stats = stats_of(sink);
+	assert_int_equal(stats.points_dropped, 1); /* the one that the spool was tried with */
+	server_start(server);
+	stats = wait_settled(sink, 8);
+	assert_int_equal(server_once(server, 0, 8), stats.points);
+	assert_int_equal(stats.points, 7);
+	sink_free(sink);
+	server_free(server);
+}
+
 /* A stop with the server down in the middle of a batch keeps the rest; the next process delivers
  * it. */
 static void test_stop_and_restart(void **state)
@@ -366,6 +415,8 @@ int main(void)
 	    cmocka_unit_test(test_damaged_and_foreign),
 	    cmocka_unit_test(test_bad_folder),
 	    cmocka_unit_test(test_outage),
+	    cmocka_unit_test(test_poison),
+	    cmocka_unit_test(test_spool_fails),
 	    cmocka_unit_test(test_stop_and_restart),
 	};
 
