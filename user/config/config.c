@@ -102,15 +102,13 @@ static void read_environment(struct reader *reader, const struct config_option *
 /* Every text that is not set is empty, so that nobody meets NULL. */
 static void set_defaults(struct reader *reader, const struct option_table *table, void *base)
 {
-	static const char *const empty = "";
-
 	for (size_t i = 0; i < table->n; i++) {
 		const struct config_option *option = &table->options[i];
 		struct tree_error error;
 		struct node *node = NULL;
 
 		if (option->type == OPTION_TEXT)
-			memcpy((char *)base + option->offset, &empty, sizeof(empty));
+			*(const char **)((char *)base + option->offset) = "";
 		if (option->fallback) {
 			if (tree_parse(reader->arena, option->fallback, strlen(option->fallback),
 				&node, &error) < 0)

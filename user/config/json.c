@@ -26,6 +26,14 @@ static size_t count_at(const struct config_option *option, const void *base)
 	return n;
 }
 
+static const void *pointer_at(const struct config_option *option, const void *base)
+{
+	const void *pointer;
+
+	memcpy(&pointer, at(option, base), sizeof(pointer));
+	return pointer;
+}
+
 static uint64_t uint_at(const struct config_option *option, const void *base)
 {
 	uint32_t narrow;
@@ -127,10 +135,9 @@ static json_t *ports_to_json(const struct config_ports *ports)
 
 static json_t *networks_to_json(const struct config_option *option, const void *base)
 {
-	const struct config_network *networks;
+	const struct config_network *networks = pointer_at(option, base);
 	json_t *list = json_array();
 
-	memcpy(&networks, at(option, base), sizeof(networks));
 	for (size_t i = 0; list && i < count_at(option, base); i++) {
 		char text[SCALAR_TEXT_SIZE];
 
@@ -145,10 +152,9 @@ static json_t *networks_to_json(const struct config_option *option, const void *
 
 static json_t *tags_to_json(const struct config_option *option, const void *base)
 {
-	const struct config_tag *tags;
+	const struct config_tag *tags = pointer_at(option, base);
 	json_t *map = json_object();
 
-	memcpy(&tags, at(option, base), sizeof(tags));
 	for (size_t i = 0; map && i < count_at(option, base); i++) {
 		if (json_object_set_new(map, tags[i].key, json_string(tags[i].value)) < 0) {
 			json_decref(map);

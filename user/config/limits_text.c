@@ -48,7 +48,7 @@ void limits_text(const struct config_option *option, char out[LIMITS_TEXT_SIZE])
 	if (option->type == OPTION_WORD)
 		words_text(option, out);
 	else if (option->type == OPTION_BOOL)
-		strcpy(out, "true or false");
+		snprintf(out, LIMITS_TEXT_SIZE, "true or false");
 	else if (option->type >= OPTION_UINT && option->type <= OPTION_MODE)
 		range_text(option, out);
 	else if (option->type >= OPTION_TEXTS && option->type != OPTION_INTERFACES)

@@ -20,7 +20,7 @@
 #define MAX_ZONES     100000
 
 #define AT(type, member)           .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define ARRAY(type, member, count) AT(type, member), .other = offsetof(type, count)
+#define ARRAY(type, member, count) .offset = offsetof(type, member), .other = offsetof(type, count)
 #define RANGE(lo, hi)              .min = (lo), .max = (hi)
 #define WORDS(...)                                                                                 \
 	.words = (const char *const[])                                                             \

@@ -37,6 +37,19 @@ static size_t utf8_length(const unsigned char *p)
 	return 0;
 }
 
+/* Controls of C0, DEL and C1, the line breaks U+2028 and U+2029, and what YAML 1.1 (5.1) does not
+ * let a file hold: U+FEFF, U+FFFE, U+FFFF. */
+static bool is_control(const unsigned char *p)
+{
+	if (*p < 0x20 || *p == 0x7f)
+		return true;
+	if (p[0] == 0xc2)
+		return p[1] < 0xa0;
+	if (p[0] == 0xe2)
+		return p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
+	return p[0] == 0xef && ((p[1] == 0xbb && p[2] == 0xbf) || (p[1] == 0xbf && p[2] >= 0xbe));
+}
+
 const char *text_check_clean(const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
@@ -46,7 +59,7 @@ const char *text_check_clean(const char *text)
 
 		if (!n)
 			return "is not UTF-8";
-		if (*p < 0x20 || *p == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0))
+		if (is_control(p))
 			return "holds a control character";
 		p += n;
 	}

@@ -16,6 +16,12 @@ static void *member(void *base, size_t offset)
 	return (char *)base + offset;
 }
 
+static void store_array(const struct config_option *option, void *base, void *array, size_t n)
+{
+	memcpy(member(base, option->offset), &array, sizeof(array));
+	memcpy(member(base, option->other), &n, sizeof(n));
+}
+
 /* A list with as many items as the option takes. */
 static bool expect_list(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key)
@@ -185,8 +191,7 @@ static void read_networks(struct reader *reader, const struct config_option *opt
 		else
 			n++;
 	}
-	memcpy(member(base, option->offset), &networks, sizeof(networks));
-	memcpy(member(base, option->other), &n, sizeof(n));
+	store_array(option, base, networks, n);
 }
 
 static bool tag_key_is_good(struct reader *reader, const struct config_option *option,
@@ -223,8 +228,7 @@ static void read_tags(struct reader *reader, const struct config_option *option,
 		if (value)
 			tags[n++] = (struct config_tag){.key = item->key->text, .value = value};
 	}
-	memcpy(member(base, option->offset), &tags, sizeof(tags));
-	memcpy(member(base, option->other), &n, sizeof(n));
+	store_array(option, base, tags, n);
 }
 
 void value_read_list(struct reader *reader, const struct config_option *option,

@@ -71,7 +71,7 @@ int zone_name_normalize(const char *text, char ret[ZONE_NAME_SIZE], const char *
 	if (!*text)
 		return fail(ret_problem, "is empty (the root is \".\")");
 	if (strcmp(text, ".") == 0) {
-		strcpy(ret, ".");
+		memcpy(ret, ".", 2);
 		return 0;
 	}
 	while (*text) {
