@@ -14,7 +14,14 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
 #define CT_INLINE static __always_inline
+/* Keeps what the verifier knows of a checked value: the compiler may not trade it for its origin.
+ */
+#define CT_OPAQUE(v)        asm volatile("" : "+r"(v))
+#define CT_PACKET_MAX       0x7fff /* the verifier tracks packet offsets up to 64 KiB */
+#define CT_ADD_SHARED(p, n) __sync_fetch_and_add((p), (n))
 #else
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +30,11 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
-#define CT_INLINE static inline __attribute__((always_inline, unused))
+typedef int32_t s32;
+typedef int64_t s64;
+#define CT_OPAQUE(v)
+#define CT_ADD_SHARED(p, n) (*(p) += (n)) /* one thread owns the plain-memory state */
+#define CT_INLINE           static inline __attribute__((always_inline, unused))
 #endif
 
 /* Wide loads by memcpy: unaligned access is legal on neither side otherwise. Network byte order in,
@@ -48,6 +59,62 @@ CT_INLINE u32 ct_load_be32(const u8 *p)
 	v = __builtin_bswap32(v);
 #endif
 	return v;
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define CT_BE32(v) __builtin_bswap32(v)
+#else
+#define CT_BE32(v) (v)
+#endif
+
+/* Network order on both ends: for addresses, which are compared and stored but never computed with.
+ */
+CT_INLINE u32 ct_load_raw32(const u8 *p)
+{
+	u32 v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/*
+ * Bytes in front of a reader: a packet (direct packet access in XDP and tc, a plain pointer in user
+ * space) or a scratch buffer of CT_SCRATCH_BYTES in a BPF map. Which one is a compile-time constant
+ * after inlining.
+ */
+#define CT_SCRATCH_BYTES 512 /* readable; the buffer has CT_SCRATCH_SLACK more */
+#define CT_SCRATCH_SLACK 64
+
+struct ct_view {
+	const u8 *data;
+	const u8 *end; /* packet: behind the last readable byte */
+	u64 scratch;   /* scratch: readable bytes, not 0; packet: 0 */
+};
+
+/* n bytes at offset `at`, NULL if they are not all there. n: a constant of at most
+ * CT_SCRATCH_SLACK. */
+CT_INLINE const u8 *ct_bytes(const struct ct_view *view, u64 at, u64 n)
+{
+	const u8 *p;
+
+	if (view->scratch) {
+		if (at + n > view->scratch)
+			return 0;
+		at &= CT_SCRATCH_BYTES - 1;
+		CT_OPAQUE(at);
+		return view->data + at;
+	}
+#ifdef __bpf__
+	if (!__builtin_constant_p(at))
+		CT_OPAQUE(at);
+	if (at > CT_PACKET_MAX)
+		return 0;
+	p = view->data + at;
+	return p + n > view->end ? 0 : p;
+#else
+	p = view->data + at;
+	return at + n > (u64)(view->end - view->data) ? 0 : p;
+#endif
 }
 
 #endif

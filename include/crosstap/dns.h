@@ -75,28 +75,47 @@ CT_INLINE u16 dns_header_flags(u16 word)
 	    (word >> 5 & 1) << DNS_FLAG_BIT_AD | (word >> 4 & 1) << DNS_FLAG_BIT_CD);
 }
 
-/* Walks an uncompressed name at `at`. Returns the offset behind its root label, or 0 and a reason.
+/* How a walk over a name ended, in the upper half of what dns_walk returns; from DNS_WALK_END on. A
+ * malformed name gives its enum dns_malformed instead. */
+enum dns_walk {
+	DNS_WALK_DONE = 0, /* lower half: offset behind the root label */
+	DNS_WALK_END =
+	    DNS_MALFORMED_COUNT, /* lower half: where the next label would begin, >= end */
+	DNS_WALK_VIEW,           /* the same, but the view ended before `end` */
+};
+
+#define DNS_WALK_STATUS(result) ((u32)((result) >> 32))
+#define DNS_WALK_AT(result)     ((u32)(result))
+
+/*
+ * Walks an uncompressed name whose next label begins at `at`, in a message that ends at `end`;
+ * `used` bytes of the name came before (a name may be cut by a TCP segment). Every turn takes a
+ * label or four labels of one byte each, which is what the names of ip6.arpa are made of.
  */
-CT_INLINE u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *reason)
+CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used)
 {
-	const u32 start = at;
+	const u64 limit = at + DNS_MAX_NAME_BYTES - used;
 
-	while (at < length) {
-		const u8 label = message[at];
+	for (u32 turn = 0; turn < DNS_MAX_NAME_BYTES / 2 + 1; turn++) {
+		const u8 *p;
+		u64 label;
 
+		if (at >= limit)
+			return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
+		if (at >= end)
+			return (u64)DNS_WALK_END << 32 | at;
+		p = ct_bytes(view, at, 1);
+		if (!p)
+			return (u64)DNS_WALK_VIEW << 32 | at;
+		label = *p;
 		if (label == 0)
 			return at + 1;
-		if (label > DNS_MAX_LABEL) {
-			*reason = label >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL;
-			return 0;
-		}
+		if (label > DNS_MAX_LABEL)
+			return (u64)(label >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL)
+			    << 32;
 		at += 1 + label;
-		if (at - start >= DNS_MAX_NAME_BYTES)
-			break;
 	}
-	*reason = at - start >= DNS_MAX_NAME_BYTES ? DNS_MALFORMED_NAME_LENGTH
-						   : DNS_MALFORMED_QNAME_OVERRUN;
-	return 0;
+	return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
 }
 
 /* Skips the name of a record, which may end in a compression pointer. Returns the offset behind it,
@@ -143,20 +162,47 @@ CT_INLINE u16 dns_opt_options(const u8 *data, u32 length)
 	return flags;
 }
 
+/* Record from its owner on: 0: owner, 1: type, 3: class (payload size), 5: TTL = extended rcode,
+ * version, DO and Z bits, 9: length of the data. */
+#define DNS_OPT_BYTES 11
+
+CT_INLINE bool dns_is_opt(const u8 *record)
+{
+	return record[0] == 0 && ct_load_be16(record + 1) == DNS_TYPE_OPT;
+}
+
+/* The upper eight bits of the rcode, in their place (RFC 6891 section 6.1.3). */
+CT_INLINE u16 dns_opt_rcode(const u8 *record)
+{
+	return (u16)((u16)record[5] << 4);
+}
+
 /* `record` is an OPT record with the root as owner, its data inside the message. */
 CT_INLINE void dns_take_opt(const u8 *record, u32 rdlength, struct dns_facts *facts)
 {
-	/* 0: owner, 1: type, 3: class (payload size), 5: TTL = extended rcode, version, DO and Z
-	 * bits. */
 	facts->flags |= DNS_FLAG_EDNS;
 	if (record[7] & 0x80)
 		facts->flags |= DNS_FLAG_DO;
-	facts->rcode = (u16)(facts->rcode | (u16)record[5] << 4);
+	facts->rcode |= dns_opt_rcode(record);
 	if (rdlength)
-		facts->flags |= dns_opt_options(record + 11, rdlength);
+		facts->flags |= dns_opt_options(record + DNS_OPT_BYTES, rdlength);
 }
 
 #ifndef __bpf__
+/* The first question's name in linear memory. Returns the offset behind its root label, or 0 and a
+ * reason. */
+static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *reason)
+{
+	const struct ct_view view = {.data = message, .end = message + length};
+	const u64 walk = dns_walk(&view, at, length, 0);
+
+	if (DNS_WALK_STATUS(walk) == DNS_WALK_DONE)
+		return DNS_WALK_AT(walk);
+	*reason = DNS_WALK_STATUS(walk) >= DNS_WALK_END ? DNS_MALFORMED_QNAME_OVERRUN
+							: (u8)DNS_WALK_STATUS(walk);
+	return 0;
+}
+
 /* Looks for the OPT: the first record of type 41 with the root as owner in the additional section.
  * `at` is behind the first question. An unreadable record ends the walk and makes nothing
  * malformed. */
@@ -187,7 +233,7 @@ static inline void dns_find_opt(const u8 *message, u32 length, u32 at, struct dn
 		if (skip) {
 			skip--;
 		} else {
-			if (message[owner] == 0 && ct_load_be16(message + at) == DNS_TYPE_OPT) {
+			if (at == owner + 1 && dns_is_opt(message + owner)) {
 				dns_take_opt(message + owner, rdlength, facts);
 				return;
 			}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The kernel side's hooks of wire_count.h: bytes, names, counters of the open slot, sources. */
+#ifndef CROSSTAP_COUNT_BPF_H
+#define CROSSTAP_COUNT_BPF_H
+
+#include "maps.bpf.h"
+
+/* A full table of sources is tried again after so many messages that it did not hold. */
+#define SOURCES_RETRY 4096
+
+CT_INLINE struct wire_scratch *wire_scratch(u32 direction)
+{
+	return bpf_map_lookup_elem(&scratch, &direction);
+}
+
+CT_INLINE struct wire_counters *wire_find_counters(const struct wire_env *env)
+{
+	const u32 index = wire_counters_index(wire_interface, env->direction, env->slot);
+
+	return bpf_map_lookup_elem(&counters, &index);
+}
+
+/* Configuration and open slot. */
+CT_INLINE bool wire_open_env(struct wire_env *env)
+{
+	const u32 zero = 0;
+
+	env->config = bpf_map_lookup_elem(&config, &zero);
+	if (!env->config)
+		return false;
+	env->slot = env->config->slot & 1;
+	return true;
+}
+
+CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
+{
+	const u8 *p = ct_bytes(&env->view, at, n);
+
+	if (p) {
+		__builtin_memcpy(to, p, n);
+		return 0;
+	}
+	if (env->access == WIRE_ACCESS_XDP)
+		return -1;
+	if (env->access == WIRE_ACCESS_XDP_FRAGS)
+		return (int)bpf_xdp_load_bytes(env->context, (u32)at, to, (u32)n);
+	return (int)bpf_skb_load_bytes(env->context, (u32)at, to, (u32)n);
+}
+
+/* Copies up to a name's length from `at` to the scratch buffer; returns how much, 0 if nothing. */
+CT_INLINE u64 wire_fill_scratch(
+    const struct wire_env *env, u64 packet_bytes, u64 at, u64 end, u8 *to)
+{
+	u64 n;
+	long error;
+
+	if (end > packet_bytes)
+		end = packet_bytes;
+	if (at >= end)
+		return 0;
+	n = end - at;
+	if (n > DNS_MAX_NAME_BYTES + 1)
+		n = DNS_MAX_NAME_BYTES + 1;
+	CT_OPAQUE(n);
+	if (n - 1 > DNS_MAX_NAME_BYTES) /* for the verifier: 1 .. 256 */
+		return 0;
+	if (env->access == WIRE_ACCESS_XDP_FRAGS)
+		error = bpf_xdp_load_bytes(env->context, (u32)at, to, (u32)n);
+	else
+		error = bpf_skb_load_bytes(env->context, (u32)at, to, (u32)n);
+	return error ? 0 : n;
+}
+
+/* Walks on where direct access ended at `at`: over a copy. */
+CT_INLINE u64 wire_walk_copy(
+    const struct wire_env *env, u64 packet_bytes, u64 at, u64 end, u64 used)
+{
+	struct wire_scratch *copy = wire_scratch(env->direction);
+	struct ct_view view = {};
+	u64 n, walk, status;
+
+	if (!copy)
+		return (u64)DNS_WALK_VIEW << 32 | at;
+	n = wire_fill_scratch(env, packet_bytes, at, end, copy->bytes);
+	if (!n)
+		return (u64)DNS_WALK_VIEW << 32 | at;
+	view.data = copy->bytes;
+	view.scratch = n;
+	walk = dns_walk(&view, 0, n, used);
+	status = DNS_WALK_STATUS(walk);
+	if (status == DNS_WALK_END && at + n < end)
+		status = DNS_WALK_VIEW;
+	return status << 32 | (DNS_WALK_AT(walk) + at);
+}
+
+/* Each entry point's view of a packet: what its functions start from. */
+CT_INLINE struct wire_env wire_env(void *context, u32 data, u32 data_end, u32 access, u32 direction)
+{
+	return (struct wire_env){
+	    .context = context,
+	    .view = {.data = (const u8 *)(long)data, .end = (const u8 *)(long)data_end},
+	    .access = access,
+	    .direction = direction,
+	};
+}
+#define xdp_env(ctx)    wire_env(ctx, ctx->data, ctx->data_end, WIRE_ACCESS_XDP, WIRE_IN)
+#define frags_env(ctx)  wire_env(ctx, ctx->data, ctx->data_end, WIRE_ACCESS_XDP_FRAGS, WIRE_IN)
+#define tc_in_env(ctx)  wire_env(ctx, ctx->data, ctx->data_end, WIRE_ACCESS_TC, WIRE_IN)
+#define tc_out_env(ctx) wire_env(ctx, ctx->data, ctx->data_end, WIRE_ACCESS_TC, WIRE_OUT)
+
+CT_INLINE u64 wire_packet_bytes(const struct wire_env *env)
+{
+	if (env->access == WIRE_ACCESS_TC)
+		return ((const struct __sk_buff *)env->context)->len;
+	if (env->access == WIRE_ACCESS_XDP_FRAGS)
+		return bpf_xdp_get_buff_len(env->context);
+	return (u64)(env->view.end - env->view.data);
+}
+
+CT_INLINE u64 walk(const struct wire_env *env, u64 at, u64 end, u64 used)
+{
+	const u64 result = dns_walk(&env->view, at, end, used);
+	const u64 behind = DNS_WALK_AT(result);
+
+	if (env->access == WIRE_ACCESS_XDP || DNS_WALK_STATUS(result) != DNS_WALK_VIEW)
+		return result;
+	return wire_walk_copy(env, wire_packet_bytes(env), behind, end, used + behind - at);
+}
+
+/*
+ * Global functions are verified once and on their own, whatever calls them: what they do does not
+ * multiply with the paths that lead to them, and what they return comes without a history. They
+ * take a context and numbers, nothing else (5.6).
+ */
+#define COUNT_FUNCTIONS(name, ctx_type)                                                            \
+	__noinline u64 name##_walk(ctx_type *ctx, u64 at, u64 end, u64 used)                       \
+	{                                                                                          \
+		const struct wire_env env = name##_env(ctx);                                       \
+                                                                                                   \
+		return walk(&env, at, end, used);                                                  \
+	}                                                                                          \
+	__noinline u64 name##_next_header(ctx_type *ctx, u64 chain)                                \
+	{                                                                                          \
+		const struct wire_env env = name##_env(ctx);                                       \
+                                                                                                   \
+		return packet_next_header(&env.view, chain);                                       \
+	}
+
+COUNT_FUNCTIONS(xdp, struct xdp_md)
+COUNT_FUNCTIONS(frags, struct xdp_md)
+COUNT_FUNCTIONS(tc_in, struct __sk_buff)
+COUNT_FUNCTIONS(tc_out, struct __sk_buff)
+
+CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
+{
+	switch (env->access) {
+	case WIRE_ACCESS_XDP:
+		return xdp_walk(env->context, at, end, used);
+	case WIRE_ACCESS_XDP_FRAGS:
+		return frags_walk(env->context, at, end, used);
+	default:
+		return env->direction == WIRE_IN ? tc_in_walk(env->context, at, end, used)
+						 : tc_out_walk(env->context, at, end, used);
+	}
+}
+
+CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader, u64 chain)
+{
+	const struct wire_env *env = reader;
+
+	switch (env->access) {
+	case WIRE_ACCESS_XDP:
+		return xdp_next_header(env->context, chain);
+	case WIRE_ACCESS_XDP_FRAGS:
+		return frags_next_header(env->context, chain);
+	default:
+		return env->direction == WIRE_IN ? tc_in_next_header(env->context, chain)
+						 : tc_out_next_header(env->context, chain);
+	}
+}
+
+CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
+{
+	const u32 index = wire_rare_index(wire_interface, env->slot) + entry;
+	u64 *count = bpf_map_lookup_elem(&rare, &index);
+
+	if (count)
+		CT_ADD_SHARED(count, 1);
+}
+
+/* A client without an entry. A flood of them must not pay for an insertion each: sampled by user
+ * space's word, and left alone for a while when the table is full. */
+CT_INLINE struct wire_source *wire_enter_source(
+    const struct wire_env *env, const struct packet_address *client)
+{
+	struct wire_scratch *local = wire_scratch(env->direction);
+	const struct wire_source none = {};
+	struct wire_source *source;
+	u32 sampling = env->config->source_sampling;
+
+	if (!local || sampling >= 32)
+		return 0;
+	if (local->full) {
+		local->full--;
+		return 0;
+	}
+	if (++local->sampled & (u32)((1ull << sampling) - 1))
+		return 0;
+	bpf_map_update_elem(&sources, client, &none, BPF_NOEXIST);
+	source = bpf_map_lookup_elem(&sources, client);
+	if (!source)
+		local->full = SOURCES_RETRY;
+	return source;
+}
+
+CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client)
+{
+	struct wire_source *source = bpf_map_lookup_elem(&sources, client);
+
+	if (!source)
+		source = wire_enter_source(env, client);
+	if (source)
+		CT_ADD_SHARED(&source->messages[env->slot & 1], 1);
+	else
+		env->counters->sources_other++;
+}
+
+#endif

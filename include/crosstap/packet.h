@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * From the first byte of a frame to the transport header: Ethernet, VLAN and QinQ (IEEE 802.1Q),
+ * IPv4 with options, IPv6 with extension headers (RFC 8200 section 4), fragments, UDP, TCP. Looks
+ * at addresses and ports only where somebody asks: most packets of a host are not for us, and the
+ * ports tell.
+ */
+#ifndef CROSSTAP_PACKET_H
+#define CROSSTAP_PACKET_H
+
+#include "crosstap/compat.h"
+
+#define PACKET_MAX_TAGS       2
+#define PACKET_MAX_EXTENSIONS 8 /* IPv6 extension headers; a packet with more is not followed */
+
+#define PACKET_ETH_IPV4   0x0800
+#define PACKET_ETH_IPV6   0x86dd
+#define PACKET_ETH_VLAN   0x8100
+#define PACKET_ETH_QINQ   0x88a8
+#define PACKET_ETH_QINQ_9 0x9100 /* before 802.1ad */
+
+#define PACKET_TCP 6
+#define PACKET_UDP 17
+
+#define PACKET_FIN 0x01
+#define PACKET_SYN 0x02
+#define PACKET_RST 0x04
+#define PACKET_ACK 0x10
+
+enum packet_family { PACKET_IPV4, PACKET_IPV6 };
+enum packet_fragment { PACKET_WHOLE, PACKET_FIRST, PACKET_LATER };
+
+struct packet {
+	u64 ip;        /* offset of the IP header */
+	u64 transport; /* offset of the UDP or TCP header; of a later fragment: of its data */
+	u64 ip_bytes;  /* the IP packet as its header tells; of merged segments, all of them */
+	u64 payload;   /* offset of what follows the UDP or TCP header */
+	u64 length;    /* bytes there as the headers tell; they need not all be readable */
+	u32 sequence, acknowledged; /* TCP */
+	u16 source_port, destination_port;
+	u8 family;    /* enum packet_family */
+	u8 protocol;  /* PACKET_UDP or PACKET_TCP */
+	u8 fragment;  /* enum packet_fragment; PACKET_LATER has no ports */
+	u8 tcp_flags; /* PACKET_SYN, ... */
+};
+
+/* An address in network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
+struct packet_address {
+	u32 words[4];
+};
+
+/* Returns the EtherType behind the tags and moves *at there; 0 if the frame ends before. */
+CT_INLINE u16 packet_link(const struct ct_view *view, u64 *at)
+{
+	const u8 *p = ct_bytes(view, 0, 14);
+	u16 type;
+
+	if (!p)
+		return 0;
+	type = ct_load_be16(p + 12);
+	*at = 14;
+#pragma GCC unroll 2
+	for (u32 i = 0; i < PACKET_MAX_TAGS; i++) {
+		if (type != PACKET_ETH_VLAN && type != PACKET_ETH_QINQ && type != PACKET_ETH_QINQ_9)
+			break;
+		p = ct_bytes(view, *at, 4);
+		if (!p)
+			return 0;
+		type = ct_load_be16(p + 2);
+		*at += 4;
+	}
+	return type;
+}
+
+/* On a device without link header (tun, raw IP captures) the version says what it is. */
+CT_INLINE u16 packet_raw(const struct ct_view *view)
+{
+	const u8 *p = ct_bytes(view, 0, 1);
+
+	if (!p)
+		return 0;
+	return *p >> 4 == 4 ? PACKET_ETH_IPV4 : *p >> 4 == 6 ? PACKET_ETH_IPV6 : 0;
+}
+
+/* RFC 791. A total length of 0 is that of merged segments past 64 KiB: then the frame tells. */
+CT_INLINE int packet_ipv4(
+    const struct ct_view *view, u64 at, u64 frame_bytes, struct packet *packet)
+{
+	const u8 *p = ct_bytes(view, at, 20);
+	u64 header, total;
+	u16 fragment;
+
+	if (!p || p[0] >> 4 != 4)
+		return -1;
+	header = (u64)(p[0] & 15) * 4;
+	total = ct_load_be16(p + 2);
+	if (!total)
+		total = frame_bytes - at;
+	if (header < 20 || total < header)
+		return -1;
+	fragment = ct_load_be16(p + 6);
+	packet->fragment = PACKET_WHOLE;
+	if (fragment & 0x3fff) /* MF or an offset */
+		packet->fragment = fragment & 0x1fff ? PACKET_LATER : PACKET_FIRST;
+	packet->family = PACKET_IPV4;
+	packet->protocol = p[9];
+	packet->ip_bytes = total;
+	packet->transport = at + header;
+	return 0;
+}
+
+/* How far the headers of an IPv6 packet have been followed; in one word, so that a BPF function of
+ * its own can take a step. */
+#define PACKET_CHAIN(at, protocol, fragment)                                                       \
+	((u64)(at) | (u64)(protocol) << 32 | (u64)(fragment) << 40)
+#define PACKET_CHAIN_AT(chain)       ((u64)(u32)(chain))
+#define PACKET_CHAIN_PROTOCOL(chain) ((u8)((chain) >> 32))
+#define PACKET_CHAIN_FRAGMENT(chain) ((u8)((chain) >> 40))
+#define PACKET_CHAIN_CUT             (~(u64)0)
+
+CT_INLINE bool packet_is_extension(u8 protocol)
+{
+	return protocol == 0 || /* hop-by-hop options */
+	    protocol == 43 ||   /* routing */
+	    protocol == 44 ||   /* fragment */
+	    protocol == 51 ||   /* authentication (RFC 4302) */
+	    protocol == 60 ||   /* destination options */
+	    protocol == 135;    /* mobility (RFC 6275) */
+}
+
+/* Moves behind one extension header; PACKET_CHAIN_CUT if it is not readable. */
+CT_INLINE u64 packet_next_header(const struct ct_view *view, u64 chain)
+{
+	const u8 protocol = PACKET_CHAIN_PROTOCOL(chain);
+	const u64 at = PACKET_CHAIN_AT(chain);
+	const u8 *p = ct_bytes(view, at, 8);
+	u8 fragment = PACKET_CHAIN_FRAGMENT(chain);
+
+	if (!p)
+		return PACKET_CHAIN_CUT;
+	if (protocol == 51)
+		return PACKET_CHAIN(at + ((u64)p[1] + 2) * 4, p[0], fragment);
+	if (protocol != 44)
+		return PACKET_CHAIN(at + ((u64)p[1] + 1) * 8, p[0], fragment);
+	/* RFC 6946: a fragment that is all there is ("atomic") is a whole packet. */
+	if (ct_load_be16(p + 2) & 0xfff9)
+		fragment = ct_load_be16(p + 2) & 0xfff8 ? PACKET_LATER : PACKET_FIRST;
+	return PACKET_CHAIN(at + 8, p[0], fragment);
+}
+
+/* The kernel side puts a function that is verified on its own in its place. */
+#ifndef PACKET_FOLLOW
+#define PACKET_FOLLOW(view, reader, chain) packet_next_header(view, chain)
+#endif
+
+CT_INLINE int packet_ipv6(
+    const struct ct_view *view, const void *reader, u64 at, u64 frame_bytes, struct packet *packet)
+{
+	const u8 *p = ct_bytes(view, at, 40);
+	u64 payload, chain;
+
+	if (!p || p[0] >> 4 != 6)
+		return -1;
+	payload = ct_load_be16(p + 4);
+	packet->family = PACKET_IPV6;
+	packet->ip_bytes = payload ? 40 + payload : frame_bytes - at;
+	chain = PACKET_CHAIN(at + 40, p[6], PACKET_WHOLE);
+	for (u32 i = 0; i < PACKET_MAX_EXTENSIONS; i++) {
+		if (!packet_is_extension(PACKET_CHAIN_PROTOCOL(chain)) ||
+		    PACKET_CHAIN_FRAGMENT(chain) == PACKET_LATER)
+			break;
+		chain = PACKET_FOLLOW(view, reader, chain);
+		if (chain == PACKET_CHAIN_CUT)
+			return -1;
+	}
+	packet->protocol = PACKET_CHAIN_PROTOCOL(chain);
+	packet->fragment = PACKET_CHAIN_FRAGMENT(chain);
+	packet->transport = PACKET_CHAIN_AT(chain);
+	return 0;
+}
+
+/* RFC 768. The message's length is the UDP header's, but never more than the IP packet holds; of a
+ * first fragment it is the header's alone. */
+CT_INLINE int packet_udp(const struct ct_view *view, struct packet *packet)
+{
+	const u8 *p = ct_bytes(view, packet->transport, 8);
+	const u64 room = packet->ip + packet->ip_bytes - packet->transport;
+	u64 length;
+
+	if (!p || (s64)room < 8)
+		return -1;
+	packet->source_port = ct_load_be16(p);
+	packet->destination_port = ct_load_be16(p + 2);
+	length = ct_load_be16(p + 4);
+	if (packet->fragment == PACKET_WHOLE && length > room)
+		length = room;
+	packet->length = length < 8 ? 0 : length - 8;
+	packet->payload = packet->transport + 8;
+	return 0;
+}
+
+/* RFC 9293 section 3.1. */
+CT_INLINE int packet_tcp(const struct ct_view *view, struct packet *packet)
+{
+	const u8 *p = ct_bytes(view, packet->transport, 20);
+	const u64 room = packet->ip + packet->ip_bytes - packet->transport;
+	u64 header;
+
+	if (!p)
+		return -1;
+	header = (u64)(p[12] >> 4) * 4;
+	if (header < 20 || (s64)room < (s64)header)
+		return -1;
+	packet->source_port = ct_load_be16(p);
+	packet->destination_port = ct_load_be16(p + 2);
+	packet->sequence = ct_load_be32(p + 4);
+	packet->acknowledged = ct_load_be32(p + 8);
+	packet->tcp_flags = p[13];
+	packet->payload = packet->transport + header;
+	packet->length = room - header;
+	return 0;
+}
+
+/*
+ * Fills *packet; -1: not UDP or TCP over IP, or cut before its ports. `raw`: the frame begins with
+ * the IP header. `frame_bytes`: of the frame on the wire, which may be more than is readable. A
+ * later fragment has no ports, payload or length. `reader` is for PACKET_FOLLOW.
+ */
+CT_INLINE int packet_parse(const struct ct_view *view, const void *reader, bool raw,
+    u64 frame_bytes, struct packet *packet)
+{
+	u64 at = 0;
+	const u16 type = raw ? packet_raw(view) : packet_link(view, &at);
+
+	packet->ip = at;
+	if (type == PACKET_ETH_IPV4) {
+		if (packet_ipv4(view, at, frame_bytes, packet))
+			return -1;
+	} else if (type == PACKET_ETH_IPV6) {
+		if (packet_ipv6(view, reader, at, frame_bytes, packet))
+			return -1;
+	} else {
+		return -1;
+	}
+	if (packet->protocol != PACKET_UDP && packet->protocol != PACKET_TCP)
+		return -1;
+	if (packet->fragment == PACKET_LATER) {
+		packet->payload = packet->transport;
+		packet->length = 0;
+		return 0;
+	}
+	return packet->protocol == PACKET_UDP ? packet_udp(view, packet) : packet_tcp(view, packet);
+}
+
+/* An address of a parsed packet. Returns -1 only where the view shrank since. */
+CT_INLINE int packet_read_address(const struct ct_view *view, const struct packet *packet,
+    bool destination, struct packet_address *ret)
+{
+	const u8 *p;
+
+	if (packet->family == PACKET_IPV4) {
+		p = ct_bytes(view, packet->ip + 12, 8);
+		if (!p)
+			return -1;
+		ret->words[0] = 0;
+		ret->words[1] = 0;
+		ret->words[2] = CT_BE32(0xffff);
+		ret->words[3] = ct_load_raw32(destination ? p + 4 : p);
+		return 0;
+	}
+	p = ct_bytes(view, packet->ip + 8, 32);
+	if (!p)
+		return -1;
+	if (destination)
+		p += 16;
+	ret->words[0] = ct_load_raw32(p);
+	ret->words[1] = ct_load_raw32(p + 4);
+	ret->words[2] = ct_load_raw32(p + 8);
+	ret->words[3] = ct_load_raw32(p + 12);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Keys and values of the BPF maps: what the kernel side and user space, or a running program and a
+ * newer daemon that adopts it, must agree on. Any change here raises WIRE_ABI_VERSION.
+ *
+ * Time: the kernel side counts into one of two slots, wire_config.slot. User space flips the word
+ * at a window's end, waits 10 ms, reads the closed slot and subtracts what it read there the last
+ * time. Nobody clears a counter. All counters are u64 and wrap.
+ *
+ * Counters are per CPU and exact. Only flows, hints and sources are shared and bounded: when they
+ * overflow, detail is lost, never a count.
+ */
+#ifndef CROSSTAP_WIRE_ABI_H
+#define CROSSTAP_WIRE_ABI_H
+
+#include "crosstap/compat.h"
+#include "crosstap/dns.h"
+#include "crosstap/packet.h"
+
+#define WIRE_ABI_VERSION 1
+#define WIRE_SLOTS       2
+
+enum wire_direction { WIRE_IN, WIRE_OUT, WIRE_DIRECTIONS };
+
+#define WIRE_TRANSPORTS_(X)                                                                        \
+	X(UDP, "udp")                                                                              \
+	X(TCP, "tcp")                                                                              \
+	X(DOT, "dot")                                                                              \
+	X(DOH, "doh")                                                                              \
+	X(DOQ, "doq")
+#define WIRE_TRANSPORT_(id, name) WIRE_##id,
+enum wire_transport { WIRE_TRANSPORTS_(WIRE_TRANSPORT_) WIRE_TRANSPORTS };
+#undef WIRE_TRANSPORT_
+#define WIRE_NO_TRANSPORT WIRE_TRANSPORTS
+
+/* What a port is for: wire.ports, dot_ports, doh_ports, doq_ports. */
+enum wire_port { WIRE_PORT_DNS = 1, WIRE_PORT_DOT = 2, WIRE_PORT_DOH = 4, WIRE_PORT_DOQ = 8 };
+
+/* The transport of a port's packets. DoH is counted on UDP too (HTTP/3). */
+CT_INLINE u32 wire_transport(u8 ports, u8 protocol)
+{
+	if (ports & WIRE_PORT_DNS)
+		return protocol == PACKET_UDP ? WIRE_UDP : WIRE_TCP;
+	if (ports & WIRE_PORT_DOQ && protocol == PACKET_UDP)
+		return WIRE_DOQ;
+	if (ports & WIRE_PORT_DOT && protocol == PACKET_TCP)
+		return WIRE_DOT;
+	return ports & WIRE_PORT_DOH ? WIRE_DOH : WIRE_NO_TRANSPORT;
+}
+
+/* --- configuration: one entry, written by user space only ---------------------------------- */
+
+enum wire_option {
+	WIRE_PER_SOURCE = 1,  /* count per client address */
+	WIRE_RTT = 2,         /* time TCP handshakes */
+	WIRE_RTT_SYN = 4,     /* ... from the SYN in: there is no egress program */
+	WIRE_ANY_ADDRESS = 8, /* every address is a server's: the address table is not asked */
+};
+
+enum wire_address_flag {
+	WIRE_ADDRESS_SERVER = 1, /* traffic to and from it is ours */
+	WIRE_ADDRESS_HOST = 2,   /* this host's own: as a client, left out of the cross-check */
+};
+
+/*
+ * Local addresses, looked up in a few instructions: buckets of four, found by a multiplication
+ * whose factor user space chooses such that no bucket overflows (wire_addresses_build). An entry
+ * without flags ends its bucket. Room for 256 addresses of each family and mostly for more.
+ */
+#define WIRE_ADDRESS_BUCKETS 256
+#define WIRE_ADDRESS_WAYS    4
+
+struct wire_address4 {
+	u32 address; /* network order */
+	u32 flags;   /* enum wire_address_flag */
+};
+struct wire_address6 {
+	u32 address[4];
+	u32 flags, pad;
+};
+struct wire_addresses {
+	u64 factor; /* odd */
+	struct wire_address4 v4[WIRE_ADDRESS_BUCKETS][WIRE_ADDRESS_WAYS];
+	struct wire_address6 v6[WIRE_ADDRESS_BUCKETS][WIRE_ADDRESS_WAYS];
+};
+
+struct wire_config {
+	u32 abi;             /* WIRE_ABI_VERSION */
+	u32 slot;            /* 0 or 1: what is counted into now */
+	u32 options;         /* enum wire_option */
+	u32 active;          /* 0 or 1: addresses[] in force; the other one is being written */
+	u32 source_sampling; /* a new source is entered only for one in N messages, N = 2^this; 32:
+				never */
+	u32 pad;
+	u64 seed; /* random: where handshake hints go is no client's business */
+	struct wire_addresses addresses[2];
+	u8 ports[65536]; /* enum wire_port */
+};
+
+/* --- counters: per CPU; entry = wire_counters_index() -------------------------------------- */
+
+#define WIRE_SIZE_BINS       257 /* 16 bytes each (RSSAC002v4 section 2.4); the last: from 4096 on */
+#define WIRE_SIZE_TRANSPORTS 2   /* udp, tcp */
+#define WIRE_QTYPES          512 /* counted here; greater ones in the map `rare` */
+#define WIRE_RCODES          32
+#define WIRE_OPCODES         16
+#define WIRE_REASONS         8
+
+/*
+ * One transport and family. Compared with dnstap are messages - not_query - left_out: inbound ones
+ * with QR=0 and opcode QUERY, outbound ones with QR=1, less transfers and less clients that are
+ * this host's own addresses. A message shorter than a header is QR=0, QUERY.
+ */
+struct wire_cell {
+	u64 packets;   /* on the wire: merged segments count each */
+	u64 bytes;     /* of IP, headers included */
+	u64 fragments; /* first ones of our ports, and all later ones to or from our addresses */
+	/* udp, tcp */
+	u64 messages;
+	u64 message_bytes;
+	u64 malformed;
+	u64 not_query;            /* in: QR=1; out: QR=0 */
+	u64 tc;                   /* well-formed ones with TC set */
+	u64 left_out;             /* other opcodes, transfers, own clients; never also not_query */
+	u64 malformed_uncompared; /* malformed ones among left_out and not_query */
+	/* tcp, dot, doh, doq */
+	u64 connections; /* in: SYN; out: SYN-ACK; doq: QUIC Initial packets in (RFC 9000 17.2.2) */
+	u64 resets;
+	u64 resync; /* tcp: the stream could not be followed: a hole, an eviction, a fragment */
+	u64 pad[3];
+};
+
+struct wire_counters {
+	struct wire_cell cells[WIRE_TRANSPORTS][2]; /* transport, family */
+	u64 sizes[WIRE_SIZE_TRANSPORTS][WIRE_SIZE_BINS];
+	u64 malformed[WIRE_REASONS];      /* enum dns_malformed */
+	u64 opcodes[WIRE_OPCODES];        /* in, QR=0, well-formed */
+	u64 qtypes[WIRE_QTYPES];          /* in, QR=0, well-formed, with a question */
+	u64 qtypes_left_out[WIRE_QTYPES]; /* of these, those in left_out */
+	u64 rcodes[WIRE_RCODES];          /* out, QR=1, well-formed */
+	u64 rare;          /* additions to `rare`: nothing to read there if unchanged */
+	u64 sources_other; /* compared messages whose client has no entry in `sources` */
+	u64 handshakes[2]; /* timed ones, by family; also in the map `rtt` */
+	u64 ambiguous;     /* handshakes not timed: a segment was sent twice (Karn) */
+	u64 flows_new;     /* TCP cursors made */
+};
+
+CT_INLINE u32 wire_counters_index(u32 interface, u32 direction, u32 slot)
+{
+	return (interface * WIRE_DIRECTIONS + direction) * WIRE_SLOTS + slot;
+}
+
+/* --- rare: shared, u64 each; counts without a place in wire_counters ------------------------ */
+
+#define WIRE_RARE_QTYPES   0
+#define WIRE_RARE_LEFT_OUT 65536       /* qtypes of left_out */
+#define WIRE_RARE_RCODES   (2 * 65536) /* 12 bits */
+#define WIRE_RARE_ENTRIES  (2 * 65536 + 4096)
+
+CT_INLINE u32 wire_rare_index(u32 interface, u32 slot)
+{
+	return (interface * WIRE_SLOTS + slot) * WIRE_RARE_ENTRIES;
+}
+
+/* --- sources: shared, bounded hash ---------------------------------------------------------- */
+
+/* Key: struct packet_address. User space deletes entries that rest for two windows. */
+struct wire_source {
+	u64 messages[WIRE_SLOTS]; /* compared ones, in */
+};
+
+/* The same key, an LRU map of its own: few clients use TCP. */
+struct wire_source_rtt {
+	u64 count[WIRE_SLOTS];
+	u64 sum_us[WIRE_SLOTS];
+	u64 min_us; /* since the entry was made; two CPUs at once may keep the greater */
+};
+
+/* --- flows: shared LRU; where a TCP stream's next DNS message begins ------------------------ */
+
+struct wire_flow_key {
+	struct packet_address client, server;
+	u16 client_port, server_port;
+	u32 direction;
+};
+
+enum wire_phase {
+	WIRE_AT_PREFIX, /* of two bytes (RFC 1035 section 4.2.2) */
+	WIRE_AT_HEADER,
+	WIRE_AT_NAME,
+	WIRE_AT_TYPE,
+	WIRE_AT_BODY,
+};
+
+enum wire_sync {
+	WIRE_SYNC_NEW,  /* the first data of what may be a connection or the middle of one */
+	WIRE_SYNC_HELD, /* followed from message to message */
+	WIRE_SYNC_LOST, /* waiting for a segment that begins with a message */
+};
+
+struct wire_flow {
+	u32 next; /* sequence number of the first byte not yet looked at */
+	u32 left; /* bytes of the message still to come, from `next` on */
+	u16 size; /* of the message under way; the rest of the fields is about it */
+	u16 id, word, qtype;
+	u16 rcode;       /* of the header and, where readable, OPT */
+	u16 records[3];  /* ANCOUNT, NSCOUNT, ARCOUNT */
+	u16 name_used;   /* bytes of the name before `next` ... */
+	u16 name_skip;   /* ... and bytes of its label still to come */
+	u16 transfer_id; /* of the AXFR or IXFR that runs here */
+	u8 transfer;     /* 1: there is one */
+	u8 closed;       /* FIN or RST was seen: the next data is another connection's */
+	u8 phase;        /* enum wire_phase */
+	u8 has_question;
+	u8 malformed; /* enum dns_malformed */
+	u8 sync;      /* enum wire_sync */
+	u8 held;      /* bytes of a prefix, header or type that the last segment cut */
+	u8 pad[3];
+	u8 bytes[16]; /* 12 at most are held */
+};
+
+/* --- rtt: shared; one entry a slot ---------------------------------------------------------- */
+
+/* Microseconds: up to 64 one bin each, then 64 bins an octave up to 16.8 s, the last: all above. */
+#define WIRE_RTT_LINEAR  64
+#define WIRE_RTT_OCTAVES 18
+#define WIRE_RTT_BINS    (WIRE_RTT_LINEAR * (1 + WIRE_RTT_OCTAVES))
+
+struct wire_rtt {
+	u64 bins[2][WIRE_RTT_BINS]; /* by family */
+};
+
+/* The least value of a bin, in microseconds. */
+CT_INLINE u64 wire_rtt_bin_us(u32 bin)
+{
+	if (bin < WIRE_RTT_LINEAR)
+		return bin;
+	return (u64)(WIRE_RTT_LINEAR + bin % WIRE_RTT_LINEAR) << (bin / WIRE_RTT_LINEAR - 1);
+}
+
+/* --- hints: shared u64 each: tag (24 bits) and time (40 bits of 256 ns; 0: sent twice) ------- */
+
+#define WIRE_HINTS 65536
+
+/* --- drops (drops.bpf.c): per CPU; one entry a slot ----------------------------------------- */
+
+#define WIRE_DROP_REASONS 256 /* enum skb_drop_reason of the running kernel; the last: all others  \
+			       */
+
+struct wire_drops {
+	u64 messages[WIRE_DIRECTIONS][WIRE_DROP_REASONS]; /* compared ones over UDP */
+};
+
+/* --- sizes ---------------------------------------------------------------------------------- */
+
+#define WIRE_MAX_FLOWS   65536
+#define WIRE_MAX_SOURCES 65536
+
+_Static_assert(WIRE_REASONS >= DNS_MALFORMED_COUNT, "a reason has no counter");
+_Static_assert(sizeof(struct packet_address) == 16, "abi");
+_Static_assert(sizeof(struct wire_addresses) == 8 + 256 * 4 * (8 + 24), "abi");
+_Static_assert(sizeof(struct wire_config) == 32 + 2 * sizeof(struct wire_addresses) + 65536, "abi");
+_Static_assert(sizeof(struct wire_cell) == 128, "abi");
+_Static_assert(sizeof(struct wire_counters) == 14080, "abi");
+_Static_assert(sizeof(struct wire_counters) <= 32768, "a per-CPU value is at most 32 KiB");
+_Static_assert(sizeof(struct wire_drops) <= 32768, "a per-CPU value is at most 32 KiB");
+_Static_assert(sizeof(struct wire_source) == 16, "abi");
+_Static_assert(sizeof(struct wire_source_rtt) == 40, "abi");
+_Static_assert(sizeof(struct wire_flow_key) == 40, "abi");
+_Static_assert(sizeof(struct wire_flow) == 56, "abi");
+_Static_assert(sizeof(struct wire_rtt) == 19456, "abi");
+
+#endif
