@@ -99,7 +99,7 @@ static struct ping_schedule_settings schedule_settings(const struct config *conf
 	    .every_ns = config->ping.every_ns,
 	    .window_ns = config->interval_ns,
 	    .max_rows = (size_t)rows,
-	    .plan_rows = rate < PLAN_MIN ? PLAN_MIN : (size_t)rate,
+	    .plan_rows = rate < PLAN_MIN ? PLAN_MIN : (size_t)(2 * rate),
 	};
 }
 

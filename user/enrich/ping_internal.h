@@ -18,7 +18,8 @@ enum { IPV4, IPV6, N_FAMILIES };
 struct family {
 	struct ping_socket *socket;
 	char reason[PING_REASON_BYTES]; /* why there is none */
-	uint64_t tried_ns;
+	uint64_t tried_ns, drained_ns;
+	bool sent_now;                 /* in this round */
 	uint64_t sent, refused_source; /* since the socket was opened */
 	struct ping_address refused;   /* the latest such source */
 };
@@ -40,8 +41,8 @@ struct ping {
 	struct ping_pace pace;
 	struct ping_probes *probes;
 	struct ping_schedule *schedule;
-	uint64_t loopback_ns; /* when the addresses on lo were read */
-	uint64_t wake_ns;     /* when the thread will wake; 0: it is awake */
+	uint64_t host_ns; /* when the addresses of the interfaces were read */
+	uint64_t wake_ns; /* when the thread will wake; 0: it is awake */
 	struct ping_stats stats;
 };
 

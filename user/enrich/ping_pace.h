@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PING_TICK_NS     5000000ULL  /* the thread does not wake more often than this */
-#define PING_CATCH_UP_NS 10000000ULL /* worth of packets that may leave at once */
+#define PING_TICK_NS     20000000ULL /* the thread does not wake more often than this */
+#define PING_CATCH_UP_NS 40000000ULL /* worth of packets that may leave at once */
 
 struct ping_pace {
 	uint64_t gap_ns, period_ns, next_ns;

@@ -147,32 +147,68 @@ static bool from_sockaddr(const struct sockaddr *sa, struct ping_address *ret)
 	return ret->family != 0;
 }
 
-int ping_rules_refresh_loopback(struct ping_rules *rules)
+static bool has_service_address(const struct ping_address *list, size_t n, unsigned family)
 {
-	struct ifaddrs *all, *entry;
+	static const struct ping_rules none = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].family == family &&
+		    ping_rules_check(&none, &list[i]) != PING_REFUSED_LOOPBACK)
+			return true;
+	}
+	return false;
+}
+
+/* Of all interfaces, or of those that are loopback. */
+static int list_addresses(
+    const struct ifaddrs *all, bool loopback, struct ping_address **ret, size_t *ret_n)
+{
 	struct ping_address *list;
 	size_t n = 0;
 
-	if (getifaddrs(&all) < 0)
-		return -errno;
-	for (entry = all; entry; entry = entry->ifa_next)
+	for (const struct ifaddrs *entry = all; entry; entry = entry->ifa_next)
 		n++;
 	list = calloc(n ? n : 1, sizeof(*list));
-	if (!list) {
-		freeifaddrs(all);
+	if (!list)
 		return -ENOMEM;
-	}
 	n = 0;
-	for (entry = all; entry; entry = entry->ifa_next) {
-		if ((entry->ifa_flags & IFF_LOOPBACK) && from_sockaddr(entry->ifa_addr, &list[n]))
+	for (const struct ifaddrs *entry = all; entry; entry = entry->ifa_next) {
+		if ((!loopback || (entry->ifa_flags & IFF_LOOPBACK)) &&
+		    from_sockaddr(entry->ifa_addr, &list[n]))
 			n++;
 	}
-	freeifaddrs(all);
 	if (n)
 		qsort(list, n, sizeof(*list), compare);
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int ping_rules_refresh_host(struct ping_rules *rules)
+{
+	struct ping_address *host = NULL, *loopback = NULL;
+	size_t n_host = 0, n_loopback = 0;
+	struct ifaddrs *all;
+	int r;
+
+	if (getifaddrs(&all) < 0)
+		return -errno;
+	r = list_addresses(all, false, &host, &n_host);
+	if (r == 0)
+		r = list_addresses(all, true, &loopback, &n_loopback);
+	freeifaddrs(all);
+	if (r < 0) {
+		free(host);
+		return r;
+	}
+	free(rules->host);
 	free(rules->loopback);
-	rules->loopback = list;
-	rules->n_loopback = n;
+	rules->host = host;
+	rules->n_host = n_host;
+	rules->loopback = loopback;
+	rules->n_loopback = n_loopback;
+	rules->service_on_loopback[0] = has_service_address(loopback, n_loopback, 4);
+	rules->service_on_loopback[1] = has_service_address(loopback, n_loopback, 6);
 	return 0;
 }
 
@@ -181,6 +217,7 @@ void ping_rules_clear(struct ping_rules *rules)
 	free(rules->exclude);
 	free(rules->service);
 	free(rules->own);
+	free(rules->host);
 	free(rules->loopback);
 	*rules = (struct ping_rules){0};
 }
@@ -210,7 +247,8 @@ enum ping_refusal ping_rules_check(
 		refusal = PING_ALLOWED;
 	if (refusal != PING_ALLOWED)
 		return refusal;
-	if (in_list(address, rules->own, rules->n_own))
+	if (in_list(address, rules->own, rules->n_own) ||
+	    (!rules->allow_loopback && in_list(address, rules->host, rules->n_host)))
 		return PING_REFUSED_OWN;
 	if (in_networks(address, rules->exclude, rules->n_exclude))
 		return PING_REFUSED_EXCLUDED;
@@ -222,4 +260,15 @@ bool ping_rules_source_allowed(const struct ping_rules *rules, const struct ping
 	if (!rules->allow_loopback && in_list(source, rules->loopback, rules->n_loopback))
 		return false;
 	return !in_networks(source, rules->service, rules->n_service);
+}
+
+bool ping_rules_any_source_allowed(const struct ping_rules *rules, unsigned family)
+{
+	if (!rules->allow_loopback && rules->service_on_loopback[family == 6])
+		return false;
+	for (size_t i = 0; i < rules->n_service; i++) {
+		if (rules->service[i].family == family)
+			return false;
+	}
+	return true;
 }

@@ -8,9 +8,9 @@
 #include "enrich/ping_internal.h"
 
 /* An answer waits in the socket, stamped by the kernel, until the thread is awake anyway. */
-#define DRAIN_NS            (100 * NS_PER_MS)
-#define REFRESH_LOOPBACK_NS (10ULL * NS_PER_S)
-#define MAX_ATTEMPTS        256 /* to send, a round: refusals cost system calls, too */
+#define DRAIN_NS        (100 * NS_PER_MS)
+#define REFRESH_HOST_NS (10ULL * NS_PER_S)
+#define MAX_ATTEMPTS    256 /* to send, a round: refusals cost system calls, too */
 
 /* ---- events ---- */
 
@@ -88,11 +88,21 @@ static void on_event(void *context, const struct ping_event *event)
 	}
 }
 
-static void drain(struct ping *ping)
+/* After sending, as the stamps of what just left are there at once; before a probe times out; else
+ * now and then. */
+static void drain(struct ping *ping, uint64_t now_ns)
 {
+	bool expiring = ping_probes_deadline_ns(ping->probes) <= now_ns;
+
 	for (int i = 0; i < N_FAMILIES; i++) {
-		if (ping->families[i].socket)
-			ping_socket_drain(ping->families[i].socket, on_event, ping);
+		struct family *family = &ping->families[i];
+
+		if (!family->socket ||
+		    (!expiring && !family->sent_now && now_ns - family->drained_ns < DRAIN_NS))
+			continue;
+		family->sent_now = false;
+		family->drained_ns = now_ns;
+		ping_socket_drain(family->socket, on_event, ping);
 	}
 }
 
@@ -109,7 +119,7 @@ unsigned ping_open_families(const struct ping *ping)
 	    (ping->families[IPV6].socket ? 1u << 6 : 0);
 }
 
-/* PING_ALLOWED fills the source to send from. */
+/* PING_ALLOWED fills the source to send from; its family 0: the kernel may choose. */
 static enum ping_refusal choose_source(
     struct ping *ping, const struct ping_address *destination, struct ping_address *source)
 {
@@ -120,11 +130,12 @@ static enum ping_refusal choose_source(
 		*source = *ping_socket_source(family->socket);
 		return PING_ALLOWED;
 	}
+	*source = (struct ping_address){0};
+	if (ping_rules_any_source_allowed(&ping->rules, destination->family))
+		return PING_ALLOWED;
 	r = ping_socket_route(family->socket, destination, source);
 	if (r < 0)
 		return r == -EACCES ? PING_REFUSED_BROADCAST : PING_REFUSED_NO_ROUTE;
-	if (!ping->rules.allow_loopback && memcmp(source, destination, sizeof(*source)) == 0)
-		return PING_REFUSED_OWN;
 	if (ping_rules_source_allowed(&ping->rules, source))
 		return PING_ALLOWED;
 	family->refused_source++;
@@ -147,8 +158,8 @@ static void send_probe(
 	if (r == 0) {
 		probe->sent_ns = clock_monotonic_ns();
 		probe->sent_wall_ns = wall_now_ns();
-		r = ping_socket_send(
-		    family->socket, address, source, probe->sequence, probe->cookie);
+		r = ping_socket_send(family->socket, address, source->family ? source : NULL,
+		    probe->sequence, probe->cookie);
 		/* Logged even if it failed: nobody knows how far it came. */
 		ping_pace_sent(&ping->pace, clock_monotonic_ns());
 		if (r < 0)
@@ -156,28 +167,30 @@ static void send_probe(
 	}
 	if (r == 0) {
 		family->sent++;
+		family->sent_now = true;
 		ping->stats.sent++;
 		ping_schedule_sent(ping->schedule, address, clock_monotonic_ns());
 	} else {
 		ping->stats.send_failed++;
 		ping->stats.refused[PING_REFUSED_BROADCAST] += r == -EACCES;
+		ping->stats.refused[PING_REFUSED_NO_ROUTE] +=
+		    r == -ENETUNREACH || r == -EHOSTUNREACH;
 		ping_schedule_postponed(ping->schedule, address, clock_monotonic_ns());
 	}
 }
 
-static void refresh_loopback(struct ping *ping, uint64_t now_ns)
+static void refresh_host(struct ping *ping, uint64_t now_ns)
 {
-	if (ping->loopback_ns && now_ns - ping->loopback_ns < REFRESH_LOOPBACK_NS)
+	if (ping->host_ns && now_ns - ping->host_ns < REFRESH_HOST_NS)
 		return;
 	/* An older list serves when there is no memory for a new one. */
-	if (ping_rules_refresh_loopback(&ping->rules) == 0)
-		ping->loopback_ns = now_ns;
+	if (ping_rules_refresh_host(&ping->rules) == 0)
+		ping->host_ns = now_ns;
 }
 
-static bool send_due(struct ping *ping)
+static void send_due(struct ping *ping)
 {
 	uint64_t now_ns = clock_monotonic_ns();
-	bool sent = false;
 	int most = MAX_ATTEMPTS;
 
 	while (most-- > 0 && ping_pace_next_ns(&ping->pace) <= now_ns) {
@@ -186,21 +199,19 @@ static bool send_due(struct ping *ping)
 
 		if (!ping_schedule_take(ping->schedule, now_ns, ping_open_families(ping), &address))
 			break;
-		refresh_loopback(ping, now_ns);
+		refresh_host(ping, now_ns);
 		refusal = ping_rules_check(&ping->rules, &address);
 		if (refusal == PING_ALLOWED)
-			refusal = ping->loopback_ns ? choose_source(ping, &address, &source)
-						    : PING_REFUSED_SOURCE;
+			refusal = ping->host_ns ? choose_source(ping, &address, &source)
+						: PING_REFUSED_SOURCE;
 		if (refusal == PING_ALLOWED) {
 			send_probe(ping, &address, &source);
-			sent = true;
 		} else {
 			ping->stats.refused[refusal]++;
 			ping_schedule_postponed(ping->schedule, &address, now_ns);
 		}
 		now_ns = clock_monotonic_ns();
 	}
-	return sent;
 }
 
 static void expire(struct ping *ping, uint64_t now_ns)
@@ -252,14 +263,15 @@ void *ping_run(void *context)
 {
 	struct ping *ping = context;
 	char status[PING_STATUS_BYTES], logged[PING_STATUS_BYTES] = "";
+	uint64_t now_ns;
 
 	pthread_mutex_lock(&ping->lock);
 	while (!ping->stop) {
-		/* Twice: the stamps of what just left are there at once. */
-		drain(ping);
-		if (ping->enabled && send_due(ping))
-			drain(ping);
-		expire(ping, clock_monotonic_ns());
+		if (ping->enabled)
+			send_due(ping);
+		now_ns = clock_monotonic_ns();
+		drain(ping, now_ns);
+		expire(ping, now_ns);
 		ping_describe(ping, status);
 		if (strcmp(status, logged) != 0) {
 			log_info("ping", "%s", status);

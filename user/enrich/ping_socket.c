@@ -17,8 +17,8 @@
 #include "enrich/ping_filter.h"
 
 #define RECEIVE_BYTES (1 << 20) /* what may arrive between two looks; the kernel may give less */
-#define BATCH         32
-#define MAX_BATCHES   32  /* a look, however much a stranger sends */
+#define BATCH         16
+#define MAX_BATCHES   64  /* a look, however much a stranger sends */
 #define MESSAGE_BYTES 256 /* IPv4 header with options, ours, link headers of a returned request */
 #define CONTROL_BYTES 256
 #define BIND_TRIES    16

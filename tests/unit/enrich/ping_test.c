@@ -114,11 +114,13 @@ static void test_sources(void **state)
 	struct ping_rules rules = {0};
 
 	assert_int_equal(ping_rules_configure(&rules, &config), 0);
-	assert_int_equal(ping_rules_refresh_loopback(&rules), 0);
+	assert_int_equal(ping_rules_refresh_host(&rules), 0);
 	assert_true(ping_rules_source_allowed(&rules, &unicast));
 	assert_false(ping_rules_source_allowed(&rules, &anycast));
 	assert_false(ping_rules_source_allowed(&rules, &anycast6));
 	assert_false(ping_rules_source_allowed(&rules, &loopback));
+	assert_false(ping_rules_any_source_allowed(&rules, 4));
+	assert_false(ping_rules_any_source_allowed(&rules, 6));
 	rules.allow_loopback = true;
 	assert_true(ping_rules_source_allowed(&rules, &loopback));
 	assert_false(ping_rules_source_allowed(&rules, &anycast));
