@@ -86,19 +86,18 @@ static void write_outputs(FILE *out, const struct config_option *option)
 		write_output(out, output_kind_names[i], &options_output[i]);
 }
 
-static unsigned depth(const char *path)
+/* The table has three levels. */
+static const char *indentation(const char *path)
 {
-	unsigned dots = 0;
+	const char *dot = strchr(path, '.');
 
-	for (; *path; path++)
-		dots += *path == '.';
-	return dots;
+	if (!dot)
+		return "";
+	return strchr(dot + 1, '.') ? "    " : "  ";
 }
 
 int document_write_default(FILE *out)
 {
-	static const char *const indents[] = {"", "  ", "    "}; /* the table has three levels */
-
 	fputs("# SPDX-License-Identifier: BSD-2-Clause\n"
 	      "# The configuration of crosstap. What is not commented out is the default; "
 	      "`crosstap check` says what a\n"
@@ -108,7 +107,7 @@ int document_write_default(FILE *out)
 	    out);
 	for (size_t i = 0; i < options_root.n; i++) {
 		const struct config_option *option = &options_root.options[i];
-		const char *indent = indents[depth(option->path)];
+		const char *indent = indentation(option->path);
 
 		if (!*indent)
 			fputc('\n', out);
