@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/distinct.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOTS 64
+
+struct distinct {
+	uint64_t *slots; /* the hashes themselves, open addressing; 0 is a free slot */
+	uint32_t mask, used;
+	uint8_t *registers; /* set once there are more than DISTINCT_EXACT */
+};
+
+int distinct_new(struct distinct **ret)
+{
+	struct distinct *distinct = calloc(1, sizeof(*distinct));
+
+	if (distinct)
+		distinct->slots = calloc(FIRST_SLOTS, sizeof(uint64_t));
+	if (!distinct || !distinct->slots) {
+		free(distinct);
+		return -ENOMEM;
+	}
+	distinct->mask = FIRST_SLOTS - 1;
+	*ret = distinct;
+	return 0;
+}
+
+void distinct_free(struct distinct *distinct)
+{
+	if (!distinct)
+		return;
+	free(distinct->slots);
+	free(distinct->registers);
+	free(distinct);
+}
+
+static void register_add(uint8_t *registers, uint64_t hash)
+{
+	uint32_t index = (uint32_t)(hash >> (64 - DISTINCT_PRECISION));
+	uint64_t rest = hash << DISTINCT_PRECISION | 1ull << (DISTINCT_PRECISION - 1);
+	uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
+
+	if (registers[index] < rank)
+		registers[index] = rank;
+}
+
+/* True if the hash was not there yet. There is always a free slot. */
+static bool slot_insert(uint64_t *slots, uint32_t mask, uint64_t hash)
+{
+	uint32_t at = (uint32_t)hash & mask;
+
+	for (; slots[at]; at = (at + 1) & mask) {
+		if (slots[at] == hash)
+			return false;
+	}
+	slots[at] = hash;
+	return true;
+}
+
+static int grow(struct distinct *distinct)
+{
+	uint32_t mask = distinct->mask * 2 + 1;
+	uint64_t *slots = calloc((size_t)mask + 1, sizeof(uint64_t));
+
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= distinct->mask; i++) {
+		if (distinct->slots[i])
+			slot_insert(slots, mask, distinct->slots[i]);
+	}
+	free(distinct->slots);
+	distinct->slots = slots;
+	distinct->mask = mask;
+	return 0;
+}
+
+static int to_registers(struct distinct *distinct)
+{
+	distinct->registers = calloc(DISTINCT_REGISTERS, 1);
+	if (!distinct->registers)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= distinct->mask; i++) {
+		if (distinct->slots[i])
+			register_add(distinct->registers, distinct->slots[i]);
+	}
+	free(distinct->slots);
+	distinct->slots = NULL;
+	return 0;
+}
+
+int distinct_add(struct distinct *distinct, uint64_t hash)
+{
+	int r;
+
+	hash += hash == 0; /* 0 marks a free slot */
+	if (distinct->registers) {
+		register_add(distinct->registers, hash);
+		return 0;
+	}
+	if (distinct->used * 4 >= (distinct->mask + 1) * 3) {
+		r = grow(distinct);
+		if (r < 0)
+			return r;
+	}
+	distinct->used += slot_insert(distinct->slots, distinct->mask, hash);
+	return distinct->used > DISTINCT_EXACT ? to_registers(distinct) : 0;
+}
+
+int distinct_merge(struct distinct *into, const struct distinct *from)
+{
+	if (!from->registers) {
+		for (uint32_t i = 0; i <= from->mask; i++) {
+			int r = from->slots[i] ? distinct_add(into, from->slots[i]) : 0;
+
+			if (r < 0)
+				return r;
+		}
+		return 0;
+	}
+	if (!into->registers) {
+		int r = to_registers(into);
+
+		if (r < 0)
+			return r;
+	}
+	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++) {
+		if (into->registers[i] < from->registers[i])
+			into->registers[i] = from->registers[i];
+	}
+	return 0;
+}
+
+uint64_t distinct_count(const struct distinct *distinct)
+{
+	const double m = DISTINCT_REGISTERS;
+	double sum = 0, estimate;
+	uint32_t zeros = 0;
+
+	if (!distinct->registers)
+		return distinct->used;
+	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++) {
+		sum += ldexp(1, -distinct->registers[i]);
+		zeros += distinct->registers[i] == 0;
+	}
+	estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
+	/* Small range correction: linear counting. 64-bit hashes need no large range one. */
+	if (estimate <= 2.5 * m && zeros)
+		estimate = m * log(m / zeros);
+	return (uint64_t)(estimate + 0.5);
+}

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/collector.h"
+
+#include "stats/item.h"
+#include "stats/pairing.h"
+
+#include "crosstap/dns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct collector {
+	struct collector_config config;
+	struct pairing *pairing;
+	struct shard *open[COLLECTOR_MAX_SHARDS];  /* by index, oldest first */
+	struct shard *spare[COLLECTOR_MAX_SHARDS]; /* empty */
+	size_t n_open, n_spare, n_made;
+	struct shard *last; /* of the last record, for times in [last_start_ns, last_end_ns) */
+	int64_t last_start_ns, last_end_ns;
+	int64_t oldest;
+	uint64_t evicted; /* of pairing, already reported */
+};
+
+int collector_new(struct collector **ret, const struct collector_config *config)
+{
+	struct collector *collector = calloc(1, sizeof(*collector));
+	int r;
+
+	if (!collector)
+		return -ENOMEM;
+	collector->config = *config;
+	collector->oldest = INT64_MIN;
+	r = pairing_new(&collector->pairing);
+	if (r == 0)
+		r = shard_new(&collector->spare[0], &config->limits, &config->seed);
+	if (r < 0) {
+		collector_free(collector);
+		return r;
+	}
+	collector->n_spare = collector->n_made = 1;
+	*ret = collector;
+	return 0;
+}
+
+void collector_free(struct collector *collector)
+{
+	if (!collector)
+		return;
+	for (size_t i = 0; i < collector->n_open; i++)
+		shard_free(collector->open[i]);
+	for (size_t i = 0; i < collector->n_spare; i++)
+		shard_free(collector->spare[i]);
+	pairing_free(collector->pairing);
+	free(collector);
+}
+
+void collector_set_traits(struct collector *collector, const struct collector_traits *traits)
+{
+	collector->config.traits = *traits;
+}
+
+int64_t collector_oldest(const struct collector *collector)
+{
+	return collector->oldest;
+}
+
+/* Floor, for times before 1970 as well. */
+static int64_t window_of(int64_t time_ns, int64_t interval_ns)
+{
+	int64_t index = time_ns / interval_ns;
+
+	return index - (time_ns % interval_ns < 0);
+}
+
+static struct shard *take_spare(struct collector *collector)
+{
+	struct shard *shard;
+
+	if (collector->n_spare)
+		return collector->spare[--collector->n_spare];
+	if (collector->n_made >= collector->config.max_shards ||
+	    shard_new(&shard, &collector->config.limits, &collector->config.seed) < 0)
+		return NULL;
+	collector->n_made++;
+	return shard;
+}
+
+/* The shard of a window, opened if need be; the newest one where there is none to be had. */
+static struct shard *shard_of(struct collector *collector, int64_t index)
+{
+	struct shard *shard;
+	size_t at = collector->n_open;
+
+	while (at > 0 && collector->open[at - 1]->index > index)
+		at--;
+	if (at > 0 && collector->open[at - 1]->index == index)
+		return collector->open[at - 1];
+	shard = take_spare(collector);
+	if (!shard) {
+		/* max_shards is at least 2 and the report holds the others: one is open here unless
+		 * memory or the report's return are late. */
+		if (!collector->n_open)
+			return NULL;
+		shard = collector->open[collector->n_open - 1];
+		shard->merged++;
+		return shard;
+	}
+	for (size_t i = collector->n_open; i > at; i--)
+		collector->open[i] = collector->open[i - 1];
+	collector->open[at] = shard;
+	collector->n_open++;
+	shard->index = index;
+	return shard;
+}
+
+/* Not the window of its time: the newest one for a record from the future, the oldest for a late
+ * one. */
+static struct shard *find_other(struct collector *collector, int64_t index, int64_t newest)
+{
+	struct shard *shard;
+
+	if (index > newest) {
+		shard = shard_of(collector, newest);
+		if (shard)
+			shard->skewed++;
+		return shard;
+	}
+	shard = collector->n_open ? collector->open[0] : shard_of(collector, collector->oldest);
+	if (shard)
+		shard->late++;
+	return shard;
+}
+
+static struct shard *find_shard(struct collector *collector, int64_t time_ns, int64_t now_ns)
+{
+	const int64_t interval = collector->config.interval_ns;
+	int64_t index, newest;
+	struct shard *shard;
+
+	if (collector->last && time_ns >= collector->last_start_ns &&
+	    time_ns < collector->last_end_ns)
+		return collector->last;
+	index = window_of(time_ns, interval);
+	newest = window_of(now_ns, interval);
+	if (newest < collector->oldest)
+		newest = collector->oldest;
+	if (index > newest || index < collector->oldest)
+		return find_other(collector, index, newest);
+	shard = shard_of(collector, index);
+	if (shard && shard->index == index) {
+		collector->last = shard;
+		collector->last_start_ns = index * interval;
+		collector->last_end_ns = collector->last_start_ns + interval;
+	}
+	return shard;
+}
+
+static bool is_own(const struct compare_filter *filter, const uint64_t address[2])
+{
+	for (size_t i = 0; i < filter->n_own; i++) {
+		if (filter->own[i][0] == address[0] && filter->own[i][1] == address[1])
+			return true;
+	}
+	return false;
+}
+
+static bool is_compared(
+    const struct collector_traits *traits, const struct record *record, const struct item *item)
+{
+	const struct compare_filter *filter = traits->filter;
+
+	if (!traits->compared || !filter || item->transport > TRANSPORT_TCP)
+		return false;
+	if (item->direction == DIR_QUERY && item->facts.qr)
+		return false;
+	if (record->has & RECORD_RESPONSE_PORT) {
+		size_t i = 0;
+
+		while (i < filter->n_ports && filter->ports[i] != record->response_port)
+			i++;
+		if (i == filter->n_ports)
+			return false;
+	}
+	return !(item->has_source && is_own(filter, item->address));
+}
+
+static bool is_xfr(const struct dns_facts *facts)
+{
+	return facts->has_question &&
+	    (facts->qtype == DNS_TYPE_AXFR || facts->qtype == DNS_TYPE_IXFR);
+}
+
+static uint64_t cube_key(
+    const struct collector_traits *traits, const struct record *record, const struct item *item)
+{
+	const struct dns_facts *facts = &item->facts;
+	uint64_t key = (uint64_t)item->direction << CUBE_DIRECTION_SHIFT |
+	    (uint64_t)item->transport << CUBE_TRANSPORT_SHIFT |
+	    (uint64_t)item->family << CUBE_FAMILY_SHIFT |
+	    (uint64_t)key_size_bin(item->length) << CUBE_SIZE_SHIFT |
+	    (uint64_t)facts->opcode << CUBE_OPCODE_SHIFT | item->zone;
+	uint32_t type;
+
+	if (traits->figures)
+		key |= CUBE_FIGURES;
+	if (is_compared(traits, record, item))
+		key |= CUBE_COMPARED;
+	if (facts->malformed)
+		return key | (uint64_t)CUBE_MALFORMED << CUBE_KIND_SHIFT |
+		    (uint64_t)facts->malformed << CUBE_TYPE_SHIFT;
+	if (!facts->has_question)
+		key |= CUBE_NO_QUESTION;
+	if (item->direction == DIR_QUERY)
+		type = facts->qtype;
+	else
+		type = facts->rcode | (is_xfr(facts) ? KEY_XFR_BIT : 0);
+	return key | (uint64_t)CUBE_MESSAGE << CUBE_KIND_SHIFT | (uint64_t)type << CUBE_TYPE_SHIFT |
+	    (uint64_t)facts->flags << CUBE_FLAGS_SHIFT;
+}
+
+static uint64_t outgoing_key(const struct item *item)
+{
+	return (uint64_t)CUBE_OTHER << CUBE_KIND_SHIFT |
+	    (uint64_t)OTHER_OUTGOING << CUBE_OPCODE_SHIFT |
+	    (uint64_t)item->direction << CUBE_DIRECTION_SHIFT | item->zone;
+}
+
+static uint64_t latency_key(const struct item *item, uint64_t time_ns)
+{
+	return (uint64_t)CUBE_OTHER << CUBE_KIND_SHIFT |
+	    (uint64_t)OTHER_LATENCY << CUBE_OPCODE_SHIFT |
+	    (uint64_t)hist_bucket(time_ns) << CUBE_TYPE_SHIFT |
+	    (uint64_t)item->transport << CUBE_TRANSPORT_SHIFT | item->zone;
+}
+
+static struct cell *cube_cell(struct shard *shard, uint64_t hash, uint64_t key)
+{
+	struct cell *cell = cells_at(&shard->cube, hash, key);
+
+	if (!cell) {
+		shard_fold(shard);
+		cell = cells_at(&shard->cube, hash, key);
+	}
+	return cell;
+}
+
+/* First pass: reads the message, finds zone, window and keys, and asks for the cache lines that the
+ * second pass will write. */
+static bool prepare(struct collector *collector, const struct record *record, int direction,
+    struct item *item, int64_t now_ns)
+{
+	const struct collector_traits *traits = &collector->config.traits;
+
+	item_init(item, record, direction, now_ns);
+	item->shard = find_shard(collector, item->time_ns, now_ns);
+	if (!item->shard)
+		return false;
+	item->zone = traits->zone;
+	if (traits->zones)
+		item->zone = item->facts.has_question
+		    ? zone_set_find(traits->zones, item_name(item), item->facts.qname_length,
+			  item->facts.qtype == DNS_TYPE_DS)
+		    : zone_set_other(traits->zones);
+	item->client_side = record_is_client_side(record);
+	if (!item->client_side) {
+		item->key = outgoing_key(item);
+	} else if (traits->figures) {
+		item_hash(item, record, &collector->config.seed);
+		pairing_prefetch(collector->pairing, item->pair_hash);
+		if (item->has_source)
+			sources_prefetch(&item->shard->sources, item->source_hash);
+		if (item->facts.has_question && item->shard->names[NAMES_QUERY])
+			topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
+	}
+	return true;
+}
+
+static void set_key(struct collector *collector, struct item *item)
+{
+	if (item->client_side)
+		item->key = cube_key(&collector->config.traits, item->record, item);
+	item->hash = cells_hash(&item->shard->cube, item->key);
+	cells_prefetch(&item->shard->cube, item->hash);
+}
+
+/* The response time, from the producer or from the query that it answers; and that query's zone,
+ * for a response that has no readable question. */
+static void pair(struct collector *collector, struct item *item)
+{
+	const struct record *record = item->record;
+	uint16_t query_zone = item->zone;
+	int64_t query_ns = 0, elapsed;
+	bool paired;
+
+	if (item->direction == DIR_QUERY) {
+		if (!(item->carried))
+			pairing_put(collector->pairing, item->pair_hash, item->zone, item->time_ns);
+		return;
+	}
+	paired = pairing_take(
+	    collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
+	if (paired && !item->facts.has_question && collector->config.traits.zones)
+		item->zone = query_zone;
+	if (record->has & RECORD_QUERY_TIME && record->has & RECORD_RESPONSE_TIME)
+		query_ns = record->query_time_ns;
+	else if (!paired)
+		return;
+	item->shard->paired++;
+	elapsed = item->time_ns > query_ns ? item->time_ns - query_ns : 0;
+	item->latency_ns = elapsed;
+	item->has_latency = true;
+}
+
+static void count_source(struct collector *collector, const struct item *item)
+{
+	const uint16_t zone_family = item_zone_family(item);
+	uint64_t hash = item->source_hash;
+	struct source *source;
+
+	if (zone_family != item->hashed_zone_family) /* pairing found another zone */
+		hash = source_hash(&collector->config.seed, item->address, zone_family);
+	source = sources_at(&item->shard->sources, hash, item->address, zone_family);
+	if (!source) {
+		shard_overflow_add(item->shard, hash, item->address, zone_family, item->transport);
+		return;
+	}
+	source->transports |= (uint16_t)(1u << item->transport);
+	if (item->direction == DIR_QUERY) {
+		source_add_u32(&source->queries, 1);
+	} else {
+		source_add_u32(&source->responses, 1);
+		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
+			source_add_u32(&source->nxdomain, 1);
+	}
+}
+
+static void count_name(const struct item *item)
+{
+	struct topk *names;
+
+	if (!item->facts.has_question)
+		return;
+	if (item->direction == DIR_QUERY)
+		names = item->shard->names[NAMES_QUERY];
+	else if (item->facts.rcode == DNS_RCODE_NXDOMAIN)
+		names = item->shard->names[NAMES_NXDOMAIN];
+	else
+		return;
+	if (names)
+		topk_add(names, item->name_hash, item->zone, item_name(item),
+		    item->facts.qname_length, 1);
+}
+
+/* Second pass. */
+static void count(struct collector *collector, struct item *item)
+{
+	struct cell *cell = cube_cell(item->shard, item->hash, item->key);
+
+	cell->count++;
+	cell->amount += item->length;
+	if (!item->client_side || !collector->config.traits.figures)
+		return;
+	if (item->has_latency) {
+		const uint64_t key = latency_key(item, (uint64_t)item->latency_ns);
+
+		cell = cube_cell(item->shard, cells_hash(&item->shard->cube, key), key);
+		cell->count++;
+		if (cell->amount < (uint64_t)item->latency_ns)
+			cell->amount = (uint64_t)item->latency_ns;
+	}
+	if (item->has_source)
+		count_source(collector, item);
+	count_name(item);
+}
+
+static size_t prepare_record(
+    struct collector *collector, const struct record *record, struct item *items, int64_t now_ns)
+{
+	const bool is_query = record_is_query(record);
+	size_t n = 0;
+
+	if (!record_is_client_side(record) || !collector->config.traits.queries_from_responses)
+		n += prepare(
+		    collector, record, is_query ? DIR_QUERY : DIR_RESPONSE, &items[0], now_ns);
+	else if (!is_query) {
+		if (record->has & RECORD_QUERY_MESSAGE &&
+		    prepare(collector, record, DIR_QUERY, &items[n], now_ns))
+			items[n++].carried = true;
+		n += prepare(collector, record, DIR_RESPONSE, &items[n], now_ns);
+	} else {
+		/* Its response carries it again, and is what counts. */
+		struct shard *shard =
+		    find_shard(collector, record_time(record, DIR_QUERY, now_ns), now_ns);
+
+		if (shard) {
+			shard->frames++;
+			shard->ignored++;
+		}
+		return 0;
+	}
+	if (n)
+		items[0].shard->frames++;
+	return n;
+}
+
+void collector_take(
+    struct collector *collector, const struct record *records, size_t n, int64_t now_ns)
+{
+	struct item items[2 * RECORD_BATCH];
+	size_t n_items = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_items += prepare_record(collector, &records[i], &items[n_items], now_ns);
+	/* In order: a response may pair with a query of the same batch, and take its zone. */
+	for (size_t i = 0; i < n_items; i++) {
+		if (items[i].client_side && collector->config.traits.figures)
+			pair(collector, &items[i]);
+		set_key(collector, &items[i]);
+	}
+	for (size_t i = 0; i < n_items; i++)
+		count(collector, &items[i]);
+}
+
+void collector_bad(struct collector *collector, int64_t now_ns)
+{
+	struct shard *shard = find_shard(collector, now_ns, now_ns);
+
+	if (shard) {
+		shard->frames++;
+		shard->frames_bad++;
+	}
+}
+
+size_t collector_close(
+    struct collector *collector, int64_t oldest, struct shard *ret[COLLECTOR_MAX_SHARDS])
+{
+	size_t n = 0, kept = 0;
+
+	for (size_t i = 0; i < collector->n_open; i++) {
+		if (collector->open[i]->index < oldest)
+			ret[n++] = collector->open[i];
+		else
+			collector->open[kept++] = collector->open[i];
+	}
+	collector->n_open = kept;
+	collector->last = NULL;
+	if (collector->oldest < oldest && oldest != INT64_MAX)
+		collector->oldest = oldest;
+	if (n) {
+		ret[n - 1]->evicted += pairing_evicted(collector->pairing) - collector->evicted;
+		collector->evicted = pairing_evicted(collector->pairing);
+		pairing_grow(collector->pairing);
+	}
+	return n;
+}
+
+void collector_reopen(struct collector *collector, int64_t oldest)
+{
+	collector->oldest = oldest;
+	collector->last = NULL;
+}
+
+void collector_give(struct collector *collector, struct shard *shard)
+{
+	if (collector->n_spare < COLLECTOR_MAX_SHARDS)
+		collector->spare[collector->n_spare++] = shard;
+	else
+		shard_free(shard);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One thread's counting: takes batches of records, finds the window of each by its own time, and
+ * counts it there, in the thread's own shards. Owned by one thread; shards leave through
+ * collector_close() and come back, empty, through collector_give().
+ */
+#ifndef CROSSTAP_STATS_COLLECTOR_H
+#define CROSSTAP_STATS_COLLECTOR_H
+
+#include "source/record.h"
+#include "stats/shard.h"
+#include "stats/zones.h"
+
+#define COLLECTOR_MAX_SHARDS                                                                       \
+	6 /* windows that can be open (now, the next, grace of 2 intervals), and one more */
+
+/* Which messages the cross-check compares, beside the rules on the message itself. Immutable. */
+struct compare_filter {
+	uint16_t ports[16]; /* wire.ports */
+	size_t n_ports;
+	const uint64_t (*own)[2]; /* this host's addresses as in struct source, sorted; clients with
+				     one are left out */
+	size_t n_own;
+};
+
+/* What an input says of its frames. Immutable; what it points to outlives the collector's use of
+ * it. */
+struct collector_traits {
+	uint16_t zone;                /* label of everything, or: */
+	const struct zone_set *zones; /* label by suffix; NULL: not */
+	bool figures;                 /* scope server, zone */
+	bool compared;                /* scope server, witness */
+	bool queries_from_responses;
+	const struct compare_filter *filter; /* NULL: compare nothing */
+};
+
+struct collector_config {
+	int64_t interval_ns;
+	struct hash_seed seed;
+	struct shard_limits limits;
+	size_t max_shards; /* 2 to COLLECTOR_MAX_SHARDS */
+	struct collector_traits traits;
+};
+
+struct collector;
+
+int collector_new(struct collector **ret, const struct collector_config *config);
+void collector_free(struct collector *collector);
+/* Between batches only. */
+void collector_set_traits(struct collector *collector, const struct collector_traits *traits);
+
+/* At most RECORD_BATCH records, received at `now_ns` (wall clock): no window later than that one is
+ * opened. */
+void collector_take(
+    struct collector *collector, const struct record *records, size_t n, int64_t now_ns);
+/* A frame that is no dnstap message. */
+void collector_bad(struct collector *collector, int64_t now_ns);
+
+/* The oldest window that frames may join. */
+int64_t collector_oldest(const struct collector *collector);
+/* Takes out every shard of a window before `oldest`, the new oldest one (INT64_MAX: all). With
+ * `reopen` set `oldest` may lie before the old one: the clock stepped back. Returns how many of at
+ * most COLLECTOR_MAX_SHARDS. */
+size_t collector_close(
+    struct collector *collector, int64_t oldest, struct shard *ret[COLLECTOR_MAX_SHARDS]);
+void collector_reopen(struct collector *collector, int64_t oldest);
+/* An empty shard for windows to come. */
+void collector_give(struct collector *collector, struct shard *shard);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keys of the cube and of its margins.
+ *
+ * The cube has one cell for each combination of everything that is counted of a message, so that a
+ * message costs one update however many datasets there are. Its key is 64 bits:
+ *
+ *   kind 2 | figures 1 | compared 1 | no question 1 | type 16 | flags 11 | opcode 4 | size 9 |
+ *   family 1 | transport 3 | direction 1 | zone 14          (most significant first)
+ *
+ * A margin is the cube summed over all but a few of these; zone first, so that sorted margins are
+ * grouped by zone and, within it, by dataset:
+ *
+ *   zone 14 | margin 6 | direction 1 | transport 3 | family 1 | value 16, above a set lowest bit
+ */
+#ifndef CROSSTAP_STATS_KEY_H
+#define CROSSTAP_STATS_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KEY_ZONE_BITS 14
+#define KEY_MAX_ZONES (1u << KEY_ZONE_BITS)
+#define KEY_SIZE_STEP 16      /* RSSAC002 section 2.4: bins of 16 bytes */
+#define KEY_SIZE_BINS 257     /* the last one holds everything from 4096 on */
+#define KEY_XFR_BIT   0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR \
+			       */
+
+enum key_direction { DIR_QUERY, DIR_RESPONSE };
+enum key_family { FAMILY_IPV4, FAMILY_IPV6 };
+
+/* dnstap SocketProtocol less 1. */
+#define TRANSPORTS(X)                                                                              \
+	X(UDP, "udp")                                                                              \
+	X(TCP, "tcp")                                                                              \
+	X(DOT, "dot")                                                                              \
+	X(DOH, "doh")                                                                              \
+	X(DNSCRYPT_UDP, "dnscrypt-udp")                                                            \
+	X(DNSCRYPT_TCP, "dnscrypt-tcp")                                                            \
+	X(DOQ, "doq")
+#define TRANSPORT_(id, name) TRANSPORT_##id,
+enum transport { TRANSPORTS(TRANSPORT_) TRANSPORT_COUNT };
+#undef TRANSPORT_
+
+enum cube_kind { CUBE_FREE, CUBE_MESSAGE, CUBE_MALFORMED, CUBE_OTHER };
+/* In the opcode's place where the kind is CUBE_OTHER. */
+enum cube_other {
+	OTHER_LATENCY,  /* type: histogram bucket; amount: the largest time, ns */
+	OTHER_OUTGOING, /* the server's own queries and their responses */
+};
+
+#define CUBE_KIND_SHIFT      62
+#define CUBE_FIGURES         (1ull << 61)
+#define CUBE_COMPARED        (1ull << 60)
+#define CUBE_NO_QUESTION     (1ull << 59)
+#define CUBE_TYPE_SHIFT      43
+#define CUBE_FLAGS_SHIFT     32
+#define CUBE_OPCODE_SHIFT    28
+#define CUBE_SIZE_SHIFT      19
+#define CUBE_FAMILY_SHIFT    18
+#define CUBE_TRANSPORT_SHIFT 15
+#define CUBE_DIRECTION_SHIFT 14
+
+#define CUBE_FIELD(key, shift, bits) ((uint32_t)((key) >> (shift) & ((1u << (bits)) - 1)))
+#define cube_kind(key)               CUBE_FIELD(key, CUBE_KIND_SHIFT, 2)
+#define cube_type(key)               CUBE_FIELD(key, CUBE_TYPE_SHIFT, 16)
+#define cube_flags(key)              CUBE_FIELD(key, CUBE_FLAGS_SHIFT, 11)
+#define cube_opcode(key)             CUBE_FIELD(key, CUBE_OPCODE_SHIFT, 4)
+#define cube_size(key)               CUBE_FIELD(key, CUBE_SIZE_SHIFT, 9)
+#define cube_family(key)             CUBE_FIELD(key, CUBE_FAMILY_SHIFT, 1)
+#define cube_transport(key)          CUBE_FIELD(key, CUBE_TRANSPORT_SHIFT, 3)
+#define cube_direction(key)          CUBE_FIELD(key, CUBE_DIRECTION_SHIFT, 1)
+#define cube_zone(key)               CUBE_FIELD(key, 0, KEY_ZONE_BITS)
+
+static inline uint32_t key_size_bin(uint32_t bytes)
+{
+	uint32_t bin = bytes / KEY_SIZE_STEP;
+
+	return bin < KEY_SIZE_BINS ? bin : KEY_SIZE_BINS - 1;
+}
+
+enum margin {
+	MARGIN_MESSAGES = 1, /* direction, transport, family; amount: bytes */
+	MARGIN_MALFORMED,    /* direction, transport, family */
+	MARGIN_QTYPE,        /* value */
+	MARGIN_RCODE,        /* value */
+	MARGIN_OPCODE,       /* value */
+	MARGIN_FLAG,         /* direction, value: enum dns_flag_bit */
+	MARGIN_SIZE,         /* direction, transport, value: bin */
+	MARGIN_LATENCY,      /* transport, value: bucket; amount: the largest, ns */
+	MARGIN_OUTGOING,     /* direction */
+	/* What the cross-check compares; of all zones, under zone 0. */
+	MARGIN_COMPARED,           /* direction, transport, family */
+	MARGIN_COMPARED_MALFORMED, /* direction, transport, family */
+	MARGIN_COMPARED_QTYPE,     /* value; queries */
+	MARGIN_COUNT
+};
+
+#define MARGIN_ZONE_SHIFT      28
+#define MARGIN_KIND_SHIFT      22
+#define MARGIN_DIRECTION_SHIFT 21
+#define MARGIN_TRANSPORT_SHIFT 18
+#define MARGIN_FAMILY_SHIFT    17
+#define MARGIN_VALUE_SHIFT     1
+
+static inline uint64_t margin_key(uint32_t zone, enum margin margin, uint32_t direction,
+    uint32_t transport, uint32_t family, uint32_t value)
+{
+	return (uint64_t)zone << MARGIN_ZONE_SHIFT | (uint64_t)margin << MARGIN_KIND_SHIFT |
+	    (uint64_t)direction << MARGIN_DIRECTION_SHIFT |
+	    (uint64_t)transport << MARGIN_TRANSPORT_SHIFT |
+	    (uint64_t)family << MARGIN_FAMILY_SHIFT | (uint64_t)value << MARGIN_VALUE_SHIFT | 1;
+}
+
+#define margin_zone(key)      CUBE_FIELD(key, MARGIN_ZONE_SHIFT, KEY_ZONE_BITS)
+#define margin_kind(key)      CUBE_FIELD(key, MARGIN_KIND_SHIFT, 6)
+#define margin_direction(key) CUBE_FIELD(key, MARGIN_DIRECTION_SHIFT, 1)
+#define margin_transport(key) CUBE_FIELD(key, MARGIN_TRANSPORT_SHIFT, 3)
+#define margin_family(key)    CUBE_FIELD(key, MARGIN_FAMILY_SHIFT, 1)
+#define margin_value(key)     CUBE_FIELD(key, MARGIN_VALUE_SHIFT, 16)
+
+#endif

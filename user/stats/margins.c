@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/margins.h"
+
+#include "crosstap/dns.h"
+
+#include <errno.h>
+
+int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount)
+{
+	uint64_t hash = cells_hash(margins, key);
+	struct cell *cell = cells_at(margins, hash, key);
+
+	if (!cell) {
+		int r = cells_resize(margins, ((size_t)margins->mask + 1) * 2);
+
+		if (r < 0)
+			return r;
+		cell = cells_at(margins, hash, key);
+	}
+	cell->count += count;
+	if (margin_kind(key) != MARGIN_LATENCY)
+		cell->amount += amount;
+	else if (cell->amount < amount)
+		cell->amount = amount;
+	return 0;
+}
+
+int margins_merge(struct cells *into, const struct cells *from)
+{
+	for (size_t i = 0; i <= from->mask; i++) {
+		const struct cell *cell = &from->slots[i];
+		int r = cell->key ? margins_add(into, cell->key, cell->count, cell->amount) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* CONTRACT of the comparison: opcode QUERY only, no AXFR, IXFR or their answers. */
+static int fold_compared(struct cells *margins, const struct cell *cell)
+{
+	const uint64_t key = cell->key;
+	const uint32_t direction = cube_direction(key), type = cube_type(key);
+	const bool malformed = cube_kind(key) == CUBE_MALFORMED;
+	const bool query = direction == DIR_QUERY,
+		   question = !malformed && !(key & CUBE_NO_QUESTION);
+	int r;
+
+	if (cube_opcode(key) != DNS_OPCODE_QUERY)
+		return 0;
+	if (question &&
+	    (query ? type == DNS_TYPE_AXFR || type == DNS_TYPE_IXFR : type & KEY_XFR_BIT))
+		return 0;
+	r = margins_add(margins,
+	    margin_key(0, MARGIN_COMPARED, direction, cube_transport(key), cube_family(key), 0),
+	    cell->count, cell->amount);
+	if (r == 0 && malformed)
+		r = margins_add(margins,
+		    margin_key(0, MARGIN_COMPARED_MALFORMED, direction, cube_transport(key),
+			cube_family(key), 0),
+		    cell->count, 0);
+	if (r == 0 && query && question)
+		r = margins_add(
+		    margins, margin_key(0, MARGIN_COMPARED_QTYPE, 0, 0, 0, type), cell->count, 0);
+	return r;
+}
+
+static int fold_readable(struct cells *margins, const struct cell *cell)
+{
+	const uint64_t key = cell->key;
+	const uint32_t zone = cube_zone(key), direction = cube_direction(key);
+	int r = 0;
+
+	if (direction == DIR_RESPONSE)
+		r = margins_add(margins,
+		    margin_key(zone, MARGIN_RCODE, 0, 0, 0, cube_type(key) & ~KEY_XFR_BIT),
+		    cell->count, 0);
+	else if (!(key & CUBE_NO_QUESTION))
+		r = margins_add(margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, cube_type(key)),
+		    cell->count, 0);
+	if (r == 0 && direction == DIR_QUERY)
+		r = margins_add(margins, margin_key(zone, MARGIN_OPCODE, 0, 0, 0, cube_opcode(key)),
+		    cell->count, 0);
+	for (uint32_t flags = cube_flags(key); r == 0 && flags; flags &= flags - 1)
+		r = margins_add(margins,
+		    margin_key(zone, MARGIN_FLAG, direction, 0, 0, (uint32_t)__builtin_ctz(flags)),
+		    cell->count, 0);
+	return r;
+}
+
+static int fold_message(struct cells *margins, const struct cell *cell)
+{
+	const uint64_t key = cell->key;
+	const uint32_t zone = cube_zone(key), direction = cube_direction(key);
+	const uint32_t transport = cube_transport(key), family = cube_family(key);
+	int r =
+	    margins_add(margins, margin_key(zone, MARGIN_MESSAGES, direction, transport, family, 0),
+		cell->count, cell->amount);
+
+	if (r == 0)
+		r = margins_add(margins,
+		    margin_key(zone, MARGIN_SIZE, direction, transport, 0, cube_size(key)),
+		    cell->count, 0);
+	if (r < 0)
+		return r;
+	if (cube_kind(key) == CUBE_MALFORMED)
+		return margins_add(margins,
+		    margin_key(zone, MARGIN_MALFORMED, direction, transport, family, 0),
+		    cell->count, 0);
+	return fold_readable(margins, cell);
+}
+
+static int fold_other(struct cells *margins, const struct cell *cell)
+{
+	const uint64_t key = cell->key;
+	const uint32_t zone = cube_zone(key);
+
+	if (cube_opcode(key) == OTHER_OUTGOING)
+		return margins_add(margins,
+		    margin_key(zone, MARGIN_OUTGOING, cube_direction(key), 0, 0, 0), cell->count,
+		    0);
+	return margins_add(margins,
+	    margin_key(zone, MARGIN_LATENCY, 0, cube_transport(key), 0, cube_type(key)),
+	    cell->count, cell->amount);
+}
+
+int margins_fold(struct cells *margins, const struct cells *cube)
+{
+	for (size_t i = 0; i <= cube->mask; i++) {
+		const struct cell *cell = &cube->slots[i];
+		int r = 0;
+
+		if (!cell->key)
+			continue;
+		if (cube_kind(cell->key) == CUBE_OTHER) {
+			r = fold_other(margins, cell);
+		} else {
+			if (cell->key & CUBE_FIGURES)
+				r = fold_message(margins, cell);
+			if (r == 0 && cell->key & CUBE_COMPARED)
+				r = fold_compared(margins, cell);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

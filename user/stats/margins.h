@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The margins of a cube: every dataset of the report, as sums of cells. Exact, always: when the
+ * cube of a busy window is full it is summed into its margins and starts again.
+ */
+#ifndef CROSSTAP_STATS_MARGINS_H
+#define CROSSTAP_STATS_MARGINS_H
+
+#include "stats/cells.h"
+#include "stats/key.h"
+
+/* Adds all cells of a cube; the margins grow as they need. -ENOMEM: some cells were not added. */
+int margins_fold(struct cells *margins, const struct cells *cube);
+/* Adds one margin: counts and bytes are summed, of a largest value the larger stays. */
+int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount);
+int margins_merge(struct cells *into, const struct cells *from);
+
+#endif

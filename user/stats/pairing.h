@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the query that a response answers, for producers that do not say when it came: the newest
+ * unanswered query of the same protocol, client address, port and id, at most PAIRING_MAX_AGE_NS
+ * older. Sets of four entries, one cache line each; a full set loses its oldest.
+ */
+#ifndef CROSSTAP_STATS_PAIRING_H
+#define CROSSTAP_STATS_PAIRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAIRING_MAX_AGE_NS (10 * 1000000000LL)
+#define PAIRING_LEAST_SETS 1024  /* 64 KiB */
+#define PAIRING_MOST_SETS  16384 /* 1 MiB */
+
+struct pairing;
+
+int pairing_new(struct pairing **ret);
+void pairing_free(struct pairing *pairing);
+/* `hash` is keyed and covers protocol, address, port and id; 48 bits of it stand for them. */
+void pairing_prefetch(const struct pairing *pairing, uint64_t hash);
+void pairing_put(struct pairing *pairing, uint64_t hash, uint16_t zone, int64_t time_ns);
+/* True if there is a query: it is taken out. */
+bool pairing_take(struct pairing *pairing, uint64_t hash, int64_t time_ns, int64_t *ret_query_ns,
+    uint16_t *ret_zone);
+/* Queries that had to go while they could still have been answered, since the start. */
+uint64_t pairing_evicted(const struct pairing *pairing);
+/* Doubles where queries were evicted since the last call. Not on a frame's way. */
+void pairing_grow(struct pairing *pairing);
+
+#endif

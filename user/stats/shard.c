@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/shard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CUBE_SLOTS    2048
+#define FIRST_MARGIN_SLOTS  1024
+#define OVERFLOW_TOPK_SLOTS 1024
+
+static void overflow_free(struct shard_overflow *overflow)
+{
+	if (!overflow)
+		return;
+	for (size_t i = 0; i < OVERFLOW_GROUPS; i++)
+		distinct_free(overflow->groups[i].distinct);
+	topk_free(overflow->addresses);
+	free(overflow);
+}
+
+int shard_new(struct shard **ret, const struct shard_limits *limits, const struct hash_seed *seed)
+{
+	struct shard *shard = calloc(1, sizeof(*shard));
+	int r;
+
+	if (!shard)
+		return -ENOMEM;
+	r = cells_init(&shard->cube, FIRST_CUBE_SLOTS, seed);
+	if (r == 0)
+		r = sources_init(&shard->sources, limits->first_source_slots);
+	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
+		r = topk_new(&shard->names[kind], limits->name_slots);
+	if (r < 0) {
+		shard_free(shard);
+		return r;
+	}
+	*ret = shard;
+	return 0;
+}
+
+void shard_free(struct shard *shard)
+{
+	if (!shard)
+		return;
+	cells_done(&shard->cube);
+	cells_done(&shard->margins);
+	sources_done(&shard->sources);
+	for (int kind = 0; kind < NAMES_KINDS; kind++)
+		topk_free(shard->names[kind]);
+	overflow_free(shard->overflow);
+	free(shard);
+}
+
+void shard_clear(struct shard *shard, const struct shard_limits *limits)
+{
+	struct cells cube, margins = shard->margins;
+	struct sources sources;
+	struct topk *names[NAMES_KINDS];
+
+	/* A cube that had to be folded was full, whatever it holds now. */
+	if (margins.slots)
+		shard->cube.used = shard->cube.limit;
+	cells_clear(&shard->cube, limits->cube_slots);
+	if (shard->overflow)
+		shard->sources.used = shard->sources.limit;
+	sources_clear(&shard->sources, limits->source_slots);
+	for (int kind = 0; kind < NAMES_KINDS; kind++) {
+		if (shard->names[kind])
+			topk_clear(shard->names[kind]);
+		names[kind] = shard->names[kind];
+	}
+	cells_done(&margins);
+	overflow_free(shard->overflow);
+	cube = shard->cube;
+	sources = shard->sources;
+	*shard = (struct shard){.cube = cube, .sources = sources};
+	memcpy(shard->names, names, sizeof(names));
+}
+
+static int need_margins(struct shard *shard)
+{
+	return shard->margins.slots
+	    ? 0
+	    : cells_init(&shard->margins, FIRST_MARGIN_SLOTS, &shard->cube.seed);
+}
+
+void shard_fold(struct shard *shard)
+{
+	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
+		shard->lost++;
+	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
+	shard->cube.used = 0;
+}
+
+static int need_overflow(struct shard *shard)
+{
+	struct shard_overflow *overflow;
+	int r;
+
+	if (shard->overflow)
+		return 0;
+	overflow = calloc(1, sizeof(*overflow));
+	if (!overflow)
+		return -ENOMEM;
+	r = topk_new(&overflow->addresses, OVERFLOW_TOPK_SLOTS);
+	if (r < 0) {
+		free(overflow);
+		return r;
+	}
+	shard->overflow = overflow;
+	return 0;
+}
+
+/* The group, or the free place where it belongs. */
+static struct overflow_group *find_group(struct shard_overflow *overflow, uint32_t key)
+{
+	uint32_t at = key * 0x9e3779b1u >> 16;
+
+	for (;; at++) {
+		struct overflow_group *group = &overflow->groups[at % OVERFLOW_GROUPS];
+
+		if (!group->distinct || group->key == key)
+			return group;
+	}
+}
+
+static int need_group(struct shard_overflow *overflow, uint32_t key, struct overflow_group **ret)
+{
+	struct overflow_group *group = find_group(overflow, key);
+	int r;
+
+	if (!group->distinct) {
+		if (overflow->n_groups == OVERFLOW_GROUPS / 2)
+			return -ENOSPC;
+		r = distinct_new(&group->distinct);
+		if (r < 0)
+			return r;
+		group->key = key;
+		overflow->n_groups++;
+	}
+	*ret = group;
+	return 0;
+}
+
+static uint32_t group_key(uint32_t zone, uint32_t family, uint32_t transport)
+{
+	return zone << 8 | family << 4 | transport;
+}
+
+void shard_overflow_add(struct shard *shard, uint64_t hash, const uint64_t address[2],
+    uint16_t zone_family, uint32_t transport)
+{
+	const uint32_t zone = zone_family & ~SOURCE_IPV4;
+	const uint32_t family = zone_family & SOURCE_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	const uint32_t keys[] = {
+	    group_key(zone, family, transport), group_key(zone, family, OVERFLOW_ANY)};
+
+	if (need_overflow(shard) < 0) {
+		shard->lost++;
+		return;
+	}
+	shard->overflow->messages++;
+	for (int i = 0; i < 2; i++) {
+		struct overflow_group *group;
+
+		if (need_group(shard->overflow, keys[i], &group) < 0 ||
+		    distinct_add(group->distinct, hash) < 0)
+			shard->lost++;
+	}
+	topk_add(shard->overflow->addresses, hash, zone_family, (const uint8_t *)address, 16, 1);
+}
+
+static int merge_overflow(struct shard *into, const struct shard_overflow *from)
+{
+	int r = need_overflow(into);
+
+	if (r < 0)
+		return r;
+	into->overflow->messages += from->messages;
+	topk_merge(into->overflow->addresses, from->addresses);
+	for (size_t i = 0; i < OVERFLOW_GROUPS; i++) {
+		struct overflow_group *group;
+
+		if (!from->groups[i].distinct)
+			continue;
+		r = need_group(into->overflow, from->groups[i].key, &group);
+		if (r == 0)
+			r = distinct_merge(group->distinct, from->groups[i].distinct);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed)
+{
+	int r = need_margins(into);
+
+	if (r == 0)
+		r = margins_fold(&into->margins, &from->cube);
+	if (r == 0 && from->margins.slots)
+		r = margins_merge(&into->margins, &from->margins);
+	if (r == 0)
+		r = sources_merge(&into->sources, &from->sources, seed);
+	if (r == 0 && from->overflow)
+		r = merge_overflow(into, from->overflow);
+	for (int kind = 0; kind < NAMES_KINDS; kind++) {
+		if (into->names[kind] && from->names[kind])
+			topk_merge(into->names[kind], from->names[kind]);
+	}
+	into->frames += from->frames;
+	into->frames_bad += from->frames_bad;
+	into->late += from->late;
+	into->skewed += from->skewed;
+	into->ignored += from->ignored;
+	into->merged += from->merged;
+	into->paired += from->paired;
+	into->evicted += from->evicted;
+	into->lost += from->lost + (r < 0);
+	return r;
+}
+
+static void add_to_group(struct shard *shard, uint32_t key, uint64_t hash)
+{
+	struct overflow_group *group = find_group(shard->overflow, key);
+
+	if (group->distinct && distinct_add(group->distinct, hash) < 0)
+		shard->lost++;
+}
+
+void shard_close_overflow(struct shard *shard, const struct hash_seed *seed)
+{
+	if (!shard->overflow)
+		return;
+	/* Several threads' tables may have been full at different sources: only the union is right.
+	 */
+	for (size_t i = 0; i <= shard->sources.mask; i++) {
+		const struct source *source = &shard->sources.slots[i];
+		const uint32_t zone = source_zone(source), family = source_family(source);
+		uint64_t hash;
+
+		if (!source->transports)
+			continue;
+		hash = source_hash(seed, source->address, source->zone_family);
+		add_to_group(shard, group_key(zone, family, OVERFLOW_ANY), hash);
+		for (uint32_t left = source->transports; left; left &= left - 1)
+			add_to_group(
+			    shard, group_key(zone, family, (uint32_t)__builtin_ctz(left)), hash);
+	}
+}
+
+uint64_t shard_distinct(const struct shard *shard, uint16_t zone, uint32_t family,
+    uint32_t transport, uint64_t in_table)
+{
+	const struct overflow_group *group;
+
+	if (!shard->overflow)
+		return in_table;
+	group = find_group(shard->overflow, group_key(zone, family, transport));
+	return group->distinct ? distinct_count(group->distinct) : in_table;
+}

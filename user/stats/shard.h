@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Everything that one thread counts of one window. Passed whole to the report and back empty; at
+ * any moment one thread owns it.
+ */
+#ifndef CROSSTAP_STATS_SHARD_H
+#define CROSSTAP_STATS_SHARD_H
+
+#include "base/distinct.h"
+#include "base/topk.h"
+#include "stats/margins.h"
+#include "stats/sources.h"
+
+enum shard_names { NAMES_QUERY, NAMES_NXDOMAIN, NAMES_KINDS };
+
+struct shard_limits {
+	size_t cube_slots, source_slots; /* largest sizes that the tables may grow to */
+	size_t first_source_slots;
+	size_t name_slots; /* of each list of names; 0: no names */
+};
+
+/* Sources that found the table full: counted, not listed. */
+struct overflow_group {
+	uint32_t key;              /* zone << 8 | family << 4 | transport, or OVERFLOW_ANY */
+	struct distinct *distinct; /* NULL: free */
+};
+#define OVERFLOW_ANY    15u
+#define OVERFLOW_GROUPS 1024 /* open addressing; at most half of it is used */
+
+struct shard_overflow {
+	struct overflow_group groups[OVERFLOW_GROUPS];
+	size_t n_groups;
+	struct topk *addresses; /* key: 16 bytes of address; group: zone_family */
+	uint64_t messages;      /* of sources without an entry */
+};
+
+struct shard {
+	int64_t index; /* of the window: start / interval */
+	struct cells cube;
+	struct cells margins; /* of cubes that were full; slots NULL until then */
+	struct sources sources;
+	struct topk *names[NAMES_KINDS];
+	struct shard_overflow *overflow; /* NULL until it is needed */
+	uint64_t frames, frames_bad, late, skewed, ignored;
+	uint64_t merged;          /* frames of other windows that joined this one: no free shard */
+	uint64_t lost;            /* updates that found no memory */
+	uint64_t paired, evicted; /* responses with a query; queries that pairing had to drop */
+};
+
+int shard_new(struct shard **ret, const struct shard_limits *limits, const struct hash_seed *seed);
+void shard_free(struct shard *shard);
+/* Empty again, tables sized for what this window has shown. Touches all of its memory: not on a
+ * frame's way. */
+void shard_clear(struct shard *shard, const struct shard_limits *limits);
+
+/* The cube is full: sums it into the margins. */
+void shard_fold(struct shard *shard);
+/* A message of a source that has no entry. */
+void shard_overflow_add(struct shard *shard, uint64_t hash, const uint64_t address[2],
+    uint16_t zone_family, uint32_t transport);
+
+/* Adds all of `from` (same seed), growing as need be; `from` stays as it was but for its cube,
+ * which is folded. -ENOMEM: part of it is missing, counted in into->lost. */
+int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed);
+
+/* Once, when the window is complete: adds the table's sources to the overflow's groups. */
+void shard_close_overflow(struct shard *shard, const struct hash_seed *seed);
+/* Distinct sources of a zone (transport OVERFLOW_ANY: over all); `in_table` where no source of that
+ * group found the table full, which makes it exact. After shard_close_overflow(). */
+uint64_t shard_distinct(const struct shard *shard, uint16_t zone, uint32_t family,
+    uint32_t transport, uint64_t in_table);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/sources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define LEAST_SLOTS 1024
+
+int sources_init(struct sources *sources, size_t slots)
+{
+	size_t size = LEAST_SLOTS;
+
+	while (size < slots && size < 1u << 30)
+		size *= 2;
+	/* Zeroed by the kernel page by page, as entries are used. */
+	sources->slots = calloc(size, sizeof(struct source));
+	if (!sources->slots)
+		return -ENOMEM;
+	sources->mask = (uint32_t)(size - 1);
+	sources->used = 0;
+	sources->limit = (uint32_t)(size / 4 * 3);
+	return 0;
+}
+
+void sources_done(struct sources *sources)
+{
+	free(sources->slots);
+	sources->slots = NULL;
+}
+
+int sources_clear(struct sources *sources, size_t max_slots)
+{
+	size_t size = (size_t)sources->mask + 1, next = size;
+	struct sources other;
+
+	if (sources->used > sources->limit / 2 && size * 2 <= max_slots)
+		next = size * 2;
+	else if (sources->used < sources->limit / 16 && size > LEAST_SLOTS)
+		next = size / 2;
+	if (next != size && sources_init(&other, next) == 0) {
+		sources_done(sources);
+		*sources = other;
+		return 0;
+	}
+	memset(sources->slots, 0, size * sizeof(struct source));
+	sources->used = 0;
+	return 0;
+}
+
+int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed)
+{
+	struct sources other;
+	int r = sources_init(&other, slots);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i <= sources->mask; i++) {
+		const struct source *from = &sources->slots[i];
+		struct source *to;
+
+		if (!from->transports)
+			continue;
+		to = sources_at(&other, source_hash(seed, from->address, from->zone_family),
+		    from->address, from->zone_family);
+		if (!to) {
+			sources_done(&other);
+			return -ENOSPC;
+		}
+		*to = *from;
+	}
+	sources_done(sources);
+	*sources = other;
+	return 0;
+}
+
+int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed)
+{
+	for (size_t i = 0; i <= from->mask; i++) {
+		const struct source *source = &from->slots[i];
+		struct source *to;
+		uint64_t hash;
+
+		if (!source->transports)
+			continue;
+		if (into->used >= into->limit) {
+			int r = sources_resize(into, ((size_t)into->mask + 1) * 2, seed);
+
+			if (r < 0)
+				return r;
+		}
+		hash = source_hash(seed, source->address, source->zone_family);
+		to = sources_at(into, hash, source->address, source->zone_family);
+		to->transports |= source->transports;
+		source_add_u32(&to->queries, source->queries);
+		source_add_u32(&to->responses, source->responses);
+		source_add_u32(&to->nxdomain, source->nxdomain);
+	}
+	return 0;
+}

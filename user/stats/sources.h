@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who asked, in one window: one entry of 32 bytes for each address and zone. Of fixed capacity
+ * while the window is open; what does not fit goes to the caller's overflow. Entries are exact.
+ */
+#ifndef CROSSTAP_STATS_SOURCES_H
+#define CROSSTAP_STATS_SOURCES_H
+
+#include "base/hash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SOURCE_IPV4 0x8000u /* in zone_family, beside the zone */
+
+struct source {
+	uint64_t address[2]; /* network order bytes; IPv4 in the first four, the rest 0 */
+	uint16_t zone_family;
+	uint16_t transports;                   /* 1 << enum transport; never 0 in use */
+	uint32_t queries, responses, nxdomain; /* saturating */
+};
+_Static_assert(sizeof(struct source) == 32, "two entries a cache line");
+
+struct sources {
+	struct source *slots;
+	uint32_t mask;
+	uint32_t used;
+	uint32_t limit;
+};
+
+int sources_init(struct sources *sources, size_t slots);
+void sources_done(struct sources *sources);
+/* Empty; twice as large (within `max_slots`) if it was over half full, half as large if it was
+ * nearly empty. */
+int sources_clear(struct sources *sources, size_t max_slots);
+int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed);
+/* Adds every entry of `from`, growing as need be. */
+int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed);
+
+static inline uint64_t source_hash(
+    const struct hash_seed *seed, const uint64_t address[2], uint16_t zone_family)
+{
+	return hash_u64x3(seed, address[0], address[1], zone_family);
+}
+
+static inline void source_add_u32(uint32_t *counter, uint32_t count)
+{
+	if (__builtin_add_overflow(*counter, count, counter))
+		*counter = UINT32_MAX;
+}
+
+static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
+{
+	__builtin_prefetch(&sources->slots[hash & sources->mask], 1);
+}
+
+/* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */
+static inline struct source *sources_at(
+    struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	uint32_t at = (uint32_t)hash & sources->mask;
+
+	for (;; at = (at + 1) & sources->mask) {
+		struct source *source = &sources->slots[at];
+
+		if (source->address[0] == address[0] && source->address[1] == address[1] &&
+		    source->zone_family == zone_family && source->transports)
+			return source;
+		if (!source->transports) {
+			if (sources->used >= sources->limit)
+				return NULL;
+			sources->used++;
+			source->address[0] = address[0];
+			source->address[1] = address[1];
+			source->zone_family = zone_family;
+			return source;
+		}
+	}
+}
+
+#define source_zone(source)   ((source)->zone_family & ~SOURCE_IPV4)
+#define source_family(source) ((source)->zone_family & SOURCE_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6)
+
+#endif

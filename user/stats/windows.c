@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/windows.h"
+
+#include "base/clock.h"
+
+int64_t windows_index(const struct windows *windows, int64_t time_ns)
+{
+	int64_t index = time_ns / windows->interval_ns;
+
+	return index - (time_ns % windows->interval_ns < 0);
+}
+
+static void begin_off_grid(struct windows *windows, int64_t now_ns)
+{
+	windows->begin_index = windows->oldest;
+	windows->begin_ms = now_ns / NS_PER_MS;
+	/* An agent that stopped in this very millisecond may have written the grid's time. */
+	if (windows->begin_ms * NS_PER_MS == windows->oldest * windows->interval_ns)
+		windows->begin_ms++;
+}
+
+void windows_init(
+    struct windows *windows, int64_t interval_ns, int64_t grace_ns, int64_t now_ns, bool on_grid)
+{
+	*windows = (struct windows){
+	    .interval_ns = interval_ns,
+	    .grace_ns = grace_ns,
+	    .begin_ms = -1,
+	    .newest_written_ms = INT64_MIN,
+	};
+	windows->oldest = windows_index(windows, now_ns);
+	if (!on_grid)
+		begin_off_grid(windows, now_ns);
+}
+
+int64_t windows_due_ns(const struct windows *windows)
+{
+	return (windows->oldest + 1) * windows->interval_ns + windows->grace_ns;
+}
+
+static bool written_off_grid(const struct windows *windows, int64_t time_ms)
+{
+	for (unsigned i = 0; i < windows->n_off_grid && i < WINDOWS_REMEMBERED; i++) {
+		if (windows->off_grid_ms[i] == time_ms)
+			return true;
+	}
+	return false;
+}
+
+static int64_t point_time(struct windows *windows, int64_t start_ms, bool partial)
+{
+	int64_t time_ms = partial ? windows->begin_ms : start_ms;
+
+	if (windows->steps && time_ms > windows->newest_written_ms)
+		windows->steps = 0;
+	time_ms += windows->steps;
+	if (!partial && !windows->steps) {
+		windows->newest_written_ms = time_ms;
+		return time_ms;
+	}
+	while (written_off_grid(windows, time_ms))
+		time_ms++;
+	windows->off_grid_ms[windows->n_off_grid++ % WINDOWS_REMEMBERED] = time_ms;
+	if (time_ms > windows->newest_written_ms)
+		windows->newest_written_ms = time_ms;
+	return time_ms;
+}
+
+void windows_close(struct windows *windows, struct window_span *ret)
+{
+	const bool partial = windows->begin_ms >= 0 && windows->begin_index == windows->oldest;
+	const int64_t start_ns = windows->oldest * windows->interval_ns;
+
+	*ret = (struct window_span){
+	    .index = windows->oldest,
+	    .start_ns = start_ns,
+	    .end_ns = start_ns + windows->interval_ns,
+	    .time_ms = point_time(windows, start_ns / NS_PER_MS, partial),
+	    .partial = partial,
+	};
+	if (partial)
+		windows->begin_ms = -1;
+	windows->oldest++;
+}
+
+void windows_skip(struct windows *windows, int64_t oldest)
+{
+	if (oldest > windows->oldest)
+		windows->oldest = oldest;
+}
+
+bool windows_stepped_back(const struct windows *windows, int64_t now_ns)
+{
+	return windows_index(windows, now_ns) < windows->oldest;
+}
+
+void windows_reopen(struct windows *windows, int64_t now_ns)
+{
+	windows->oldest = windows_index(windows, now_ns);
+	windows->steps++;
+	begin_off_grid(windows, now_ns);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/zones.h"
+
+#include "stats/key.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NAME_BYTES 255
+#define MAX_LABELS     128
+
+struct zone_registry {
+	char **labels;
+	size_t n, size;
+};
+
+int zone_registry_new(struct zone_registry **ret)
+{
+	struct zone_registry *registry = calloc(1, sizeof(*registry));
+
+	if (!registry)
+		return -ENOMEM;
+	*ret = registry;
+	return 0;
+}
+
+void zone_registry_free(struct zone_registry *registry)
+{
+	if (!registry)
+		return;
+	for (size_t i = 0; i < registry->n; i++)
+		free(registry->labels[i]);
+	free(registry->labels);
+	free(registry);
+}
+
+int zone_registry_id(struct zone_registry *registry, const char *label)
+{
+	char *copy;
+
+	/* Only at start and reload; 10,000 labels take 50 million comparisons of first bytes. */
+	for (size_t i = 0; i < registry->n; i++) {
+		if (registry->labels[i][0] == label[0] && strcmp(registry->labels[i], label) == 0)
+			return (int)i;
+	}
+	if (registry->n == KEY_MAX_ZONES)
+		return -ENOSPC;
+	if (registry->n == registry->size) {
+		size_t size = registry->size ? registry->size * 2 : 16;
+		char **labels = reallocarray(registry->labels, size, sizeof(*labels));
+
+		if (!labels)
+			return -ENOMEM;
+		registry->labels = labels;
+		registry->size = size;
+	}
+	copy = strdup(label);
+	if (!copy)
+		return -ENOMEM;
+	registry->labels[registry->n] = copy;
+	return (int)registry->n++;
+}
+
+const char *zone_registry_label(const struct zone_registry *registry, uint16_t id)
+{
+	return id < registry->n ? registry->labels[id] : ZONE_OTHER_LABEL;
+}
+
+size_t zone_registry_count(const struct zone_registry *registry)
+{
+	return registry->n;
+}
+
+struct zone_slot {
+	uint64_t hash;
+	uint32_t name; /* offset in names[] */
+	uint16_t id;
+	uint8_t length; /* 0: free (even the root has one byte) */
+};
+
+struct zone_set {
+	struct zone_slot *slots;
+	uint32_t mask;
+	uint8_t *names;
+	size_t names_bytes;
+	uint64_t depths[2]; /* bit n: there is a zone of n labels, the root not counted */
+	struct hash_seed seed;
+	uint16_t other;
+};
+
+static uint64_t lower8(uint64_t v)
+{
+	/* Sets bit 5 of each byte from 'A' to 'Z'. Length bytes, at most 63, are below 'A'. */
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t low7 = v & ones * 0x7f;
+	uint64_t from_a = low7 + ones * (0x80 - 'A'), past_z = low7 + ones * (0x80 - 'Z' - 1);
+
+	return v | ((from_a & ~past_z & ~v & ones * 0x80) >> 2);
+}
+
+static uint64_t load_tail(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, n);
+	return v;
+}
+
+uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length)
+{
+	uint64_t h = seed->b ^ length;
+
+	for (; length > 8; name += 8, length -= 8) {
+		uint64_t v;
+
+		memcpy(&v, name, 8);
+		h = hash_fold(h ^ lower8(v), seed->a);
+	}
+	return hash_fold(h ^ lower8(load_tail(name, length)), seed->a ^ 0x9e3779b97f4a7c15);
+}
+
+static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)
+{
+	for (; length > 8; lower += 8, name += 8, length -= 8) {
+		uint64_t a, b;
+
+		memcpy(&a, lower, 8);
+		memcpy(&b, name, 8);
+		if (a != lower8(b))
+			return false;
+	}
+	return load_tail(lower, length) == lower8(load_tail(name, length));
+}
+
+/* One label of presentation form, up to its dot; *at behind the dot. The length, or -EINVAL. */
+static int read_label(const char **at, uint8_t *out)
+{
+	const char *p = *at;
+	int n = 0;
+
+	while (*p && *p != '.') {
+		unsigned c = (unsigned char)*p++;
+
+		if (c == '\\') {
+			if (isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1]) &&
+			    isdigit((unsigned char)p[2])) {
+				c = (unsigned)(p[0] - '0') * 100 + (unsigned)(p[1] - '0') * 10 +
+				    (unsigned)(p[2] - '0');
+				p += 3;
+			} else if (*p) {
+				c = (unsigned char)*p++;
+			} else {
+				return -EINVAL;
+			}
+		}
+		if (c > 255 || n == 63)
+			return -EINVAL;
+		out[n++] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+	}
+	*at = *p ? p + 1 : p;
+	return n ? n : -EINVAL;
+}
+
+/* The wire length, or -EINVAL. *ret_labels without the root. */
+static int name_from_text(const char *text, uint8_t wire[MAX_NAME_BYTES], unsigned *ret_labels)
+{
+	unsigned labels = 0;
+	int used = 0;
+
+	if (strcmp(text, ".") != 0) {
+		while (*text) {
+			uint8_t label[64];
+			int n = read_label(&text, label);
+
+			if (n < 0 || used + n + 2 > MAX_NAME_BYTES)
+				return -EINVAL;
+			wire[used] = (uint8_t)n;
+			memcpy(wire + used + 1, label, (size_t)n);
+			used += n + 1;
+			labels++;
+		}
+		if (!labels)
+			return -EINVAL;
+	}
+	wire[used++] = 0;
+	*ret_labels = labels;
+	return used;
+}
+
+static const struct zone_slot *find_slot(
+    const struct zone_set *set, uint64_t hash, const uint8_t *name, size_t length)
+{
+	const struct zone_slot *slot;
+
+	for (uint32_t at = (uint32_t)hash & set->mask;; at = (at + 1) & set->mask) {
+		slot = &set->slots[at];
+		if (!slot->length)
+			return NULL;
+		if (slot->hash == hash && slot->length == length &&
+		    name_equal(set->names + slot->name, name, length))
+			return slot;
+	}
+}
+
+static int add_zone(struct zone_set *set, struct zone_registry *registry, const char *text)
+{
+	uint8_t wire[MAX_NAME_BYTES];
+	unsigned labels;
+	int length = name_from_text(text, wire, &labels), id;
+	uint64_t hash;
+	uint32_t at;
+
+	if (length < 0)
+		return length;
+	hash = name_hash(&set->seed, wire, (size_t)length);
+	if (find_slot(set, hash, wire, (size_t)length))
+		return 0;
+	id = zone_registry_id(registry, text);
+	if (id < 0)
+		return id;
+	for (at = (uint32_t)hash & set->mask; set->slots[at].length; at = (at + 1) & set->mask)
+		continue;
+	set->slots[at] = (struct zone_slot){.hash = hash,
+	    .name = (uint32_t)set->names_bytes,
+	    .id = (uint16_t)id,
+	    .length = (uint8_t)length};
+	memcpy(set->names + set->names_bytes, wire, (size_t)length);
+	set->names_bytes += (size_t)length;
+	set->depths[labels / 64] |= 1ull << labels % 64;
+	return 0;
+}
+
+int zone_set_new(struct zone_set **ret, struct zone_registry *registry, const char *const *names,
+    size_t n, const struct hash_seed *seed)
+{
+	struct zone_set *set = calloc(1, sizeof(*set));
+	size_t slots = 16, bytes = 16;
+	int r;
+
+	if (!set)
+		return -ENOMEM;
+	set->seed = *seed;
+	r = zone_registry_id(registry, ZONE_OTHER_LABEL);
+	if (r < 0)
+		goto out;
+	set->other = (uint16_t)r;
+	while (slots < n * 2)
+		slots *= 2;
+	for (size_t i = 0; i < n; i++)
+		bytes += strlen(names[i]) + 2; /* escapes only make it shorter */
+	set->slots = calloc(slots, sizeof(*set->slots));
+	set->names = malloc(bytes);
+	r = -ENOMEM;
+	if (!set->slots || !set->names)
+		goto out;
+	set->mask = (uint32_t)(slots - 1);
+	r = 0;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_zone(set, registry, names[i]);
+out:
+	if (r < 0) {
+		zone_set_free(set);
+		return r;
+	}
+	*ret = set;
+	return 0;
+}
+
+void zone_set_free(struct zone_set *set)
+{
+	if (!set)
+		return;
+	free(set->slots);
+	free(set->names);
+	free(set);
+}
+
+uint16_t zone_set_other(const struct zone_set *set)
+{
+	return set->other;
+}
+
+uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t length, bool ds)
+{
+	uint8_t starts[MAX_LABELS];
+	const struct zone_slot *own = NULL;
+	unsigned labels = 0;
+	size_t at = 0;
+
+	while (name[at] && labels < MAX_LABELS - 1) {
+		starts[labels++] = (uint8_t)at;
+		at += 1u + name[at];
+	}
+	starts[labels] = (uint8_t)at;
+	/* From the longest suffix to the root, only at depths where there are zones. */
+	for (unsigned i = 0; i <= labels; i++) {
+		const unsigned depth = labels - i;
+		const size_t rest = length - starts[i];
+		const struct zone_slot *slot;
+
+		if (!(set->depths[depth / 64] >> depth % 64 & 1))
+			continue;
+		slot = find_slot(
+		    set, name_hash(&set->seed, name + starts[i], rest), name + starts[i], rest);
+		if (!slot)
+			continue;
+		if (!ds || i > 0)
+			return slot->id;
+		own = slot; /* its parent, if that is listed too */
+	}
+	return own ? own->id : set->other;
+}
