@@ -57,14 +57,16 @@ def wait_for(condition, seconds, what):
 
 
 class Process:
-    """A child with its log. It is ended by its own pid, never by name."""
+    """A child with its log. It is ended by its own pid, never by name, and does not outlive us. Ctrl-C
+    reaches us alone, so that children are ended in order."""
 
     def __init__(self, lab, name, argv, prefix=(), env=None, **kwargs):
         self.name = name
         self.log_path = os.path.join(lab.logs, name + ".log")
         with open(self.log_path, "ab") as log:
-            self.popen = subprocess.Popen(list(prefix) + argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          env=dict(os.environ, **(env or {})), cwd=lab.dir, **kwargs)
+            self.popen = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *prefix, *argv], cwd=lab.dir,
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                          env=dict(os.environ, **(env or {})), **kwargs)
         lab.processes.append(self)
 
     def log(self):
@@ -440,14 +442,18 @@ class Points:
 # ---- load ----
 
 
-def dnsload(nameserver, prefix=(), address=None, **options):
-    """Runs the load generator against a nameserver, returns its report."""
+def dnsload_command(nameserver, prefix=(), address=None, **options):
     argv = list(prefix) + [DNSLOAD, "--json", "--server", address or nameserver.address, "--port", str(nameserver.port)]
     for key, value in options.items():
         flag = "--" + key.replace("_", "-")
         for item in value if isinstance(value, (list, tuple)) else [value]:
             argv += [flag] if item is True else [flag, str(item)]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    return argv
+
+
+def dnsload(nameserver, *args, **options):
+    """Runs the load generator against a nameserver, returns its report."""
+    run = subprocess.run(dnsload_command(nameserver, *args, **options), capture_output=True, text=True, timeout=120)
     if run.returncode:
         raise Failure(f"dnsload: {run.stderr.strip()}")
     return json.loads(run.stdout)

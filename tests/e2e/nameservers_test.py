@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from databases import InfluxDB
-from harness import (DNSLOAD, Crosstap, Points, Process, Sent, check, check_equal, check_metrics, check_sums, dnsload, main,
-                     test, wait_for)
+from harness import (Crosstap, Points, Process, Sent, check, check_equal, check_metrics, check_sums, dnsload,
+                     dnsload_command, main, test, wait_for)
 from nameserver import ALL, Knot
 
 
@@ -158,8 +158,9 @@ def together(lab):
                ALL["nsd"](lab, lab.path("nsd.sock"), zones=zones).start(),
                ALL["bind"](lab, lab.path("bind.sock")).start()]
     crosstap.wait_connections(3)
-    loads = [subprocess.Popen(load_command(s, i, zones if s.name == "nsd" else zones[:1]), stdout=subprocess.PIPE,
-                              text=True) for i, s in enumerate(servers)]
+    loads = [dnsload_command(s, seed=i, count=4500, rate=1500, tcp=4, tcp_percent=10,
+                             zone=zones if s.name == "nsd" else zones[0]) for i, s in enumerate(servers)]
+    loads = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in loads]
     reports = read_reports(loads)
     expected = {"knot": reports[0]["sent"], "other": reports[2]["sent"] + reports[1]["zones"]["elsewhere.test"]}
     expected.update({z: reports[1]["zones"][z] for z in listed})
@@ -169,12 +170,6 @@ def together(lab):
     check_equal(influx.by("dns", "queries", "zone"), {(z,): n for z, n in expected.items()}, "InfluxDB by zone")
     check_equal(influx.total("dns", "responses"), sum(r["received"] for r in reports), "InfluxDB responses")
     check_equal(Points(open(lab.path("points.lp")).read()).duplicates(), [], "points written twice")
-
-
-def load_command(server, seed, zones):
-    command = [DNSLOAD, "--json", "--server", server.address, "--port", str(server.port), "--count", "4500", "--rate",
-               "1500", "--seed", str(seed), "--tcp", "4", "--tcp-percent", "10"]
-    return command + [word for zone in zones for word in ("--zone", zone)]
 
 
 def read_reports(loads):
