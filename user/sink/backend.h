@@ -48,5 +48,6 @@ struct sink_ops {
 
 extern const struct sink_ops sink_file_ops;
 extern const struct sink_ops sink_influx_ops;
+extern const struct sink_ops sink_otlp_ops;
 
 #endif

@@ -31,7 +31,7 @@ static const struct sink_ops *ops_of(enum output_kind kind)
 	case OUTPUT_FILE:
 		return &sink_file_ops;
 	case OUTPUT_OTLP:
-		break;
+		return &sink_otlp_ops;
 	}
 	return NULL;
 }
@@ -97,6 +97,8 @@ static const char *make_name(struct arena *arena, const struct config_output *ou
 	url = public_url(arena, output->url);
 	if (!url)
 		return NULL;
+	if (output->kind == OUTPUT_OTLP)
+		return arena_printf(arena, "otlp %s", url);
 	if (output->version == 1)
 		return arena_printf(arena, "influxdb %s database=%s", url, output->database);
 	return arena_printf(arena, "influxdb %s bucket=%s", url, output->bucket);
@@ -192,6 +194,8 @@ bool sink_wait_room(struct sink *sink, uint64_t timeout_ns)
 
 enum points_format sink_format(const struct sink *sink)
 {
+	if (sink->output.kind == OUTPUT_OTLP)
+		return POINTS_JSON;
 	if (sink->output.kind == OUTPUT_FILE && sink->output.format == FORMAT_JSON)
 		return POINTS_JSON;
 	return POINTS_LINE;

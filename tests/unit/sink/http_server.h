@@ -49,14 +49,14 @@ struct server {
 };
 
 /* False: stop. */
-static bool server_readable(struct server *s, int fd, int timeout_ms)
+static inline bool server_readable(struct server *s, int fd, int timeout_ms)
 {
 	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = s->stop_fd, .events = POLLIN}};
 
 	return poll(fds, 2, timeout_ms) > 0 && !fds[1].revents;
 }
 
-static bool server_send(int fd, const char *data, size_t length)
+static inline bool server_send(int fd, const char *data, size_t length)
 {
 	while (length) {
 		ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
@@ -69,7 +69,7 @@ static bool server_send(int fd, const char *data, size_t length)
 	return true;
 }
 
-static void server_header(const char *in, const char *name, char *out, size_t size)
+static inline void server_header(const char *in, const char *name, char *out, size_t size)
 {
 	const char *at = strcasestr(in, name);
 
@@ -79,7 +79,7 @@ static void server_header(const char *in, const char *name, char *out, size_t si
 		    out, size, "%.*s", (int)strcspn(at + strlen(name), "\r"), at + strlen(name));
 }
 
-static size_t server_gunzip(struct server *s, const char *data, size_t length)
+static inline size_t server_gunzip(struct server *s, const char *data, size_t length)
 {
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)data,
 	    .avail_in = (uInt)length,
@@ -95,7 +95,7 @@ static size_t server_gunzip(struct server *s, const char *data, size_t length)
 	return z.total_out;
 }
 
-static size_t server_lines(const char *text)
+static inline size_t server_lines(const char *text)
 {
 	size_t n = 0;
 
@@ -104,7 +104,7 @@ static size_t server_lines(const char *text)
 	return n;
 }
 
-static void server_keep(struct server *s)
+static inline void server_keep(struct server *s)
 {
 	for (const char *at = s->text; (at = strstr(at, "id=")); at++) {
 		size_t id = strtoul(at + 3, NULL, 10);
@@ -115,7 +115,7 @@ static void server_keep(struct server *s)
 }
 
 /* Decides under the lock, so that a test reads a whole state. */
-static struct answer server_decide(struct server *s, size_t bytes)
+static inline struct answer server_decide(struct server *s, size_t bytes)
 {
 	struct answer answer;
 	size_t lines = server_lines(s->text);
@@ -142,7 +142,7 @@ static struct answer server_decide(struct server *s, size_t bytes)
 }
 
 /* False: the connection ends. */
-static bool server_answer(struct server *s, int fd, const struct answer *answer)
+static inline bool server_answer(struct server *s, int fd, const struct answer *answer)
 {
 	const char *body = answer->body ? answer->body : "";
 	size_t length =
@@ -171,7 +171,7 @@ static bool server_answer(struct server *s, int fd, const struct answer *answer)
 	return !answer->cut_body;
 }
 
-static bool server_request(struct server *s, int fd)
+static inline bool server_request(struct server *s, int fd)
 {
 	size_t used = 0, need = 0;
 	struct answer answer;
@@ -201,7 +201,7 @@ static bool server_request(struct server *s, int fd)
 	}
 }
 
-static void *server_main(void *context)
+static inline void *server_main(void *context)
 {
 	struct server *s = context;
 
@@ -221,7 +221,7 @@ static void *server_main(void *context)
 }
 
 /* A port of its own, on which nobody listens yet. */
-static struct server *server_new(const struct answer *script, size_t n_script)
+static inline struct server *server_new(const struct answer *script, size_t n_script)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	struct sockaddr_in address = {
@@ -244,13 +244,13 @@ static struct server *server_new(const struct answer *script, size_t n_script)
 	return s;
 }
 
-static void server_start(struct server *s)
+static inline void server_start(struct server *s)
 {
 	assert_int_equal(listen(s->listen_fd, 16), 0);
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 }
 
-static void server_free(struct server *s)
+static inline void server_free(struct server *s)
 {
 	uint64_t one = 1;
 
@@ -265,7 +265,7 @@ static void server_free(struct server *s)
 
 /* How many of the points [from, to) were acknowledged exactly once; fails on one that was more than
  * once. */
-static size_t server_once(struct server *s, size_t from, size_t to)
+static inline size_t server_once(struct server *s, size_t from, size_t to)
 {
 	size_t n = 0;
 

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sink/http_post.h"
+
+#include "base/clock.h"
+#include "sink/influx_reply.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define RESPONSE_BYTES    (64 << 10)
+#define CONNECT_MS        5000L
+#define RETRY_AFTER_MAX_S 900 /* a server must not silence us for a day */
+#define GZIP_LEVEL        3   /* a third of the default's CPU for a tenth more bytes */
+
+struct http_post {
+	CURL *easy;
+	CURLM *multi; /* perform with a way to be woken */
+	struct curl_slist *headers;
+	z_stream gzip;
+	bool gzip_ready;
+	unsigned char *packed;
+	size_t packed_size;
+	const struct sink_control *control;
+	char *secret;
+	char *body;
+	size_t body_length;
+	char error[CURL_ERROR_SIZE];
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void curl_start(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* Keeps the beginning; a body that never ends is cut off. */
+static size_t take_body(char *bytes, size_t size, size_t n, void *context)
+{
+	struct http_post *p = context;
+	size_t length = size * n;
+
+	if (length > RESPONSE_BYTES - p->body_length)
+		return 0;
+	memcpy(p->body + p->body_length, bytes, length);
+	p->body_length += length;
+	return length;
+}
+
+static int add_header(struct http_post *p, const char *header)
+{
+	struct curl_slist *headers = curl_slist_append(p->headers, header);
+
+	if (!headers)
+		return -ENOMEM;
+	p->headers = headers;
+	return 0;
+}
+
+/* A header value, not a place to smuggle headers in. */
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static int set_credentials(struct http_post *p, const struct config_output *output)
+{
+	char *header;
+	int r;
+
+	if (has_control(output->token) || has_control(output->username) ||
+	    has_control(output->password))
+		return -EINVAL;
+	if (output->token[0]) {
+		if (asprintf(&header, "Authorization: Token %s", output->token) < 0)
+			return -ENOMEM;
+		r = add_header(p, header);
+		explicit_bzero(header, strlen(header));
+		free(header);
+		p->secret = strdup(output->token);
+		return p->secret ? r : -ENOMEM;
+	}
+	if (!output->username[0])
+		return 0;
+	if (curl_easy_setopt(p->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) ||
+	    curl_easy_setopt(p->easy, CURLOPT_USERNAME, output->username) ||
+	    curl_easy_setopt(p->easy, CURLOPT_PASSWORD, output->password))
+		return -ENOMEM;
+	p->secret = strdup(output->password);
+	return p->secret ? 0 : -ENOMEM;
+}
+
+static int set_url(struct http_post *p, CURLU *url)
+{
+	char *text;
+	int r = 0;
+
+	if (curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0) ||
+	    curl_url_get(url, CURLUPART_URL, &text, 0))
+		return -ENOMEM;
+	if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+		r = -EINVAL;
+	else if (curl_easy_setopt(p->easy, CURLOPT_URL, text))
+		r = -ENOMEM;
+	curl_free(text);
+	return r;
+}
+
+static int set_headers(struct http_post *p, const char *content_type)
+{
+	const char *const headers[] = {
+	    "Content-Type: text/plain; charset=utf-8", "Content-Encoding: gzip",
+	    "Accept: application/json", "Expect:", /* no round trip before the body */
+	};
+	int r = 0;
+
+	for (size_t k = 0; k < sizeof(headers) / sizeof(headers[0]) && r == 0; k++)
+		r = add_header(p, headers[k]);
+	if (r == 0 && curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->headers))
+		r = -ENOMEM;
+	return r;
+}
+
+static int set_options(struct http_post *p, const struct config_output *output)
+{
+	uint64_t limit_ms = output->timeout_ns / NS_PER_MS;
+	long timeout_ms = limit_ms == 0 ? 10000L : limit_ms > 3600000 ? 3600000L : (long)limit_ms;
+	CURLcode code = CURLE_OK;
+
+#define SET(option, value) (code = code ? code : curl_easy_setopt(p->easy, option, value))
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_QUICK_EXIT, 1L); /* a hanging resolver must not hold the stop */
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_TIMEOUT_MS, timeout_ms);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms < CONNECT_MS ? timeout_ms : CONNECT_MS);
+	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_USERAGENT, "crosstap/" CROSSTAP_VERSION);
+	SET(CURLOPT_ERRORBUFFER, p->error);
+	SET(CURLOPT_WRITEFUNCTION, take_body);
+	SET(CURLOPT_WRITEDATA, p);
+	SET(CURLOPT_POST, 1L);
+	if (output->ca[0])
+		SET(CURLOPT_CAINFO, output->ca);
+#undef SET
+	return code ? -ENOMEM : 0;
+}
+
+void http_post_free(struct http_post *p)
+{
+	if (!p)
+		return;
+	if (p->easy)
+		curl_easy_cleanup(p->easy);
+	if (p->multi)
+		curl_multi_cleanup(p->multi);
+	curl_slist_free_all(p->headers);
+	if (p->gzip_ready)
+		deflateEnd(&p->gzip);
+	if (p->secret)
+		explicit_bzero(p->secret, strlen(p->secret));
+	free(p->secret);
+	free(p->packed);
+	free(p->body);
+	free(p);
+}
+
+int http_post_new(struct http_post **ret, CURLU *url, const char *content_type,
+    const struct config_output *output, const struct sink_control *control)
+{
+	struct http_post *p = calloc(1, sizeof(*p));
+	int r = -ENOMEM;
+
+	if (!p)
+		return -ENOMEM;
+	pthread_once(&curl_once, curl_start);
+	p->control = control;
+	p->easy = curl_easy_init();
+	p->multi = curl_multi_init();
+	p->body = malloc(RESPONSE_BYTES);
+	if (!p->easy || !p->multi || !p->body)
+		goto out;
+	/* 15 bits of window, and 16 for a gzip header. */
+	if (deflateInit2(&p->gzip, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		goto out;
+	p->gzip_ready = true;
+	r = set_options(p, output);
+	if (r == 0)
+		r = set_url(p, url);
+	if (r == 0)
+		r = set_credentials(p, output);
+	if (r == 0)
+		r = set_headers(p, content_type);
+out:
+	if (r < 0)
+		http_post_free(p);
+	else
+		*ret = p;
+	return r;
+}
+
+static int pack(struct http_post *p, const char *text, size_t length)
+{
+	size_t bound;
+
+	if (deflateReset(&p->gzip) != Z_OK)
+		return -EIO;
+	bound = deflateBound(&p->gzip, length);
+	if (bound > p->packed_size) {
+		unsigned char *packed = realloc(p->packed, bound);
+
+		if (!packed)
+			return -ENOMEM;
+		p->packed = packed;
+		p->packed_size = bound;
+	}
+	p->gzip.next_in = (Bytef *)(uintptr_t)text;
+	p->gzip.avail_in = (uInt)length;
+	p->gzip.next_out = p->packed;
+	p->gzip.avail_out = (uInt)p->packed_size;
+	return deflate(&p->gzip, Z_FINISH) == Z_STREAM_END ? 0 : -EIO;
+}
+
+/* Runs the transfer to its end or to the deadline. */
+static CURLcode transfer(struct http_post *p)
+{
+	int running = 1, queued;
+	CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+
+	if (curl_multi_add_handle(p->multi, p->easy))
+		return CURLE_OUT_OF_MEMORY;
+	for (;;) {
+		uint64_t deadline_ns, now_ns;
+		CURLMsg *message;
+		int wait_ms = 60000;
+
+		if (curl_multi_perform(p->multi, &running))
+			break;
+		while ((message = curl_multi_info_read(p->multi, &queued))) {
+			if (message->msg == CURLMSG_DONE)
+				code = message->data.result;
+		}
+		deadline_ns = atomic_load(&p->control->deadline_ns);
+		now_ns = clock_monotonic_ns();
+		if (!running || now_ns >= deadline_ns)
+			break;
+		if (deadline_ns - now_ns < (uint64_t)wait_ms * NS_PER_MS)
+			wait_ms = (int)((deadline_ns - now_ns) / NS_PER_MS) + 1;
+		curl_multi_poll(p->multi, NULL, 0, wait_ms, NULL);
+	}
+	curl_multi_remove_handle(p->multi, p->easy);
+	return code;
+}
+
+long http_post_send(struct http_post *p, const char *text, size_t length)
+{
+	long status = 0;
+	CURLcode code;
+	int r = pack(p, text, length);
+
+	p->body_length = 0;
+	p->error[0] = '\0';
+	if (r < 0) {
+		snprintf(p->error, sizeof(p->error), "compression: %s", strerror(-r));
+		return 0;
+	}
+	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, (char *)p->packed);
+	curl_easy_setopt(
+	    p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(p->packed_size - p->gzip.avail_out));
+	code = transfer(p);
+	/* The status line is the server's answer, even if its body was cut off. */
+	if (code == CURLE_OK || code == CURLE_WRITE_ERROR || code == CURLE_PARTIAL_FILE ||
+	    code == CURLE_OPERATION_TIMEDOUT || code == CURLE_RECV_ERROR ||
+	    code == CURLE_HTTP2_STREAM)
+		curl_easy_getinfo(p->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200)
+		status = 0;
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		snprintf(p->error, sizeof(p->error), "stopped before the answer");
+	else if (!status && !p->error[0])
+		snprintf(p->error, sizeof(p->error), "%s", curl_easy_strerror(code));
+	return status;
+}
+
+bool http_post_may_pass(long status)
+{
+	return status == 0 || status == 408 || status == 429 || status >= 500;
+}
+
+void http_post_explain(struct http_post *p, long status, size_t points, struct send_result *ret)
+{
+	struct influx_reply reply;
+	curl_off_t after_s = 0;
+
+	ret->retry = http_post_may_pass(status);
+	if (!status) {
+		influx_reply_read(&reply, p->error, strlen(p->error), 0, p->secret);
+		snprintf(ret->error, sizeof(ret->error), "%s", reply.words);
+		return;
+	}
+	influx_reply_read(&reply, p->body, p->body_length, points, p->secret);
+	snprintf(ret->error, sizeof(ret->error), "HTTP %ld%s%s", status, reply.words[0] ? ": " : "",
+	    reply.words);
+	if (ret->retry) {
+		/* Seconds or a date (RFC 9110, section 10.2.3): libcurl reads both. */
+		if (curl_easy_getinfo(p->easy, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK &&
+		    after_s > 0)
+			ret->retry_after_ns =
+			    (uint64_t)(after_s < RETRY_AFTER_MAX_S ? after_s : RETRY_AFTER_MAX_S) *
+			    NS_PER_S;
+		return;
+	}
+	ret->rejected = status == 400 || status == 422 ? reply.rejected : points;
+}
+
+const char *http_post_body(const struct http_post *p, size_t *ret_length)
+{
+	*ret_length = p->body_length;
+	return p->body;
+}
+
+void http_post_wake(struct http_post *p)
+{
+	curl_multi_wakeup(p->multi);
+}

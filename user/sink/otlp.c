@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * OTLP/HTTP with JSON (opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"). A numeric field becomes a
+ * gauge named measurement.field: counts are per window, and many receivers refuse sums with delta
+ * temporality. Tags are the attributes of its data point, and so are the point's strings; a point
+ * of strings alone is a gauge of 1.
+ */
+#include "sink/batch.h"
+#include "sink/http_post.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REQUEST_LINES 1000 /* some ten thousand data points */
+#define REQUEST_BYTES (1 << 20)
+
+static void otlp_close(void *backend)
+{
+	http_post_free(backend);
+}
+
+static int otlp_open(
+    void **ret, const struct config_output *output, const struct sink_control *control)
+{
+	struct http_post *post;
+	CURLU *url = curl_url();
+	int r = 0;
+
+	if (!url)
+		return -ENOMEM;
+	if (curl_url_set(url, CURLUPART_URL, output->url, 0))
+		r = -EINVAL;
+	if (r == 0)
+		r = http_post_new(&post, url, "Content-Type: application/json", output, control);
+	curl_url_cleanup(url);
+	if (r == 0)
+		*ret = post;
+	return r;
+}
+
+static json_t *attribute(const char *key, const char *value)
+{
+	return json_pack("{s:s, s:{s:s}}", "key", key, "value", "stringValue", value);
+}
+
+static json_t *attributes_of(json_t *tags, json_t *fields)
+{
+	json_t *attributes = json_array(), *value;
+	const char *key;
+
+	json_object_foreach(tags, key, value)
+	    json_array_append_new(attributes, attribute(key, json_string_value(value)));
+	json_object_foreach(fields, key, value)
+	{
+		if (json_is_string(value))
+			json_array_append_new(attributes, attribute(key, json_string_value(value)));
+	}
+	return attributes;
+}
+
+/* The array of data points of the metric of this name, made when it is new. */
+static json_t *points_of(json_t *metrics, const char *measurement, const char *field)
+{
+	json_t *points;
+	char *name;
+
+	if (asprintf(&name, "%s%s%s", measurement, field ? "." : "", field ? field : "") < 0)
+		return NULL;
+	points = json_object_get(metrics, name);
+	if (!points) {
+		points = json_array();
+		json_object_set_new(metrics, name, points);
+	}
+	free(name);
+	return points;
+}
+
+/* 64-bit integers are strings in OTLP's JSON. */
+static void add_point(json_t *points, const char *time_ns, json_t *attributes, const json_t *value)
+{
+	json_t *point = json_pack("{s:O, s:s}", "attributes", attributes, "timeUnixNano", time_ns);
+	char digits[24];
+
+	if (json_is_real(value)) {
+		json_object_set_new(point, "asDouble", json_real(json_real_value(value)));
+	} else {
+		snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT,
+		    json_is_integer(value) ? json_integer_value(value) : !json_is_false(value));
+		json_object_set_new(point, "asInt", json_string(digits));
+	}
+	json_array_append_new(points, point);
+}
+
+/* One line of our own JSON (points.h). */
+static void add_line(json_t *metrics, json_t *line)
+{
+	json_t *tags = json_object_get(line, "tags"), *fields = json_object_get(line, "fields"),
+	       *value;
+	json_t *attributes = attributes_of(tags, fields);
+	const char *measurement = json_string_value(json_object_get(line, "measurement")), *key;
+	json_int_t time_ms = json_integer_value(json_object_get(line, "time"));
+	char time_ns[32];
+	size_t numbers = 0;
+
+	snprintf(
+	    time_ns, sizeof(time_ns), "%" JSON_INTEGER_FORMAT, time_ms > 0 ? time_ms * 1000000 : 0);
+	json_object_foreach(fields, key, value)
+	{
+		if (json_is_string(value))
+			continue;
+		add_point(points_of(metrics, measurement, key), time_ns, attributes, value);
+		numbers++;
+	}
+	if (numbers == 0)
+		add_point(points_of(metrics, measurement, NULL), time_ns, attributes, NULL);
+	json_decref(attributes);
+}
+
+/* ExportMetricsServiceRequest. */
+static char *wrap(json_t *metrics)
+{
+	json_t *list = json_array(), *points, *root;
+	const char *name;
+	char *text;
+
+	json_object_foreach(metrics, name, points) json_array_append_new(
+	    list, json_pack("{s:s, s:{s:O}}", "name", name, "gauge", "dataPoints", points));
+	root = json_pack("{s:[{s:{s:[o]}, s:[{s:{s:s, s:s}, s:o}]}]}", "resourceMetrics",
+	    "resource", "attributes", attribute("service.name", "crosstap"), "scopeMetrics",
+	    "scope", "name", "crosstap", "version", CROSSTAP_VERSION, "metrics", list);
+	text = json_dumps(root, JSON_COMPACT);
+	json_decref(root);
+	return text;
+}
+
+/* What of a batch is in a request. */
+struct piece {
+	size_t bytes, lines;
+	size_t unreadable; /* lines that are no JSON of ours (from a spool) */
+};
+
+/* Translates up to `max_lines` lines; NULL: no memory. */
+static char *translate(const char *text, size_t length, size_t max_lines, struct piece *ret)
+{
+	json_t *metrics = json_object();
+	size_t used = 0, lines = 0, unreadable = 0;
+	char *request;
+
+	while (used < length && lines < max_lines) {
+		const char *newline = memchr(text + used, '\n', length - used);
+		size_t next = newline ? (size_t)(newline - text) + 1 : length;
+		json_t *line;
+
+		if (lines && next > REQUEST_BYTES)
+			break;
+		line = json_loadb(text + used, next - used, 0, NULL);
+		if (json_is_string(json_object_get(line, "measurement")))
+			add_line(metrics, line);
+		else
+			unreadable++;
+		json_decref(line);
+		used = next;
+		lines++;
+	}
+	request = wrap(metrics);
+	json_decref(metrics);
+	*ret = (struct piece){used, lines, unreadable};
+	return request;
+}
+
+/* A 200 may still say that some were refused; they are data points, of which a line has several. */
+static size_t partially_rejected(
+    const struct http_post *post, size_t lines, struct send_result *ret)
+{
+	size_t length;
+	const char *body = http_post_body(post, &length);
+	json_t *root = json_loadb(body, length, 0, NULL);
+	const json_t *partial = json_object_get(root, "partialSuccess");
+	const json_t *count = json_object_get(partial, "rejectedDataPoints");
+	const char *digits = json_string_value(count);
+	long long rejected = digits ? strtoll(digits, NULL, 10) : json_integer_value(count);
+
+	if (rejected > 0)
+		snprintf(ret->error, sizeof(ret->error), "data points refused: %lld", rejected);
+	json_decref(root);
+	if (rejected <= 0)
+		return 0;
+	return (unsigned long long)rejected < lines ? (size_t)rejected : lines;
+}
+
+/* One request; its status, or 0 without memory. */
+static long post_lines(
+    struct http_post *post, const char *text, size_t length, size_t max_lines, struct piece *ret)
+{
+	char *request = translate(text, length, max_lines, ret);
+	long status;
+
+	if (!request)
+		return 0;
+	status = http_post_send(post, request, strlen(request));
+	free(request);
+	return status;
+}
+
+static void otlp_send(void *backend, const char *text, size_t length, struct send_result *ret)
+{
+	struct http_post *post = backend;
+	struct piece piece = {0};
+	long status = post_lines(post, text, length, REQUEST_LINES, &piece);
+
+	while (status == 413 && piece.lines > 1)
+		status = post_lines(post, text, length, piece.lines / 2, &piece);
+	if (status >= 200 && status < 300)
+		ret->rejected = partially_rejected(post, piece.lines, ret);
+	else
+		http_post_explain(post, status, piece.lines, ret);
+	if (ret->retry)
+		return;
+	if (ret->rejected < piece.unreadable)
+		ret->rejected = piece.unreadable;
+	ret->taken = piece.bytes;
+	ret->accepted = piece.lines - ret->rejected;
+}
+
+static void otlp_wake(void *backend)
+{
+	http_post_wake(backend);
+}
+
+const struct sink_ops sink_otlp_ops = {
+    .thread_name = "sink-otlp",
+    .remote = true,
+    .open = otlp_open,
+    .send = otlp_send,
+    .wake = otlp_wake,
+    .close = otlp_close,
+};
