@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define MAX_LABELS     128
 
 struct zone_registry {
+	pthread_mutex_t lock;
 	char **labels;
 	size_t n, size;
 };
@@ -22,6 +24,7 @@ int zone_registry_new(struct zone_registry **ret)
 
 	if (!registry)
 		return -ENOMEM;
+	pthread_mutex_init(&registry->lock, NULL);
 	*ret = registry;
 	return 0;
 }
@@ -33,10 +36,11 @@ void zone_registry_free(struct zone_registry *registry)
 	for (size_t i = 0; i < registry->n; i++)
 		free(registry->labels[i]);
 	free(registry->labels);
+	pthread_mutex_destroy(&registry->lock);
 	free(registry);
 }
 
-int zone_registry_id(struct zone_registry *registry, const char *label)
+static int find_or_add(struct zone_registry *registry, const char *label)
 {
 	char *copy;
 
@@ -63,14 +67,35 @@ int zone_registry_id(struct zone_registry *registry, const char *label)
 	return (int)registry->n++;
 }
 
-const char *zone_registry_label(const struct zone_registry *registry, uint16_t id)
+int zone_registry_id(struct zone_registry *registry, const char *label)
 {
-	return id < registry->n ? registry->labels[id] : ZONE_OTHER_LABEL;
+	int id;
+
+	pthread_mutex_lock(&registry->lock);
+	id = find_or_add(registry, label);
+	pthread_mutex_unlock(&registry->lock);
+	return id;
 }
 
-size_t zone_registry_count(const struct zone_registry *registry)
+const char *zone_registry_label(struct zone_registry *registry, uint16_t id)
 {
-	return registry->n;
+	const char *label = ZONE_OTHER_LABEL;
+
+	pthread_mutex_lock(&registry->lock);
+	if (id < registry->n)
+		label = registry->labels[id];
+	pthread_mutex_unlock(&registry->lock);
+	return label;
+}
+
+size_t zone_registry_count(struct zone_registry *registry)
+{
+	size_t n;
+
+	pthread_mutex_lock(&registry->lock);
+	n = registry->n;
+	pthread_mutex_unlock(&registry->lock);
+	return n;
 }
 
 struct zone_slot {

@@ -22,8 +22,8 @@ int zone_registry_new(struct zone_registry **ret);
 void zone_registry_free(struct zone_registry *registry);
 /* The label's number; -ENOSPC past KEY_MAX_ZONES labels, -ENOMEM. Labels are never taken out. */
 int zone_registry_id(struct zone_registry *registry, const char *label);
-const char *zone_registry_label(const struct zone_registry *registry, uint16_t id);
-size_t zone_registry_count(const struct zone_registry *registry);
+const char *zone_registry_label(struct zone_registry *registry, uint16_t id);
+size_t zone_registry_count(struct zone_registry *registry);
 
 /* Immutable once built; shared by threads. */
 struct zone_set;

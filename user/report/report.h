@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A window's end: arranges what was counted, encodes it, hands it to the sinks and keeps what HTTP
+ * shows. One thread calls everything here but what says otherwise; only the sinks' and HTTP's
+ * threads wait for anybody.
+ */
+#ifndef CROSSTAP_REPORT_REPORT_H
+#define CROSSTAP_REPORT_REPORT_H
+
+#include "config/config.h"
+#include "report/totals.h"
+#include "report/view.h"
+#include "sink/sink.h"
+#include "source/dnstap.h"
+
+struct report;
+
+struct report_input {
+	char address[128];
+	struct dnstap_stats stats; /* since the start */
+	uint64_t late, skewed;     /* of this window */
+};
+
+/* The agent itself, at a window's end. */
+struct report_agent {
+	struct report_input *inputs;
+	size_t n_inputs;
+	int64_t now_ns;         /* wall clock */
+	uint64_t window_lag_ns; /* from due to done, of the window before */
+};
+
+/* For /api/v1/status and /metrics. */
+struct report_status {
+	char server[256];
+	int64_t started_ns, window_start_ns,
+	    window_end_ns; /* the last closed window; 0, 0: none yet */
+	uint64_t interval_ns;
+	uint64_t config_hash;
+	uint64_t windows; /* closed since the start */
+	uint64_t frames, frames_bad, late, skewed, merged, lost, evicted,
+	    ignored;                /* since the start */
+	uint64_t resolvers;         /* in the last window */
+	uint64_t overflow;          /* messages of sources without an entry, since the start */
+	uint64_t rss_bytes, cpu_us; /* cpu since the start */
+	struct report_input *inputs;
+	size_t n_inputs;
+	struct {
+		char name[256];
+		struct sink_stats stats;
+	} * sinks;
+	size_t n_sinks;
+};
+
+/* `config` and `registry` outlive the report, or are replaced by report_configure(). Fails with the
+ * reason in `error` where privacy settings cannot be obeyed (nothing weaker is ever used). Sinks
+ * that cannot be made are said by log and left out. */
+int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
+    const struct hash_seed *seed, char *error, size_t size);
+/* Sinks whose output is unchanged stay with their queues. */
+int report_configure(struct report *report, const struct config *config, char *error, size_t size);
+/* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
+void report_stop(struct report *report, uint64_t timeout_ns);
+void report_free(struct report *report);
+
+/* Takes what `total` holds (good only for shard_clear() afterwards). `agent` NULL: replay. */
+void report_window(struct report *report, struct shard *total, const struct window_span *span,
+    const struct report_agent *agent);
+/* Becomes a point crosstap_event with the next window. `kind` as in the README. */
+void report_event(struct report *report, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Any thread: the last closed window as a JSON document; free() it. NULL: no memory. */
+char *report_window_json(struct report *report);
+/* Any thread. status_free() it. */
+int report_get_status(struct report *report, struct report_status **ret);
+void report_status_free(struct report_status *status);
+/* Any thread: for /metrics. */
+struct totals *report_totals(struct report *report);
+const char *report_zone_label(
+    struct report *report, uint16_t zone); /* valid for the life of the registry */
+
+#endif
