@@ -73,6 +73,7 @@ static char *public_url(struct arena *arena, const char *text)
 {
 	CURLU *url = curl_url();
 	char *clean = NULL, *copy;
+	size_t length;
 
 	if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
 		curl_url_set(url, CURLUPART_USER, NULL, 0);
@@ -82,7 +83,10 @@ static char *public_url(struct arena *arena, const char *text)
 		if (curl_url_get(url, CURLUPART_URL, &clean, 0))
 			clean = NULL;
 	}
-	copy = arena_strdup(arena, clean ? clean : "?");
+	length = clean ? strlen(clean) : 0;
+	while (length && clean[length - 1] == '/')
+		length--;
+	copy = clean ? arena_strndup(arena, clean, length) : arena_strdup(arena, "?");
 	curl_free(clean);
 	curl_url_cleanup(url);
 	return copy;

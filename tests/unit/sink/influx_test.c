@@ -436,6 +436,10 @@ static void test_matches(void **state)
 	output.token = "other";
 	assert_false(sink_matches(sink, &output));
 	sink_free(sink);
+	output.url = "http://127.0.0.1:9";
+	assert_int_equal(sink_new(&sink, &output, &config), 0);
+	assert_string_equal(sink_name(sink), "influxdb http://127.0.0.1:9 bucket=b");
+	sink_free(sink);
 	sink_free(NULL);
 }
 
