@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 	struct ping_options options = {.allow_loopback = true};
 	struct ping_stats before, after;
 	uint64_t cpu_ns, wall_ns;
-	struct ping *ping;
+	struct ping *ping = NULL;
 	int r = enter_namespace();
 
 	config.wire.addresses = &service;

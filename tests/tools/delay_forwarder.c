@@ -127,6 +127,8 @@ static int forward(struct direction *directions, uint64_t delay_ns)
 	}
 }
 
+static struct packet packets[2][QUEUE_PACKETS];
+
 int main(int argc, char **argv)
 {
 	/* Woken at once, even on a busy machine. */
@@ -148,13 +150,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "delay_forwarder: %s\n", strerror(-b));
 		return 1;
 	}
-	directions[0] = (struct direction){.from = a, .to = b};
-	directions[1] = (struct direction){.from = b, .to = a};
-	for (int i = 0; i < 2; i++) {
-		directions[i].packets = calloc(QUEUE_PACKETS, sizeof(struct packet));
-		if (!directions[i].packets)
-			return 1;
-	}
+	directions[0] = (struct direction){.from = a, .to = b, .packets = packets[0]};
+	directions[1] = (struct direction){.from = b, .to = a, .packets = packets[1]};
 	puts("ready");
 	fflush(stdout);
 	return forward(directions, (uint64_t)(atof(argv[1]) * NS_PER_MS)) < 0;

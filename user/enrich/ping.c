@@ -131,11 +131,19 @@ static int set_sources(struct ping *ping, const struct config *config)
 	return 0;
 }
 
-/* Another rate needs another table; the probes on their way go unanswered without blame. */
+/* Those on their way go unanswered without blame. */
+static void forget_probes(struct ping *ping)
+{
+	struct probe *probe;
+
+	while (ping->probes && (probe = ping_probes_expire(ping->probes, PING_NEVER)))
+		ping_schedule_postponed(ping->schedule, &probe->address, clock_monotonic_ns());
+}
+
+/* Another rate needs another table. */
 static int set_rate(struct ping *ping, double rate_per_s)
 {
 	struct ping_probes *probes;
-	struct probe *probe;
 	int r;
 
 	if (ping->probes && rate_per_s == ping->rate_per_s)
@@ -148,8 +156,7 @@ static int set_rate(struct ping *ping, double rate_per_s)
 		ping_probes_free(probes);
 		return r;
 	}
-	while (ping->probes && (probe = ping_probes_expire(ping->probes, PING_NEVER)))
-		ping_schedule_postponed(ping->schedule, &probe->address, clock_monotonic_ns());
+	forget_probes(ping);
 	ping_probes_free(ping->probes);
 	ping->probes = probes;
 	ping->rate_per_s = rate_per_s;
@@ -179,6 +186,8 @@ static int configure_locked(struct ping *ping, const struct config *config)
 	if (r < 0)
 		return r;
 	ping->enabled = config->ping.enabled && config->ping.rate_per_s > 0;
+	if (reopen || !ping->enabled)
+		forget_probes(ping);
 	for (int i = 0; ping->enabled && i < N_FAMILIES; i++) {
 		/* What is open may not be allowed a second time. */
 		if (reopen || !ping->families[i].socket)

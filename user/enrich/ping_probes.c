@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
+
 #define MIN_SLOTS    64
 #define MAX_SLOTS    65536 /* as many as there are sequence numbers */
 #define TRIES        64
@@ -32,7 +34,7 @@ int ping_probes_new(struct ping_probes **ret, double rate_per_s)
 {
 	struct ping_probes *probes = calloc(1, sizeof(*probes));
 	/* A quarter full: a random sequence number finds a free slot at once. */
-	double want = 4 * rate_per_s * (double)(PING_TIMEOUT_NS / 1000000000);
+	double want = 4 * rate_per_s * (double)PING_TIMEOUT_NS / NS_PER_S;
 	int r = -ENOMEM;
 
 	if (!probes)

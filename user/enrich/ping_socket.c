@@ -303,9 +303,10 @@ int ping_socket_send(struct ping_socket *s, const struct ping_address *destinati
 	else
 		message.msg_controllen = 0;
 	/* The error of an earlier probe is reported to the next call, which then sends nothing. */
-	if (sendmsg(s->fd, &message, 0) == PING_REQUEST_BYTES ||
-	    sendmsg(s->fd, &message, 0) == PING_REQUEST_BYTES)
-		return 0;
+	for (int i = 0; i < 2; i++) {
+		if (sendmsg(s->fd, &message, 0) == PING_REQUEST_BYTES)
+			return 0;
+	}
 	return -errno;
 }
 

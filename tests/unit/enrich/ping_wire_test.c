@@ -30,6 +30,7 @@ static void set_checksum(uint8_t *icmp, size_t length)
 /* An IPv4 header with `options` bytes of options before `length` bytes that are already there. */
 static size_t add_ipv4(uint8_t *packet, size_t options, size_t length)
 {
+	static const uint8_t addresses[8] = {198, 51, 100, 2, 198, 51, 100, 1};
 	size_t header = 20 + options, total = header + length;
 
 	memset(packet, 0, header);
@@ -38,7 +39,7 @@ static size_t add_ipv4(uint8_t *packet, size_t options, size_t length)
 	packet[3] = (uint8_t)total;
 	packet[8] = 64;
 	packet[9] = 1;
-	memcpy(packet + 12, "\xc6\x33\x64\x02\xc6\x33\x64\x01", 8);
+	memcpy(packet + 12, addresses, sizeof(addresses));
 	memset(packet + 20, 1, options); /* no operation */
 	return total;
 }
