@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include <cmocka.h>
@@ -44,6 +45,13 @@ static void seal(uint8_t *header)
 	snprintf((char *)header + 148, 8, "%06o", sum);
 }
 
+/* Fields of a header have no NUL where they are full. */
+static void put_text(uint8_t *field, const char *text)
+{
+	while (*text)
+		*field++ = (uint8_t)*text++;
+}
+
 /* Returns the header, for tests that spoil it. The content is the letter of the type. */
 static uint8_t *add(struct archive *archive, const char *name, char type, size_t size)
 {
@@ -52,13 +60,11 @@ static uint8_t *add(struct archive *archive, const char *name, char type, size_t
 
 	assert_true(archive->n + (blocks + 1) * TAR_BLOCK_BYTES <= sizeof(archive->bytes));
 	memset(header, 0, (blocks + 1) * TAR_BLOCK_BYTES);
-	memcpy(header, name, strnlen(name, 100));
+	put_text(header, name);
 	snprintf((char *)header + 124, 12, "%011zo", size);
 	header[156] = (uint8_t)type;
-	memcpy(header + 257,
-	    "ustar\0"
-	    "00",
-	    8);
+	put_text(header + 257, "ustar");
+	put_text(header + 263, "00");
 	seal(header);
 	memset(header + TAR_BLOCK_BYTES, type, size);
 	archive->n += (blocks + 1) * TAR_BLOCK_BYTES;
@@ -125,17 +131,17 @@ static void assert_refused(const struct archive *archive, const char *expected)
 		fail_msg("\"%s\" is not in \"%s\"", expected, problem);
 }
 
-static size_t gzip(const void *data, size_t n, uint8_t *out, size_t size)
+static void gzip(const void *data, size_t n, struct archive *ret)
 {
-	z_stream zlib = {.next_in = (Bytef *)data,
+	z_stream zlib = {.next_in = data,
 	    .avail_in = (uInt)n,
-	    .next_out = out,
-	    .avail_out = (uInt)size};
+	    .next_out = ret->bytes,
+	    .avail_out = sizeof(ret->bytes)};
 
 	assert_int_equal(deflateInit2(&zlib, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&zlib, Z_FINISH), Z_STREAM_END);
+	ret->n = zlib.total_out;
 	deflateEnd(&zlib);
-	return zlib.total_out;
 }
 
 static struct archive archive, packed;
@@ -164,10 +170,10 @@ static void test_takes_the_database(void **state)
 	good_archive();
 	assert_int_equal(unpack_all_ways(archive.bytes, archive.n, &output), 0);
 	assert_database(&output, 1234);
-	packed.n = gzip(archive.bytes, archive.n, packed.bytes, sizeof(packed.bytes));
+	gzip(archive.bytes, archive.n, &packed);
 	assert_int_equal(unpack_all_ways(packed.bytes, packed.n, &output), 0);
 	assert_database(&output, 1234);
-	packed.n = gzip(archive.bytes + 2560, 1234, packed.bytes, sizeof(packed.bytes));
+	gzip(archive.bytes + 2560, 1234, &packed);
 	assert_int_equal(unpack_all_ways(packed.bytes, packed.n, &output), 0);
 	assert_int_equal(output.n, 1234);
 	/* No archive, no compression: what comes is what there is. */
@@ -196,7 +202,7 @@ static void test_cut_short(void **state)
 
 	good_archive();
 	archive.n -= 2 * TAR_BLOCK_BYTES; /* two are needed */
-	packed.n = gzip(archive.bytes, archive.n, packed.bytes, sizeof(packed.bytes));
+	gzip(archive.bytes, archive.n, &packed);
 	for (size_t n = TAR_BLOCK_BYTES; n < archive.n; n += 7) {
 		output.n = 0;
 		assert_int_equal(unpack_pieces(archive.bytes, n, n, &output, &problem), -EBADMSG);
@@ -238,7 +244,7 @@ static void test_unsafe_names(void **state)
 	/* The prefix belongs to the name. */
 	archive.n = 0;
 	header = add(&archive, "a.mmdb", '0', 10);
-	memcpy(header + 345, "b/..", 4);
+	put_text(header + 345, "b/..");
 	seal(header);
 	end(&archive, 2);
 	assert_refused(&archive, "leads out of the archive");
@@ -288,18 +294,18 @@ static void test_sizes(void **state)
 	assert_refused(&archive, "too large");
 	archive.n = 0;
 	header = add(&archive, "a.mmdb", '0', 0);
-	memcpy(header + 124, "777777777777", 12);
+	put_text(header + 124, "777777777777");
 	seal(header);
 	assert_refused(&archive, "too large");
 	header[124] = 0x80; /* GNU's binary form */
 	seal(header);
 	assert_refused(&archive, "no valid size");
-	memcpy(header + 124, "12a", 3);
+	put_text(header + 124, "12a");
 	seal(header);
 	assert_refused(&archive, "no valid size");
 	archive.n = 0;
 	header = add(&archive, "README", '0', 0);
-	memcpy(header + 124, "00010000000", 11);
+	put_text(header + 124, "00010000000");
 	seal(header);
 	assert_refused(&archive, "too large");
 	memset(archive.bytes, '0', MAX_BYTES + 1);
@@ -327,7 +333,7 @@ static void test_bomb(void **state)
 {
 	static uint8_t zeros[6 << 20];
 
-	packed.n = gzip(zeros, sizeof(zeros), packed.bytes, sizeof(packed.bytes));
+	gzip(zeros, sizeof(zeros), &packed);
 	assert_refused(&packed, "too large");
 }
 
