@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "dnsload_channel.h"
+#include "dnsload_report.h"
 
 static volatile sig_atomic_t stopping;
 
@@ -45,7 +46,8 @@ static void add_source(const struct sockaddr_storage *address)
 {
 	if (load.n_sources == SOURCES_MAX)
 		die("--source", "too many addresses");
-	load.sources = realloc(load.sources, (load.n_sources + 1) * sizeof(*load.sources));
+	if (!load.sources)
+		load.sources = calloc(SOURCES_MAX, sizeof(*load.sources));
 	if (!load.sources)
 		die("--source", strerror(ENOMEM));
 	load.sources[load.n_sources++] = *address;
@@ -85,11 +87,6 @@ static void parse_source_net(char *text)
 }
 
 /* ---- the run ---- */
-
-static uint64_t total_sent(void)
-{
-	return load.counts[0].sent + load.counts[1].sent;
-}
 
 static void send_due(uint64_t due)
 {
@@ -168,116 +165,6 @@ static void run(void)
 		expire_all(now_ns());
 	}
 	receive(50); /* answers to malformed queries, which nobody waits for */
-}
-
-/* ---- report ---- */
-
-static void print_counts(const char *name, const struct counts *c, const char *end)
-{
-	printf("\"%s\": {\"sent\": %lu, \"received\": %lu, \"sent_bytes\": %lu, "
-	       "\"received_bytes\": %lu, "
-	       "\"timeouts\": %lu, \"lost\": %lu}%s",
-	    name, c->sent, c->received, c->sent_bytes, c->received_bytes, c->timeouts, c->lost,
-	    end);
-}
-
-/* {"name": count, …} of what is not zero. */
-static void print_map(
-    const char *map, const uint64_t *counts, size_t n, const char *(*name)(size_t i))
-{
-	const char *comma = "";
-
-	printf("\"%s\": {", map);
-	for (size_t i = 0; i < n; i++) {
-		if (!counts[i])
-			continue;
-		printf("%s\"%s\": %lu", comma, name(i), counts[i]);
-		comma = ", ";
-	}
-	printf("}, ");
-}
-
-static const char *numbered(const char *prefix, size_t i)
-{
-	static char buf[32];
-
-	snprintf(buf, sizeof(buf), "%s%zu", prefix, i);
-	return buf;
-}
-
-static const char *qtype_name(size_t i)
-{
-	const struct query_type *type = query_type_find((uint16_t)i);
-
-	return type ? type->name : numbered("TYPE", i);
-}
-
-static const char *opcode_name(size_t i)
-{
-	return i == 0 ? "QUERY" : i == 2 ? "STATUS" : numbered("OPCODE", i);
-}
-
-static const char *rcode_name(size_t i)
-{
-	static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
-	    "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"};
-
-	if (i < sizeof(names) / sizeof(*names))
-		return names[i];
-	return i == 16 ? "BADVERS" : i == 23 ? "BADCOOKIE" : numbered("RCODE", i);
-}
-
-static const char *flag_name(size_t i)
-{
-	return query_flag_names[i];
-}
-
-static const char *zone_name(size_t i)
-{
-	return load.mix.zones[i];
-}
-
-static uint64_t sources_used(void)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < load.n_sources; i++)
-		n += load.source_used[i];
-	return load.n_sources ? n : total_sent() > 0;
-}
-
-static void print_json(void)
-{
-	const struct counts *u = &load.counts[0], *t = &load.counts[1];
-
-	printf("{\"family\": \"%s\", \"seconds\": %.3f, \"sent\": %lu, \"received\": %lu, "
-	       "\"timeouts\": %lu, "
-	       "\"lost\": %lu, \"unmatched\": %lu, \"malformed\": %lu, \"truncated\": %lu, "
-	       "\"sources\": %lu, "
-	       "\"reconnects\": %u, ",
-	    load.server.ss_family == AF_INET ? "ipv4" : "ipv6", (double)load.elapsed_ns / 1e9,
-	    total_sent(), u->received + t->received, u->timeouts + t->timeouts, u->lost + t->lost,
-	    load.unmatched, load.malformed, load.truncated, sources_used(), load.reconnects);
-	print_map("qtype", load.qtype, 65536, qtype_name);
-	print_map("opcode", load.opcode, 16, opcode_name);
-	print_map("rcode", load.rcode, 4096, rcode_name);
-	print_map("flags", load.flags, FLAG_COUNT, flag_name);
-	if (!load.mix.n_names)
-		print_map("zones", load.zone, load.mix.n_zones, zone_name);
-	printf("\"transport\": {");
-	print_counts("udp", u, ", ");
-	print_counts("tcp", t, "}}\n");
-}
-
-static void print_text(void)
-{
-	const struct counts *u = &load.counts[0], *t = &load.counts[1];
-
-	printf("sent %lu (udp %lu, tcp %lu) in %.1f s, received %lu, timed out %lu, lost %lu, "
-	       "malformed %lu\n",
-	    total_sent(), u->sent, t->sent, (double)load.elapsed_ns / 1e9,
-	    u->received + t->received, u->timeouts + t->timeouts, u->lost + t->lost,
-	    load.malformed);
 }
 
 /* ---- options ---- */
