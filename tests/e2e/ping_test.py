@@ -188,12 +188,12 @@ def never_asked(lab):
 
 @test
 def no_second_over_the_rate(lab):
-    """Counted at the other end of the link, by the stamps of its kernel."""
+    """Counted on the device that the probes leave through, by the stamps of the kernel."""
     with contextlib.ExitStack() as stack:
         link = Link(stack)
         for n in range(10):
             ip("-n", link.b, "route", "add", "local", f"192.0.2.{n * 16}/28", "dev", "lo")
-        counter = subprocess.Popen(["ip", "netns", "exec", link.b, sys.executable, "-B", __file__, "--counter"],
+        counter = subprocess.Popen(["ip", "netns", "exec", link.a, sys.executable, "-B", __file__, "--counter"],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         stack.callback(counter.wait)
         stack.callback(counter.kill)
@@ -201,11 +201,11 @@ def no_second_over_the_rate(lab):
         seen = link.probe("--seconds", "4", "--rate", "50", "--every-ms", "100", *(f"192.0.2.{n}" for n in range(160)))
         times = json.loads(counter.communicate("\n")[0])
         # A few left between the count and the end.
-        check(0 <= len(times) - seen["stats"]["sent"] <= 10, f"{len(times)} arrived, {seen['stats']['sent']} sent")
+        check(0 <= len(times) - seen["stats"]["sent"] <= 10, f"{len(times)} left, {seen['stats']['sent']} sent")
         check(len(times) >= 150, f"the rate is used: {len(times)} in 4 s")
-        # The link's own jitter, not the sender's, is what the 20 ms are for.
+        # The stamps are of the wall clock, which may run 0.05 % off the monotonic one.
         worst = min(b - a for a, b in zip(times, times[50:]))
-        check(worst >= 0.98, f"51 packets within {worst} s")
+        check(worst >= 0.9995, f"51 packets within {worst} s")
 
 
 # ---- the other end ----
@@ -243,9 +243,10 @@ def respond():
 
 
 def count():
-    """Prints when each echo request arrived, in seconds, once stdin has a line."""
+    """Prints when each echo request left, in seconds, once stdin has a line."""
     timestampns = 35  # SO_TIMESTAMPNS, which Python does not name
-    receiver = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    receiver = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))  # ETH_P_ALL: outgoing ones, too
+    receiver.bind(("slow", 3))
     receiver.setsockopt(socket.SOL_SOCKET, timestampns, 1)
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     print("ready", flush=True)
@@ -255,7 +256,7 @@ def count():
     with contextlib.suppress(BlockingIOError):
         while True:
             packet, control, _, _ = receiver.recvmsg(2048, 256)
-            if packet[(packet[0] & 15) * 4] == 8:
+            if packet[0] >> 4 == 4 and packet[9] == 1 and packet[(packet[0] & 15) * 4] == 8:
                 seconds, nanoseconds = struct.unpack("@qq", control[0][2][:16])
                 times.append(seconds + nanoseconds / 1e9)
     print(json.dumps(times))
