@@ -292,7 +292,7 @@ def _metric_labels(text):
 class Crosstap:
     """The daemon under test, with its configuration, page and metrics."""
 
-    BASE = {"server": "e2e", "interval": "1s", "grace": "2s",
+    BASE = {"server": "e2e", "interval": "1s", "grace": "1s",
             "wire": {"mode": "off"}, "ping": {"enabled": False}, "spool": {"path": ""}}
 
     def __init__(self, lab, name="crosstap", **config):

@@ -176,7 +176,7 @@ def bad_frames(lab):
     producer = frames.Producer(path)
     producer.send(queries(5) + [b"\xff" * 40, b"\x78\x01"] + queries(5))
     producer.stop()
-    check_equal(crosstap.metric("crosstap_input_frames_bad_total"), 2, "bad frames")
+    crosstap.wait_metric("crosstap_input_frames_bad_total", 2)
     check_equal(stop_and_sum(lab, crosstap), {(): 10}, "queries")
     points = Points(open(lab.path("points.lp")).read())
     check_equal(points.by("crosstap_input", "frames_bad"), {(): 2}, "frames_bad")
@@ -240,7 +240,7 @@ def unidirectional_unbound(lab):
 def stalled_agent(lab):
     """A stopped daemon (SIGSTOP) loses nothing: producers wait, event times still sort the frames."""
     path = lab.path("a.sock")
-    crosstap = agent(lab, {"zone": "a", "unix": path}, grace="1s").start()
+    crosstap = agent(lab, {"zone": "a", "unix": path}).start()
     producer = frames.Producer(path)
     for _ in range(4):
         producer.send(queries(50))
