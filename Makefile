@@ -31,8 +31,8 @@ endif
 
 LIB_SRC  := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o
-BPF_SRC  := $(wildcard bpf/*.bpf.c)
-SKELS    := $(BPF_SRC:bpf/%.bpf.c=$(O)/gen/%.skel.h)
+BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c)
+SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*)
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
 UNIT_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)
@@ -43,9 +43,11 @@ TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(O)/tools/%)
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
+BPF_TEST_SRC := $(wildcard tests/bpf/*_test.c)
+BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(O)/%)
 C_FILES  := $(wildcard user/*.[ch] user/*/*.[ch] include/crosstap/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps check check-unit check-fuzz check-golden check-e2e check-style check-kernels tidy tools \
+.PHONY: all deps check check-unit check-bpf check-fuzz check-golden check-e2e check-style check-kernels tidy tools \
 	demo bench fuzz install deb clean help programs
 
 all: $(O)/crosstap
@@ -73,10 +75,15 @@ $(O)/gen/proto/dnstap.pb-c.o: $(O)/gen/proto/dnstap.pb-c.c
 $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.bpf.h include/crosstap/*.h vmlinux/*.h)
+BPF_DEPS := $(wildcard bpf/*.bpf.[ch] include/crosstap/*.h vmlinux/*.h)
+BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
+	-Ivmlinux -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ivmlinux -Ibpf \
-		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+	$(BPF_COMPILE)
+$(O)/bpf/%.bpf.o: tests/bench/%.bpf.c $(BPF_DEPS)
+	@mkdir -p $(@D)
+	$(BPF_COMPILE)
 
 $(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
 	@mkdir -p $(@D)
@@ -95,6 +102,8 @@ $(O)/crosstap: $(O)/user/main.o $(O)/libcrosstap.a
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/driver.o $(O)/libcrosstap.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -108,6 +117,9 @@ programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 
 check-unit: $(UNIT_BIN)
 	scripts/run-unit $(UNIT_BIN)
+# Needs root and BPF.
+check-bpf: $(BPF_TEST_BIN)
+	for test in $(BPF_TEST_BIN); do $$test || exit 1; done
 check-fuzz: $(FUZZ_BIN)
 	scripts/run-corpora $(O)
 

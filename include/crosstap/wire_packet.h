@@ -221,7 +221,7 @@ CT_INLINE void wire_count_segment(
 /* env: all but counters. */
 CT_INLINE void wire_count_packet(const struct wire_env *env, const struct wire_frame *frame)
 {
-	struct packet packet;
+	struct packet packet = {0};
 	u32 transport;
 
 	if (packet_parse(&env->view, env, frame->raw, frame->bytes, &packet))

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The wire counters over plain memory: what XDP and tc do, for AF_PACKET, pcap files and tests. The
+ * same headers count; here are the hooks that the kernel side has in bpf/.
+ *
+ *   for each packet: wire_packet(&state, &packet)
+ *
+ * The caller owns all memory that struct wire_state points to, zeroed, and reads the counters from
+ * it. One thread at a time. Include this in one .c file of a program only: it compiles the whole
+ * path.
+ */
+#ifndef CROSSTAP_WIRE_HOST_H
+#define CROSSTAP_WIRE_HOST_H
+
+#include "crosstap/wire_packet.h"
+
+#define WIRE_FLOW_WAYS 8
+
+struct wire_flow_entry {
+	struct wire_flow_key key;
+	struct wire_flow flow;
+	u32 used; /* 0: free; else the time of the last use, in packets */
+};
+
+struct wire_source_entry {
+	struct packet_address client;
+	u32 state; /* 0: free, 1: in use, 2: deleted */
+	struct wire_source source;
+	struct wire_source_rtt rtt; /* count 0 in both slots: min_us is not set */
+};
+
+struct wire_state {
+	struct wire_config *config;
+	u32 interfaces;
+	struct wire_counters *counters; /* interfaces * WIRE_DIRECTIONS * WIRE_SLOTS */
+	u64 *rare;                      /* interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES */
+	struct wire_rtt *rtt;           /* WIRE_SLOTS */
+	u64 *hints;                     /* WIRE_HINTS */
+	struct wire_flow_entry
+	    *flows;    /* flow_sets * WIRE_FLOW_WAYS; the longest unused leaves a full set */
+	u32 flow_sets; /* a power of two */
+	struct wire_source_entry *sources;
+	u32 source_slots; /* a power of two, at least twice max_sources */
+	u32 max_sources, n_sources;
+	u32 sampled; /* messages of sources that were not entered */
+	u32 packets; /* clock of `used` */
+	struct wire_segment segment;
+	u64 now_ns;
+};
+
+/* One packet. `length` bytes of the `frame_bytes` that were on the wire are at `data`. */
+struct wire_input {
+	const u8 *data;
+	u64 length, frame_bytes;
+	u64 time_ns;   /* any steady clock */
+	u64 segments;  /* merged ones, else 1 */
+	u32 interface; /* row in the counters */
+	u32 direction; /* enum wire_direction */
+	bool raw;      /* begins with the IP header */
+};
+
+static inline u64 wire_host_hash(const void *key, u64 n)
+{
+	const u8 *p = (const u8 *)key;
+	u64 hash = 0x9e3779b97f4a7c15;
+
+	for (u64 i = 0; i + 4 <= n; i += 4) {
+		hash = (hash ^ ct_load_raw32(p + i)) * 0xd6e8feb86659fd93;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+static inline struct wire_state *wire_host(const struct wire_env *env)
+{
+	return (struct wire_state *)env->context;
+}
+
+CT_INLINE struct wire_counters *wire_find_counters(const struct wire_env *env)
+{
+	return &wire_host(env)
+		    ->counters[wire_counters_index(env->interface, env->direction, env->slot)];
+}
+
+CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
+{
+	const u8 *p = ct_bytes(&env->view, at, n);
+
+	if (!p)
+		return -1;
+	memcpy(to, p, n);
+	return 0;
+}
+
+CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
+{
+	return dns_walk(&env->view, at, end, used);
+}
+
+CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
+{
+	wire_host(env)->rare[wire_rare_index(env->interface, env->slot) + entry]++;
+}
+
+/* The client's entry, or with `make` a free place for it; NULL: none. */
+static inline struct wire_source_entry *wire_host_source(
+    struct wire_state *state, const struct packet_address *client, bool make)
+{
+	const u32 mask = state->source_slots - 1;
+	struct wire_source_entry *free_entry = NULL;
+	u32 at = (u32)wire_host_hash(client, sizeof(*client)) & mask;
+
+	for (u32 i = 0; i <= mask; i++, at = (at + 1) & mask) {
+		struct wire_source_entry *entry = &state->sources[at];
+
+		if (entry->state == 1 && memcmp(&entry->client, client, sizeof(*client)) == 0)
+			return entry;
+		if (entry->state != 1 && !free_entry)
+			free_entry = entry;
+		if (entry->state == 0)
+			break;
+	}
+	if (!make || !free_entry || state->n_sources >= state->max_sources)
+		return NULL;
+	*free_entry = (struct wire_source_entry){.client = *client, .state = 1};
+	state->n_sources++;
+	return free_entry;
+}
+
+CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client)
+{
+	struct wire_state *state = wire_host(env);
+	struct wire_source_entry *entry = wire_host_source(state, client, false);
+	const u32 sampling = env->config->source_sampling;
+
+	if (!entry && sampling < 32 && !(++state->sampled & (u32)(((u64)1 << sampling) - 1)))
+		entry = wire_host_source(state, client, true);
+	if (entry)
+		entry->source.messages[env->slot]++;
+	else
+		env->counters->sources_other++;
+}
+
+static inline struct wire_flow_entry *wire_host_flow(
+    struct wire_state *state, const struct wire_flow_key *key, bool make)
+{
+	const u64 set = wire_host_hash(key, sizeof(*key)) & (state->flow_sets - 1);
+	struct wire_flow_entry *ways = &state->flows[set * WIRE_FLOW_WAYS], *oldest = ways;
+
+	for (u32 i = 0; i < WIRE_FLOW_WAYS; i++) {
+		if (ways[i].used && memcmp(&ways[i].key, key, sizeof(*key)) == 0)
+			return &ways[i];
+		if (!ways[i].used || (oldest->used && (s32)(ways[i].used - oldest->used) < 0))
+			oldest = &ways[i];
+	}
+	if (!make)
+		return NULL;
+	oldest->key = *key;
+	return oldest;
+}
+
+CT_INLINE u32 wire_host_tick(struct wire_state *state)
+{
+	return state->packets ? state->packets : 1;
+}
+
+CT_INLINE struct wire_flow *wire_find_flow(
+    const struct wire_env *env, const struct wire_flow_key *key)
+{
+	struct wire_flow_entry *entry = wire_host_flow(wire_host(env), key, false);
+
+	if (!entry)
+		return NULL;
+	entry->used = wire_host_tick(wire_host(env));
+	return &entry->flow;
+}
+
+CT_INLINE void wire_put_flow(
+    const struct wire_env *env, const struct wire_flow_key *key, const struct wire_flow *flow)
+{
+	struct wire_flow_entry *entry = wire_host_flow(wire_host(env), key, true);
+
+	entry->used = wire_host_tick(wire_host(env));
+	entry->flow = *flow;
+}
+
+CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env)
+{
+	return &wire_host(env)->segment;
+}
+
+CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment)
+{
+	for (u32 i = 0; i < WIRE_BURSTS * WIRE_BURST_STEPS; i++)
+		if (!wire_tcp_step(env, segment))
+			break;
+}
+
+CT_INLINE volatile u64 *wire_hint(const struct wire_env *env, u32 index)
+{
+	return &wire_host(env)->hints[index];
+}
+
+CT_INLINE u64 wire_now_ns(const struct wire_env *env)
+{
+	return wire_host(env)->now_ns;
+}
+
+CT_INLINE void wire_add_rtt(const struct wire_env *env, u32 family, u64 us)
+{
+	wire_host(env)->rtt[env->slot].bins[family][wire_rtt_bin(us)]++;
+}
+
+CT_INLINE void wire_add_source_rtt(
+    const struct wire_env *env, const struct packet_address *client, u64 us)
+{
+	struct wire_source_entry *entry = wire_host_source(wire_host(env), client, true);
+
+	if (!entry)
+		return;
+	if ((!entry->rtt.count[0] && !entry->rtt.count[1]) || us < entry->rtt.min_us)
+		entry->rtt.min_us = us;
+	entry->rtt.count[env->slot]++;
+	entry->rtt.sum_us[env->slot] += us;
+}
+
+CT_INLINE void wire_pass_datagram(const struct wire_env *env, u64 place, u64 kind)
+{
+	struct wire_env inner = *env;
+
+	wire_count_datagram(&inner, place, kind);
+}
+
+CT_INLINE void wire_pass_segment(
+    const struct wire_env *env, const struct wire_frame *frame, const struct packet *packet)
+{
+	struct wire_env inner = *env;
+
+	wire_count_segment(&inner, frame, packet);
+}
+
+/* Counts one packet. */
+static inline void wire_packet(struct wire_state *state, const struct wire_input *input)
+{
+	const struct wire_env env = {
+	    .view = {.data = input->data, .end = input->data + input->length},
+	    .config = state->config,
+	    .context = state,
+	    .access = WIRE_ACCESS_MEMORY,
+	    .interface = input->interface,
+	    .direction = input->direction,
+	    .slot = state->config->slot & 1,
+	};
+	const struct wire_frame frame = {
+	    .bytes = input->frame_bytes,
+	    .readable = input->length,
+	    .segments = input->segments,
+	    .raw = input->raw,
+	};
+
+	state->packets++;
+	state->now_ns = input->time_ns;
+	wire_count_packet(&env, &frame);
+}
+
+#endif
