@@ -10,6 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
 #define CHUNK_BYTES 65536
 
 static int write_all(int fd, const char *data, size_t n)
@@ -73,6 +77,18 @@ static int copy_and_seal(int from, int to, const struct stat *before)
 	return 0;
 }
 
+/* Kernels from 6.3 on can forbid memory files that could be executed, older ones refuse the flag.
+ */
+static int memory_file(void)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("mmdb", flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("mmdb", flags);
+	return fd;
+}
+
 static int check(
     const char *path, const struct stat *st, uint64_t max_bytes, char *reason, size_t reason_size)
 {
@@ -104,7 +120,7 @@ int mmdb_copy(const char *path, uint64_t max_bytes, int *ret_fd, struct stat *re
 	r = check(path, ret_stat, max_bytes, reason, reason_size);
 	if (r < 0)
 		goto out;
-	to = memfd_create("mmdb", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	to = memory_file();
 	r = to < 0 ? -errno : copy_and_seal(from, to, ret_stat);
 	if (r == -EAGAIN)
 		snprintf(reason, reason_size, "%s: changed while it was read", path);
