@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FIRST_SLOTS 64
+#define MAX_RANK    (64 - DISTINCT_PRECISION + 1)
 
 struct distinct {
 	uint64_t *slots; /* the hashes themselves, open addressing; 0 is a free slot */
@@ -135,21 +136,34 @@ int distinct_merge(struct distinct *into, const struct distinct *from)
 	return 0;
 }
 
+/* Series of the share of empty registers, 0 <= x < 1 (Ertl 2017, algorithm 6). */
+static double empty_share(double x)
+{
+	double power = 1, sum = x, before;
+
+	do {
+		x *= x;
+		before = sum;
+		sum += x * power;
+		power += power;
+	} while (sum > before);
+	return sum;
+}
+
+/* The improved raw estimator: unlike the original one with linear counting below 2.5 registers'
+ * worth, it has no bias anywhere. */
 uint64_t distinct_count(const struct distinct *distinct)
 {
 	const double m = DISTINCT_REGISTERS;
-	double sum = 0, estimate;
-	uint32_t zeros = 0;
+	uint32_t ranks[MAX_RANK + 1] = {0};
+	double sum = 0;
 
 	if (!distinct->registers)
 		return distinct->used;
-	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++) {
-		sum += ldexp(1, -distinct->registers[i]);
-		zeros += distinct->registers[i] == 0;
-	}
-	estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
-	/* Small range correction: linear counting. 64-bit hashes need no large range one. */
-	if (estimate <= 2.5 * m && zeros)
-		estimate = m * log(m / zeros);
-	return (uint64_t)(estimate + 0.5);
+	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++)
+		ranks[distinct->registers[i]]++;
+	for (int rank = MAX_RANK; rank > 0; rank--)
+		sum = (sum + ranks[rank]) / 2;
+	sum += m * empty_share(ranks[0] / m);
+	return (uint64_t)(m * m / (2 * M_LN2 * sum) + 0.5);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Counts distinct 64-bit hashes: exactly up to DISTINCT_EXACT of them, by HyperLogLog beyond
- * (Flajolet et al. 2007; 2^15 registers, standard error 0.57 %).
+ * (Flajolet et al. 2007, 2^15 registers, standard error 0.57 %; estimator of Ertl, "New cardinality
+ * estimation algorithms for HyperLogLog sketches", 2017).
  */
 #ifndef CROSSTAP_BASE_DISTINCT_H
 #define CROSSTAP_BASE_DISTINCT_H

@@ -32,7 +32,7 @@ void connection_free(struct connection *connection)
 
 bool connection_is_new(const struct connection *connection)
 {
-	return connection->receiver.stream.state != FRAME_STREAM_STARTED;
+	return connection->receiver.stream.state < FRAME_STREAM_STARTED;
 }
 
 static int stash_reserve(struct connection *connection, size_t size)
@@ -138,11 +138,13 @@ static int finish_stash(struct connection *connection, const struct receiver_ops
 	return r;
 }
 
-/* The rest of a large frame is read to where it belongs, what follows it into the buffer. */
-static ssize_t read_some(struct connection *connection, uint8_t *buffer)
+/* The rest of a large frame is read to where it belongs, what follows it, *ret_length bytes, into
+ * the buffer. */
+static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t *ret_length)
 {
 	size_t want = connection->stashed ? stash_want(connection) : 0;
 	struct iovec parts[2] = {{NULL, 0}, {buffer, CONNECTION_READ_BYTES}};
+	size_t stashed;
 	ssize_t n;
 
 	if (want > connection->stashed) {
@@ -154,23 +156,23 @@ static ssize_t read_some(struct connection *connection, uint8_t *buffer)
 		    connection->stash + connection->stashed, want - connection->stashed};
 	}
 	n = readv(connection->fd, parts, 2);
-	return n < 0 ? -errno : n;
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	stashed = (size_t)n < parts[0].iov_len ? (size_t)n : parts[0].iov_len;
+	connection->stashed += stashed;
+	*ret_length = (size_t)n - stashed;
+	return n;
 }
 
 ssize_t connection_read(struct connection *connection, const struct receiver_ops *ops,
     void *context, uint8_t *buffer, const char **ret_error)
 {
-	size_t want = connection->stashed ? stash_want(connection) - connection->stashed : 0;
-	ssize_t n = read_some(connection, buffer);
-	size_t length, used = 0, rest;
+	size_t length = 0, used = 0, rest;
+	ssize_t n = read_some(connection, buffer, &length);
 	int r;
 
 	if (n <= 0)
 		return n;
-	if ((size_t)n <= want)
-		want = (size_t)n;
-	connection->stashed += want;
-	length = (size_t)n - want;
 	if (connection->stashed) {
 		r = finish_stash(connection, ops, context, buffer, length, &used, ret_error);
 		if (r < 0)

@@ -33,7 +33,7 @@ void connection_free(struct connection *connection);
  */
 ssize_t connection_read(struct connection *connection, const struct receiver_ops *ops,
     void *context, uint8_t *buffer, const char **ret_error);
-/* Still in the handshake. */
+/* Has not begun to send data: START is still to come. */
 bool connection_is_new(const struct connection *connection);
 
 #endif

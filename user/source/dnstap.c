@@ -178,8 +178,9 @@ static bool read_connection(
 	const char *why = NULL;
 
 	input->ops.now(input->context, now_ns);
-	connection->receiver.stream.max_frame =
-	    atomic_load_explicit(&input->max_frame, memory_order_relaxed);
+	if (!connection->stashed) /* a frame that has begun may end */
+		connection->receiver.stream.max_frame =
+		    atomic_load_explicit(&input->max_frame, memory_order_relaxed);
 	*ret_bytes =
 	    connection_read(connection, &input->ops.receiver, input->context, input->buffer, &why);
 	publish(input, &before, &connection->receiver, now_ns);
