@@ -292,7 +292,8 @@ def _metric_labels(text):
 class Crosstap:
     """The daemon under test, with its configuration, page and metrics."""
 
-    BASE = {"server": "e2e", "interval": "1s", "grace": "1s",
+    # Tests that run beside each other on a machine are different servers.
+    BASE = {"server": f"e2e-{os.getpid()}", "interval": "1s", "grace": "1s",
             "wire": {"mode": "off"}, "ping": {"enabled": False}, "spool": {"path": ""}}
 
     def __init__(self, lab, name="crosstap", **config):

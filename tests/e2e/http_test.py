@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The page, /metrics, /healthz and the JSON under /api/v1/."""
 
+import os
 import subprocess
 import time
 
@@ -48,7 +49,7 @@ def counters_never_fall(lab):
         fallen = {k: (v, now.get(k)) for k, v in last.items() if now.get(k, -1) < v}
         check_equal(fallen, {}, "counters that fell or went away")
         last = now
-    check_equal(crosstap.metric("crosstap_dns_queries_total"), total, "queries")
+    crosstap.wait_metric("crosstap_dns_queries_total", total)
     crosstap.stop()
 
 
@@ -110,6 +111,7 @@ def odd_requests(lab):
 @test
 def token(lab):
     path = lab.write("token", "sesame\n")
+    os.chmod(path, 0o600)
     crosstap = agent(lab)
     crosstap.config["http"] = dict(crosstap.config["http"], token_file=path)
     crosstap.start(ready=False)

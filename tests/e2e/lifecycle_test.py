@@ -155,7 +155,7 @@ def second_agent(lab):
     second.start(ready=False)
     check_equal(second.process.wait(), 1, "exit code of the second agent")
     check(first.process.alive(), "the first agent runs on")
-    third = Crosstap(lab, "third", outputs=[], server="other", inputs=[{"zone": "c", "unix": lab.path("c.sock")}])
+    third = Crosstap(lab, "third", outputs=[], server=f"other-{os.getpid()}", inputs=[{"zone": "c", "unix": lab.path("c.sock")}])
     third.start()
     check_equal((third.stop(), first.stop()), (0, 0), "exit codes")
 
@@ -164,7 +164,7 @@ def second_agent(lab):
 def port_in_use(lab):
     """The page is no input: without its port the agent runs."""
     first = agent(lab).start()
-    second = Crosstap(lab, "second", outputs=[{"file": {"path": lab.path("b.lp"), "format": "line"}}], server="b",
+    second = Crosstap(lab, "second", outputs=[{"file": {"path": lab.path("b.lp"), "format": "line"}}], server=f"b-{os.getpid()}",
                       inputs=[{"zone": "b", "unix": lab.path("b.sock")}, {"zone": "t", "tcp": "127.0.0.1:" +
                                                                          str(free_port(("127.0.0.1",)))}])
     second.config["http"] = first.config["http"]
