@@ -47,6 +47,10 @@ BPF_TEST_SRC := $(wildcard tests/bpf/*_test.c)
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(O)/%)
 C_FILES  := $(wildcard user/*.[ch] user/*/*.[ch] include/crosstap/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
+
 .PHONY: all deps check check-unit check-bpf check-fuzz check-golden check-e2e check-style check-kernels tidy tools \
 	demo bench fuzz install deb clean help programs
 
@@ -67,51 +71,64 @@ deps:
 
 $(O)/gen/proto/dnstap.pb-c.c: proto/dnstap.proto
 	@mkdir -p $(O)/gen
-	protoc-c --c_out=$(O)/gen proto/dnstap.proto
+	$(SAY) GEN $@
+	$(Q)protoc-c --c_out=$(O)/gen proto/dnstap.proto
 $(O)/gen/proto/dnstap.pb-c.h: $(O)/gen/proto/dnstap.pb-c.c ;
 $(O)/gen/proto/dnstap.pb-c.o: $(O)/gen/proto/dnstap.pb-c.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(SAY) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+	$(SAY) GEN $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 BPF_DEPS := $(wildcard bpf/*.bpf.[ch] include/crosstap/*.h vmlinux/*.h)
 BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
 	-Ivmlinux -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)
-	$(BPF_COMPILE)
+	$(SAY) BPF $@
+	$(Q)$(BPF_COMPILE)
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)
-	$(BPF_COMPILE)
+	$(SAY) BPF $@
+	$(Q)$(BPF_COMPILE)
 
 $(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
 	@mkdir -p $(@D)
-	scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
+	$(SAY) GEN $@
+	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
 
 GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(SKELS) $(WEB_GEN)
 $(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAY) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/libcrosstap.a: $(LIB_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 $(O)/crosstap: $(O)/user/main.o $(O)/libcrosstap.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/driver.o $(O)/libcrosstap.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libcrosstap.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lfstrm
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lfstrm
 $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 tools: $(TOOL_BIN)
 programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crosstap replay: the pipeline over files, and one report of them. */
+#include "command/command.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "replay.h"
+#include "report/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MODULE     "replay"
+#define BAD_USAGE  2
+#define BAD_CONFIG 2
+#define BAD_INPUT  1
+
+static const char usage[] =
+    "usage: crosstap replay [-c FILE] [OPTION]... [FILE.fstrm|-]...\n"
+    "Counts what dnstap files hold, as the daemon would, and prints one report.\n"
+    "  -c FILE              settings of inputs, windows, outputs; without it zone `default`\n"
+    "  --input N            label, zones, scope and queries of the N-th input of -c (1)\n"
+    "  --queries MODE       frames | responses, as the input's option\n"
+    "  --points FILE|-      the windows of the frames' own times, as line protocol\n"
+    "  --push               send the windows to the outputs of -c (backfill)\n"
+    "  --json               one JSON document on stdout\n"
+    "Exit status: 0 done, 1 an input could not be read to its end, 2 bad usage or configuration.\n";
+
+struct arguments {
+	const char *config, *points, *queries;
+	unsigned long input;
+	bool json, push, help;
+};
+
+static int parse_arguments(int argc, char **argv, struct arguments *ret)
+{
+	enum { INPUT = 256, QUERIES, POINTS, PUSH, JSON };
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"input", required_argument, NULL, INPUT},
+	    {"queries", required_argument, NULL, QUERIES},
+	    {"points", required_argument, NULL, POINTS},
+	    {"push", no_argument, NULL, PUSH},
+	    {"json", no_argument, NULL, JSON},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
+	};
+	char *end;
+	int c;
+
+	*ret = (struct arguments){.input = 1};
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			ret->config = optarg;
+			break;
+		case INPUT:
+			ret->input = strtoul(optarg, &end, 10);
+			if (*end || !ret->input)
+				return -EINVAL;
+			break;
+		case QUERIES:
+			ret->queries = optarg;
+			if (strcmp(optarg, "frames") != 0 && strcmp(optarg, "responses") != 0)
+				return -EINVAL;
+			break;
+		case POINTS:
+			ret->points = optarg;
+			break;
+		case PUSH:
+			ret->push = true;
+			break;
+		case JSON:
+			ret->json = true;
+			break;
+		case 'h':
+			ret->help = true;
+			return 0;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (ret->json && ret->points && strcmp(ret->points, "-") == 0)
+		return -EINVAL;
+	return optind < argc && !(ret->push && !ret->config) ? 0 : -EINVAL;
+}
+
+/* With -c its inputs and outputs; without, the defaults of one input. */
+static int load_config(const struct arguments *arguments, struct config **ret)
+{
+	int r;
+
+	if (arguments->config)
+		r = config_load(arguments->config, stderr, ret);
+	else
+		r = config_parse("defaults", "", 0, stderr, ret);
+	if (r == 0 && arguments->config && arguments->input > (*ret)->n_inputs &&
+	    (*ret)->n_inputs) {
+		log_error(MODULE, "there is no input %lu: the configuration has %zu",
+		    arguments->input, (*ret)->n_inputs);
+		config_free(*ret);
+		return -EINVAL;
+	}
+	return r;
+}
+
+/* The configuration's outputs (--push), and a file (--points); no spool: who replays can do it
+ * again. */
+static int set_outputs(struct config *config, const struct arguments *arguments)
+{
+	const size_t n = arguments->push ? config->n_outputs : 0;
+	struct config_output *outputs = calloc(n + 1, sizeof(*outputs));
+
+	if (!outputs)
+		return -ENOMEM;
+	if (n)
+		memcpy(outputs, config->outputs, n * sizeof(*outputs));
+	config->n_outputs = n;
+	if (arguments->points) {
+		outputs[n] = (struct config_output){.kind = OUTPUT_FILE,
+		    .url = "",
+		    .org = "",
+		    .bucket = "",
+		    .token = "",
+		    .database = "",
+		    .username = "",
+		    .password = "",
+		    .ca = "",
+		    .path = arguments->points,
+		    .format = FORMAT_LINE};
+		config->n_outputs++;
+	}
+	config->outputs = outputs;
+	config->spool_path = "";
+	return 0;
+}
+
+/* The file sink appends; a replay's points are a file of their own. */
+static int truncate_points(const struct arguments *arguments)
+{
+	int fd;
+
+	if (!arguments->points || strcmp(arguments->points, "-") == 0)
+		return 0;
+	fd = open(arguments->points, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		log_error(MODULE, "%s: %s", arguments->points, strerror(errno));
+		return -errno;
+	}
+	close(fd);
+	return 0;
+}
+
+static int open_files(struct replay *replay, char **names)
+{
+	int failed = 0;
+
+	for (; *names; names++) {
+		int fd =
+		    strcmp(*names, "-") == 0 ? STDIN_FILENO : open(*names, O_RDONLY | O_CLOEXEC);
+		int r = fd < 0 ? -errno : replay_add(replay, fd, *names);
+
+		if (r < 0) {
+			log_error(MODULE, "%s: %s", *names, strerror(-r));
+			failed = r;
+		}
+	}
+	return failed;
+}
+
+static json_t *make_document(struct replay *replay, double seconds)
+{
+	const struct view_limits limits = {0};
+	const struct window_span span = {0};
+	struct replay_totals totals;
+	struct window_view view;
+	struct arena *arena;
+	json_t *document = NULL;
+
+	replay_get_totals(replay, &totals);
+	if (arena_new(&arena) < 0)
+		return NULL;
+	if (view_make(&view, totals.total, &span, totals.registry, &totals.seed, NULL, 0, &limits,
+		arena) == 0)
+		document = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "frames",
+		    (json_int_t)totals.frames, "frames_bad", (json_int_t)totals.frames_bad, "bytes",
+		    (json_int_t)totals.bytes, "seconds", seconds, "frames_per_second",
+		    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
+		    json_zones(&view));
+	arena_free(arena);
+	return document;
+}
+
+static void print_counts(FILE *out, const json_t *zone, const char *key)
+{
+	const char *name;
+	const json_t *count;
+
+	fprintf(out, "  %-10s", key);
+	json_object_foreach((json_t *)json_object_get(zone, key), name, count)
+	    fprintf(out, " %s=%lld", name, (long long)json_integer_value(count));
+	fputc('\n', out);
+}
+
+static void print_report(FILE *out, const json_t *document)
+{
+	const char *label;
+	const json_t *zone;
+
+	fprintf(out, "frames=%lld frames_bad=%lld seconds=%.3f frames_per_second=%.0f\n",
+	    (long long)json_integer_value(json_object_get(document, "frames")),
+	    (long long)json_integer_value(json_object_get(document, "frames_bad")),
+	    json_real_value(json_object_get(document, "seconds")),
+	    json_real_value(json_object_get(document, "frames_per_second")));
+	json_object_foreach((json_t *)json_object_get(document, "zones"), label, zone)
+	{
+		fprintf(out, "zone %s: queries=%lld responses=%lld sources=%lld\n", label,
+		    (long long)json_integer_value(json_object_get(zone, "queries")),
+		    (long long)json_integer_value(json_object_get(zone, "responses")),
+		    (long long)json_integer_value(json_object_get(zone, "sources")));
+		print_counts(out, zone, "qtype");
+		print_counts(out, zone, "rcode");
+		print_counts(out, zone, "opcode");
+	}
+}
+
+static int replay_files(
+    const struct arguments *arguments, const struct config *config, char **names)
+{
+	struct config_input input = {.kind = INPUT_UNIX, .address = "", .zone = "default"};
+	const struct replay_options options = {
+	    .config = config, .input = &input, .windows = arguments->points || arguments->push};
+	struct replay *replay = NULL;
+	char error[512];
+	uint64_t start;
+	json_t *document;
+	int r, failed;
+
+	if (arguments->config && arguments->input <= config->n_inputs)
+		input = config->inputs[arguments->input - 1];
+	if (arguments->queries)
+		input.queries = strcmp(arguments->queries, "responses") == 0 ? QUERIES_RESPONSES
+									     : QUERIES_FRAMES;
+	r = replay_new(&replay, &options, error, sizeof(error));
+	if (r < 0) {
+		log_error(MODULE, "%s", error);
+		return BAD_CONFIG;
+	}
+	failed = open_files(replay, names);
+	start = clock_monotonic_ns();
+	r = replay_run(replay);
+	document = make_document(replay, (double)(clock_monotonic_ns() - start) / NS_PER_S);
+	if (!document)
+		failed = -ENOMEM;
+	else if (arguments->json)
+		json_dumpf(document, stdout, JSON_INDENT(1)), fputc('\n', stdout);
+	else
+		print_report(
+		    arguments->points && strcmp(arguments->points, "-") == 0 ? stderr : stdout,
+		    document);
+	json_decref(document);
+	replay_free(replay);
+	return failed < 0 || r < 0 ? BAD_INPUT : 0;
+}
+
+int command_replay(int argc, char **argv)
+{
+	struct arguments arguments;
+	const struct config_output *outputs;
+	struct config *config;
+	int status;
+
+	if (parse_arguments(argc, argv, &arguments) < 0) {
+		fputs(usage, stderr);
+		return BAD_USAGE;
+	}
+	if (arguments.help) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (load_config(&arguments, &config) < 0)
+		return BAD_CONFIG;
+	if (truncate_points(&arguments) < 0 || set_outputs(config, &arguments) < 0) {
+		config_free(config);
+		return BAD_INPUT;
+	}
+	outputs = config->outputs;
+	status = replay_files(&arguments, config, argv + optind);
+	config_free(config);
+	free((void *)outputs);
+	return status;
+}
