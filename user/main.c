@@ -12,7 +12,6 @@ static const struct {
     {"run", command_run, "the daemon, in the foreground"},
     {"replay", command_replay, "the same pipeline over dnstap files; prints one report"},
     {"check", command_check, "validate a configuration, print the effective one"},
-    {"top", command_top, "live view of a running agent"},
 };
 
 static void print_usage(FILE *out)

@@ -170,6 +170,16 @@ static int make_sinks(struct report *report, const struct config *config)
 	return 0;
 }
 
+int report_check(const struct config *config, char *error, size_t size)
+{
+	struct privacy *privacy;
+	int r = privacy_new(&privacy, config, error, size);
+
+	if (r == 0)
+		privacy_free(privacy);
+	return r;
+}
+
 int report_configure(struct report *report, const struct config *config, char *error, size_t size)
 {
 	struct privacy *privacy;

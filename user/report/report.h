@@ -56,6 +56,8 @@ struct report_status {
  * that cannot be made are said by log and left out. */
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
     const struct hash_seed *seed, char *error, size_t size);
+/* Whether report_configure() could obey it: all that can be wrong with a checked configuration. */
+int report_check(const struct config *config, char *error, size_t size);
 /* Sinks whose output is unchanged stay with their queues. */
 int report_configure(struct report *report, const struct config *config, char *error, size_t size);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */

@@ -7,6 +7,7 @@
 #include "source/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #define LOG_EVERY_NS  (10 * NS_PER_S)
 #define DRAIN_MAX_NS  (1 * NS_PER_S)
 #define MAX_LISTENERS 8
+#define BACKLOG_MAX   4096 /* net.core.somaxconn */
 
 /* Written by the input's thread alone, read by any. */
 struct counters {
@@ -38,6 +40,7 @@ struct dnstap_input {
 	ino_t inode;
 	int listeners[MAX_LISTENERS];
 	size_t n_listeners;
+	bool passed;    /* listeners that live on without us */
 	bool listening; /* the listeners are in the epoll set */
 	uint64_t listen_again_ns;
 	int epoll_fd, event_fd;
@@ -112,7 +115,8 @@ static void hold(struct dnstap_input *input, struct connection *connection, cons
 	connection->deadline_ns = clock_monotonic_ns() + HOLD_NS;
 }
 
-static void accept_one(struct dnstap_input *input, int listener)
+/* False where there is none, or no room for it. */
+static bool accept_one(struct dnstap_input *input, int listener)
 {
 	struct connection *connection;
 	int fd;
@@ -125,14 +129,14 @@ static void accept_one(struct dnstap_input *input, int listener)
 			log_warning(MODULE, "limits.connections reached, producers wait input=%s",
 			    input->address);
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
-		return;
+		return false;
 	}
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			listen_off(
 			    input, clock_monotonic_ns() + RETRY_NS); /* EMFILE, ENOMEM, ... */
-		return;
+		return false;
 	}
 	connection =
 	    connection_new(fd, atomic_load_explicit(&input->max_frame, memory_order_relaxed));
@@ -141,7 +145,8 @@ static void accept_one(struct dnstap_input *input, int listener)
 			connection_free(connection);
 		else
 			close(fd);
-		return;
+		listen_off(input, clock_monotonic_ns() + RETRY_NS);
+		return false;
 	}
 	connection->deadline_ns =
 	    clock_monotonic_ns() + atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
@@ -154,6 +159,7 @@ static void accept_one(struct dnstap_input *input, int listener)
 	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(input->open, 1, memory_order_relaxed);
 	log_debug(MODULE, "producer connected input=%s", input->address);
+	return true;
 }
 
 static void publish(struct dnstap_input *input, const struct receiver *before,
@@ -252,12 +258,22 @@ static void handle(struct dnstap_input *input, void *tag)
 	}
 }
 
+/* Producers in the queue of a socket that goes away with us may have written, too. */
+static void accept_waiting(struct dnstap_input *input)
+{
+	for (size_t i = 0; i < input->n_listeners && !input->passed; i++) {
+		for (int n = 0; n < BACKLOG_MAX && accept_one(input, input->listeners[i]); n++)
+			continue;
+	}
+}
+
 /* What producers have written before we stopped. Bounded: a busy one goes on writing. */
 static void drain(struct dnstap_input *input)
 {
 	const uint64_t until = clock_monotonic_ns() + DRAIN_MAX_NS;
 	struct connection *connection, *next;
 
+	accept_waiting(input);
 	for (connection = input->connections; connection; connection = next) {
 		ssize_t n = 1;
 
@@ -289,6 +305,27 @@ static void *input_thread(void *argument)
 	return NULL;
 }
 
+/* Whatever the parent made of them: accept() must not block, and no child may hold them. */
+static int take_passed(
+    struct dnstap_input *input, const int *fds, size_t n_fds, char *error, size_t size)
+{
+	for (size_t i = 0; i < n_fds; i++) {
+		const int flags = fcntl(fds[i], F_GETFL);
+
+		if (flags < 0 || fcntl(fds[i], F_SETFL, flags | O_NONBLOCK) < 0 ||
+		    fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0) {
+			int r = -errno;
+
+			snprintf(error, size, "passed socket %d: %s", fds[i], strerror(-r));
+			return r;
+		}
+	}
+	memcpy(input->listeners, fds, n_fds * sizeof(*fds));
+	input->n_listeners = n_fds;
+	input->passed = true;
+	return 0;
+}
+
 static int open_sockets(struct dnstap_input *input, const struct config_input *config,
     const int *fds, size_t n_fds, char *error, size_t size)
 {
@@ -301,9 +338,7 @@ static int open_sockets(struct dnstap_input *input, const struct config_input *c
 			    config->address);
 			return -ENOENT;
 		}
-		memcpy(input->listeners, fds, n_fds * sizeof(*fds));
-		input->n_listeners = n_fds;
-		return 0;
+		return take_passed(input, fds, n_fds, error, size);
 	}
 	fd = config->kind == INPUT_UNIX ? listen_unix(config, error, size)
 					: listen_tcp(config->address, error, size);
@@ -329,14 +364,15 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 		snprintf(error, size, "%s", strerror(ENOMEM));
 		return r;
 	}
-	input->event_fd = -1;
 	input->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (input->epoll_fd >= 0)
-		input->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	input->address = strdup(config->address);
-	input->buffer = malloc(CONNECTION_READ_BYTES);
-	if (input->event_fd < 0 || !input->address || !input->buffer) {
-		snprintf(error, size, "%s", strerror(errno));
+	input->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (input->epoll_fd >= 0 && input->event_fd >= 0) {
+		input->address = strdup(config->address);
+		input->buffer = malloc(CONNECTION_READ_BYTES);
+	}
+	if (!input->address || !input->buffer) {
+		r = -errno; /* EMFILE, ENFILE, ENOMEM */
+		snprintf(error, size, "%s", strerror(-r));
 		goto out;
 	}
 	r = epoll_add(input, input->event_fd, &input->event_fd);

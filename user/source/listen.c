@@ -39,6 +39,8 @@ static int remove_stale(
 		return fail(error, size, -errno, "socket for", path);
 	r = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 	close(fd);
+	if (r == -ENOENT) /* its owner was faster */
+		return 0;
 	if (r != -ECONNREFUSED) {
 		/* Connected, or EAGAIN: its queue is full. Either way it lives. */
 		snprintf(error, size, "%s: another process listens there", path);

@@ -18,7 +18,8 @@ struct collector {
 	struct shard *last; /* of the last record, for times in [last_start_ns, last_end_ns) */
 	int64_t last_start_ns, last_end_ns;
 	int64_t oldest;
-	uint64_t evicted; /* of pairing, already reported */
+	uint64_t evicted;  /* of pairing, already reported */
+	uint64_t unplaced; /* frames that came while there was no shard at all */
 };
 
 int collector_new(struct collector **ret, const struct collector_config *config)
@@ -54,6 +55,13 @@ void collector_free(struct collector *collector)
 	free(collector);
 }
 
+void collector_configure(
+    struct collector *collector, int64_t interval_ns, const struct shard_limits *limits)
+{
+	collector->config.interval_ns = interval_ns;
+	collector->config.limits = *limits;
+}
+
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits)
 {
 	collector->config.traits = *traits;
@@ -78,6 +86,9 @@ static struct shard *take_spare(struct collector *collector)
 
 	if (collector->n_spare)
 		return collector->spare[--collector->n_spare];
+	shard = collector->config.returned ? ring_pop(collector->config.returned) : NULL;
+	if (shard)
+		return shard;
 	if (collector->n_made >= collector->config.max_shards ||
 	    shard_new(&shard, &collector->config.limits, &collector->config.seed) < 0)
 		return NULL;
@@ -97,8 +108,8 @@ static struct shard *shard_of(struct collector *collector, int64_t index)
 		return collector->open[at - 1];
 	shard = take_spare(collector);
 	if (!shard) {
-		/* max_shards is at least 2 and the report holds the others: one is open here unless
-		 * memory or the report's return are late. */
+		/* collector_close() leaves one here: there is none only at the very end, or without
+		 * memory. */
 		if (!collector->n_open)
 			return NULL;
 		shard = collector->open[collector->n_open - 1];
@@ -110,6 +121,9 @@ static struct shard *shard_of(struct collector *collector, int64_t index)
 	collector->open[at] = shard;
 	collector->n_open++;
 	shard->index = index;
+	shard->frames += collector->unplaced;
+	shard->lost += collector->unplaced;
+	collector->unplaced = 0;
 	return shard;
 }
 
@@ -125,7 +139,7 @@ static struct shard *find_other(struct collector *collector, int64_t index, int6
 			shard->skewed++;
 		return shard;
 	}
-	shard = collector->n_open ? collector->open[0] : shard_of(collector, collector->oldest);
+	shard = shard_of(collector, collector->oldest);
 	if (shard)
 		shard->late++;
 	return shard;
@@ -373,6 +387,14 @@ static void count(struct collector *collector, struct item *item)
 	count_name(item);
 }
 
+static void count_frame(struct collector *collector, struct shard *shard)
+{
+	if (shard)
+		shard->frames++;
+	else
+		collector->unplaced++;
+}
+
 static size_t prepare_record(
     struct collector *collector, const struct record *record, struct item *items, int64_t now_ns)
 {
@@ -392,14 +414,12 @@ static size_t prepare_record(
 		struct shard *shard =
 		    find_shard(collector, record_time(record, DIR_QUERY, now_ns), now_ns);
 
-		if (shard) {
-			shard->frames++;
+		count_frame(collector, shard);
+		if (shard)
 			shard->ignored++;
-		}
 		return 0;
 	}
-	if (n)
-		items[0].shard->frames++;
+	count_frame(collector, n ? items[0].shard : NULL);
 	return n;
 }
 
@@ -425,10 +445,26 @@ void collector_bad(struct collector *collector, int64_t now_ns)
 {
 	struct shard *shard = find_shard(collector, now_ns, now_ns);
 
-	if (shard) {
-		shard->frames++;
+	count_frame(collector, shard);
+	if (shard)
 		shard->frames_bad++;
-	}
+}
+
+/* Where the report holds all other shards, the newest of those that should leave stays, as the
+ * beginning of what is the oldest window from now on: a thread always has one to count into. */
+static size_t keep_one(
+    struct collector *collector, int64_t oldest, struct shard *const leaving[], size_t n)
+{
+	struct shard *shard;
+
+	if (n == 0 || oldest == INT64_MAX || collector->n_open || collector->n_spare ||
+	    collector->n_made < collector->config.max_shards)
+		return n;
+	shard = leaving[n - 1];
+	shard->merged += shard->frames;
+	shard->index = oldest;
+	collector->open[collector->n_open++] = shard;
+	return n - 1;
 }
 
 size_t collector_close(
@@ -443,6 +479,7 @@ size_t collector_close(
 			collector->open[kept++] = collector->open[i];
 	}
 	collector->n_open = kept;
+	n = keep_one(collector, oldest, ret, n);
 	collector->last = NULL;
 	if (collector->oldest < oldest && oldest != INT64_MAX)
 		collector->oldest = oldest;

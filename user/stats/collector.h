@@ -7,6 +7,7 @@
 #ifndef CROSSTAP_STATS_COLLECTOR_H
 #define CROSSTAP_STATS_COLLECTOR_H
 
+#include "base/ring.h"
 #include "source/record.h"
 #include "stats/shard.h"
 #include "stats/zones.h"
@@ -40,12 +41,17 @@ struct collector_config {
 	struct shard_limits limits;
 	size_t max_shards; /* 2 to COLLECTOR_MAX_SHARDS */
 	struct collector_traits traits;
+	struct ring
+	    *returned; /* empty shards come back through it; NULL: through collector_give() */
 };
 
 struct collector;
 
 int collector_new(struct collector **ret, const struct collector_config *config);
 void collector_free(struct collector *collector);
+/* While no window is open. */
+void collector_configure(
+    struct collector *collector, int64_t interval_ns, const struct shard_limits *limits);
 /* Between batches only. */
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits);
 
@@ -58,11 +64,14 @@ void collector_bad(struct collector *collector, int64_t now_ns);
 
 /* The oldest window that frames may join. */
 int64_t collector_oldest(const struct collector *collector);
-/* Takes out every shard of a window before `oldest`, the new oldest one (INT64_MAX: all). With
- * `reopen` set `oldest` may lie before the old one: the clock stepped back. Returns how many of at
- * most COLLECTOR_MAX_SHARDS. */
+/* Takes out every shard of a window before `oldest`, the new oldest one; INT64_MAX: all, at the end
+ * or before collector_reopen(). Returns how many of at most COLLECTOR_MAX_SHARDS. Where it would
+ * leave the collector without any shard, all others being away, the newest one stays and becomes
+ * part of `oldest` (shard->merged). */
 size_t collector_close(
     struct collector *collector, int64_t oldest, struct shard *ret[COLLECTOR_MAX_SHARDS]);
+/* Sets the oldest window, at the start (before, frames of any time open windows) or to an earlier
+ * one after the clock stepped back. */
 void collector_reopen(struct collector *collector, int64_t oldest);
 /* An empty shard for windows to come. */
 void collector_give(struct collector *collector, struct shard *shard);

@@ -21,10 +21,11 @@
 
 #define KEY_ZONE_BITS 14
 #define KEY_MAX_ZONES (1u << KEY_ZONE_BITS)
-#define KEY_SIZE_STEP 16      /* RSSAC002 section 2.4: bins of 16 bytes */
-#define KEY_SIZE_BINS 257     /* the last one holds everything from 4096 on */
-#define KEY_XFR_BIT   0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR \
-			       */
+#define KEY_SIZE_STEP 16  /* RSSAC002 section 2.4: bins of 16 bytes */
+#define KEY_SIZE_BINS 257 /* the last one holds everything from 4096 on */
+#define KEY_XFR_BIT                                                                                \
+	0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR               \
+		 */
 
 enum key_direction { DIR_QUERY, DIR_RESPONSE };
 enum key_family { FAMILY_IPV4, FAMILY_IPV6 };

@@ -72,6 +72,14 @@ void pairing_prefetch(const struct pairing *pairing, uint64_t hash)
 	__builtin_prefetch(set_of(pairing, tag_of(hash)), 1);
 }
 
+/* Too old to be answered, or from before the clock stepped back: it must not hold its place. */
+static bool is_stale(const struct query *slot, int64_t now_ns)
+{
+	return slot->time_ns < now_ns
+	    ? (uint64_t)now_ns - (uint64_t)slot->time_ns > PAIRING_MAX_AGE_NS
+	    : (uint64_t)slot->time_ns - (uint64_t)now_ns > PAIRING_MAX_AGE_NS;
+}
+
 static void put(struct pairing *pairing, const struct query *query)
 {
 	struct set *set = set_of(pairing, query->tag_zone & ~0xffffull);
@@ -80,14 +88,14 @@ static void put(struct pairing *pairing, const struct query *query)
 	for (int way = 0; way < WAYS; way++) {
 		struct query *slot = &set->ways[way];
 
-		if (!slot->tag_zone) {
+		if (!slot->tag_zone || is_stale(slot, query->time_ns)) {
 			*slot = *query;
 			return;
 		}
 		if (slot->time_ns < oldest->time_ns)
 			oldest = slot;
 	}
-	pairing->evicted += query->time_ns - oldest->time_ns < PAIRING_MAX_AGE_NS;
+	pairing->evicted++;
 	*oldest = *query;
 }
 

@@ -33,7 +33,9 @@ int sources_clear(struct sources *sources, size_t max_slots)
 	size_t size = (size_t)sources->mask + 1, next = size;
 	struct sources other;
 
-	if (sources->used > sources->limit / 2 && size * 2 <= max_slots)
+	if (size > max_slots && max_slots >= LEAST_SLOTS)
+		next = max_slots; /* merging made it larger */
+	else if (sources->used > sources->limit / 2 && size * 2 <= max_slots)
 		next = size * 2;
 	else if (sources->used < sources->limit / 16 && size > LEAST_SLOTS)
 		next = size / 2;

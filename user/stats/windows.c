@@ -47,20 +47,38 @@ static bool written_off_grid(const struct windows *windows, int64_t time_ms)
 	return false;
 }
 
+/* What the times of the n-th pass over windows that were written before are moved by: n ms, within
+ * half a window. */
+static int64_t pass_shift_ms(const struct windows *windows)
+{
+	const int64_t most_ms = windows->interval_ns / NS_PER_MS / 2;
+
+	return (int64_t)(windows->steps - 1) % most_ms + 1;
+}
+
+/* Whether one of the passes so far may have written a window of the grid there. */
+static bool on_a_pass(const struct windows *windows, int64_t time_ms)
+{
+	const int64_t interval_ms = windows->interval_ns / NS_PER_MS;
+	const int64_t passes = windows->steps < interval_ms / 2 ? windows->steps : interval_ms / 2;
+
+	return time_ms <= windows->newest_written_ms && time_ms % interval_ms <= passes;
+}
+
 static int64_t point_time(struct windows *windows, int64_t start_ms, bool partial)
 {
-	int64_t time_ms = partial ? windows->begin_ms : start_ms;
+	const int64_t begin_ms = partial ? windows->begin_ms : start_ms;
+	const bool again = windows->steps && begin_ms <= windows->newest_written_ms;
+	int64_t time_ms = begin_ms + (again ? pass_shift_ms(windows) : 0);
+	bool remember = partial;
 
-	if (windows->steps && time_ms > windows->newest_written_ms)
-		windows->steps = 0;
-	time_ms += windows->steps;
-	if (!partial && !windows->steps) {
-		windows->newest_written_ms = time_ms;
-		return time_ms;
-	}
-	while (written_off_grid(windows, time_ms))
+	while (written_off_grid(windows, time_ms) ||
+	    (partial && again && on_a_pass(windows, time_ms))) {
 		time_ms++;
-	windows->off_grid_ms[windows->n_off_grid++ % WINDOWS_REMEMBERED] = time_ms;
+		remember = true;
+	}
+	if (remember)
+		windows->off_grid_ms[windows->n_off_grid++ % WINDOWS_REMEMBERED] = time_ms;
 	if (time_ms > windows->newest_written_ms)
 		windows->newest_written_ms = time_ms;
 	return time_ms;
@@ -98,5 +116,13 @@ void windows_reopen(struct windows *windows, int64_t now_ns)
 {
 	windows->oldest = windows_index(windows, now_ns);
 	windows->steps++;
+	begin_off_grid(windows, now_ns);
+}
+
+void windows_regrid(struct windows *windows, int64_t interval_ns, int64_t grace_ns, int64_t now_ns)
+{
+	windows->interval_ns = interval_ns;
+	windows->grace_ns = grace_ns;
+	windows->oldest = windows_index(windows, now_ns);
 	begin_off_grid(windows, now_ns);
 }

@@ -6,8 +6,8 @@
  *
  * Point times: a window's start; or, where it begins off the grid (start of the agent, clock
  * stepped back into a window that was written already), the millisecond in which it really began.
- * After n backward steps, times carry +n ms until the clock passes the newest time written. So no
- * series and time is written twice.
+ * After the n-th backward step since the start, times carry +n ms until the clock passes the newest
+ * time written. So no series and time is written twice.
  */
 #ifndef CROSSTAP_STATS_WINDOWS_H
 #define CROSSTAP_STATS_WINDOWS_H
@@ -15,17 +15,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WINDOWS_REMEMBERED 16
+#define WINDOWS_REMEMBERED 64
 
 struct windows {
 	int64_t interval_ns, grace_ns;
 	int64_t oldest;            /* index of the oldest open window */
 	int64_t begin_index;       /* of the window that began off the grid, and when */
 	int64_t begin_ms;          /* -1: none */
-	int64_t newest_written_ms; /* on the grid; INT64_MIN: nothing yet */
+	int64_t newest_written_ms; /* INT64_MIN: nothing yet */
 	int64_t off_grid_ms[WINDOWS_REMEMBERED]; /* written off the grid, lately */
 	unsigned n_off_grid;
-	unsigned steps; /* backward, since the clock last passed newest_written_ms */
+	unsigned steps; /* backward, since the start: never again the same +n ms */
 };
 
 struct window_span {
@@ -52,5 +52,7 @@ void windows_skip(struct windows *windows, int64_t oldest);
  * windows_reopen(). */
 bool windows_stepped_back(const struct windows *windows, int64_t now_ns);
 void windows_reopen(struct windows *windows, int64_t now_ns);
+/* Another length from now on; everything open is closed. The next window begins off the grid. */
+void windows_regrid(struct windows *windows, int64_t interval_ns, int64_t grace_ns, int64_t now_ns);
 
 #endif

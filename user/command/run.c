@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crosstap run: the daemon, in the foreground. Signals, time and supervision; the pipeline does the
+ * rest. */
+#include "command/command.h"
+
+#include "base/log.h"
+#include "http/http.h"
+#include "pipeline.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#define MODULE     "run"
+#define FAILED     1
+#define BAD_CONFIG 2
+#define STOP_NS    (10 * NS_PER_S) /* what sinks get to deliver at the end */
+
+static const char usage[] =
+    "usage: crosstap run [-c FILE]\n"
+    "The daemon, in the foreground.\n"
+    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
+    "Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT flush and end.\n"
+    "Exit status: 0 after a signal; 1 an input cannot be opened, or another agent with\n"
+    "the same `server` runs here; 2 bad configuration or usage.\n";
+
+struct daemon {
+	const char *path;
+	struct pipeline *pipeline;
+	struct http *http;
+	sd_event *loop;
+	int timer_fd;
+	int lock_fd;
+	struct passed_socket *passed;
+	char **names; /* of the passed sockets */
+	size_t n_passed;
+};
+
+static int parse_arguments(int argc, char **argv, const char **ret_path, bool *ret_help)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
+	};
+	int c;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (c == 'c')
+			*ret_path = optarg;
+		else if (c == 'h')
+			*ret_help = true;
+		else
+			return -EINVAL;
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+/* One agent for each `server` in a network namespace: two would write the same series. An abstract
+ * socket vanishes with its process, however that ends. */
+static int take_lock(const char *server)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), length;
+
+	if (fd < 0)
+		return -errno;
+	length =
+	    snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "crosstap/%s", server);
+	if (length > (int)sizeof(address.sun_path) - 2)
+		length = (int)sizeof(address.sun_path) - 2;
+	if (bind(fd, (const struct sockaddr *)&address,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* Threads and sockets: many small arenas would cost more memory than they save time. */
+static void set_process_limits(void)
+{
+	struct rlimit files;
+
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+			log_warning(
+			    MODULE, "cannot raise the limit of open files: %s", strerror(errno));
+	}
+}
+
+static int find_passed(struct daemon *daemon)
+{
+	int n = sd_listen_fds_with_names(1, &daemon->names);
+
+	if (n <= 0)
+		return n;
+	daemon->passed = calloc((size_t)n, sizeof(*daemon->passed));
+	if (!daemon->passed)
+		return -ENOMEM;
+	for (int i = 0; i < n; i++)
+		daemon->passed[i] =
+		    (struct passed_socket){daemon->names[i], SD_LISTEN_FDS_START + i};
+	daemon->n_passed = (size_t)n;
+	return 0;
+}
+
+static bool healthy(void *context, char *reasons, size_t size)
+{
+	struct daemon *daemon = context;
+
+	return pipeline_healthy(daemon->pipeline, reasons, size);
+}
+
+static char *document(void *context, const char *name)
+{
+	return NULL;
+}
+
+/* The page is no reason not to count: it degrades, and says so. */
+static void start_http(struct daemon *daemon)
+{
+	const struct http_hooks hooks = {
+	    .healthy = healthy, .document = document, .context = daemon};
+	const struct config *config = pipeline_config(daemon->pipeline);
+	char error[512];
+
+	if (daemon->http && http_matches(daemon->http, config))
+		return;
+	http_free(daemon->http);
+	daemon->http = NULL;
+	if (strcmp(config->http.listen, "off") == 0)
+		return;
+	if (http_new(&daemon->http, config, pipeline_report(daemon->pipeline), &hooks, error,
+		sizeof(error)) < 0)
+		log_warning(MODULE, "no status page: %s", error);
+	else
+		log_info(MODULE, "status page listen=%s", config->http.listen);
+}
+
+static void arm(const struct daemon *daemon, int64_t due_ns)
+{
+	const struct itimerspec when = {
+	    .it_value = {.tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S}};
+
+	/* Fires at the wall clock's time, and at once (read() says ECANCELED) when that is set. */
+	if (timerfd_settime(
+		daemon->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) < 0)
+		log_error(MODULE, "timer: %s", strerror(errno));
+}
+
+static int on_timer(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	struct daemon *daemon = context;
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0 && errno == ECANCELED)
+		log_info(MODULE, "the clock was set");
+	arm(daemon, pipeline_tick(daemon->pipeline));
+	return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	struct daemon *daemon = context;
+	struct config *config;
+	char error[512];
+
+	sd_notify(0, "RELOADING=1");
+	if (config_load(daemon->path, stderr, &config) < 0) {
+		log_error(MODULE, "configuration not reloaded: the old one stays in force");
+	} else if (strcmp(config->server, pipeline_config(daemon->pipeline)->server) != 0) {
+		log_error(MODULE, "configuration not reloaded: another `server` needs a restart");
+		config_free(config);
+	} else {
+		const int level = config->log_level;
+
+		if (pipeline_reload(daemon->pipeline, config, error, sizeof(error)) < 0) {
+			log_error(MODULE,
+			    "configuration not reloaded, the old one stays in force: %s", error);
+		} else {
+			log_set_level((enum log_level)level);
+			start_http(daemon);
+			log_info(MODULE, "configuration reloaded");
+		}
+	}
+	arm(daemon, pipeline_tick(daemon->pipeline));
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int add_sources(struct daemon *daemon)
+{
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r = sd_event_new(&daemon->loop);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->loop, NULL, SIGTERM, on_stop, daemon);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->loop, NULL, SIGINT, on_stop, daemon);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->loop, NULL, SIGHUP, on_reload, daemon);
+	daemon->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (daemon->timer_fd < 0)
+		return -errno;
+	if (r >= 0)
+		r = sd_event_add_io(
+		    daemon->loop, NULL, daemon->timer_fd, EPOLLIN, on_timer, daemon);
+	if (r >= 0)
+		r = sd_event_set_watchdog(daemon->loop, true);
+	return r < 0 ? r : 0;
+}
+
+static int start(struct daemon *daemon, struct config *config)
+{
+	struct pipeline_options options = {.config = config, .clock = &clock_system};
+	char error[512];
+	int r;
+
+	log_set_level((enum log_level)config->log_level);
+	r = find_passed(daemon);
+	if (r == 0)
+		r = take_lock(config->server);
+	if (r < 0) {
+		log_error(MODULE, "%s server=%s: %s",
+		    r == -EADDRINUSE ? "another agent runs here with the same name"
+				     : "cannot start",
+		    config->server, strerror(-r));
+		config_free(config);
+		return FAILED;
+	}
+	daemon->lock_fd = r;
+	options.passed = daemon->passed;
+	options.n_passed = daemon->n_passed;
+	r = pipeline_new(&daemon->pipeline, &options, error, sizeof(error));
+	if (r == 0)
+		r = pipeline_start(daemon->pipeline, error, sizeof(error));
+	if (r < 0) {
+		log_error(MODULE, "%s", error);
+		/* Settings that cannot be obeyed are the configuration's fault, sockets the host's.
+		 */
+		return r == -EINVAL || r == -ENOKEY || r == -EPERM ? BAD_CONFIG : FAILED;
+	}
+	start_http(daemon);
+	return 0;
+}
+
+static void clean_up(struct daemon *daemon)
+{
+	/* HTTP first: it reads the report. */
+	http_free(daemon->http);
+	pipeline_free(daemon->pipeline);
+	sd_event_unref(daemon->loop);
+	if (daemon->timer_fd >= 0)
+		close(daemon->timer_fd);
+	if (daemon->lock_fd >= 0)
+		close(daemon->lock_fd);
+	for (size_t i = 0; i < daemon->n_passed; i++)
+		free(daemon->names[i]);
+	free(daemon->names);
+	free(daemon->passed);
+}
+
+static int run(struct daemon *daemon, struct config *config)
+{
+	int r = add_sources(daemon);
+
+	if (r < 0) {
+		log_error(MODULE, "event loop: %s", strerror(-r));
+		config_free(config);
+		return FAILED;
+	}
+	r = start(daemon, config);
+	if (r != 0)
+		return r;
+	arm(daemon, pipeline_tick(daemon->pipeline));
+	sd_notify(0, "READY=1");
+	log_info(MODULE, "running version=%s server=%s", CROSSTAP_VERSION,
+	    pipeline_config(daemon->pipeline)->server);
+	r = sd_event_loop(daemon->loop);
+	sd_notify(0, "STOPPING=1");
+	log_info(MODULE, "stopping");
+	pipeline_stop(daemon->pipeline, STOP_NS);
+	return r < 0 ? FAILED : 0;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct daemon daemon = {.timer_fd = -1, .lock_fd = -1};
+	struct config *config;
+	bool help = false;
+	int status;
+
+	if (parse_arguments(argc, argv, &daemon.path, &help) < 0) {
+		fputs(usage, stderr);
+		return BAD_CONFIG;
+	}
+	if (help) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	set_process_limits();
+	if (config_load(daemon.path, stderr, &config) < 0)
+		return BAD_CONFIG;
+	status = run(&daemon, config);
+	clean_up(&daemon);
+	return status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The agent over HTTP, for people, Prometheus and scripts. One thread of libmicrohttpd's, asleep in
+ * epoll while nobody asks; it reads the report by the functions that any thread may call.
+ *
+ *   GET /                    the status page (its files are part of the program)
+ *   GET /metrics             Prometheus text format 0.0.4, see prometheus.h
+ *   GET /healthz             200 {"status": "ok"}, or 503 {"status": "failing", "reasons": [...]}
+ *   GET /api/v1/window       the last closed window: report_window_json()
+ *   GET /api/v1/status       the agent: see status.h
+ *   GET /api/v1/crosscheck   what the document hook gives; 404 while there is nothing
+ *   GET /api/v1/resolvers    likewise
+ *
+ * HEAD is answered as GET without a body, other methods by 405. Errors are {"error": "..."}.
+ *
+ * With http.token_file every route but /healthz wants `Authorization: Bearer TOKEN`, or, for
+ * browsers, Basic with the user `crosstap` and the token as password. On a loopback address without
+ * a token, a Host header that is neither an address nor a name of loopback is refused: a web page
+ * that rebinds its own name to 127.0.0.1 must not read this (DNS rebinding).
+ */
+#ifndef CROSSTAP_HTTP_HTTP_H
+#define CROSSTAP_HTTP_HTTP_H
+
+#include "config/config.h"
+#include "report/report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http;
+
+/* Called in HTTP's thread; NULL members do nothing. */
+struct http_hooks {
+	/* False: writes why as the text of a JSON array of strings. NULL: always healthy. */
+	bool (*healthy)(void *context, char *reasons_json, size_t size);
+	/* "crosscheck", "resolvers": a JSON document to free(), or NULL: there is none (404). */
+	char *(*document)(void *context, const char *name);
+	void *context;
+};
+
+/*
+ * Listens and starts. `report` and what `hooks` refers to outlive it; `config` need not. *ret is
+ * NULL where http.listen is `off`. Errors with the reason in `error`: those of the socket; -EPERM:
+ * others may read the token or the key; -EINVAL: a token, certificate or key that is none.
+ */
+int http_new(struct http **ret, const struct config *config, struct report *report,
+    const struct http_hooks *hooks, char *error, size_t size);
+/* True if `config` comes to the same socket, token and certificate, files' contents included. Takes
+ * NULL (off). If not: http_free(), then http_new(), since both may want one port. */
+bool http_matches(const struct http *http, const struct config *config);
+/* Ends running requests. Takes NULL. */
+void http_free(struct http *http);
+/* The port, which the kernel chose if the configuration says 0. */
+unsigned http_port(const struct http *http);
+
+#endif

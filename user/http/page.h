@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The files of the status page, which are part of the program (scripts/embed). */
+#ifndef CROSSTAP_HTTP_PAGE_H
+#define CROSSTAP_HTTP_PAGE_H
+
+#include <stddef.h>
+
+struct page_file {
+	const char *path; /* of the request: "/top.js" */
+	const char *type; /* media type */
+	const unsigned char *data;
+	size_t size;
+};
+
+/* NULL: there is none. "/" is the page itself. */
+const struct page_file *page_find(const char *path);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "http/route.h"
+
+#include "base/clock.h"
+#include "http/page.h"
+#include "http/prometheus.h"
+#include "http/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_TYPE     "application/json"
+#define REASONS_BYTES 4096
+
+struct answer {
+	unsigned code;
+	const char *type;
+	char *text; /* from malloc; NULL: `data` */
+	const void *data;
+	size_t length;
+};
+
+static struct answer constant(unsigned code, const char *json)
+{
+	return (struct answer){code, JSON_TYPE, NULL, json, strlen(json)};
+}
+
+static struct answer document(char *json)
+{
+	if (!json)
+		return constant(MHD_HTTP_INTERNAL_SERVER_ERROR, "{\"error\": \"no memory\"}\n");
+	return (struct answer){MHD_HTTP_OK, JSON_TYPE, json, NULL, strlen(json)};
+}
+
+static struct answer get_metrics(struct route_context *context, const char *name)
+{
+	struct answer answer = {MHD_HTTP_OK, PROMETHEUS_TYPE, NULL, NULL, 0};
+
+	if (prometheus_text(context->report, &answer.text, &answer.length) < 0)
+		return document(NULL);
+	return answer;
+}
+
+static struct answer get_health(struct route_context *context, const char *name)
+{
+	static const char format[] = "{\"status\": \"failing\", \"reasons\": %s}\n";
+	char reasons[REASONS_BYTES] = "[]", *text = NULL;
+	struct answer answer;
+
+	if (!context->hooks.healthy ||
+	    context->hooks.healthy(context->hooks.context, reasons, sizeof(reasons)))
+		return constant(MHD_HTTP_OK, "{\"status\": \"ok\"}\n");
+	if (asprintf(&text, format, reasons) < 0)
+		text = NULL;
+	answer = document(text);
+	answer.code = MHD_HTTP_SERVICE_UNAVAILABLE;
+	return answer;
+}
+
+static struct answer get_window(struct route_context *context, const char *name)
+{
+	return document(report_window_json(context->report));
+}
+
+static struct answer get_status(struct route_context *context, const char *name)
+{
+	struct report_status *status = NULL;
+	char *json = NULL;
+
+	if (report_get_status(context->report, &status) == 0)
+		json = status_json(status, clock_wall_ns(&clock_system));
+	report_status_free(status);
+	return document(json);
+}
+
+static struct answer get_document(struct route_context *context, const char *name)
+{
+	char *json = NULL;
+
+	if (context->hooks.document)
+		json = context->hooks.document(context->hooks.context, name);
+	if (!json)
+		return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"nothing to show yet\"}\n");
+	return document(json);
+}
+
+static const struct route {
+	const char *path, *name;
+	struct answer (*get)(struct route_context *context, const char *name);
+} routes[] = {
+    {"/metrics", NULL, get_metrics},
+    {"/healthz", NULL, get_health},
+    {"/api/v1/window", NULL, get_window},
+    {"/api/v1/status", NULL, get_status},
+    {"/api/v1/crosscheck", "crosscheck", get_document},
+    {"/api/v1/resolvers", "resolvers", get_document},
+};
+
+static struct answer get(struct route_context *context, const char *path)
+{
+	const struct page_file *file;
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (strcmp(path, routes[i].path) == 0)
+			return routes[i].get(context, routes[i].name);
+	}
+	file = page_find(path);
+	if (file)
+		return (struct answer){MHD_HTTP_OK, file->type, NULL, file->data, file->size};
+	return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"no such page\"}\n");
+}
+
+static bool is_health(const char *path)
+{
+	return strcmp(path, "/healthz") == 0;
+}
+
+static struct answer answer_request(struct route_context *context,
+    struct MHD_Connection *connection, const char *path, const char *method)
+{
+	const char *host =
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	const char *authorization =
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+
+	/* A browser always sends Host; scripts with HTTP/1.0 need not. */
+	if (context->local_only && host && !access_host_is_local(host))
+		return constant(MHD_HTTP_FORBIDDEN,
+		    "{\"error\": \"this agent listens on a loopback address and has no token, so "
+		    "the Host header must be an IP address or localhost (guard against DNS "
+		    "rebinding); set http.token_file to use other names\"}\n");
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return constant(
+		    MHD_HTTP_METHOD_NOT_ALLOWED, "{\"error\": \"only GET and HEAD\"}\n");
+	if (!is_health(path) && !access_allows(context->access, authorization))
+		return constant(
+		    MHD_HTTP_UNAUTHORIZED, "{\"error\": \"needs the token of http.token_file\"}\n");
+	return get(context, path);
+}
+
+/* An answer whose header does not fit its connection's memory ends the connection. */
+static bool add_headers(struct MHD_Response *response, const struct answer *answer)
+{
+	static const char *const always[][2] = {
+	    {MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+	    {"Content-Security-Policy",
+		"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+	    {"Cross-Origin-Resource-Policy", "same-origin"},
+	    {"Referrer-Policy", "no-referrer"},
+	    {"X-Content-Type-Options", "nosniff"},
+	};
+	bool ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type) ==
+	    MHD_YES;
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		ok = ok && MHD_add_response_header(response, always[i][0], always[i][1]) == MHD_YES;
+	if (answer->code == MHD_HTTP_METHOD_NOT_ALLOWED)
+		ok = ok &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") ==
+			MHD_YES;
+	if (answer->code == MHD_HTTP_UNAUTHORIZED)
+		ok = ok &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+			"Basic realm=\"crosstap\"") == MHD_YES &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+			"Bearer realm=\"crosstap\"") == MHD_YES;
+	return ok;
+}
+
+enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
+    const char *path, const char *method)
+{
+	struct answer answer = answer_request(context, connection, path, method);
+	struct MHD_Response *response;
+	enum MHD_Result result = MHD_NO;
+
+	/* libmicrohttpd does not write to what it must not free. */
+	response = answer.text
+	    ? MHD_create_response_from_buffer(answer.length, answer.text, MHD_RESPMEM_MUST_FREE)
+	    : MHD_create_response_from_buffer(
+		  answer.length, (void *)(uintptr_t)answer.data, MHD_RESPMEM_PERSISTENT);
+	if (!response) {
+		free(answer.text);
+		return MHD_NO;
+	}
+	if (add_headers(response, &answer))
+		result = MHD_queue_response(connection, answer.code, response);
+	MHD_destroy_response(response);
+	return result;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a request to its answer. */
+#ifndef CROSSTAP_HTTP_ROUTE_H
+#define CROSSTAP_HTTP_ROUTE_H
+
+#include "http/access.h"
+#include "http/http.h"
+
+#include <microhttpd.h>
+
+struct route_context {
+	struct report *report;
+	struct http_hooks hooks;
+	const struct access *access;
+	bool local_only; /* refuse hosts that access_host_is_local() does not know */
+};
+
+/* Called when a request is complete. */
+enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
+    const char *path, const char *method);
+
+#endif

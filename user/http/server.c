@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "http/http.h"
+
+#include "http/route.h"
+#include "http/secret_file.h"
+#include "source/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_CONNECTIONS  64u
+#define MAX_PER_ADDRESS  32u
+#define TIMEOUT_S        10u
+#define CONNECTION_BYTES ((size_t)16 * 1024) /* request line and headers, and the answer's */
+#define MAX_BODY_BYTES   ((uintptr_t)64 * 1024)
+#define TLS_PRIORITIES   "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+struct settings {
+	char *listen, *cert, *key; /* the last two are texts; NULL: no TLS */
+	struct access access;
+};
+
+struct http {
+	struct settings settings;
+	struct route_context context;
+	struct MHD_Daemon *daemon;
+	unsigned port;
+	_Atomic bool started;
+	char failure[256]; /* what the library said before it was started */
+};
+
+static void settings_done(struct settings *settings)
+{
+	free(settings->listen);
+	free(settings->cert);
+	secret_free(settings->key);
+	access_done(&settings->access);
+}
+
+static int settings_init(
+    struct settings *settings, const struct config *config, char *error, size_t size)
+{
+	int r;
+
+	memset(settings, 0, sizeof(*settings));
+	settings->listen = strdup(config->http.listen);
+	if (!settings->listen) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	r = access_init(&settings->access, config->http.token_file, error, size);
+	if (r == 0 && *config->http.tls_cert)
+		r = secret_file_read(&settings->cert, config->http.tls_cert, false, error, size);
+	if (r == 0 && *config->http.tls_key)
+		r = secret_file_read(&settings->key, config->http.tls_key, true, error, size);
+	if (r < 0)
+		settings_done(settings);
+	return r;
+}
+
+static bool equal_texts(const char *a, const char *b)
+{
+	return a && b ? secret_equal(a, b) : a == b;
+}
+
+/* Takes the body that a request should not have, within bounds, so that its sender gets to read the
+ * answer. `*state` counts what came, and one. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+    const char *path, const char *method, const char *version, const char *body,
+    size_t *body_length, void **state)
+{
+	uintptr_t taken = (uintptr_t)*state;
+
+	if (taken == 0) {
+		*state = (void *)(uintptr_t)1;
+		return MHD_YES;
+	}
+	if (*body_length == 0)
+		return route_request(context, connection, path, method);
+	if (*body_length > MAX_BODY_BYTES || taken > MAX_BODY_BYTES)
+		return MHD_NO;
+	*state = (void *)(taken + *body_length);
+	*body_length = 0;
+	return MHD_YES;
+}
+
+/* The reason why it does not start; later messages are about peers, and nobody's business. */
+static void on_message(void *context, const char *format, va_list args)
+{
+	struct http *http = context;
+
+	if (atomic_load(&http->started))
+		return;
+	vsnprintf(http->failure, sizeof(http->failure), format, args);
+	http->failure[strcspn(http->failure, "\r\n")] = '\0';
+}
+
+static int find_address(int fd, unsigned *ret_port, bool *ret_loopback)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, &address.any, &length) < 0)
+		return -errno;
+	if (address.any.sa_family == AF_INET) {
+		*ret_port = ntohs(address.v4.sin_port);
+		*ret_loopback = ntohl(address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	} else {
+		*ret_port = ntohs(address.v6.sin6_port);
+		*ret_loopback = IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr) ||
+		    (IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr) &&
+			address.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+	}
+	return 0;
+}
+
+/* Takes over `fd`. The thread must not take the process's signals. */
+static struct MHD_Daemon *start_daemon(struct http *http, int fd)
+{
+	const bool tls = http->settings.cert != NULL;
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+	    (tls ? MHD_USE_TLS : 0);
+	const struct MHD_OptionItem tls_options[] = {
+	    {MHD_OPTION_HTTPS_MEM_CERT, 0, http->settings.cert},
+	    {MHD_OPTION_HTTPS_MEM_KEY, 0, http->settings.key},
+	    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+	    {MHD_OPTION_END, 0, NULL},
+	};
+	struct MHD_Daemon *daemon;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, &http->context,
+	    MHD_OPTION_EXTERNAL_LOGGER, on_message, http, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	    MAX_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[3], MHD_OPTION_END);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return daemon;
+}
+
+static int start(struct http *http, char *error, size_t size)
+{
+	bool loopback = false;
+	int fd, r;
+
+	fd = listen_tcp(http->settings.listen, error, size);
+	if (fd < 0)
+		return fd;
+	r = find_address(fd, &http->port, &loopback);
+	if (r < 0) {
+		snprintf(error, size, "%s: %s", http->settings.listen, strerror(-r));
+		close(fd);
+		return r;
+	}
+	http->context.local_only = loopback && !http->settings.access.bearer;
+	http->daemon = start_daemon(http, fd);
+	if (!http->daemon) {
+		snprintf(error, size, "%s: %s", http->settings.listen,
+		    *http->failure ? http->failure : "cannot start");
+		close(fd);
+		return -EINVAL;
+	}
+	atomic_store(&http->started, true);
+	return 0;
+}
+
+int http_new(struct http **ret, const struct config *config, struct report *report,
+    const struct http_hooks *hooks, char *error, size_t size)
+{
+	struct http *http;
+	int r;
+
+	if (strcmp(config->http.listen, "off") == 0) {
+		*ret = NULL;
+		return 0;
+	}
+	http = calloc(1, sizeof(*http));
+	if (!http) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	http->context.report = report;
+	if (hooks)
+		http->context.hooks = *hooks;
+	r = settings_init(&http->settings, config, error, size);
+	if (r == 0) {
+		http->context.access = &http->settings.access;
+		r = start(http, error, size);
+	}
+	if (r < 0) {
+		http_free(http);
+		return r;
+	}
+	*ret = http;
+	return 0;
+}
+
+bool http_matches(const struct http *http, const struct config *config)
+{
+	struct settings settings;
+	char error[256];
+	bool equal;
+
+	if (!http || strcmp(config->http.listen, "off") == 0)
+		return !http && strcmp(config->http.listen, "off") == 0;
+	if (settings_init(&settings, config, error, sizeof(error)) < 0)
+		return false;
+	equal = strcmp(settings.listen, http->settings.listen) == 0 &&
+	    equal_texts(settings.cert, http->settings.cert) &&
+	    equal_texts(settings.key, http->settings.key) &&
+	    access_equal(&settings.access, &http->settings.access);
+	settings_done(&settings);
+	return equal;
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	if (http->daemon)
+		MHD_stop_daemon(http->daemon);
+	settings_done(&http->settings);
+	free(http);
+}
+
+unsigned http_port(const struct http *http)
+{
+	return http->port;
+}
