@@ -8,6 +8,10 @@
 /* A full table of sources is tried again after so many messages that it did not hold. */
 #define SOURCES_RETRY 4096
 
+/* Labels walked in place, where most names end, and in each call of a function. */
+#define WALK_PLAIN_TURNS 6
+#define WALK_TURNS       16
+
 CT_INLINE struct wire_scratch *wire_scratch(u32 direction)
 {
 	return bpf_map_lookup_elem(&scratch, &direction);
@@ -37,7 +41,7 @@ CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
 	const u8 *p = ct_bytes(&env->view, at, n);
 
 	if (p) {
-		__builtin_memcpy(to, p, n);
+		ct_copy(to, p, n);
 		return 0;
 	}
 	if (env->access == WIRE_ACCESS_XDP)
@@ -86,7 +90,7 @@ CT_INLINE u64 wire_walk_copy(
 		return (u64)DNS_WALK_VIEW << 32 | at;
 	view.data = copy->bytes;
 	view.scratch = n;
-	walk = dns_walk(&view, 0, n, used);
+	walk = dns_walk(&view, 0, n, used, WALK_TURNS, false);
 	status = DNS_WALK_STATUS(walk);
 	if (status == DNS_WALK_END && at + n < end)
 		status = DNS_WALK_VIEW;
@@ -119,7 +123,7 @@ CT_INLINE u64 wire_packet_bytes(const struct wire_env *env)
 
 CT_INLINE u64 walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
-	const u64 result = dns_walk(&env->view, at, end, used);
+	const u64 result = dns_walk(&env->view, at, end, used, WALK_TURNS, true);
 	const u64 behind = DNS_WALK_AT(result);
 
 	if (env->access == WIRE_ACCESS_XDP || DNS_WALK_STATUS(result) != DNS_WALK_VIEW)
@@ -151,7 +155,7 @@ COUNT_FUNCTIONS(frags, struct xdp_md)
 COUNT_FUNCTIONS(tc_in, struct __sk_buff)
 COUNT_FUNCTIONS(tc_out, struct __sk_buff)
 
-CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
+CT_INLINE u64 walk_call(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
 	switch (env->access) {
 	case WIRE_ACCESS_XDP:
@@ -162,6 +166,28 @@ CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 		return env->direction == WIRE_IN ? tc_in_walk(env->context, at, end, used)
 						 : tc_out_walk(env->context, at, end, used);
 	}
+}
+
+/* A call costs as much as some labels: most names end in place. */
+CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
+{
+	const u64 begin = at - used;
+
+	if (env->plain) {
+		const u64 result = dns_walk(&env->view, at, end, used, WALK_PLAIN_TURNS, false);
+
+		if (DNS_WALK_STATUS(result) < DNS_WALK_VIEW)
+			return result;
+		at = DNS_WALK_AT(result);
+	}
+	for (u32 i = 0; i < DNS_WALK_TURNS / WALK_TURNS + 1; i++) {
+		const u64 result = walk_call(env, at, end, at - begin);
+
+		if (DNS_WALK_STATUS(result) != DNS_WALK_MORE)
+			return result;
+		at = DNS_WALK_AT(result);
+	}
+	return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
 }
 
 CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader, u64 chain)

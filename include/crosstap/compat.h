@@ -19,7 +19,9 @@ typedef __s64 s64;
 #define CT_INLINE static __always_inline
 /* Keeps what the verifier knows of a checked value: the compiler may not trade it for its origin.
  */
-#define CT_OPAQUE(v)        asm volatile("" : "+r"(v))
+#define CT_OPAQUE(v) asm volatile("" : "+r"(v))
+/* Makes the verifier forget a number's bounds, so that the turns of a loop look alike to it. */
+#define CT_FORGET(v)        asm volatile("%0 ^= 0x5555\n%0 ^= 0x5555" : "+r"(v))
 #define CT_PACKET_MAX       0x7fff /* the verifier tracks packet offsets up to 64 KiB */
 #define CT_ADD_SHARED(p, n) __sync_fetch_and_add((p), (n))
 #else
@@ -33,32 +35,59 @@ typedef uint64_t u64;
 typedef int32_t s32;
 typedef int64_t s64;
 #define CT_OPAQUE(v)
+#define CT_FORGET(v)
 #define CT_ADD_SHARED(p, n) (*(p) += (n)) /* one thread owns the plain-memory state */
 #define CT_INLINE           static inline __attribute__((always_inline, unused))
 #endif
 
-/* Wide loads by memcpy: unaligned access is legal on neither side otherwise. Network byte order in,
- * host order out. The caller has checked that the bytes are there. */
+/*
+ * Wide loads: bytes in network order in, host order out. The caller has checked that they are
+ * there. User space uses memcpy, which is one instruction; for BPF, where it would be one for each
+ * byte, the access is made as it is: kernels of the machines that matter take it at any address.
+ */
+#ifdef __bpf__
+#define CT_LOAD_(type, p) (*(const type __attribute__((may_alias)) *)(p))
+#else
+#define CT_LOAD_(type, p)                                                                          \
+	({                                                                                         \
+		type ct_value_;                                                                    \
+		__builtin_memcpy(&ct_value_, (p), sizeof(ct_value_));                              \
+		ct_value_;                                                                         \
+	})
+#endif
+
 CT_INLINE u16 ct_load_be16(const u8 *p)
 {
-	u16 v;
+	const u16 v = CT_LOAD_(u16, p);
 
-	__builtin_memcpy(&v, p, sizeof(v));
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	v = __builtin_bswap16(v);
-#endif
+	return __builtin_bswap16(v);
+#else
 	return v;
+#endif
 }
 
 CT_INLINE u32 ct_load_be32(const u8 *p)
 {
-	u32 v;
+	const u32 v = CT_LOAD_(u32, p);
 
-	__builtin_memcpy(&v, p, sizeof(v));
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	v = __builtin_bswap32(v);
-#endif
+	return __builtin_bswap32(v);
+#else
 	return v;
+#endif
+}
+
+/* The first byte lowest, whatever the host's order. */
+CT_INLINE u64 ct_load_le64(const u8 *p)
+{
+	const u64 v = CT_LOAD_(u64, p);
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return v;
+#else
+	return __builtin_bswap64(v);
+#endif
 }
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -71,10 +100,22 @@ CT_INLINE u32 ct_load_be32(const u8 *p)
  */
 CT_INLINE u32 ct_load_raw32(const u8 *p)
 {
-	u32 v;
+	return CT_LOAD_(u32, p);
+}
 
-	__builtin_memcpy(&v, p, sizeof(v));
-	return v;
+/* A short copy, n a constant. */
+CT_INLINE void ct_copy(u8 *to, const u8 *from, u64 n)
+{
+#ifdef __bpf__
+	u64 at = 0;
+
+	for (; at + 4 <= n; at += 4)
+		*(u32 __attribute__((may_alias)) *)(to + at) = CT_LOAD_(u32, from + at);
+	for (; at < n; at++)
+		to[at] = from[at];
+#else
+	__builtin_memcpy(to, from, n);
+#endif
 }
 
 /*

@@ -82,40 +82,74 @@ enum dns_walk {
 	DNS_WALK_END =
 	    DNS_MALFORMED_COUNT, /* lower half: where the next label would begin, >= end */
 	DNS_WALK_VIEW,           /* the same, but the view ended before `end` */
+	DNS_WALK_MORE,           /* the same, but `turns` were not enough */
 };
 
 #define DNS_WALK_STATUS(result) ((u32)((result) >> 32))
 #define DNS_WALK_AT(result)     ((u32)(result))
 
+#define DNS_WALK_TURNS 128 /* enough for any name */
+
+#define DNS_PAIRS_MASK   0x00ff00ff00ff00ff
+#define DNS_PAIRS_LABELS 0x0001000100010001
+
+/* Does p begin with n / 2 labels of one byte each? n: 8 or 32. */
+CT_INLINE bool dns_is_pairs(const u8 *p, u32 n)
+{
+	u64 differ = (ct_load_le64(p) & DNS_PAIRS_MASK) ^ DNS_PAIRS_LABELS;
+
+	if (n == 32) {
+		differ |= (ct_load_le64(p + 8) & DNS_PAIRS_MASK) ^ DNS_PAIRS_LABELS;
+		differ |= (ct_load_le64(p + 16) & DNS_PAIRS_MASK) ^ DNS_PAIRS_LABELS;
+		differ |= (ct_load_le64(p + 24) & DNS_PAIRS_MASK) ^ DNS_PAIRS_LABELS;
+	}
+	return !differ;
+}
+
+/* Bytes of labels of one byte each from `at` on, to be taken at once; 0: look at the next label. */
+CT_INLINE u64 dns_pairs(const struct ct_view *view, u64 at, u64 end)
+{
+	const u8 *p = at + 32 <= end ? ct_bytes(view, at, 32) : 0;
+
+	if (p && dns_is_pairs(p, 32))
+		return 32;
+	p = at + 8 <= end ? ct_bytes(view, at, 8) : 0;
+	return p && dns_is_pairs(p, 8) ? 8 : 0;
+}
+
 /*
  * Walks an uncompressed name whose next label begins at `at`, in a message that ends at `end`;
- * `used` bytes of the name came before (a name may be cut by a TCP segment). Every turn takes a
- * label or four labels of one byte each, which is what the names of ip6.arpa are made of.
+ * `used` bytes of the name came before (a name may be cut by a TCP segment). Takes a label a turn,
+ * or with `pairs` many labels of one byte each, which is what the names of ip6.arpa are made of.
  */
-CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used)
+CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns, bool pairs)
 {
 	const u64 limit = at + DNS_MAX_NAME_BYTES - used;
 
-	for (u32 turn = 0; turn < DNS_MAX_NAME_BYTES / 2 + 1; turn++) {
-		const u8 *p;
-		u64 label;
+	for (u32 turn = 0; turn < turns; turn++) {
+		u64 step = pairs ? dns_pairs(view, at, end) : 0;
 
+		if (!step) {
+			const u8 *p = at < end ? ct_bytes(view, at, 1) : 0;
+
+			if (at >= end)
+				return (u64)DNS_WALK_END << 32 | at;
+			if (!p)
+				return (u64)DNS_WALK_VIEW << 32 | at;
+			if (*p == 0)
+				return at + 1;
+			if (*p > DNS_MAX_LABEL)
+				return (u64)(*p >= 0xc0 ? DNS_MALFORMED_POINTER
+							: DNS_MALFORMED_LABEL)
+				    << 32;
+			step = 1 + (u64)*p;
+		}
+		at += step;
+		CT_FORGET(at);
 		if (at >= limit)
 			return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
-		if (at >= end)
-			return (u64)DNS_WALK_END << 32 | at;
-		p = ct_bytes(view, at, 1);
-		if (!p)
-			return (u64)DNS_WALK_VIEW << 32 | at;
-		label = *p;
-		if (label == 0)
-			return at + 1;
-		if (label > DNS_MAX_LABEL)
-			return (u64)(label >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL)
-			    << 32;
-		at += 1 + label;
 	}
-	return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
+	return (u64)DNS_WALK_MORE << 32 | at;
 }
 
 /* Skips the name of a record, which may end in a compression pointer. Returns the offset behind it,
@@ -168,7 +202,7 @@ CT_INLINE u16 dns_opt_options(const u8 *data, u32 length)
 
 CT_INLINE bool dns_is_opt(const u8 *record)
 {
-	return record[0] == 0 && ct_load_be16(record + 1) == DNS_TYPE_OPT;
+	return record[0] == 0 && record[1] == 0 && record[2] == DNS_TYPE_OPT;
 }
 
 /* The upper eight bits of the rcode, in their place (RFC 6891 section 6.1.3). */
@@ -194,7 +228,7 @@ CT_INLINE void dns_take_opt(const u8 *record, u32 rdlength, struct dns_facts *fa
 static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *reason)
 {
 	const struct ct_view view = {.data = message, .end = message + length};
-	const u64 walk = dns_walk(&view, at, length, 0);
+	const u64 walk = dns_walk(&view, at, length, 0, DNS_WALK_TURNS, false);
 
 	if (DNS_WALK_STATUS(walk) == DNS_WALK_DONE)
 		return DNS_WALK_AT(walk);

@@ -82,18 +82,13 @@ CT_INLINE u16 packet_raw(const struct ct_view *view)
 	return *p >> 4 == 4 ? PACKET_ETH_IPV4 : *p >> 4 == 6 ? PACKET_ETH_IPV6 : 0;
 }
 
-/* RFC 791. A total length of 0 is that of merged segments past 64 KiB: then the frame tells. */
-CT_INLINE int packet_ipv4(
-    const struct ct_view *view, u64 at, u64 frame_bytes, struct packet *packet)
+/* RFC 791, a header of `header` bytes at p. A total length of 0 is that of merged segments past 64
+ * KiB: then the frame tells. */
+CT_INLINE int packet_ipv4(const u8 *p, u64 header, u64 at, u64 frame_bytes, struct packet *packet)
 {
-	const u8 *p = ct_bytes(view, at, 20);
-	u64 header, total;
+	u64 total = ct_load_be16(p + 2);
 	u16 fragment;
 
-	if (!p || p[0] >> 4 != 4)
-		return -1;
-	header = (u64)(p[0] & 15) * 4;
-	total = ct_load_be16(p + 2);
 	if (!total)
 		total = frame_bytes - at;
 	if (header < 20 || total < header)
@@ -181,13 +176,12 @@ CT_INLINE int packet_ipv6(
 
 /* RFC 768. The message's length is the UDP header's, but never more than the IP packet holds; of a
  * first fragment it is the header's alone. */
-CT_INLINE int packet_udp(const struct ct_view *view, struct packet *packet)
+CT_INLINE int packet_udp(const u8 *p, struct packet *packet)
 {
-	const u8 *p = ct_bytes(view, packet->transport, 8);
 	const u64 room = packet->ip + packet->ip_bytes - packet->transport;
 	u64 length;
 
-	if (!p || (s64)room < 8)
+	if ((s64)room < 8)
 		return -1;
 	packet->source_port = ct_load_be16(p);
 	packet->destination_port = ct_load_be16(p + 2);
@@ -221,6 +215,24 @@ CT_INLINE int packet_tcp(const struct ct_view *view, struct packet *packet)
 	return 0;
 }
 
+/* Behind the IP headers. */
+CT_INLINE int packet_transport(const struct ct_view *view, struct packet *packet)
+{
+	const u8 *p;
+
+	if (packet->protocol != PACKET_UDP && packet->protocol != PACKET_TCP)
+		return -1;
+	if (packet->fragment == PACKET_LATER) {
+		packet->payload = packet->transport;
+		packet->length = 0;
+		return 0;
+	}
+	if (packet->protocol == PACKET_TCP)
+		return packet_tcp(view, packet);
+	p = ct_bytes(view, packet->transport, 8);
+	return p ? packet_udp(p, packet) : -1;
+}
+
 /*
  * Fills *packet; -1: not UDP or TCP over IP, or cut before its ports. `raw`: the frame begins with
  * the IP header. `frame_bytes`: of the frame on the wire, which may be more than is readable. A
@@ -231,10 +243,13 @@ CT_INLINE int packet_parse(const struct ct_view *view, const void *reader, bool 
 {
 	u64 at = 0;
 	const u16 type = raw ? packet_raw(view) : packet_link(view, &at);
+	const u8 *p;
 
 	packet->ip = at;
 	if (type == PACKET_ETH_IPV4) {
-		if (packet_ipv4(view, at, frame_bytes, packet))
+		p = ct_bytes(view, at, 20);
+		if (!p || p[0] >> 4 != 4 ||
+		    packet_ipv4(p, (u64)(p[0] & 15) * 4, at, frame_bytes, packet))
 			return -1;
 	} else if (type == PACKET_ETH_IPV6) {
 		if (packet_ipv6(view, reader, at, frame_bytes, packet))
@@ -242,19 +257,61 @@ CT_INLINE int packet_parse(const struct ct_view *view, const void *reader, bool 
 	} else {
 		return -1;
 	}
-	if (packet->protocol != PACKET_UDP && packet->protocol != PACKET_TCP)
-		return -1;
-	if (packet->fragment == PACKET_LATER) {
-		packet->payload = packet->transport;
-		packet->length = 0;
-		return 0;
-	}
-	return packet->protocol == PACKET_UDP ? packet_udp(view, packet) : packet_tcp(view, packet);
+	return packet_transport(view, packet);
 }
 
-/* An address of a parsed packet. Returns -1 only where the view shrank since. */
-CT_INLINE int packet_read_address(const struct ct_view *view, const struct packet *packet,
-    bool destination, struct packet_address *ret)
+/*
+ * The same for what most packets are: IPv4 without options, tags or fragments. Every offset is a
+ * constant. Returns the frame's first 42 bytes, or NULL: ask packet_parse.
+ */
+CT_INLINE const u8 *packet_plain(const struct ct_view *view, bool raw)
+{
+	const u8 *p = raw ? 0 : ct_bytes(view, 0, 42);
+
+	if (!p || ct_load_be16(p + 12) != PACKET_ETH_IPV4 || p[14] != 0x45 ||
+	    ct_load_be16(p + 20) & 0x3fff || (p[23] != PACKET_UDP && p[23] != PACKET_TCP))
+		return 0;
+	return p;
+}
+
+CT_INLINE void packet_plain_ports(const u8 *p, struct packet *packet)
+{
+	packet->fragment = PACKET_WHOLE;
+	packet->protocol = p[23];
+	packet->source_port = ct_load_be16(p + 34);
+	packet->destination_port = ct_load_be16(p + 36);
+}
+
+/* The rest of a plain UDP packet; -1: its lengths are nonsense. */
+CT_INLINE int packet_parse_plain(const u8 *p, u64 frame_bytes, struct packet *packet)
+{
+	packet->ip = 14;
+	if (packet_ipv4(p + 14, 20, 14, frame_bytes, packet))
+		return -1;
+	packet->protocol = PACKET_UDP; /* constants, for the compiler */
+	packet->fragment = PACKET_WHOLE;
+	return packet_udp(p + 34, packet);
+}
+
+CT_INLINE void packet_mapped(struct packet_address *address, u32 ipv4)
+{
+	address->words[0] = 0;
+	address->words[1] = 0;
+	address->words[2] = CT_BE32(0xffff);
+	address->words[3] = ipv4;
+}
+
+CT_INLINE void packet_address6(struct packet_address *address, const u8 *p)
+{
+	address->words[0] = ct_load_raw32(p);
+	address->words[1] = ct_load_raw32(p + 4);
+	address->words[2] = ct_load_raw32(p + 8);
+	address->words[3] = ct_load_raw32(p + 12);
+}
+
+/* The addresses of a parsed packet. Returns -1 only where the view shrank since. */
+CT_INLINE int packet_read_addresses(const struct ct_view *view, const struct packet *packet,
+    struct packet_address *source, struct packet_address *destination)
 {
 	const u8 *p;
 
@@ -262,21 +319,15 @@ CT_INLINE int packet_read_address(const struct ct_view *view, const struct packe
 		p = ct_bytes(view, packet->ip + 12, 8);
 		if (!p)
 			return -1;
-		ret->words[0] = 0;
-		ret->words[1] = 0;
-		ret->words[2] = CT_BE32(0xffff);
-		ret->words[3] = ct_load_raw32(destination ? p + 4 : p);
+		packet_mapped(source, ct_load_raw32(p));
+		packet_mapped(destination, ct_load_raw32(p + 4));
 		return 0;
 	}
 	p = ct_bytes(view, packet->ip + 8, 32);
 	if (!p)
 		return -1;
-	if (destination)
-		p += 16;
-	ret->words[0] = ct_load_raw32(p);
-	ret->words[1] = ct_load_raw32(p + 4);
-	ret->words[2] = ct_load_raw32(p + 8);
-	ret->words[3] = ct_load_raw32(p + 12);
+	packet_address6(source, p);
+	packet_address6(destination, p + 16);
 	return 0;
 }
 

@@ -244,8 +244,9 @@ CT_INLINE u64 wire_rtt_bin_us(u32 bin)
 
 /* --- drops (drops.bpf.c): per CPU; one entry a slot ----------------------------------------- */
 
-#define WIRE_DROP_REASONS 256 /* enum skb_drop_reason of the running kernel; the last: all others  \
-			       */
+#define WIRE_DROP_REASONS                                                                          \
+	256 /* enum skb_drop_reason of the running kernel; the last: all others                    \
+	     */
 
 struct wire_drops {
 	u64 messages[WIRE_DIRECTIONS][WIRE_DROP_REASONS]; /* compared ones over UDP */

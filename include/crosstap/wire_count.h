@@ -16,6 +16,7 @@ struct wire_env {
 	void *context;                  /* xdp_md, __sk_buff or wire_state */
 	u32 access;                     /* enum wire_access, a constant */
 	u32 interface, direction, slot;
+	bool plain; /* a constant: the packet is what packet_parse_plain takes */
 };
 
 /* What `context` is, and how bytes behind the view are had. */
@@ -155,7 +156,7 @@ CT_INLINE u16 wire_take_header(const u8 *header, struct wire_message *message)
 CT_INLINE void wire_take_opt(
     const struct wire_env *env, u64 at, u64 end, struct wire_message *message)
 {
-	u8 record[DNS_OPT_BYTES];
+	u8 record[DNS_OPT_BYTES] __attribute__((aligned(8)));
 
 	if (env->direction != WIRE_OUT || message->records[0] || message->records[1] ||
 	    !message->records[2])
@@ -173,7 +174,7 @@ CT_INLINE void wire_udp_question(
 {
 	const u64 walk = wire_walk(env, at, end, 0);
 	const u32 status = DNS_WALK_STATUS(walk);
-	u8 type[2];
+	u8 type[2] __attribute__((aligned(2)));
 
 	if (status == DNS_WALK_VIEW)
 		return;
@@ -201,7 +202,7 @@ CT_INLINE void wire_count_udp(const struct wire_env *env, struct wire_cell *cell
 {
 	struct wire_message message = {.length = packet->length};
 	const u64 end = packet->payload + packet->length;
-	u8 header[DNS_HEADER_BYTES];
+	u8 header[DNS_HEADER_BYTES] __attribute__((aligned(8)));
 	u16 questions;
 
 	if (packet->length < DNS_HEADER_BYTES) {

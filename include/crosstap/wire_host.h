@@ -94,7 +94,7 @@ CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
 
 CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
-	return dns_walk(&env->view, at, end, used);
+	return dns_walk(&env->view, at, end, used, DNS_WALK_TURNS, true);
 }
 
 CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)

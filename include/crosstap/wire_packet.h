@@ -76,8 +76,8 @@ CT_INLINE bool wire_find_peer(const struct wire_env *env, const struct packet *p
 	const bool out = env->direction == WIRE_OUT;
 	const bool any = env->config->options & WIRE_ANY_ADDRESS;
 
-	if (packet_read_address(&env->view, packet, !out, server) ||
-	    packet_read_address(&env->view, packet, out, &peer->client))
+	if (packet_read_addresses(
+		&env->view, packet, out ? server : &peer->client, out ? &peer->client : server))
 		return false;
 	peer->family = packet->family;
 	if (!any &&
@@ -122,14 +122,15 @@ CT_INLINE void wire_count_tcp(const struct wire_env *env, struct wire_cell *cell
 CT_INLINE void wire_count_quic(
     const struct wire_env *env, struct wire_cell *cell, const struct packet *packet)
 {
-	u8 head[5];
+	u8 first, version[4] __attribute__((aligned(4)));
 	u8 initial;
 
 	if (env->direction != WIRE_IN || packet->length < 1200 || packet->fragment ||
-	    wire_read(env, packet->payload, head, sizeof(head)))
+	    wire_read(env, packet->payload, &first, 1) ||
+	    wire_read(env, packet->payload + 1, version, sizeof(version)))
 		return;
-	initial = ct_load_be32(head + 1) == 0x6b3343cf ? 0xd0 : 0xc0;
-	if ((head[0] & 0xf0) == initial)
+	initial = ct_load_be32(version) == 0x6b3343cf ? 0xd0 : 0xc0;
+	if ((first & 0xf0) == initial)
 		cell->connections++;
 }
 
@@ -218,12 +219,40 @@ CT_INLINE void wire_count_segment(
 	wire_count_tcp(env, cell, packet, &server, &peer, frame->readable, transport == WIRE_TCP);
 }
 
+/* Most packets, without a call on their way. Returns false if the packet is none of them. */
+CT_INLINE bool wire_count_plain(const struct wire_env *env, const struct wire_frame *frame)
+{
+	const u8 *headers = packet_plain(&env->view, frame->raw);
+	struct wire_env plain = *env;
+	struct packet packet;
+
+	if (!headers)
+		return false;
+	packet_plain_ports(headers, &packet);
+	switch (wire_packet_transport(env, &packet)) {
+	case WIRE_NO_TRANSPORT:
+		return true;
+	case WIRE_UDP:
+		break;
+	default:
+		return false;
+	}
+	if (packet_parse_plain(headers, frame->bytes, &packet))
+		return true;
+	plain.plain = true;
+	wire_count_datagram(
+	    &plain, WIRE_PLACE(&packet), WIRE_KIND(&packet, WIRE_UDP, frame->segments));
+	return true;
+}
+
 /* env: all but counters. */
 CT_INLINE void wire_count_packet(const struct wire_env *env, const struct wire_frame *frame)
 {
 	struct packet packet = {0};
 	u32 transport;
 
+	if (wire_count_plain(env, frame))
+		return;
 	if (packet_parse(&env->view, env, frame->raw, frame->bytes, &packet))
 		return;
 	transport = wire_packet_transport(env, &packet);

@@ -38,34 +38,48 @@ CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env);
 /* Calls wire_tcp_step up to WIRE_BURSTS * WIRE_BURST_STEPS times, until it returns 0. */
 CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment);
 
-/* Gathers n bytes (at most 12) in flow->bytes, over segments if need be; false: not all there yet.
+/* Nothing in this segment can be followed: wait for one that begins with a message. */
+CT_INLINE void wire_lose(const struct wire_env *env, struct wire_segment *segment)
+{
+	struct wire_flow *flow = &segment->flow;
+
+	if (flow->sync != WIRE_SYNC_LOST)
+		wire_cell(env, WIRE_TCP, segment->peer.family)->resync++;
+	flow->sync = WIRE_SYNC_LOST;
+	flow->phase = WIRE_AT_PREFIX;
+	flow->held = 0;
+	segment->at = segment->end;
+}
+
+/*
+ * n bytes, at most 12, in flow->bytes; false: not all there yet. Where a segment's end cuts them
+ * they are gathered one in each step.
  */
 CT_INLINE bool wire_take(const struct wire_env *env, struct wire_segment *segment, u64 n)
 {
 	struct wire_flow *flow = &segment->flow;
+	u64 held = flow->held & 15;
 
-	if (!flow->held && segment->at + n <= segment->end) {
+	if (!held && segment->at + n <= segment->end) {
 		if (wire_read(env, segment->at, flow->bytes, n))
-			return false;
+			goto lost;
 		segment->at += n;
 		return true;
 	}
-	for (u32 i = 0; i < 12; i++) {
-		u64 held = flow->held;
-
-		if (held >= n || segment->at >= segment->end)
-			break;
-		held &= 15;
-		CT_OPAQUE(held);
-		if (wire_read(env, segment->at, flow->bytes + held, 1))
-			return false;
-		segment->at++;
-		flow->held++;
-	}
+	if (segment->at >= segment->end)
+		return false;
+	CT_OPAQUE(held);
+	if (held > 15 || wire_read(env, segment->at, flow->bytes + held, 1))
+		goto lost;
+	segment->at++;
+	flow->held++;
 	if (flow->held < n)
 		return false;
 	flow->held = 0;
 	return true;
+lost:
+	wire_lose(env, segment);
+	return false;
 }
 
 /* Could this be the header of a stream's first message? Asked only where nothing is known of the
@@ -78,19 +92,6 @@ CT_INLINE bool wire_plausible(
 
 	return word >> 15 == (env->direction == WIRE_OUT) && opcode <= 5 && opcode != 3 &&
 	    ct_load_be16(header + 4) <= 1;
-}
-
-/* Nothing in this segment can be followed: wait for one that begins with a message. */
-CT_INLINE void wire_lose(const struct wire_env *env, struct wire_segment *segment)
-{
-	struct wire_flow *flow = &segment->flow;
-
-	if (flow->sync != WIRE_SYNC_LOST)
-		wire_cell(env, WIRE_TCP, segment->peer.family)->resync++;
-	flow->sync = WIRE_SYNC_LOST;
-	flow->phase = WIRE_AT_PREFIX;
-	flow->held = 0;
-	segment->at = segment->end;
 }
 
 CT_INLINE bool wire_tcp_prefix(const struct wire_env *env, struct wire_segment *segment)
@@ -246,20 +247,20 @@ CT_INLINE void wire_tcp_message(const struct wire_env *env, struct wire_segment 
 	    &segment->peer, continues);
 }
 
-/* Takes what the segment holds of one message. Returns 1 if there may be another one in it. */
+/* Takes what the segment holds of one message, or a byte of it. Returns 1 if there is more. */
 CT_INLINE int wire_tcp_step(const struct wire_env *env, struct wire_segment *segment)
 {
 	struct wire_flow *flow = &segment->flow;
 	u64 room;
 
 	if (flow->phase == WIRE_AT_PREFIX && !wire_tcp_prefix(env, segment))
-		return 0;
+		return segment->at < segment->end;
 	if (flow->phase == WIRE_AT_HEADER && !wire_tcp_header(env, segment))
-		return 0;
+		return segment->at < segment->end;
 	if (flow->phase == WIRE_AT_NAME && !wire_tcp_name(env, segment))
-		return 0;
+		return segment->at < segment->end;
 	if (flow->phase == WIRE_AT_TYPE && !wire_tcp_type(env, segment))
-		return 0;
+		return segment->at < segment->end;
 	room = segment->end - segment->at;
 	if (flow->left > room) {
 		flow->left -= (u32)room;
