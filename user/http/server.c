@@ -45,6 +45,7 @@ static void settings_done(struct settings *settings)
 	free(settings->cert);
 	secret_free(settings->key);
 	access_done(&settings->access);
+	memset(settings, 0, sizeof(*settings));
 }
 
 static int settings_init(

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fake_report.h"
+
+#include "base/hist.h"
+#include "http/prometheus.h"
+#include "report/unassigned.h"
+
+#define RT "crosstap_dns_response_time_seconds"
+
+struct fixture {
+	struct report *report;
+	char *text;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->report = fake_report();
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_report_free(f->report);
+	free(f->text);
+	free(f);
+	return 0;
+}
+
+static const char *scrape(struct fixture *f)
+{
+	size_t length = 0;
+
+	free(f->text);
+	f->text = NULL;
+	assert_int_equal(prometheus_text(f->report, &f->text, &length), 0);
+	assert_int_equal(strlen(f->text), length);
+	return f->text;
+}
+
+/* The value of the series, which must be there once; -1: it is not there. */
+static double value_of(const char *text, const char *series)
+{
+	size_t length = strlen(series);
+	double value = -1;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, series, length) == 0 && line[length] == ' ') {
+			assert_true(value < 0);
+			value = strtod(line + length, NULL);
+		}
+	}
+	return value;
+}
+
+static struct cell cell(uint16_t zone, enum margin margin, unsigned direction, unsigned transport,
+    unsigned family, unsigned value, uint64_t count, uint64_t amount)
+{
+	return (struct cell){
+	    margin_key(zone, margin, direction, transport, family, value), count, amount};
+}
+
+static void test_dns(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t nl = fake_zone(f->report, "nl");
+	const struct cell cells[] = {
+	    cell(nl, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0, 70, 2100),
+	    cell(nl, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_DNSCRYPT_TCP, FAMILY_IPV6, 0, 3, 90),
+	    cell(nl, MARGIN_MESSAGES, DIR_RESPONSE, TRANSPORT_UDP, FAMILY_IPV4, 0, 69, 8000),
+	    cell(nl, MARGIN_MALFORMED, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0, 2, 0),
+	    cell(nl, MARGIN_QTYPE, 0, 0, 0, 28, 40, 0),
+	    cell(nl, MARGIN_QTYPE, 0, 0, 0, 65534, 1, 0),
+	    cell(nl, MARGIN_QTYPE, 0, 0, 0, TOTALS_QTYPE_OTHER, 5, 0),
+	    cell(nl, MARGIN_RCODE, 0, 0, 0, 3, 7, 0),
+	    cell(nl, MARGIN_RCODE, 0, 0, 0, 16, 1, 0),
+	    cell(nl, MARGIN_OPCODE, 0, 0, 0, 4, 9, 0),
+	    cell(nl, MARGIN_OUTGOING, DIR_QUERY, 0, 0, 0, 11, 0),
+	    cell(nl, MARGIN_OUTGOING, DIR_RESPONSE, 0, 0, 0, 10, 0),
+	};
+	static const struct {
+		const char *series;
+		double value;
+	} expected[] = {
+	    {"crosstap_dns_queries_total{zone=\"nl\",transport=\"udp\",family=\"ipv4\"}", 140},
+	    {"crosstap_dns_queries_total{zone=\"nl\",transport=\"dnscrypt-tcp\",family=\"ipv6\"}",
+		6},
+	    {"crosstap_dns_responses_total{zone=\"nl\",transport=\"udp\",family=\"ipv4\"}", 138},
+	    {"crosstap_dns_query_bytes_total{zone=\"nl\",transport=\"udp\",family=\"ipv4\"}", 4200},
+	    {"crosstap_dns_response_bytes_total{zone=\"nl\",transport=\"udp\",family=\"ipv4\"}",
+		16000},
+	    {"crosstap_dns_malformed_total{zone=\"nl\",direction=\"query\",transport=\"udp\","
+	     "family=\"ipv4\"}",
+		4},
+	    {"crosstap_dns_queries_by_qtype_total{zone=\"nl\",qtype=\"AAAA\"}", 80},
+	    {"crosstap_dns_queries_by_qtype_total{zone=\"nl\",qtype=\"TYPE65534\"}", 2},
+	    {"crosstap_dns_queries_by_qtype_total{zone=\"nl\",qtype=\"other\"}", 10},
+	    {"crosstap_dns_responses_by_rcode_total{zone=\"nl\",rcode=\"NXDOMAIN\"}", 14},
+	    {"crosstap_dns_responses_by_rcode_total{zone=\"nl\",rcode=\"BADVERS\"}", 2},
+	    {"crosstap_dns_queries_by_opcode_total{zone=\"nl\",opcode=\"NOTIFY\"}", 18},
+	    {"crosstap_dns_outgoing_queries_total{zone=\"nl\"}", 22},
+	    {"crosstap_dns_outgoing_responses_total{zone=\"nl\"}", 20},
+	};
+	const char *text;
+
+	fake_window(f->report, nl, cells, sizeof(cells) / sizeof(cells[0]));
+	fake_window(f->report, nl, cells, sizeof(cells) / sizeof(cells[0]));
+	text = scrape(f);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		if (value_of(text, expected[i].series) != expected[i].value)
+			fail_msg("%s is %g, not %g", expected[i].series,
+			    value_of(text, expected[i].series), expected[i].value);
+	}
+}
+
+static struct cell latency(uint16_t zone, unsigned transport, uint64_t ns, uint64_t count)
+{
+	return cell(zone, MARGIN_LATENCY, 0, transport, 0, hist_bucket(ns), count, ns);
+}
+
+static double bucket_of(const char *text, const char *transport, const char *le)
+{
+	char series[256];
+
+	snprintf(series, sizeof(series), RT "_bucket{zone=\"nl\",transport=\"%s\",le=\"%s\"}",
+	    transport, le);
+	return value_of(text, series);
+}
+
+static void test_histogram(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t nl = fake_zone(f->report, "nl");
+	const struct cell cells[] = {
+	    latency(nl, TRANSPORT_UDP, 0, 1),
+	    latency(nl, TRANSPORT_UDP, 40 * NS_PER_US, 5),
+	    latency(nl, TRANSPORT_UDP, 60 * NS_PER_US, 10),
+	    latency(nl, TRANSPORT_UDP, 7 * NS_PER_MS, 100),
+	    latency(nl, TRANSPORT_UDP, 10 * NS_PER_S + NS_PER_S, 2),
+	    latency(nl, TRANSPORT_TCP, 3 * NS_PER_S, 4),
+	};
+	const double sum = 5 * 40e-6 + 10 * 60e-6 + 100 * 7e-3 + 2 * 11;
+	const char *text;
+
+	fake_window(f->report, nl, cells, sizeof(cells) / sizeof(cells[0]));
+	text = scrape(f);
+	assert_true(bucket_of(text, "udp", "5e-05") == 6);
+	assert_true(bucket_of(text, "udp", "0.0001") == 16);
+	assert_true(bucket_of(text, "udp", "0.005") == 16);
+	assert_true(bucket_of(text, "udp", "0.01") == 116);
+	assert_true(bucket_of(text, "udp", "10") == 116);
+	assert_true(bucket_of(text, "udp", "+Inf") == 118);
+	assert_true(value_of(text, RT "_count{zone=\"nl\",transport=\"udp\"}") == 118);
+	assert_float_equal(
+	    value_of(text, RT "_sum{zone=\"nl\",transport=\"udp\"}"), sum, sum / 100);
+	assert_true(bucket_of(text, "tcp", "2.5") == 0);
+	assert_true(bucket_of(text, "tcp", "5") == 4);
+	assert_true(value_of(text, RT "_count{zone=\"nl\",transport=\"tcp\"}") == 4);
+}
+
+/* Every value from 1 ns to 20 s, with the count of its neighbourhood: cumulative everywhere. */
+static void test_histogram_cumulative(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t nl = fake_zone(f->report, "nl");
+	static struct cell cells[HIST_BUCKETS];
+	uint64_t total = 0;
+	size_t n = 0;
+	double last = 0;
+	const char *text, *at;
+
+	for (uint32_t bucket = 0; hist_lower(bucket) < 20ull * NS_PER_S; bucket++) {
+		cells[n++] = cell(nl, MARGIN_LATENCY, 0, 0, 0, bucket, bucket + 1, 0);
+		total += bucket + 1;
+	}
+	fake_window(f->report, nl, cells, n);
+	text = scrape(f);
+	for (at = text; (at = strstr(at, RT "_bucket{")); at++) {
+		double value = strtod(strstr(at, "} ") + 2, NULL);
+
+		assert_true(value > last);
+		last = value;
+	}
+	assert_true(last == (double)total);
+	assert_true(value_of(text, RT "_count{zone=\"nl\",transport=\"udp\"}") == (double)total);
+}
+
+static void test_agent(void **state)
+{
+	struct fixture *f = *state;
+	struct report_status *status = &f->report->status;
+	const char *text;
+
+	status->cpu_us = 1500000;
+	status->rss_bytes = 16 << 20;
+	status->late = 3;
+	status->frames = 1ull << 52;
+	text = scrape(f);
+	assert_true(value_of(text, "crosstap_cpu_seconds_total") == 1.5);
+	assert_true(value_of(text, "crosstap_resident_memory_bytes") == 16 << 20);
+	assert_true(value_of(text, "crosstap_frames_late_total") == 3);
+	assert_non_null(strstr(text, "\ncrosstap_frames_total 4503599627370496\n"));
+	assert_true(value_of(text, "crosstap_start_time_seconds") == 1000);
+	assert_true(value_of(text, "crosstap_build_info{version=\"" CROSSTAP_VERSION "\"}") == 1);
+}
+
+static void test_hostile_labels(void **state)
+{
+	struct fixture *f = *state;
+	struct report_input *inputs = fake_inputs(f->report, 4);
+	const uint16_t zone = fake_zone(f->report, "a\"} 1\nevil 2\\");
+	const struct cell cells[] = {cell(zone, MARGIN_RCODE, 0, 0, 0, 0, 1, 0)};
+	const char *text;
+
+	strcpy(inputs[0].address, "/run/\xff.sock");
+	strcpy(inputs[1].address, "/run/\x1b[2J.sock");
+	strcpy(inputs[2].address, "/run/twice.sock");
+	strcpy(inputs[3].address, "/run/twice.sock");
+	inputs[3].stats.frames = 8;
+	fake_window(f->report, zone, cells, 1);
+	text = scrape(f);
+	assert_null(strstr(text, "\nevil"));
+	assert_null(strchr(text, '\x1b'));
+	assert_true(value_of(text,
+			"crosstap_dns_responses_by_rcode_total{zone=\"a\\\"} 1\\\\x0aevil "
+			"2\\\\\",rcode=\"NOERROR\"}") == 1);
+	assert_true(
+	    value_of(text, "crosstap_input_frames_total{input=\"/run/\\\\xff.sock\"}") == 0);
+	assert_true(value_of(text, "crosstap_input_frames_total{input=\"/run/twice.sock\"}") == 0);
+	assert_true(
+	    value_of(text, "crosstap_input_frames_total{input=\"/run/twice.sock #2\"}") == 8);
+}
+
+static void test_sinks(void **state)
+{
+	struct fixture *f = *state;
+	const char *text;
+
+	fake_sinks(f->report, 2);
+	strcpy(f->report->status.sinks[0].name, "influxdb http://127.0.0.1:8086 bucket=dns");
+	strcpy(f->report->status.sinks[1].name, "file /tmp/points");
+	f->report->status.sinks[0].stats = (struct sink_stats){
+	    .points = 4, .points_dropped = 5, .errors = 6, .failing = true, .spool_bytes = 7};
+	text = scrape(f);
+#define INFLUX "{output=\"influxdb http://127.0.0.1:8086 bucket=dns\"}"
+	assert_true(value_of(text, "crosstap_points_total" INFLUX) == 4);
+	assert_true(value_of(text, "crosstap_points_dropped_total" INFLUX) == 5);
+	assert_true(value_of(text, "crosstap_output_errors_total" INFLUX) == 6);
+	assert_true(value_of(text, "crosstap_output_failing" INFLUX) == 1);
+	assert_true(value_of(text, "crosstap_output_spool_bytes" INFLUX) == 7);
+	assert_true(value_of(text, "crosstap_output_failing{output=\"file /tmp/points\"}") == 0);
+}
+
+/* Each family is described once, before its samples, and no series is there twice. */
+static void test_format(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t nl = fake_zone(f->report, "nl"), org = fake_zone(f->report, "org");
+	const struct cell cells[] = {
+	    cell(nl, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0, 70, 2100),
+	    latency(nl, TRANSPORT_UDP, 40 * NS_PER_US, 5),
+	};
+	const struct cell other[] = {
+	    cell(org, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0, 1, 30),
+	    latency(org, TRANSPORT_UDP, 40 * NS_PER_US, 5),
+	};
+	char family[128] = "", name[128], *copy, *save = NULL;
+
+	fake_inputs(f->report, 2);
+	strcpy(f->report->status.inputs[0].address, "/run/a.sock");
+	strcpy(f->report->status.inputs[1].address, "/run/b.sock");
+	fake_window(f->report, nl, cells, 2);
+	fake_window(f->report, org, other, 2);
+	copy = strdup(scrape(f));
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(line, "# HELP %127s", name) == 1) {
+			char again[160];
+			const char *first;
+
+			snprintf(again, sizeof(again), "# HELP %s ", name);
+			first = strstr(f->text, again);
+			assert_null(strstr(first + 1, again));
+			strcpy(family, name);
+		} else if (sscanf(line, "# TYPE %127s", name) == 1) {
+			assert_string_equal(name, family);
+		} else {
+			assert_int_equal(strncmp(line, family, strlen(family)), 0);
+			*strrchr(line, ' ') = '\0';
+			assert_true(value_of(f->text, line) >= 0);
+		}
+	}
+	free(copy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_dns, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_histogram, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_histogram_cumulative, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_agent, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hostile_labels, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_sinks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_format, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("http/prometheus", tests, NULL, NULL);
+}
