@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_CONNECTIONS  64u
@@ -129,7 +130,7 @@ static int find_address(int fd, unsigned *ret_port, bool *ret_loopback)
 	return 0;
 }
 
-/* Takes over `fd`. The thread must not take the process's signals. */
+/* Takes over `fd` when it succeeds. The thread must not take the process's signals. */
 static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 {
 	const bool tls = http->settings.cert != NULL;
@@ -156,15 +157,27 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 	return daemon;
 }
 
+/* When it does not start, the library (0.9.75) closes the socket or leaves it, as the reason may
+ * be.
+ */
+static void close_unless_gone(int fd, ino_t inode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == inode)
+		close(fd);
+}
+
 static int start(struct http *http, char *error, size_t size)
 {
+	struct stat st = {0};
 	bool loopback = false;
 	int fd, r;
 
 	fd = listen_tcp(http->settings.listen, error, size);
 	if (fd < 0)
 		return fd;
-	r = find_address(fd, &http->port, &loopback);
+	r = fstat(fd, &st) < 0 ? -errno : find_address(fd, &http->port, &loopback);
 	if (r < 0) {
 		snprintf(error, size, "%s: %s", http->settings.listen, strerror(-r));
 		close(fd);
@@ -175,7 +188,7 @@ static int start(struct http *http, char *error, size_t size)
 	if (!http->daemon) {
 		snprintf(error, size, "%s: %s", http->settings.listen,
 		    *http->failure ? http->failure : "cannot start");
-		close(fd);
+		close_unless_gone(fd, st.st_ino);
 		return -EINVAL;
 	}
 	atomic_store(&http->started, true);
