@@ -359,6 +359,11 @@ class Crosstap:
                  lambda: f"{name}{labels} is {self.metric(name, **labels)}, expected {expected}")
         check_equal(self.metric(name, **labels), expected, f"{name}{labels}")
 
+    def wait_sent(self, sent, **labels):
+        """Waits until all queries and responses are counted: those of a message may be in two windows."""
+        self.wait_metric("crosstap_dns_queries_total", sent.total(), **labels)
+        self.wait_metric("crosstap_dns_responses_total", sent.answers(), **labels)
+
     def wait_connections(self, n):
         def connections():
             return self.metric("crosstap_input_connections")

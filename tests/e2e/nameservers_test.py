@@ -14,10 +14,12 @@ from nameserver import ALL, Knot
 
 
 def load(server, seed=1):
-    """UDP and TCP, both families, many sources; at most 5,000 queries a second, which all producers can log."""
-    reports = [dnsload(server, count=5000, rate=5000, seed=seed, source_net="127.1.0.0/16", sources=500),
-               dnsload(server, count=1000, rate=2500, seed=seed + 1, tcp=8),
-               dnsload(server, address=server.address6, count=1500, rate=3000, seed=seed + 2, tcp=4, tcp_percent=40)]
+    """UDP and TCP, both families, many sources; at most 5,000 queries a second. NSD writes its frames to a pipe and
+    drops what that does not hold, so on a busy machine it can log all only of fewer."""
+    rate = 2500 if server.name == "nsd" else 5000
+    reports = [dnsload(server, count=5000, rate=rate, seed=seed, source_net="127.1.0.0/16", sources=500),
+               dnsload(server, count=1000, rate=rate // 2, seed=seed + 1, tcp=8),
+               dnsload(server, address=server.address6, count=1500, rate=rate // 2, seed=seed + 2, tcp=4, tcp_percent=40)]
     for report in reports:
         check_equal((report["timeouts"], report["lost"], report["unmatched"]), (0, 0, 0), "answers that went astray")
     return Sent(*reports)
@@ -32,9 +34,7 @@ def crosstap_for(lab, *names, influx=None):
 
 
 def check_everywhere(lab, crosstap, influx, sent, zone):
-    crosstap.wait_metric("crosstap_dns_queries_total", sent.total(), zone=zone)
-    wait_for(lambda: sum(crosstap.metric_by("crosstap_dns_responses_by_rcode_total", "rcode", zone=zone).values()) >=
-             sent.answers(), 15, f"{sent.answers()} responses")
+    crosstap.wait_sent(sent, zone=zone)
     check_metrics(crosstap, sent, "metrics", zone=zone)
     check_equal(crosstap.stop(), 0, "exit code")
     points = Points(open(lab.path("points.lp")).read())
@@ -99,7 +99,8 @@ def recursor(lab):
     time.sleep(2)  # its housekeeping at the start, of which frames are lost before the connection stands
 
     def figures():
-        return (crosstap.metric("crosstap_dns_queries_total", zone="knot"),
+        # The Recursor logs what it asks over UDP only, not the retries of truncated answers over TCP.
+        return (crosstap.metric("crosstap_dns_queries_total", zone="knot", transport="udp"),
                 crosstap.metric("crosstap_dns_outgoing_queries_total", zone="recursor"))
 
     before = settled(figures)
@@ -164,7 +165,12 @@ def together(lab):
     reports = read_reports(loads)
     expected = {"knot": reports[0]["sent"], "other": reports[2]["sent"] + reports[1]["zones"]["elsewhere.test"]}
     expected.update({z: reports[1]["zones"][z] for z in listed})
+    # DS at a zone's own name is the parent's business (RFC 4035, 3.1.4.1), where that is listed.
+    moved = reports[1]["apex_ds"].get("sub.example.org", 0)
+    expected["sub.example.org"] -= moved
+    expected["example.org"] += moved
     crosstap.wait_metric("crosstap_dns_queries_total", sum(r["sent"] for r in reports))
+    crosstap.wait_metric("crosstap_dns_responses_total", sum(r["received"] for r in reports))
     check_equal(crosstap.metric_by("crosstap_dns_queries_total", "zone"), expected, "queries by zone")
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(influx.by("dns", "queries", "zone"), {(z,): n for z, n in expected.items()}, "InfluxDB by zone")

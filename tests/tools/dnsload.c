@@ -139,22 +139,39 @@ static void expire_all(uint64_t now)
 		expire(&load.tcp[i], now);
 }
 
+/*
+ * How many queries are due. After a stall the schedule moves on: what was missed is not caught up
+ * with in a burst, which a nameserver's own dnstap queue might not hold.
+ */
+static uint64_t due_now(uint64_t *schedule_ns, uint64_t now)
+{
+	const uint64_t behind_max_ns = 20 * 1000 * 1000;
+	uint64_t left = load.count - total_sent(), step_ns, due;
+
+	if (!load.rate)
+		return left;
+	step_ns = NSEC_PER_SEC / load.rate;
+	step_ns += !step_ns;
+	if (now < *schedule_ns)
+		return 0;
+	if (now - *schedule_ns > behind_max_ns + step_ns)
+		*schedule_ns = now - behind_max_ns;
+	due = (now - *schedule_ns) / step_ns + 1;
+	due = due < left ? due : left;
+	return due;
+}
+
 static void run(void)
 {
-	uint64_t start = now_ns(), now = start;
+	uint64_t start = now_ns(), now = start, schedule_ns = start;
 
 	while (!stopping && total_sent() < load.count &&
 	    (!load.duration_ns || now - start < load.duration_ns)) {
-		uint64_t due = load.count - total_sent();
+		uint64_t before = total_sent();
 
-		if (load.rate) {
-			uint64_t by_now =
-			    (uint64_t)((double)(now - start) / 1e9 * (double)load.rate) + 1;
-
-			by_now = by_now > load.count ? load.count : by_now;
-			due = by_now > total_sent() ? by_now - total_sent() : 0;
-		}
-		send_due(due);
+		send_due(due_now(&schedule_ns, now));
+		if (load.rate)
+			schedule_ns += (total_sent() - before) * NSEC_PER_SEC / load.rate;
 		receive(1);
 		now = now_ns();
 		expire_all(now);

@@ -61,7 +61,8 @@ static struct load {
 	struct channel udp[SOCKETS], tcp[CONNECTIONS_MAX];
 	unsigned n_udp, n_tcp, next_udp, next_tcp, waiting, reconnects;
 	struct counts counts[2]; /* udp, tcp */
-	uint64_t qtype[65536], opcode[16], rcode[4096], flags[FLAG_COUNT], zone[QUERY_ZONES_MAX];
+	uint64_t qtype[65536], opcode[16], rcode[4096], flags[FLAG_COUNT], zone[QUERY_ZONES_MAX],
+	    apex_ds[QUERY_ZONES_MAX];
 	uint64_t malformed, unmatched, truncated, elapsed_ns;
 } load = {.count = 10000, .rate = 2000, .timeout_ns = 2 * NSEC_PER_SEC, .window = 100};
 
@@ -94,6 +95,7 @@ static void count_sent(const struct channel *c, const struct query *q)
 	load.qtype[q->qtype]++;
 	load.opcode[q->opcode]++;
 	load.zone[q->zone]++;
+	load.apex_ds[q->zone] += q->apex && q->qtype == 43;
 	for (unsigned i = 0; i < FLAG_COUNT; i++)
 		load.flags[i] += q->flags >> i & 1;
 }

@@ -100,8 +100,10 @@ static void print_json(void)
 	print_map("opcode", load.opcode, 16, opcode_name);
 	print_map("rcode", load.rcode, 4096, rcode_name);
 	print_map("flags", load.flags, FLAG_COUNT, flag_name);
-	if (!load.mix.n_names)
+	if (!load.mix.n_names) {
 		print_map("zones", load.zone, load.mix.n_zones, zone_name);
+		print_map("apex_ds", load.apex_ds, load.mix.n_zones, zone_name);
+	}
 	printf("\"transport\": {");
 	print_counts("udp", u, ", ");
 	print_counts("tcp", t, "}}\n");

@@ -42,6 +42,7 @@ struct query {
 	bool malformed; /* as CONTRACT's replay report means it: header or first question unreadable
 			 */
 	size_t zone;
+	bool apex; /* asks for the zone's own name */
 };
 
 struct query_mix {
@@ -287,6 +288,7 @@ static inline int mix_question(struct query_mix *mix, struct query *q)
 		q->zone = mix_below(mix, (unsigned)mix->n_zones);
 		q->qtype = mix_type(mix);
 		mix_name(mix, mix->zones[q->zone], name, sizeof(name));
+		q->apex = strcmp(name, mix->zones[q->zone]) == 0;
 	}
 	if (put_name(q, name))
 		return -EINVAL;

@@ -1,1 +1,1 @@
-dnstapFrameStreamServer({"@SOCKET@"}, {logQueries=true, logResponses=true, flushTimeout=1})
+dnstapFrameStreamServer({"@SOCKET@"}, {logQueries=true, logResponses=true, inputQueueSize=16384, flushTimeout=1})
