@@ -10,7 +10,7 @@
 
 /* Labels walked in place, where most names end, and in each call of a function. */
 #define WALK_PLAIN_TURNS 6
-#define WALK_TURNS       16
+#define WALK_TURNS       8
 
 CT_INLINE struct wire_scratch *wire_scratch(u32 direction)
 {

@@ -37,37 +37,73 @@ CT_INLINE void count_segment(struct wire_env *env)
 		wire_count_segment(env, &local->frame, &local->packet);
 }
 
+/* With counters, as whoever passed the packet on had them. */
+CT_INLINE bool open_counters(struct wire_env *env)
+{
+	if (!wire_open_env(env))
+		return false;
+	env->counters = wire_find_counters(env);
+	return env->counters;
+}
+
+CT_INLINE void time_handshake(struct wire_env *env)
+{
+	const struct wire_scratch *local = wire_scratch(env->direction);
+
+	if (local && open_counters(env))
+		wire_handshake(env, &local->packet, &local->peer);
+}
+
+CT_INLINE void count_stream(struct wire_env *env)
+{
+	const struct wire_scratch *local = wire_scratch(env->direction);
+
+	if (local && open_counters(env))
+		wire_count_stream(
+		    env, &local->packet, &local->key, &local->peer, local->frame.readable);
+}
+
+#define PACKET_FUNCTION(name, ctx_type, function)                                                  \
+	__noinline int name##_##function(ctx_type *ctx)                                            \
+	{                                                                                          \
+		struct wire_env env = name##_env(ctx);                                             \
+                                                                                                   \
+		function(&env);                                                                    \
+		return 0;                                                                          \
+	}
 #define PACKET_FUNCTIONS(name, ctx_type)                                                           \
-	__noinline int name##_datagram(ctx_type *ctx, u64 place, u64 kind)                         \
+	__noinline int name##_count_datagram(ctx_type *ctx, u64 place, u64 kind)                   \
 	{                                                                                          \
 		struct wire_env env = name##_env(ctx);                                             \
                                                                                                    \
 		count_datagram(&env, place, kind);                                                 \
 		return 0;                                                                          \
 	}                                                                                          \
-	__noinline int name##_segment(ctx_type *ctx)                                               \
-	{                                                                                          \
-		struct wire_env env = name##_env(ctx);                                             \
-                                                                                                   \
-		count_segment(&env);                                                               \
-		return 0;                                                                          \
-	}
+	PACKET_FUNCTION(name, ctx_type, time_handshake)                                            \
+	PACKET_FUNCTION(name, ctx_type, count_stream)                                              \
+	PACKET_FUNCTION(name, ctx_type, count_segment)
 
 PACKET_FUNCTIONS(xdp, struct xdp_md)
 PACKET_FUNCTIONS(frags, struct xdp_md)
 PACKET_FUNCTIONS(tc_in, struct __sk_buff)
 PACKET_FUNCTIONS(tc_out, struct __sk_buff)
 
+/* Calls the entry point's own instance of a function. */
+#define PASS(env, function, ...)                                                                   \
+	do {                                                                                       \
+		if ((env)->access == WIRE_ACCESS_XDP)                                              \
+			xdp_##function((env)->context, ##__VA_ARGS__);                             \
+		else if ((env)->access == WIRE_ACCESS_XDP_FRAGS)                                   \
+			frags_##function((env)->context, ##__VA_ARGS__);                           \
+		else if ((env)->direction == WIRE_IN)                                              \
+			tc_in_##function((env)->context, ##__VA_ARGS__);                           \
+		else                                                                               \
+			tc_out_##function((env)->context, ##__VA_ARGS__);                          \
+	} while (0)
+
 CT_INLINE void wire_pass_datagram(const struct wire_env *env, u64 place, u64 kind)
 {
-	if (env->access == WIRE_ACCESS_XDP)
-		xdp_datagram(env->context, place, kind);
-	else if (env->access == WIRE_ACCESS_XDP_FRAGS)
-		frags_datagram(env->context, place, kind);
-	else if (env->direction == WIRE_IN)
-		tc_in_datagram(env->context, place, kind);
-	else
-		tc_out_datagram(env->context, place, kind);
+	PASS(env, count_datagram, place, kind);
 }
 
 CT_INLINE void wire_pass_segment(
@@ -79,14 +115,40 @@ CT_INLINE void wire_pass_segment(
 		return;
 	local->frame = *frame;
 	local->packet = *packet;
-	if (env->access == WIRE_ACCESS_XDP)
-		xdp_segment(env->context);
-	else if (env->access == WIRE_ACCESS_XDP_FRAGS)
-		frags_segment(env->context);
-	else if (env->direction == WIRE_IN)
-		tc_in_segment(env->context);
-	else
-		tc_out_segment(env->context);
+	local->todo = 0;
+	PASS(env, count_segment);
+	if (local->todo & WIRE_TODO_HANDSHAKE)
+		PASS(env, time_handshake);
+	if (local->todo & WIRE_TODO_STREAM)
+		PASS(env, count_stream);
+}
+
+/* Side by side and not one inside the other: the stacks of nested functions add up to 512 bytes at
+ * most. The packet is in the scratch buffer already. */
+CT_INLINE void wire_pass_handshake(
+    const struct wire_env *env, const struct packet *packet, const struct wire_peer *peer)
+{
+	struct wire_scratch *local = wire_scratch(env->direction);
+
+	/* An inbound SYN is timed only where nothing sees the SYN-ACK: spare a flood the call. */
+	if (!local ||
+	    (packet->tcp_flags & PACKET_SYN && env->direction == WIRE_IN &&
+		!(env->config->options & WIRE_RTT_SYN)))
+		return;
+	local->peer = *peer;
+	local->todo |= WIRE_TODO_HANDSHAKE;
+}
+
+CT_INLINE void wire_pass_stream(const struct wire_env *env, const struct packet *packet,
+    const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
+{
+	struct wire_scratch *local = wire_scratch(env->direction);
+
+	if (!local)
+		return;
+	local->peer = *peer;
+	local->key = *key;
+	local->todo |= WIRE_TODO_STREAM;
 }
 
 SEC("xdp")

@@ -224,6 +224,18 @@ CT_INLINE void wire_add_source_rtt(
 	entry->rtt.sum_us[env->slot] += us;
 }
 
+CT_INLINE void wire_pass_handshake(
+    const struct wire_env *env, const struct packet *packet, const struct wire_peer *peer)
+{
+	wire_handshake(env, packet, peer);
+}
+
+CT_INLINE void wire_pass_stream(const struct wire_env *env, const struct packet *packet,
+    const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
+{
+	wire_count_stream(env, packet, key, peer, readable);
+}
+
 CT_INLINE void wire_pass_datagram(const struct wire_env *env, u64 place, u64 kind)
 {
 	struct wire_env inner = *env;

@@ -18,6 +18,11 @@ struct wire_frame {
 	bool raw;     /* begins with the IP header */
 };
 
+/* Hooks: call wire_handshake and wire_count_stream. */
+CT_INLINE void wire_pass_handshake(
+    const struct wire_env *env, const struct packet *packet, const struct wire_peer *peer);
+CT_INLINE void wire_pass_stream(const struct wire_env *env, const struct packet *packet,
+    const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable);
 /* Hook. The counters of this direction and slot; NULL for none. */
 CT_INLINE struct wire_counters *wire_find_counters(const struct wire_env *env);
 
@@ -100,7 +105,7 @@ CT_INLINE void wire_count_tcp(const struct wire_env *env, struct wire_cell *cell
 	if (flags == (env->direction == WIRE_OUT ? PACKET_SYN | PACKET_ACK : PACKET_SYN))
 		cell->connections++;
 	if (env->config->options & WIRE_RTT)
-		wire_handshake(env, packet, peer);
+		wire_pass_handshake(env, packet, peer);
 	if (!dns)
 		return;
 	if (packet->fragment) {
@@ -114,7 +119,8 @@ CT_INLINE void wire_count_tcp(const struct wire_env *env, struct wire_cell *cell
 	key.server_port =
 	    env->direction == WIRE_OUT ? packet->source_port : packet->destination_port;
 	key.direction = env->direction;
-	wire_count_stream(env, packet, &key, peer, readable);
+	if (packet->length || packet->tcp_flags & (PACKET_FIN | PACKET_RST))
+		wire_pass_stream(env, packet, &key, peer, readable);
 }
 
 /* QUIC's first packets have a long header of type Initial (RFC 9000 section 17.2.2, in version 2

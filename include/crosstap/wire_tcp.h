@@ -326,7 +326,8 @@ CT_INLINE void wire_tcp_data(const struct wire_env *env, const struct packet *pa
 		flow->sync = WIRE_SYNC_HELD;
 }
 
-/* A segment of a connection to `wire.ports`. `readable`: bytes of the packet that can be had. */
+/* A segment of a connection to `wire.ports` with data or an end. `readable`: bytes of the packet
+ * that can be had. */
 CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet *packet,
     const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
 {
@@ -335,8 +336,6 @@ CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet
 	struct wire_flow *flow;
 	u64 bytes = packet->length;
 
-	if (!bytes && !last)
-		return;
 	if (packet->payload + bytes > readable)
 		bytes = readable > packet->payload ? readable - packet->payload : 0;
 	flow = wire_find_flow(env, key);
