@@ -122,7 +122,7 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/driver.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libcrosstap.a
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lfstrm
 $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a

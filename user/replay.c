@@ -18,7 +18,6 @@
 #define JUMP_NS         (3600 * NS_PER_S)
 #define JUMP_AGREED     16
 #define MAX_EMPTY       3600 /* windows without a frame that are reported in a row */
-#define FIRST_SOURCES   (64u << 10)
 #define STOP_TIMEOUT_NS (60 * NS_PER_S)
 
 struct replay_file {
@@ -70,7 +69,6 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 	collector.max_shards = shards_per_collector(config);
 	collector.traits = replay->setup.traits;
 	shard_limits_make(&replay->limits, config, collector.max_shards + 1);
-	replay->limits.first_source_slots = FIRST_SOURCES;
 	collector.limits = replay->limits;
 	r = collector_new(&replay->collector, &collector);
 	if (r == 0)

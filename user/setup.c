@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define RESERVED_BYTES   (16ull << 20) /* what the rest of the process takes */
-#define MAX_CUBE_SLOTS   (64u << 10)
+#define MAX_CUBE_SLOTS   (1u << 20)
 #define LEAST_CUBE_SLOTS (2u << 10)
 #define LEAST_NAME_SLOTS 512
 #define MOST_NAME_SLOTS  8192
@@ -82,7 +82,6 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	if (ret->cube_slots < LEAST_CUBE_SLOTS)
 		ret->cube_slots = LEAST_CUBE_SLOTS;
 	ret->source_slots = power_of_two_within(share / 4 * 3 / sizeof(struct source));
-	ret->first_source_slots = 0;
 	names *= SLOTS_PER_NAME;
 	if (names && names < LEAST_NAME_SLOTS)
 		names = LEAST_NAME_SLOTS;

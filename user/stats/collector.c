@@ -247,15 +247,11 @@ static uint64_t latency_key(const struct item *item, uint64_t time_ns)
 	    (uint64_t)item->transport << CUBE_TRANSPORT_SHIFT | item->zone;
 }
 
-static struct cell *cube_cell(struct shard *shard, uint64_t hash, uint64_t key)
+static struct cell *cube_cell(const struct collector *collector, struct shard *shard, uint64_t hash, uint64_t key)
 {
 	struct cell *cell = cells_at(&shard->cube, hash, key);
 
-	if (!cell) {
-		shard_fold(shard);
-		cell = cells_at(&shard->cube, hash, key);
-	}
-	return cell;
+	return cell ? cell : shard_cell_slow(shard, &collector->config.limits, key);
 }
 
 /* First pass: reads the message, finds zone, window and keys, and asks for the cache lines that the
@@ -334,6 +330,9 @@ static void count_source(struct collector *collector, const struct item *item)
 	if (zone_family != item->hashed_zone_family) /* pairing found another zone */
 		hash = source_hash(&collector->config.seed, item->address, zone_family);
 	source = sources_at(&item->shard->sources, hash, item->address, zone_family);
+	if (!source)
+		source = shard_source_slow(item->shard, &collector->config.limits, &collector->config.seed, hash,
+		    item->address, zone_family);
 	if (!source) {
 		shard_overflow_add(item->shard, hash, item->address, zone_family, item->transport);
 		return;
@@ -368,7 +367,7 @@ static void count_name(const struct item *item)
 /* Second pass. */
 static void count(struct collector *collector, struct item *item)
 {
-	struct cell *cell = cube_cell(item->shard, item->hash, item->key);
+	struct cell *cell = cube_cell(collector, item->shard, item->hash, item->key);
 
 	cell->count++;
 	cell->amount += item->length;
@@ -377,7 +376,7 @@ static void count(struct collector *collector, struct item *item)
 	if (item->has_latency) {
 		const uint64_t key = latency_key(item, (uint64_t)item->latency_ns);
 
-		cell = cube_cell(item->shard, cells_hash(&item->shard->cube, key), key);
+		cell = cube_cell(collector, item->shard, cells_hash(&item->shard->cube, key), key);
 		cell->count++;
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
@@ -460,6 +459,11 @@ static size_t keep_one(
 	if (n == 0 || oldest == INT64_MAX || collector->n_open || collector->n_spare ||
 	    collector->n_made < collector->config.max_shards)
 		return n;
+	shard = collector->config.returned ? ring_pop(collector->config.returned) : NULL;
+	if (shard) {
+		collector->spare[collector->n_spare++] = shard;
+		return n;
+	}
 	shard = leaving[n - 1];
 	shard->merged += shard->frames;
 	shard->index = oldest;

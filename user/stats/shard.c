@@ -28,7 +28,7 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 		return -ENOMEM;
 	r = cells_init(&shard->cube, FIRST_CUBE_SLOTS, seed);
 	if (r == 0)
-		r = sources_init(&shard->sources, limits->first_source_slots);
+		r = sources_init(&shard->sources, 0);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	if (r < 0) {
@@ -83,6 +83,26 @@ static int need_margins(struct shard *shard)
 	return shard->margins.slots
 	    ? 0
 	    : cells_init(&shard->margins, FIRST_MARGIN_SLOTS, &shard->cube.seed);
+}
+
+struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
+{
+	const size_t slots = (size_t)shard->cube.mask + 1;
+
+	if (slots * 2 > limits->cube_slots || cells_resize(&shard->cube, slots * 2) < 0)
+		shard_fold(shard);
+	return cells_at(&shard->cube, cells_hash(&shard->cube, key), key);
+}
+
+struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
+    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	const size_t slots = (size_t)shard->sources.mask + 1;
+
+	if (shard->overflow || slots * 2 > limits->source_slots || slots >= SHARD_GROW_SLOTS ||
+	    sources_resize(&shard->sources, slots * 2, seed) < 0)
+		return NULL;
+	return sources_at(&shard->sources, hash, address, zone_family);
 }
 
 void shard_fold(struct shard *shard)

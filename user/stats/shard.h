@@ -15,7 +15,6 @@ enum shard_names { NAMES_QUERY, NAMES_NXDOMAIN, NAMES_KINDS };
 
 struct shard_limits {
 	size_t cube_slots, source_slots; /* largest sizes that the tables may grow to */
-	size_t first_source_slots;
 	size_t name_slots; /* of each list of names; 0: no names */
 };
 
@@ -53,7 +52,16 @@ void shard_free(struct shard *shard);
  * frame's way. */
 void shard_clear(struct shard *shard, const struct shard_limits *limits);
 
-/* The cube is full: sums it into the margins. */
+/*
+ * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts again. Sources
+ * double too, as long as that takes a few milliseconds: beyond SHARD_GROW_SLOTS only between windows, and NULL is
+ * returned.
+ */
+#define SHARD_GROW_SLOTS (256u << 10)
+struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
+struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
+    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
+/* Sums the cube into the margins and empties it. */
 void shard_fold(struct shard *shard);
 /* A message of a source that has no entry. */
 void shard_overflow_add(struct shard *shard, uint64_t hash, const uint64_t address[2],
