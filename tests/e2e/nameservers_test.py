@@ -16,7 +16,7 @@ from nameserver import ALL, Knot
 def load(server, seed=1):
     """UDP and TCP, both families, many sources; at most 5,000 queries a second. NSD writes its frames to a pipe and
     drops what that does not hold, so on a busy machine it can log all only of fewer."""
-    rate = 2500 if server.name == "nsd" else 5000
+    rate = 1500 if server.name == "nsd" else 5000
     reports = [dnsload(server, count=5000, rate=rate, seed=seed, source_net="127.1.0.0/16", sources=500),
                dnsload(server, count=1000, rate=rate // 2, seed=seed + 1, tcp=8),
                dnsload(server, address=server.address6, count=1500, rate=rate // 2, seed=seed + 2, tcp=4, tcp_percent=40)]
@@ -158,7 +158,7 @@ def together(lab):
                ALL["nsd"](lab, lab.path("nsd.sock"), zones=zones).start(),
                ALL["bind"](lab, lab.path("bind.sock")).start()]
     crosstap.wait_connections(3)
-    loads = [dnsload_command(s, seed=i, count=4500, rate=1500, tcp=4, tcp_percent=10,
+    loads = [dnsload_command(s, seed=i, count=3000, rate=1000, tcp=4, tcp_percent=10,
                              zone=zones if s.name == "nsd" else zones[0]) for i, s in enumerate(servers)]
     loads = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in loads]
     reports = read_reports(loads)
