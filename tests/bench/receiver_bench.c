@@ -141,8 +141,10 @@ static void check_counts(struct collector *collector, uint64_t frames)
 		    (unsigned long long)frames);
 }
 
-/* Sources beyond SHARD_GROW_SLOTS double between windows only: as after some windows of this traffic. */
-static void give_grown(struct collector *collector, const struct collector_config *config, size_t slots)
+/* Sources beyond SHARD_GROW_SLOTS double between windows only: as after some windows of this
+ * traffic. */
+static void give_grown(
+    struct collector *collector, const struct collector_config *config, size_t slots)
 {
 	struct shard *shard;
 
@@ -189,8 +191,8 @@ static void receive(const char *path, const struct config *config, uint64_t fram
 	collector.traits = setup.traits;
 	if (collector_new(&context.collector, &collector) < 0)
 		errx(1, "collector");
-	if (config->limits.memory > 512u << 20)
-		give_grown(context.collector, &collector, 2u << 20);
+	give_grown(context.collector, &collector,
+	    config->limits.memory > 512u << 20 ? 2u << 20 : 256u << 10);
 	collector_reopen(
 	    context.collector, clock_wall_ns(&clock_system) / (int64_t)config->interval_ns - 1);
 	if (dnstap_input_open(&source, &input, NULL, 0, error, sizeof(error)) < 0)
@@ -378,7 +380,7 @@ int main(int argc, char **argv)
 		figures[RANDOM_VS_ZIPF].values[i] =
 		    run_receiver(&random_sources, large) / run_receiver(&one, normal);
 		figures[ZONES_VS_ONE].values[i] =
-		    run_receiver(&many, many_zones) / run_receiver(&one, one_zone);
+		    run_receiver(&many, many_zones) / run_receiver(&many, one_zone);
 		fprintf(stderr, "round %zu of %zu\r", i + 1, rounds);
 	}
 	printf("%zu rounds, %zu frames each, medians\n", rounds, stream.frames);

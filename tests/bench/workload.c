@@ -209,7 +209,7 @@ static void make_pairs(struct workload *ret, const struct workload_options *opti
 		    .type = types[random_u64() % (sizeof(types) / sizeof(types[0]))],
 		    .port = (uint16_t)(1024 + random_u64() % 60000),
 		    .name = zipf(10000),
-		    .zone = random_u64() % options->n_zones,
+		    .zone = zipf(options->n_zones),
 		    .missing = random_u64() % 8 == 0,
 		    .edns = random_u64() % 4 != 0,
 		};

@@ -16,7 +16,7 @@ struct workload_options {
 	size_t frames;
 	enum workload_sources sources;
 	size_t n_sources; /* of SOURCES_ZIPF; SOURCES_RANDOM: all different, up to this many */
-	size_t n_zones;   /* names are spread over zone0.example, zone1.example, ... */
+	size_t n_zones; /* names are spread over zone0.example, zone1.example, ..., by Zipf's law */
 	const char
 	    *sample; /* a Frame Streams file instead; its frames are repeated up to `frames` */
 };

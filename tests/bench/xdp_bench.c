@@ -329,7 +329,7 @@ static int bench_all(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-	struct bench bench = {.rounds = 11, .repeat = 1000000, .json = json_object()};
+	struct bench bench = {.rounds = 41, .repeat = 100000, .json = json_object()};
 	const char *path = NULL;
 	int status = 1;
 

@@ -144,7 +144,8 @@ static int kernel_counters(struct kernel *kernel, struct totals *totals)
 /* Read as the daemon reads it, through memory; and emptied, so that it is as if newly loaded. */
 static int kernel_rare(struct kernel *kernel, struct totals *totals)
 {
-	const size_t entries = (size_t)WIRE_SLOTS * WIRE_RARE_ENTRIES, bytes = entries * sizeof(u64);
+	const size_t entries = (size_t)WIRE_SLOTS * WIRE_RARE_ENTRIES,
+		     bytes = entries * sizeof(u64);
 	u64 *values;
 
 	if (!(totals->counters[0].rare + totals->counters[1].rare))
