@@ -83,7 +83,7 @@ $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	$(SAY) GEN $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 BPF_DEPS := $(wildcard bpf/*.bpf.[ch] include/crosstap/*.h vmlinux/*.h)
-BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
+BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
 	-Ivmlinux -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)

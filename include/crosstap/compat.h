@@ -46,7 +46,10 @@ typedef int64_t s64;
  * byte, the access is made as it is: kernels of the machines that matter take it at any address.
  */
 #ifdef __bpf__
-#define CT_LOAD_(type, p) (*(const type __attribute__((may_alias)) *)(p))
+typedef u16 ct_u16 __attribute__((may_alias)); /* on the cast itself, clang does not heed it */
+typedef u32 ct_u32 __attribute__((may_alias));
+typedef u64 ct_u64 __attribute__((may_alias));
+#define CT_LOAD_(type, p) (*(const ct_##type *)(p))
 #else
 #define CT_LOAD_(type, p)                                                                          \
 	({                                                                                         \
@@ -110,7 +113,7 @@ CT_INLINE void ct_copy(u8 *to, const u8 *from, u64 n)
 	u64 at = 0;
 
 	for (; at + 4 <= n; at += 4)
-		*(u32 __attribute__((may_alias)) *)(to + at) = CT_LOAD_(u32, from + at);
+		*(ct_u32 *)(to + at) = CT_LOAD_(u32, from + at);
 	for (; at < n; at++)
 		to[at] = from[at];
 #else

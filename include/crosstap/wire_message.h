@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A packet's two ends and the message in a datagram: what the counting and the kernel's drops
+ * share. Bytes are reached through hooks, which the file that includes this one defines.
+ */
+#ifndef CROSSTAP_WIRE_MESSAGE_H
+#define CROSSTAP_WIRE_MESSAGE_H
+
+#include "crosstap/wire_abi.h"
+
+struct wire_env {
+	struct ct_view view; /* headers; of the payload what is linear */
+	const struct wire_config *config;
+	struct wire_counters *counters; /* of this interface, direction and slot */
+	void *context;                  /* xdp_md, __sk_buff or wire_state */
+	u32 access;                     /* enum wire_access, a constant */
+	u32 interface, direction, slot;
+	bool plain; /* a constant: the packet is what packet_parse_plain takes */
+};
+
+/* What `context` is, and how bytes behind the view are had. */
+enum wire_access { WIRE_ACCESS_XDP, WIRE_ACCESS_XDP_FRAGS, WIRE_ACCESS_TC, WIRE_ACCESS_MEMORY };
+
+/* Copies n bytes (a constant, at most 16) from offset `at` of the packet; -1 if they cannot be had.
+ */
+CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n);
+/* dns_walk over the packet. */
+CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used);
+struct wire_message {
+	u64 length;
+	u16 id, word; /* of the header; 0 if the message is shorter */
+	u16 qtype, rcode;
+	u16 records[3]; /* ANCOUNT, NSCOUNT, ARCOUNT */
+	u8 has_question, malformed;
+};
+
+/* One side of a conversation with the server. */
+struct wire_peer {
+	struct packet_address client;
+	u32 family;
+	bool own; /* the client is this host */
+};
+
+CT_INLINE u64 wire_address4_bucket(
+    const struct wire_addresses *table, const struct packet_address *address)
+{
+	return (u32)(address->words[3] * (u32)table->factor) >> 24;
+}
+
+CT_INLINE u64 wire_address6_bucket(
+    const struct wire_addresses *table, const struct packet_address *address)
+{
+	const u64 high = (u64)address->words[0] << 32 | address->words[1];
+	const u64 low = (u64)address->words[2] << 32 | address->words[3];
+
+	return (high * table->factor ^ low) * table->factor >> 56;
+}
+
+/* Flags of an address in the table of local ones, 0 if it is not there. */
+CT_INLINE u32 wire_address_flags(
+    const struct wire_config *config, u32 family, const struct packet_address *address)
+{
+	const struct wire_addresses *table = &config->addresses[config->active & 1];
+	u64 bucket;
+
+	if (family == PACKET_IPV4) {
+		bucket = wire_address4_bucket(table, address);
+#pragma GCC unroll 4
+		for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++) {
+			const struct wire_address4 *entry = &table->v4[bucket][way];
+
+			if (!entry->flags || entry->address == address->words[3])
+				return entry->flags;
+		}
+		return 0;
+	}
+	bucket = wire_address6_bucket(table, address);
+#pragma GCC unroll 4
+	for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++) {
+		const struct wire_address6 *entry = &table->v6[bucket][way];
+
+		if (!entry->flags ||
+		    (entry->address[3] == address->words[3] &&
+			entry->address[2] == address->words[2] &&
+			entry->address[1] == address->words[1] &&
+			entry->address[0] == address->words[0]))
+			return entry->flags;
+	}
+	return 0;
+}
+
+/* Is the server's end of the packet one of ours? Fills server and peer. */
+CT_INLINE bool wire_find_peer(const struct wire_env *env, const struct packet *packet,
+    struct packet_address *server, struct wire_peer *peer)
+{
+	const bool out = env->direction == WIRE_OUT;
+	const bool any = env->config->options & WIRE_ANY_ADDRESS;
+
+	if (packet_read_addresses(
+		&env->view, packet, out ? server : &peer->client, out ? &peer->client : server))
+		return false;
+	peer->family = packet->family;
+	if (!any &&
+	    !(wire_address_flags(env->config, packet->family, server) & WIRE_ADDRESS_SERVER))
+		return false;
+	peer->own =
+	    wire_address_flags(env->config, packet->family, &peer->client) & WIRE_ADDRESS_HOST;
+	return true;
+}
+
+CT_INLINE bool wire_is_transfer(u16 qtype)
+{
+	return qtype == DNS_TYPE_AXFR || qtype == DNS_TYPE_IXFR;
+}
+
+/* Takes the twelve bytes of a header; returns QDCOUNT. */
+CT_INLINE u16 wire_take_header(const u8 *header, struct wire_message *message)
+{
+	message->id = ct_load_be16(header);
+	message->word = ct_load_be16(header + 2);
+	message->rcode = message->word & 15;
+	message->records[0] = ct_load_be16(header + 6);
+	message->records[1] = ct_load_be16(header + 8);
+	message->records[2] = ct_load_be16(header + 10);
+	return ct_load_be16(header + 4);
+}
+
+/*
+ * The rcode's upper bits, where the OPT is the first thing behind the question. So it is in every
+ * BADVERS and BADCOOKIE that servers send: these carry no answer. Elsewhere, and where a segment's
+ * or a fragment's end cuts the OPT, the rcode is the header's four bits.
+ */
+CT_INLINE void wire_take_opt(
+    const struct wire_env *env, u64 at, u64 end, struct wire_message *message)
+{
+	u8 record[DNS_OPT_BYTES] __attribute__((aligned(8)));
+
+	if (env->direction != WIRE_OUT || message->records[0] || message->records[1] ||
+	    !message->records[2])
+		return;
+	if (at + DNS_OPT_BYTES > end || wire_read(env, at, record, DNS_OPT_BYTES))
+		return;
+	if (dns_is_opt(record))
+		message->rcode |= dns_opt_rcode(record);
+}
+
+/* The first question of a message over UDP, at `at`. Where the packet ends before the message does
+ * (a first fragment), the question may be unreadable and nothing is malformed. */
+CT_INLINE void wire_udp_question(
+    const struct wire_env *env, u64 at, u64 end, u16 questions, struct wire_message *message)
+{
+	const u64 walk = wire_walk(env, at, end, 0);
+	const u32 status = DNS_WALK_STATUS(walk);
+	u8 type[2] __attribute__((aligned(2)));
+
+	if (status == DNS_WALK_VIEW)
+		return;
+	if (status != DNS_WALK_DONE) {
+		message->malformed =
+		    status == DNS_WALK_END ? DNS_MALFORMED_QNAME_OVERRUN : (u8)status;
+		return;
+	}
+	at = DNS_WALK_AT(walk);
+	if (at + 4 > end) {
+		message->malformed = DNS_MALFORMED_QUESTION_OVERRUN;
+		return;
+	}
+	if (wire_read(env, at, type, sizeof(type)))
+		return;
+	message->has_question = 1;
+	message->qtype = ct_load_be16(type);
+	if (questions == 1)
+		wire_take_opt(env, at + 4, end, message);
+}
+
+/* The message in a datagram; false: its packet ends before the header does (a first fragment). */
+CT_INLINE bool wire_udp_message(
+    const struct wire_env *env, const struct packet *packet, struct wire_message *message)
+{
+	const u64 begin = packet->payload + DNS_HEADER_BYTES;
+	const u64 end = packet->payload + packet->length;
+	u8 header[DNS_HEADER_BYTES] __attribute__((aligned(8)));
+	u16 questions;
+
+	*message = (struct wire_message){.length = packet->length};
+	if (packet->length < DNS_HEADER_BYTES) {
+		message->malformed = DNS_MALFORMED_SHORT;
+		return true;
+	}
+	if (wire_read(env, packet->payload, header, sizeof(header)))
+		return false;
+	questions = wire_take_header(header, message);
+	if (questions)
+		wire_udp_question(env, begin, end, questions, message);
+	else
+		wire_take_opt(env, begin, end, message);
+	return true;
+}
+
+/* Is the message none of those that are compared with dnstap? Holds for one with the QR bit of its
+ * direction; further messages of a transfer, which have no question, are the stream's matter. */
+CT_INLINE bool wire_left_out(const struct wire_message *message, const struct wire_peer *peer)
+{
+	return (message->word >> 11 & 15) != DNS_OPCODE_QUERY || peer->own ||
+	    (message->has_question && wire_is_transfer(message->qtype));
+}
+
+#endif
