@@ -27,6 +27,10 @@ CROSSTAP = os.path.join(BUILD, "crosstap")
 DNSLOAD = os.path.join(BUILD, "tools", "dnsload")
 
 
+# Nameservers are in sbin, which only root has in its PATH.
+os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
 class Failure(Exception):
     """A test that did not hold. The text says what was expected and what was seen."""
 
