@@ -139,6 +139,14 @@ check-bpf: $(BPF_TEST_BIN)
 	for test in $(BPF_TEST_BIN); do $$test || exit 1; done
 check-fuzz: $(FUZZ_BIN)
 	scripts/run-corpora $(O)
+check-e2e: all tools
+	O=$(O) tests/e2e/run
+
+# Packages first: what follows asks pkg-config when make starts.
+demo:
+	scripts/deps --demo
+	$(MAKE) all $(O)/tools/dnsload
+	O=$(O) scripts/demo
 
 clean:
 	rm -rf $(O)
