@@ -97,7 +97,8 @@ class VictoriaMetrics:
         return self
 
     def output(self, **more):
-        return {"influxdb": dict({"url": self.url, "version": 2, "org": "dns", "bucket": "dns", "token": "e2e"}, **more)}
+        options = {"url": self.url, "version": 2, "org": "dns", "bucket": "dns", "token": "e2e"}
+        return {"influxdb": dict(options, **more)}
 
     def by(self, measurement, field, *group, **tags):
         """As InfluxDB.by: every raw sample of MEASUREMENT_FIELD is read and summed."""
