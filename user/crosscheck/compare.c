@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "crosscheck/compare.h"
+
+#include "crosscheck/wire_sum.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+_Static_assert((int)WIRE_IN == (int)DIR_QUERY && (int)WIRE_OUT == (int)DIR_RESPONSE, "one index");
+_Static_assert((int)WIRE_UDP == (int)TRANSPORT_UDP && (int)WIRE_TCP == (int)TRANSPORT_TCP, "");
+_Static_assert((int)PACKET_IPV4 == (int)FAMILY_IPV4 && (int)PACKET_IPV6 == (int)FAMILY_IPV6, "");
+
+/* How many messages may count next door: on either side of the window, at the rate of the busier
+ * witness. */
+static uint64_t boundary(uint64_t messages, uint64_t duration_ns, uint64_t lag_ns)
+{
+	const unsigned __int128 product = (unsigned __int128)messages * 2 * lag_ns;
+
+	if (!duration_ns)
+		duration_ns = 1;
+	return (uint64_t)((product + duration_ns - 1) / duration_ns);
+}
+
+void compare_rows(struct crosscheck_result *result, uint64_t duration_ns, uint64_t lag_ns,
+    const struct wire_window *wire, const struct crosscheck_dnstap *dnstap)
+{
+	for (unsigned d = 0; d < CROSSCHECK_DIRECTIONS; d++) {
+		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++) {
+			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
+				struct crosscheck_row *row = &result->rows[d][t][f];
+				struct wire_cell cell;
+
+				wire_sum_cell(wire, d, t, f, &cell);
+				row->wire = wire_cell_compared(&cell);
+				row->dnstap = dnstap->messages[d][t][f];
+				row->difference = (int64_t)(row->wire - row->dnstap);
+				row->left_out = cell.left_out;
+				row->late = dnstap->late[d][t][f];
+				row->boundary =
+				    boundary(row->wire > row->dnstap ? row->wire : row->dnstap,
+					duration_ns, lag_ns);
+			}
+		}
+	}
+}
+
+int compare_qtypes(struct crosscheck_result *result, const struct wire_window *wire,
+    const struct crosscheck_dnstap *dnstap, struct arena *arena)
+{
+	const struct wire_code *codes;
+	struct crosscheck_qtype *rows;
+	size_t n_codes, n = 0, w = 0, d = 0;
+	int r = wire_sum_qtypes(wire->interfaces, wire->n_interfaces, arena, &codes, &n_codes);
+
+	rows = arena_alloc(arena, (n_codes + dnstap->n_qtypes + 1) * sizeof(*rows));
+	if (r < 0 || !rows)
+		return -ENOMEM;
+	while (w < n_codes || d < dnstap->n_qtypes) {
+		const uint32_t a = w < n_codes ? codes[w].code : WIRE_CODES;
+		const uint32_t b = d < dnstap->n_qtypes ? dnstap->qtypes[d].code : WIRE_CODES;
+		struct crosscheck_qtype row = {.qtype = (uint16_t)(a < b ? a : b)};
+
+		if (a <= b) {
+			row.wire = codes[w].messages - codes[w].left_out;
+			w++;
+		}
+		if (b <= a)
+			row.dnstap = dnstap->qtypes[d++].count;
+		row.difference = (int64_t)(row.wire - row.dnstap);
+		if (row.wire || row.dnstap)
+			rows[n++] = row;
+	}
+	result->qtypes = rows;
+	result->n_qtypes = n;
+	return 0;
+}
+
+/* The wire's clients by address; 0 is a free slot. */
+struct client_index {
+	const struct wire_client *clients;
+	uint32_t *slots;  /* 1 + index */
+	uint64_t *dnstap; /* queries, by index */
+	uint32_t mask;
+	const struct hash_seed *seed;
+};
+
+static uint32_t *client_slot(const struct client_index *index, const struct packet_address *address)
+{
+	uint64_t words[2];
+	uint32_t at;
+
+	memcpy(words, address, sizeof(words));
+	at = (uint32_t)hash_u64x3(index->seed, words[0], words[1], 0) & index->mask;
+	while (index->slots[at] &&
+	    memcmp(&index->clients[index->slots[at] - 1].address, address, sizeof(*address)) != 0)
+		at = (at + 1) & index->mask;
+	return &index->slots[at];
+}
+
+static int client_index_make(
+    struct client_index *index, const struct wire_window *wire, struct arena *arena)
+{
+	uint32_t slots = 64;
+
+	if (wire->n_clients > UINT32_MAX / 4)
+		return -ENOMEM;
+	while (slots < wire->n_clients * 2)
+		slots *= 2;
+	index->clients = wire->clients;
+	index->mask = slots - 1;
+	index->slots = arena_alloc(arena, slots * sizeof(*index->slots));
+	index->dnstap = arena_alloc(arena, (wire->n_clients + 1) * sizeof(*index->dnstap));
+	if (!index->slots || !index->dnstap)
+		return -ENOMEM;
+	for (size_t i = 0; i < wire->n_clients; i++)
+		*client_slot(index, &wire->clients[i].address) = (uint32_t)i + 1;
+	return 0;
+}
+
+static void add_dnstap(struct client_index *index, const struct sources *sources)
+{
+	for (size_t i = 0; i <= sources->mask; i++) {
+		const struct source *source = &sources->slots[i];
+		struct packet_address address;
+		uint32_t slot;
+
+		if (!source->transports)
+			continue;
+		if (source_family(source) == FAMILY_IPV4) {
+			uint32_t ipv4;
+
+			memcpy(&ipv4, source->address, sizeof(ipv4));
+			packet_mapped(&address, ipv4);
+		} else {
+			memcpy(&address, source->address, sizeof(address));
+		}
+		slot = *client_slot(index, &address);
+		if (slot)
+			index->dnstap[slot - 1] += source->queries;
+	}
+}
+
+static void set_address(struct crosscheck_source *row, const struct packet_address *address)
+{
+	const bool ipv4 =
+	    !address->words[0] && !address->words[1] && address->words[2] == htonl(0xffff);
+
+	row->length = ipv4 ? 4 : 16;
+	memcpy(row->address, ipv4 ? (const void *)&address->words[3] : address, row->length);
+}
+
+/* Insertion into a short sorted list: `limit` is some dozens. */
+static void offer(struct crosscheck_source *rows, size_t *n, size_t limit,
+    const struct wire_client *client, uint64_t dnstap)
+{
+	const int64_t difference = (int64_t)(client->messages - dnstap);
+	size_t at;
+
+	if (difference <= 0 || (*n == limit && rows[limit - 1].difference >= difference))
+		return;
+	for (at = *n < limit ? (*n)++ : limit - 1; at > 0 && rows[at - 1].difference < difference;
+	     at--)
+		rows[at] = rows[at - 1];
+	rows[at] = (struct crosscheck_source){
+	    .wire = client->messages, .dnstap = dnstap, .difference = difference};
+	set_address(&rows[at], &client->address);
+}
+
+int compare_sources(struct crosscheck_result *result, const struct wire_window *wire,
+    const struct sources *sources, const struct hash_seed *seed, size_t limit, struct arena *arena)
+{
+	struct client_index index = {.seed = seed};
+	struct crosscheck_source *rows;
+	size_t n = 0;
+
+	if (!(wire->known & WIRE_KNOWS_SOURCES) || !sources || !limit)
+		return 0;
+	rows = arena_alloc(arena, limit * sizeof(*rows));
+	if (!rows || client_index_make(&index, wire, arena) < 0)
+		return -ENOMEM;
+	add_dnstap(&index, sources);
+	for (size_t i = 0; i < wire->n_clients; i++)
+		offer(rows, &n, limit, &wire->clients[i], index.dnstap[i]);
+	result->sources = rows;
+	result->n_sources = n;
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "crosscheck/crosscheck.h"
+
+#include "crosscheck/compare.h"
+#include "crosscheck/funnel.h"
+#include "crosscheck/wire_sum.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define NAME(id, name) name,
+#define REASON(id)     (1u << CROSSCHECK_INCOMPLETE_##id)
+
+struct crosscheck {
+	struct crosscheck_options options;
+	struct verdicts *verdicts;
+	bool balanced;
+	int64_t balance;
+	uint64_t credit; /* see funnel_make() */
+};
+
+const char *crosscheck_incomplete_name(unsigned reason)
+{
+	static const char *const names[] = {CROSSCHECK_INCOMPLETE(NAME)};
+
+	return reason < CROSSCHECK_INCOMPLETE_COUNT ? names[reason] : "";
+}
+
+int crosscheck_new(struct crosscheck **ret, const struct crosscheck_options *options)
+{
+	struct crosscheck *crosscheck = calloc(1, sizeof(*crosscheck));
+
+	if (!crosscheck ||
+	    verdicts_new(&crosscheck->verdicts, options->interval_ns, options->horizon_ns) < 0) {
+		crosscheck_free(crosscheck);
+		return -ENOMEM;
+	}
+	crosscheck->options = *options;
+	*ret = crosscheck;
+	return 0;
+}
+
+void crosscheck_free(struct crosscheck *crosscheck)
+{
+	if (!crosscheck)
+		return;
+	verdicts_free(crosscheck->verdicts);
+	free(crosscheck);
+}
+
+int crosscheck_configure(struct crosscheck *crosscheck, const struct crosscheck_options *options)
+{
+	struct verdicts *verdicts;
+
+	if (options->interval_ns != crosscheck->options.interval_ns ||
+	    options->horizon_ns != crosscheck->options.horizon_ns) {
+		if (verdicts_new(&verdicts, options->interval_ns, options->horizon_ns) < 0)
+			return -ENOMEM;
+		verdicts_continue(verdicts, crosscheck->verdicts);
+		verdicts_free(crosscheck->verdicts);
+		crosscheck->verdicts = verdicts;
+	}
+	crosscheck->options = *options;
+	return 0;
+}
+
+static bool is_watched(const struct wire_window *wire)
+{
+	return wire && wire->watched;
+}
+
+static bool is_whole(const struct wire_window *wire)
+{
+	return is_watched(wire) && wire->whole && !wire->missed;
+}
+
+static uint64_t flip_ns(const struct wire_window *wire)
+{
+	return wire->flip_start_ns > wire->flip_end_ns ? wire->flip_start_ns : wire->flip_end_ns;
+}
+
+/* Of the flip, and of the producer whose clock is furthest off. */
+static uint64_t lag_ns(const struct wire_window *wire, const struct crosscheck_inputs *inputs)
+{
+	uint64_t lag = producer_lag_ns(PRODUCER_OTHER);
+
+	for (size_t i = 0; i < inputs->n_producers; i++) {
+		const uint64_t other = producer_lag_ns(inputs->producers[i]);
+
+		lag = other > lag ? other : lag;
+	}
+	return lag + flip_ns(wire);
+}
+
+static uint32_t find_incomplete(const struct wire_window *wire,
+    const struct crosscheck_dnstap *dnstap, const struct crosscheck_inputs *inputs)
+{
+	const bool flipped_late = is_watched(wire) && flip_ns(wire) > CROSSCHECK_LATEST_FLIP_NS;
+
+	return (inputs->started ? REASON(START) : 0) | (inputs->stopped ? REASON(STOP) : 0) |
+	    (inputs->reloaded || inputs->changed ? REASON(RELOAD) : 0) |
+	    (inputs->reconnected ? REASON(RECONNECT) : 0) |
+	    (!inputs->compared ? REASON(NO_INPUT) : 0) |
+	    (inputs->unwatched ? REASON(NO_PRODUCER) : 0) |
+	    (inputs->from_responses ? REASON(RESPONSES) : 0) |
+	    (!is_whole(wire) ? REASON(WIRE) : 0) | (flipped_late ? REASON(FLIP) : 0) |
+	    (dnstap->displaced ? REASON(FRAMES) : 0) |
+	    (is_watched(wire) && wire->sockets_changed ? REASON(SOCKETS) : 0);
+}
+
+static uint64_t udp_tc(const struct wire_window *wire)
+{
+	uint64_t tc = 0;
+
+	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
+		struct wire_cell cell;
+
+		wire_sum_cell(wire, WIRE_OUT, WIRE_UDP, f, &cell);
+		tc += cell.tc;
+	}
+	return tc;
+}
+
+static struct verdict_sums sums_of(
+    const struct crosscheck_result *result, const struct wire_window *wire)
+{
+	const struct crosscheck_funnel *funnel = &result->funnel;
+	struct verdict_sums sums = {
+	    .windows = 1,
+	    .wire_queries = funnel->wire_queries,
+	    .dnstap_queries = funnel->dnstap_queries,
+	    .stack_drops = funnel->stack_drops,
+	    .socket_drops = funnel->socket_drops,
+	    .explained = funnel->explained,
+	    .unexplained = funnel->unexplained,
+	};
+
+	if (result->responses) {
+		sums.queries = funnel->wire_queries;
+		sums.responses = funnel->wire_responses;
+		sums.tc = udp_tc(wire);
+	}
+	return sums;
+}
+
+/* A window in which something began, ended or was exchanged says nothing about the rest. */
+static void judge(struct crosscheck *crosscheck, struct crosscheck_result *result,
+    const struct wire_window *wire, const struct crosscheck_inputs *inputs)
+{
+	const struct verdict_now now = {.wire = result->wire,
+	    .connected = inputs->connected,
+	    .compared = inputs->compared,
+	    .zone = inputs->zone};
+	const bool judged =
+	    crosscheck->options.whole || !(inputs->started || inputs->stopped || inputs->changed);
+	struct verdict_sums sums = {.windows = 1};
+
+	if (result->wire && (result->counted || crosscheck->options.whole))
+		sums = sums_of(result, wire);
+	result->verdict_before = verdicts_last(crosscheck->verdicts);
+	if (crosscheck->options.whole) {
+		result->verdict = verdict_whole(&sums, &now);
+		result->horizon = sums;
+		return;
+	}
+	result->verdict =
+	    judged ? verdicts_add(crosscheck->verdicts, &sums, &now) : result->verdict_before;
+	result->horizon = *verdicts_horizon(crosscheck->verdicts);
+}
+
+static void add_balance(struct crosscheck *crosscheck, struct crosscheck_result *result)
+{
+	crosscheck->balanced |= !result->incomplete;
+	if (crosscheck->balanced && result->counted)
+		crosscheck->balance += result->funnel.unexplained;
+	result->funnel.balanced = crosscheck->balanced;
+	result->funnel.balance = crosscheck->balance;
+}
+
+int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
+    const struct wire_window *wire, const struct crosscheck_dnstap *dnstap,
+    const struct crosscheck_inputs *inputs, struct arena *arena, struct crosscheck_result *ret)
+{
+	const struct crosscheck_options *options = &crosscheck->options;
+	struct crosscheck_result result = {.wire = is_watched(wire)};
+
+	result.incomplete = find_incomplete(wire, dnstap, inputs);
+	result.counted = is_whole(wire) && inputs->compared && !inputs->started &&
+	    !inputs->stopped && !inputs->changed;
+	if (result.wire) {
+		if (compare_qtypes(&result, wire, dnstap, arena) < 0 ||
+		    compare_sources(&result, wire, dnstap->sources, &options->seed,
+			options->top_sources, arena) < 0)
+			return -ENOMEM;
+		result.responses = wire_sum_egress(wire);
+		compare_rows(&result, duration_ns, lag_ns(wire, inputs), wire, dnstap);
+		funnel_make(&result, wire, dnstap, inputs, &crosscheck->credit);
+	} else {
+		funnel_make_blind(&result, dnstap);
+	}
+	add_balance(crosscheck, &result);
+	judge(crosscheck, &result, wire, inputs);
+	*ret = result;
+	return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "crosscheck/funnel.h"
+
+#include "crosscheck/wire_sum.h"
+
+static uint64_t known(const struct wire_window *wire, uint32_t what, uint64_t count)
+{
+	return wire->known & what ? count : 0;
+}
+
+static uint64_t udp(const crosscheck_counts counts, unsigned direction)
+{
+	return counts[direction][TRANSPORT_UDP][FAMILY_IPV4] +
+	    counts[direction][TRANSPORT_UDP][FAMILY_IPV6];
+}
+
+static int64_t malformed(const struct wire_window *wire, const struct crosscheck_dnstap *dnstap)
+{
+	uint64_t count = 0;
+
+	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
+		struct wire_cell cell;
+
+		wire_sum_cell(wire, WIRE_IN, WIRE_UDP, f, &cell);
+		count += wire_cell_compared_malformed(&cell);
+	}
+	return (int64_t)(count - udp(dnstap->malformed, DIR_QUERY));
+}
+
+static uint64_t sum_drops(const struct wire_window *wire, bool upper_bound)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < wire->n_stack_drops; i++)
+		sum += wire->stack_drops[i].upper_bound == upper_bound
+		    ? wire->stack_drops[i].messages
+		    : 0;
+	return known(wire, WIRE_KNOWS_STACK_DROPS, sum);
+}
+
+/* Takes what explains `missing`, first of what the window before left. */
+static uint64_t take_bound(int64_t missing, uint64_t bound, uint64_t *credit)
+{
+	const uint64_t wanted = missing > 0 ? (uint64_t)missing : 0;
+	const uint64_t old = wanted < *credit ? wanted : *credit;
+	const uint64_t new = wanted - old < bound ? wanted - old : bound;
+
+	*credit = bound - new;
+	return old + new;
+}
+
+static void put_rows(struct crosscheck_result *result)
+{
+	struct crosscheck_funnel *funnel = &result->funnel;
+
+	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
+		const struct crosscheck_row *in = &result->rows[DIR_QUERY][TRANSPORT_UDP][f];
+
+		funnel->wire_queries += in->wire;
+		funnel->boundary += in->boundary;
+		funnel->wire_responses += result->rows[DIR_RESPONSE][TRANSPORT_UDP][f].wire;
+	}
+}
+
+void funnel_make_blind(struct crosscheck_result *result, const struct crosscheck_dnstap *dnstap)
+{
+	result->funnel.dnstap_queries = udp(dnstap->messages, DIR_QUERY);
+	result->funnel.dnstap_responses = udp(dnstap->messages, DIR_RESPONSE);
+}
+
+void funnel_make(struct crosscheck_result *result, const struct wire_window *wire,
+    const struct crosscheck_dnstap *dnstap, const struct crosscheck_inputs *inputs,
+    uint64_t *credit)
+{
+	struct crosscheck_funnel *funnel = &result->funnel;
+	const uint64_t exact = sum_drops(wire, false), bound = sum_drops(wire, true);
+	int64_t difference, missing;
+
+	funnel_make_blind(result, dnstap);
+	put_rows(result);
+	funnel->known = wire->known;
+	funnel->nic_drops = known(wire, WIRE_KNOWS_NIC_DROPS, wire->nic_drops);
+	funnel->socket_drops = known(wire, WIRE_KNOWS_SOCKETS, wire->socket_drops);
+	funnel->queued = wire->known & WIRE_KNOWS_SOCKETS ? wire->queued : 0;
+	funnel->malformed = malformed(wire, dnstap);
+	funnel->not_logged = not_logged(inputs->producers, inputs->n_producers, wire);
+	funnel->tx_drops = known(wire, WIRE_KNOWS_TX_DROPS, wire->tx_drops);
+	funnel->listen_overflows = known(wire, WIRE_KNOWS_LISTEN, wire->listen_overflows);
+
+	difference = (int64_t)(funnel->wire_queries - funnel->dnstap_queries);
+	funnel->explained = (int64_t)(exact + funnel->socket_drops + funnel->not_logged) +
+	    funnel->queued + funnel->malformed;
+	missing = difference - funnel->explained;
+	funnel->stack_drops = exact + take_bound(missing, bound, credit);
+	funnel->explained += (int64_t)(funnel->stack_drops - exact);
+	funnel->unexplained = difference - funnel->explained;
+	result->stack_bound = bound != 0;
+
+	funnel->unanswered = (int64_t)(funnel->dnstap_queries - funnel->wire_responses);
+	funnel->corrected =
+	    (int64_t)funnel->dnstap_queries + (funnel->unexplained > 0 ? funnel->unexplained : 0);
+	funnel->corrected_low = funnel->corrected - (int64_t)funnel->boundary;
+	funnel->corrected_high = funnel->corrected + (int64_t)funnel->boundary;
+}
