@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A stream gives the same frames, replies and errors whole, and in pieces as they may come. */
+#include "source/frame_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_FRAME 4096
+
+struct outcome {
+	uint64_t digest; /* of all frames and replies in order */
+	size_t frames, replies, used;
+	const char *error;
+	enum frame_stream_state state;
+};
+
+static void digest_bytes(struct outcome *outcome, const uint8_t *bytes, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++)
+		outcome->digest = (outcome->digest ^ bytes[i]) * 0x100000001b3;
+	outcome->digest = (outcome->digest ^ length) * 0x100000001b3;
+}
+
+static void check(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* Takes what [start, end) holds; the bytes taken. */
+static size_t feed(
+    struct frame_stream *stream, const uint8_t *start, const uint8_t *end, struct outcome *outcome)
+{
+	const uint8_t *at = start, *frame = NULL;
+	uint8_t reply[FRAME_STREAM_MAX_REPLY_BYTES];
+
+	for (;;) {
+		const uint8_t *before = at;
+		uint32_t length = 0;
+		const enum frame_stream_result result =
+		    frame_stream_next(stream, &at, end, &frame, &length, reply, &outcome->error);
+
+		if (result == FRAME_STREAM_MORE || result == FRAME_STREAM_ERROR) {
+			check(at == before);
+			check((result == FRAME_STREAM_ERROR) == (outcome->error != NULL));
+			if (result == FRAME_STREAM_MORE) {
+				const size_t want = frame_stream_want(stream, at, end);
+
+				check(want > (size_t)(end - at) && want <= MAX_FRAME + 4);
+			}
+			return (size_t)(at - start);
+		}
+		check(at > before && at <= end);
+		if (result == FRAME_STREAM_DATA) {
+			check(length > 0 && length <= MAX_FRAME && frame == before + 4);
+			check(frame + length == at && stream->state == FRAME_STREAM_STARTED);
+			outcome->frames++;
+		} else {
+			check(length <= sizeof(reply));
+			outcome->replies++;
+		}
+		digest_bytes(outcome, frame, length);
+	}
+}
+
+/* Piece by piece, each in memory of its own size. */
+static struct outcome run(const uint8_t *data, size_t size, size_t piece)
+{
+	struct outcome outcome = {0};
+	struct frame_stream stream;
+	size_t have = 0;
+
+	frame_stream_init(&stream, MAX_FRAME);
+	while (have < size && !outcome.error) {
+		const size_t more = size - have < piece ? size - have : piece;
+		const size_t length = have + more - outcome.used;
+		uint8_t *copy = malloc(length);
+
+		check(copy != NULL);
+		memcpy(copy, data + outcome.used, length);
+		have += more;
+		outcome.used += feed(&stream, copy, copy + length, &outcome);
+		free(copy);
+	}
+	outcome.state = stream.state;
+	return outcome;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const size_t pieces[] = {1, 3, 7, 64};
+	const struct outcome whole = run(data, size, size);
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]) && size <= 4096; i++) {
+		const struct outcome parts = run(data, size, pieces[i]);
+
+		check(parts.digest == whole.digest && parts.frames == whole.frames);
+		check(parts.replies == whole.replies && parts.used == whole.used);
+		check(parts.error == whole.error && parts.state == whole.state);
+	}
+	return 0;
+}
