@@ -24,7 +24,7 @@ struct report {
 	struct totals *totals;
 	struct zone_registry *registry;
 	struct report_status status;
-	char window_json[1024];
+	char window_json[2048];
 	unsigned windows;
 };
 

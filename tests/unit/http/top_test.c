@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crosstap top against an agent of this process. */
+#include "fake_report.h"
+
+#include "command/command.h"
+#include "command/top_text.h"
+#include "http/http.h"
+
+#include <pty.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_OUTPUT (256 * 1024)
+
+struct fixture {
+	struct report *report;
+	struct http *http;
+	char url[64];
+	char output[MAX_OUTPUT];
+};
+
+static void begin(struct fixture *f, const char *token_file)
+{
+	const struct config config = {.http = {"127.0.0.1:0", token_file, "", ""}};
+	char error[256] = "";
+
+	if (http_new(&f->http, &config, f->report, NULL, error, sizeof(error)) < 0)
+		fail_msg("%s", error);
+	snprintf(f->url, sizeof(f->url), "http://127.0.0.1:%u/", http_port(f->http));
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->report = fake_report();
+	f->report->status.window_start_ns = 20 * NS_PER_S;
+	f->report->status.window_end_ns = 30 * NS_PER_S;
+	strcpy(f->report->window_json,
+	    "{\"interval_s\":10.0,\"zones\":{"
+	    "\"nl\":{\"queries\":12340,\"responses\":12330,\"sources\":77,"
+	    "\"qtype\":{\"A\":12000,\"AAAA\":340},\"rcode\":{\"NXDOMAIN\":1233,\"NOERROR\":11097},"
+	    "\"malformed\":{\"query\":2,\"response\":1},"
+	    "\"response_time_us\":{\"count\":5,\"p50\":61.0,\"p99\":2400.0}},"
+	    "\"org\\u001b]0;x\\u0007\\u009b2J\\n\":{\"queries\":10}}}");
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	http_free(f->http);
+	fake_report_free(f->report);
+	free(f);
+	return 0;
+}
+
+/* Runs the command in a child that has `fd` as stdout and stderr; its exit status. */
+static int run_top(struct fixture *f, char **argv)
+{
+	int argc = 0, fds[2], status;
+	size_t length = 0;
+	ssize_t n;
+	pid_t pid;
+
+	while (argv[argc])
+		argc++;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		dup2(fds[1], STDOUT_FILENO);
+		dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		_exit(command_top(argc, argv));
+	}
+	close(fds[1]);
+	while ((n = read(fds[0], f->output + length, MAX_OUTPUT - 1 - length)) > 0)
+		length += (size_t)n;
+	close(fds[0]);
+	f->output[length] = '\0';
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(struct fixture *f, const char *text)
+{
+	if (!strstr(f->output, text))
+		fail_msg("no \"%s\" in %s", text, f->output);
+}
+
+static void expect_plain(const char *text)
+{
+	for (; *text; text++)
+		assert_true((*text >= ' ' && *text <= '~') || *text == '\n');
+}
+
+static void test_once(void **state)
+{
+	struct fixture *f = *state;
+	char *argv[] = {"top", "--once", "--url", f->url, NULL};
+
+	fake_inputs(f->report, 1);
+	strcpy(f->report->status.inputs[0].address, "/run/\x1b[2Jnl.sock");
+	fake_sinks(f->report, 1);
+	strcpy(f->report->status.sinks[0].name, "influxdb http://127.0.0.1:8086");
+	strcpy(f->report->status.sinks[0].stats.last_error, "refused\x9b\x33");
+	f->report->status.sinks[0].stats.failing = true;
+	begin(f, "");
+	assert_int_equal(run_top(f, argv), 0);
+	expect_plain(f->output);
+	expect(f, "ns1.test");
+	expect(f, "1235.0 queries/s");
+	expect(f,
+	    "\nnl                                1234.0      1233.0        77     61 us    2.4 "
+	    "ms    10.0 %         3\n");
+	expect(f, "\norg\\x1b]0;x\\x07\\xc2\\x9b2J\\x0a");
+	expect(f,
+	    "\nA                   1200.0/s  97.24 %    NOERROR             1109.7/s  90.00 %\n");
+	expect(f, "\n/run/\\x1b[2Jnl.sock");
+	expect(f, "failing");
+	expect(f, "(refused");
+}
+
+static void test_no_agent(void **state)
+{
+	struct fixture *f = *state;
+	char *argv[] = {"top", "--url", f->url, NULL};
+	char *bad[] = {"top", "--url", "file:///etc/passwd", NULL};
+	char *unknown[] = {"top", "--everything", NULL};
+
+	begin(f, "");
+	http_free(f->http);
+	f->http = NULL;
+	assert_int_equal(run_top(f, argv), 1);
+	expect(f, "error top: no agent answers at http://127.0.0.1:");
+	expect_plain(f->output);
+	assert_int_not_equal(run_top(f, bad), 0);
+	assert_null(strstr(f->output, "root:"));
+	assert_int_equal(run_top(f, unknown), 2);
+	expect(f, "usage: ");
+}
+
+static void test_token(void **state)
+{
+	struct fixture *f = *state;
+	char path[] = "/tmp/crosstap-top-XXXXXX";
+	char *without[] = {"top", "--once", "--url", f->url, NULL};
+	char *with[] = {"top", "--once", "--url", f->url, "--token-file", path, NULL};
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "sesame", 6), 6);
+	close(fd);
+	begin(f, path);
+	assert_int_equal(run_top(f, without), 1);
+	expect(f, "--token-file");
+	assert_int_equal(run_top(f, with), 0);
+	expect(f, "ns1.test");
+	unlink(path);
+}
+
+/* An agent that answers what no agent should: members missing, of other types, deep. */
+static void test_strange_answers(void **state)
+{
+	static const char *const answers[] = {"{}", "[]", "{\"zones\":7}", "{\"zones\":[1,2]}",
+	    "{\"interval_s\":\"x\",\"zones\":{\"a\":5,\"b\":{\"qtype\":[],\"rcode\":{\"A\":\"x\"},"
+	    "\"response_time_us\":{\"p50\":{}}}}}",
+	    "{\"interval_s\":-1e308,\"zones\":{\"a\":{\"queries\":1e308}}}"};
+	char *text = NULL;
+	size_t length = 0;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct top_answer answer = {.status = json_loads(answers[i], 0, NULL),
+		    .window = json_loads(answers[i], 0, NULL),
+		    .crosscheck = json_loads(answers[i], 0, NULL)};
+		FILE *out = open_memstream(&text, &length);
+
+		assert_non_null(answer.window);
+		top_text(out, &answer);
+		fclose(out);
+		expect_plain(text);
+		assert_non_null(strstr(text, "INPUT"));
+		free(text);
+		top_answer_done(&answer);
+	}
+}
+
+/* The output of the child up to `text`; false when it ends before. */
+static bool read_until(struct fixture *f, int fd, const char *text)
+{
+	size_t length = 0;
+	ssize_t n;
+
+	f->output[0] = '\0';
+	while (length < MAX_OUTPUT - 1 && !strstr(f->output, text)) {
+		n = read(fd, f->output + length, MAX_OUTPUT - 1 - length);
+		if (n <= 0)
+			return false;
+		for (ssize_t i = 0; i < n; i++) { /* strstr() must see past NULs */
+			if (f->output[length + (size_t)i] == '\0')
+				f->output[length + (size_t)i] = ' ';
+		}
+		length += (size_t)n;
+		f->output[length] = '\0';
+	}
+	return length < MAX_OUTPUT - 1;
+}
+
+static void test_terminal(void **state)
+{
+	const struct winsize size = {.ws_row = 24, .ws_col = 100},
+			     small = {.ws_row = 3, .ws_col = 20},
+			     large = {.ws_row = 50, .ws_col = 132};
+	struct fixture *f = *state;
+	char *argv[] = {"top", "--url", f->url, NULL};
+	int fd, status;
+	pid_t pid;
+
+	begin(f, "");
+	pid = forkpty(&fd, NULL, NULL, &size);
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		setenv("TERM", "xterm", 1);
+		unsetenv("LINES");
+		unsetenv("COLUMNS");
+		_exit(command_top(3, argv));
+	}
+	assert_true(read_until(f, fd, "q ends"));
+	assert_non_null(strstr(f->output, "ns1.test"));
+	assert_null(strstr(f->output, "\x1b]0;x"));
+	assert_int_equal(ioctl(fd, TIOCSWINSZ, &small), 0);
+	assert_true(read_until(f, fd, "q ends"));
+	assert_int_equal(write(fd, "jjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjkkk", 38), 38);
+	assert_int_equal(ioctl(fd, TIOCSWINSZ, &large), 0);
+	assert_true(read_until(f, fd, "OUTPUT"));
+	assert_int_equal(write(fd, "q", 1), 1);
+	while (read_until(f, fd, "never seen"))
+		;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_agent, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_token, setup, teardown),
+	    cmocka_unit_test(test_strange_answers),
+	    cmocka_unit_test_setup_teardown(test_terminal, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("http/top", tests, NULL, NULL);
+}
