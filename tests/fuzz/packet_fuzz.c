@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames through the wire headers in user space. Input: for each frame two bytes of length (its
+ * upper bits: direction, flip, raw), then the frame. Nothing may be read past its end, and the
+ * counters must agree with each other.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/host.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* What must hold whatever came: every message has one size; kinds of messages are parts of them. */
+static void check_counters(const struct wire_counters *counters)
+{
+	for (u32 transport = WIRE_UDP; transport <= WIRE_TCP; transport++) {
+		u64 messages = 0, sizes = 0;
+
+		for (u32 family = 0; family < 2; family++) {
+			const struct wire_cell *cell = &counters->cells[transport][family];
+
+			messages += cell->messages;
+			require(cell->not_query + cell->left_out <= cell->messages);
+			require(cell->malformed + cell->tc <= cell->messages);
+			require(cell->malformed_uncompared <= cell->malformed);
+		}
+		for (u32 bin = 0; bin < WIRE_SIZE_BINS; bin++)
+			sizes += counters->sizes[transport][bin];
+		require(sizes == messages);
+	}
+	for (u32 qtype = 0; qtype < WIRE_QTYPES; qtype++)
+		require(counters->qtypes_left_out[qtype] <= counters->qtypes[qtype]);
+}
+
+static void run(struct wire_state *state, const uint8_t *data, size_t size)
+{
+	while (size >= 2) {
+		const u32 word = ct_load_be16(data);
+		size_t length = word & 0x0fff;
+		u8 *frame;
+
+		data += 2;
+		size -= 2;
+		if (length > size)
+			length = size;
+		frame = malloc(length ? length : 1); /* exactly sized, for the sanitizer */
+		if (!frame)
+			return;
+		memcpy(frame, data, length);
+		state->config->slot ^= word >> 14 & 1;
+		wire_packet(state,
+		    &(struct wire_input){.data = frame,
+			.length = length,
+			.frame_bytes = length,
+			.time_ns = (u64)state->packets * 1000,
+			.segments = 1,
+			.direction = word >> 15,
+			.raw = word >> 13 & 1});
+		free(frame);
+		data += length;
+		size -= length;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct wire_state state;
+
+	if (host_new(&state, WIRE_PER_SOURCE | WIRE_RTT | (size & 1 ? WIRE_ANY_ADDRESS : 0), 8))
+		return 0;
+	run(&state, data, size);
+	for (u32 i = 0; i < WIRE_DIRECTIONS * WIRE_SLOTS; i++)
+		check_counters(&state.counters[i]);
+	require(state.n_sources <= 8);
+	host_free(&state);
+	return 0;
+}
