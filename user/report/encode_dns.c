@@ -2,6 +2,7 @@
 #include "report/encode_dns.h"
 
 #include "base/clock.h"
+#include "report/size_bin.h"
 #include "crosstap/dns.h"
 
 #include <stdio.h>
@@ -146,14 +147,6 @@ static void encode_flags(const struct job *job)
 	}
 }
 
-/* Bins of 16 bytes up to 512, of 128 up to 4096, and one for the rest. */
-static unsigned coarse_bin(unsigned bin)
-{
-	const unsigned bytes = bin * KEY_SIZE_STEP;
-
-	return bytes < 512 ? bytes : bytes < 4096 ? bytes / 128 * 128 : 4096;
-}
-
 static void encode_size(const struct job *job, unsigned direction, unsigned transport)
 {
 	const struct margin_slice slice =
@@ -165,11 +158,11 @@ static void encode_size(const struct job *job, unsigned direction, unsigned tran
 	points_tag(job->points, "direction", mnemonic_direction(direction));
 	points_tag(job->points, "transport", mnemonic_transport(transport));
 	for (size_t i = 0; i < slice.n;) {
-		const unsigned bin = coarse_bin(margin_value(slice.cells[i].key));
+		const unsigned bin = size_bin_coarse(margin_value(slice.cells[i].key));
 		uint64_t count = 0;
 		char field[16];
 
-		while (i < slice.n && coarse_bin(margin_value(slice.cells[i].key)) == bin)
+		while (i < slice.n && size_bin_coarse(margin_value(slice.cells[i].key)) == bin)
 			count += slice.cells[i++].count;
 		snprintf(field, sizeof(field), "b%u", bin);
 		points_uint(job->points, field, count);
