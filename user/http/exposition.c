@@ -85,28 +85,28 @@ void exposition_histogram_add(
 	histogram->sum_ns += middle_ns * (double)count;
 }
 
-static void begin_part(struct exposition *to, const char *name, const char *part, const char *zone,
-    const char *transport)
+static void begin_part(struct exposition *to, const char *name, const char *part,
+    const struct exposition_pair *labels, size_t n)
 {
 	exposition_begin(to, name);
 	fputs(part, to->out);
-	exposition_label(to, "zone", zone);
-	exposition_label(to, "transport", transport);
+	for (size_t i = 0; i < n; i++)
+		exposition_label(to, labels[i].name, labels[i].value);
 }
 
 void exposition_histogram_put(struct exposition *to, const char *name,
-    const struct exposition_histogram *histogram, const char *zone, const char *transport)
+    const struct exposition_histogram *histogram, const struct exposition_pair *labels, size_t n)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i <= EXPOSITION_BUCKETS; i++) {
 		count += histogram->counts[i];
-		begin_part(to, name, "_bucket", zone, transport);
+		begin_part(to, name, "_bucket", labels, n);
 		exposition_label(to, "le", bounds[i].text);
 		exposition_count(to, count);
 	}
-	begin_part(to, name, "_sum", zone, transport);
+	begin_part(to, name, "_sum", labels, n);
 	exposition_value(to, histogram->sum_ns / NS_PER_S);
-	begin_part(to, name, "_count", zone, transport);
+	begin_part(to, name, "_count", labels, n);
 	exposition_count(to, count);
 }

@@ -55,8 +55,11 @@ struct exposition_histogram {
 /* `bucket` of base/hist.h, which falls where its middle does: within 0.8 %. */
 void exposition_histogram_add(
     struct exposition_histogram *histogram, uint32_t bucket, uint64_t count);
+struct exposition_pair {
+	const char *name, *value;
+};
 /* _bucket, _sum and _count, with these labels. */
 void exposition_histogram_put(struct exposition *to, const char *name,
-    const struct exposition_histogram *histogram, const char *zone, const char *transport);
+    const struct exposition_histogram *histogram, const struct exposition_pair *labels, size_t n);
 
 #endif

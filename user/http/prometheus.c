@@ -224,8 +224,10 @@ static void put_latencies(struct exposition *to, const struct counted *counted)
 			exposition_histogram_add(&histogram, margin_value(counted->cells[i].key),
 			    counted->cells[i].count);
 		exposition_histogram_put(to, name, &histogram,
-		    report_zone_label(counted->report, (uint16_t)zone),
-		    mnemonic_transport(transport));
+		    (const struct exposition_pair[]){
+			{"zone", report_zone_label(counted->report, (uint16_t)zone)},
+			{"transport", mnemonic_transport(transport)}},
+		    2);
 	}
 }
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Wire and cross-check in Prometheus' text format. */
+#ifndef CROSSTAP_HTTP_PROMETHEUS_WIRE_H
+#define CROSSTAP_HTTP_PROMETHEUS_WIRE_H
+
+#include "http/exposition.h"
+#include "report/wire_totals.h"
+
+/* What was not measured has no sample; nothing at all before the first window. */
+void prometheus_wire(struct exposition *to, const struct wire_totals_data *data);
+
+#endif
