@@ -3,7 +3,7 @@
 #ifndef CROSSTAP_WIRE_CONFIG_H
 #define CROSSTAP_WIRE_CONFIG_H
 
-#include "crosstap/wire_packet.h"
+#include "crosstap/wire_address.h"
 
 #define WIRE_ADDRESS_TRIES 4096 /* factors tried before a list is refused */
 

@@ -6,7 +6,7 @@
 #ifndef CROSSTAP_WIRE_MESSAGE_H
 #define CROSSTAP_WIRE_MESSAGE_H
 
-#include "crosstap/wire_abi.h"
+#include "crosstap/wire_address.h"
 
 struct wire_env {
 	struct ct_view view; /* headers; of the payload what is linear */
@@ -40,54 +40,6 @@ struct wire_peer {
 	u32 family;
 	bool own; /* the client is this host */
 };
-
-CT_INLINE u64 wire_address4_bucket(
-    const struct wire_addresses *table, const struct packet_address *address)
-{
-	return (u32)(address->words[3] * (u32)table->factor) >> 24;
-}
-
-CT_INLINE u64 wire_address6_bucket(
-    const struct wire_addresses *table, const struct packet_address *address)
-{
-	const u64 high = (u64)address->words[0] << 32 | address->words[1];
-	const u64 low = (u64)address->words[2] << 32 | address->words[3];
-
-	return (high * table->factor ^ low) * table->factor >> 56;
-}
-
-/* Flags of an address in the table of local ones, 0 if it is not there. */
-CT_INLINE u32 wire_address_flags(
-    const struct wire_config *config, u32 family, const struct packet_address *address)
-{
-	const struct wire_addresses *table = &config->addresses[config->active & 1];
-	u64 bucket;
-
-	if (family == PACKET_IPV4) {
-		bucket = wire_address4_bucket(table, address);
-#pragma GCC unroll 4
-		for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++) {
-			const struct wire_address4 *entry = &table->v4[bucket][way];
-
-			if (!entry->flags || entry->address == address->words[3])
-				return entry->flags;
-		}
-		return 0;
-	}
-	bucket = wire_address6_bucket(table, address);
-#pragma GCC unroll 4
-	for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++) {
-		const struct wire_address6 *entry = &table->v6[bucket][way];
-
-		if (!entry->flags ||
-		    (entry->address[3] == address->words[3] &&
-			entry->address[2] == address->words[2] &&
-			entry->address[1] == address->words[1] &&
-			entry->address[0] == address->words[0]))
-			return entry->flags;
-	}
-	return 0;
-}
 
 /* Is the server's end of the packet one of ours? Fills server and peer. */
 CT_INLINE bool wire_find_peer(const struct wire_env *env, const struct packet *packet,
