@@ -152,6 +152,18 @@ void topk_add(struct topk *topk, uint64_t hash, uint16_t group, const uint8_t *k
 	add(topk, hash, group, key, length, count, 0);
 }
 
+uint32_t topk_count(const struct topk *topk, uint64_t hash)
+{
+	const struct set *set = &topk->sets[hash & topk->set_mask];
+	const uint32_t tag = tag_of(hash);
+
+	for (int way = 0; way < WAYS; way++) {
+		if (set->tag[way] == tag)
+			return set->count[way];
+	}
+	return 0;
+}
+
 void topk_merge(struct topk *into, const struct topk *from)
 {
 	for (size_t i = 0; i <= from->set_mask; i++) {

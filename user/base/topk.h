@@ -31,7 +31,10 @@ void topk_prefetch(const struct topk *topk, uint64_t hash);
 void topk_add(struct topk *topk, uint64_t hash, uint16_t group, const uint8_t *key, size_t length,
     uint32_t count);
 void topk_clear(struct topk *topk);
-/* Adds all of `from`; both have the same seed behind their hashes. */
+/* Of the monitored string with this hash, 0 where there is none. */
+uint32_t topk_count(const struct topk *topk, uint64_t hash);
+/* Adds all of `from`; both have the same seed behind their hashes. What one of them had let go of
+ * is missing: a count may then be too low by that. */
 void topk_merge(struct topk *into, const struct topk *from);
 /* Calls back for every monitored entry, in no order. */
 void topk_each(const struct topk *topk, void (*take)(void *context, const struct topk_entry *entry),

@@ -12,6 +12,7 @@ struct builder {
 	struct zone_view **by_zone;
 	size_t n_zones;
 	const struct view_limits *limits;
+	const struct hash_seed *seed;
 	struct arena *arena;
 	int error;
 };
@@ -116,6 +117,22 @@ static void offer_source(
 	heap_offer(zone->resolvers, &zone->n_resolvers, limit, item);
 }
 
+/* One that found one thread's table full, but not another's, is listed once, with both counts. */
+static uint32_t overflow_messages(const struct builder *builder, const struct source *source)
+{
+	const struct shard_overflow *overflow = builder->view->total->overflow;
+
+	return overflow ? topk_count(overflow->addresses,
+			      source_hash(builder->seed, source->address, source->zone_family))
+			: 0;
+}
+
+/* Messages are a query and its response. */
+static uint64_t queries_of(uint32_t messages)
+{
+	return ((uint64_t)messages + 1) / 2;
+}
+
 static void count_sources(struct builder *builder, const struct sources *sources)
 {
 	for (size_t i = 0; i <= sources->mask; i++) {
@@ -123,19 +140,22 @@ static void count_sources(struct builder *builder, const struct sources *sources
 		struct zone_view *zone =
 		    source->transports ? zone_of(builder, source_zone(source)) : NULL;
 		unsigned family;
+		uint32_t more;
 
 		if (!zone)
 			continue;
 		family = source_family(source);
+		more = overflow_messages(builder, source);
 		zone->sources_all[family]++;
 		for (uint32_t left = source->transports; left; left &= left - 1)
 			zone->sources[family][__builtin_ctz(left)]++;
 		offer_source(builder, zone,
 		    &(struct view_source){.address = {source->address[0], source->address[1]},
-			.queries = source->queries,
+			.queries = source->queries + queries_of(more),
 			.responses = source->responses,
 			.nxdomain = source->nxdomain,
-			.family = (uint8_t)family});
+			.family = (uint8_t)family,
+			.estimated = more > 0});
 	}
 }
 
@@ -144,7 +164,7 @@ static void offer_overflow(void *context, const struct topk_entry *entry)
 	struct builder *builder = context;
 	struct zone_view *zone = zone_of(builder, entry->group & ~SOURCE_IPV4);
 	struct view_source item = {
-	    .queries = (entry->count + 1) / 2, /* messages: a query and its response */
+	    .queries = queries_of(entry->count),
 	    .estimated = true,
 	    .family = entry->group & SOURCE_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6,
 	};
@@ -152,7 +172,9 @@ static void offer_overflow(void *context, const struct topk_entry *entry)
 	if (!zone || entry->length != sizeof(item.address))
 		return;
 	memcpy(item.address, entry->key, sizeof(item.address));
-	offer_source(builder, zone, &item);
+	if (!sources_has(&builder->view->total->sources,
+		source_hash(builder->seed, item.address, entry->group), item.address, entry->group))
+		offer_source(builder, zone, &item);
 }
 
 static void count_overflow(struct builder *builder, const struct shard *total)
@@ -222,6 +244,7 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 	struct builder builder = {.view = ret,
 	    .n_zones = zone_registry_count(registry),
 	    .limits = limits,
+	    .seed = seed,
 	    .arena = arena};
 	const struct cell *cells;
 	size_t n;
@@ -229,6 +252,8 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 
 	*ret = (struct window_view){.span = *span, .total = total};
 	shard_fold(total);
+	if (!total->margins.slots)
+		return -ENOMEM;
 	n = cells_sort(&total->margins, &cells);
 	builder.by_zone = arena_alloc(arena, (builder.n_zones + 1) * sizeof(struct zone_view *));
 	if (!builder.by_zone)

@@ -80,6 +80,21 @@ static inline struct source *sources_at(
 	}
 }
 
+static inline bool sources_has(
+    const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	uint32_t at = (uint32_t)hash & sources->mask;
+
+	for (; sources->slots[at].transports; at = (at + 1) & sources->mask) {
+		const struct source *source = &sources->slots[at];
+
+		if (source->address[0] == address[0] && source->address[1] == address[1] &&
+		    source->zone_family == zone_family)
+			return true;
+	}
+	return false;
+}
+
 #define source_zone(source)   ((source)->zone_family & ~SOURCE_IPV4)
 #define source_family(source) ((source)->zone_family & SOURCE_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6)
 

@@ -125,6 +125,7 @@ static void test_merge_sums(void **state)
 	add(a, 1, "a", 1);
 	add(b, 1, "b", 2);
 	topk_merge(a, b);
+	assert_int_equal(topk_count(a, 0x123456789abcdef), 0);
 	assert_int_equal(find(a, 1, "both").entry.count, 12);
 	assert_int_equal(find(a, 1, "a").entry.count, 1);
 	assert_int_equal(find(a, 1, "b").entry.count, 2);

@@ -191,6 +191,57 @@ static void test_overflow(void **state)
 	shard_free(total);
 }
 
+/* In the table of one thread, but not of the other, which had met too many before. */
+static void test_one_entry_for_a_source_of_two_threads(void **state)
+{
+	const uint32_t client = 4000000;
+	struct collector_config config = test_config();
+	struct shard *parts[2], *total = empty_shard();
+	struct window_view view;
+	size_t found = 0;
+	struct sample s;
+
+	config.limits.source_slots = 1024;
+	for (int part = 0; part < 2; part++) {
+		struct collector *collector = NULL;
+
+		assert_int_equal(collector_new(&collector, &config), 0);
+		for (uint32_t i = 0; i < (part ? 2000 : 0); i++) {
+			sample_init(&s, RECORD_AUTH_QUERY, i + 1, 1, T0_NS);
+			take_one(collector, &s, T0_NS);
+		}
+		for (int i = 0; i < 500; i++) {
+			sample_init(&s, RECORD_AUTH_QUERY, client, 1, T0_NS);
+			take_one(collector, &s, T0_NS);
+			s.record.type = RECORD_AUTH_RESPONSE;
+			s.record.has = RECORD_RESPONSE_TIME | RECORD_RESPONSE_MESSAGE;
+			s.record.response_message = s.message;
+			s.record.response_length = 12;
+			s.record.response_time_ns = T0_NS;
+			take_one(collector, &s, T0_NS);
+		}
+		parts[part] = collect(collector);
+		collector_free(collector);
+	}
+	for (int part = 0; part < 2; part++) {
+		assert_int_equal(shard_merge(total, parts[part], &test_seed), 0);
+		shard_free(parts[part]);
+	}
+	make(&view, total);
+	for (size_t i = 0; i < view.zones[0].n_resolvers; i++) {
+		const struct view_source *resolver = &view.zones[0].resolvers[i];
+
+		if (memcmp(resolver->address, &client, 4) != 0)
+			continue;
+		found++;
+		assert_true(resolver->estimated);
+		assert_in_range(resolver->queries, 1000, 1010);
+	}
+	assert_int_equal(found, 1);
+	assert_int_equal(view.zones[0].sources_all[FAMILY_IPV4], 2001);
+	shard_free(total);
+}
+
 static void test_nothing_at_all(void **state)
 {
 	struct shard *total = empty_shard();
@@ -227,6 +278,7 @@ int main(void)
 	    cmocka_unit_test(test_slices),
 	    cmocka_unit_test(test_latency),
 	    cmocka_unit_test(test_overflow),
+	    cmocka_unit_test(test_one_entry_for_a_source_of_two_threads),
 	    cmocka_unit_test(test_nothing_at_all),
 	};
 
