@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/cells.h"
 
+#include "base/pages.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@ int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed)
 
 	while (size < slots && size < 1u << 30)
 		size *= 2;
-	cells->slots = calloc(size, sizeof(struct cell));
+	cells->slots = pages_alloc(size * sizeof(struct cell));
 	if (!cells->slots)
 		return -ENOMEM;
 	cells->mask = (uint32_t)(size - 1);
@@ -30,7 +32,7 @@ int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed)
 
 void cells_done(struct cells *cells)
 {
-	free(cells->slots);
+	pages_free(cells->slots, ((size_t)cells->mask + 1) * sizeof(struct cell));
 	cells->slots = NULL;
 }
 

@@ -247,15 +247,15 @@ static uint64_t latency_key(const struct item *item, uint64_t time_ns)
 	    (uint64_t)item->transport << CUBE_TRANSPORT_SHIFT | item->zone;
 }
 
-static struct cell *cube_cell(const struct collector *collector, struct shard *shard, uint64_t hash, uint64_t key)
+static struct cell *cube_cell(
+    const struct collector *collector, struct shard *shard, uint64_t hash, uint64_t key)
 {
 	struct cell *cell = cells_at(&shard->cube, hash, key);
 
 	return cell ? cell : shard_cell_slow(shard, &collector->config.limits, key);
 }
 
-/* First pass: reads the message, finds zone, window and keys, and asks for the cache lines that the
- * second pass will write. */
+/* First pass: reads the message, finds its window, and begins to look for its zone. */
 static bool prepare(struct collector *collector, const struct record *record, int direction,
     struct item *item, int64_t now_ns)
 {
@@ -265,32 +265,46 @@ static bool prepare(struct collector *collector, const struct record *record, in
 	item->shard = find_shard(collector, item->time_ns, now_ns);
 	if (!item->shard)
 		return false;
-	item->zone = traits->zone;
-	if (traits->zones)
-		item->zone = item->facts.has_question
-		    ? zone_set_find(traits->zones, item_name(item), item->facts.qname_length,
-			  item->facts.qtype == DNS_TYPE_DS)
-		    : zone_set_other(traits->zones);
 	item->client_side = record_is_client_side(record);
-	if (!item->client_side) {
-		item->key = outgoing_key(item);
-	} else if (traits->figures) {
-		item_hash(item, record, &collector->config.seed);
-		pairing_prefetch(collector->pairing, item->pair_hash);
-		if (item->has_source)
-			sources_prefetch(&item->shard->sources, item->source_hash);
-		if (item->facts.has_question && item->shard->names[NAMES_QUERY])
-			topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
-	}
+	item->zone = traits->zone;
+	if (traits->zones && item->facts.has_question)
+		zone_set_probe(
+		    traits->zones, item_name(item), item->facts.qname_length, &item->probe);
 	return true;
 }
 
-static void set_key(struct collector *collector, struct item *item)
+/* Second pass: the zone, and with it the keys of its source and its name. Each pass asks for the
+ * cache lines that the next ones need. */
+static void locate(struct collector *collector, struct item *item)
 {
-	if (item->client_side)
-		item->key = cube_key(&collector->config.traits, item->record, item);
-	item->hash = cells_hash(&item->shard->cube, item->key);
-	cells_prefetch(&item->shard->cube, item->hash);
+	const struct collector_traits *traits = &collector->config.traits;
+
+	if (traits->zones && item->facts.has_question)
+		item->zone = zone_set_find_from(traits->zones, item_name(item),
+		    item->facts.qname_length, &item->probe, item->facts.qtype == DNS_TYPE_DS);
+	if (!item->client_side || !traits->figures)
+		return;
+	item_hash(item, item->record, &collector->config.seed);
+	pairing_prefetch(collector->pairing, item->pair_hash);
+	if (item->has_source)
+		sources_prefetch(&item->shard->sources, item->source_hash);
+	if (item->facts.has_question && item->shard->names[NAMES_QUERY])
+		topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
+}
+
+static void set_keys(struct collector *collector, struct item *item)
+{
+	const struct cells *cube = &item->shard->cube;
+
+	item->key = item->client_side ? cube_key(&collector->config.traits, item->record, item)
+				      : outgoing_key(item);
+	item->hash = cells_hash(cube, item->key);
+	cells_prefetch(cube, item->hash);
+	if (item->has_latency) {
+		item->latency_key = latency_key(item, (uint64_t)item->latency_ns);
+		item->latency_hash = cells_hash(cube, item->latency_key);
+		cells_prefetch(cube, item->latency_hash);
+	}
 }
 
 /* The response time, from the producer or from the query that it answers; and that query's zone,
@@ -331,8 +345,8 @@ static void count_source(struct collector *collector, const struct item *item)
 		hash = source_hash(&collector->config.seed, item->address, zone_family);
 	source = sources_at(&item->shard->sources, hash, item->address, zone_family);
 	if (!source)
-		source = shard_source_slow(item->shard, &collector->config.limits, &collector->config.seed, hash,
-		    item->address, zone_family);
+		source = shard_source_slow(item->shard, &collector->config.limits,
+		    &collector->config.seed, hash, item->address, zone_family);
 	if (!source) {
 		shard_overflow_add(item->shard, hash, item->address, zone_family, item->transport);
 		return;
@@ -364,7 +378,7 @@ static void count_name(const struct item *item)
 		    item->facts.qname_length, 1);
 }
 
-/* Second pass. */
+/* Last pass. */
 static void count(struct collector *collector, struct item *item)
 {
 	struct cell *cell = cube_cell(collector, item->shard, item->hash, item->key);
@@ -374,9 +388,7 @@ static void count(struct collector *collector, struct item *item)
 	if (!item->client_side || !collector->config.traits.figures)
 		return;
 	if (item->has_latency) {
-		const uint64_t key = latency_key(item, (uint64_t)item->latency_ns);
-
-		cell = cube_cell(collector, item->shard, cells_hash(&item->shard->cube, key), key);
+		cell = cube_cell(collector, item->shard, item->latency_hash, item->latency_key);
 		cell->count++;
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
@@ -430,11 +442,13 @@ void collector_take(
 
 	for (size_t i = 0; i < n; i++)
 		n_items += prepare_record(collector, &records[i], &items[n_items], now_ns);
+	for (size_t i = 0; i < n_items; i++)
+		locate(collector, &items[i]);
 	/* In order: a response may pair with a query of the same batch, and take its zone. */
 	for (size_t i = 0; i < n_items; i++) {
 		if (items[i].client_side && collector->config.traits.figures)
 			pair(collector, &items[i]);
-		set_key(collector, &items[i]);
+		set_keys(collector, &items[i]);
 	}
 	for (size_t i = 0; i < n_items; i++)
 		count(collector, &items[i]);

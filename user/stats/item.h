@@ -22,6 +22,8 @@ struct item {
 	int64_t time_ns, latency_ns;
 	uint64_t address[2];
 	uint64_t key, hash, source_hash, pair_hash, name_hash;
+	uint64_t latency_key, latency_hash;
+	struct zone_probe probe;
 	uint16_t zone, hashed_zone_family;
 	uint8_t direction, transport, family;
 	bool client_side, has_source, has_latency;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/sources.h"
 
+#include "base/pages.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,7 +15,7 @@ int sources_init(struct sources *sources, size_t slots)
 	while (size < slots && size < 1u << 30)
 		size *= 2;
 	/* Zeroed by the kernel page by page, as entries are used. */
-	sources->slots = calloc(size, sizeof(struct source));
+	sources->slots = pages_alloc(size * sizeof(struct source));
 	if (!sources->slots)
 		return -ENOMEM;
 	sources->mask = (uint32_t)(size - 1);
@@ -24,7 +26,7 @@ int sources_init(struct sources *sources, size_t slots)
 
 void sources_done(struct sources *sources)
 {
-	free(sources->slots);
+	pages_free(sources->slots, ((size_t)sources->mask + 1) * sizeof(struct source));
 	sources->slots = NULL;
 }
 

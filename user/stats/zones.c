@@ -98,12 +98,19 @@ size_t zone_registry_count(struct zone_registry *registry)
 	return n;
 }
 
-struct zone_slot {
+#define INLINE_BYTES 20
+
+struct zone_slot { /* half a cache line: what a lookup touches */
 	uint64_t hash;
-	uint32_t name; /* offset in names[] */
 	uint16_t id;
 	uint8_t length; /* 0: free (even the root has one byte) */
+	uint8_t unused;
+	union {
+		uint8_t bytes[INLINE_BYTES]; /* names that fit */
+		uint32_t offset;             /* of the others, in names[] */
+	} name;
 };
+_Static_assert(sizeof(struct zone_slot) == 32, "two slots a cache line");
 
 struct zone_set {
 	struct zone_slot *slots;
@@ -214,6 +221,11 @@ static int name_from_text(const char *text, uint8_t wire[MAX_NAME_BYTES], unsign
 	return used;
 }
 
+static const uint8_t *slot_name(const struct zone_set *set, const struct zone_slot *slot)
+{
+	return slot->length <= INLINE_BYTES ? slot->name.bytes : set->names + slot->name.offset;
+}
+
 static const struct zone_slot *find_slot(
     const struct zone_set *set, uint64_t hash, const uint8_t *name, size_t length)
 {
@@ -224,7 +236,7 @@ static const struct zone_slot *find_slot(
 		if (!slot->length)
 			return NULL;
 		if (slot->hash == hash && slot->length == length &&
-		    name_equal(set->names + slot->name, name, length))
+		    name_equal(slot_name(set, slot), name, length))
 			return slot;
 	}
 }
@@ -247,12 +259,15 @@ static int add_zone(struct zone_set *set, struct zone_registry *registry, const 
 		return id;
 	for (at = (uint32_t)hash & set->mask; set->slots[at].length; at = (at + 1) & set->mask)
 		continue;
-	set->slots[at] = (struct zone_slot){.hash = hash,
-	    .name = (uint32_t)set->names_bytes,
-	    .id = (uint16_t)id,
-	    .length = (uint8_t)length};
-	memcpy(set->names + set->names_bytes, wire, (size_t)length);
-	set->names_bytes += (size_t)length;
+	set->slots[at] =
+	    (struct zone_slot){.hash = hash, .id = (uint16_t)id, .length = (uint8_t)length};
+	if (length <= INLINE_BYTES) {
+		memcpy(set->slots[at].name.bytes, wire, (size_t)length);
+	} else {
+		set->slots[at].name.offset = (uint32_t)set->names_bytes;
+		memcpy(set->names + set->names_bytes, wire, (size_t)length);
+		set->names_bytes += (size_t)length;
+	}
 	set->depths[labels / 64] |= 1ull << labels % 64;
 	return 0;
 }
@@ -307,33 +322,74 @@ uint16_t zone_set_other(const struct zone_set *set)
 	return set->other;
 }
 
-uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t length, bool ds)
+/* Labels of a name, the root not counted. */
+static unsigned count_labels(const uint8_t *name)
 {
-	uint8_t starts[MAX_LABELS];
-	const struct zone_slot *own = NULL;
 	unsigned labels = 0;
-	size_t at = 0;
 
-	while (name[at] && labels < MAX_LABELS - 1) {
-		starts[labels++] = (uint8_t)at;
-		at += 1u + name[at];
+	for (; *name && labels < MAX_LABELS - 1; name += 1 + *name)
+		labels++;
+	return labels;
+}
+
+static bool has_depth(const struct zone_set *set, unsigned depth)
+{
+	return set->depths[depth / 64] >> depth % 64 & 1;
+}
+
+void zone_set_probe(
+    const struct zone_set *set, const uint8_t *name, size_t length, struct zone_probe *ret)
+{
+	unsigned depth = count_labels(name);
+	size_t start = 0;
+
+	for (; !has_depth(set, depth); depth--) {
+		if (depth == 0) {
+			ret->any = false;
+			return;
+		}
+		start += 1u + name[start];
 	}
-	starts[labels] = (uint8_t)at;
-	/* From the longest suffix to the root, only at depths where there are zones. */
-	for (unsigned i = 0; i <= labels; i++) {
-		const unsigned depth = labels - i;
-		const size_t rest = length - starts[i];
-		const struct zone_slot *slot;
+	ret->any = true;
+	ret->start = (uint8_t)start;
+	ret->hash = name_hash(&set->seed, name + start, length - start);
+	__builtin_prefetch(&set->slots[ret->hash & set->mask]);
+}
 
-		if (!(set->depths[depth / 64] >> depth % 64 & 1))
-			continue;
-		slot = find_slot(
-		    set, name_hash(&set->seed, name + starts[i], rest), name + starts[i], rest);
-		if (!slot)
-			continue;
-		if (!ds || i > 0)
-			return slot->id;
-		own = slot; /* its parent, if that is listed too */
+uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, size_t length,
+    const struct zone_probe *probe, bool ds)
+{
+	const struct zone_slot *own = NULL;
+	size_t start = probe->start;
+	uint64_t hash = probe->hash;
+	unsigned depth;
+
+	if (!probe->any)
+		return set->other;
+	/* From the longest suffix to the root, only at depths where there are zones. */
+	for (depth = count_labels(name + start);; depth--) {
+		if (has_depth(set, depth)) {
+			const struct zone_slot *slot;
+
+			if (start != probe->start)
+				hash = name_hash(&set->seed, name + start, length - start);
+			slot = find_slot(set, hash, name + start, length - start);
+			if (slot && (!ds || start > 0))
+				return slot->id;
+			if (slot)
+				own = slot; /* its parent, if that is listed too */
+		}
+		if (depth == 0)
+			break;
+		start += 1u + name[start];
 	}
 	return own ? own->id : set->other;
+}
+
+uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t length, bool ds)
+{
+	struct zone_probe probe;
+
+	zone_set_probe(set, name, length, &probe);
+	return zone_set_find_from(set, name, length, &probe, ds);
 }

@@ -33,8 +33,20 @@ struct zone_set;
 int zone_set_new(struct zone_set **ret, struct zone_registry *registry, const char *const *names,
     size_t n, const struct hash_seed *seed);
 void zone_set_free(struct zone_set *set);
-/* `name`: wire format, `length` with the root label, checked by dns_parse(). Type DS at a zone's
- * own name belongs to the parent (RFC 4035 section 3.1.4.1), where that is listed. */
+/* Where the search for a name begins: asks for the cache line that zone_set_find() reads first. */
+struct zone_probe {
+	uint64_t hash;
+	uint8_t start; /* of the suffix in the name */
+	bool any;      /* false: no zone has so few labels */
+};
+/* `name`: wire format, `length` with the root label, checked by dns_parse(). */
+void zone_set_probe(
+    const struct zone_set *set, const uint8_t *name, size_t length, struct zone_probe *ret);
+/* Type DS at a zone's own name belongs to the parent (RFC 4035 section 3.1.4.1), where that is
+ * listed. */
+uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, size_t length,
+    const struct zone_probe *probe, bool ds);
+/* Both in one. */
 uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t length, bool ds);
 uint16_t zone_set_other(const struct zone_set *set);
 

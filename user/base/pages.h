@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Zeroed memory of large tables, on huge pages where the kernel has them: a random access then
+ * misses one cache, not the TLB as well. */
+#ifndef CROSSTAP_BASE_PAGES_H
+#define CROSSTAP_BASE_PAGES_H
+
+#include <stddef.h>
+
+/* NULL without memory. Pages are taken from the system as they are touched. */
+void *pages_alloc(size_t size);
+/* `size` as it was asked for; takes NULL. */
+void pages_free(void *memory, size_t size);
+
+#endif
