@@ -1,56 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "replay.h"
+#include "replay_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "setup.h"
-#include "source/receiver.h"
 #include "stats/item.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define MODULE          "replay"
-#define BUFFER_BYTES    (1u << 20)
-#define STEP_BYTES      4096 /* what one of several files is ahead at most */
 #define JUMP_NS         (3600 * NS_PER_S)
 #define JUMP_AGREED     16
 #define MAX_EMPTY       3600 /* windows without a frame that are reported in a row */
 #define STOP_TIMEOUT_NS (60 * NS_PER_S)
-
-struct replay_file {
-	struct replay *replay;
-	int fd;
-	const char *name;
-	struct receiver receiver;
-	uint8_t *buffer;
-	size_t start, end, size; /* of what is not consumed yet */
-	uint64_t bytes;
-	int64_t newest_ns; /* INT64_MIN: nothing yet */
-	int64_t jump_ns;   /* where the last frames say the time is, against newest_ns */
-	unsigned jumped;   /* how many, running */
-	bool at_end;
-	bool broken; /* not read to its end */
-};
-
-struct replay {
-	struct replay_options options;
-	struct zone_registry *registry;
-	struct hash_seed seed;
-	struct compare_filter filter;
-	struct input_setup setup;
-	struct shard_limits limits;
-	struct collector *collector;
-	struct windows windows;
-	bool begun;    /* the windows are */
-	bool reported; /* one window at least */
-	struct report *report;
-	struct replay_file **files;
-	size_t n_files;
-	struct shard *total;
-};
 
 static int make_stages(struct replay *replay, char *error, size_t size)
 {
@@ -101,20 +64,14 @@ int replay_new(struct replay **ret, const struct replay_options *options, char *
 	return 0;
 }
 
-static void file_free(struct replay_file *file)
-{
-	if (file)
-		free(file->buffer);
-	free(file);
-}
-
 void replay_free(struct replay *replay)
 {
 	if (!replay)
 		return;
 	for (size_t i = 0; i < replay->n_files; i++)
-		file_free(replay->files[i]);
+		replay_file_free(replay->files[i]);
 	free(replay->files);
+	replay_wire_free(replay->wire);
 	report_free(replay->report);
 	collector_free(replay->collector);
 	shard_free(replay->total);
@@ -123,37 +80,13 @@ void replay_free(struct replay *replay)
 	free(replay);
 }
 
-int replay_add(struct replay *replay, int fd, const char *name)
-{
-	struct replay_file **files =
-	    reallocarray(replay->files, replay->n_files + 1, sizeof(*files));
-	struct replay_file *file = calloc(1, sizeof(*file));
-
-	if (files)
-		replay->files = files;
-	if (!files || !file)
-		goto nomem;
-	file->size = BUFFER_BYTES + (size_t)replay->options.config->limits.frame;
-	file->buffer = malloc(file->size);
-	if (!file->buffer)
-		goto nomem;
-	file->replay = replay;
-	file->fd = fd;
-	file->name = name;
-	file->newest_ns = INT64_MIN;
-	receiver_init(&file->receiver, (uint32_t)replay->options.config->limits.frame);
-	files[replay->n_files++] = file;
-	return 0;
-nomem:
-	file_free(file);
-	return -ENOMEM;
-}
-
-/* The windows of shards that the collector has given up: counted in the total, reported, given
- * back. */
+/* A window: its packets, and the shard that the collector has given up. Counted in the total,
+ * reported, given back. */
 static void finish_window(
     struct replay *replay, struct shard *shard, const struct window_span *span)
 {
+	if (replay->wire)
+		replay_wire_give(replay->wire, replay_wire_take(replay->wire, span->index));
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
 	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))
@@ -179,6 +112,21 @@ static void finish_empty(struct replay *replay, int64_t oldest)
 	}
 }
 
+/* Windows without a shard up to `oldest`; INT64_MAX: those of packets. */
+static void finish_until(struct replay *replay, int64_t oldest)
+{
+	struct window_span span;
+	int64_t index;
+
+	while (replay->wire && replay_wire_first(replay->wire, &index) && index < oldest) {
+		finish_empty(replay, index);
+		windows_close(&replay->windows, &span);
+		finish_window(replay, NULL, &span);
+	}
+	if (oldest != INT64_MAX)
+		finish_empty(replay, oldest);
+}
+
 /* Closes every window that ended, with grace, before `clock_ns`; INT64_MAX: all. */
 static void close_windows(struct replay *replay, int64_t clock_ns)
 {
@@ -190,14 +138,13 @@ static void close_windows(struct replay *replay, int64_t clock_ns)
 	struct window_span span;
 
 	for (size_t i = 0; i < n; i++) {
-		finish_empty(replay, shards[i]->index);
+		finish_until(replay, shards[i]->index);
 		windows_close(&replay->windows, &span);
 		finish_window(replay, shards[i], &span);
 	}
-	if (oldest != INT64_MAX) {
-		finish_empty(replay, oldest);
+	finish_until(replay, oldest);
+	if (oldest != INT64_MAX)
 		collector_reopen(replay->collector, oldest);
-	}
 }
 
 static int64_t clock_of(const struct replay *replay)
@@ -256,7 +203,7 @@ static bool advance(struct replay_file *file, int64_t time_ns)
 	return false;
 }
 
-static void take(void *context, const struct record *records, size_t n)
+void replay_take(void *context, const struct record *records, size_t n)
 {
 	struct replay_file *file = context;
 	struct replay *replay = file->replay;
@@ -291,7 +238,7 @@ static void take(void *context, const struct record *records, size_t n)
 	    file->newest_ns == INT64_MIN ? clock_wall_ns(&clock_system) : file->newest_ns);
 }
 
-static void bad(void *context)
+void replay_take_bad(void *context)
 {
 	struct replay_file *file = context;
 	struct replay *replay = file->replay;
@@ -304,65 +251,28 @@ static void bad(void *context)
 	collector_bad(replay->collector, now_ns);
 }
 
-static void stop_file(struct replay_file *file, const char *why)
+void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet)
 {
-	if (why) {
-		log_error(MODULE, "%s: %s offset=%llu", file->name, why,
-		    (unsigned long long)(file->bytes - (file->end - file->start)));
+	struct replay *replay = file->replay;
+	int64_t index, clock_ns;
+
+	if (!replay->begun)
+		begin(replay, packet->time_ns);
+	if (advance(file, packet->time_ns)) {
+		begin_again(replay, packet->time_ns);
+	} else {
+		clock_ns = clock_of(replay);
+		if (clock_ns != INT64_MIN && clock_ns >= windows_due_ns(&replay->windows))
+			close_windows(replay, clock_ns);
+	}
+	index = windows_index(&replay->windows,
+	    packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
+	if (index < replay->windows.oldest)
+		index = replay->windows.oldest;
+	if (replay_wire_count(replay->wire, index, packet) < 0) {
+		log_error(MODULE, "no memory for the packets of a window");
 		file->broken = true;
 	}
-	file->at_end = true;
-}
-
-/* More bytes behind what is left; at the end of the file nothing may be left. */
-static void fill(struct replay_file *file)
-{
-	ssize_t n;
-
-	memmove(file->buffer, file->buffer + file->start, file->end - file->start);
-	file->end -= file->start;
-	file->start = 0;
-	do {
-		n = read(file->fd, file->buffer + file->end, file->size - file->end);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		stop_file(file, strerror(errno));
-	} else if (n == 0) {
-		if (file->end || file->receiver.stream.state == FRAME_STREAM_NEW)
-			stop_file(file, file->end ? "ends inside a frame" : "is empty");
-		else
-			stop_file(file,
-			    NULL); /* without STOP too: a capture that was cut between frames */
-	} else {
-		file->end += (size_t)n;
-		file->bytes += (uint64_t)n;
-	}
-}
-
-/* Feeds what is there, at most a step where files must keep together. */
-static void feed(struct replay_file *file)
-{
-	static const struct receiver_ops ops = {.take = take, .bad = bad};
-	const bool alone = file->replay->n_files == 1;
-	size_t length = file->end - file->start;
-	struct receiver_step step;
-
-	for (size_t part = alone ? length : STEP_BYTES; length; part *= 2) {
-		if (part > length)
-			part = length;
-		receiver_feed(&file->receiver, &ops, file, file->buffer + file->start, part, &step);
-		file->start += step.used;
-		if (step.error) {
-			stop_file(file, step.error);
-			return;
-		}
-		if (step.used || part == length) {
-			if (!step.used)
-				fill(file);
-			return;
-		}
-	}
-	fill(file);
 }
 
 /* The one whose time is least: it holds the clock back. */
@@ -384,10 +294,16 @@ int replay_run(struct replay *replay)
 	struct replay_file *file;
 	int r = 0;
 
+	replay_learn_servers(replay);
 	while ((file = next_file(replay)))
-		feed(file);
+		replay_file_feed(file);
 	if (replay->begun)
 		close_windows(replay, INT64_MAX);
+	if (replay->wire && replay_wire_cut(replay->wire))
+		log_warning(MODULE,
+		    "packets were captured without all of their message, which may not count: "
+		    "packets=%llu",
+		    (unsigned long long)replay_wire_cut(replay->wire));
 	if (replay->report)
 		report_stop(replay->report, STOP_TIMEOUT_NS);
 	for (size_t i = 0; i < replay->n_files; i++) {
@@ -395,15 +311,4 @@ int replay_run(struct replay *replay)
 			r = -EIO;
 	}
 	return r;
-}
-
-void replay_get_totals(struct replay *replay, struct replay_totals *ret)
-{
-	*ret = (struct replay_totals){
-	    .total = replay->total, .registry = replay->registry, .seed = replay->seed};
-	for (size_t i = 0; i < replay->n_files; i++) {
-		ret->frames += replay->files[i]->receiver.frames;
-		ret->frames_bad += replay->files[i]->receiver.frames_bad;
-		ret->bytes += replay->files[i]->bytes;
-	}
 }

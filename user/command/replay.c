@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replay.h"
-#include "report/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +19,12 @@
 #define BAD_INPUT  1
 
 static const char usage[] =
-    "usage: crosstap replay [-c FILE] [OPTION]... [FILE.fstrm|-]...\n"
-    "Counts what dnstap files hold, as the daemon would, and prints one report.\n"
+    "usage: crosstap replay [-c FILE] [OPTION]... [--pcap FILE]... [FILE.fstrm|-]...\n"
+    "Counts what dnstap files and captures hold, as the daemon would, and prints one report.\n"
     "  -c FILE              settings of inputs, windows, outputs; without it zone `default`\n"
     "  --input N            label, zones, scope and queries of the N-th input of -c (1)\n"
+    "  --pcap FILE          a capture (pcap, pcapng) of the same traffic; more than once: more of "
+    "it\n"
     "  --queries MODE       frames | responses, as the input's option\n"
     "  --points FILE|-      the windows of the frames' own times, as line protocol\n"
     "  --push               send the windows to the outputs of -c (backfill)\n"
@@ -33,15 +34,18 @@ static const char usage[] =
 struct arguments {
 	const char *config, *points, *queries;
 	unsigned long input;
+	const char **pcaps; /* as many as the command line names */
+	size_t n_pcaps;
 	bool json, push, help;
 };
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-	enum { INPUT = 256, QUERIES, POINTS, PUSH, JSON };
+	enum { INPUT = 256, PCAP, QUERIES, POINTS, PUSH, JSON };
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"input", required_argument, NULL, INPUT},
+	    {"pcap", required_argument, NULL, PCAP},
 	    {"queries", required_argument, NULL, QUERIES},
 	    {"points", required_argument, NULL, POINTS},
 	    {"push", no_argument, NULL, PUSH},
@@ -53,6 +57,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	int c;
 
 	*ret = (struct arguments){.input = 1};
+	ret->pcaps = calloc((size_t)argc, sizeof(*ret->pcaps));
+	if (!ret->pcaps)
+		return -ENOMEM;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (c) {
@@ -63,6 +70,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->input = strtoul(optarg, &end, 10);
 			if (*end || !ret->input)
 				return -EINVAL;
+			break;
+		case PCAP:
+			ret->pcaps[ret->n_pcaps++] = optarg;
 			break;
 		case QUERIES:
 			ret->queries = optarg;
@@ -87,7 +97,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	}
 	if (ret->json && ret->points && strcmp(ret->points, "-") == 0)
 		return -EINVAL;
-	return optind < argc && !(ret->push && !ret->config) ? 0 : -EINVAL;
+	return (optind < argc || ret->n_pcaps) && !(ret->push && !ret->config) ? 0 : -EINVAL;
 }
 
 /* With -c its inputs and outputs; without, the defaults of one input. */
@@ -156,10 +166,19 @@ static int truncate_points(const struct arguments *arguments)
 	return 0;
 }
 
-static int open_files(struct replay *replay, char **names)
+static int open_files(struct replay *replay, const struct arguments *arguments, char **names)
 {
+	char error[PCAP_FILE_ERROR_BYTES];
 	int failed = 0;
 
+	for (size_t i = 0; i < arguments->n_pcaps; i++) {
+		int r = replay_add_pcap(replay, arguments->pcaps[i], error);
+
+		if (r < 0) {
+			log_error(MODULE, "%s: %s", arguments->pcaps[i], error);
+			failed = r;
+		}
+	}
 	for (; *names; names++) {
 		int fd =
 		    strcmp(*names, "-") == 0 ? STDIN_FILENO : open(*names, O_RDONLY | O_CLOEXEC);
@@ -173,29 +192,6 @@ static int open_files(struct replay *replay, char **names)
 	return failed;
 }
 
-static json_t *make_document(struct replay *replay, double seconds)
-{
-	const struct view_limits limits = {0};
-	const struct window_span span = {0};
-	struct replay_totals totals;
-	struct window_view view;
-	struct arena *arena;
-	json_t *document = NULL;
-
-	replay_get_totals(replay, &totals);
-	if (arena_new(&arena) < 0)
-		return NULL;
-	if (view_make(&view, totals.total, &span, totals.registry, &totals.seed, NULL, 0, &limits,
-		arena) == 0)
-		document = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "frames",
-		    (json_int_t)totals.frames, "frames_bad", (json_int_t)totals.frames_bad, "bytes",
-		    (json_int_t)totals.bytes, "seconds", seconds, "frames_per_second",
-		    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
-		    json_zones(&view));
-	arena_free(arena);
-	return document;
-}
-
 static void print_counts(FILE *out, const json_t *zone, const char *key)
 {
 	const char *name;
@@ -205,6 +201,32 @@ static void print_counts(FILE *out, const json_t *zone, const char *key)
 	json_object_foreach((json_t *)json_object_get(zone, key), name, count)
 	    fprintf(out, " %s=%lld", name, (long long)json_integer_value(count));
 	fputc('\n', out);
+}
+
+static void print_wire(FILE *out, const json_t *wire)
+{
+	static const char *const directions[] = {"query", "response"};
+	const char *transport, *family, *key;
+	const json_t *families, *counts, *count;
+
+	for (size_t i = 0; wire && i < 2; i++) {
+		json_object_foreach((json_t *)json_object_get(wire, directions[i]), transport,
+		    families) json_object_foreach((json_t *)families, family, counts)
+		{
+			fprintf(out, "wire %s %s %s:", directions[i], transport, family);
+			json_object_foreach((json_t *)counts, key, count)
+			    fprintf(out, " %s=%lld", key, (long long)json_integer_value(count));
+			fputc('\n', out);
+		}
+	}
+}
+
+static void print_verdict(FILE *out, const json_t *crosscheck)
+{
+	if (crosscheck)
+		fprintf(out, "crosscheck: unexplained=%lld verdict=%s\n",
+		    (long long)json_integer_value(json_object_get(crosscheck, "unexplained")),
+		    json_string_value(json_object_get(crosscheck, "verdict")));
 }
 
 static void print_report(FILE *out, const json_t *document)
@@ -227,6 +249,8 @@ static void print_report(FILE *out, const json_t *document)
 		print_counts(out, zone, "rcode");
 		print_counts(out, zone, "opcode");
 	}
+	print_wire(out, json_object_get(document, "wire"));
+	print_verdict(out, json_object_get(document, "crosscheck"));
 }
 
 static int replay_files(
@@ -251,10 +275,10 @@ static int replay_files(
 		log_error(MODULE, "%s", error);
 		return BAD_CONFIG;
 	}
-	failed = open_files(replay, names);
+	failed = open_files(replay, arguments, names);
 	start = clock_monotonic_ns();
 	r = replay_run(replay);
-	document = make_document(replay, (double)(clock_monotonic_ns() - start) / NS_PER_S);
+	document = replay_document(replay, (double)(clock_monotonic_ns() - start) / NS_PER_S);
 	if (!document)
 		failed = -ENOMEM;
 	else if (arguments->json)
@@ -268,30 +292,39 @@ static int replay_files(
 	return failed < 0 || r < 0 ? BAD_INPUT : 0;
 }
 
-int command_replay(int argc, char **argv)
+static int run(const struct arguments *arguments, char **names)
 {
-	struct arguments arguments;
 	const struct config_output *outputs;
 	struct config *config;
 	int status;
 
-	if (parse_arguments(argc, argv, &arguments) < 0) {
-		fputs(usage, stderr);
-		return BAD_USAGE;
-	}
-	if (arguments.help) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (load_config(&arguments, &config) < 0)
+	if (load_config(arguments, &config) < 0)
 		return BAD_CONFIG;
-	if (truncate_points(&arguments) < 0 || set_outputs(config, &arguments) < 0) {
+	if (truncate_points(arguments) < 0 || set_outputs(config, arguments) < 0) {
 		config_free(config);
 		return BAD_INPUT;
 	}
 	outputs = config->outputs;
-	status = replay_files(&arguments, config, argv + optind);
+	status = replay_files(arguments, config, names);
 	config_free(config);
 	free((void *)outputs);
+	return status;
+}
+
+int command_replay(int argc, char **argv)
+{
+	struct arguments arguments;
+	int status;
+
+	if (parse_arguments(argc, argv, &arguments) < 0) {
+		fputs(usage, stderr);
+		status = BAD_USAGE;
+	} else if (arguments.help) {
+		fputs(usage, stdout);
+		status = 0;
+	} else {
+		status = run(&arguments, argv + optind);
+	}
+	free((void *)arguments.pcaps);
 	return status;
 }

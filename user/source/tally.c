@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "source/tally.h"
+
+#include "crosstap/wire_host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define FLOW_SETS    (WIRE_MAX_FLOWS / WIRE_FLOW_WAYS)
+#define SOURCE_SLOTS (2 * WIRE_MAX_SOURCES)
+#define SLOT         0 /* windows have counters of their own, so one slot is enough */
+
+struct tally {
+	struct wire_state state; /* its counters are those of the window counted last */
+};
+
+struct tally_window {
+	uint32_t interfaces;
+	struct wire_counters *counters;
+	uint64_t *rare;
+	struct wire_rtt *rtt;
+	struct wire_source_entry *sources;
+	uint32_t n_sources;
+};
+
+static void set_ports(struct wire_config *config, const struct config_ports *ports, uint8_t what)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		config->ports[ports->ports[i]] |= what;
+}
+
+static void configure(struct wire_config *config, const struct config_wire *wire)
+{
+	config->abi = WIRE_ABI_VERSION;
+	config->options = (wire->rtt ? WIRE_RTT : 0) | (wire->per_source ? WIRE_PER_SOURCE : 0);
+	/* Where it fails, hints are only easier to aim at. */
+	if (getrandom(&config->seed, sizeof(config->seed), GRND_NONBLOCK) < 0)
+		config->seed = (uint64_t)(uintptr_t)config;
+	set_ports(config, &wire->ports, WIRE_PORT_DNS);
+	set_ports(config, &wire->dot_ports, WIRE_PORT_DOT);
+	set_ports(config, &wire->doh_ports, WIRE_PORT_DOH);
+	set_ports(config, &wire->doq_ports, WIRE_PORT_DOQ);
+}
+
+int tally_new(struct tally **ret, const struct config_wire *wire, size_t n_interfaces)
+{
+	struct tally *tally = calloc(1, sizeof(*tally));
+
+	if (!tally)
+		return -ENOMEM;
+	tally->state = (struct wire_state){
+	    .config = calloc(1, sizeof(*tally->state.config)),
+	    .interfaces = (uint32_t)n_interfaces,
+	    .hints = calloc(WIRE_HINTS, sizeof(*tally->state.hints)),
+	    .flows = calloc((size_t)FLOW_SETS * WIRE_FLOW_WAYS, sizeof(*tally->state.flows)),
+	    .flow_sets = FLOW_SETS,
+	    .source_slots = SOURCE_SLOTS,
+	    .max_sources = WIRE_MAX_SOURCES,
+	};
+	if (!tally->state.config || !tally->state.hints || !tally->state.flows) {
+		tally_free(tally);
+		return -ENOMEM;
+	}
+	configure(tally->state.config, wire);
+	*ret = tally;
+	return 0;
+}
+
+void tally_free(struct tally *tally)
+{
+	if (!tally)
+		return;
+	free(tally->state.config);
+	free(tally->state.hints);
+	free(tally->state.flows);
+	free(tally);
+}
+
+struct wire_config *tally_config(struct tally *tally)
+{
+	return tally->state.config;
+}
+
+void tally_forget(struct tally *tally)
+{
+	memset(tally->state.flows, 0,
+	    (size_t)FLOW_SETS * WIRE_FLOW_WAYS * sizeof(*tally->state.flows));
+	memset(tally->state.hints, 0, WIRE_HINTS * sizeof(*tally->state.hints));
+}
+
+static size_t counters_of(uint32_t interfaces)
+{
+	return (size_t)interfaces * WIRE_DIRECTIONS * WIRE_SLOTS;
+}
+
+int tally_window_new(struct tally_window **ret, const struct tally *tally)
+{
+	const uint32_t interfaces = tally->state.interfaces;
+	struct tally_window *window = calloc(1, sizeof(*window));
+
+	if (!window)
+		return -ENOMEM;
+	window->interfaces = interfaces;
+	window->counters = calloc(counters_of(interfaces), sizeof(*window->counters));
+	/* Large, and hardly ever touched. */
+	window->rare =
+	    calloc((size_t)interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES, sizeof(*window->rare));
+	window->rtt = calloc(WIRE_SLOTS, sizeof(*window->rtt));
+	window->sources = calloc(SOURCE_SLOTS, sizeof(*window->sources));
+	if (!window->counters || !window->rare || !window->rtt || !window->sources) {
+		tally_window_free(window);
+		return -ENOMEM;
+	}
+	*ret = window;
+	return 0;
+}
+
+void tally_window_free(struct tally_window *window)
+{
+	if (!window)
+		return;
+	free(window->counters);
+	free(window->rare);
+	free(window->rtt);
+	free(window->sources);
+	free(window);
+}
+
+void tally_window_clear(struct tally_window *window)
+{
+	for (uint32_t i = 0; i < window->interfaces; i++) {
+		if (tally_rare(window, i))
+			memset(window->rare + wire_rare_index(i, SLOT), 0,
+			    WIRE_RARE_ENTRIES * sizeof(*window->rare));
+	}
+	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
+	memset(window->rtt, 0, sizeof(*window->rtt));
+	if (window->n_sources)
+		memset(window->sources, 0, SOURCE_SLOTS * sizeof(*window->sources));
+	window->n_sources = 0;
+}
+
+void tally_count(
+    struct tally *tally, struct tally_window *window, const struct tally_packet *packet)
+{
+	struct wire_state *state = &tally->state;
+	const struct wire_input input = {
+	    .data = packet->data,
+	    .length = packet->length,
+	    .frame_bytes = packet->frame_bytes,
+	    .time_ns = packet->time_ns,
+	    .segments = packet->segments,
+	    .interface = packet->interface,
+	    .direction = packet->direction,
+	    .raw = packet->raw,
+	};
+
+	state->counters = window->counters;
+	state->rare = window->rare;
+	state->rtt = window->rtt;
+	state->sources = window->sources;
+	state->n_sources = window->n_sources;
+	wire_packet(state, &input);
+	window->n_sources = state->n_sources;
+}
+
+/* Structures of u64 alone. */
+static void add_words(void *into, const void *from, size_t bytes)
+{
+	uint64_t *to = into;
+	const uint64_t *words = from;
+
+	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+		to[i] += words[i];
+}
+
+void tally_window_add(struct tally_window *into, const struct tally_window *from)
+{
+	for (uint32_t i = 0; i < from->interfaces; i++) {
+		const uint64_t *rare = tally_rare(from, i);
+
+		if (rare)
+			add_words(into->rare + wire_rare_index(i, SLOT), rare,
+			    WIRE_RARE_ENTRIES * sizeof(*rare));
+	}
+	add_words(into->counters, from->counters,
+	    counters_of(from->interfaces) * sizeof(*from->counters));
+	add_words(into->rtt, from->rtt, sizeof(*from->rtt));
+}
+
+const struct wire_counters *tally_counters(
+    const struct tally_window *window, uint32_t interface, uint32_t direction)
+{
+	return &window->counters[wire_counters_index(interface, direction, SLOT)];
+}
+
+const uint64_t *tally_rare(const struct tally_window *window, uint32_t interface)
+{
+	if (!tally_counters(window, interface, WIRE_IN)->rare &&
+	    !tally_counters(window, interface, WIRE_OUT)->rare)
+		return NULL;
+	return window->rare + wire_rare_index(interface, SLOT);
+}
+
+const struct wire_rtt *tally_rtt(const struct tally_window *window)
+{
+	return &window->rtt[SLOT];
+}
+
+size_t tally_interfaces(const struct tally_window *window)
+{
+	return window->interfaces;
+}
+
+bool tally_next_source(const struct tally_window *window, size_t *at, struct tally_source *ret)
+{
+	for (; window->n_sources && *at < SOURCE_SLOTS; ++*at) {
+		const struct wire_source_entry *entry = &window->sources[*at];
+
+		if (entry->state != 1)
+			continue;
+		*ret = (struct tally_source){
+		    .client = entry->client,
+		    .messages = entry->source.messages[SLOT],
+		    .handshakes = entry->rtt.count[SLOT],
+		    .sum_us = entry->rtt.sum_us[SLOT],
+		    .min_us = entry->rtt.min_us,
+		};
+		++*at;
+		return true;
+	}
+	return false;
+}

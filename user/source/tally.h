@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The wire counters in plain memory, for AF_PACKET and capture files: what XDP and tc count, by the
+ * same headers. The tally holds what outlives a window (TCP cursors, handshake hints); each window
+ * has counters of its own, so that several can be open at a time. One thread at a time.
+ */
+#ifndef CROSSTAP_SOURCE_TALLY_H
+#define CROSSTAP_SOURCE_TALLY_H
+
+#include "config/config.h"
+#include "crosstap/wire_abi.h"
+
+#include <stddef.h>
+
+struct tally;
+struct tally_window;
+
+struct tally_packet {
+	const uint8_t *data;
+	uint64_t length;      /* bytes at `data` ... */
+	uint64_t frame_bytes; /* ... of so many on the wire */
+	uint64_t time_ns;     /* any steady clock */
+	uint64_t segments;    /* that the kernel merged into it, else 1 */
+	uint32_t interface;   /* less than n_interfaces */
+	uint32_t direction;   /* enum wire_direction */
+	bool raw;             /* begins with the IP header, else with Ethernet's */
+};
+
+struct tally_source {
+	struct packet_address client; /* IPv4 as ::ffff:a.b.c.d */
+	uint64_t messages;            /* compared ones, in */
+	uint64_t handshakes, sum_us, min_us;
+};
+
+/* Ports and options as `wire` has them. No address is a server's until tally_config() says so. */
+int tally_new(struct tally **ret, const struct config_wire *wire, size_t n_interfaces);
+void tally_free(struct tally *tally);
+/* To set server addresses in (crosstap/wire_config.h), or WIRE_ANY_ADDRESS. */
+struct wire_config *tally_config(struct tally *tally);
+/* TCP cursors go on from nothing: packets were not seen. */
+void tally_forget(struct tally *tally);
+
+int tally_window_new(struct tally_window **ret, const struct tally *tally);
+void tally_window_free(struct tally_window *window);
+void tally_window_clear(struct tally_window *window);
+
+void tally_count(
+    struct tally *tally, struct tally_window *window, const struct tally_packet *packet);
+
+/* All but the sources, of tallies with as many interfaces; `from` stays as it was. */
+void tally_window_add(struct tally_window *into, const struct tally_window *from);
+
+const struct wire_counters *tally_counters(
+    const struct tally_window *window, uint32_t interface, uint32_t direction);
+/* WIRE_RARE_ENTRIES of them; NULL: all are 0. */
+const uint64_t *tally_rare(const struct tally_window *window, uint32_t interface);
+const struct wire_rtt *tally_rtt(const struct tally_window *window);
+size_t tally_interfaces(const struct tally_window *window);
+/* The next source from *at on, which begins with 0; false: there is none. */
+bool tally_next_source(const struct tally_window *window, size_t *at, struct tally_source *ret);
+
+#endif
