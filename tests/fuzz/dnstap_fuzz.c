@@ -60,7 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	taken = compare(&empty, data, size);
 	compare(&cache, data, size / 2);
 	/* The cache changes nothing but speed. */
-	if (compare(&cache, data, size) != taken || compare(&cache, data, size) != taken)
-		abort();
+	for (int i = 0; i < 2; i++) {
+		if (compare(&cache, data, size) != taken)
+			abort();
+	}
 	return 0;
 }

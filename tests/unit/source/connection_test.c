@@ -279,6 +279,7 @@ static void test_a_peer_that_does_not_wait_for_finish(void **state)
 
 static void test_rules_that_a_peer_breaks(void **state)
 {
+	static const uint8_t over[] = {0x00, 0x04, 0xb0, 0x01}; /* MAX_FRAME + 1 */
 	struct pair pair = pair_new();
 	struct seen seen = {0};
 	uint8_t stream[1024];
@@ -296,7 +297,7 @@ static void test_rules_that_a_peer_breaks(void **state)
 	error = NULL;
 	pair = pair_new();
 	length = frame_stream_write_start(stream);
-	memcpy(stream + length, "\x00\x04\xb0\x01", 4); /* MAX_FRAME + 1 */
+	memcpy(stream + length, over, sizeof(over));
 	send_all(&pair, &seen, stream, length + 4);
 	assert_int_equal(read_all(pair.connection, &seen, &error), -EPROTO);
 	assert_non_null(error);

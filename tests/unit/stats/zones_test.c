@@ -127,7 +127,8 @@ static void test_deep_and_long_names(void **state)
 	struct zone_set *set;
 
 	for (int i = 0; i < 127; i++) {
-		memcpy(deep + 2 * i, "\1d", 2);
+		deep[2 * i] = 1;
+		deep[2 * i + 1] = 'd';
 		memcpy(text + 2 * i, i < 126 ? "d." : "d", i < 126 ? 2 : 1);
 	}
 	names[0] = text;
