@@ -215,6 +215,8 @@ static void test_bodies(void **state)
 
 static void test_sizes(void **state)
 {
+	static const char junk[] = "\x16\x03\x01\x02junk\r\n\r\n";
+	static const char no_host[] = "GET /metrics HTTP/1.1\r\n\r\n";
 	struct fixture *f = *state;
 	char *large = malloc(100000);
 
@@ -230,9 +232,9 @@ static void test_sizes(void **state)
 	strcpy(large + 60000, "\r\n");
 	request(http_port(f->http), "GET", "/metrics", "localhost", large, &f->reply);
 	assert_true(f->reply.status == 431 || f->reply.status == 413);
-	exchange(http_port(f->http), "\x16\x03\x01\x02junk\r\n\r\n", 14, &f->reply);
+	exchange(http_port(f->http), junk, sizeof(junk) - 1, &f->reply);
 	assert_int_not_equal(f->reply.status, 200);
-	exchange(http_port(f->http), "GET /metrics HTTP/1.1\r\n\r\n", 25, &f->reply);
+	exchange(http_port(f->http), no_host, sizeof(no_host) - 1, &f->reply);
 	assert_int_equal(f->reply.status, 400);
 	free(large);
 	assert_int_equal(status_of(f, "/healthz"), 200);
