@@ -10,6 +10,7 @@ CC       ?= gcc
 CLANG    ?= clang
 BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX   ?= /usr/local
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd libsystemd jansson \
@@ -51,7 +52,7 @@ C_FILES  := $(wildcard user/*.[ch] user/*/*.[ch] include/crosstap/*.h bpf/*.[ch]
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-unit check-bpf check-fuzz check-golden check-e2e check-style check-kernels tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-kernels tidy tools \
 	demo bench fuzz install deb clean help programs
 
 all: $(O)/crosstap
@@ -119,9 +120,9 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
-$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/driver.o $(O)/libcrosstap.a
+$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lfstrm
@@ -132,21 +133,65 @@ $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 tools: $(TOOL_BIN)
 programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 
+# Packages first, in a make of its own: the others ask pkg-config when they start.
+check:
+	scripts/deps --build --check
+	$(MAKE) check-all
+check-all:
+	scripts/check-style
+	$(MAKE) all check-unit check-golden
+	$(MAKE) O=$(O)/asan SANITIZE=address,undefined all check-unit check-golden check-fuzz
+	$(MAKE) O=$(O)/tsan SANITIZE=thread check-unit
+	$(MAKE) O=$(O)/clang CC=clang all
+	$(MAKE) check-bpf check-e2e
+
 check-unit: $(UNIT_BIN)
-	scripts/run-unit $(UNIT_BIN)
-# Needs root and BPF.
-check-bpf: $(BPF_TEST_BIN)
-	for test in $(BPF_TEST_BIN); do $$test || exit 1; done
+	@scripts/run-unit $(UNIT_BIN)
+check-golden: $(O)/crosstap
+	@O=$(O) tests/golden/run
 check-fuzz: $(FUZZ_BIN)
-	scripts/run-corpora $(O)
+	@scripts/run-corpora $(O)
+check-bpf: $(BPF_TEST_BIN)
+	@scripts/run-bpf $(BPF_TEST_BIN)
 check-e2e: all tools
 	O=$(O) tests/e2e/run
+tidy: all
+	scripts/tidy $(O)
 
-# Packages first: what follows asks pkg-config when make starts.
+# Each target for FUZZ_SECONDS, beginning with its corpus; what it finds stays in build/fuzz/found.
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(MAKE) O=$(O)/fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link FUZZER=1 $(FUZZ_SRC:%.c=$(O)/fuzz/%)
+	scripts/fuzz $(O)/fuzz $(FUZZ_SECONDS)
+
 demo:
 	scripts/deps --demo
 	$(MAKE) all $(O)/tools/dnsload
 	O=$(O) scripts/demo
+
+# SAMPLE=file.fstrm: with your own capture.
+BENCH_ROUNDS ?= 7
+bench:
+	scripts/deps --build --check
+	$(MAKE) $(BENCH_BIN)
+	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)/etc/crosstap $(DESTDIR)$(UNITDIR)
+	install -m 755 $(O)/crosstap $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 config/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 config/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/crosstap/
+	install -m 644 config/nameservers/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers/
+	test -e $(DESTDIR)/etc/crosstap/crosstap.yaml || \
+		install -m 640 config/crosstap.yaml $(DESTDIR)/etc/crosstap/
+	sed 's|@PREFIX@|$(PREFIX)|' config/systemd/crosstap.service > $(DESTDIR)$(UNITDIR)/crosstap.service
+	install -m 644 config/systemd/crosstap.socket $(DESTDIR)$(UNITDIR)/
+deb:
+	scripts/deps --build
+	$(MAKE) all PREFIX=/usr
+	scripts/package $(O) $(VERSION)
 
 clean:
 	rm -rf $(O)
