@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rows, funnel, balance and completeness, sentence by sentence. */
+#include "../crosscheck_fixture.h"
+
+#include "stats/sources.h"
+
+#define MS NS_PER_MS
+
+static void compared_is_less_what_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_cell *cell = fixture_cell(f, WIRE_IN, WIRE_UDP, PACKET_IPV6);
+	struct crosscheck_row *row = fixture_row(f, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV6);
+
+	*cell = (struct wire_cell){.messages = 100, .not_query = 7, .left_out = 13, .malformed = 9};
+	cell->malformed_uncompared = 4;
+	f->dnstap.messages[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV6] = 85;
+	f->dnstap.malformed[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV6] = 1;
+	fixture_close(f);
+	assert_int_equal(row->wire, 80);
+	assert_int_equal(row->dnstap, 85);
+	assert_int_equal(row->difference, -5); /* signed, never clipped */
+	assert_int_equal(row->left_out, 13);
+	assert_int_equal(f->result.funnel.wire_queries, 80);
+	assert_int_equal(f->result.funnel.malformed, 4);
+}
+
+static void every_row_has_its_place(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 1;
+
+	for (unsigned d = 0; d < 2; d++)
+		for (unsigned t = 0; t < 2; t++)
+			for (unsigned a = 0; a < 2; a++, n++) {
+				fixture_cell(f, d, t, a)->messages = 1000 * n;
+				f->dnstap.messages[d][t][a] = n;
+				f->dnstap.late[d][t][a] = n + 100;
+			}
+	fixture_close(f);
+	n = 1;
+	for (unsigned d = 0; d < 2; d++)
+		for (unsigned t = 0; t < 2; t++)
+			for (unsigned a = 0; a < 2; a++, n++) {
+				assert_int_equal(fixture_row(f, d, t, a)->wire, 1000 * n);
+				assert_int_equal(fixture_row(f, d, t, a)->difference, 999 * n);
+				assert_int_equal(fixture_row(f, d, t, a)->late, n + 100);
+			}
+	/* The funnel is UDP, both families. */
+	assert_int_equal(f->result.funnel.wire_queries, 1000 + 2000);
+	assert_int_equal(f->result.funnel.dnstap_queries, 1 + 2);
+	assert_int_equal(f->result.funnel.wire_responses, 5000 + 6000);
+	assert_int_equal(f->result.funnel.dnstap_responses, 5 + 6);
+	assert_int_equal(f->result.funnel.unanswered, 3 - 11000);
+	assert_int_equal(f->result.funnel.boundary,
+	    fixture_row(f, 0, 0, 0)->boundary + fixture_row(f, 0, 0, 1)->boundary);
+}
+
+static void encrypted_transports_are_in_no_row(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned t = WIRE_DOT; t < WIRE_TRANSPORTS; t++)
+		fixture_cell(f, WIRE_IN, t, PACKET_IPV4)->messages = 50;
+	fixture_close(f);
+	for (unsigned t = 0; t < 2; t++)
+		assert_int_equal(fixture_row(f, DIR_QUERY, t, FAMILY_IPV4)->wire, 0);
+}
+
+static uint64_t boundary_of(struct fixture *f, uint64_t wire, uint64_t dnstap)
+{
+	fixture_window(f, wire, dnstap);
+	return fixture_row(f, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4)->boundary;
+}
+
+/* Messages per second of the busier witness x 2 x (flip + lag), rounded up. */
+static void boundary_follows_rate_flip_and_producer(void **state)
+{
+	struct fixture *f = *state;
+	static const enum producer nsd = PRODUCER_NSD, both[] = {PRODUCER_BIND, PRODUCER_NSD};
+
+	assert_int_equal(boundary_of(f, 0, 0), 0);
+	assert_int_equal(boundary_of(f, 10000, 10000), 10); /* 1000/s x 2 x 5 ms */
+	assert_int_equal(boundary_of(f, 10001, 0), 11);
+	assert_int_equal(boundary_of(f, 0, 20000), 20);
+	assert_int_equal(boundary_of(f, 1, 1), 1);
+	f->inputs.producers = &nsd;
+	f->inputs.n_producers = 1;
+	assert_int_equal(boundary_of(f, 10000, 10000), 10);
+	f->inputs.producers = both;
+	f->inputs.n_producers = 2;
+	assert_int_equal(boundary_of(f, 10000, 10000), 20); /* BIND: 10 ms */
+	f->wire.flip_start_ns = 3 * MS;
+	f->wire.flip_end_ns = 1 * MS;
+	assert_int_equal(boundary_of(f, 10000, 10000), 26);
+	f->wire.flip_end_ns = 4 * MS;
+	assert_int_equal(boundary_of(f, 10000, 10000), 28);
+}
+
+/* explained = stack_drops + socket_drops + queued + malformed + not_logged. */
+static void the_funnel_adds_up(void **state)
+{
+	struct fixture *f = *state;
+	static const struct wire_drop drops[] = {{"NO_SOCKET", 30, false}, {"UDP_CSUM", 12, false}};
+	static const enum producer knot = PRODUCER_KNOT_ZONES;
+	const struct crosscheck_funnel *funnel = &f->result.funnel;
+
+	f->wire.known = WIRE_KNOWS_NIC_DROPS | WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_SOCKETS |
+	    WIRE_KNOWS_LISTEN | WIRE_KNOWS_TX_DROPS | WIRE_KNOWS_CLASSES;
+	f->wire.nic_drops = 500;
+	f->wire.stack_drops = drops;
+	f->wire.n_stack_drops = 2;
+	f->wire.socket_drops = 7;
+	f->wire.queued = -3;
+	f->wire.classes[WIRE_CLASS_REFUSED] = 20;
+	f->wire.listen_overflows = 2;
+	f->wire.tx_drops = 4;
+	f->inputs.producers = &knot;
+	f->inputs.n_producers = 1;
+	fixture_cell(f, WIRE_IN, WIRE_UDP, PACKET_IPV4)->malformed = 5;
+	fixture_window(f, 1000, 900);
+	assert_int_equal(funnel->nic_drops, 500);
+	assert_int_equal(funnel->stack_drops, 42);
+	assert_int_equal(funnel->socket_drops, 7);
+	assert_int_equal(funnel->queued, -3);
+	assert_int_equal(funnel->malformed, 5);
+	assert_int_equal(funnel->not_logged, 20);
+	assert_int_equal(funnel->listen_overflows, 2);
+	assert_int_equal(funnel->tx_drops, 4);
+	assert_int_equal(funnel->explained, 42 + 7 - 3 + 5 + 20);
+	assert_int_equal(funnel->unexplained, 100 - 71);
+	assert_int_equal(funnel->unanswered, 0);
+	assert_int_equal(funnel->corrected, 900 + 29);
+	assert_int_equal(funnel->corrected_low, 929 - (int64_t)funnel->boundary);
+	assert_int_equal(funnel->corrected_high, 929 + (int64_t)funnel->boundary);
+	assert_false(f->result.stack_bound);
+}
+
+static void malformed_is_signed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dnstap.malformed[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV4] = 6;
+	f->dnstap.malformed[DIR_QUERY][TRANSPORT_TCP][FAMILY_IPV4] = 50; /* no part of it */
+	fixture_window(f, 100, 106);
+	assert_int_equal(f->result.funnel.malformed, -6);
+	assert_int_equal(f->result.funnel.unexplained, 0);
+}
+
+static void a_surplus_corrects_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 100, 130);
+	assert_int_equal(f->result.funnel.unexplained, -30);
+	assert_int_equal(f->result.funnel.corrected, 130);
+}
+
+static void what_was_not_measured_explains_nothing(void **state)
+{
+	struct fixture *f = *state;
+	static const struct wire_drop drop = {"NO_SOCKET", 30, false};
+
+	f->wire.known = 0;
+	f->wire.stack_drops = &drop;
+	f->wire.n_stack_drops = 1;
+	f->wire.socket_drops = 9;
+	f->wire.queued = 5;
+	f->wire.classes[WIRE_CLASS_NOT_IN] = 3;
+	fixture_window(f, 100, 60);
+	assert_int_equal(f->result.funnel.explained, 0);
+	assert_int_equal(f->result.funnel.unexplained, 40);
+	assert_int_equal(f->result.funnel.known, 0);
+}
+
+/* Counters that other packets move as well explain what is missing, and no more. */
+static void an_upper_bound_explains_what_is_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_drop drops[] = {{"NO_SOCKET", 5, false}, {"nft dropped", 100, true}};
+
+	f->wire.stack_drops = drops;
+	f->wire.n_stack_drops = 2;
+	fixture_window(f, 1000, 965);
+	assert_int_equal(f->result.funnel.stack_drops, 35);
+	assert_int_equal(f->result.funnel.unexplained, 0);
+	assert_true(f->result.stack_bound);
+	/* Nothing missing; the exact ones count nevertheless. */
+	fixture_window(f, 1000, 1000);
+	assert_int_equal(f->result.funnel.stack_drops, 5);
+	assert_int_equal(f->result.funnel.unexplained, -5);
+	/* What was left explains what the window after it misses, and then no more. */
+	drops[0].messages = drops[1].messages = 0;
+	fixture_window(f, 1000, 910);
+	assert_int_equal(f->result.funnel.stack_drops, 90);
+	fixture_window(f, 1000, 910);
+	assert_int_equal(f->result.funnel.stack_drops, 0);
+	assert_int_equal(f->result.funnel.unexplained, 90);
+}
+
+static void balance_begins_with_the_first_whole_window(void **state)
+{
+	struct fixture *f = *state;
+
+	f->inputs.started = true;
+	fixture_window(f, 100, 50);
+	assert_false(f->result.funnel.balanced);
+	fixture_quiet(f);
+	f->inputs.reconnected = true;
+	fixture_window(f, 100, 60);
+	assert_false(f->result.funnel.balanced);
+	fixture_quiet(f);
+	fixture_window(f, 100, 97);
+	assert_true(f->result.funnel.balanced);
+	assert_int_equal(f->result.funnel.balance, 3);
+}
+
+/* Late frames, late flips, reconnects, reloads and sockets that come and go: it adds. */
+static void balance_adds_windows_that_are_not_complete(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 100, 90);
+	f->dnstap.displaced = 4;
+	fixture_window(f, 100, 104);
+	assert_int_equal(f->result.funnel.balance, 6);
+	fixture_quiet(f);
+	f->wire.flip_end_ns = 20 * MS;
+	fixture_window(f, 100, 103);
+	assert_int_equal(f->result.funnel.balance, 3);
+	fixture_quiet(f);
+	f->inputs.reconnected = true;
+	f->inputs.unwatched = 1;
+	fixture_window(f, 100, 102);
+	assert_int_equal(f->result.funnel.balance, 1);
+	fixture_quiet(f);
+	f->inputs.reloaded = true;
+	f->wire.sockets_changed = true;
+	fixture_window(f, 100, 101);
+	assert_int_equal(f->result.funnel.balance, 0);
+	assert_true(f->result.incomplete);
+}
+
+static void balance_adds_nothing_over_starts_stops_inputs_and_lost_wires(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 100, 99);
+	for (int i = 0; i < 6; i++) {
+		fixture_quiet(f);
+		f->inputs.started = i == 0;
+		f->inputs.stopped = i == 1;
+		f->inputs.changed = i == 2;
+		f->wire.watched = i != 3;
+		f->wire.whole = i != 4;
+		f->wire.missed = i == 5;
+		fixture_window(f, 1000, 500);
+		assert_int_equal(f->result.funnel.balance, 1);
+		assert_true(f->result.funnel.balanced);
+		assert_false(f->result.counted);
+	}
+	fixture_quiet(f);
+	fixture_window(f, 100, 101);
+	assert_int_equal(f->result.funnel.balance, 0);
+}
+
+static void balance_outlives_a_new_interval(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 100, 60);
+	f->options.interval_ns = NS_PER_S;
+	assert_int_equal(crosscheck_configure(f->crosscheck, &f->options), 0);
+	fixture_window(f, 100, 100);
+	assert_int_equal(f->result.funnel.balance, 40);
+	assert_int_equal(f->result.horizon.windows, 1);
+}
+
+static void complete_only_if(struct fixture *f, uint32_t incomplete)
+{
+	fixture_window(f, 100, 100);
+	assert_int_equal(f->result.incomplete, incomplete);
+	fixture_quiet(f);
+}
+
+#define REASON(id) (1u << CROSSCHECK_INCOMPLETE_##id)
+
+static void complete_needs_both_witnesses_for_the_whole_window(void **state)
+{
+	struct fixture *f = *state;
+
+	complete_only_if(f, 0);
+	f->inputs.started = true;
+	complete_only_if(f, REASON(START));
+	f->inputs.stopped = true;
+	complete_only_if(f, REASON(STOP));
+	f->inputs.reconnected = true;
+	complete_only_if(f, REASON(RECONNECT));
+	f->inputs.reloaded = true;
+	complete_only_if(f, REASON(RELOAD));
+	f->wire.whole = false;
+	complete_only_if(f, REASON(WIRE));
+	f->wire.watched = false;
+	complete_only_if(f, REASON(WIRE));
+	f->wire.missed = 1;
+	complete_only_if(f, REASON(WIRE));
+	f->wire.flip_start_ns = 5 * MS;
+	complete_only_if(f, 0);
+	f->wire.flip_start_ns = 5 * MS + 1;
+	complete_only_if(f, REASON(FLIP));
+	f->wire.flip_end_ns = 5 * MS + 1;
+	complete_only_if(f, REASON(FLIP));
+	f->dnstap.displaced = 1;
+	complete_only_if(f, REASON(FRAMES));
+	f->wire.sockets_changed = true;
+	complete_only_if(f, REASON(SOCKETS));
+	f->inputs.compared = 0;
+	complete_only_if(f, REASON(NO_INPUT));
+	f->inputs.unwatched = 1;
+	complete_only_if(f, REASON(NO_PRODUCER));
+	f->inputs.from_responses = true;
+	complete_only_if(f, REASON(RESPONSES));
+	for (unsigned i = 0; i < CROSSCHECK_INCOMPLETE_COUNT; i++)
+		assert_string_not_equal(crosscheck_incomplete_name(i), "");
+}
+
+static void without_a_wire_only_dnstap_speaks(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_udp(f, 100, 90, 80);
+	assert_int_equal(crosscheck_window(f->crosscheck, WINDOW_NS, NULL, &f->dnstap, &f->inputs,
+			     f->arena, &f->result),
+	    0);
+	assert_false(f->result.wire);
+	assert_false(f->result.responses);
+	assert_int_equal(f->result.incomplete, REASON(WIRE));
+	assert_int_equal(f->result.funnel.dnstap_queries, 90);
+	assert_int_equal(f->result.funnel.dnstap_responses, 80);
+	assert_int_equal(f->result.funnel.wire_queries, 0);
+	assert_int_equal(f->result.funnel.unexplained, 0);
+}
+
+static void responses_need_egress_everywhere(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_interface two[2];
+
+	fixture_window(f, 1, 1);
+	assert_true(f->result.responses);
+	f->interface.egress = false;
+	fixture_window(f, 1, 1);
+	assert_false(f->result.responses);
+	two[0] = two[1] = f->interface;
+	two[1].egress = true;
+	f->wire.interfaces = two;
+	f->wire.n_interfaces = 2;
+	fixture_window(f, 1, 1);
+	assert_false(f->result.responses);
+	two[0].mode = "off"; /* sees nothing at all */
+	fixture_window(f, 1, 1);
+	assert_true(f->result.responses);
+}
+
+static void qtypes_are_those_compared(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_counters *in = &f->interface.counters[WIRE_IN];
+	static const struct crosscheck_code codes[] = {{1, 9}, {15, 2}, {65280, 4}, {65282, 1}};
+	static const struct wire_rare rares[] = {{65280, 5, 1}, {65281, 3, 0}, {65283, 2, 2}};
+	static const struct {
+		uint16_t qtype;
+		uint64_t wire, dnstap;
+	} expected[] = {
+	    {1, 10, 9}, {15, 0, 2}, {28, 7, 0}, {65280, 4, 4}, {65281, 3, 0}, {65282, 0, 1}};
+
+	in->qtypes[1] = 12;
+	in->qtypes_left_out[1] = 2;
+	in->qtypes[28] = 7;
+	in->qtypes[252] = in->qtypes_left_out[252] = 6; /* AXFR: left out on both sides */
+	f->interface.qtypes = (struct wire_rares){rares, 3};
+	f->dnstap.qtypes = codes;
+	f->dnstap.n_qtypes = 4;
+	fixture_close(f);
+	assert_int_equal(f->result.n_qtypes, 6);
+	for (size_t i = 0; i < 6; i++) {
+		const struct crosscheck_qtype *row = &f->result.qtypes[i];
+
+		assert_int_equal(row->qtype, expected[i].qtype);
+		assert_int_equal(row->wire, expected[i].wire);
+		assert_int_equal(row->dnstap, expected[i].dnstap);
+		assert_int_equal(row->difference, (int64_t)(expected[i].wire - expected[i].dnstap));
+	}
+}
+
+static void log_queries(struct fixture *f, struct sources *sources, uint32_t host,
+    const uint8_t *ipv6, uint16_t zone, uint32_t queries)
+{
+	uint64_t address[2] = {0, 0};
+	uint16_t zone_family = ipv6 ? zone : (uint16_t)(zone | SOURCE_IPV4);
+	struct source *source;
+
+	if (ipv6)
+		memcpy(address, ipv6, 16);
+	else
+		memcpy(address, &(uint32_t){htonl(host)}, 4);
+	source = sources_at(
+	    sources, source_hash(&f->options.seed, address, zone_family), address, zone_family);
+	source->transports = 1;
+	source->queries = queries;
+}
+
+/* By missing queries; who misses nothing is not listed. Zones of a client are added up. */
+static void sources_are_those_that_miss_most(void **state)
+{
+	struct fixture *f = *state;
+	static const uint8_t ipv6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
+	struct wire_client clients[6];
+	struct sources sources;
+
+	assert_int_equal(sources_init(&sources, 64), 0);
+	for (uint32_t i = 0; i < 5; i++) {
+		fixture_ipv4(&clients[i].address, 0xc0000200 + i);
+		clients[i].messages = 100;
+	}
+	memcpy(&clients[5].address, ipv6, 16);
+	clients[5].messages = 500;
+	log_queries(f, &sources, 0xc0000200, NULL, 0, 100); /* nothing missing */
+	log_queries(f, &sources, 0xc0000201, NULL, 0, 50);
+	log_queries(f, &sources, 0xc0000201, NULL, 1, 40);  /* 10 missing */
+	log_queries(f, &sources, 0xc0000202, NULL, 0, 120); /* more than the wire saw */
+	log_queries(f, &sources, 0xc0000203, NULL, 0, 70);  /* 30 missing */
+	log_queries(f, &sources, 0xc0000299, NULL, 0, 70);  /* not on the wire */
+	log_queries(f, &sources, 0, ipv6, 0, 480);          /* 20 missing; 192.0.2.4: all 100 */
+	f->wire.known |= WIRE_KNOWS_SOURCES;
+	f->wire.clients = clients;
+	f->wire.n_clients = 6;
+	f->dnstap.sources = &sources;
+	fixture_close(f);
+	assert_int_equal(f->result.n_sources, 3); /* options.top_sources */
+	assert_int_equal(f->result.sources[0].difference, 100);
+	assert_int_equal(f->result.sources[0].length, 4);
+	assert_memory_equal(f->result.sources[0].address, "\xc0\x00\x02\x04", 4);
+	assert_int_equal(f->result.sources[1].difference, 30);
+	assert_int_equal(f->result.sources[2].difference, 20);
+	assert_int_equal(f->result.sources[2].wire, 500);
+	assert_int_equal(f->result.sources[2].dnstap, 480);
+	assert_int_equal(f->result.sources[2].length, 16);
+	assert_memory_equal(f->result.sources[2].address, ipv6, 16);
+	f->wire.known &= ~(uint32_t)WIRE_KNOWS_SOURCES;
+	fixture_close(f);
+	assert_int_equal(f->result.n_sources, 0);
+	sources_done(&sources);
+}
+
+/* A million clients on one side, every client of the wire's table on the other. */
+static void sources_stay_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_client *clients = calloc(WIRE_MAX_SOURCES, sizeof(*clients));
+	struct sources sources;
+
+	assert_non_null(clients);
+	assert_int_equal(sources_init(&sources, 4 * WIRE_MAX_SOURCES), 0);
+	for (uint32_t i = 0; i < WIRE_MAX_SOURCES; i++) {
+		fixture_ipv4(&clients[i].address, i);
+		clients[i].messages = 2 + (i == 4711) + 2 * (i == 815);
+		log_queries(f, &sources, i, NULL, 0, 2);
+		log_queries(f, &sources, i + WIRE_MAX_SOURCES, NULL, 0, 9);
+	}
+	f->wire.known |= WIRE_KNOWS_SOURCES;
+	f->wire.clients = clients;
+	f->wire.n_clients = WIRE_MAX_SOURCES;
+	f->dnstap.sources = &sources;
+	fixture_close(f);
+	assert_int_equal(f->result.n_sources, 2);
+	assert_int_equal(f->result.sources[0].difference, 2);
+	assert_memory_equal(f->result.sources[0].address, &(uint32_t){htonl(815)}, 4);
+	assert_int_equal(f->result.sources[1].difference, 1);
+	sources_done(&sources);
+	free(clients);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(compared_is_less_what_is_left_out),
+	    TEST(every_row_has_its_place),
+	    TEST(encrypted_transports_are_in_no_row),
+	    TEST(boundary_follows_rate_flip_and_producer),
+	    TEST(the_funnel_adds_up),
+	    TEST(malformed_is_signed),
+	    TEST(a_surplus_corrects_nothing),
+	    TEST(what_was_not_measured_explains_nothing),
+	    TEST(an_upper_bound_explains_what_is_missing),
+	    TEST(balance_begins_with_the_first_whole_window),
+	    TEST(balance_adds_windows_that_are_not_complete),
+	    TEST(balance_adds_nothing_over_starts_stops_inputs_and_lost_wires),
+	    TEST(balance_outlives_a_new_interval),
+	    TEST(complete_needs_both_witnesses_for_the_whole_window),
+	    TEST(without_a_wire_only_dnstap_speaks),
+	    TEST(responses_need_egress_everywhere),
+	    TEST(qtypes_are_those_compared),
+	    TEST(sources_are_those_that_miss_most),
+	    TEST(sources_stay_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
