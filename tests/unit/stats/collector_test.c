@@ -315,6 +315,35 @@ static void test_shards_run_out(void **state)
 	collector_free(collector);
 }
 
+/* Empty shards that wait in the ring count as free. */
+static void test_shards_come_back_through_a_ring(void **state)
+{
+	static struct ring returned;
+	struct collector_config config = test_config();
+	const int64_t first = T0_NS / config.interval_ns;
+	struct collector *collector;
+	struct shard *shards[COLLECTOR_MAX_SHARDS], *empty;
+	struct sample s;
+
+	config.returned = &returned;
+	collector = start(&config);
+	for (int window = 0; window < 20; window++) {
+		const int64_t now = T0_NS + SECONDS(10 * window);
+
+		sample_init(&s, RECORD_AUTH_QUERY, 1, 1, now);
+		take_one(collector, &s, now);
+		assert_int_equal(collector_close(collector, first + window + 1, shards), 1);
+		assert_int_equal(shards[0]->frames, 1);
+		assert_int_equal(shards[0]->merged, 0);
+		assert_int_equal(shards[0]->index, first + window);
+		shard_clear(shards[0], &config.limits);
+		assert_true(ring_push(&returned, shards[0]));
+	}
+	collector_free(collector);
+	while ((empty = ring_pop(&returned)))
+		shard_free(empty);
+}
+
 /* Even all of them, at a backward step: frames are counted, if no more than that. */
 static void test_no_shard_at_all(void **state)
 {
@@ -446,6 +475,7 @@ int main(void)
 	    cmocka_unit_test(test_late_and_skewed),
 	    cmocka_unit_test(test_times_that_are_missing),
 	    cmocka_unit_test(test_shards_run_out),
+	    cmocka_unit_test(test_shards_come_back_through_a_ring),
 	    cmocka_unit_test(test_no_shard_at_all),
 	    cmocka_unit_test(test_queries_from_responses),
 	    cmocka_unit_test(test_compared),
