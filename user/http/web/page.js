@@ -273,16 +273,39 @@ function showAgent(status) {
 	document.title = `${status.server} – crosstap`;
 }
 
+// How each interface is watched, what the kernel dropped and why, why the window is not complete.
+function watchText(check) {
+	const parts = Object.entries(check.modes || {}).map(([name, mode]) => `${name}: ${mode}`);
+	for (const drop of check.stack_drops || [])
+		parts.push(`${whole.format(drop.messages)} dropped: ${drop.reason}`);
+	if ((check.incomplete || []).length)
+		parts.push(`window not complete: ${check.incomplete.join(", ")}`);
+	return parts.join(" · ");
+}
+
+function crosscheckRows(check) {
+	const rows = [];
+	for (const direction of ["query", "response"]) {
+		for (const [transport, families] of Object.entries(check[direction] || {})) {
+			for (const [family, cell] of Object.entries(families))
+				rows.push(row(`${direction} ${transport} ${family}`, [whole.format(cell.wire),
+					whole.format(cell.dnstap), whole.format(cell.difference),
+					whole.format(cell.boundary || 0), whole.format(cell.left_out)]));
+		}
+	}
+	return rows;
+}
+
 function showCrosscheck(check) {
 	byId("crosscheck-section").hidden = !check;
 	if (!check)
 		return;
-	const funnel = typeof check.funnel === "object" && check.funnel ? check.funnel : check;
-	const verdict = String(check.verdict || funnel.verdict || "no verdict yet");
-	setState(byId("verdict"), verdict, verdict === "ok" ? true : check.verdict ? false : undefined);
-	tiles(byId("crosscheck"), Object.entries(funnel)
-		.filter(([name, value]) => typeof value === "number" && !name.endsWith("_ms"))
+	setState(byId("verdict"), check.verdict, check.verdict === "ok");
+	byId("watch").textContent = watchText(check);
+	tiles(byId("crosscheck"), Object.entries(check.funnel || {})
+		.filter(([name, value]) => typeof value === "number" && name !== "complete")
 		.map(([name, value]) => [name.replaceAll("_", " "), whole.format(value)]));
+	fillRows("rows", crosscheckRows(check), "Nothing to compare in this window.");
 }
 
 function showHealth(code, health) {
