@@ -80,12 +80,15 @@ static void subtract(struct verdict_sums *from, const struct verdict_sums *windo
 }
 
 /* The window that was added `ago` windows before the newest one. */
-static const struct verdict_sums *window_ago(const struct verdicts *verdicts, size_t ago)
+static struct verdict_sums *window_ago(struct verdicts *verdicts, size_t ago)
 {
 	return &verdicts
 		    ->windows[(verdicts->at + verdicts->capacity - 1 - ago) % verdicts->capacity];
 }
 
+/* The earlier hour ends where a limit began: what is held against it does not join it. Where
+ * nothing earlier is known (start, or after an hour of it), it does: some servers truncate that
+ * much. */
 static void push(struct verdicts *verdicts, const struct verdict_sums *window)
 {
 	if (verdicts->used == verdicts->capacity)
@@ -96,9 +99,11 @@ static void push(struct verdicts *verdicts, const struct verdict_sums *window)
 	verdicts->at = (verdicts->at + 1) % verdicts->capacity;
 	add(&verdicts->sums, window);
 	if (verdicts->used > verdicts->n_horizon) {
-		const struct verdict_sums *left = window_ago(verdicts, verdicts->n_horizon);
+		struct verdict_sums *left = window_ago(verdicts, verdicts->n_horizon);
 
 		subtract(&verdicts->sums, left);
+		if (verdicts->held & BIT(RATE_LIMITED) && verdicts->earlier.responses)
+			left->responses = left->tc = 0;
 		add(&verdicts->earlier, left);
 	}
 }
