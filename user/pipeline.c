@@ -2,6 +2,7 @@
 #include "pipeline.h"
 
 #include "base/log.h"
+#include "enrich/enrich.h"
 #include "input.h"
 #include "report/report.h"
 #include "stats/windows.h"
@@ -27,6 +28,7 @@ struct pipeline {
 	struct compare_filter filter;
 	struct shard_limits limits;
 	struct windows windows;
+	struct enrich *enrich;
 	struct report *report;
 	struct input **inputs;
 	size_t n_inputs;
@@ -333,9 +335,17 @@ static int make_stages(struct pipeline *pipeline, char *error, size_t size)
 		r = open_input(pipeline, &config->inputs[i], &pipeline->inputs[i], error, size);
 		pipeline->n_inputs += r == 0;
 	}
+	if (r < 0)
+		return r;
+	/* Before the report's sinks have threads: it sets up libcurl. */
+	r = enrich_new(&pipeline->enrich, config, &pipeline->seed, true);
+	if (r < 0) {
+		snprintf(error, size, "%s", strerror(-r));
+		return r;
+	}
+	r = report_new(&pipeline->report, config, pipeline->registry, &pipeline->seed, error, size);
 	if (r == 0)
-		r = report_new(
-		    &pipeline->report, config, pipeline->registry, &pipeline->seed, error, size);
+		report_use_enrich(pipeline->report, pipeline->enrich);
 	return r;
 }
 
@@ -387,6 +397,7 @@ int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 		log_info(MODULE, "listening input=%s zone=%s", config->inputs[i].address,
 		    setup.zones ? "(by name)" : config->inputs[i].zone);
 	}
+	enrich_start(pipeline->enrich);
 	report_event(pipeline->report, "start", "crosstap %s, %zu inputs", CROSSTAP_VERSION,
 	    pipeline->n_inputs);
 	return 0;
@@ -401,6 +412,7 @@ void pipeline_stop(struct pipeline *pipeline, uint64_t timeout_ns)
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
 		input_stop(pipeline->inputs[i]);
 	close_everything(pipeline, &command);
+	enrich_stop(pipeline->enrich);
 	report_stop(pipeline->report, timeout_ns);
 	pipeline->started = false;
 }
@@ -415,6 +427,7 @@ void pipeline_free(struct pipeline *pipeline)
 	free(pipeline->closed);
 	shard_free(pipeline->empty);
 	report_free(pipeline->report);
+	enrich_free(pipeline->enrich);
 	free(pipeline->report_inputs);
 	zone_registry_free(pipeline->registry);
 	config_free(pipeline->config);
@@ -590,6 +603,7 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 		config_free(config);
 		return r;
 	}
+	enrich_configure(pipeline->enrich, config);
 	pipeline->config = config;
 	dnstap_limits_make(pipeline, config, &limits);
 	retrait_inputs(pipeline, &new, &limits);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "enrich/enrich.h"
 #include "setup.h"
 #include "stats/item.h"
 
@@ -36,11 +37,17 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 	r = collector_new(&replay->collector, &collector);
 	if (r == 0)
 		r = shard_new(&replay->total, &replay->limits, &replay->seed);
-	if (r < 0)
+	if (r == 0 && replay->options.windows)
+		r = enrich_new(&replay->enrich, config, &replay->seed, false);
+	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
-	else if (replay->options.windows)
-		r = report_new(
-		    &replay->report, config, replay->registry, &replay->seed, error, size);
+		return r;
+	}
+	if (!replay->options.windows)
+		return 0;
+	r = report_new(&replay->report, config, replay->registry, &replay->seed, error, size);
+	if (r == 0)
+		report_use_enrich(replay->report, replay->enrich);
 	return r;
 }
 
@@ -73,6 +80,7 @@ void replay_free(struct replay *replay)
 	free(replay->files);
 	replay_wire_free(replay->wire);
 	report_free(replay->report);
+	enrich_free(replay->enrich);
 	collector_free(replay->collector);
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);

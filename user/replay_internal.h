@@ -37,6 +37,7 @@ struct replay {
 	struct windows windows;
 	bool begun;    /* the windows are */
 	bool reported; /* one window at least */
+	struct enrich *enrich;
 	struct report *report;
 	struct replay_file **files;
 	size_t n_files;

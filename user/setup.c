@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "setup.h"
 
+#include "enrich/enrich.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -69,9 +71,9 @@ static size_t power_of_two_within(uint64_t most)
 
 void shard_limits_make(struct shard_limits *ret, const struct config *config, size_t shards)
 {
-	const uint64_t left = config->limits.memory > 2 * RESERVED_BYTES
-	    ? config->limits.memory - RESERVED_BYTES
-	    : config->limits.memory / 2;
+	const uint64_t tables =
+	    config->limits.memory - enrich_resolver_limit(config) * RESOLVER_BYTES;
+	const uint64_t left = tables > 2 * RESERVED_BYTES ? tables - RESERVED_BYTES : tables / 2;
 	const uint64_t share = left / (shards ? shards : 1);
 	size_t names =
 	    config->top.names > config->top.nxdomain ? config->top.names : config->top.nxdomain;

@@ -132,6 +132,10 @@ static bool healthy(void *context, char *reasons, size_t size)
 
 static char *document(void *context, const char *name)
 {
+	struct daemon *daemon = context;
+
+	if (strcmp(name, "resolvers") == 0)
+		return report_resolvers_json(pipeline_report(daemon->pipeline));
 	return NULL;
 }
 

@@ -48,6 +48,8 @@ void encode_agent(struct points *points, int64_t time_ms, const struct agent_fig
 	points_uint(points, "points_rejected", figures->points_rejected);
 	points_uint(points, "spool_bytes", figures->spool_bytes);
 	points_float(points, "window_lag_ms", (double)figures->window_lag_ns / NS_PER_MS);
+	if (figures->mmdb_age_s >= 0)
+		points_float(points, "mmdb_age_s", (double)figures->mmdb_age_s);
 	points_end(points);
 }
 

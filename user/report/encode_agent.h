@@ -11,6 +11,7 @@ struct agent_figures {
 	    merged, lost, ignored, overflow, pairs_evicted;
 	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
 	    window_lag_ns;
+	int64_t mmdb_age_s; /* -1: no database */
 };
 
 void encode_agent(struct points *points, int64_t time_ms, const struct agent_figures *figures);

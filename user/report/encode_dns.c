@@ -211,25 +211,6 @@ static void rank_tag(const struct job *job, size_t rank, const char *value)
 	points_tag(job->points, "rank", job->context->top_key == TOP_KEY_VALUE ? value : text);
 }
 
-static void encode_resolvers(const struct job *job)
-{
-	for (size_t i = 0; i < job->zone->n_resolvers; i++) {
-		const struct view_source *source = &job->zone->resolvers[i];
-		char text[INET6_ADDRSTRLEN];
-
-		privacy_address(job->context->privacy, (const uint8_t *)source->address,
-		    source->family == FAMILY_IPV4 ? 4 : 6, text);
-		if (!*text)
-			continue;
-		begin(job, "dns_resolver");
-		rank_tag(job, i, text);
-		points_string(job->points, "address", text, strlen(text));
-		points_uint(job->points, "queries", source->queries);
-		points_uint(job->points, "nxdomain", source->nxdomain);
-		points_end(job->points);
-	}
-}
-
 static void encode_names(const struct job *job, enum shard_names kind)
 {
 	for (size_t i = 0; i < job->zone->n_names[kind]; i++) {
@@ -263,7 +244,6 @@ static void encode_zone(const struct job *job)
 		encode_latency(job, t);
 	}
 	encode_outgoing(job);
-	encode_resolvers(job);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		encode_names(job, (enum shard_names)kind);
 }

@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "report/encode_agent.h"
 #include "report/encode_dns.h"
+#include "report/encode_enrich.h"
 #include "report/json.h"
+#include "report/json_resolvers.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,6 +32,7 @@ struct report {
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
+	struct enrich *enrich; /* the caller's; NULL: none */
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct arena *arena;
@@ -46,7 +49,7 @@ struct report {
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 
 	pthread_mutex_t lock; /* what other threads read: below */
-	char *window_json;
+	char *window_json, *resolvers_json;
 	struct report_status status; /* its sinks are filled in on request */
 };
 
@@ -235,6 +238,11 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 	return 0;
 }
 
+void report_use_enrich(struct report *report, struct enrich *enrich)
+{
+	report->enrich = enrich;
+}
+
 void report_stop(struct report *report, uint64_t timeout_ns)
 {
 	const uint64_t until = clock_monotonic_ns() + timeout_ns;
@@ -261,6 +269,7 @@ void report_free(struct report *report)
 	free(report->always);
 	free(report->before);
 	free(report->window_json);
+	free(report->resolvers_json);
 	free(report->status.inputs);
 	pthread_mutex_destroy(&report->lock);
 	free(report);
@@ -336,6 +345,9 @@ static void figure_agent(struct report *report, const struct shard *total,
 	    .rss_bytes = agent_rss_bytes(),
 	    .cpu_us = (cpu_ns - report->cpu_before_ns) / NS_PER_US,
 	    .window_lag_ns = agent->window_lag_ns,
+	    .mmdb_age_s = report->enrich
+		? geo_age_s(enrich_geo(report->enrich), agent->now_ns / NS_PER_S)
+		: -1,
 	};
 	report->cpu_before_ns = cpu_ns;
 	for (size_t i = 0; i < agent->n_inputs; i++)
@@ -347,7 +359,8 @@ static void figure_agent(struct report *report, const struct shard *total,
 }
 
 static void encode_all(struct report *report, struct points *points, const struct window_view *view,
-    const struct agent_figures *figures, const struct report_agent *agent)
+    const struct enrich_view *enriched, const struct agent_figures *figures,
+    const struct report_agent *agent)
 {
 	const struct encode_context context = {
 	    .privacy = report->privacy,
@@ -359,6 +372,8 @@ static void encode_all(struct report *report, struct points *points, const struc
 
 	points_reset(points);
 	encode_dns(points, view, &context);
+	if (report->enrich)
+		encode_enrich(points, view, &context, report->enrich, enriched);
 	if (agent) {
 		encode_agent(points, view->span.time_ms, figures);
 		for (size_t i = 0; i < agent->n_inputs; i++)
@@ -413,6 +428,21 @@ static char *make_window_json(const struct report *report, const struct window_v
 	return text;
 }
 
+static void publish_resolvers(struct report *report, const struct window_view *view,
+    const struct enrich_view *enriched, int64_t now_ns)
+{
+	char *json = report->enrich ? json_resolvers(view, report->enrich, enriched,
+					  report->privacy, now_ns / NS_PER_S)
+				    : NULL;
+	char *old;
+
+	pthread_mutex_lock(&report->lock);
+	old = report->resolvers_json;
+	report->resolvers_json = json;
+	pthread_mutex_unlock(&report->lock);
+	free(old);
+}
+
 static void publish(struct report *report, const struct window_view *view,
     const struct agent_figures *figures, const struct report_agent *agent)
 {
@@ -451,6 +481,41 @@ static void publish(struct report *report, const struct window_view *view,
 	pthread_mutex_unlock(&report->lock);
 }
 
+static void note_databases(struct report *report, unsigned changed)
+{
+	static const char *const names[GEO_DATABASES] = {"country", "asn"};
+
+	for (int i = 0; i < GEO_DATABASES; i++) {
+		struct geo_status status;
+
+		if (!(changed & 1u << i))
+			continue;
+		geo_get_status(enrich_geo(report->enrich), (enum geo_database)i, &status);
+		log_info(MODULE, "database in use geo.%s=%s type=%s built_s=%lld", names[i],
+		    status.path, status.type, (long long)status.built_s);
+		report_event(report, "database", "geo.%s %s, built %lld", names[i], status.type,
+		    (long long)status.built_s);
+	}
+}
+
+/* Who the resolvers are. Without memory for that, the window goes without. */
+static void enrich_sources(struct report *report, const struct shard *total,
+    const struct window_span *span, const struct report_agent *agent, struct enrich_view *ret)
+{
+	const struct enrich_window window = {
+	    .start_ns = span->start_ns, .now_ns = agent ? agent->now_ns : span->end_ns};
+	int r;
+
+	*ret = (struct enrich_view){0};
+	if (!report->enrich)
+		return;
+	if (agent)
+		note_databases(report, enrich_refresh(report->enrich));
+	r = enrich_window(report->enrich, &total->sources, &window, ret);
+	if (r < 0)
+		log_error(MODULE, "resolvers not reported: %s", strerror(-r));
+}
+
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
     const struct report_agent *agent)
 {
@@ -460,6 +525,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	    .names = {config->top.names, config->top.nxdomain},
 	};
 	struct agent_figures figures = {0};
+	struct enrich_view enriched;
 	struct window_view view;
 	int r = view_make(&view, total, span, report->registry, &report->seed, report->always,
 	    report->n_always, &limits, report->arena);
@@ -470,6 +536,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		arena_reset(report->arena);
 		return;
 	}
+	enrich_sources(report, total, span, agent, &enriched);
 	if (agent) {
 		figure_agent(report, total, agent, &figures);
 		if (totals_add(report->totals, &view, &report->unassigned) < 0)
@@ -479,12 +546,14 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	for (int format = 0; format < FORMATS; format++) {
 		if (!report->points[format])
 			continue;
-		encode_all(report, report->points[format], &view, &figures, agent);
+		encode_all(report, report->points[format], &view, &enriched, &figures, agent);
 		push(report, (enum points_format)format, span->time_ms, !agent);
 	}
 	report->n_events = 0;
-	if (agent)
+	if (agent) {
 		publish(report, &view, &figures, agent);
+		publish_resolvers(report, &view, &enriched, agent->now_ns);
+	}
 	arena_reset(report->arena);
 }
 
@@ -494,6 +563,16 @@ char *report_window_json(struct report *report)
 
 	pthread_mutex_lock(&report->lock);
 	text = report->window_json ? strdup(report->window_json) : strdup("{\"zones\":{}}");
+	pthread_mutex_unlock(&report->lock);
+	return text;
+}
+
+char *report_resolvers_json(struct report *report)
+{
+	char *text;
+
+	pthread_mutex_lock(&report->lock);
+	text = report->resolvers_json ? strdup(report->resolvers_json) : NULL;
 	pthread_mutex_unlock(&report->lock);
 	return text;
 }

@@ -8,6 +8,7 @@
 #define CROSSTAP_REPORT_REPORT_H
 
 #include "config/config.h"
+#include "enrich/enrich.h"
 #include "report/totals.h"
 #include "report/view.h"
 #include "sink/sink.h"
@@ -58,6 +59,9 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
     const struct hash_seed *seed, char *error, size_t size);
 /* Whether report_configure() could obey it: all that can be wrong with a checked configuration. */
 int report_check(const struct config *config, char *error, size_t size);
+/* Resolvers are enriched from the next window on. `enrich` outlives the report, which is the only
+ * one to use it from then on. */
+void report_use_enrich(struct report *report, struct enrich *enrich);
 /* Sinks whose output is unchanged stay with their queues. */
 int report_configure(struct report *report, const struct config *config, char *error, size_t size);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
@@ -73,6 +77,8 @@ void report_event(struct report *report, const char *kind, const char *format, .
 
 /* Any thread: the last closed window as a JSON document; free() it. NULL: no memory. */
 char *report_window_json(struct report *report);
+/* Likewise: the resolvers of that window, see json_resolvers.h. NULL: there are none yet. */
+char *report_resolvers_json(struct report *report);
 /* Any thread. status_free() it. */
 int report_get_status(struct report *report, struct report_status **ret);
 void report_status_free(struct report_status *status);

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "enrich/enrich.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crosstap/dns.h"
+#include "enrich/live.h"
+#include "enrich/resolvers_file.h"
+#include "stats/key.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE        "enrich"
+#define MEMORY_SHARE  4  /* of limits.memory */
+#define BATCH         16 /* look-ups that wait for memory together */
+#define LEAST_VALID_S 3600
+#define DAY_NS        (86400 * NS_PER_S)
+#define SAVE_NS       (3600 * NS_PER_S)
+
+struct enrich {
+	const struct config *config;
+	struct geo *geo;
+	struct resolvers *resolvers;
+	struct breakdown *breakdown;
+	struct admission *admission;
+	struct live *live; /* NULL: replay */
+	uint32_t *missing; /* slots of sources that are not in the table of resolvers */
+	size_t n_missing, missing_room;
+	uint32_t now_s, valid_s;
+	uint64_t save_due_ns; /* monotonic; 0: not yet set */
+	bool started;
+};
+
+size_t enrich_resolver_limit(const struct config *config)
+{
+	const uint64_t fits = config->limits.memory / MEMORY_SHARE / RESOLVER_BYTES;
+
+	return config->limits.resolvers < fits ? config->limits.resolvers : fits;
+}
+
+/* How long a round-trip time says something: until three more attempts have failed. */
+static uint32_t valid_s(const struct config *config)
+{
+	const uint64_t thrice_s = 3 * config->ping.every_ns / NS_PER_S;
+
+	return thrice_s < LEAST_VALID_S ? LEAST_VALID_S
+	    : thrice_s < UINT32_MAX     ? (uint32_t)thrice_s
+					: UINT32_MAX;
+}
+
+int enrich_new(
+    struct enrich **ret, const struct config *config, const struct hash_seed *seed, bool live)
+{
+	struct enrich *enrich = calloc(1, sizeof(*enrich));
+	int r;
+
+	if (!enrich)
+		return -ENOMEM;
+	enrich->config = config;
+	enrich->valid_s = valid_s(config);
+	r = live ? live_new(&enrich->live, config) : 0;
+	if (r == 0)
+		r = geo_new(&enrich->geo, config->geo.country, config->geo.asn);
+	if (r == 0)
+		r = resolvers_new(&enrich->resolvers, enrich_resolver_limit(config), seed);
+	if (r == 0)
+		r = breakdown_new(&enrich->breakdown, seed);
+	if (r == 0)
+		r = admission_new(&enrich->admission, seed);
+	if (r < 0) {
+		enrich_free(enrich);
+		return r;
+	}
+	*ret = enrich;
+	return 0;
+}
+
+void enrich_free(struct enrich *enrich)
+{
+	if (!enrich)
+		return;
+	live_free(enrich->live);
+	geo_free(enrich->geo);
+	resolvers_free(enrich->resolvers);
+	breakdown_free(enrich->breakdown);
+	admission_free(enrich->admission);
+	free(enrich->missing);
+	free(enrich);
+}
+
+/* -- what outlives a restart */
+
+static void load(struct enrich *enrich)
+{
+	const char *path = enrich->config->state;
+	int r;
+
+	if (!*path || !enrich->live)
+		return;
+	r = resolvers_load(
+	    enrich->resolvers, path, (uint32_t)(clock_wall_ns(&clock_system) / NS_PER_S));
+	if (r == 0) {
+		log_info(MODULE, "resolvers read path=%s resolvers=%zu", path,
+		    resolvers_count(enrich->resolvers));
+		return;
+	}
+	if (r == -ENOENT)
+		return;
+	log_warning(MODULE, "state not read, resolvers are learned anew: %s path=%s",
+	    r == -EBADMSG ? "no sound file of this version" : strerror(-r), path);
+	/* What was taken before the error is not to be trusted either. */
+	resolvers_reset(enrich->resolvers);
+}
+
+static void save(struct enrich *enrich)
+{
+	const char *path = enrich->config->state;
+	int r;
+
+	if (!*path || !enrich->live)
+		return;
+	r = resolvers_save(
+	    enrich->resolvers, path, (uint32_t)(clock_wall_ns(&clock_system) / NS_PER_S));
+	if (r < 0)
+		log_warning(MODULE, "state not written: %s path=%s", strerror(-r), path);
+}
+
+static void save_when_due(struct enrich *enrich)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	if (!enrich->started || now_ns < enrich->save_due_ns)
+		return;
+	enrich->save_due_ns = now_ns + SAVE_NS;
+	save(enrich);
+}
+
+void enrich_start(struct enrich *enrich)
+{
+	load(enrich);
+	enrich->save_due_ns = clock_monotonic_ns() + SAVE_NS;
+	enrich->started = true;
+	if (enrich->live)
+		live_start(enrich->live, enrich->config);
+}
+
+void enrich_stop(struct enrich *enrich)
+{
+	if (!enrich->started)
+		return;
+	enrich->started = false;
+	if (enrich->live)
+		live_stop(enrich->live);
+	save(enrich);
+}
+
+static bool same_paths(const struct config *a, const struct config *b)
+{
+	return strcmp(a->geo.country, b->geo.country) == 0 && strcmp(a->geo.asn, b->geo.asn) == 0;
+}
+
+static void change_databases(struct enrich *enrich, const struct config *config)
+{
+	struct geo *geo;
+	int r = geo_new(&geo, config->geo.country, config->geo.asn);
+
+	if (r < 0) {
+		log_warning(MODULE, "the old databases stay in use: %s", strerror(-r));
+		return;
+	}
+	geo_free(enrich->geo);
+	enrich->geo = geo;
+	resolvers_forget_geo(enrich->resolvers);
+}
+
+void enrich_configure(struct enrich *enrich, const struct config *config)
+{
+	if (!same_paths(enrich->config, config))
+		change_databases(enrich, config);
+	if (enrich->live)
+		live_configure(enrich->live, config);
+	resolvers_set_limit(enrich->resolvers, enrich_resolver_limit(config));
+	enrich->valid_s = valid_s(config);
+	enrich->config = config;
+}
+
+/* -- a window */
+
+unsigned enrich_refresh(struct enrich *enrich)
+{
+	return geo_refresh(enrich->geo);
+}
+
+void enrich_set_tcp_rtt(struct enrich *enrich, const uint64_t address[2], unsigned family,
+    uint32_t rtt_us, int64_t now_ns)
+{
+	(void)resolvers_set_tcp_rtt(
+	    enrich->resolvers, address, family, rtt_us, (uint32_t)(now_ns / NS_PER_S));
+}
+
+static uint32_t recent(const struct enrich *enrich, uint32_t rtt_us, uint32_t measured_s)
+{
+	return enrich->now_s - measured_s <= enrich->valid_s || measured_s > enrich->now_s ? rtt_us
+											   : 0;
+}
+
+static bool is_loaded(const struct geo *geo, enum geo_database database)
+{
+	struct geo_status status;
+
+	geo_get_status(geo, database, &status);
+	return status.loaded;
+}
+
+static unsigned source_ip_version(const struct source *source)
+{
+	return source->zone_family & SOURCE_IPV4 ? 4 : 6;
+}
+
+static void look_up(struct enrich *enrich, struct resolver *resolver)
+{
+	if (!geo_is_current(enrich->geo, &resolver->geo))
+		geo_lookup(enrich->geo, (const uint8_t *)resolver->address, resolver->family,
+		    &resolver->geo);
+}
+
+static int add_item(
+    struct enrich *enrich, const struct source *source, const struct resolver *resolver)
+{
+	const struct breakdown_item item = {
+	    .zone = source_zone(source),
+	    .values = {breakdown_country(resolver->geo.country),
+		resolver->geo.asn ? resolver->geo.asn : BREAKDOWN_OTHER},
+	    .queries = source->queries,
+	    .responses = source->responses,
+	    .rtt_us = {recent(enrich, resolver->icmp_rtt_us, resolver->icmp_s),
+		recent(enrich, resolver->tcp_rtt_us, resolver->tcp_s)},
+	};
+
+	return breakdown_add(enrich->breakdown, &item);
+}
+
+static int count_source(
+    struct enrich *enrich, const struct source *source, struct resolver *resolver)
+{
+	resolvers_touch(enrich->resolvers, resolver,
+	    source->queries < source->responses ? source->queries : source->responses);
+	look_up(enrich, resolver);
+	return add_item(enrich, source, resolver);
+}
+
+static int note_missing(struct enrich *enrich, uint32_t slot)
+{
+	if (enrich->n_missing == enrich->missing_room) {
+		const size_t room = enrich->missing_room ? enrich->missing_room * 2 : 4096;
+		uint32_t *missing = reallocarray(enrich->missing, room, sizeof(*missing));
+
+		if (!missing)
+			return -ENOMEM;
+		enrich->missing = missing;
+		enrich->missing_room = room;
+	}
+	enrich->missing[enrich->n_missing++] = slot;
+	return 0;
+}
+
+/* The first pass: who is known is marked as present, so that newcomers take nobody's place who is
+ * there. */
+static int count_batch(
+    struct enrich *enrich, const struct sources *sources, const uint32_t *slots, size_t n)
+{
+	uint64_t hashes[BATCH];
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct source *source = &sources->slots[slots[i]];
+
+		hashes[i] =
+		    resolvers_hash(enrich->resolvers, source->address, source_ip_version(source));
+		resolvers_prefetch(enrich->resolvers, hashes[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		resolvers_prefetch_entry(enrich->resolvers, hashes[i]);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct source *source = &sources->slots[slots[i]];
+		struct resolver *resolver = resolvers_find(
+		    enrich->resolvers, hashes[i], source->address, source_ip_version(source));
+
+		r = resolver ? count_source(enrich, source, resolver)
+			     : note_missing(enrich, slots[i]);
+	}
+	return r;
+}
+
+static int count_known(struct enrich *enrich, const struct sources *sources)
+{
+	uint32_t slots[BATCH];
+	size_t n = 0;
+	int r = 0;
+
+	for (uint64_t i = 0; i <= sources->mask && r == 0; i++) {
+		if (!sources->slots[i].transports)
+			continue;
+		slots[n++] = (uint32_t)i;
+		if (n == BATCH) {
+			r = count_batch(enrich, sources, slots, n);
+			n = 0;
+		}
+	}
+	return r < 0 ? r : count_batch(enrich, sources, slots, n);
+}
+
+/* The second pass. Who finds no place is looked up all the same. */
+static int count_missing(struct enrich *enrich, const struct sources *sources)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < enrich->n_missing && r == 0; i++) {
+		const struct source *source = &sources->slots[enrich->missing[i]];
+		const unsigned family = source_ip_version(source);
+		const uint64_t hash = resolvers_hash(enrich->resolvers, source->address, family);
+		struct resolver *resolver =
+		    resolvers_find(enrich->resolvers, hash, source->address, family);
+		struct resolver stranger = {
+		    .address = {source->address[0], source->address[1]},
+		    .family = (uint8_t)family,
+		};
+
+		if (!resolver)
+			resolver = resolvers_add(enrich->resolvers, hash, source->address, family);
+		if (resolver) {
+			r = count_source(enrich, source, resolver);
+		} else {
+			look_up(enrich, &stranger);
+			r = add_item(enrich, source, &stranger);
+		}
+	}
+	free(enrich->missing);
+	enrich->missing = NULL;
+	enrich->n_missing = enrich->missing_room = 0;
+	return r;
+}
+
+static unsigned wanted_kinds(const struct enrich *enrich)
+{
+	return (is_loaded(enrich->geo, GEO_COUNTRY) ? 1u << BREAKDOWN_COUNTRY : 0) |
+	    (is_loaded(enrich->geo, GEO_ASN) ? 1u << BREAKDOWN_ASN : 0);
+}
+
+int enrich_window(struct enrich *enrich, const struct sources *sources,
+    const struct enrich_window *window, struct enrich_view *ret)
+{
+	const struct breakdown_limits limits = {
+	    .top_asns = enrich->config->top.asns, .asns_a_day = enrich->config->limits.asns};
+	const unsigned kinds = wanted_kinds(enrich);
+	struct enrich_view view = {
+	    .has = {kinds & 1u << BREAKDOWN_COUNTRY, kinds & 1u << BREAKDOWN_ASN}};
+	int r;
+
+	enrich->now_s = (uint32_t)(window->now_ns / NS_PER_S);
+	if (enrich->live)
+		live_collect(enrich->live, enrich->resolvers, enrich->now_s);
+	resolvers_begin_window(enrich->resolvers);
+	breakdown_begin(enrich->breakdown, kinds);
+	admission_begin(
+	    enrich->admission, window->start_ns / DAY_NS, enrich->live ? ADMISSION_WINDOWS : 1);
+	r = count_known(enrich, sources);
+	if (r == 0)
+		r = count_missing(enrich, sources);
+	if (r == 0)
+		r = breakdown_finish(
+		    enrich->breakdown, enrich->admission, &limits, &view.rows, &view.n_rows);
+	if (r == 0)
+		r = breakdown_get_agreement(enrich->breakdown, &view.agreement);
+	if (enrich->live)
+		live_offer(enrich->live, enrich->resolvers);
+	save_when_due(enrich);
+	if (r < 0)
+		return r;
+	*ret = view;
+	return 0;
+}
+
+/* -- reading */
+
+static int order(const struct breakdown_row *row, uint16_t zone, enum breakdown_kind kind)
+{
+	if (row->zone != zone)
+		return row->zone < zone ? -1 : 1;
+	return row->kind == kind ? 0 : row->kind < kind ? -1 : 1;
+}
+
+const struct breakdown_row *enrich_rows(
+    const struct enrich_view *view, uint16_t zone, enum breakdown_kind kind, size_t *ret_n)
+{
+	size_t low = 0, high = view->n_rows, end;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (order(&view->rows[middle], zone, kind) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < view->n_rows && order(&view->rows[end], zone, kind) == 0; end++)
+		continue;
+	*ret_n = end - low;
+	return view->n_rows ? view->rows + low : NULL;
+}
+
+void enrich_resolver(
+    struct enrich *enrich, const uint64_t address[2], unsigned family, struct enrich_resolver *ret)
+{
+	struct resolver *resolver = resolvers_find(
+	    enrich->resolvers, resolvers_hash(enrich->resolvers, address, family), address, family);
+	struct resolver stranger = {.address = {address[0], address[1]}, .family = (uint8_t)family};
+
+	if (!resolver)
+		resolver = &stranger;
+	look_up(enrich, resolver);
+	*ret = (struct enrich_resolver){
+	    .geo = resolver->geo,
+	    .icmp_rtt_ms = recent(enrich, resolver->icmp_rtt_us, resolver->icmp_s) / 1000.0,
+	    .tcp_rtt_ms = recent(enrich, resolver->tcp_rtt_us, resolver->tcp_s) / 1000.0,
+	};
+}
+
+const struct geo *enrich_geo(const struct enrich *enrich)
+{
+	return enrich->geo;
+}
+
+void enrich_get_stats(struct enrich *enrich, struct enrich_stats *ret)
+{
+	*ret = (struct enrich_stats){
+	    .known = resolvers_count(enrich->resolvers),
+	    .limit = resolvers_limit(enrich->resolvers),
+	    .memory_bytes = resolvers_memory_bytes(enrich->resolvers),
+	    .evicted = resolvers_evicted(enrich->resolvers),
+	    .refused = resolvers_refused(enrich->resolvers),
+	};
+	if (enrich->live)
+		live_get_stats(enrich->live, ret);
+}
