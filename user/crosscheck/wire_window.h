@@ -51,7 +51,8 @@ struct wire_client_rtt { /* TCP handshakes of this window */
 	uint64_t count, sum_us, min_us;
 };
 
-/* Where a compared query over UDP ended between the wire and the nameserver's socket. */
+/* Where a compared, well-formed query over UDP ended between the wire and the nameserver's socket.
+ * Malformed ones that end there are explained as malformed already. */
 struct wire_drop {
 	const char *reason; /* the kernel's skb_drop_reason or SNMP name, or an nftables counter's
 			     */
