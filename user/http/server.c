@@ -113,7 +113,7 @@ static int find_address(int fd, unsigned *ret_port, bool *ret_loopback)
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} address;
+	} address = {0};
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, &address.any, &length) < 0)

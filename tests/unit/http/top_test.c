@@ -169,8 +169,8 @@ static void test_token(void **state)
 static void test_strange_answers(void **state)
 {
 	static const char *const answers[] = {"{}", "[]", "{\"zones\":7}", "{\"zones\":[1,2]}",
-	    "{\"interval_s\":\"x\",\"zones\":{\"a\":5,\"b\":{\"qtype\":[],\"rcode\":{\"A\":\"x\"},"
-	    "\"response_time_us\":{\"p50\":{}}}}}",
+	    ("{\"interval_s\":\"x\",\"zones\":{\"a\":5,\"b\":{\"qtype\":[],\"rcode\":{\"A\":\"x\"},"
+	     "\"response_time_us\":{\"p50\":{}}}}}"),
 	    "{\"interval_s\":-1e308,\"zones\":{\"a\":{\"queries\":1e308}}}"};
 	char *text = NULL;
 	size_t length = 0;
