@@ -24,7 +24,7 @@ void replay_file_free(struct replay_file *file)
 static int add_file(struct replay *replay, struct replay_file *file)
 {
 	struct replay_file **files =
-	    reallocarray(replay->files, replay->n_files + 1, sizeof(*files));
+	    reallocarray(replay->files, replay->n_files + 1, sizeof(struct replay_file *));
 
 	if (!files)
 		return -ENOMEM;
