@@ -17,7 +17,7 @@
 #define MAX_UNIX_PATH 107 /* sun_path with its NUL, unix(7) */
 #define MAX_TEXT      255
 #define MAX_SECRET    4096
-#define MAX_ZONES     100000
+#define MAX_ZONES     16000
 
 #define AT(type, member)           .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define ARRAY(type, member, count) .offset = offsetof(type, member), .other = offsetof(type, count)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define MAX_ZONES 100000
+#define MAX_ZONES 16000
 
 /* Where a message about `key` points: at the key, or, where it is a default, at the map around it.
  */
