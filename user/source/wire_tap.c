@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One interface's programs: the ladder from native XDP down to nothing. What runs already is
+ * adopted or replaced in one step; nobody else's program is ever touched.
+ */
+#include "source/wire_internal.h"
+
+#include "source/wire_dispatcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_FILTERS    128
+#define MAX_PRIORITIES 16 /* tried, where the first ones hold other kinds of filters */
+
+/* What runs on an interface when we come. */
+struct running {
+	struct wire_running xdp, filters[2];
+	bool generic, dispatched;
+	struct wire_filter places[2];
+};
+
+static const char *const filter_names[] = {"crosstap_in", "crosstap_out"};
+
+int wire_tap_new(struct wire_tap **ret, const struct wire_link *link)
+{
+	struct wire_tap *tap = calloc(1, sizeof(*tap));
+
+	if (!tap)
+		return -ENOMEM;
+	tap->index = link->index;
+	memcpy(tap->name, link->name, sizeof(tap->name));
+	tap->raw = link->hardware != ARPHRD_ETHER;
+	tap->mode = WIRE_OFF;
+	tap->xdp_fd = -1;
+	wire_maps_init(&tap->maps);
+	*ret = tap;
+	return 0;
+}
+
+void wire_tap_free(struct wire_tap *tap)
+{
+	if (!tap)
+		return;
+	wire_tap_close_reading(tap);
+	wire_maps_close(&tap->maps, WIRE_SHARED_MAPS, WIRE_MAPS);
+	if (tap->xdp_fd >= 0)
+		close(tap->xdp_fd);
+	free(tap);
+}
+
+bool wire_tap_counts(const struct wire_tap *tap)
+{
+	return tap->mode == WIRE_NATIVE || tap->mode == WIRE_GENERIC || tap->mode == WIRE_TC;
+}
+
+static void add_reason(struct wire_tap *tap, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_reason(struct wire_tap *tap, const char *format, ...)
+{
+	const size_t used = strlen(tap->reason);
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (used)
+		snprintf(tap->reason + used, sizeof(tap->reason) - used, "; ");
+	vsnprintf(tap->reason + strlen(tap->reason), sizeof(tap->reason) - strlen(tap->reason),
+	    format, arguments);
+	va_end(arguments);
+}
+
+/* -- what runs */
+
+static void find_filter(
+    struct wire *wire, struct wire_tap *tap, enum wire_hook hook, struct running *running)
+{
+	struct wire_filter filters[MAX_FILTERS];
+	size_t n = 0;
+
+	if (wire_netlink_filters(wire->netlink, tap->index, hook, filters, MAX_FILTERS, &n) < 0)
+		return;
+	for (size_t i = 0; i < n && i < MAX_FILTERS; i++) {
+		struct wire_running *found = &running->filters[hook];
+
+		if (!filters[i].program || wire_running_find(found, filters[i].program) < 0)
+			continue;
+		if (found->owner == wire->owner) {
+			running->places[hook] = filters[i];
+			return;
+		}
+		wire_running_close(found);
+	}
+}
+
+static void find_xdp(
+    struct wire *wire, struct wire_tap *tap, const struct wire_link *link, struct running *running)
+{
+	const uint32_t ids[] = {link->xdp_native, link->xdp_generic};
+
+	for (int i = 0; i < 2; i++) {
+		if (!ids[i] || wire_running_find(&running->xdp, ids[i]) < 0)
+			continue;
+		running->generic = i == 1;
+		if (running->xdp.owner == wire->owner)
+			return;
+		wire_running_close(&running->xdp);
+	}
+	running->dispatched = wire->dispatcher && link->xdp_native &&
+	    wire_dispatcher_find(wire->namespace, tap->index, wire->owner, false, &running->xdp) ==
+		0;
+}
+
+static void find_running(
+    struct wire *wire, struct wire_tap *tap, const struct wire_link *link, struct running *ret)
+{
+	*ret = (struct running){0};
+	wire_running_init(&ret->xdp);
+	wire_running_init(&ret->filters[WIRE_HOOK_INGRESS]);
+	wire_running_init(&ret->filters[WIRE_HOOK_EGRESS]);
+	find_xdp(wire, tap, link, ret);
+	find_filter(wire, tap, WIRE_HOOK_INGRESS, ret);
+	find_filter(wire, tap, WIRE_HOOK_EGRESS, ret);
+}
+
+static void close_running(struct running *running)
+{
+	wire_running_close(&running->xdp);
+	wire_running_close(&running->filters[WIRE_HOOK_INGRESS]);
+	wire_running_close(&running->filters[WIRE_HOOK_EGRESS]);
+}
+
+/* -- maps */
+
+static void copy_maps(
+    struct wire_maps *to, const struct wire_maps *from, enum wire_map first, enum wire_map end)
+{
+	if (to->fds[first] >= 0)
+		return; /* a set has one origin */
+	for (int i = (int)first; i < (int)end; i++)
+		to->fds[i] = fcntl(from->fds[i], F_DUPFD_CLOEXEC, 3);
+}
+
+static void share_maps(struct wire *wire, struct wire_tap *tap)
+{
+	for (int i = 0; i < WIRE_SHARED_MAPS; i++) {
+		if (wire->shared.fds[i] < 0)
+			wire->shared.fds[i] = tap->maps.fds[i];
+		tap->maps.fds[i] = wire->shared.fds[i];
+	}
+}
+
+static void adopt_maps(struct wire *wire, struct wire_tap *tap, const struct wire_running *running)
+{
+	if (running->fd < 0 || !running->compatible)
+		return;
+	if (tap->maps.fds[WIRE_MAP_COUNTERS] < 0)
+		tap->adopted = true;
+	copy_maps(&tap->maps, &running->maps, WIRE_SHARED_MAPS, WIRE_MAPS);
+	copy_maps(&wire->shared, &running->maps, 0, WIRE_SHARED_MAPS);
+}
+
+/* Maps exist and are filled before any program is attached. */
+static int prepare(
+    struct wire *wire, struct wire_tap *tap, const struct running *running, int *ret_egress)
+{
+	int r;
+
+	adopt_maps(wire, tap, &running->xdp);
+	adopt_maps(wire, tap, &running->filters[WIRE_HOOK_INGRESS]);
+	adopt_maps(wire, tap, &running->filters[WIRE_HOOK_EGRESS]);
+	share_maps(wire, tap);
+	r = wire_program_load(ret_egress, WIRE_PROGRAM_TC_EGRESS, &tap->maps, tap->raw);
+	share_maps(wire, tap);
+	if (r == 0)
+		r = wire_words_open(wire);
+	if (r == 0)
+		r = wire_tap_open_reading(wire, tap);
+	return r;
+}
+
+/* -- tc */
+
+static int place_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook hook, int fd)
+{
+	struct wire_filter place = {.handle = (wire->owner & 0x7fffffff) | 1};
+	int r = -EEXIST;
+
+	/* First in line: whoever comes later may end the line. */
+	for (place.priority = 1; place.priority <= MAX_PRIORITIES && r < 0; place.priority++) {
+		r = wire_netlink_set_filter(
+		    wire->netlink, tap->index, hook, &place, fd, filter_names[hook], false);
+		if (r < 0 && r != -EEXIST && r != -EINVAL)
+			return r;
+		if (r == 0 && place.priority > 1)
+			add_reason(tap, "%s filter: behind others, priority %u",
+			    hook == WIRE_HOOK_INGRESS ? "ingress" : "egress", place.priority);
+	}
+	return r;
+}
+
+/* Takes over `fd`. */
+static int attach_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook hook,
+    const struct running *running, int fd)
+{
+	const struct wire_running *old = &running->filters[hook];
+	int r = 0;
+
+	if (wire_running_is(old, fd, &tap->maps)) {
+		close(fd);
+		return 0;
+	}
+	if (old->fd >= 0) {
+		r = wire_netlink_set_filter(wire->netlink, tap->index, hook, &running->places[hook],
+		    fd, filter_names[hook], true);
+	} else {
+		r = wire_netlink_add_clsact(wire->netlink, tap->index);
+		if (r == 0)
+			tap->reading->made_clsact = 1;
+		if (r == 0 || r == -EEXIST)
+			r = place_filter(wire, tap, hook, fd);
+	}
+	close(fd);
+	return r;
+}
+
+static void detach_filter(
+    struct wire *wire, struct wire_tap *tap, enum wire_hook hook, const struct running *running)
+{
+	if (running->filters[hook].fd >= 0)
+		wire_netlink_delete_filter(wire->netlink, tap->index, hook, &running->places[hook]);
+}
+
+static int attach_ingress_filter(
+    struct wire *wire, struct wire_tap *tap, const struct running *running)
+{
+	int fd, r;
+
+	r = wire_program_load(&fd, WIRE_PROGRAM_TC_INGRESS, &tap->maps, tap->raw);
+	if (r < 0) {
+		add_reason(tap, "tc: the program cannot be loaded: %s", strerror(-r));
+		return r;
+	}
+	r = attach_filter(wire, tap, WIRE_HOOK_INGRESS, running, fd);
+	if (r < 0)
+		add_reason(tap, "tc: %s", wire_netlink_error(wire->netlink, r));
+	return r;
+}
+
+/* -- XDP */
+
+static void set_xdp(struct wire_tap *tap, int fd, bool dispatched)
+{
+	if (tap->xdp_fd >= 0)
+		close(tap->xdp_fd);
+	tap->xdp_fd = fd;
+	tap->xdp_id = fd >= 0 ? wire_program_id(fd) : 0;
+	tap->dispatched = dispatched;
+}
+
+static int detach_xdp(struct wire *wire, struct wire_tap *tap, const struct running *running)
+{
+	if (running->xdp.fd < 0)
+		return 0;
+	if (running->dispatched)
+		return wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
+	return wire_netlink_xdp(wire->netlink, tap->index, -1, running->xdp.fd,
+	    running->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+}
+
+static int attach_dispatched(struct wire *wire, struct wire_tap *tap, const struct running *running)
+{
+	int fd = -1, r = -ENOENT;
+
+	if (running->dispatched && running->xdp.compatible) {
+		set_xdp(tap, fcntl(running->xdp.fd, F_DUPFD_CLOEXEC, 3), true);
+		return 0;
+	}
+	for (int i = WIRE_PROGRAM_XDP; i <= WIRE_PROGRAM_XDP_FRAGS && r < 0; i++)
+		r = wire_dispatcher_attach(
+		    wire->namespace, tap->index, (enum wire_program)i, &tap->maps, &fd);
+	if (r < 0)
+		return r;
+	/* The old one counts into maps of its own until it goes: nothing twice, nothing not. */
+	if (running->dispatched)
+		wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
+	set_xdp(tap, fd, true);
+	return 0;
+}
+
+static int attach_variant(struct wire *wire, struct wire_tap *tap, const struct wire_running *old,
+    enum wire_program program, uint32_t flags)
+{
+	int fd, r;
+
+	r = wire_program_load(&fd, program, &tap->maps, tap->raw);
+	if (r < 0)
+		return r;
+	if (wire_running_is(old, fd, &tap->maps)) {
+		close(fd);
+		fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 3);
+		r = fd < 0 ? -errno : 0;
+	} else if (old->fd >= 0) {
+		r = wire_netlink_xdp(wire->netlink, tap->index, fd, old->fd, flags);
+	} else {
+		r = wire_netlink_xdp(
+		    wire->netlink, tap->index, fd, -1, flags | XDP_FLAGS_UPDATE_IF_NOEXIST);
+	}
+	if (r == 0)
+		set_xdp(tap, fd, false);
+	else if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* Frames in several buffers (5.18) only where the driver asks for it: the plain one is faster. */
+static int attach_direct(
+    struct wire *wire, struct wire_tap *tap, const struct wire_running *old, bool generic)
+{
+	const uint32_t flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	char first[128];
+	int r;
+
+	if (old->fd >= 0 && old->program == WIRE_PROGRAM_XDP_FRAGS)
+		return attach_variant(wire, tap, old, WIRE_PROGRAM_XDP_FRAGS, flags);
+	r = attach_variant(wire, tap, old, WIRE_PROGRAM_XDP, flags);
+	snprintf(first, sizeof(first), "%s", wire_netlink_error(wire->netlink, r));
+	if (r == 0 || r == -EBUSY || r == -EEXIST || r == -EPERM)
+		goto out;
+	if (attach_variant(wire, tap, old, WIRE_PROGRAM_XDP_FRAGS, flags) == 0)
+		return 0;
+out:
+	if (r < 0)
+		add_reason(tap, "%s: %s", generic ? "generic" : "native", first);
+	return r;
+}
+
+static int attach_xdp(struct wire *wire, struct wire_tap *tap, const struct wire_link *link,
+    struct running *running, bool generic)
+{
+	const uint32_t current = generic ? link->xdp_generic : link->xdp_native;
+	int r;
+
+	if (tap->raw) {
+		add_reason(tap, "%s: no Ethernet", generic ? "generic" : "native");
+		return -EOPNOTSUPP;
+	}
+	if (running->xdp.fd >= 0 && running->generic != generic) {
+		detach_xdp(wire, tap, running);
+		wire_running_close(&running->xdp);
+	}
+	if (!generic && wire->dispatcher && (running->dispatched || running->xdp.fd < 0)) {
+		r = attach_dispatched(wire, tap, running);
+		if (r == 0)
+			return 0;
+		add_reason(tap, "dispatcher: %s", strerror(-r));
+	}
+	if (current && running->xdp.fd < 0) {
+		add_reason(tap, "%s: another XDP program holds it (id %u)",
+		    generic ? "generic" : "native", current);
+		return -EBUSY;
+	}
+	return attach_direct(wire, tap, &running->xdp, generic);
+}
+
+/* -- the ladder */
+
+static enum wire_mode climb(struct wire *wire, struct wire_tap *tap, const struct wire_link *link,
+    struct running *running, enum wire_mode from)
+{
+	const bool native = from == WIRE_AUTO || from == WIRE_NATIVE;
+
+	if (native && attach_xdp(wire, tap, link, running, false) == 0) {
+		detach_filter(wire, tap, WIRE_HOOK_INGRESS, running);
+		return WIRE_NATIVE;
+	}
+	if (from == WIRE_GENERIC && attach_xdp(wire, tap, link, running, true) == 0) {
+		detach_filter(wire, tap, WIRE_HOOK_INGRESS, running);
+		return WIRE_GENERIC;
+	}
+	/* Never both: a packet would count twice. */
+	detach_xdp(wire, tap, running);
+	set_xdp(tap, -1, false);
+	if (from != WIRE_PACKET && attach_ingress_filter(wire, tap, running) == 0)
+		return WIRE_TC;
+	detach_filter(wire, tap, WIRE_HOOK_INGRESS, running);
+	return WIRE_OFF;
+}
+
+static enum wire_mode fall_back(struct wire *wire, struct wire_tap *tap)
+{
+	char reason[128] = "";
+
+	if (!wire->fallback) {
+		add_reason(tap, "packet: not available");
+		return WIRE_OFF;
+	}
+	if (wire->fallback->start(wire->fallback->context, tap->name, tap->index, wire->namespace,
+		reason, sizeof(reason)) == 0)
+		return WIRE_PACKET;
+	add_reason(tap, "packet: %s", reason);
+	return WIRE_OFF;
+}
+
+static enum wire_mode attach_programs(struct wire *wire, struct wire_tap *tap,
+    const struct wire_link *link, struct running *running, enum wire_mode from)
+{
+	enum wire_mode mode;
+	int egress_fd = -1, r = prepare(wire, tap, running, &egress_fd);
+
+	if (r < 0) {
+		add_reason(tap, "BPF: %s", strerror(-r));
+		if (egress_fd >= 0)
+			close(egress_fd);
+		return WIRE_OFF;
+	}
+	mode = climb(wire, tap, link, running, from);
+	if (mode == WIRE_OFF) {
+		close(egress_fd);
+		detach_filter(wire, tap, WIRE_HOOK_EGRESS, running);
+		return mode;
+	}
+	r = attach_filter(wire, tap, WIRE_HOOK_EGRESS, running, egress_fd);
+	tap->egress = r == 0;
+	if (r < 0)
+		add_reason(tap, "egress: %s", wire_netlink_error(wire->netlink, r));
+	return mode;
+}
+
+void wire_tap_attach(
+    struct wire *wire, struct wire_tap *tap, const struct wire_link *link, enum wire_mode from)
+{
+	struct running running;
+
+	if (tap->mode == WIRE_PACKET && wire->fallback)
+		wire->fallback->stop(wire->fallback->context, tap->name);
+	tap->mtu = link->mtu;
+	tap->flags = link->flags;
+	tap->egress = false;
+	tap->mode = WIRE_OFF;
+	if (wire->error)
+		add_reason(tap, "BPF: %s", strerror(-wire->error));
+	if (!wire->error && from != WIRE_PACKET && from != WIRE_OFF) {
+		find_running(wire, tap, link, &running);
+		tap->mode = attach_programs(wire, tap, link, &running, from);
+		close_running(&running);
+	}
+	if (tap->mode == WIRE_OFF && from != WIRE_OFF)
+		tap->mode = fall_back(wire, tap);
+	wire_say(wire, tap->mode == WIRE_OFF ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+	    "interface %s: mode=%s egress=%s%s%s", tap->name, wire_mode_name(tap->mode),
+	    tap->egress ? "yes" : "no", tap->reason[0] ? " because: " : "", tap->reason);
+}
+
+static bool is_displaced(
+    const struct wire_tap *tap, const struct wire_link *link, const struct running *running)
+{
+	if (tap->mode != WIRE_NATIVE && tap->mode != WIRE_GENERIC)
+		return false;
+	return running->xdp.fd < 0 || running->xdp.id != tap->xdp_id;
+}
+
+bool wire_tap_check(struct wire *wire, struct wire_tap *tap, const struct wire_link *link)
+{
+	enum wire_mode from = tap->mode;
+	struct running running;
+	bool displaced, whole;
+
+	memcpy(tap->name, link->name, sizeof(tap->name));
+	if (!wire_tap_counts(tap))
+		return false;
+	find_running(wire, tap, link, &running);
+	displaced = is_displaced(tap, link, &running);
+	whole = !displaced && (!tap->egress || running.filters[WIRE_HOOK_EGRESS].fd >= 0) &&
+	    (tap->mode != WIRE_TC || running.filters[WIRE_HOOK_INGRESS].fd >= 0);
+	close_running(&running);
+	if (whole)
+		return false;
+	tap->reason[0] = 0;
+	if (displaced) {
+		const uint32_t id =
+		    tap->mode == WIRE_GENERIC ? link->xdp_generic : link->xdp_native;
+
+		from = WIRE_TC;
+		add_reason(tap,
+		    id ? "%s: displaced by another XDP program (id %u)"
+		       : "%s: our XDP program was taken away",
+		    wire_mode_name(tap->mode), id);
+	} else {
+		add_reason(tap, "our filters were taken away, and put back");
+	}
+	wire_tap_attach(wire, tap, link, from);
+	return true;
+}
+
+static void remove_clsact(struct wire *wire, struct wire_tap *tap)
+{
+	size_t ingress = 0, egress = 0;
+
+	if (!tap->reading || !tap->reading->made_clsact)
+		return;
+	if (wire_netlink_filters(wire->netlink, tap->index, WIRE_HOOK_INGRESS, NULL, 0, &ingress) <
+		0 ||
+	    wire_netlink_filters(wire->netlink, tap->index, WIRE_HOOK_EGRESS, NULL, 0, &egress) < 0)
+		return;
+	if (ingress + egress == 0 && wire_netlink_delete_clsact(wire->netlink, tap->index) == 0)
+		tap->reading->made_clsact = 0;
+}
+
+void wire_tap_detach(struct wire *wire, struct wire_tap *tap)
+{
+	const struct wire_link link = {
+	    .xdp_native = tap->mode == WIRE_NATIVE ? tap->xdp_id : 0,
+	    .xdp_generic = tap->mode == WIRE_GENERIC ? tap->xdp_id : 0,
+	};
+	struct running running;
+
+	if (tap->mode == WIRE_PACKET && wire->fallback)
+		wire->fallback->stop(wire->fallback->context, tap->name);
+	if (wire_tap_counts(tap) && !tap->gone) {
+		find_running(wire, tap, &link, &running);
+		detach_xdp(wire, tap, &running);
+		detach_filter(wire, tap, WIRE_HOOK_INGRESS, &running);
+		detach_filter(wire, tap, WIRE_HOOK_EGRESS, &running);
+		close_running(&running);
+		remove_clsact(wire, tap);
+	}
+	set_xdp(tap, -1, false);
+	tap->egress = false;
+	tap->mode = WIRE_OFF;
+}
