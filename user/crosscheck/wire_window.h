@@ -14,10 +14,11 @@
 
 #include "crosstap/wire_abi.h"
 
-#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define WIRE_NAME_BYTES 16 /* IFNAMSIZ: <net/if.h> and <linux/if.h> exclude each other */
 
 /* A code that has no place in struct wire_counters: a query type from WIRE_QTYPES, an rcode from
  * WIRE_RCODES on. */
@@ -32,9 +33,9 @@ struct wire_rares { /* sorted by code, each once */
 };
 
 struct wire_interface {
-	char name[IFNAMSIZ]; /* `pcap` in replay */
-	const char *mode;    /* native | generic | tc | packet | off | pcap: a string constant */
-	bool egress;         /* outbound packets are seen, too */
+	char name[WIRE_NAME_BYTES]; /* `pcap` in replay */
+	const char *mode; /* native | generic | tc | packet | off | pcap: a string constant */
+	bool egress;      /* outbound packets are seen, too */
 	/* Sums over CPUs; addressed by enum wire_direction. */
 	struct wire_counters counters[WIRE_DIRECTIONS];
 	struct wire_rares qtypes; /* inbound */

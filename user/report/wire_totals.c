@@ -49,7 +49,7 @@ static struct wire_totals_interface *entry_of(struct wire_totals_data *data, con
 	free_entry = free_entry ? free_entry : gone;
 	if (free_entry) {
 		memset(free_entry, 0, sizeof(*free_entry));
-		memcpy(free_entry->name, name, strnlen(name, IFNAMSIZ - 1));
+		memcpy(free_entry->name, name, strnlen(name, WIRE_NAME_BYTES - 1));
 	}
 	return free_entry;
 }

@@ -12,9 +12,9 @@
 #define WIRE_TOTALS_INTERFACES 64
 
 struct wire_totals_interface {
-	char name[IFNAMSIZ]; /* empty: free */
-	const char *mode;    /* NULL: gone */
-	bool egress;         /* outbound messages were seen */
+	char name[WIRE_NAME_BYTES]; /* empty: free */
+	const char *mode;           /* NULL: gone */
+	bool egress;                /* outbound messages were seen */
 	uint64_t messages[WIRE_DIRECTIONS][CROSSCHECK_TRANSPORTS][CROSSCHECK_FAMILIES];
 };
 
