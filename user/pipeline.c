@@ -29,6 +29,7 @@ struct pipeline {
 	struct shard_limits limits;
 	struct windows windows;
 	struct enrich *enrich;
+	struct rssac002 *rssac; /* NULL: off */
 	struct report *report;
 	struct input **inputs;
 	size_t n_inputs;
@@ -310,6 +311,37 @@ static int allocate_report_inputs(struct pipeline *pipeline, size_t n)
 	return 0;
 }
 
+/* Files are no reason not to count. */
+static void open_rssac002(struct pipeline *pipeline, const struct config *config)
+{
+	const char *fresh;
+	int r;
+
+	if (!*config->rssac002.dir)
+		return;
+	r = rssac002_new(&pipeline->rssac, config->rssac002.dir, config->server,
+	    clock_wall_ns(pipeline->clock), &fresh);
+	if (r < 0)
+		log_warning(MODULE, "no RSSAC002 files: %s dir=%s", strerror(-r),
+		    config->rssac002.dir);
+	else if (fresh)
+		log_warning(MODULE, "RSSAC002: the day is counted anew: %s dir=%s", fresh,
+		    config->rssac002.dir);
+	report_use_rssac002(pipeline->report, pipeline->rssac);
+}
+
+static void close_rssac002(struct pipeline *pipeline, const struct config *config)
+{
+	int r = pipeline->rssac ? rssac002_flush(pipeline->rssac) : 0;
+
+	if (r < 0)
+		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
+		    config->rssac002.dir);
+	report_use_rssac002(pipeline->report, NULL);
+	rssac002_free(pipeline->rssac);
+	pipeline->rssac = NULL;
+}
+
 static int make_stages(struct pipeline *pipeline, char *error, size_t size)
 {
 	const struct config *config = pipeline->config;
@@ -398,6 +430,7 @@ int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 		    setup.zones ? "(by name)" : config->inputs[i].zone);
 	}
 	enrich_start(pipeline->enrich);
+	open_rssac002(pipeline, config);
 	report_event(pipeline->report, "start", "crosstap %s, %zu inputs", CROSSTAP_VERSION,
 	    pipeline->n_inputs);
 	return 0;
@@ -413,6 +446,7 @@ void pipeline_stop(struct pipeline *pipeline, uint64_t timeout_ns)
 		input_stop(pipeline->inputs[i]);
 	close_everything(pipeline, &command);
 	enrich_stop(pipeline->enrich);
+	close_rssac002(pipeline, pipeline->config);
 	report_stop(pipeline->report, timeout_ns);
 	pipeline->started = false;
 }
@@ -428,6 +462,7 @@ void pipeline_free(struct pipeline *pipeline)
 	shard_free(pipeline->empty);
 	report_free(pipeline->report);
 	enrich_free(pipeline->enrich);
+	rssac002_free(pipeline->rssac);
 	free(pipeline->report_inputs);
 	zone_registry_free(pipeline->registry);
 	config_free(pipeline->config);
@@ -604,6 +639,10 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 		return r;
 	}
 	enrich_configure(pipeline->enrich, config);
+	if (strcmp(config->rssac002.dir, old->rssac002.dir) != 0) {
+		close_rssac002(pipeline, old);
+		open_rssac002(pipeline, config);
+	}
 	pipeline->config = config;
 	dnstap_limits_make(pipeline, config, &limits);
 	retrait_inputs(pipeline, &new, &limits);

@@ -136,6 +136,54 @@ int distinct_merge(struct distinct *into, const struct distinct *from)
 	return 0;
 }
 
+void distinct_get_registers(
+    const struct distinct *distinct, uint8_t ret_registers[DISTINCT_REGISTERS])
+{
+	if (distinct->registers) {
+		memcpy(ret_registers, distinct->registers, DISTINCT_REGISTERS);
+		return;
+	}
+	memset(ret_registers, 0, DISTINCT_REGISTERS);
+	for (uint32_t i = 0; i <= distinct->mask; i++) {
+		if (distinct->slots[i])
+			register_add(ret_registers, distinct->slots[i]);
+	}
+}
+
+int distinct_add_registers(struct distinct *distinct, const uint8_t registers[DISTINCT_REGISTERS])
+{
+	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++) {
+		if (registers[i] > MAX_RANK)
+			return -EINVAL;
+	}
+	if (!distinct->registers) {
+		int r = to_registers(distinct);
+
+		if (r < 0)
+			return r;
+	}
+	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++) {
+		if (distinct->registers[i] < registers[i])
+			distinct->registers[i] = registers[i];
+	}
+	return 0;
+}
+
+bool distinct_get_hashes(
+    const struct distinct *distinct, uint64_t ret_hashes[DISTINCT_EXACT], uint32_t *ret_n)
+{
+	uint32_t n = 0;
+
+	if (distinct->registers)
+		return false;
+	for (uint32_t i = 0; i <= distinct->mask && n < DISTINCT_EXACT; i++) {
+		if (distinct->slots[i])
+			ret_hashes[n++] = distinct->slots[i];
+	}
+	*ret_n = n;
+	return true;
+}
+
 /* Series of the share of empty registers, 0 <= x < 1 (Ertl 2017, algorithm 6). */
 static double empty_share(double x)
 {

@@ -7,6 +7,7 @@
 #ifndef CROSSTAP_BASE_DISTINCT_H
 #define CROSSTAP_BASE_DISTINCT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DISTINCT_EXACT     4096
@@ -21,5 +22,17 @@ void distinct_free(struct distinct *distinct);
 int distinct_add(struct distinct *distinct, uint64_t hash);
 int distinct_merge(struct distinct *into, const struct distinct *from);
 uint64_t distinct_count(const struct distinct *distinct);
+
+/*
+ * For files. The registers of equal hashes are equal wherever they were counted, and the union of
+ * two sets has the greater one of each two registers.
+ */
+void distinct_get_registers(
+    const struct distinct *distinct, uint8_t ret_registers[DISTINCT_REGISTERS]);
+/* Adds the set that has these registers; it is no longer exact. -EINVAL: no hash makes them. */
+int distinct_add_registers(struct distinct *distinct, const uint8_t registers[DISTINCT_REGISTERS]);
+/* While it is exact: up to DISTINCT_EXACT hashes in no order, their number in *ret_n, and true. */
+bool distinct_get_hashes(
+    const struct distinct *distinct, uint64_t ret_hashes[DISTINCT_EXACT], uint32_t *ret_n);
 
 #endif

@@ -6,6 +6,7 @@
 #include "report/encode_agent.h"
 #include "report/encode_dns.h"
 #include "report/encode_enrich.h"
+#include "report/feed.h"
 #include "report/json.h"
 #include "report/json_resolvers.h"
 
@@ -32,7 +33,8 @@ struct report {
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
-	struct enrich *enrich; /* the caller's; NULL: none */
+	struct enrich *enrich; /* the caller's, as is the next; NULL: none */
+	struct rssac002 *rssac;
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct arena *arena;
@@ -243,6 +245,11 @@ void report_use_enrich(struct report *report, struct enrich *enrich)
 	report->enrich = enrich;
 }
 
+void report_use_rssac002(struct report *report, struct rssac002 *rssac)
+{
+	report->rssac = rssac;
+}
+
 void report_stop(struct report *report, uint64_t timeout_ns)
 {
 	const uint64_t until = clock_monotonic_ns() + timeout_ns;
@@ -431,9 +438,9 @@ static char *make_window_json(const struct report *report, const struct window_v
 static void publish_resolvers(struct report *report, const struct window_view *view,
     const struct enrich_view *enriched, int64_t now_ns)
 {
-	char *json = report->enrich ? json_resolvers(view, report->enrich, enriched,
-					  report->privacy, now_ns / NS_PER_S)
-				    : NULL;
+	char *json = report->enrich
+	    ? json_resolvers(view, report->enrich, enriched, report->privacy, now_ns / NS_PER_S)
+	    : NULL;
 	char *old;
 
 	pthread_mutex_lock(&report->lock);
@@ -516,6 +523,22 @@ static void enrich_sources(struct report *report, const struct shard *total,
 		log_error(MODULE, "resolvers not reported: %s", strerror(-r));
 }
 
+static void feed_rssac002(struct report *report, const struct window_view *view)
+{
+	int r = 0, flushed;
+
+	if (!report->rssac)
+		return;
+	if (report->config->rssac002.source == RSSAC002_DNSTAP)
+		r = feed_rssac002_dnstap(report->rssac, view);
+	flushed = rssac002_flush_when_due(report->rssac, clock_monotonic_ns());
+	if (r == 0)
+		r = flushed;
+	if (r < 0)
+		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
+		    report->config->rssac002.dir);
+}
+
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
     const struct report_agent *agent)
 {
@@ -537,6 +560,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		return;
 	}
 	enrich_sources(report, total, span, agent, &enriched);
+	feed_rssac002(report, &view);
 	if (agent) {
 		figure_agent(report, total, agent, &figures);
 		if (totals_add(report->totals, &view, &report->unassigned) < 0)

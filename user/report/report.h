@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "enrich/enrich.h"
+#include "enrich/rssac002.h"
 #include "report/totals.h"
 #include "report/view.h"
 #include "sink/sink.h"
@@ -62,6 +63,9 @@ int report_check(const struct config *config, char *error, size_t size);
 /* Resolvers are enriched from the next window on. `enrich` outlives the report, which is the only
  * one to use it from then on. */
 void report_use_enrich(struct report *report, struct enrich *enrich);
+/* The same for the day's files: fed with every window that its source (rssac002.source) has. NULL
+ * ends that. */
+void report_use_rssac002(struct report *report, struct rssac002 *rssac);
 /* Sinks whose output is unchanged stay with their queues. */
 int report_configure(struct report *report, const struct config *config, char *error, size_t size);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */

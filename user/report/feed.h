@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a window to those who keep something of it: RSSAC002's day and the resolvers' distances. */
+#ifndef CROSSTAP_REPORT_FEED_H
+#define CROSSTAP_REPORT_FEED_H
+
+#include "crosscheck/wire_window.h"
+#include "enrich/enrich.h"
+#include "enrich/rssac002.h"
+#include "report/view.h"
+
+/* What the nameservers say, over all zones. The error of rssac002_add(). */
+int feed_rssac002_dnstap(struct rssac002 *rssac, const struct window_view *view);
+/* What the wire saw; responses are those with QR=1. Sources are the cross-check's clients, so
+ * without those that send transfers, other opcodes or from this host alone. Nothing if it was not
+ * watched. */
+int feed_rssac002_wire(struct rssac002 *rssac, const struct wire_window *wire, int64_t start_ns);
+
+/* TCP handshake times, the mean of each client's: before enrich_window(). */
+void feed_tcp_rtt(struct enrich *enrich, const struct wire_window *wire, int64_t now_ns);
+
+#endif
