@@ -129,7 +129,8 @@ static struct shard *shard_of(struct collector *collector, int64_t index)
 
 /* Not the window of its time: the newest one for a record from the future, the oldest for a late
  * one. */
-static struct shard *find_other(struct collector *collector, int64_t index, int64_t newest)
+static struct shard *find_other(
+    struct collector *collector, int64_t index, int64_t newest, bool *ret_late)
 {
 	struct shard *shard;
 
@@ -142,15 +143,18 @@ static struct shard *find_other(struct collector *collector, int64_t index, int6
 	shard = shard_of(collector, collector->oldest);
 	if (shard)
 		shard->late++;
+	*ret_late = true;
 	return shard;
 }
 
-static struct shard *find_shard(struct collector *collector, int64_t time_ns, int64_t now_ns)
+static struct shard *find_shard(
+    struct collector *collector, int64_t time_ns, int64_t now_ns, bool *ret_late)
 {
 	const int64_t interval = collector->config.interval_ns;
 	int64_t index, newest;
 	struct shard *shard;
 
+	*ret_late = false;
 	if (collector->last && time_ns >= collector->last_start_ns &&
 	    time_ns < collector->last_end_ns)
 		return collector->last;
@@ -159,7 +163,7 @@ static struct shard *find_shard(struct collector *collector, int64_t time_ns, in
 	if (newest < collector->oldest)
 		newest = collector->oldest;
 	if (index > newest || index < collector->oldest)
-		return find_other(collector, index, newest);
+		return find_other(collector, index, newest, ret_late);
 	shard = shard_of(collector, index);
 	if (shard && shard->index == index) {
 		collector->last = shard;
@@ -262,7 +266,7 @@ static bool prepare(struct collector *collector, const struct record *record, in
 	const struct collector_traits *traits = &collector->config.traits;
 
 	item_init(item, record, direction, now_ns);
-	item->shard = find_shard(collector, item->time_ns, now_ns);
+	item->shard = find_shard(collector, item->time_ns, now_ns, &item->late);
 	if (!item->shard)
 		return false;
 	item->client_side = record_is_client_side(record);
@@ -385,6 +389,8 @@ static void count(struct collector *collector, struct item *item)
 
 	cell->count++;
 	cell->amount += item->length;
+	if (item->late)
+		shard_add_late(item->shard, item->key);
 	if (!item->client_side || !collector->config.traits.figures)
 		return;
 	if (item->has_latency) {
@@ -422,8 +428,9 @@ static size_t prepare_record(
 		n += prepare(collector, record, DIR_RESPONSE, &items[n], now_ns);
 	} else {
 		/* Its response carries it again, and is what counts. */
+		bool late;
 		struct shard *shard =
-		    find_shard(collector, record_time(record, DIR_QUERY, now_ns), now_ns);
+		    find_shard(collector, record_time(record, DIR_QUERY, now_ns), now_ns, &late);
 
 		count_frame(collector, shard);
 		if (shard)
@@ -456,7 +463,8 @@ void collector_take(
 
 void collector_bad(struct collector *collector, int64_t now_ns)
 {
-	struct shard *shard = find_shard(collector, now_ns, now_ns);
+	bool late;
+	struct shard *shard = find_shard(collector, now_ns, now_ns, &late);
 
 	count_frame(collector, shard);
 	if (shard)

@@ -27,6 +27,7 @@ struct item {
 	uint16_t zone, hashed_zone_family;
 	uint8_t direction, transport, family;
 	bool client_side, has_source, has_latency;
+	bool late;
 	bool carried; /* a query that its response brought along */
 };
 

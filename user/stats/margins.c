@@ -37,20 +37,40 @@ int margins_merge(struct cells *into, const struct cells *from)
 	return 0;
 }
 
+static bool has_question(uint64_t key)
+{
+	return cube_kind(key) != CUBE_MALFORMED && !(key & CUBE_NO_QUESTION);
+}
+
 /* CONTRACT of the comparison: opcode QUERY only, no AXFR, IXFR or their answers. */
+static bool is_compared(uint64_t key)
+{
+	const uint32_t type = cube_type(key);
+
+	if (!(key & CUBE_COMPARED) || cube_opcode(key) != DNS_OPCODE_QUERY)
+		return false;
+	return !has_question(key) ||
+	    !(cube_direction(key) == DIR_QUERY ? type == DNS_TYPE_AXFR || type == DNS_TYPE_IXFR
+					       : type & KEY_XFR_BIT);
+}
+
+int margins_add_late(struct cells *margins, uint64_t key)
+{
+	return is_compared(key) ? margins_add(margins,
+				      margin_key(0, MARGIN_COMPARED_LATE, cube_direction(key),
+					  cube_transport(key), cube_family(key), 0),
+				      1, 0)
+				: 0;
+}
+
 static int fold_compared(struct cells *margins, const struct cell *cell)
 {
 	const uint64_t key = cell->key;
 	const uint32_t direction = cube_direction(key), type = cube_type(key);
 	const bool malformed = cube_kind(key) == CUBE_MALFORMED;
-	const bool query = direction == DIR_QUERY,
-		   question = !malformed && !(key & CUBE_NO_QUESTION);
 	int r;
 
-	if (cube_opcode(key) != DNS_OPCODE_QUERY)
-		return 0;
-	if (question &&
-	    (query ? type == DNS_TYPE_AXFR || type == DNS_TYPE_IXFR : type & KEY_XFR_BIT))
+	if (!is_compared(key))
 		return 0;
 	r = margins_add(margins,
 	    margin_key(0, MARGIN_COMPARED, direction, cube_transport(key), cube_family(key), 0),
@@ -60,7 +80,7 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 		    margin_key(0, MARGIN_COMPARED_MALFORMED, direction, cube_transport(key),
 			cube_family(key), 0),
 		    cell->count, 0);
-	if (r == 0 && query && question)
+	if (r == 0 && direction == DIR_QUERY && has_question(key))
 		r = margins_add(
 		    margins, margin_key(0, MARGIN_COMPARED_QTYPE, 0, 0, 0, type), cell->count, 0);
 	return r;
@@ -138,7 +158,7 @@ int margins_fold(struct cells *margins, const struct cells *cube)
 		} else {
 			if (cell->key & CUBE_FIGURES)
 				r = fold_message(margins, cell);
-			if (r == 0 && cell->key & CUBE_COMPARED)
+			if (r == 0)
 				r = fold_compared(margins, cell);
 		}
 		if (r < 0)

@@ -113,6 +113,12 @@ void shard_fold(struct shard *shard)
 	shard->cube.used = 0;
 }
 
+void shard_add_late(struct shard *shard, uint64_t key)
+{
+	if (need_margins(shard) < 0 || margins_add_late(&shard->margins, key) < 0)
+		shard->lost++;
+}
+
 static int need_overflow(struct shard *shard)
 {
 	struct shard_overflow *overflow;

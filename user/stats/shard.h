@@ -15,7 +15,7 @@ enum shard_names { NAMES_QUERY, NAMES_NXDOMAIN, NAMES_KINDS };
 
 struct shard_limits {
 	size_t cube_slots, source_slots; /* largest sizes that the tables may grow to */
-	size_t name_slots; /* of each list of names; 0: no names */
+	size_t name_slots;               /* of each list of names; 0: no names */
 };
 
 /* Sources that found the table full: counted, not listed. */
@@ -53,9 +53,9 @@ void shard_free(struct shard *shard);
 void shard_clear(struct shard *shard, const struct shard_limits *limits);
 
 /*
- * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts again. Sources
- * double too, as long as that takes a few milliseconds: beyond SHARD_GROW_SLOTS only between windows, and NULL is
- * returned.
+ * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts
+ * again. Sources double too, as long as that takes a few milliseconds: beyond SHARD_GROW_SLOTS only
+ * between windows, and NULL is returned.
  */
 #define SHARD_GROW_SLOTS (256u << 10)
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
@@ -63,6 +63,8 @@ struct source *shard_source_slow(struct shard *shard, const struct shard_limits 
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
 /* Sums the cube into the margins and empties it. */
 void shard_fold(struct shard *shard);
+/* A message with this key in the cube came when its window was closed. */
+void shard_add_late(struct shard *shard, uint64_t key);
 /* A message of a source that has no entry. */
 void shard_overflow_add(struct shard *shard, uint64_t hash, const uint64_t address[2],
     uint16_t zone_family, uint32_t transport);
