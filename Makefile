@@ -173,7 +173,7 @@ demo:
 BENCH_ROUNDS ?= 7
 bench:
 	scripts/deps --build --check
-	$(MAKE) $(BENCH_BIN)
+	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
 install: all
