@@ -82,13 +82,6 @@ struct wire_config *tally_config(struct tally *tally)
 	return tally->state.config;
 }
 
-void tally_forget(struct tally *tally)
-{
-	memset(tally->state.flows, 0,
-	    (size_t)FLOW_SETS * WIRE_FLOW_WAYS * sizeof(*tally->state.flows));
-	memset(tally->state.hints, 0, WIRE_HINTS * sizeof(*tally->state.hints));
-}
-
 static size_t counters_of(uint32_t interfaces)
 {
 	return (size_t)interfaces * WIRE_DIRECTIONS * WIRE_SLOTS;

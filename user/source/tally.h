@@ -37,8 +37,6 @@ int tally_new(struct tally **ret, const struct config_wire *wire, size_t n_inter
 void tally_free(struct tally *tally);
 /* To set server addresses in (crosstap/wire_config.h), or WIRE_ANY_ADDRESS. */
 struct wire_config *tally_config(struct tally *tally);
-/* TCP cursors go on from nothing: packets were not seen. */
-void tally_forget(struct tally *tally);
 
 int tally_window_new(struct tally_window **ret, const struct tally *tally);
 void tally_window_free(struct tally_window *window);
