@@ -176,7 +176,7 @@ static int take_data(const struct nlmsghdr *message, void *context)
 int wire_netlink_run(struct wire_netlink *netlink, const struct nlmsghdr *request,
     int (*take)(const struct nlmsghdr *message, void *context), void *context)
 {
-	mnl_cb_t control[NLMSG_MIN_TYPE] = {[NLMSG_ERROR] = take_error};
+	mnl_cb_t control[NLMSG_ERROR + 1] = {[NLMSG_ERROR] = take_error};
 	const unsigned port = mnl_socket_get_portid(netlink->requests);
 	struct reply reply = {.netlink = netlink, .take = take, .context = context};
 	int r = MNL_CB_OK;
@@ -192,7 +192,7 @@ int wire_netlink_run(struct wire_netlink *netlink, const struct nlmsghdr *reques
 		if (n < 0)
 			return -errno;
 		r = mnl_cb_run2(netlink->buffer, (size_t)n, request->nlmsg_seq, port, take_data,
-		    &reply, control, NLMSG_MIN_TYPE);
+		    &reply, control, NLMSG_ERROR + 1);
 		/* What is left of a dump that was not heard to its end, or changed under it. */
 		if (r < 0 && errno == ESRCH)
 			r = MNL_CB_OK;

@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Attaching, adopting, stepping down and reading, on a veth pair in a network namespace of its own:
+ * frames sent on `vb` arrive at `va`. Every sum is exact. Needs root and BPF.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "frames.h"
+#include "source/wire.h"
+#include "source/wire_bpf.h"
+#include "source/wire_detach.h"
+#include "source/wire_netlink.h"
+
+#define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+#define QUERY  HEADER "\7example\0\0\1\0\1"
+#define ANSWER "\x12\x34\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\7example\0\0\1\0\1"
+#define RARE   HEADER "\7example\0\xff\xfe\0\1" /* TYPE65534 */
+
+static int failures;
+static const char *running;
+static int home; /* the namespace we came from */
+
+static void expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void expect(bool holds, const char *format, ...)
+{
+	va_list arguments;
+
+	if (holds)
+		return;
+	failures++;
+	fprintf(stderr, "FAIL %s: ", running);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+static void shell(const char *command)
+{
+	if (system(command) != 0) {
+		fprintf(stderr, "%s: failed: %s\n", running, command);
+		exit(1);
+	}
+}
+
+static void must(bool holds, const char *what)
+{
+	if (!holds) {
+		fprintf(stderr, "%s: %s: %s\n", running, what, strerror(errno));
+		exit(1);
+	}
+}
+
+/* -- the wire */
+
+static void make_veth(void)
+{
+	shell("ip link add va type veth peer name vb && ip address add 192.0.2.1/24 dev va && "
+	      "ip address add 2001:db8:5::1/64 dev va nodad && ip link set va up && "
+	      "ip link set vb up");
+}
+
+static void remove_veth(void)
+{
+	shell("ip link delete va");
+}
+
+static void send_frames(const char *device, const struct frame_spec *spec, u32 n)
+{
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll address = {
+	    .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(device), .sll_halen = 6};
+	static struct frames frames;
+
+	frames.n = 0;
+	frames_add(&frames, *spec);
+	must(fd >= 0, "socket");
+	for (u32 i = 0; i < n; i++)
+		must(sendto(fd, frames.frames[0].bytes, frames.frames[0].length, 0,
+			 (const struct sockaddr *)&address, sizeof(address)) > 0,
+		    "sendto");
+	close(fd);
+}
+
+static void ask(u32 n)
+{
+	const struct frame_spec spec = {.payload = (const u8 *)QUERY, .length = sizeof(QUERY) - 1};
+
+	send_frames("vb", &spec, n);
+}
+
+static void ask_rare(u32 n)
+{
+	const struct frame_spec spec = {
+	    .ipv6 = 1, .payload = (const u8 *)RARE, .length = sizeof(RARE) - 1};
+
+	send_frames("vb", &spec, n);
+}
+
+static void answer(u32 n)
+{
+	const struct frame_spec spec = {
+	    .direction = WIRE_OUT, .payload = (const u8 *)ANSWER, .length = sizeof(ANSWER) - 1};
+
+	send_frames("va", &spec, n);
+}
+
+/* -- an agent */
+
+static const char *interfaces[] = {"va"};
+
+struct agent {
+	struct config config;
+	struct wire *wire;
+	struct arena *arena;
+	char lines[4096];
+	struct wire_window window;
+	u64 in, out, rare, clients; /* sums over windows */
+};
+
+static void say(void *context, enum log_level level, const char *text)
+{
+	struct agent *agent = context;
+	const size_t used = strlen(agent->lines);
+
+	snprintf(agent->lines + used, sizeof(agent->lines) - used, "%s\n", text);
+}
+
+static void agent_configure(struct agent *agent)
+{
+	*agent = (struct agent){
+	    .config =
+		{
+		    .server = "wire-test",
+		    .wire =
+			{
+			    .interfaces = {interfaces, 1},
+			    .ports = {{53}, 1},
+			    .rtt = true,
+			    .per_source = true,
+			    .netns = "",
+			},
+		},
+	};
+}
+
+static int agent_start(struct agent *agent)
+{
+	const struct wire_options options = {
+	    .config = &agent->config, .clock = &clock_system, .say = say, .say_context = agent};
+
+	must(arena_new(&agent->arena) == 0 && wire_new(&agent->wire, &options) == 0, "wire_new");
+	return wire_start(agent->wire);
+}
+
+static void agent_window(struct agent *agent)
+{
+	const struct wire_interface *interface;
+
+	wire_flip(agent->wire, clock_wall_ns(&clock_system));
+	usleep(WIRE_SETTLE_NS / 1000);
+	arena_reset(agent->arena);
+	must(wire_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_collect");
+	for (size_t i = 0; i < agent->window.n_interfaces; i++) {
+		interface = &agent->window.interfaces[i];
+		for (u32 family = 0; family < 2; family++) {
+			agent->in += interface->counters[WIRE_IN].cells[WIRE_UDP][family].messages;
+			agent->out +=
+			    interface->counters[WIRE_OUT].cells[WIRE_UDP][family].messages;
+		}
+		for (size_t j = 0; j < interface->qtypes.n; j++)
+			agent->rare += interface->qtypes.items[j].messages;
+	}
+	for (size_t i = 0; i < agent->window.n_clients; i++)
+		agent->clients += agent->window.clients[i].messages;
+}
+
+static void agent_stop(struct agent *agent)
+{
+	wire_stop(agent->wire);
+	wire_free(agent->wire);
+	arena_free(agent->arena);
+}
+
+static const char *mode_of(const struct agent *agent)
+{
+	const struct wire_mode_info *modes;
+
+	return wire_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
+}
+
+static void expect_mode(const struct agent *agent, const char *mode)
+{
+	expect(strcmp(mode_of(agent), mode) == 0, "mode %s, expected %s:\n%s", mode_of(agent), mode,
+	    agent->lines);
+}
+
+static void expect_sums(const struct agent *agent, u64 in, u64 out)
+{
+	expect(agent->in == in && agent->out == out,
+	    "in %llu out %llu, expected %llu and %llu:\n%s", (unsigned long long)agent->in,
+	    (unsigned long long)agent->out, (unsigned long long)in, (unsigned long long)out,
+	    agent->lines);
+}
+
+/* -- what the kernel has */
+
+struct attached {
+	u32 xdp;
+	size_t ingress, egress;
+	bool clsact;
+};
+
+static struct wire_netlink *netlink;
+
+static struct attached look(void)
+{
+	struct attached found = {0};
+	struct wire_link *links;
+	size_t n;
+
+	must(wire_netlink_links(netlink, &links, &n) == 0, "links");
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(links[i].name, "va") != 0)
+			continue;
+		found.xdp = links[i].xdp_native ? links[i].xdp_native : links[i].xdp_generic;
+		wire_netlink_filters(
+		    netlink, links[i].index, WIRE_HOOK_INGRESS, NULL, 0, &found.ingress);
+		wire_netlink_filters(
+		    netlink, links[i].index, WIRE_HOOK_EGRESS, NULL, 0, &found.egress);
+	}
+	free(links);
+	found.clsact = system("tc qdisc show dev va | grep -q clsact") == 0;
+	return found;
+}
+
+static void expect_nothing(void)
+{
+	const struct attached found = look();
+
+	expect(!found.xdp && !found.ingress && !found.egress && !found.clsact,
+	    "left behind: xdp %u, %zu ingress and %zu egress filters, clsact %d", found.xdp,
+	    found.ingress, found.egress, found.clsact);
+}
+
+/* Somebody else's program: returns a constant. */
+static int foreign(enum bpf_prog_type type, int verdict)
+{
+	const struct bpf_insn code[] = {
+	    {.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	const int fd = bpf_prog_load(type, "foreign", "GPL", code, 2, NULL);
+
+	must(fd >= 0, "bpf_prog_load");
+	return fd;
+}
+
+/* -- tests */
+
+static void test_native(void)
+{
+	struct agent agent;
+	const uint64_t(*own)[2];
+	uint64_t version;
+
+	agent_configure(&agent);
+	expect(agent_start(&agent) == 0, "start");
+	expect_mode(&agent, "native");
+	ask(100);
+	answer(50);
+	agent_window(&agent);
+	expect(!agent.window.whole && agent.window.watched, "the first window is not whole");
+	expect_sums(&agent, 100, 50);
+	expect(agent.clients == 100, "clients %llu", (unsigned long long)agent.clients);
+	ask_rare(7);
+	ask(3);
+	agent_window(&agent);
+	expect(agent.window.whole, "the second window is whole");
+	expect(agent.rare == 7, "rare %llu", (unsigned long long)agent.rare);
+	agent_window(&agent);
+	expect_sums(&agent, 110, 50);
+	expect(agent.clients == 110, "clients %llu", (unsigned long long)agent.clients);
+	expect(wire_own_addresses(agent.wire, &own, &version) >= 3, "own addresses");
+	agent_stop(&agent);
+	expect_nothing();
+}
+
+/* Windows of some milliseconds while 60,000 packets come in and go out. */
+static void test_flips_under_traffic(void)
+{
+	struct agent agent;
+	pid_t sender;
+	u32 windows = 0;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	sender = fork();
+	if (sender == 0) {
+		for (int i = 0; i < 30; i++) {
+			ask(1000);
+			answer(1000);
+		}
+		_exit(0);
+	}
+	while (waitpid(sender, NULL, WNOHANG) == 0 && windows++ < 10000)
+		agent_window(&agent);
+	agent_window(&agent);
+	agent_window(&agent);
+	expect_sums(&agent, 30000, 30000);
+	expect(agent.clients == 30000, "clients %llu", (unsigned long long)agent.clients);
+	agent_stop(&agent);
+}
+
+/* Memory that a killed agent's sums survive in. */
+struct report {
+	u64 in, out, rare;
+	u32 go;
+};
+
+static struct report *share_report(void)
+{
+	struct report *report =
+	    mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	must(report != MAP_FAILED, "mmap");
+	return report;
+}
+
+/* An agent that closes a window, stops between flip and reading of the next, and is killed. */
+static pid_t doomed_agent(struct report *report)
+{
+	const pid_t pid = fork();
+	struct agent agent;
+	int status;
+
+	if (pid == 0) {
+		agent_configure(&agent);
+		agent_start(&agent);
+		ask(10);
+		answer(5);
+		ask_rare(2);
+		agent_window(&agent);
+		report->in = agent.in;
+		report->out = agent.out;
+		report->rare = agent.rare;
+		ask(20);
+		ask_rare(3);
+		wire_flip(agent.wire, clock_wall_ns(&clock_system));
+		raise(SIGSTOP);
+		_exit(1);
+	}
+	must(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), "agent");
+	return pid;
+}
+
+static void kill_agent(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_adopt(void)
+{
+	struct report *report = share_report();
+	struct attached before, after;
+	struct agent agent;
+	pid_t pid = doomed_agent(report);
+
+	ask(30);
+	answer(6);
+	kill_agent(pid);
+	ask(40);
+	answer(7);
+	before = look();
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, "native");
+	after = look();
+	expect(before.xdp && before.xdp == after.xdp, "adopted %u, was %u", after.xdp, before.xdp);
+	expect(after.egress == 1 && !after.ingress, "one filter");
+	ask(50);
+	ask_rare(4);
+	answer(8);
+	agent_window(&agent);
+	agent_window(&agent);
+	expect_sums(&agent, 3 + 20 + 30 + 40 + 50 + 4, 6 + 7 + 8);
+	expect(report->in == 12 && report->out == 5, "reported before");
+	expect(report->rare + agent.rare == 2 + 3 + 4, "rare %llu and %llu",
+	    (unsigned long long)report->rare, (unsigned long long)agent.rare);
+	agent_stop(&agent);
+	expect_nothing();
+	munmap(report, sizeof(*report));
+}
+
+static void spoil_abi(void)
+{
+	struct wire_running found;
+	struct wire_config *config;
+
+	must(wire_running_find(&found, look().xdp) == 0, "find");
+	config = mmap(NULL, sizeof(*config), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    found.maps.fds[WIRE_MAP_CONFIG], 0);
+	must(config != MAP_FAILED, "mmap");
+	config->abi = WIRE_ABI_VERSION + 1;
+	munmap(config, sizeof(*config));
+	wire_running_close(&found);
+}
+
+/* Of another version: replaced in one step, by programs with maps of their own. */
+static void test_replace(void)
+{
+	struct report *report = share_report();
+	const pid_t pid = doomed_agent(report);
+	struct attached before, after;
+	struct agent agent;
+
+	kill_agent(pid);
+	spoil_abi();
+	before = look();
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, "native");
+	after = look();
+	expect(after.xdp && before.xdp != after.xdp, "replaced");
+	expect(after.egress == 1 && !after.ingress, "one filter, not %zu", after.egress);
+	ask(50);
+	answer(8);
+	agent_window(&agent);
+	expect_sums(&agent, 50, 8);
+	agent_stop(&agent);
+	munmap(report, sizeof(*report));
+}
+
+static void say_detached(void *context, bool failed, const char *text)
+{
+	char *lines = context;
+	const size_t used = strlen(lines);
+
+	snprintf(lines + used, 2048 - used, "%s%s\n", failed ? "FAILED " : "", text);
+}
+
+static void test_detach(void)
+{
+	struct report *report = share_report();
+	const pid_t pid = doomed_agent(report);
+	char lines[2048] = "";
+	const struct wire_detach_options options = {
+	    .namespace = -1, .say = say_detached, .context = lines};
+	size_t removed;
+
+	expect(
+	    wire_detach_all(&options, &removed) == 0 && removed == 0, "a live agent:\n%s", lines);
+	expect(strstr(lines, "left alone"), "says who uses it:\n%s", lines);
+	expect(look().xdp && look().egress, "still there");
+	kill_agent(pid);
+	expect(wire_detach_all(&options, &removed) == 0 && removed == 3, "removed %zu:\n%s",
+	    removed, lines);
+	expect_nothing();
+	munmap(report, sizeof(*report));
+}
+
+static void test_keep(void)
+{
+	struct agent first, second;
+	struct attached before;
+
+	agent_configure(&first);
+	first.config.wire.on_exit = WIRE_KEEP;
+	agent_start(&first);
+	ask(5);
+	agent_window(&first);
+	before = look();
+	agent_stop(&first);
+	ask(6);
+	agent_configure(&second);
+	agent_start(&second);
+	expect(look().xdp == before.xdp, "kept");
+	agent_window(&second);
+	agent_window(&second);
+	expect_sums(&first, 5, 0);
+	expect_sums(&second, 6, 0);
+	agent_stop(&second);
+	expect_nothing();
+}
+
+/* Another XDP program takes our place: we count on by tc, and leave it alone. */
+static void test_displaced(void)
+{
+	const int fd = foreign(BPF_PROG_TYPE_XDP, XDP_PASS);
+	const int index = (int)if_nametoindex("va");
+	struct agent agent;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	ask(10);
+	must(wire_netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "replace");
+	wire_process(agent.wire);
+	expect_mode(&agent, "tc");
+	expect(strstr(agent.lines, "displaced"), "says why:\n%s", agent.lines);
+	ask(20);
+	answer(3);
+	agent_window(&agent);
+	expect_sums(&agent, 30, 3);
+	agent_stop(&agent);
+	expect(look().xdp == wire_program_id(fd), "theirs survives");
+	expect(!look().clsact, "our clsact went");
+	must(wire_netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
+	close(fd);
+}
+
+static void test_occupied(void)
+{
+	const int fd = foreign(BPF_PROG_TYPE_XDP, XDP_PASS);
+	const int index = (int)if_nametoindex("va");
+	struct agent agent;
+
+	must(wire_netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "attach");
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, "tc");
+	expect(strstr(agent.lines, "another XDP program holds it"), "says why:\n%s", agent.lines);
+	ask(20);
+	agent_window(&agent);
+	expect_sums(&agent, 20, 0);
+	agent_stop(&agent);
+	expect(look().xdp == wire_program_id(fd), "theirs survives");
+	must(wire_netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
+	close(fd);
+}
+
+/* Somebody's filter that ends the line for all packets is behind us, and stays. */
+static void test_other_filter(void)
+{
+	const int fd = foreign(BPF_PROG_TYPE_SCHED_CLS, 0 /* TC_ACT_OK */);
+	const struct wire_filter place = {.handle = 7, .priority = 10};
+	const int index = (int)if_nametoindex("va");
+	struct agent agent;
+	struct attached found;
+
+	must(wire_netlink_add_clsact(netlink, index) == 0, "clsact");
+	must(wire_netlink_set_filter(
+		 netlink, index, WIRE_HOOK_EGRESS, &place, fd, "foreign", false) == 0 &&
+		wire_netlink_set_filter(
+		    netlink, index, WIRE_HOOK_INGRESS, &place, fd, "foreign", false) == 0,
+	    "filters");
+	agent_configure(&agent);
+	agent.config.wire.mode = WIRE_TC;
+	agent_start(&agent);
+	expect_mode(&agent, "tc");
+	ask(11);
+	answer(12);
+	agent_window(&agent);
+	expect_sums(&agent, 11, 12);
+	agent_stop(&agent);
+	found = look();
+	expect(found.clsact && found.ingress == 1 && found.egress == 1, "theirs survive");
+	wire_netlink_delete_clsact(netlink, index);
+	close(fd);
+}
+
+static void test_generic(void)
+{
+	struct agent agent;
+
+	agent_configure(&agent);
+	agent.config.wire.mode = WIRE_GENERIC;
+	agent_start(&agent);
+	expect_mode(&agent, "generic");
+	ask(11);
+	answer(12);
+	agent_window(&agent);
+	expect_sums(&agent, 11, 12);
+	agent.config.wire.mode = WIRE_AUTO;
+	wire_configure(agent.wire, &agent.config);
+	agent_stop(&agent);
+	expect_nothing();
+}
+
+/* Filters that somebody sweeps away with their qdisc are put back. */
+static void test_swept(void)
+{
+	struct agent agent;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	answer(5);
+	must(wire_netlink_delete_clsact(netlink, (int)if_nametoindex("va")) == 0, "sweep");
+	wire_process(agent.wire);
+	answer(6);
+	agent_window(&agent);
+	expect_sums(&agent, 0, 11);
+	agent_stop(&agent);
+	expect_nothing();
+}
+
+static void test_vanish_and_return(void)
+{
+	struct agent agent;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	ask(10);
+	remove_veth();
+	wire_process(agent.wire);
+	make_veth();
+	wire_process(agent.wire);
+	expect_mode(&agent, "native");
+	ask(20);
+	answer(4);
+	agent_window(&agent);
+	expect(agent.window.n_interfaces == 1, "one row for one name");
+	expect(!agent.window.whole, "not whole");
+	agent_window(&agent);
+	expect_sums(&agent, 30, 4);
+	agent_stop(&agent);
+	expect_nothing();
+}
+
+static void test_addresses(void)
+{
+	const struct frame_spec spec = {
+	    .server = 9, .payload = (const u8 *)QUERY, .length = sizeof(QUERY) - 1};
+	struct agent agent;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	send_frames("vb", &spec, 5);
+	shell("ip address add 192.0.2.9/24 dev va");
+	wire_process(agent.wire);
+	send_frames("vb", &spec, 6);
+	shell("ip address delete 192.0.2.9/24 dev va");
+	wire_process(agent.wire);
+	send_frames("vb", &spec, 7);
+	agent_window(&agent);
+	expect_sums(&agent, 6, 0);
+	agent_stop(&agent);
+}
+
+/* `auto` takes what routes use: `va` has one, `vb` only the link-local one. */
+static void test_auto(void)
+{
+	struct agent agent;
+
+	agent_configure(&agent);
+	agent.config.wire.interfaces_auto = true;
+	agent_start(&agent);
+	expect_mode(&agent, "native");
+	ask(3);
+	agent_window(&agent);
+	expect_sums(&agent, 3, 0);
+	agent_stop(&agent);
+	expect_nothing();
+}
+
+static void in_child(void (*work)(void))
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		failures = 0;
+		work();
+		_exit(failures != 0);
+	}
+	must(waitpid(pid, &status, 0) == pid, "waitpid");
+	expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed");
+}
+
+static char target[64];
+
+static void work_elsewhere(void)
+{
+	struct agent agent;
+
+	must(setns(home, CLONE_NEWNET) == 0, "setns");
+	agent_configure(&agent);
+	agent.config.wire.netns = target;
+	expect(agent_start(&agent) == 0, "start:\n%s", agent.lines);
+	expect_mode(&agent, "native");
+	expect(if_nametoindex("va") == 0, "this thread stayed at home");
+	agent_stop(&agent);
+}
+
+static void test_netns(void)
+{
+	snprintf(target, sizeof(target), "/proc/%d/ns/net", getpid());
+	in_child(work_elsewhere);
+	expect_nothing();
+}
+
+static void work_unprivileged(void)
+{
+	const struct wire_mode_info *modes;
+	struct agent agent;
+
+	must(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0, "setuid");
+	agent_configure(&agent);
+	expect(agent_start(&agent) == -EPERM, "start says EPERM");
+	expect_mode(&agent, "off");
+	expect(wire_modes(agent.wire, &modes) == 1 && strstr(modes[0].reason, "BPF"), "reason");
+	expect(strstr(agent.lines, "CAP_BPF"), "says what it lacks:\n%s", agent.lines);
+	agent_window(&agent);
+	expect(!agent.window.watched, "nothing watched");
+	agent_stop(&agent);
+}
+
+static void test_unprivileged(void)
+{
+	in_child(work_unprivileged);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+    {"native", test_native},
+    {"flips_under_traffic", test_flips_under_traffic},
+    {"adopt", test_adopt},
+    {"replace", test_replace},
+    {"detach", test_detach},
+    {"keep", test_keep},
+    {"displaced", test_displaced},
+    {"occupied", test_occupied},
+    {"other_filter", test_other_filter},
+    {"generic", test_generic},
+    {"swept", test_swept},
+    {"vanish_and_return", test_vanish_and_return},
+    {"addresses", test_addresses},
+    {"auto", test_auto},
+    {"netns", test_netns},
+    {"unprivileged", test_unprivileged},
+};
+
+int main(int argc, char **argv)
+{
+	const size_t n = sizeof(tests) / sizeof(tests[0]);
+
+	running = "setup";
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	must(home >= 0 && unshare(CLONE_NEWNET) == 0, "network namespace");
+	must(wire_netlink_open(&netlink, -1) == 0, "netlink");
+	wire_bpf_quiet();
+	for (size_t i = 0; i < n; i++) {
+		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
+			continue;
+		running = tests[i].name;
+		make_veth();
+		tests[i].run();
+		remove_veth();
+	}
+	wire_netlink_close(netlink);
+	printf("%zu tests of attaching, %d failures\n", n, failures);
+	return failures != 0;
+}
