@@ -587,8 +587,34 @@ static void test_generic(void)
 	answer(12);
 	agent_window(&agent);
 	expect_sums(&agent, 11, 12);
-	agent.config.wire.mode = WIRE_AUTO;
-	wire_configure(agent.wire, &agent.config);
+	agent_stop(&agent);
+	expect_nothing();
+}
+
+/* A reload to each mode and back: the maps stay, and no packet counts twice. */
+static void test_configure(void)
+{
+	static const enum wire_mode modes[] = {
+	    WIRE_TC, WIRE_GENERIC, WIRE_NATIVE, WIRE_OFF, WIRE_AUTO, WIRE_TC, WIRE_AUTO};
+	static const char *const names[] = {
+	    "tc", "generic", "native", "none", "native", "tc", "native"};
+	struct agent agent;
+	u64 asked = 0;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		agent.config.wire.mode = modes[i];
+		expect(wire_configure(agent.wire, &agent.config) == 0, "configure");
+		expect_mode(&agent, names[i]);
+		ask(10);
+		answer(10);
+		asked += modes[i] == WIRE_OFF ? 0 : 10;
+		agent_window(&agent);
+		expect(agent.window.watched || modes[i] == WIRE_OFF, "watched");
+	}
+	agent_window(&agent);
+	expect_sums(&agent, asked, asked);
 	agent_stop(&agent);
 	expect_nothing();
 }
@@ -740,6 +766,7 @@ static const struct {
     {"occupied", test_occupied},
     {"other_filter", test_other_filter},
     {"generic", test_generic},
+    {"configure", test_configure},
     {"swept", test_swept},
     {"vanish_and_return", test_vanish_and_return},
     {"addresses", test_addresses},

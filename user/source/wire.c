@@ -55,6 +55,7 @@ int wire_new(struct wire **ret, const struct wire_options *options)
 	if (!wire)
 		return -ENOMEM;
 	wire->config = options->config;
+	wire->mode = options->config->wire.mode;
 	wire->clock = options->clock;
 	wire->say = options->say;
 	wire->say_context = options->say_context;
@@ -411,9 +412,10 @@ static void attach_again(struct wire *wire)
 
 int wire_configure(struct wire *wire, const struct config *config)
 {
-	const enum wire_mode before = wire->config->wire.mode;
+	const enum wire_mode before = wire->mode;
 
 	wire->config = config;
+	wire->mode = config->wire.mode;
 	wire->told_interfaces = false;
 	if (!wire->netlink)
 		return wire->error;

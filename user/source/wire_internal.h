@@ -38,7 +38,8 @@ struct wire {
 	void *say_context;
 	const struct wire_fallback *fallback;
 	uint32_t owner;
-	int namespace; /* -1: the process's */
+	int namespace;       /* -1: the process's */
+	enum wire_mode mode; /* that the ladders began with */
 	struct wire_netlink *netlink;
 	bool dispatcher;         /* the kernel has what libxdp's dispatcher needs */
 	struct wire_maps shared; /* own maps: -1 */
