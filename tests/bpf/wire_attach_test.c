@@ -695,6 +695,101 @@ static void test_auto(void)
 	expect_nothing();
 }
 
+/* -- a nameserver with AF_XDP */
+
+static pid_t start_knot(char *folder)
+{
+	char config[64], log[64];
+	pid_t pid;
+	FILE *file;
+	int fd;
+
+	must(mkdtemp(folder) != NULL, "mkdtemp");
+	snprintf(config, sizeof(config), "%s/knot.conf", folder);
+	snprintf(log, sizeof(log), "%s/log", folder);
+	file = fopen(config, "we");
+	must(file != NULL, config);
+	fprintf(file,
+	    "server:\n    rundir: %s\nxdp:\n    listen: va@53\ndatabase:\n    storage: %s\n"
+	    "log:\n  - target: stdout\n    any: info\n",
+	    folder, folder);
+	fclose(file);
+	pid = fork();
+	if (pid == 0) {
+		fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		dup2(fd, 1);
+		dup2(fd, 2);
+		execlp("knotd", "knotd", "-c", config, (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+/* Waits until its program is on the interface; 0: it ended, or it never came. */
+static u32 wait_knot(pid_t pid, u32 not_id)
+{
+	for (int i = 0; i < 200; i++) {
+		const u32 id = look().xdp;
+
+		if (id && id != not_id)
+			return id;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return 0;
+		usleep(50000);
+	}
+	return 0;
+}
+
+static void stop_knot(pid_t pid, const char *folder)
+{
+	char command[128];
+
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	shell(command);
+}
+
+static void test_knot_after(void)
+{
+	char folder[] = "/tmp/wire-attach-XXXXXX";
+	struct agent agent;
+	pid_t pid;
+	u32 id, ours;
+
+	agent_configure(&agent);
+	agent_start(&agent);
+	ask(10);
+	ours = look().xdp;
+	pid = start_knot(folder);
+	id = wait_knot(pid, ours);
+	expect(id != 0, "knotd starts beside us");
+	usleep(200000);
+	wire_process(agent.wire);
+	expect_mode(&agent, "tc");
+	agent_window(&agent);
+	expect_sums(&agent, 10, 0);
+	agent_stop(&agent);
+	expect(look().xdp == id, "its program stays");
+	stop_knot(pid, folder);
+}
+
+static void test_knot_before(void)
+{
+	char folder[] = "/tmp/wire-attach-XXXXXX";
+	const pid_t pid = start_knot(folder);
+	const u32 id = wait_knot(pid, 0);
+	struct agent agent;
+
+	expect(id != 0, "knotd starts");
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, "tc");
+	agent_stop(&agent);
+	expect(look().xdp == id, "its program stays");
+	stop_knot(pid, folder);
+}
+
 static void in_child(void (*work)(void))
 {
 	const pid_t pid = fork();
@@ -771,6 +866,8 @@ static const struct {
     {"vanish_and_return", test_vanish_and_return},
     {"addresses", test_addresses},
     {"auto", test_auto},
+    {"knot_after", test_knot_after},
+    {"knot_before", test_knot_before},
     {"netns", test_netns},
     {"unprivileged", test_unprivileged},
 };

@@ -30,9 +30,11 @@ static const struct wire_link *link_at(const struct wire_link *links, size_t n, 
 static bool has_chosen_master(
     const struct wire_link *links, size_t n, const bool *chosen, const struct wire_link *link)
 {
+	const struct wire_link *port = link;
+
 	for (int depth = 0; link && link->master && depth < MAX_DEPTH; depth++) {
 		link = link_at(links, n, link->master);
-		if (link && chosen[link - links])
+		if (link && link != port && chosen[link - links])
 			return true;
 	}
 	return false;
@@ -42,10 +44,12 @@ static bool has_chosen_master(
 static bool has_chosen_lower(
     const struct wire_link *links, size_t n, const bool *chosen, const struct wire_link *link)
 {
+	const struct wire_link *upper = link;
+
 	for (int depth = 0;
 	     link && link->lower && is_part_of_lower(link->kind) && depth < MAX_DEPTH; depth++) {
 		link = link_at(links, n, link->lower);
-		if (link && chosen[link - links])
+		if (link && link != upper && chosen[link - links])
 			return true;
 	}
 	return false;
