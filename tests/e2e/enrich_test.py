@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Countries, ASes and resolvers of a zone add up to its queries, to the last one; in replay and in the daemon.
-The databases are made here, after the MaxMind DB file format 2.0, and one is real where npm has it. Nothing is pinged."""
+The databases are made here, after the MaxMind DB file format 2.0, and one is real where npm has it. Pings stay in namespaces."""
 
+import contextlib
 import ipaddress
 import os
 import random
@@ -12,6 +13,9 @@ import time
 
 import frames
 from harness import CROSSTAP, Crosstap, Points, check, check_equal, main, test, wait_for, yaml
+
+
+# Other tests' helpers are imported where they are used: importing a test registers it, to be run as one of this file's.
 
 
 # ---- an MMDB writer ----
@@ -308,6 +312,42 @@ def the_daemon(lab):
     ages = [fields["mmdb_age_s"] for name, _, fields, _ in points.points if name == "crosstap"]
     check(ages and all(90 < age < 300 for age in ages), f"mmdb_age_s: {ages}")
     check_rssac002(lab, crosstap, points)
+
+
+@test
+def pings_resolvers(lab):
+    """In namespaces of its own, 10 ms apart each way: who asks in three windows is measured, this host is not."""
+    import ping_test
+    with contextlib.ExitStack() as stack:
+        link = ping_test.Link(stack)
+        country_file = write_mmdb(lab.path("country.mmdb"), "Test-Country", {"198.51.100.0/24": country("NL")})
+        path = lab.path("in.sock")
+        crosstap = Crosstap(lab, inputs=[{"unix": path, "zone": "nl"}], geo={"country": country_file},
+                            outputs=[{"file": {"path": lab.path("points.lp")}}],
+                            ping={"enabled": True, "rate": "50/s", "every": "1m"})
+        crosstap.start(prefix=["ip", "netns", "exec", link.a], ready=False)
+        wait_for(lambda: crosstap.process.must_live() and os.path.exists(path), 10, "the input listens")
+        for _ in range(6):
+            producer = frames.Producer(path)
+            for address in ("198.51.100.2", "198.51.100.1", "203.0.113.9"):
+                producer.send([f for i in range(8) for f in (
+                    frames.frame(frames.AUTH_QUERY, address=address, port=1024 + i),
+                    frames.frame(frames.AUTH_RESPONSE, address=address, port=1024 + i))])
+            producer.stop()
+            time.sleep(1)
+        check_equal(crosstap.stop(), 0, "exit")
+    with open(lab.path("points.lp")) as file:
+        points = Points(file.read())
+    check_adds_up(points, ("dns_country", "dns_resolver"))
+    times = {}
+    for name, _, fields, _ in points.points:
+        if name == "dns_resolver" and "icmp_rtt_ms" in fields:
+            times.setdefault(fields["address"], []).append(fields["icmp_rtt_ms"])
+    check_equal(set(times), {"198.51.100.2"}, f"who was measured ({crosstap.process.log()[-800:]})")
+    check(19 <= times["198.51.100.2"][-1] <= 23, f"20 ms: {times}")
+    rows = [fields for name, tags, fields, _ in points.points if name == "dns_country" and tags["country"] == "NL"]
+    check(any(row["queries_icmp"] == row["queries"] // 2 > 0 and 19 <= row["icmp_rtt_ms_p50"] <= 23 for row in rows),
+          f"half of the queries of NL are measured: {rows}")
 
 
 def check_rssac002(lab, crosstap, points):
