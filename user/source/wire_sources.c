@@ -11,7 +11,8 @@
 
 #define BATCH     4096 /* more than a bucket can hold */
 #define MAX_WORDS (sizeof(struct wire_source_rtt) / sizeof(uint64_t))
-#define RESTING   2 /* readings */
+#define RESTING   2  /* readings */
+#define AHEAD     12 /* entries fetched from memory while others are counted */
 
 struct entry {
 	struct packet_address address;
@@ -25,7 +26,7 @@ struct wire_sources {
 	struct entry *entries;
 	uint32_t mask, used, limit;
 	uint32_t words; /* of a value */
-	uint32_t round, seen;
+	uint32_t round, seen, resting;
 	bool no_batch;
 	struct packet_address *keys;
 	uint64_t *values;
@@ -75,14 +76,19 @@ uint32_t wire_sources_count(const struct wire_sources *sources)
 	return sources->seen;
 }
 
+static uint32_t slot_of(const struct wire_sources *sources, const struct packet_address *address)
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return (uint32_t)hash_u64x3(&sources->seed, words[0], words[1], 0) & sources->mask;
+}
+
 /* Its entry or the free one where it belongs. */
 static struct entry *find(struct wire_sources *sources, const struct packet_address *address)
 {
-	uint64_t words[2];
-	uint32_t at;
+	uint32_t at = slot_of(sources, address);
 
-	memcpy(words, address, sizeof(words));
-	at = (uint32_t)hash_u64x3(&sources->seed, words[0], words[1], 0) & sources->mask;
 	while (sources->entries[at].round &&
 	    memcmp(&sources->entries[at].address, address, sizeof(*address)) != 0)
 		at = (at + 1) & sources->mask;
@@ -117,6 +123,7 @@ static void take(struct wire_sources *sources, const struct packet_address *addr
 		entry->read[1][i] = sums ? value[2 + i] : 0;
 	}
 	entry->rest = delta.count || value[!slot] != entry->read[0][!slot] ? 0 : entry->rest + 1;
+	sources->resting += entry->rest >= RESTING;
 	if (delta.count && !skip && sources->n_deltas < sources->max_deltas)
 		sources->deltas[sources->n_deltas++] = delta;
 }
@@ -135,9 +142,13 @@ static int walk_batches(struct wire_sources *sources, int fd, uint32_t slot, boo
 		r = bpf_map_lookup_batch(fd, in, &token, sources->keys, sources->values, &n, NULL);
 		if (r < 0 && r != -ENOENT)
 			return r;
-		for (uint32_t i = 0; i < n; i++)
+		for (uint32_t i = 0; i < n; i++) {
+			if (i + AHEAD < n)
+				__builtin_prefetch(
+				    &sources->entries[slot_of(sources, &sources->keys[i + AHEAD])]);
 			take(sources, &sources->keys[i], &sources->values[i * sources->words], slot,
 			    skip);
+		}
 		in = &token;
 	}
 	return 0;
@@ -166,7 +177,7 @@ static int walk(struct wire_sources *sources, int fd, uint32_t slot, bool skip)
 
 	if (!++sources->round)
 		sources->round = 1;
-	sources->seen = 0;
+	sources->seen = sources->resting = 0;
 	sources->n_deltas = 0;
 	if (!sources->no_batch) {
 		r = walk_batches(sources, fd, slot, skip);
@@ -196,7 +207,7 @@ int wire_sources_read(struct wire_sources *sources, int fd, uint32_t slot,
 
 void wire_sources_tidy(struct wire_sources *sources, int fd)
 {
-	const bool crowded = sources->seen > sources->limit / 2;
+	const bool crowded = sources->seen > sources->limit / 2 && sources->resting;
 	struct entry *old = sources->entries, *entries;
 
 	if (!crowded && sources->used == sources->seen)
