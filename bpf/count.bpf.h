@@ -8,9 +8,8 @@
 /* A full table of sources is tried again after so many messages that it did not hold. */
 #define SOURCES_RETRY 4096
 
-/* Labels walked in place, where most names end, and in each call of a function. */
-#define WALK_PLAIN_TURNS 6
-#define WALK_TURNS       7
+/* Labels walked in each call of a function. */
+#define WALK_TURNS 7
 
 CT_INLINE struct wire_scratch *wire_scratch(u32 direction)
 {
@@ -90,7 +89,7 @@ CT_INLINE u64 wire_walk_copy(
 		return (u64)DNS_WALK_VIEW << 32 | at;
 	view.data = copy->bytes;
 	view.scratch = n;
-	walk = dns_walk(&view, 0, n, used, WALK_TURNS, false);
+	walk = dns_walk(&view, 0, n, used, WALK_TURNS);
 	status = DNS_WALK_STATUS(walk);
 	if (status == DNS_WALK_END && at + n < end)
 		status = DNS_WALK_VIEW;
@@ -123,9 +122,16 @@ CT_INLINE u64 wire_packet_bytes(const struct wire_env *env)
 	return (u64)(env->view.end - env->view.data);
 }
 
+CT_INLINE u64 wire_segments(const struct wire_env *env)
+{
+	const struct __sk_buff *skb = env->context;
+
+	return env->access == WIRE_ACCESS_TC && skb->gso_segs > 1 ? skb->gso_segs : 1;
+}
+
 CT_INLINE u64 walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
-	const u64 result = dns_walk(&env->view, at, end, used, WALK_TURNS, true);
+	const u64 result = dns_walk_long(&env->view, at, end, used, WALK_TURNS);
 	const u64 behind = DNS_WALK_AT(result);
 
 	if (env->access == WIRE_ACCESS_XDP || DNS_WALK_STATUS(result) != DNS_WALK_VIEW)
@@ -170,18 +176,10 @@ CT_INLINE u64 walk_call(const struct wire_env *env, u64 at, u64 end, u64 used)
 	}
 }
 
-/* A call costs as much as some labels: most names end in place. */
 CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
 	const u64 begin = at - used;
 
-	if (env->plain) {
-		const u64 result = dns_walk(&env->view, at, end, used, WALK_PLAIN_TURNS, false);
-
-		if (DNS_WALK_STATUS(result) < DNS_WALK_VIEW)
-			return result;
-		at = DNS_WALK_AT(result);
-	}
 	for (u32 i = 0; i < DNS_WALK_TURNS / WALK_TURNS + 1; i++) {
 		const u64 result = walk_call(env, at, end, at - begin);
 

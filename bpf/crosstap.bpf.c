@@ -14,141 +14,76 @@
 #define LINEAR_BYTES 54
 #define PULLED_BYTES 128
 
-CT_INLINE void count_packet(struct wire_env *env, u64 segments)
+CT_INLINE struct wire_frame frame_of(const struct wire_env *env)
 {
-	struct wire_frame frame = {.segments = segments, .raw = wire_raw};
+	const u64 bytes = wire_packet_bytes(env);
 
-	frame.bytes = frame.readable = wire_packet_bytes(env);
+	return (struct wire_frame){
+	    .bytes = bytes,
+	    .readable = bytes,
+	    .segments = wire_segments(env),
+	    .raw = wire_raw,
+	};
+}
+
+CT_INLINE u32 take_step(struct wire_env *env, enum wire_step step)
+{
+	struct wire_scratch *local = wire_scratch(env->direction);
+
+	if (!local || !wire_open_env(env))
+		return 0;
+	if (step == WIRE_PARSE)
+		local->work.frame = frame_of(env);
+	return wire_take_step(env, &local->work, step);
+}
+
+#define STEP_FUNCTION(name, ctx_type, step)                                                        \
+	__noinline u32 name##_##step(ctx_type *ctx)                                                \
+	{                                                                                          \
+		struct wire_env env = name##_env(ctx);                                             \
+                                                                                                   \
+		return take_step(&env, step);                                                      \
+	}
+#define STEP_FUNCTIONS(name, ctx_type)                                                             \
+	STEP_FUNCTION(name, ctx_type, WIRE_PARSE)                                                  \
+	STEP_FUNCTION(name, ctx_type, WIRE_DATAGRAM)                                               \
+	STEP_FUNCTION(name, ctx_type, WIRE_SEGMENT)                                                \
+	STEP_FUNCTION(name, ctx_type, WIRE_HANDSHAKE)                                              \
+	STEP_FUNCTION(name, ctx_type, WIRE_STREAM)                                                 \
+	CT_INLINE u32 name##_step(ctx_type *ctx, enum wire_step step)                              \
+	{                                                                                          \
+		return step == WIRE_PARSE    ? name##_WIRE_PARSE(ctx)                              \
+		    : step == WIRE_DATAGRAM  ? name##_WIRE_DATAGRAM(ctx)                           \
+		    : step == WIRE_SEGMENT   ? name##_WIRE_SEGMENT(ctx)                            \
+		    : step == WIRE_HANDSHAKE ? name##_WIRE_HANDSHAKE(ctx)                          \
+					     : name##_WIRE_STREAM(ctx);                            \
+	}
+
+STEP_FUNCTIONS(xdp, struct xdp_md)
+STEP_FUNCTIONS(frags, struct xdp_md)
+STEP_FUNCTIONS(tc_in, struct __sk_buff)
+STEP_FUNCTIONS(tc_out, struct __sk_buff)
+
+/* The entry point's own instance of a step: constants choose it. */
+CT_INLINE u32 wire_do(const struct wire_env *env, enum wire_step step)
+{
+	switch (env->access) {
+	case WIRE_ACCESS_XDP:
+		return xdp_step(env->context, step);
+	case WIRE_ACCESS_XDP_FRAGS:
+		return frags_step(env->context, step);
+	default:
+		return env->direction == WIRE_IN ? tc_in_step(env->context, step)
+						 : tc_out_step(env->context, step);
+	}
+}
+
+CT_INLINE void count_packet(struct wire_env *env)
+{
+	struct wire_frame frame = frame_of(env);
+
 	if (wire_open_env(env))
 		wire_count_packet(env, &frame);
-}
-
-CT_INLINE void count_datagram(struct wire_env *env, u64 place, u64 kind)
-{
-	if (wire_open_env(env))
-		wire_count_datagram(env, place, kind);
-}
-
-CT_INLINE void count_segment(struct wire_env *env)
-{
-	const struct wire_scratch *local = wire_scratch(env->direction);
-
-	if (local && wire_open_env(env))
-		wire_count_segment(env, &local->frame, &local->packet);
-}
-
-/* With counters, as whoever passed the packet on had them. */
-CT_INLINE bool open_counters(struct wire_env *env)
-{
-	if (!wire_open_env(env))
-		return false;
-	env->counters = wire_find_counters(env);
-	return env->counters;
-}
-
-CT_INLINE void time_handshake(struct wire_env *env)
-{
-	const struct wire_scratch *local = wire_scratch(env->direction);
-
-	if (local && open_counters(env))
-		wire_handshake(env, &local->packet, &local->peer);
-}
-
-CT_INLINE void count_stream(struct wire_env *env)
-{
-	const struct wire_scratch *local = wire_scratch(env->direction);
-
-	if (local && open_counters(env))
-		wire_count_stream(
-		    env, &local->packet, &local->key, &local->peer, local->frame.readable);
-}
-
-#define PACKET_FUNCTION(name, ctx_type, function)                                                  \
-	__noinline int name##_##function(ctx_type *ctx)                                            \
-	{                                                                                          \
-		struct wire_env env = name##_env(ctx);                                             \
-                                                                                                   \
-		function(&env);                                                                    \
-		return 0;                                                                          \
-	}
-#define PACKET_FUNCTIONS(name, ctx_type)                                                           \
-	__noinline int name##_count_datagram(ctx_type *ctx, u64 place, u64 kind)                   \
-	{                                                                                          \
-		struct wire_env env = name##_env(ctx);                                             \
-                                                                                                   \
-		count_datagram(&env, place, kind);                                                 \
-		return 0;                                                                          \
-	}                                                                                          \
-	PACKET_FUNCTION(name, ctx_type, time_handshake)                                            \
-	PACKET_FUNCTION(name, ctx_type, count_stream)                                              \
-	PACKET_FUNCTION(name, ctx_type, count_segment)
-
-PACKET_FUNCTIONS(xdp, struct xdp_md)
-PACKET_FUNCTIONS(frags, struct xdp_md)
-PACKET_FUNCTIONS(tc_in, struct __sk_buff)
-PACKET_FUNCTIONS(tc_out, struct __sk_buff)
-
-/* Calls the entry point's own instance of a function. */
-#define PASS(env, function, ...)                                                                   \
-	do {                                                                                       \
-		if ((env)->access == WIRE_ACCESS_XDP)                                              \
-			xdp_##function((env)->context, ##__VA_ARGS__);                             \
-		else if ((env)->access == WIRE_ACCESS_XDP_FRAGS)                                   \
-			frags_##function((env)->context, ##__VA_ARGS__);                           \
-		else if ((env)->direction == WIRE_IN)                                              \
-			tc_in_##function((env)->context, ##__VA_ARGS__);                           \
-		else                                                                               \
-			tc_out_##function((env)->context, ##__VA_ARGS__);                          \
-	} while (0)
-
-CT_INLINE void wire_pass_datagram(const struct wire_env *env, u64 place, u64 kind)
-{
-	PASS(env, count_datagram, place, kind);
-}
-
-CT_INLINE void wire_pass_segment(
-    const struct wire_env *env, const struct wire_frame *frame, const struct packet *packet)
-{
-	struct wire_scratch *local = wire_scratch(env->direction);
-
-	if (!local)
-		return;
-	local->frame = *frame;
-	local->packet = *packet;
-	local->todo = 0;
-	PASS(env, count_segment);
-	if (local->todo & WIRE_TODO_HANDSHAKE)
-		PASS(env, time_handshake);
-	if (local->todo & WIRE_TODO_STREAM)
-		PASS(env, count_stream);
-}
-
-/* Side by side and not one inside the other: the stacks of nested functions add up to 512 bytes at
- * most. The packet is in the scratch buffer already. */
-CT_INLINE void wire_pass_handshake(
-    const struct wire_env *env, const struct packet *packet, const struct wire_peer *peer)
-{
-	struct wire_scratch *local = wire_scratch(env->direction);
-
-	/* An inbound SYN is timed only where nothing sees the SYN-ACK: spare a flood the call. */
-	if (!local ||
-	    (packet->tcp_flags & PACKET_SYN && env->direction == WIRE_IN &&
-		!(env->config->options & WIRE_RTT_SYN)))
-		return;
-	local->peer = *peer;
-	local->todo |= WIRE_TODO_HANDSHAKE;
-}
-
-CT_INLINE void wire_pass_stream(const struct wire_env *env, const struct packet *packet,
-    const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
-{
-	struct wire_scratch *local = wire_scratch(env->direction);
-
-	if (!local)
-		return;
-	local->peer = *peer;
-	local->key = *key;
-	local->todo |= WIRE_TODO_STREAM;
 }
 
 SEC("xdp")
@@ -156,7 +91,7 @@ int xdp_ingress(struct xdp_md *ctx)
 {
 	struct wire_env env = xdp_env(ctx);
 
-	count_packet(&env, 1);
+	count_packet(&env);
 	return XDP_PASS;
 }
 
@@ -166,7 +101,7 @@ int xdp_ingress_frags(struct xdp_md *ctx)
 {
 	struct wire_env env = frags_env(ctx);
 
-	count_packet(&env, 1);
+	count_packet(&env);
 	return XDP_PASS;
 }
 
@@ -185,7 +120,7 @@ int tc_ingress(struct __sk_buff *skb)
 
 	make_linear(skb);
 	env = tc_in_env(skb);
-	count_packet(&env, skb->gso_segs > 1 ? skb->gso_segs : 1);
+	count_packet(&env);
 	return TC_ACT_UNSPEC;
 }
 
@@ -196,7 +131,7 @@ int tc_egress(struct __sk_buff *skb)
 
 	make_linear(skb);
 	env = tc_out_env(skb);
-	count_packet(&env, skb->gso_segs > 1 ? skb->gso_segs : 1);
+	count_packet(&env);
 	return TC_ACT_UNSPEC;
 }
 

@@ -50,7 +50,7 @@ CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
 
 CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
-	return dns_walk(&env->view, at, end, used, DNS_WALK_TURNS, false);
+	return dns_walk(&env->view, at, end, used, DNS_WALK_TURNS);
 }
 
 /* The packet from its IP header on, as far as it is linear. */

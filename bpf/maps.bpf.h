@@ -74,18 +74,11 @@ struct {
 	__type(value, struct wire_rtt);
 } rtt SEC(".maps");
 
-/* What is still to be done with a TCP segment that was counted. */
-enum wire_todo { WIRE_TODO_HANDSHAKE = 1, WIRE_TODO_STREAM = 2 };
-
 /* What one packet needs beside the stack; ingress and egress may meet on one CPU. */
 struct wire_scratch {
 	struct wire_segment segment;
 	__u8 bytes[CT_SCRATCH_BYTES + CT_SCRATCH_SLACK];
-	struct wire_frame frame; /* of a TCP segment, between the functions that count it */
-	struct packet packet;
-	struct wire_peer peer;
-	struct wire_flow_key key;
-	__u32 todo;    /* enum wire_todo */
+	struct wire_work work;
 	__u32 sampled; /* sources that were not entered, so far */
 	__u32 full;    /* messages until a full `sources` is tried again */
 };

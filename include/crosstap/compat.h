@@ -161,4 +161,16 @@ CT_INLINE const u8 *ct_bytes(const struct ct_view *view, u64 at, u64 n)
 #endif
 }
 
+/* The same for a packet, where the verifier knows by itself how great `at` can be. */
+CT_INLINE const u8 *ct_bytes_near(const struct ct_view *view, u64 at, u64 n)
+{
+#ifdef __bpf__
+	const u8 *p = view->data + at;
+
+	return p + n > view->end ? 0 : p;
+#else
+	return ct_bytes(view, at, n);
+#endif
+}
+
 #endif

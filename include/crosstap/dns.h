@@ -106,50 +106,69 @@ CT_INLINE bool dns_is_pairs(const u8 *p, u32 n)
 	return !differ;
 }
 
-/* Bytes of labels of one byte each from `at` on, to be taken at once; 0: look at the next label. */
-CT_INLINE u64 dns_pairs(const struct ct_view *view, u64 at, u64 end)
-{
-	const u8 *p = at + 32 <= end ? ct_bytes(view, at, 32) : 0;
-
-	if (p && dns_is_pairs(p, 32))
-		return 32;
-	p = at + 8 <= end ? ct_bytes(view, at, 8) : 0;
-	return p && dns_is_pairs(p, 8) ? 8 : 0;
-}
-
 /*
  * Walks an uncompressed name whose next label begins at `at`, in a message that ends at `end`;
- * `used` bytes of the name came before (a name may be cut by a TCP segment). Takes a label a turn,
- * or with `pairs` many labels of one byte each, which is what the names of ip6.arpa are made of.
+ * `used` bytes of the name came before (a name may be cut by a TCP segment). A label a turn.
  */
-CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns, bool pairs)
+CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns)
 {
 	const u64 limit = at + DNS_MAX_NAME_BYTES - used;
 
 	for (u32 turn = 0; turn < turns; turn++) {
-		u64 step = pairs ? dns_pairs(view, at, end) : 0;
+		const u8 *p;
 
-		if (!step) {
-			const u8 *p = at < end ? ct_bytes(view, at, 1) : 0;
-
-			if (at >= end)
-				return (u64)DNS_WALK_END << 32 | at;
-			if (!p)
-				return (u64)DNS_WALK_VIEW << 32 | at;
-			if (*p == 0)
-				return at + 1;
-			if (*p > DNS_MAX_LABEL)
-				return (u64)(*p >= 0xc0 ? DNS_MALFORMED_POINTER
-							: DNS_MALFORMED_LABEL)
-				    << 32;
-			step = 1 + (u64)*p;
-		}
-		at += step;
+		if (at >= end)
+			return (u64)DNS_WALK_END << 32 | at;
+		p = ct_bytes(view, at, 1);
+		if (!p)
+			return (u64)DNS_WALK_VIEW << 32 | at;
+		if (*p == 0)
+			return at + 1;
+		if (*p > DNS_MAX_LABEL)
+			return (u64)(*p >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL)
+			    << 32;
+		at += 1 + (u64)*p;
 		CT_FORGET(at);
 		if (at >= limit)
 			return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
 	}
 	return (u64)DNS_WALK_MORE << 32 | at;
+}
+
+/*
+ * The offset behind labels of one byte each, which is what the names of ip6.arpa are made of: some
+ * at once, and not all that there are. The result may be past the longest name.
+ */
+CT_INLINE u64 dns_skip_pairs(const struct ct_view *view, u64 at, u64 end)
+{
+	for (u32 turn = 0; turn < DNS_MAX_NAME_BYTES / 32 + 1; turn++) {
+		const u8 *p = at + 32 <= end ? ct_bytes(view, at, 32) : 0;
+
+		if (!p || !dns_is_pairs(p, 32))
+			break;
+		at += 32;
+		CT_FORGET(at);
+	}
+	for (u32 turn = 0; turn < 3; turn++) {
+		const u8 *p = at + 8 <= end ? ct_bytes(view, at, 8) : 0;
+
+		if (!p || !dns_is_pairs(p, 8))
+			break;
+		at += 8;
+		CT_FORGET(at);
+	}
+	return at;
+}
+
+/* The same as dns_walk, for names that may have very many labels. */
+CT_INLINE u64 dns_walk_long(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns)
+{
+	const u64 behind = dns_skip_pairs(view, at, end);
+
+	used += behind - at;
+	if (used >= DNS_MAX_NAME_BYTES)
+		return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
+	return dns_walk(view, behind, end, used, turns);
 }
 
 /* Skips the name of a record, which may end in a compression pointer. Returns the offset behind it,
@@ -228,7 +247,7 @@ CT_INLINE void dns_take_opt(const u8 *record, u32 rdlength, struct dns_facts *fa
 static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *reason)
 {
 	const struct ct_view view = {.data = message, .end = message + length};
-	const u64 walk = dns_walk(&view, at, length, 0, DNS_WALK_TURNS, false);
+	const u64 walk = dns_walk(&view, at, length, 0, DNS_WALK_TURNS);
 
 	if (DNS_WALK_STATUS(walk) == DNS_WALK_DONE)
 		return DNS_WALK_AT(walk);

@@ -260,37 +260,21 @@ CT_INLINE int packet_parse(const struct ct_view *view, const void *reader, bool 
 	return packet_transport(view, packet);
 }
 
-/*
- * The same for what most packets are: IPv4 without options, tags or fragments. Every offset is a
- * constant. Returns the frame's first 42 bytes, or NULL: ask packet_parse.
- */
-CT_INLINE const u8 *packet_plain(const struct ct_view *view, bool raw)
-{
-	const u8 *p = raw ? 0 : ct_bytes(view, 0, 42);
+/* Plain packets: no tags, options, fragments or extension headers; every offset is a constant. */
+#define PACKET_LINK_BYTES   14
+#define PACKET_PLAIN_BYTES4 (PACKET_LINK_BYTES + 20 + 8)
+#define PACKET_PLAIN_BYTES6 (PACKET_LINK_BYTES + 40 + 8)
 
-	if (!p || ct_load_be16(p + 12) != PACKET_ETH_IPV4 || p[14] != 0x45 ||
-	    ct_load_be16(p + 20) & 0x3fff || (p[23] != PACKET_UDP && p[23] != PACKET_TCP))
-		return 0;
-	return p;
+/* p: that many bytes of an Ethernet frame. The protocol may be any. */
+CT_INLINE bool packet_is_plain4(const u8 *p)
+{
+	return ct_load_be16(p + 12) == PACKET_ETH_IPV4 && p[14] == 0x45 &&
+	    !(ct_load_be16(p + 20) & 0x3fff);
 }
 
-CT_INLINE void packet_plain_ports(const u8 *p, struct packet *packet)
+CT_INLINE bool packet_is_plain6(const u8 *p)
 {
-	packet->fragment = PACKET_WHOLE;
-	packet->protocol = p[23];
-	packet->source_port = ct_load_be16(p + 34);
-	packet->destination_port = ct_load_be16(p + 36);
-}
-
-/* The rest of a plain UDP packet; -1: its lengths are nonsense. */
-CT_INLINE int packet_parse_plain(const u8 *p, u64 frame_bytes, struct packet *packet)
-{
-	packet->ip = 14;
-	if (packet_ipv4(p + 14, 20, 14, frame_bytes, packet))
-		return -1;
-	packet->protocol = PACKET_UDP; /* constants, for the compiler */
-	packet->fragment = PACKET_WHOLE;
-	return packet_udp(p + 34, packet);
+	return ct_load_be16(p + 12) == PACKET_ETH_IPV6 && p[14] >> 4 == 6;
 }
 
 CT_INLINE void packet_mapped(struct packet_address *address, u32 ipv4)

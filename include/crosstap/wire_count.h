@@ -9,6 +9,16 @@
 
 #include "crosstap/wire_message.h"
 
+/* The frame as a whole. */
+struct wire_frame {
+	u64 bytes;    /* on the wire */
+	u64 readable; /* bytes that can be had, linear or not; at most `bytes` */
+	u64 segments; /* that the kernel merged into it, else 1 */
+	bool raw;     /* begins with the IP header */
+};
+
+/* Hook. The counters of this direction and slot; NULL for none. */
+CT_INLINE struct wire_counters *wire_find_counters(const struct wire_env *env);
 /* Adds one to an entry of `rare`, counted from wire_rare_index(). */
 CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry);
 CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client);

@@ -45,6 +45,7 @@ struct wire_state {
 	u32 sampled; /* messages of sources that were not entered */
 	u32 packets; /* clock of `used` */
 	struct wire_segment segment;
+	struct wire_work work;
 	u64 now_ns;
 };
 
@@ -94,7 +95,7 @@ CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
 
 CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
-	return dns_walk(&env->view, at, end, used, DNS_WALK_TURNS, true);
+	return dns_walk_long(&env->view, at, end, used, DNS_WALK_TURNS);
 }
 
 CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
@@ -224,37 +225,17 @@ CT_INLINE void wire_add_source_rtt(
 	entry->rtt.sum_us[env->slot] += us;
 }
 
-CT_INLINE void wire_pass_handshake(
-    const struct wire_env *env, const struct packet *packet, const struct wire_peer *peer)
-{
-	wire_handshake(env, packet, peer);
-}
-
-CT_INLINE void wire_pass_stream(const struct wire_env *env, const struct packet *packet,
-    const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
-{
-	wire_count_stream(env, packet, key, peer, readable);
-}
-
-CT_INLINE void wire_pass_datagram(const struct wire_env *env, u64 place, u64 kind)
+CT_INLINE u32 wire_do(const struct wire_env *env, enum wire_step step)
 {
 	struct wire_env inner = *env;
 
-	wire_count_datagram(&inner, place, kind);
-}
-
-CT_INLINE void wire_pass_segment(
-    const struct wire_env *env, const struct wire_frame *frame, const struct packet *packet)
-{
-	struct wire_env inner = *env;
-
-	wire_count_segment(&inner, frame, packet);
+	return wire_take_step(&inner, &wire_host(env)->work, step);
 }
 
 /* Counts one packet. */
 static inline void wire_packet(struct wire_state *state, const struct wire_input *input)
 {
-	const struct wire_env env = {
+	struct wire_env env = {
 	    .view = {.data = input->data, .end = input->data + input->length},
 	    .config = state->config,
 	    .context = state,
@@ -263,16 +244,17 @@ static inline void wire_packet(struct wire_state *state, const struct wire_input
 	    .direction = input->direction,
 	    .slot = state->config->slot & 1,
 	};
-	const struct wire_frame frame = {
+	struct wire_frame *frame = &state->work.frame;
+
+	*frame = (struct wire_frame){
 	    .bytes = input->frame_bytes,
 	    .readable = input->length,
 	    .segments = input->segments,
 	    .raw = input->raw,
 	};
-
 	state->packets++;
 	state->now_ns = input->time_ns;
-	wire_count_packet(&env, &frame);
+	wire_count_packet(&env, frame);
 }
 
 #endif

@@ -15,7 +15,6 @@ struct wire_env {
 	void *context;                  /* xdp_md, __sk_buff or wire_state */
 	u32 access;                     /* enum wire_access, a constant */
 	u32 interface, direction, slot;
-	bool plain; /* a constant: the packet is what packet_parse_plain takes */
 };
 
 /* What `context` is, and how bytes behind the view are had. */
@@ -41,23 +40,31 @@ struct wire_peer {
 	bool own; /* the client is this host */
 };
 
+/* Is this the server's address? Then *peer, which has family and client, learns whether it is own.
+ */
+CT_INLINE bool wire_is_ours(
+    const struct wire_env *env, const struct packet_address *server, struct wire_peer *peer)
+{
+	const bool any = env->config->options & WIRE_ANY_ADDRESS;
+
+	if (!any && !(wire_address_flags(env->config, peer->family, server) & WIRE_ADDRESS_SERVER))
+		return false;
+	peer->own =
+	    wire_address_flags(env->config, peer->family, &peer->client) & WIRE_ADDRESS_HOST;
+	return true;
+}
+
 /* Is the server's end of the packet one of ours? Fills server and peer. */
 CT_INLINE bool wire_find_peer(const struct wire_env *env, const struct packet *packet,
     struct packet_address *server, struct wire_peer *peer)
 {
 	const bool out = env->direction == WIRE_OUT;
-	const bool any = env->config->options & WIRE_ANY_ADDRESS;
 
 	if (packet_read_addresses(
 		&env->view, packet, out ? server : &peer->client, out ? &peer->client : server))
 		return false;
 	peer->family = packet->family;
-	if (!any &&
-	    !(wire_address_flags(env->config, packet->family, server) & WIRE_ADDRESS_SERVER))
-		return false;
-	peer->own =
-	    wire_address_flags(env->config, packet->family, &peer->client) & WIRE_ADDRESS_HOST;
-	return true;
+	return wire_is_ours(env, server, peer);
 }
 
 CT_INLINE bool wire_is_transfer(u16 qtype)

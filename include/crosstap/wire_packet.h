@@ -8,52 +8,60 @@
 
 #include "crosstap/wire_count.h"
 #include "crosstap/wire_handshake.h"
+#include "crosstap/wire_plain.h"
 #include "crosstap/wire_tcp.h"
 
-/* The frame as a whole. */
-struct wire_frame {
-	u64 bytes;    /* on the wire */
-	u64 readable; /* bytes that can be had, linear or not; at most `bytes` */
-	u64 segments; /* that the kernel merged into it, else 1 */
-	bool raw;     /* begins with the IP header */
+/*
+ * What is done with a packet that is not plain is done in steps. The kernel side makes each a
+ * function that is verified on its own, and calls them one after the other, not one inside the
+ * other: the stacks of nested functions add up to 512 bytes at most.
+ */
+enum wire_step { WIRE_PARSE, WIRE_DATAGRAM, WIRE_SEGMENT, WIRE_HANDSHAKE, WIRE_STREAM };
+#define WIRE_THEN(step) (1u << (step))
+
+/* What a step leaves to the next ones. */
+struct wire_work {
+	struct wire_frame frame;
+	struct packet packet;
+	u64 transport; /* enum wire_transport */
+	struct wire_peer peer;
+	struct wire_flow_key key;
 };
 
-/* Hooks: call wire_handshake and wire_count_stream. */
-CT_INLINE void wire_pass_handshake(
-    const struct wire_env *env, const struct packet *packet, const struct wire_peer *peer);
-CT_INLINE void wire_pass_stream(const struct wire_env *env, const struct packet *packet,
-    const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable);
-/* Hook. The counters of this direction and slot; NULL for none. */
-CT_INLINE struct wire_counters *wire_find_counters(const struct wire_env *env);
+/* Hook. Calls wire_take_step over the packet's struct wire_work. */
+CT_INLINE u32 wire_do(const struct wire_env *env, enum wire_step step);
 
-CT_INLINE void wire_count_tcp(const struct wire_env *env, struct wire_cell *cell,
+/* Returns the steps that are left. */
+CT_INLINE u32 wire_count_tcp(const struct wire_env *env, struct wire_cell *cell,
     const struct packet *packet, const struct packet_address *server, const struct wire_peer *peer,
-    u64 readable, bool dns)
+    struct wire_flow_key *key, bool dns)
 {
 	const u8 flags = packet->tcp_flags & (PACKET_SYN | PACKET_ACK);
-	struct wire_flow_key key;
+	const bool out = env->direction == WIRE_OUT;
+	u32 then = 0;
 
 	if (packet->tcp_flags & PACKET_RST)
 		cell->resets++;
-	if (flags == (env->direction == WIRE_OUT ? PACKET_SYN | PACKET_ACK : PACKET_SYN))
+	if (flags == (out ? PACKET_SYN | PACKET_ACK : PACKET_SYN))
 		cell->connections++;
-	if (env->config->options & WIRE_RTT)
-		wire_pass_handshake(env, packet, peer);
+	/* An inbound SYN is timed only where nothing sees the SYN-ACK: spare a flood the step. */
+	if (env->config->options & WIRE_RTT &&
+	    (out || !(flags & PACKET_SYN) || env->config->options & WIRE_RTT_SYN))
+		then = WIRE_THEN(WIRE_HANDSHAKE);
 	if (!dns)
-		return;
+		return then;
 	if (packet->fragment) {
 		cell->resync++;
-		return;
+		return then;
 	}
-	key.client = peer->client;
-	key.server = *server;
-	key.client_port =
-	    env->direction == WIRE_OUT ? packet->destination_port : packet->source_port;
-	key.server_port =
-	    env->direction == WIRE_OUT ? packet->source_port : packet->destination_port;
-	key.direction = env->direction;
-	if (packet->length || packet->tcp_flags & (PACKET_FIN | PACKET_RST))
-		wire_pass_stream(env, packet, &key, peer, readable);
+	if (!packet->length && !(packet->tcp_flags & (PACKET_FIN | PACKET_RST)))
+		return then;
+	key->client = peer->client;
+	key->server = *server;
+	key->client_port = out ? packet->destination_port : packet->source_port;
+	key->server_port = out ? packet->source_port : packet->destination_port;
+	key->direction = env->direction;
+	return then | WIRE_THEN(WIRE_STREAM);
 }
 
 /* QUIC's first packets have a long header of type Initial (RFC 9000 section 17.2.2, in version 2
@@ -83,19 +91,6 @@ CT_INLINE u32 wire_packet_transport(const struct wire_env *env, const struct pac
 	return wire_transport(env->config->ports[port], packet->protocol);
 }
 
-/* A datagram's facts in one word, and what is left in another: the kernel side hands them to a
- * function of their own. */
-#define WIRE_PLACE(packet)                                                                         \
-	((packet)->ip | (packet)->payload << 16 | (packet)->length << 32 | (packet)->ip_bytes << 48)
-#define WIRE_KIND(packet, transport, segments)                                                     \
-	((u64)(packet)->family | (u64)(packet)->fragment << 1 | (u64)(transport) << 8 |            \
-	    (segments) << 16)
-
-/* Hooks: call wire_count_datagram and wire_count_segment. */
-CT_INLINE void wire_pass_datagram(const struct wire_env *env, u64 place, u64 kind);
-CT_INLINE void wire_pass_segment(
-    const struct wire_env *env, const struct wire_frame *frame, const struct packet *packet);
-
 /* Finds out whose packet it is; NULL: not ours. */
 CT_INLINE struct wire_cell *wire_open(struct wire_env *env, const struct packet *packet,
     u64 transport, struct packet_address *server, struct wire_peer *peer)
@@ -108,100 +103,108 @@ CT_INLINE struct wire_cell *wire_open(struct wire_env *env, const struct packet 
 	return wire_cell(env, transport, packet->family);
 }
 
-/* UDP on one of our ports, or a later fragment. env: all but counters. */
-CT_INLINE void wire_count_datagram(struct wire_env *env, u64 place, u64 kind)
+/* Fills frame's packet and transport. */
+CT_INLINE u32 wire_parse(const struct wire_env *env, struct wire_work *work)
 {
-	const u64 transport = kind >> 8 & 0xff;
-	const u64 segments = kind >> 16;
-	const struct packet packet = {
-	    .ip = place & 0xffff,
-	    .payload = place >> 16 & 0xffff,
-	    .length = place >> 32 & 0xffff,
-	    .ip_bytes = place >> 48,
-	    .family = kind & 1,
-	    .fragment = kind >> 1 & 3,
-	};
-	struct packet_address server;
-	struct wire_peer peer;
-	struct wire_cell *cell = wire_open(env, &packet, transport, &server, &peer);
+	struct packet packet = {0};
 
-	if (!cell)
-		return;
-	if (packet.fragment) {
-		cell->fragments++;
-		if (packet.fragment == PACKET_LATER)
-			return;
-	}
-	cell->packets += segments;
-	cell->bytes += packet.ip_bytes + (segments - 1) * (packet.payload - packet.ip);
-	if (transport == WIRE_UDP)
-		wire_count_udp(env, cell, &packet, &peer);
-	else if (transport == WIRE_DOQ)
-		wire_count_quic(env, cell, &packet);
+	if (packet_parse(&env->view, env, work->frame.raw, work->frame.bytes, &packet))
+		return 0;
+	work->packet = packet;
+	work->transport = wire_packet_transport(env, &packet);
+	if (work->transport >= WIRE_TRANSPORTS)
+		return 0;
+	return packet.protocol == PACKET_TCP && packet.fragment != PACKET_LATER
+	    ? WIRE_THEN(WIRE_SEGMENT)
+	    : WIRE_THEN(WIRE_DATAGRAM);
 }
 
-/* TCP on one of our ports. env: all but counters. */
-CT_INLINE void wire_count_segment(
-    struct wire_env *env, const struct wire_frame *frame, const struct packet *packet)
+/* Counts a packet as such. */
+CT_INLINE void wire_add_packet(
+    struct wire_cell *cell, const struct packet *packet, const struct wire_frame *frame)
 {
-	const u64 transport = wire_packet_transport(env, packet);
+	cell->packets += frame->segments;
+	cell->bytes += packet->ip_bytes + (frame->segments - 1) * (packet->payload - packet->ip);
+}
+
+/* UDP on one of our ports, or a later fragment. */
+CT_INLINE u32 wire_count_datagram(struct wire_env *env, const struct wire_work *work)
+{
+	const struct packet *packet = &work->packet;
+	const u64 transport = work->transport;
 	struct packet_address server;
 	struct wire_peer peer;
 	struct wire_cell *cell = wire_open(env, packet, transport, &server, &peer);
 
 	if (!cell)
-		return;
-	if (packet->fragment)
+		return 0;
+	if (packet->fragment) {
 		cell->fragments++;
-	cell->packets += frame->segments;
-	cell->bytes += packet->ip_bytes + (frame->segments - 1) * (packet->payload - packet->ip);
-	wire_count_tcp(env, cell, packet, &server, &peer, frame->readable, transport == WIRE_TCP);
+		if (packet->fragment == PACKET_LATER)
+			return 0;
+	}
+	wire_add_packet(cell, packet, &work->frame);
+	if (transport == WIRE_UDP)
+		wire_count_udp(env, cell, packet, &peer);
+	else if (transport == WIRE_DOQ)
+		wire_count_quic(env, cell, packet);
+	return 0;
 }
 
-/* Most packets, without a call on their way. Returns false if the packet is none of them. */
-CT_INLINE bool wire_count_plain(const struct wire_env *env, const struct wire_frame *frame)
+/* TCP on one of our ports. */
+CT_INLINE u32 wire_count_segment(struct wire_env *env, struct wire_work *work)
 {
-	const u8 *headers = packet_plain(&env->view, frame->raw);
-	struct wire_env plain = *env;
-	struct packet packet;
+	const struct packet *packet = &work->packet;
+	const u64 transport = work->transport;
+	struct packet_address server;
+	struct wire_cell *cell = wire_open(env, packet, transport, &server, &work->peer);
 
-	if (!headers)
-		return false;
-	packet_plain_ports(headers, &packet);
-	switch (wire_packet_transport(env, &packet)) {
-	case WIRE_NO_TRANSPORT:
-		return true;
-	case WIRE_UDP:
-		break;
-	default:
-		return false;
-	}
-	if (packet_parse_plain(headers, frame->bytes, &packet))
-		return true;
-	plain.plain = true;
-	wire_count_datagram(
-	    &plain, WIRE_PLACE(&packet), WIRE_KIND(&packet, WIRE_UDP, frame->segments));
-	return true;
+	if (!cell)
+		return 0;
+	if (packet->fragment)
+		cell->fragments++;
+	wire_add_packet(cell, packet, &work->frame);
+	return wire_count_tcp(
+	    env, cell, packet, &server, &work->peer, &work->key, transport == WIRE_TCP);
+}
+
+/* One step, a constant; returns those that are left. env: all but counters. */
+CT_INLINE u32 wire_take_step(struct wire_env *env, struct wire_work *work, enum wire_step step)
+{
+	if (step == WIRE_PARSE)
+		return wire_parse(env, work);
+	if (step == WIRE_DATAGRAM)
+		return wire_count_datagram(env, work);
+	if (step == WIRE_SEGMENT)
+		return wire_count_segment(env, work);
+	env->counters = wire_find_counters(env);
+	if (!env->counters)
+		return 0;
+	if (step == WIRE_HANDSHAKE)
+		wire_handshake(env, &work->packet, &work->peer);
+	else
+		wire_count_stream(
+		    env, &work->packet, &work->key, &work->peer, work->frame.readable);
+	return 0;
 }
 
 /* env: all but counters. */
-CT_INLINE void wire_count_packet(const struct wire_env *env, const struct wire_frame *frame)
+CT_INLINE void wire_count_packet(struct wire_env *env, const struct wire_frame *frame)
 {
-	struct packet packet = {0};
-	u32 transport;
+	u32 then;
 
 	if (wire_count_plain(env, frame))
 		return;
-	if (packet_parse(&env->view, env, frame->raw, frame->bytes, &packet))
+	then = wire_do(env, WIRE_PARSE);
+	if (then & WIRE_THEN(WIRE_DATAGRAM))
+		wire_do(env, WIRE_DATAGRAM);
+	if (!(then & WIRE_THEN(WIRE_SEGMENT)))
 		return;
-	transport = wire_packet_transport(env, &packet);
-	if (transport >= WIRE_TRANSPORTS)
-		return;
-	if (packet.protocol == PACKET_TCP && packet.fragment != PACKET_LATER)
-		wire_pass_segment(env, frame, &packet);
-	else
-		wire_pass_datagram(
-		    env, WIRE_PLACE(&packet), WIRE_KIND(&packet, transport, frame->segments));
+	then = wire_do(env, WIRE_SEGMENT);
+	if (then & WIRE_THEN(WIRE_HANDSHAKE))
+		wire_do(env, WIRE_HANDSHAKE);
+	if (then & WIRE_THEN(WIRE_STREAM))
+		wire_do(env, WIRE_STREAM);
 }
 
 #endif

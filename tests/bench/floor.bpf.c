@@ -75,7 +75,7 @@ int xdp_random(struct xdp_md *ctx)
 
 	randomise(ctx);
 	env = xdp_env(ctx);
-	count_packet(&env, 1);
+	count_packet(&env);
 	return XDP_PASS;
 }
 
