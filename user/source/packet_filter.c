@@ -3,6 +3,7 @@
 
 #include "crosstap/packet.h"
 
+#define LISTS 4       /* of ports */
 #define WHOLE 0x40000 /* bytes of the frame that are wanted: all */
 
 enum label { IPV4, IPV6, PORTS, ACCEPT, REFUSE, LABELS };
@@ -50,7 +51,7 @@ static void patch(struct assembler *as)
 static void ethernet(struct assembler *as)
 {
 	for (uint32_t tags = 0; tags <= PACKET_MAX_TAGS; tags++) {
-		emit(as, BPF_LDX | BPF_W | BPF_IMM, 14 + 4 * tags);
+		emit(as, BPF_LDX | BPF_IMM, 14 + 4 * tags);
 		emit(as, BPF_LD | BPF_H | BPF_ABS, 12 + 4 * tags);
 		go_if(as, BPF_JEQ, PACKET_ETH_IPV4, IPV4);
 		go_if(as, BPF_JEQ, PACKET_ETH_IPV6, IPV6);
@@ -68,7 +69,7 @@ static void ethernet(struct assembler *as)
 
 static void raw_ip(struct assembler *as)
 {
-	emit(as, BPF_LDX | BPF_W | BPF_IMM, 0);
+	emit(as, BPF_LDX | BPF_IMM, 0);
 	emit(as, BPF_LD | BPF_B | BPF_ABS, 0);
 	emit(as, BPF_ALU | BPF_RSH | BPF_K, 4);
 	go_if(as, BPF_JEQ, 4, IPV4);
@@ -110,19 +111,19 @@ static void ipv6(struct assembler *as)
 	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_TCP, 1, 0);
 	go(as, REFUSE);
 	emit(as, BPF_MISC | BPF_TXA, 0);
-	emit(as, BPF_ALU | BPF_ADD | BPF_K, 40);
+	emit(as, BPF_ALU | BPF_ADD, 40);
 	emit(as, BPF_MISC | BPF_TAX, 0);
 }
 
 static void ports(struct assembler *as, const struct config_wire *wire)
 {
-	const struct config_ports *const lists[] = {
+	const struct config_ports *const lists[LISTS] = {
 	    &wire->ports, &wire->dot_ports, &wire->doh_ports, &wire->doq_ports};
 
 	here(as, PORTS);
 	for (uint32_t end = 0; end < 2; end++) {
 		emit(as, BPF_LD | BPF_H | BPF_IND, 2 * end);
-		for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		for (size_t i = 0; i < LISTS; i++) {
 			for (size_t k = 0; k < lists[i]->n; k++)
 				go_if(as, BPF_JEQ, lists[i]->ports[k], ACCEPT);
 		}
