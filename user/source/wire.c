@@ -88,6 +88,7 @@ void wire_free(struct wire *wire)
 	wire_sources_free(wire->clients);
 	wire_sources_free(wire->client_rtts);
 	free(wire->own);
+	free(wire->locals);
 	free(wire->cpu_values);
 	free(wire);
 }
@@ -471,6 +472,12 @@ size_t wire_own_addresses(const struct wire *wire, const uint64_t (**ret)[2], ui
 	*ret = (const uint64_t(*)[2])wire->own;
 	*ret_version = wire->own_version;
 	return wire->n_own;
+}
+
+size_t wire_locals(const struct wire *wire, const struct wire_local **ret)
+{
+	*ret = wire->locals;
+	return wire->n_locals;
 }
 
 int wire_config_fd(const struct wire *wire)

@@ -21,6 +21,7 @@
 	(10 * NS_PER_MS) /* programs that still count into the old slot end by then */
 
 struct wire;
+struct wire_local; /* crosstap/wire_config.h */
 
 /* Where BPF cannot be had: AF_PACKET (source/packet.h), started and stopped by name. The functions
  * are called in the thread that calls into the wire; `namespace` as in wire_netns_call(). */
@@ -76,6 +77,10 @@ size_t wire_modes(struct wire *wire, const struct wire_mode_info **ret);
  * of wire_process(), wire_configure() or wire_collect(). *ret_version changes with them. */
 size_t wire_own_addresses(
     const struct wire *wire, const uint64_t (**ret)[2], uint64_t *ret_version);
+
+/* The addresses that packets are looked for, as packet_set_addresses() takes them; valid and
+ * changed as wire_own_addresses(). */
+size_t wire_locals(const struct wire *wire, const struct wire_local **ret);
 
 /* The descriptor of a map with the configuration, for other BPF programs (drops.bpf.c); -1: none.
  */

@@ -47,6 +47,8 @@ struct wire {
 	struct wire_tap *taps[WIRE_MAX_TAPS];
 	size_t n_taps;
 	struct wire_sources *clients, *client_rtts;
+	struct wire_local *locals; /* with what they are to us */
+	size_t n_locals;
 	uint64_t (*own)[2];
 	size_t n_own;
 	uint64_t own_version;

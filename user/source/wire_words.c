@@ -100,31 +100,37 @@ static bool local_of(struct wire_local *ret, const struct config_network *networ
 	return true;
 }
 
-static int write_addresses(struct wire *wire, const struct wire_local *locals, size_t n)
+/* What the programs, and AF_PACKET in their stead, look for. */
+static int make_locals(struct wire *wire, const struct wire_local *hosts, size_t n)
 {
 	const struct config_wire *config = &wire->config->wire;
-	struct wire_local *all = calloc(n + config->n_addresses + 1, sizeof(*all));
-	size_t n_all = 0;
+	struct wire_local *locals = calloc(n + config->n_addresses + 1, sizeof(*locals));
+	size_t used = 0;
 
-	if (!all)
+	if (!locals)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		all[n_all] = locals[i];
-		all[n_all++].flags |= is_server(config, &locals[i]) ? WIRE_ADDRESS_SERVER : 0;
+		locals[used] = hosts[i];
+		locals[used++].flags |= is_server(config, &hosts[i]) ? WIRE_ADDRESS_SERVER : 0;
 	}
 	for (size_t i = 0; i < config->n_addresses; i++)
-		n_all += local_of(&all[n_all], &config->addresses[i]);
-	if (wire_config_addresses(wire->word, all, n_all)) {
-		set_option(wire, WIRE_ANY_ADDRESS, false);
-	} else {
+		used += local_of(&locals[used], &config->addresses[i]);
+	free(wire->locals);
+	wire->locals = locals;
+	wire->n_locals = used;
+	return 0;
+}
+
+static void write_addresses(struct wire *wire)
+{
+	const bool fit = wire_config_addresses(wire->word, wire->locals, wire->n_locals);
+
+	set_option(wire, WIRE_ANY_ADDRESS, !fit);
+	if (!fit)
 		wire_say(wire, LOG_LEVEL_WARNING,
 		    "too many local addresses for the table: packets to any address are counted "
 		    "addresses=%zu",
-		    n_all);
-		set_option(wire, WIRE_ANY_ADDRESS, true);
-	}
-	free(all);
-	return 0;
+		    wire->n_locals);
 }
 
 static int compare_own(const void *a, const void *b)
@@ -181,8 +187,10 @@ bool wire_words_addresses(struct wire *wire)
 		return false;
 	}
 	changed = set_own(wire, own, sort_own(locals, n, own));
-	if (wire->word && write_addresses(wire, locals, n) < 0)
+	if (make_locals(wire, locals, n) < 0)
 		wire_say(wire, LOG_LEVEL_ERROR, "no memory for the table of addresses");
+	else if (wire->word)
+		write_addresses(wire);
 	free(locals);
 	return changed;
 }
