@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import frames
-from harness import CROSSTAP, Crosstap, Points, check, check_equal, main, test, wait_for, yaml
+from harness import CROSSTAP, ROOT, Crosstap, Points, check, check_equal, main, test, wait_for, yaml
 
 
 # Other tests' helpers are imported where they are used: importing a test registers it, to be run as one of this file's.
@@ -348,6 +348,53 @@ def pings_resolvers(lab):
     rows = [fields for name, tags, fields, _ in points.points if name == "dns_country" and tags["country"] == "NL"]
     check(any(row["queries_icmp"] == row["queries"] // 2 > 0 and 19 <= row["icmp_rtt_ms_p50"] <= 23 for row in rows),
           f"half of the queries of NL are measured: {rows}")
+
+
+def read_counts(folder):
+    """{(metric, line's key): number} of all files below."""
+    found = {}
+    for at, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".yaml"):
+                with open(os.path.join(at, name)) as file:
+                    metric, section = name.rsplit("-", 3)[-2:], ""
+                    for line in file.read().split("metric: ")[1].splitlines()[1:]:
+                        key, _, value = line.partition(":")
+                        section = key if not line.startswith(" ") and not value.strip().isdigit() else section
+                        if value.strip().isdigit():
+                            found[tuple(metric), section, key] = found.get((tuple(metric), section, key), 0) + int(value)
+    return found
+
+
+@test
+def rssac002_of_sites_is_merged(lab):
+    """Two sites with other traffic, some resolvers in common: counts add up, sources are a union."""
+    sites, expected = [], set()
+    for n in (1, 2):
+        path = lab.path(f"{n}.sock")
+        crosstap = Crosstap(lab, f"site{n}", server=f"e2e-{os.getpid()}-{n}", inputs=[{"unix": path}],
+                            rssac002={"dir": lab.path(f"site{n}"), "source": "dnstap"})
+        sites.append(lab.path(f"site{n}"))
+        crosstap.start()
+        producer = frames.Producer(path)
+        addresses = [f"10.{n * 20 + i // 250 % 40}.{i // 6250}.{i % 250}" for i in range(6000)]
+        expected |= set(addresses)
+        producer.send([frames.frame(frames.AUTH_QUERY, address=address) for address in addresses])
+        producer.stop()
+        check_equal(crosstap.stop(), 0, "exit")
+    out = lab.path("merged")
+    run = subprocess.run([os.path.join(ROOT, "scripts", "rssac002-merge"), "all", out, *sites], capture_output=True,
+                         text=True)
+    check_equal(run.returncode, 0, f"rssac002-merge ({run.stderr})")
+    merged, parts = read_counts(out), [read_counts(site) for site in sites]
+    for key in set(parts[0]) | set(parts[1]):
+        total = sum(part.get(key, 0) for part in parts)
+        if key[2] == "num-sources-ipv4":
+            check(total > len(expected), f"{total} sources in all, {len(expected)} different ones")
+            check(0.98 < merged[key] / len(expected) < 1.02, f"{merged[key]} of {len(expected)} sources")
+        else:
+            check_equal(merged[key], total, f"{key}")
+    check(any(key[2].strip() == "dns-udp-queries-received-ipv4" and n == 12000 for key, n in merged.items()), f"{merged}")
 
 
 def check_rssac002(lab, crosstap, points):
