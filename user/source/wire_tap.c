@@ -3,14 +3,13 @@
  * One interface's programs: the ladder from native XDP down to nothing. What runs already is
  * adopted or replaced in one step; nobody else's program is ever touched.
  */
-#include "source/wire_internal.h"
+#include "source/wire_tap.h"
 
 #include "source/wire_dispatcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_arp.h>
-#include <linux/if_link.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +17,6 @@
 
 #define MAX_FILTERS    128
 #define MAX_PRIORITIES 16 /* tried, where the first ones hold other kinds of filters */
-
-/* What runs on an interface when we come. */
-struct running {
-	struct wire_running xdp, filters[2];
-	bool generic, dispatched;
-	struct wire_filter places[2];
-};
 
 static const char *const filter_names[] = {"crosstap_in", "crosstap_out"};
 
@@ -60,10 +52,7 @@ bool wire_tap_counts(const struct wire_tap *tap)
 	return tap->mode == WIRE_NATIVE || tap->mode == WIRE_GENERIC || tap->mode == WIRE_TC;
 }
 
-static void add_reason(struct wire_tap *tap, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add_reason(struct wire_tap *tap, const char *format, ...)
+void wire_tap_reason(struct wire_tap *tap, const char *format, ...)
 {
 	const size_t used = strlen(tap->reason);
 	va_list arguments;
@@ -79,7 +68,7 @@ static void add_reason(struct wire_tap *tap, const char *format, ...)
 /* -- what runs */
 
 static void find_filter(
-    struct wire *wire, struct wire_tap *tap, enum wire_hook hook, struct running *running)
+    struct wire *wire, struct wire_tap *tap, enum wire_hook hook, struct wire_tap_running *running)
 {
 	struct wire_filter filters[MAX_FILTERS];
 	size_t n = 0;
@@ -99,8 +88,8 @@ static void find_filter(
 	}
 }
 
-static void find_xdp(
-    struct wire *wire, struct wire_tap *tap, const struct wire_link *link, struct running *running)
+static void find_xdp(struct wire *wire, struct wire_tap *tap, const struct wire_link *link,
+    struct wire_tap_running *running)
 {
 	const uint32_t ids[] = {link->xdp_native, link->xdp_generic};
 
@@ -117,10 +106,10 @@ static void find_xdp(
 		0;
 }
 
-static void find_running(
-    struct wire *wire, struct wire_tap *tap, const struct wire_link *link, struct running *ret)
+static void find_running(struct wire *wire, struct wire_tap *tap, const struct wire_link *link,
+    struct wire_tap_running *ret)
 {
-	*ret = (struct running){0};
+	*ret = (struct wire_tap_running){0};
 	wire_running_init(&ret->xdp);
 	wire_running_init(&ret->filters[WIRE_HOOK_INGRESS]);
 	wire_running_init(&ret->filters[WIRE_HOOK_EGRESS]);
@@ -129,7 +118,7 @@ static void find_running(
 	find_filter(wire, tap, WIRE_HOOK_EGRESS, ret);
 }
 
-static void close_running(struct running *running)
+static void close_running(struct wire_tap_running *running)
 {
 	wire_running_close(&running->xdp);
 	wire_running_close(&running->filters[WIRE_HOOK_INGRESS]);
@@ -167,8 +156,8 @@ static void adopt_maps(struct wire *wire, struct wire_tap *tap, const struct wir
 }
 
 /* Maps exist and are filled before any program is attached. */
-static int prepare(
-    struct wire *wire, struct wire_tap *tap, const struct running *running, int *ret_egress)
+static int prepare(struct wire *wire, struct wire_tap *tap, const struct wire_tap_running *running,
+    int *ret_egress)
 {
 	int r;
 
@@ -199,7 +188,7 @@ static int place_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook 
 		if (r < 0 && r != -EEXIST && r != -EINVAL)
 			return r;
 		if (r == 0 && place.priority > 1)
-			add_reason(tap, "%s filter: behind others, priority %u",
+			wire_tap_reason(tap, "%s filter: behind others, priority %u",
 			    hook == WIRE_HOOK_INGRESS ? "ingress" : "egress", place.priority);
 	}
 	return r;
@@ -207,7 +196,7 @@ static int place_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook 
 
 /* Takes over `fd`. */
 static int attach_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook hook,
-    const struct running *running, int fd)
+    const struct wire_tap_running *running, int fd)
 {
 	const struct wire_running *old = &running->filters[hook];
 	int r = 0;
@@ -230,163 +219,47 @@ static int attach_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook
 	return r;
 }
 
-static void detach_filter(
-    struct wire *wire, struct wire_tap *tap, enum wire_hook hook, const struct running *running)
+static void detach_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook hook,
+    const struct wire_tap_running *running)
 {
 	if (running->filters[hook].fd >= 0)
 		wire_netlink_delete_filter(wire->netlink, tap->index, hook, &running->places[hook]);
 }
 
 static int attach_ingress_filter(
-    struct wire *wire, struct wire_tap *tap, const struct running *running)
+    struct wire *wire, struct wire_tap *tap, const struct wire_tap_running *running)
 {
 	int fd, r;
 
 	r = wire_program_load(&fd, WIRE_PROGRAM_TC_INGRESS, &tap->maps, tap->raw);
 	if (r < 0) {
-		add_reason(tap, "tc: the program cannot be loaded: %s", strerror(-r));
+		wire_tap_reason(tap, "tc: the program cannot be loaded: %s", strerror(-r));
 		return r;
 	}
 	r = attach_filter(wire, tap, WIRE_HOOK_INGRESS, running, fd);
 	if (r < 0)
-		add_reason(tap, "tc: %s", wire_netlink_error(wire->netlink, r));
+		wire_tap_reason(tap, "tc: %s", wire_netlink_error(wire->netlink, r));
 	return r;
-}
-
-/* -- XDP */
-
-static void set_xdp(struct wire_tap *tap, int fd, bool dispatched)
-{
-	if (tap->xdp_fd >= 0)
-		close(tap->xdp_fd);
-	tap->xdp_fd = fd;
-	tap->xdp_id = fd >= 0 ? wire_program_id(fd) : 0;
-	tap->dispatched = dispatched;
-}
-
-static int detach_xdp(struct wire *wire, struct wire_tap *tap, const struct running *running)
-{
-	if (running->xdp.fd < 0)
-		return 0;
-	if (running->dispatched)
-		return wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
-	return wire_netlink_xdp(wire->netlink, tap->index, -1, running->xdp.fd,
-	    running->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-}
-
-static int attach_dispatched(struct wire *wire, struct wire_tap *tap, const struct running *running)
-{
-	int fd = -1, r = -ENOENT;
-
-	if (running->dispatched && running->xdp.compatible) {
-		set_xdp(tap, fcntl(running->xdp.fd, F_DUPFD_CLOEXEC, 3), true);
-		return 0;
-	}
-	for (int i = WIRE_PROGRAM_XDP; i <= WIRE_PROGRAM_XDP_FRAGS && r < 0; i++)
-		r = wire_dispatcher_attach(
-		    wire->namespace, tap->index, (enum wire_program)i, &tap->maps, &fd);
-	if (r < 0)
-		return r;
-	/* The old one counts into maps of its own until it goes: nothing twice, nothing not. */
-	if (running->dispatched)
-		wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
-	set_xdp(tap, fd, true);
-	return 0;
-}
-
-static int attach_variant(struct wire *wire, struct wire_tap *tap, const struct wire_running *old,
-    enum wire_program program, uint32_t flags)
-{
-	int fd, r;
-
-	r = wire_program_load(&fd, program, &tap->maps, tap->raw);
-	if (r < 0)
-		return r;
-	if (wire_running_is(old, fd, &tap->maps)) {
-		close(fd);
-		fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 3);
-		r = fd < 0 ? -errno : 0;
-	} else if (old->fd >= 0) {
-		r = wire_netlink_xdp(wire->netlink, tap->index, fd, old->fd, flags);
-	} else {
-		r = wire_netlink_xdp(
-		    wire->netlink, tap->index, fd, -1, flags | XDP_FLAGS_UPDATE_IF_NOEXIST);
-	}
-	if (r == 0)
-		set_xdp(tap, fd, false);
-	else if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-/* Frames in several buffers (5.18) only where the driver asks for it: the plain one is faster. */
-static int attach_direct(
-    struct wire *wire, struct wire_tap *tap, const struct wire_running *old, bool generic)
-{
-	const uint32_t flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-	char first[128];
-	int r;
-
-	if (old->fd >= 0 && old->program == WIRE_PROGRAM_XDP_FRAGS)
-		return attach_variant(wire, tap, old, WIRE_PROGRAM_XDP_FRAGS, flags);
-	r = attach_variant(wire, tap, old, WIRE_PROGRAM_XDP, flags);
-	snprintf(first, sizeof(first), "%s", wire_netlink_error(wire->netlink, r));
-	if (r == 0 || r == -EBUSY || r == -EEXIST || r == -EPERM)
-		goto out;
-	if (attach_variant(wire, tap, old, WIRE_PROGRAM_XDP_FRAGS, flags) == 0)
-		return 0;
-out:
-	if (r < 0)
-		add_reason(tap, "%s: %s", generic ? "generic" : "native", first);
-	return r;
-}
-
-static int attach_xdp(struct wire *wire, struct wire_tap *tap, const struct wire_link *link,
-    struct running *running, bool generic)
-{
-	const uint32_t current = generic ? link->xdp_generic : link->xdp_native;
-	int r;
-
-	if (tap->raw) {
-		add_reason(tap, "%s: no Ethernet", generic ? "generic" : "native");
-		return -EOPNOTSUPP;
-	}
-	if (running->xdp.fd >= 0 && running->generic != generic) {
-		detach_xdp(wire, tap, running);
-		wire_running_close(&running->xdp);
-	}
-	if (!generic && wire->dispatcher && (running->dispatched || running->xdp.fd < 0)) {
-		r = attach_dispatched(wire, tap, running);
-		if (r == 0)
-			return 0;
-		add_reason(tap, "dispatcher: %s", strerror(-r));
-	}
-	if (current && running->xdp.fd < 0) {
-		add_reason(tap, "%s: another XDP program holds it (id %u)",
-		    generic ? "generic" : "native", current);
-		return -EBUSY;
-	}
-	return attach_direct(wire, tap, &running->xdp, generic);
 }
 
 /* -- the ladder */
 
 static enum wire_mode climb(struct wire *wire, struct wire_tap *tap, const struct wire_link *link,
-    struct running *running, enum wire_mode from)
+    struct wire_tap_running *running, enum wire_mode from)
 {
 	const bool native = from == WIRE_AUTO || from == WIRE_NATIVE;
 
-	if (native && attach_xdp(wire, tap, link, running, false) == 0) {
+	if (native && wire_tap_attach_xdp(wire, tap, link, running, false) == 0) {
 		detach_filter(wire, tap, WIRE_HOOK_INGRESS, running);
 		return WIRE_NATIVE;
 	}
-	if (from == WIRE_GENERIC && attach_xdp(wire, tap, link, running, true) == 0) {
+	if (from == WIRE_GENERIC && wire_tap_attach_xdp(wire, tap, link, running, true) == 0) {
 		detach_filter(wire, tap, WIRE_HOOK_INGRESS, running);
 		return WIRE_GENERIC;
 	}
 	/* Never both: a packet would count twice. */
-	detach_xdp(wire, tap, running);
-	set_xdp(tap, -1, false);
+	wire_tap_detach_xdp(wire, tap, running);
+	wire_tap_set_xdp(tap, -1, false);
 	if (from != WIRE_PACKET && attach_ingress_filter(wire, tap, running) == 0)
 		return WIRE_TC;
 	detach_filter(wire, tap, WIRE_HOOK_INGRESS, running);
@@ -398,24 +271,24 @@ static enum wire_mode fall_back(struct wire *wire, struct wire_tap *tap)
 	char reason[128] = "";
 
 	if (!wire->fallback) {
-		add_reason(tap, "packet: not available");
+		wire_tap_reason(tap, "packet: not available");
 		return WIRE_OFF;
 	}
 	if (wire->fallback->start(wire->fallback->context, tap->name, tap->index, wire->namespace,
 		reason, sizeof(reason)) == 0)
 		return WIRE_PACKET;
-	add_reason(tap, "packet: %s", reason);
+	wire_tap_reason(tap, "packet: %s", reason);
 	return WIRE_OFF;
 }
 
 static enum wire_mode attach_programs(struct wire *wire, struct wire_tap *tap,
-    const struct wire_link *link, struct running *running, enum wire_mode from)
+    const struct wire_link *link, struct wire_tap_running *running, enum wire_mode from)
 {
 	enum wire_mode mode;
 	int egress_fd = -1, r = prepare(wire, tap, running, &egress_fd);
 
 	if (r < 0) {
-		add_reason(tap, "BPF: %s", strerror(-r));
+		wire_tap_reason(tap, "BPF: %s", strerror(-r));
 		if (egress_fd >= 0)
 			close(egress_fd);
 		return WIRE_OFF;
@@ -429,14 +302,14 @@ static enum wire_mode attach_programs(struct wire *wire, struct wire_tap *tap,
 	r = attach_filter(wire, tap, WIRE_HOOK_EGRESS, running, egress_fd);
 	tap->egress = r == 0;
 	if (r < 0)
-		add_reason(tap, "egress: %s", wire_netlink_error(wire->netlink, r));
+		wire_tap_reason(tap, "egress: %s", wire_netlink_error(wire->netlink, r));
 	return mode;
 }
 
 void wire_tap_attach(
     struct wire *wire, struct wire_tap *tap, const struct wire_link *link, enum wire_mode from)
 {
-	struct running running;
+	struct wire_tap_running running;
 
 	if (tap->mode == WIRE_PACKET && wire->fallback)
 		wire->fallback->stop(wire->fallback->context, tap->name);
@@ -445,7 +318,7 @@ void wire_tap_attach(
 	tap->egress = false;
 	tap->mode = WIRE_OFF;
 	if (wire->error)
-		add_reason(tap, "BPF: %s", strerror(-wire->error));
+		wire_tap_reason(tap, "BPF: %s", strerror(-wire->error));
 	if (!wire->error && from != WIRE_PACKET && from != WIRE_OFF) {
 		find_running(wire, tap, link, &running);
 		tap->mode = attach_programs(wire, tap, link, &running, from);
@@ -458,8 +331,8 @@ void wire_tap_attach(
 	    tap->egress ? "yes" : "no", tap->reason[0] ? " because: " : "", tap->reason);
 }
 
-static bool is_displaced(
-    const struct wire_tap *tap, const struct wire_link *link, const struct running *running)
+static bool is_displaced(const struct wire_tap *tap, const struct wire_link *link,
+    const struct wire_tap_running *running)
 {
 	if (tap->mode != WIRE_NATIVE && tap->mode != WIRE_GENERIC)
 		return false;
@@ -469,7 +342,7 @@ static bool is_displaced(
 bool wire_tap_check(struct wire *wire, struct wire_tap *tap, const struct wire_link *link)
 {
 	enum wire_mode from = tap->mode;
-	struct running running;
+	struct wire_tap_running running;
 	bool displaced, whole;
 
 	memcpy(tap->name, link->name, sizeof(tap->name));
@@ -488,12 +361,12 @@ bool wire_tap_check(struct wire *wire, struct wire_tap *tap, const struct wire_l
 		    tap->mode == WIRE_GENERIC ? link->xdp_generic : link->xdp_native;
 
 		from = WIRE_TC;
-		add_reason(tap,
+		wire_tap_reason(tap,
 		    id ? "%s: displaced by another XDP program (id %u)"
 		       : "%s: our XDP program was taken away",
 		    wire_mode_name(tap->mode), id);
 	} else {
-		add_reason(tap, "our filters were taken away, and put back");
+		wire_tap_reason(tap, "our filters were taken away, and put back");
 	}
 	wire_tap_attach(wire, tap, link, from);
 	return true;
@@ -519,19 +392,19 @@ void wire_tap_detach(struct wire *wire, struct wire_tap *tap)
 	    .xdp_native = tap->mode == WIRE_NATIVE ? tap->xdp_id : 0,
 	    .xdp_generic = tap->mode == WIRE_GENERIC ? tap->xdp_id : 0,
 	};
-	struct running running;
+	struct wire_tap_running running;
 
 	if (tap->mode == WIRE_PACKET && wire->fallback)
 		wire->fallback->stop(wire->fallback->context, tap->name);
 	if (wire_tap_counts(tap) && !tap->gone) {
 		find_running(wire, tap, &link, &running);
-		detach_xdp(wire, tap, &running);
+		wire_tap_detach_xdp(wire, tap, &running);
 		detach_filter(wire, tap, WIRE_HOOK_INGRESS, &running);
 		detach_filter(wire, tap, WIRE_HOOK_EGRESS, &running);
 		close_running(&running);
 		remove_clsact(wire, tap);
 	}
-	set_xdp(tap, -1, false);
+	wire_tap_set_xdp(tap, -1, false);
 	tap->egress = false;
 	tap->mode = WIRE_OFF;
 }
