@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A veth pair, an agent on it, and a look at what the kernel has attached there. */
+#ifndef CROSSTAP_TESTS_WIRE_AGENT_H
+#define CROSSTAP_TESTS_WIRE_AGENT_H
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "frames.h"
+#include "source/wire.h"
+#include "source/wire_bpf.h"
+#include "source/wire_detach.h"
+#include "source/wire_netlink.h"
+
+#define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+#define QUERY  HEADER "\7example\0\0\1\0\1"
+#define ANSWER "\x12\x34\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\7example\0\0\1\0\1"
+#define RARE   HEADER "\7example\0\xff\xfe\0\1" /* TYPE65534 */
+
+static int failures;
+static const char *running;
+static int home; /* the namespace we came from */
+
+static void expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void expect(bool holds, const char *format, ...)
+{
+	va_list arguments;
+
+	if (holds)
+		return;
+	failures++;
+	fprintf(stderr, "FAIL %s: ", running);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+static void shell(const char *command)
+{
+	if (system(command) != 0) {
+		fprintf(stderr, "%s: failed: %s\n", running, command);
+		exit(1);
+	}
+}
+
+static void must(bool holds, const char *what)
+{
+	if (!holds) {
+		fprintf(stderr, "%s: %s: %s\n", running, what, strerror(errno));
+		exit(1);
+	}
+}
+
+/* -- the wire */
+
+static void make_veth(void)
+{
+	shell("ip link add va type veth peer name vb && ip address add 192.0.2.1/24 dev va && "
+	      "ip address add 2001:db8:5::1/64 dev va nodad && ip link set va up && "
+	      "ip link set vb up");
+}
+
+static void remove_veth(void)
+{
+	shell("ip link delete va");
+}
+
+static void send_frames(const char *device, const struct frame_spec *spec, u32 n)
+{
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll address = {
+	    .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(device), .sll_halen = 6};
+	static struct frames frames;
+
+	frames.n = 0;
+	frames_add(&frames, *spec);
+	must(fd >= 0, "socket");
+	for (u32 i = 0; i < n; i++)
+		must(sendto(fd, frames.frames[0].bytes, frames.frames[0].length, 0,
+			 (const struct sockaddr *)&address, sizeof(address)) > 0,
+		    "sendto");
+	close(fd);
+}
+
+static void ask(u32 n)
+{
+	const struct frame_spec spec = {.payload = (const u8 *)QUERY, .length = sizeof(QUERY) - 1};
+
+	send_frames("vb", &spec, n);
+}
+
+static void ask_rare(u32 n)
+{
+	const struct frame_spec spec = {
+	    .ipv6 = 1, .payload = (const u8 *)RARE, .length = sizeof(RARE) - 1};
+
+	send_frames("vb", &spec, n);
+}
+
+static void answer(u32 n)
+{
+	const struct frame_spec spec = {
+	    .direction = WIRE_OUT, .payload = (const u8 *)ANSWER, .length = sizeof(ANSWER) - 1};
+
+	send_frames("va", &spec, n);
+}
+
+/* -- an agent */
+
+static const char *interfaces[] = {"va"};
+
+struct agent {
+	struct config config;
+	struct wire *wire;
+	struct arena *arena;
+	char lines[4096];
+	struct wire_window window;
+	u64 in, out, rare, clients; /* sums over windows */
+};
+
+static void say(void *context, enum log_level level, const char *text)
+{
+	struct agent *agent = context;
+	const size_t used = strlen(agent->lines);
+
+	snprintf(agent->lines + used, sizeof(agent->lines) - used, "%s\n", text);
+}
+
+static void agent_configure(struct agent *agent)
+{
+	*agent = (struct agent){
+	    .config =
+		{
+		    .server = "wire-test",
+		    .wire =
+			{
+			    .interfaces = {interfaces, 1},
+			    .ports = {{53}, 1},
+			    .rtt = true,
+			    .per_source = true,
+			    .netns = "",
+			},
+		},
+	};
+}
+
+static int agent_start(struct agent *agent)
+{
+	const struct wire_options options = {
+	    .config = &agent->config, .clock = &clock_system, .say = say, .say_context = agent};
+
+	must(arena_new(&agent->arena) == 0 && wire_new(&agent->wire, &options) == 0, "wire_new");
+	return wire_start(agent->wire);
+}
+
+static void agent_window(struct agent *agent)
+{
+	const struct wire_interface *interface;
+
+	wire_flip(agent->wire, clock_wall_ns(&clock_system));
+	usleep(WIRE_SETTLE_NS / 1000);
+	arena_reset(agent->arena);
+	must(wire_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_collect");
+	for (size_t i = 0; i < agent->window.n_interfaces; i++) {
+		interface = &agent->window.interfaces[i];
+		for (u32 family = 0; family < 2; family++) {
+			agent->in += interface->counters[WIRE_IN].cells[WIRE_UDP][family].messages;
+			agent->out +=
+			    interface->counters[WIRE_OUT].cells[WIRE_UDP][family].messages;
+		}
+		for (size_t j = 0; j < interface->qtypes.n; j++)
+			agent->rare += interface->qtypes.items[j].messages;
+	}
+	for (size_t i = 0; i < agent->window.n_clients; i++)
+		agent->clients += agent->window.clients[i].messages;
+}
+
+static void agent_stop(struct agent *agent)
+{
+	wire_stop(agent->wire);
+	wire_free(agent->wire);
+	arena_free(agent->arena);
+}
+
+static const char *mode_of(const struct agent *agent)
+{
+	const struct wire_mode_info *modes;
+
+	return wire_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
+}
+
+static void expect_mode(const struct agent *agent, const char *mode)
+{
+	expect(strcmp(mode_of(agent), mode) == 0, "mode %s, expected %s:\n%s", mode_of(agent), mode,
+	    agent->lines);
+}
+
+static void expect_sums(const struct agent *agent, u64 in, u64 out)
+{
+	expect(agent->in == in && agent->out == out,
+	    "in %llu out %llu, expected %llu and %llu:\n%s", (unsigned long long)agent->in,
+	    (unsigned long long)agent->out, (unsigned long long)in, (unsigned long long)out,
+	    agent->lines);
+}
+
+/* -- what the kernel has */
+
+struct attached {
+	u32 xdp;
+	size_t ingress, egress;
+	bool clsact;
+};
+
+static struct wire_netlink *netlink;
+
+static struct attached look(void)
+{
+	struct attached found = {0};
+	struct wire_link *links;
+	size_t n;
+
+	must(wire_netlink_links(netlink, &links, &n) == 0, "links");
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(links[i].name, "va") != 0)
+			continue;
+		found.xdp = links[i].xdp_native ? links[i].xdp_native : links[i].xdp_generic;
+		wire_netlink_filters(
+		    netlink, links[i].index, WIRE_HOOK_INGRESS, NULL, 0, &found.ingress);
+		wire_netlink_filters(
+		    netlink, links[i].index, WIRE_HOOK_EGRESS, NULL, 0, &found.egress);
+	}
+	free(links);
+	found.clsact = system("tc qdisc show dev va | grep -q clsact") == 0;
+	return found;
+}
+
+static void expect_nothing(void)
+{
+	const struct attached found = look();
+
+	expect(!found.xdp && !found.ingress && !found.egress && !found.clsact,
+	    "left behind: xdp %u, %zu ingress and %zu egress filters, clsact %d", found.xdp,
+	    found.ingress, found.egress, found.clsact);
+}
+
+/* Somebody else's program: returns a constant. */
+static int foreign(enum bpf_prog_type type, int verdict)
+{
+	const struct bpf_insn code[] = {
+	    {.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	const int fd = bpf_prog_load(type, "foreign", "GPL", code, 2, NULL);
+
+	must(fd >= 0, "bpf_prog_load");
+	return fd;
+}
+
+#endif
