@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(RSSAC002_BINS == KEY_SIZE_BINS && RSSAC002_BINS == WIRE_SIZE_BINS, "the same bins");
-_Static_assert((int)RSSAC002_UDP == (int)TRANSPORT_UDP && (int)RSSAC002_TCP == (int)TRANSPORT_TCP &&
-	(int)WIRE_UDP == (int)RSSAC002_UDP && (int)WIRE_TCP == (int)RSSAC002_TCP,
-    "the same order");
+_Static_assert((int)RSSAC002_BINS == KEY_SIZE_BINS, "the same bins");
+_Static_assert((int)RSSAC002_BINS == WIRE_SIZE_BINS, "everywhere");
+_Static_assert(
+    (int)TRANSPORT_UDP == RSSAC002_UDP && (int)TRANSPORT_TCP == RSSAC002_TCP, "and order");
+_Static_assert((int)WIRE_UDP == RSSAC002_UDP && (int)WIRE_TCP == RSSAC002_TCP, "everywhere");
 
 /* -- dnstap */
 
