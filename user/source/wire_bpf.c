@@ -85,7 +85,7 @@ int wire_object_open(
 	int r = 0;
 
 	if (!object)
-		return -errno;
+		return errno ? -errno : -ENOMEM;
 	for (int i = 0; i < WIRE_PROGRAMS; i++)
 		bpf_program__set_autoload(
 		    object_program(object, (enum wire_program)i), i == (int)program);
@@ -227,7 +227,7 @@ static bool same_shape(int fd, const struct bpf_map_info *wanted)
 static bool maps_fit(const struct wire_maps *maps)
 {
 	struct wire_maps none;
-	struct crosstap_bpf *object;
+	struct crosstap_bpf *object = NULL;
 	bool fit = true;
 
 	wire_maps_init(&none);
