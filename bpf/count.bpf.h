@@ -54,7 +54,7 @@ CT_INLINE int wire_read(const struct wire_env *env, u64 at, u8 *to, u64 n)
 CT_INLINE u64 wire_fill_scratch(
     const struct wire_env *env, u64 packet_bytes, u64 at, u64 end, u8 *to)
 {
-	u64 n;
+	u64 n, last;
 	long error;
 
 	if (end > packet_bytes)
@@ -64,9 +64,13 @@ CT_INLINE u64 wire_fill_scratch(
 	n = end - at;
 	if (n > DNS_MAX_NAME_BYTES + 1)
 		n = DNS_MAX_NAME_BYTES + 1;
-	CT_OPAQUE(n);
-	if (n - 1 > DNS_MAX_NAME_BYTES) /* for the verifier: 1 .. 256 */
+	/* For the verifier, 1 .. 256: before 6.8 it learns nothing from a comparison with 0. */
+	last = n - 1;
+	CT_OPAQUE(last);
+	if (last > DNS_MAX_NAME_BYTES)
 		return 0;
+	CT_OPAQUE(last);
+	n = last + 1;
 	if (env->access == WIRE_ACCESS_XDP_FRAGS)
 		error = bpf_xdp_load_bytes(env->context, (u32)at, to, (u32)n);
 	else
@@ -89,6 +93,7 @@ CT_INLINE u64 wire_walk_copy(
 		return (u64)DNS_WALK_VIEW << 32 | at;
 	view.data = copy->bytes;
 	view.scratch = n;
+	view.copied = true;
 	walk = dns_walk(&view, 0, n, used, WALK_TURNS);
 	status = DNS_WALK_STATUS(walk);
 	if (status == DNS_WALK_END && at + n < end)

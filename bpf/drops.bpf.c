@@ -79,12 +79,12 @@ CT_INLINE bool read_packet(const struct sk_buff *skb, struct ct_view *view)
 /* Is it a compared message to or from the server? */
 CT_INLINE bool is_compared(struct wire_env *env, const struct packet *packet)
 {
-	const bool in = env->config->ports[packet->destination_port] & WIRE_PORT_DNS;
+	const bool in = wire_port_uses(env->config, packet->destination_port) & WIRE_PORT_DNS;
 	struct packet_address server;
 	struct wire_message message;
 	struct wire_peer peer;
 
-	if (!in && !(env->config->ports[packet->source_port] & WIRE_PORT_DNS))
+	if (!in && !(wire_port_uses(env->config, packet->source_port) & WIRE_PORT_DNS))
 		return false;
 	env->direction = in ? WIRE_IN : WIRE_OUT;
 	if (!wire_find_peer(env, packet, &server, &peer) ||
@@ -98,7 +98,7 @@ int drop_reason(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sk_buff *skb = (const struct sk_buff *)ctx->args[0];
 	u64 reason = (u32)ctx->args[2];
-	struct wire_env env = {.access = WIRE_ACCESS_MEMORY};
+	struct wire_env env = {.access = WIRE_ACCESS_MEMORY, .view.copied = true};
 	struct packet packet = {0};
 	struct wire_drops *counts;
 	const __u32 zero = 0;

@@ -99,6 +99,15 @@ CT_INLINE u64 ct_load_le64(const u8 *p)
 #define CT_BE32(v) (v)
 #endif
 
+/* An index below n, a power of two, as the verifier must see it: it forgets the bounds of a number
+ * whose bytes were swapped, and before 6.8 those of one that is read from the stack again; and the
+ * compiler drops a mask that it takes for needless. */
+CT_INLINE u64 ct_index(u64 i, u64 n)
+{
+	CT_OPAQUE(i);
+	return i & (n - 1);
+}
+
 /* Network order on both ends: for addresses, which are compared and stored but never computed with.
  */
 CT_INLINE u32 ct_load_raw32(const u8 *p)
@@ -132,7 +141,8 @@ CT_INLINE void ct_copy(u8 *to, const u8 *from, u64 n)
 struct ct_view {
 	const u8 *data;
 	const u8 *end; /* packet: behind the last readable byte */
-	u64 scratch;   /* scratch: readable bytes, not 0; packet: 0 */
+	u64 scratch;   /* scratch: readable bytes */
+	bool copied;   /* which of them: a constant, whatever the compiler knows of `scratch` */
 };
 
 /* n bytes at offset `at`, NULL if they are not all there. n: a constant of at most
@@ -141,7 +151,7 @@ CT_INLINE const u8 *ct_bytes(const struct ct_view *view, u64 at, u64 n)
 {
 	const u8 *p;
 
-	if (view->scratch) {
+	if (view->copied) {
 		if (at + n > view->scratch)
 			return 0;
 		at &= CT_SCRATCH_BYTES - 1;

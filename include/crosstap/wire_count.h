@@ -36,9 +36,11 @@ CT_INLINE void wire_count_qtype(const struct wire_env *env, u64 qtype, bool left
 	struct wire_counters *counters = env->counters;
 
 	if (qtype < WIRE_QTYPES) {
-		counters->qtypes[qtype]++;
+		const u64 index = ct_index(qtype, WIRE_QTYPES);
+
+		counters->qtypes[index]++;
 		if (left_out)
-			counters->qtypes_left_out[qtype]++;
+			counters->qtypes_left_out[index]++;
 		return;
 	}
 	counters->rare++;
@@ -50,7 +52,7 @@ CT_INLINE void wire_count_qtype(const struct wire_env *env, u64 qtype, bool left
 CT_INLINE void wire_count_rcode(const struct wire_env *env, u64 rcode)
 {
 	if (rcode < WIRE_RCODES) {
-		env->counters->rcodes[rcode]++;
+		env->counters->rcodes[ct_index(rcode, WIRE_RCODES)]++;
 		return;
 	}
 	env->counters->rare++;

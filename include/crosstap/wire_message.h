@@ -54,6 +54,12 @@ CT_INLINE bool wire_is_ours(
 	return true;
 }
 
+/* What a port is for: enum wire_port. */
+CT_INLINE u8 wire_port_uses(const struct wire_config *config, u64 port)
+{
+	return config->ports[ct_index(port, 65536)];
+}
+
 /* Is the server's end of the packet one of ours? Fills server and peer. */
 CT_INLINE bool wire_find_peer(const struct wire_env *env, const struct packet *packet,
     struct packet_address *server, struct wire_peer *peer)

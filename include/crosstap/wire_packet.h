@@ -88,7 +88,7 @@ CT_INLINE u32 wire_packet_transport(const struct wire_env *env, const struct pac
 
 	if (packet->fragment == PACKET_LATER)
 		return packet->protocol == PACKET_UDP ? WIRE_UDP : WIRE_TCP;
-	return wire_transport(env->config->ports[port], packet->protocol);
+	return wire_transport(wire_port_uses(env->config, port), packet->protocol);
 }
 
 /* Finds out whose packet it is; NULL: not ours. */
@@ -98,7 +98,10 @@ CT_INLINE struct wire_cell *wire_open(struct wire_env *env, const struct packet 
 	if (!wire_find_peer(env, packet, server, peer))
 		return 0;
 	env->counters = wire_find_counters(env);
-	if (!env->counters || transport >= WIRE_TRANSPORTS)
+	if (!env->counters)
+		return 0;
+	CT_OPAQUE(transport); /* else the bound may be checked in another register, or in `kind` */
+	if (transport >= WIRE_TRANSPORTS)
 		return 0;
 	return wire_cell(env, transport, packet->family);
 }

@@ -145,7 +145,7 @@ CT_INLINE bool wire_plain_family(
 
 	if (protocol != PACKET_UDP && protocol != PACKET_TCP)
 		return false;
-	ports = env->config->ports[port];
+	ports = wire_port_uses(env->config, port);
 	if (protocol == PACKET_UDP && ports & WIRE_PORT_DNS)
 		return wire_plain_udp(env, frame, p, family);
 	return !ports;
