@@ -146,6 +146,27 @@ void input_wait(struct input *input)
 	pthread_mutex_unlock(&input->lock);
 }
 
+void input_witness(struct input *input, const struct config_input *config,
+    const struct dnstap_stats *now, struct crosscheck_inputs *ret)
+{
+	const struct producer_refused unknown = {0}; /* so Knot counts as logging all */
+	const struct dnstap_stats *before = &input->before;
+
+	if (config->scope == SCOPE_ZONE) {
+		ret->zone++;
+	} else {
+		ret->compared++;
+		ret->unwatched += !before->connections || !now->connections;
+		ret->connected |=
+		    before->connections || now->connections || now->accepted != before->accepted;
+		ret->reconnected |=
+		    now->accepted != before->accepted || now->connections != before->connections;
+		ret->from_responses |= config->queries == QUERIES_RESPONSES;
+		input->producer = producer_recognise(now->version, strlen(now->version), &unknown);
+	}
+	input->before = *now;
+}
+
 void input_stop(struct input *input)
 {
 	if (!input->collector)

@@ -7,6 +7,7 @@
 #define CROSSTAP_INPUT_H
 
 #include "base/ring.h"
+#include "crosscheck/crosscheck.h"
 #include "setup.h"
 #include "source/dnstap.h"
 
@@ -29,6 +30,8 @@ struct input {
 	char *key;            /* kind and address: what makes it the same input over a reload */
 	struct ring closed;   /* shards to the report */
 	struct ring returned; /* and back */
+	struct dnstap_stats before; /* at the last window */
+	enum producer producer;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t done;
 	struct input_command command;
@@ -49,6 +52,10 @@ void input_wait(struct input *input);
 void input_stop(struct input *input);
 void input_free(struct input *input);
 
+/* What the cross-check must know of this input since the last window: adds to *ret. `now`: its
+ * counters now. */
+void input_witness(struct input *input, const struct config_input *config,
+    const struct dnstap_stats *now, struct crosscheck_inputs *ret);
 /* What makes two inputs the same; free() it. */
 char *input_key(const struct config_input *config);
 

@@ -6,6 +6,7 @@
 #include "input.h"
 #include "report/report.h"
 #include "stats/windows.h"
+#include "wire_side.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -25,7 +26,11 @@ struct pipeline {
 	const struct clock *clock;
 	struct zone_registry *registry;
 	struct hash_seed seed;
-	struct compare_filter filter;
+	struct compare_filter
+	    filters[2]; /* one is in force, the other is made when addresses change */
+	unsigned filter;
+	uint64_t own_version;   /* of this host's addresses in it */
+	struct wire_side *wire; /* NULL: wire.mode is off */
 	struct shard_limits limits;
 	struct windows windows;
 	struct enrich *enrich;
@@ -40,9 +45,12 @@ struct pipeline {
 	size_t n_closed, closed_size;
 	struct shard *empty; /* for windows in which nobody counted */
 	struct report_input *report_inputs;
+	enum producer *producers; /* of the compared inputs */
 	uint64_t lag_ns;
 	_Atomic int64_t due_ns; /* of the oldest window, for pipeline_healthy() */
-	bool started;
+	bool started, stopping;
+	bool reported;          /* a window was, since the start */
+	bool reloaded, changed; /* since the last window */
 };
 
 static void dnstap_limits_make(
@@ -54,6 +62,13 @@ static void dnstap_limits_make(
 	    .connections = (int)config->limits.connections,
 	    .open = &pipeline->connections,
 	};
+}
+
+static void *memdup(const void *data, size_t size)
+{
+	void *copy = malloc(size);
+
+	return copy ? memcpy(copy, data, size) : NULL;
 }
 
 /* -- inputs */
@@ -159,6 +174,35 @@ static void fill_agent(struct pipeline *pipeline, struct report_agent *agent)
 	};
 }
 
+/* What happened to the dnstap side since the last window. */
+static void fill_comparison(
+    struct pipeline *pipeline, const struct window_span *span, struct comparison_window *ret)
+{
+	const int64_t now_ns = clock_wall_ns(pipeline->clock);
+	const int64_t from_ns = span->partial ? span->time_ms * NS_PER_MS : span->start_ns;
+	const int64_t to_ns = now_ns < span->end_ns ? now_ns : span->end_ns;
+	struct crosscheck_inputs *inputs = &ret->inputs;
+
+	*ret = (struct comparison_window){
+	    .wire = wire_side_get(pipeline->wire, span->index),
+	    .duration_ns = to_ns > from_ns ? (uint64_t)(to_ns - from_ns) : 0,
+	    .inputs = {.started = !pipeline->reported,
+		.stopped = pipeline->stopping,
+		.reloaded = pipeline->reloaded,
+		.changed = pipeline->changed},
+	};
+	for (size_t i = 0; i < pipeline->n_inputs; i++)
+		input_witness(pipeline->inputs[i], &pipeline->config->inputs[i],
+		    &pipeline->report_inputs[i].stats, inputs);
+	inputs->producers = pipeline->producers;
+	for (size_t i = 0; i < pipeline->n_inputs; i++) {
+		if (pipeline->config->inputs[i].scope != SCOPE_ZONE)
+			pipeline->producers[inputs->n_producers++] = pipeline->inputs[i]->producer;
+	}
+	pipeline->reported = true;
+	pipeline->reloaded = pipeline->changed = false;
+}
+
 static void note_late(struct pipeline *pipeline, const struct closed_shard *closed)
 {
 	for (size_t i = 0; i < pipeline->n_inputs; i++) {
@@ -178,6 +222,7 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 	size_t kept = 0;
 
 	fill_agent(pipeline, &agent);
+	fill_comparison(pipeline, span, &agent.window);
 	for (size_t i = 0; i < pipeline->n_closed; i++) {
 		struct closed_shard *closed = &pipeline->closed[i];
 
@@ -197,6 +242,7 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 	}
 	pipeline->n_closed = kept;
 	report_window(pipeline->report, base.shard ? base.shard : pipeline->empty, span, &agent);
+	wire_side_done(pipeline->wire, span->index);
 	if (base.shard)
 		give_back(pipeline, base.shard, base.owner);
 	else
@@ -251,6 +297,7 @@ static void close_everything(struct pipeline *pipeline, struct input_command *co
 	const int64_t now = windows_index(&pipeline->windows, clock_wall_ns(pipeline->clock));
 	int64_t last;
 
+	wire_side_cut(pipeline->wire);
 	command->oldest = INT64_MAX;
 	command_all(pipeline, command);
 	last = newest_closed(pipeline);
@@ -272,8 +319,10 @@ static void step_back(struct pipeline *pipeline, int64_t now_ns)
 
 int64_t pipeline_tick(struct pipeline *pipeline)
 {
+	const int64_t wire_ns = wire_side_tick(pipeline->wire);
 	const int64_t now_ns = clock_wall_ns(pipeline->clock);
 	const int64_t due_ns = windows_due_ns(&pipeline->windows);
+	int64_t next_ns;
 
 	if (windows_stepped_back(&pipeline->windows, now_ns)) {
 		step_back(pipeline, now_ns);
@@ -286,9 +335,77 @@ int64_t pipeline_tick(struct pipeline *pipeline)
 		report_until(pipeline, oldest);
 		pipeline->lag_ns = (uint64_t)(clock_wall_ns(pipeline->clock) - due_ns);
 	}
-	atomic_store_explicit(
-	    &pipeline->due_ns, windows_due_ns(&pipeline->windows), memory_order_relaxed);
-	return windows_due_ns(&pipeline->windows);
+	next_ns = windows_due_ns(&pipeline->windows);
+	atomic_store_explicit(&pipeline->due_ns, next_ns, memory_order_relaxed);
+	return next_ns < wire_ns ? next_ns : wire_ns;
+}
+
+/* -- the wire */
+
+/* Clients with this host's own addresses are not compared. Threads go on with the old list until
+ * they have the new one. */
+static void renew_filter(struct pipeline *pipeline)
+{
+	struct compare_filter *next = &pipeline->filters[!pipeline->filter];
+	const uint64_t(*own)[2], (*copy)[2];
+	uint64_t version;
+	size_t n = wire_side_own(pipeline->wire, &own, &version);
+
+	if (version == pipeline->own_version)
+		return;
+	copy = n ? memdup(own, n * sizeof(*own)) : NULL;
+	if (n && !copy)
+		return; /* tried again at the next change */
+	free((void *)next->own);
+	compare_filter_make(next, pipeline->config);
+	next->own = copy;
+	next->n_own = n;
+	pipeline->filter = !pipeline->filter;
+	pipeline->own_version = version;
+	for (size_t i = 0; i < pipeline->n_inputs; i++) {
+		struct input *input = pipeline->inputs[i];
+
+		input->setup.traits.filter = next;
+		input_send(input,
+		    &(struct input_command){.oldest = INT64_MIN,
+			.reopen = INT64_MIN,
+			.set_traits = true,
+			.traits = input->setup.traits});
+		input_wait(input);
+	}
+}
+
+static void start_wire(struct pipeline *pipeline, const struct config *config)
+{
+	int r = wire_side_new(&pipeline->wire, config, pipeline->clock);
+
+	if (r < 0)
+		log_warning(MODULE, "the wire is not watched: %s", strerror(-r));
+	wire_side_start(pipeline->wire);
+}
+
+static void configure_wire(struct pipeline *pipeline, const struct config *config)
+{
+	if (pipeline->wire && config->wire.mode == WIRE_OFF) {
+		wire_side_stop(pipeline->wire);
+		wire_side_free(pipeline->wire);
+		pipeline->wire = NULL;
+	} else if (pipeline->wire) {
+		wire_side_configure(pipeline->wire, config);
+	} else {
+		start_wire(pipeline, config);
+	}
+}
+
+int pipeline_fd(const struct pipeline *pipeline)
+{
+	return wire_side_fd(pipeline->wire);
+}
+
+void pipeline_process(struct pipeline *pipeline)
+{
+	wire_side_process(pipeline->wire);
+	renew_filter(pipeline);
 }
 
 /* -- start and stop */
@@ -303,11 +420,19 @@ static void make_limits(struct pipeline *pipeline, const struct config *config)
 static int allocate_report_inputs(struct pipeline *pipeline, size_t n)
 {
 	struct report_input *inputs = calloc(n + 1, sizeof(*inputs));
+	enum producer *producers;
 
 	if (!inputs)
 		return -ENOMEM;
+	producers = calloc(n + 1, sizeof(*producers));
+	if (!producers) {
+		free(inputs);
+		return -ENOMEM;
+	}
 	free(pipeline->report_inputs);
+	free(pipeline->producers);
 	pipeline->report_inputs = inputs;
+	pipeline->producers = producers;
 	return 0;
 }
 
@@ -322,8 +447,8 @@ static void open_rssac002(struct pipeline *pipeline, const struct config *config
 	r = rssac002_new(&pipeline->rssac, config->rssac002.dir, config->server,
 	    clock_wall_ns(pipeline->clock), &fresh);
 	if (r < 0)
-		log_warning(MODULE, "no RSSAC002 files: %s dir=%s", strerror(-r),
-		    config->rssac002.dir);
+		log_warning(
+		    MODULE, "no RSSAC002 files: %s dir=%s", strerror(-r), config->rssac002.dir);
 	else if (fresh)
 		log_warning(MODULE, "RSSAC002: the day is counted anew: %s dir=%s", fresh,
 		    config->rssac002.dir);
@@ -357,7 +482,7 @@ static int make_stages(struct pipeline *pipeline, char *error, size_t size)
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
-	compare_filter_make(&pipeline->filter, config);
+	compare_filter_make(&pipeline->filters[pipeline->filter], config);
 	pipeline->inputs = calloc(config->n_inputs + 1, sizeof(*pipeline->inputs));
 	if (!pipeline->inputs) {
 		snprintf(error, size, "%s", strerror(ENOMEM));
@@ -413,10 +538,11 @@ int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 	windows_init(&pipeline->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
 	    clock_wall_ns(pipeline->clock), false);
 	pipeline->started = true;
+	start_wire(pipeline, config);
 	for (size_t i = 0; i < pipeline->n_inputs; i++) {
 		struct input_setup setup;
 		int r = input_setup_make(&setup, &config->inputs[i], pipeline->registry,
-		    &pipeline->filter, &pipeline->seed, error, size);
+		    &pipeline->filters[pipeline->filter], &pipeline->seed, error, size);
 
 		if (r < 0)
 			return r;
@@ -429,6 +555,7 @@ int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 		log_info(MODULE, "listening input=%s zone=%s", config->inputs[i].address,
 		    setup.zones ? "(by name)" : config->inputs[i].zone);
 	}
+	renew_filter(pipeline);
 	enrich_start(pipeline->enrich);
 	open_rssac002(pipeline, config);
 	report_event(pipeline->report, "start", "crosstap %s, %zu inputs", CROSSTAP_VERSION,
@@ -442,9 +569,11 @@ void pipeline_stop(struct pipeline *pipeline, uint64_t timeout_ns)
 
 	if (!pipeline->started)
 		return;
+	pipeline->stopping = true;
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
 		input_stop(pipeline->inputs[i]);
 	close_everything(pipeline, &command);
+	wire_side_stop(pipeline->wire);
 	enrich_stop(pipeline->enrich);
 	close_rssac002(pipeline, pipeline->config);
 	report_stop(pipeline->report, timeout_ns);
@@ -463,7 +592,11 @@ void pipeline_free(struct pipeline *pipeline)
 	report_free(pipeline->report);
 	enrich_free(pipeline->enrich);
 	rssac002_free(pipeline->rssac);
+	wire_side_free(pipeline->wire);
+	free((void *)pipeline->filters[0].own);
+	free((void *)pipeline->filters[1].own);
 	free(pipeline->report_inputs);
+	free(pipeline->producers);
 	zone_registry_free(pipeline->registry);
 	config_free(pipeline->config);
 	free(pipeline);
@@ -516,7 +649,7 @@ static int prepare_inputs(struct pipeline *pipeline, const struct config *config
 	}
 	for (size_t i = 0; i < config->n_inputs; i++) {
 		int r = input_setup_make(&new->setups[i], &config->inputs[i], pipeline->registry,
-		    &pipeline->filter, &pipeline->seed, error, size);
+		    &pipeline->filters[pipeline->filter], &pipeline->seed, error, size);
 
 		if (r < 0)
 			return r;
@@ -650,6 +783,10 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 	pipeline->inputs = new.inputs;
 	pipeline->n_inputs = new.n;
 	start_new_inputs(pipeline, &new);
+	configure_wire(pipeline, config);
+	pipeline->own_version = 0; /* ports may differ */
+	renew_filter(pipeline);
+	pipeline->reloaded = pipeline->changed = true;
 	free(new.is_new);
 	free(new.setups);
 	config_free(old);

@@ -44,6 +44,10 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 /* Looks at the clock: closes the windows that are due, notices a clock that was set. Returns when
  * to be called again (wall clock, ns). */
 int64_t pipeline_tick(struct pipeline *pipeline);
+/* Readable when pipeline_process() has something to do (interfaces, addresses); -1: nothing to wait
+ * for. */
+int pipeline_fd(const struct pipeline *pipeline);
+void pipeline_process(struct pipeline *pipeline);
 /* Reads what is in flight, closes all windows, delivers for at most `timeout_ns`. */
 void pipeline_stop(struct pipeline *pipeline, uint64_t timeout_ns);
 void pipeline_free(struct pipeline *pipeline);

@@ -40,6 +40,7 @@ struct daemon {
 	struct pipeline *pipeline;
 	struct http *http;
 	sd_event *loop;
+	sd_event_source *changes; /* of interfaces and addresses */
 	int timer_fd;
 	int lock_fd;
 	struct passed_socket *passed;
@@ -136,6 +137,8 @@ static char *document(void *context, const char *name)
 
 	if (strcmp(name, "resolvers") == 0)
 		return report_resolvers_json(pipeline_report(daemon->pipeline));
+	if (strcmp(name, "crosscheck") == 0)
+		return report_crosscheck_json(pipeline_report(daemon->pipeline));
 	return NULL;
 }
 
@@ -182,6 +185,29 @@ static int on_timer(sd_event_source *source, int fd, uint32_t events, void *cont
 	return 0;
 }
 
+/* Interfaces and addresses. */
+static int on_change(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	struct daemon *daemon = context;
+
+	pipeline_process(daemon->pipeline);
+	return 0;
+}
+
+/* The descriptor may be another one after a reload. */
+static void watch_changes(struct daemon *daemon)
+{
+	const int fd = pipeline_fd(daemon->pipeline);
+	int r;
+
+	daemon->changes = sd_event_source_disable_unref(daemon->changes);
+	if (fd < 0)
+		return;
+	r = sd_event_add_io(daemon->loop, &daemon->changes, fd, EPOLLIN, on_change, daemon);
+	if (r < 0)
+		log_warning(MODULE, "changes of interfaces go unnoticed: %s", strerror(-r));
+}
+
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
 	return sd_event_exit(sd_event_source_get_event(source), 0);
@@ -208,6 +234,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		} else {
 			log_set_level((enum log_level)level);
 			start_http(daemon);
+			watch_changes(daemon);
 			log_info(MODULE, "configuration reloaded");
 		}
 	}
@@ -276,6 +303,7 @@ static int start(struct daemon *daemon, struct config *config)
 		return r == -EINVAL || r == -ENOKEY || r == -EPERM ? BAD_CONFIG : FAILED;
 	}
 	start_http(daemon);
+	watch_changes(daemon);
 	return 0;
 }
 
@@ -283,6 +311,7 @@ static void clean_up(struct daemon *daemon)
 {
 	/* HTTP first: it reads the report. */
 	http_free(daemon->http);
+	sd_event_source_disable_unref(daemon->changes);
 	pipeline_free(daemon->pipeline);
 	sd_event_unref(daemon->loop);
 	if (daemon->timer_fd >= 0)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "http/exposition.h"
+#include "http/prometheus_wire.h"
 #include "report/mnemonic.h"
 
 #include <errno.h>
@@ -130,6 +131,7 @@ struct counted { /* a copy of the totals */
 	struct report *report;
 	struct cell *cells;
 	size_t n;
+	struct wire_totals_data *wire; /* NULL: no cross-check */
 };
 
 static const char *qtype_label(uint16_t type, char buffer[MNEMONIC_BYTES])
@@ -320,6 +322,8 @@ static int write_all(const struct counted *counted, const struct report_status *
 	put_agent(&to, status);
 	put_inputs(&to, status);
 	put_outputs(&to, status);
+	if (counted->wire)
+		prometheus_wire(&to, counted->wire);
 	failed = ferror(to.out) != 0;
 	if (fclose(to.out) != 0 || failed) {
 		free(text);
@@ -340,8 +344,11 @@ int prometheus_text(struct report *report, char **ret, size_t *ret_length)
 	if (r < 0)
 		return r;
 	r = totals_copy(report_totals(report), &counted.cells, &counted.n);
+	if (r == 0 && report_wire_totals(report))
+		r = wire_totals_copy(report_wire_totals(report), &counted.wire);
 	if (r == 0)
 		r = write_all(&counted, status, ret, ret_length);
+	free(counted.wire);
 	free(counted.cells);
 	report_status_free(status);
 	return r;

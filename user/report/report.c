@@ -38,6 +38,8 @@ struct report {
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct arena *arena;
+	struct comparison *comparison;            /* NULL where wire.mode is off */
+	const struct crosscheck_result *compared; /* of the window that is being reported */
 	struct points *points[FORMATS]; /* by enum points_format; NULL: no sink wants it */
 	struct sink **sinks;
 	size_t n_sinks;
@@ -51,6 +53,7 @@ struct report {
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 
 	pthread_mutex_t lock; /* what other threads read: below */
+	char *crosscheck_json;
 	char *window_json, *resolvers_json;
 	struct report_status status; /* its sinks are filled in on request */
 };
@@ -175,6 +178,25 @@ static int make_sinks(struct report *report, const struct config *config)
 	return 0;
 }
 
+/* Nobody is asked to compare dnstap with a wire that was switched off. */
+static int make_comparison(struct report *report, const struct config *config)
+{
+	struct comparison *comparison;
+	int r;
+
+	if (report->comparison)
+		return comparison_configure(report->comparison, config);
+	if (config->wire.mode == WIRE_OFF)
+		return 0;
+	r = comparison_new(&comparison, config, &report->seed);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&report->lock);
+	report->comparison = comparison;
+	pthread_mutex_unlock(&report->lock);
+	return 0;
+}
+
 int report_check(const struct config *config, char *error, size_t size)
 {
 	struct privacy *privacy;
@@ -193,6 +215,8 @@ int report_configure(struct report *report, const struct config *config, char *e
 	if (r < 0)
 		return r;
 	r = find_always(report, config);
+	if (r == 0)
+		r = make_comparison(report, config);
 	if (r == 0)
 		r = make_sinks(report, config);
 	if (r == 0)
@@ -270,6 +294,8 @@ void report_free(struct report *report)
 	free(report->sinks);
 	for (int format = 0; format < FORMATS; format++)
 		points_free(report->points[format]);
+	comparison_free(report->comparison);
+	free(report->crosscheck_json);
 	privacy_free(report->privacy);
 	totals_free(report->totals);
 	arena_free(report->arena);
@@ -387,6 +413,9 @@ static void encode_all(struct report *report, struct points *points, const struc
 			encode_input(points, view->span.time_ms, agent->now_ns, &agent->inputs[i],
 			    stats_before(report, agent->inputs[i].address));
 	}
+	if (report->compared)
+		comparison_encode(points, view->span.time_ms, agent->window.wire, report->compared,
+		    &context, report->arena);
 	for (size_t i = 0; i < report->n_events; i++)
 		encode_event(points, report->events[i].time_ms, report->events[i].kind,
 		    report->events[i].text);
@@ -511,6 +540,7 @@ static void enrich_sources(struct report *report, const struct shard *total,
 {
 	const struct enrich_window window = {
 	    .start_ns = span->start_ns, .now_ns = agent ? agent->now_ns : span->end_ns};
+	const struct wire_window *wire = agent ? agent->window.wire : NULL;
 	int r;
 
 	*ret = (struct enrich_view){0};
@@ -518,25 +548,58 @@ static void enrich_sources(struct report *report, const struct shard *total,
 		return;
 	if (agent)
 		note_databases(report, enrich_refresh(report->enrich));
+	if (wire)
+		feed_tcp_rtt(report->enrich, wire, window.now_ns);
 	r = enrich_window(report->enrich, &total->sources, &window, ret);
 	if (r < 0)
 		log_error(MODULE, "resolvers not reported: %s", strerror(-r));
+	/* Once more: who is new is known now. */
+	if (wire)
+		feed_tcp_rtt(report->enrich, wire, window.now_ns);
 }
 
-static void feed_rssac002(struct report *report, const struct window_view *view)
+static void feed_rssac002(struct report *report, const struct window_view *view,
+    const struct report_agent *agent)
 {
+	const struct wire_window *wire = agent ? agent->window.wire : NULL;
 	int r = 0, flushed;
 
 	if (!report->rssac)
 		return;
 	if (report->config->rssac002.source == RSSAC002_DNSTAP)
 		r = feed_rssac002_dnstap(report->rssac, view);
+	else if (wire)
+		r = feed_rssac002_wire(report->rssac, wire, view->span.start_ns);
 	flushed = rssac002_flush_when_due(report->rssac, clock_monotonic_ns());
 	if (r == 0)
 		r = flushed;
 	if (r < 0)
 		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
 		    report->config->rssac002.dir);
+}
+
+static void compare(
+    struct report *report, const struct window_view *view, const struct report_agent *agent)
+{
+	char *json, *old;
+
+	report->compared = NULL;
+	if (!agent || !report->comparison)
+		return;
+	report->compared = comparison_make(report->comparison, view, &agent->window, report->arena);
+	if (!report->compared) {
+		log_error(MODULE, "no memory for the cross-check of a window");
+		return;
+	}
+	if (report->compared->verdict != report->compared->verdict_before)
+		report_event(report, "verdict", "%s", verdict_name(report->compared->verdict));
+	json = comparison_json(
+	    report->compared, agent->window.wire, view->span.time_ms, report->privacy);
+	pthread_mutex_lock(&report->lock);
+	old = report->crosscheck_json;
+	report->crosscheck_json = json;
+	pthread_mutex_unlock(&report->lock);
+	free(old);
 }
 
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
@@ -560,13 +623,14 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		return;
 	}
 	enrich_sources(report, total, span, agent, &enriched);
-	feed_rssac002(report, &view);
+	feed_rssac002(report, &view, agent);
 	if (agent) {
 		figure_agent(report, total, agent, &figures);
 		if (totals_add(report->totals, &view, &report->unassigned) < 0)
 			log_error(MODULE,
 			    "no memory for all totals: /metrics is short of a part of this window");
 	}
+	compare(report, &view, agent);
 	for (int format = 0; format < FORMATS; format++) {
 		if (!report->points[format])
 			continue;
@@ -579,6 +643,26 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		publish_resolvers(report, &view, &enriched, agent->now_ns);
 	}
 	arena_reset(report->arena);
+}
+
+char *report_crosscheck_json(struct report *report)
+{
+	char *text;
+
+	pthread_mutex_lock(&report->lock);
+	text = report->crosscheck_json ? strdup(report->crosscheck_json) : NULL;
+	pthread_mutex_unlock(&report->lock);
+	return text;
+}
+
+struct wire_totals *report_wire_totals(struct report *report)
+{
+	struct wire_totals *totals;
+
+	pthread_mutex_lock(&report->lock);
+	totals = report->comparison ? comparison_totals(report->comparison) : NULL;
+	pthread_mutex_unlock(&report->lock);
+	return totals;
 }
 
 char *report_window_json(struct report *report)

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "enrich/enrich.h"
 #include "enrich/rssac002.h"
+#include "report/comparison.h"
 #include "report/totals.h"
 #include "report/view.h"
 #include "sink/sink.h"
@@ -27,8 +28,9 @@ struct report_input {
 struct report_agent {
 	struct report_input *inputs;
 	size_t n_inputs;
-	int64_t now_ns;         /* wall clock */
-	uint64_t window_lag_ns; /* from due to done, of the window before */
+	int64_t now_ns;                  /* wall clock */
+	uint64_t window_lag_ns;          /* from due to done, of the window before */
+	struct comparison_window window; /* what the cross-check needs to know */
 };
 
 /* For /api/v1/status and /metrics. */
@@ -86,6 +88,10 @@ char *report_resolvers_json(struct report *report);
 /* Any thread. status_free() it. */
 int report_get_status(struct report *report, struct report_status **ret);
 void report_status_free(struct report_status *status);
+/* Any thread: the cross-check of the last closed window; free() it. NULL: there is none. */
+char *report_crosscheck_json(struct report *report);
+/* Any thread: for /metrics. NULL: no cross-check. */
+struct wire_totals *report_wire_totals(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
 const char *report_zone_label(

@@ -54,6 +54,8 @@ struct dnstap_input {
 	struct connection *connections;
 	struct log_limit limit;
 	struct counters counters;
+	pthread_mutex_t lock; /* of version */
+	char version[64];
 	uint8_t *buffer;
 	pthread_t thread;
 	bool started;
@@ -162,11 +164,24 @@ static bool accept_one(struct dnstap_input *input, int listener)
 	return true;
 }
 
+static void publish_version(struct dnstap_input *input, const struct receiver *receiver)
+{
+	char version[sizeof(input->version)];
+
+	if (!decode_cache_version(&receiver->cache, version, sizeof(version)))
+		return;
+	pthread_mutex_lock(&input->lock);
+	memcpy(input->version, version, sizeof(version));
+	pthread_mutex_unlock(&input->lock);
+}
+
 static void publish(struct dnstap_input *input, const struct receiver *before,
     const struct receiver *after, int64_t now_ns)
 {
 	if (after->frames == before->frames)
 		return;
+	if (before->frames == 0)
+		publish_version(input, after);
 	add_relaxed(&input->counters.frames, after->frames - before->frames);
 	add_relaxed(&input->counters.frames_bad, after->frames_bad - before->frames_bad);
 	add_relaxed(&input->counters.bytes, after->bytes - before->bytes);
@@ -364,6 +379,7 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 		snprintf(error, size, "%s", strerror(ENOMEM));
 		return r;
 	}
+	pthread_mutex_init(&input->lock, NULL);
 	input->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	input->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (input->epoll_fd >= 0 && input->event_fd >= 0) {
@@ -449,6 +465,7 @@ void dnstap_input_free(struct dnstap_input *input)
 		close(input->epoll_fd);
 	if (input->event_fd >= 0)
 		close(input->event_fd);
+	pthread_mutex_destroy(&input->lock);
 	free(input->address);
 	free(input->buffer);
 	free(input);
@@ -472,4 +489,7 @@ void dnstap_input_stats(const struct dnstap_input *input, struct dnstap_stats *r
 	    .connections = atomic_load_explicit(&counters->connections, memory_order_relaxed),
 	    .last_frame_ns = atomic_load_explicit(&counters->last_frame_ns, memory_order_relaxed),
 	};
+	pthread_mutex_lock((pthread_mutex_t *)&input->lock);
+	memcpy(ret->version, input->version, sizeof(ret->version));
+	pthread_mutex_unlock((pthread_mutex_t *)&input->lock);
 }

@@ -38,6 +38,8 @@ struct dnstap_stats {
 	uint64_t refused;  /* broke a rule of the framing, or were too slow in the handshake */
 	int connections;
 	int64_t last_frame_ns; /* wall clock; 0: none yet */
+	char
+	    version[64]; /* Dnstap.version of the producer that was read first, as far as it fits */
 };
 
 /*

@@ -257,6 +257,29 @@ static inline const uint8_t *skip_prefix(
 	return p;
 }
 
+bool decode_cache_version(const struct decode_cache *cache, char *text, size_t size)
+{
+	const uint8_t *p = cache->prefix, *end = p + cache->prefix_length, *data = NULL;
+	uint32_t length = 0;
+
+	while (p && p < end) {
+		const uint8_t tag = *p;
+
+		p = read_bytes(p + 1, end, &data, &length);
+		if (p && tag == TAG_VERSION)
+			break;
+		data = NULL;
+	}
+	if (!p || !data)
+		return false;
+	if (length > size - 1)
+		length = (uint32_t)size - 1;
+	for (uint32_t i = 0; i < length; i++)
+		text[i] = (char)(data[i] < 0x20 || data[i] >= 0x7f ? '?' : data[i]);
+	memset(text + length, 0, size - length);
+	return true;
+}
+
 /* One field of the outer message that is not its first run of strings. */
 static const uint8_t *walk_outer(const uint8_t *p, const uint8_t *end, const uint8_t **message,
     uint32_t *message_length, uint32_t *type)

@@ -24,6 +24,10 @@ int dnstap_decode(
     struct decode_cache *cache, const uint8_t *frame, uint32_t length, struct record *record);
 void dnstap_release(struct record *record);
 
+/* Dnstap.version as remembered, cut to size - 1 bytes, control characters and NUL as '?'; false:
+ * there is none. */
+bool decode_cache_version(const struct decode_cache *cache, char *text, size_t size);
+
 /* The two halves, for tests and benchmarks. */
 bool dnstap_walk(
     struct decode_cache *cache, const uint8_t *frame, uint32_t length, struct record *record);

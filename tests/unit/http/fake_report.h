@@ -33,6 +33,11 @@ struct totals *report_totals(struct report *report)
 	return report->totals;
 }
 
+struct wire_totals *report_wire_totals(struct report *report)
+{
+	return NULL;
+}
+
 const char *report_zone_label(struct report *report, uint16_t zone)
 {
 	return zone_registry_label(report->registry, zone);

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire_side.h"
+
+#include "base/log.h"
+#include "source/host.h"
+#include "source/packet.h"
+#include "source/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE      "wire"
+#define MAX_PENDING 8
+#define MAX_PACKET  16
+#define MAX_LOCALS  512
+
+struct pending {
+	int64_t index;
+	struct arena *arena;
+	struct wire_window window;
+};
+
+struct packet_tap {
+	char interface[WIRE_NAME_BYTES];
+	struct packet_source *source;
+};
+
+struct wire_side {
+	const struct config *config;
+	const struct clock *clock;
+	struct wire *wire;
+	struct host *host;
+	struct packet_tap taps[MAX_PACKET];
+	size_t n_taps;
+	uint64_t own_version; /* that the taps know */
+	struct wire_fallback fallback;
+	int64_t open;  /* index of the window that is counted into */
+	bool settling; /* the one before it was flipped and is not read yet */
+	int64_t settling_index;
+	uint64_t settled_ns; /* CLOCK_MONOTONIC */
+	struct pending pending[MAX_PENDING];
+	size_t n_pending;
+	struct arena *spare;
+};
+
+static void say(void *context, enum log_level level, const char *text)
+{
+	log_write(level, MODULE, "%s", text);
+}
+
+/* -- AF_PACKET, by interface */
+
+static int start_tap(
+    void *context, const char *interface, int index, int namespace, char *reason, size_t size)
+{
+	struct wire_side *side = context;
+	struct packet_tap *tap = &side->taps[side->n_taps];
+	int r;
+
+	if (side->n_taps == MAX_PACKET) {
+		snprintf(reason, size, "more than %d interfaces", MAX_PACKET);
+		return -ENOSPC;
+	}
+	r = packet_new(&tap->source, side->config, &interface, 1, reason, size);
+	if (r < 0)
+		return r;
+	snprintf(tap->interface, sizeof(tap->interface), "%s", interface);
+	side->n_taps++;
+	side->own_version = 0; /* this one knows no address yet */
+	return 0;
+}
+
+static void stop_tap(void *context, const char *interface)
+{
+	struct wire_side *side = context;
+
+	for (size_t i = 0; i < side->n_taps; i++) {
+		if (strcmp(side->taps[i].interface, interface) != 0)
+			continue;
+		packet_free(side->taps[i].source);
+		side->taps[i] = side->taps[--side->n_taps];
+		return;
+	}
+}
+
+/* From the form of stats/sources.h: network order bytes, IPv4 in the first four. */
+static struct wire_local to_local(const uint64_t own[2], uint32_t flags)
+{
+	struct wire_local local = {.flags = flags};
+	uint32_t words[4];
+
+	memcpy(words, own, sizeof(words));
+	if (!words[1] && !words[2] && !words[3]) {
+		local.family = PACKET_IPV4;
+		((uint8_t *)local.address.words)[10] = 0xff;
+		((uint8_t *)local.address.words)[11] = 0xff;
+		local.address.words[3] = words[0];
+	} else {
+		local.family = PACKET_IPV6;
+		memcpy(local.address.words, words, sizeof(words));
+	}
+	return local;
+}
+
+static size_t list_locals(
+    const struct wire_side *side, struct wire_local *locals, uint64_t *ret_version)
+{
+	const struct config_wire *config = &side->config->wire;
+	const uint32_t flags =
+	    config->n_addresses ? WIRE_ADDRESS_HOST : WIRE_ADDRESS_HOST | WIRE_ADDRESS_SERVER;
+	const uint64_t(*own)[2];
+	size_t n_own = wire_own_addresses(side->wire, &own, ret_version), n = 0;
+
+	for (size_t i = 0; i < n_own && n < MAX_LOCALS; i++)
+		locals[n++] = to_local(own[i], flags);
+	for (size_t i = 0; i < config->n_addresses && n < MAX_LOCALS; i++) {
+		uint64_t address[2] = {0};
+
+		memcpy(address, config->addresses[i].address,
+		    config->addresses[i].family == 4 ? 4 : 16);
+		locals[n++] = to_local(address, WIRE_ADDRESS_SERVER);
+	}
+	return n;
+}
+
+static void tell_taps(struct wire_side *side)
+{
+	struct wire_local locals[MAX_LOCALS];
+	uint64_t version;
+	size_t n;
+
+	if (!side->n_taps)
+		return;
+	n = list_locals(side, locals, &version);
+	if (version == side->own_version)
+		return;
+	for (size_t i = 0; i < side->n_taps; i++) {
+		if (packet_set_addresses(side->taps[i].source, locals, n) < 0)
+			log_warning(MODULE, "more addresses than can be told apart interface=%s",
+			    side->taps[i].interface);
+	}
+	side->own_version = version;
+}
+
+/* -- life */
+
+int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock)
+{
+	struct wire_side *side;
+	struct wire_options options = {.config = config, .clock = clock, .say = say};
+	int r;
+
+	if (config->wire.mode == WIRE_OFF) {
+		*ret = NULL;
+		return 0;
+	}
+	side = calloc(1, sizeof(*side));
+	if (!side)
+		return -ENOMEM;
+	side->config = config;
+	side->clock = clock;
+	side->fallback =
+	    (struct wire_fallback){.start = start_tap, .stop = stop_tap, .context = side};
+	options.fallback = &side->fallback;
+	r = wire_new(&side->wire, &options);
+	if (r < 0) {
+		wire_side_free(side);
+		return r;
+	}
+	*ret = side;
+	return 0;
+}
+
+static int64_t index_of(const struct wire_side *side, int64_t time_ns)
+{
+	return time_ns / (int64_t)side->config->interval_ns;
+}
+
+void wire_side_start(struct wire_side *side)
+{
+	int r;
+
+	if (!side)
+		return;
+	r = host_new(&side->host, side->config);
+	if (r < 0)
+		log_warning(MODULE, "the host's counters cannot be read: %s", strerror(-r));
+	r = wire_start(side->wire);
+	if (r < 0)
+		log_warning(MODULE, "no BPF here: %s", strerror(-r));
+	tell_taps(side);
+	side->open = index_of(side, clock_wall_ns(side->clock));
+}
+
+void wire_side_configure(struct wire_side *side, const struct config *config)
+{
+	if (!side)
+		return;
+	side->config = config;
+	if (wire_configure(side->wire, config) < 0)
+		log_warning(MODULE, "the configuration is not taken in whole");
+	side->open = index_of(side, clock_wall_ns(side->clock));
+	tell_taps(side);
+}
+
+void wire_side_stop(struct wire_side *side)
+{
+	if (side)
+		wire_stop(side->wire);
+}
+
+void wire_side_free(struct wire_side *side)
+{
+	if (!side)
+		return;
+	wire_free(side->wire);
+	for (size_t i = 0; i < side->n_taps; i++)
+		packet_free(side->taps[i].source);
+	host_free(side->host);
+	for (size_t i = 0; i < side->n_pending; i++)
+		arena_free(side->pending[i].arena);
+	arena_free(side->spare);
+	free(side);
+}
+
+/* -- windows */
+
+static void flip(struct wire_side *side, int64_t boundary_ns)
+{
+	wire_flip(side->wire, boundary_ns);
+	for (size_t i = 0; i < side->n_taps; i++)
+		(void)packet_flip(side->taps[i].source, boundary_ns);
+	side->settling = true;
+	side->settling_index = side->open;
+	side->settled_ns =
+	    clock_monotonic_ns() + (side->n_taps ? PACKET_SETTLE_NS : WIRE_SETTLE_NS);
+}
+
+static struct wire_interface *find_interface(struct wire_window *window, const char *name)
+{
+	for (size_t i = 0; i < window->n_interfaces; i++) {
+		if (strcmp(window->interfaces[i].name, name) == 0)
+			return (struct wire_interface *)&window->interfaces[i];
+	}
+	return NULL;
+}
+
+/* Joins what AF_PACKET saw of one interface to what BPF saw of the others. */
+static void join_tap(
+    struct wire_window *window, const struct packet_tap *tap, const struct wire_window *part)
+{
+	struct wire_interface *interface = find_interface(window, tap->interface);
+
+	if (!part->watched) {
+		window->whole = false;
+		return;
+	}
+	if (interface && part->n_interfaces) {
+		const char *mode = interface->mode;
+
+		*interface = part->interfaces[0];
+		interface->mode = mode;
+	}
+	if (!window->watched) {
+		/* BPF has nothing: the packets are all there is. */
+		const struct wire_interface *interfaces = window->interfaces;
+		const size_t n = window->n_interfaces;
+
+		*window = *part;
+		if (interface) {
+			window->interfaces = interfaces;
+			window->n_interfaces = n;
+		}
+		return;
+	}
+	window->whole &= part->whole;
+	window->missed += part->missed;
+	if (!window->n_clients) {
+		window->clients = part->clients;
+		window->n_clients = part->n_clients;
+	}
+	if (!window->rtt)
+		window->rtt = part->rtt;
+}
+
+static void join_host(struct wire_side *side, struct wire_window *window, struct arena *arena)
+{
+	struct host_counters *counters;
+	struct wire_drop *drops;
+
+	if (!side->host)
+		return;
+	counters = arena_alloc(arena, sizeof(*counters));
+	if (!counters)
+		return;
+	host_read(side->host, counters);
+	drops = counters->stack_drops;
+	window->known |= counters->known;
+	window->nic_drops = counters->nic_drops;
+	window->socket_drops = counters->socket_drops;
+	window->listen_overflows = counters->listen_overflows;
+	window->tx_drops = counters->tx_drops;
+	window->queued = counters->queued;
+	window->sockets_changed = counters->sockets_changed;
+	window->stack_drops = drops;
+	window->n_stack_drops = counters->n_stack_drops;
+}
+
+static struct arena *take_arena(struct wire_side *side)
+{
+	struct arena *arena = side->spare;
+
+	side->spare = NULL;
+	return arena || arena_new(&arena) == 0 ? arena : NULL;
+}
+
+static void give_arena(struct wire_side *side, struct arena *arena)
+{
+	if (side->spare) {
+		arena_free(arena);
+		return;
+	}
+	arena_reset(arena);
+	side->spare = arena;
+}
+
+static void collect(struct wire_side *side)
+{
+	struct arena *arena = take_arena(side);
+	struct wire_window window = {0};
+
+	side->settling = false;
+	if (!arena) {
+		log_error(MODULE, "no memory to read a window of the wire: the next one has it");
+		return;
+	}
+	if (wire_collect(side->wire, &window, arena) < 0)
+		log_warning(MODULE, "a window of the wire could not be read: the next one has it");
+	for (size_t i = 0; i < side->n_taps; i++) {
+		struct wire_window part = {0};
+
+		if (packet_take(side->taps[i].source, arena, &part) == 0)
+			join_tap(&window, &side->taps[i], &part);
+	}
+	join_host(side, &window, arena);
+	if (side->n_pending == MAX_PENDING) {
+		give_arena(side, side->pending[0].arena);
+		memmove(
+		    side->pending, side->pending + 1, --side->n_pending * sizeof(side->pending[0]));
+	}
+	side->pending[side->n_pending++] =
+	    (struct pending){.index = side->settling_index, .arena = arena, .window = window};
+}
+
+static void wait_settled(const struct wire_side *side)
+{
+	const uint64_t now = clock_monotonic_ns();
+	struct timespec left;
+
+	if (now >= side->settled_ns)
+		return;
+	left = (struct timespec){.tv_nsec = (long)(side->settled_ns - now)};
+	nanosleep(&left, NULL);
+}
+
+int64_t wire_side_tick(struct wire_side *side)
+{
+	const int64_t now_ns = side ? clock_wall_ns(side->clock) : 0;
+	const uint64_t now = clock_monotonic_ns();
+
+	if (!side)
+		return INT64_MAX;
+	if (side->settling && now >= side->settled_ns)
+		collect(side);
+	if (!side->settling && now_ns >= (side->open + 1) * (int64_t)side->config->interval_ns) {
+		flip(side, (side->open + 1) * (int64_t)side->config->interval_ns);
+		side->open = index_of(side, now_ns);
+	}
+	if (side->settling)
+		return now_ns + (int64_t)(side->settled_ns > now ? side->settled_ns - now : 0);
+	return (side->open + 1) * (int64_t)side->config->interval_ns;
+}
+
+void wire_side_cut(struct wire_side *side)
+{
+	if (!side)
+		return;
+	if (side->settling) {
+		wait_settled(side);
+		collect(side);
+	}
+	flip(side, clock_wall_ns(side->clock));
+	side->open = index_of(side, clock_wall_ns(side->clock));
+	wait_settled(side);
+	collect(side);
+	/* Windows that are cut are not whole, however exact the cut was. */
+	if (side->n_pending)
+		side->pending[side->n_pending - 1].window.whole = false;
+}
+
+const struct wire_window *wire_side_get(struct wire_side *side, int64_t index)
+{
+	if (!side)
+		return NULL;
+	if (side->settling && side->settling_index == index) {
+		wait_settled(side);
+		collect(side);
+	}
+	for (size_t i = 0; i < side->n_pending; i++) {
+		if (side->pending[i].index == index)
+			return &side->pending[i].window;
+	}
+	return NULL;
+}
+
+void wire_side_done(struct wire_side *side, int64_t index)
+{
+	size_t kept = 0;
+
+	if (!side)
+		return;
+	for (size_t i = 0; i < side->n_pending; i++) {
+		if (side->pending[i].index <= index)
+			give_arena(side, side->pending[i].arena);
+		else
+			side->pending[kept++] = side->pending[i];
+	}
+	side->n_pending = kept;
+}
+
+/* -- what changes */
+
+int wire_side_fd(const struct wire_side *side)
+{
+	return side ? wire_fd(side->wire) : -1;
+}
+
+void wire_side_process(struct wire_side *side)
+{
+	if (!side)
+		return;
+	wire_process(side->wire);
+	tell_taps(side);
+}
+
+size_t wire_side_own(const struct wire_side *side, const uint64_t (**ret)[2], uint64_t *ret_version)
+{
+	if (!side) {
+		*ret = NULL;
+		*ret_version = 0;
+		return 0;
+	}
+	return wire_own_addresses(side->wire, ret, ret_version);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The pipeline's second witness: BPF where it can be had, AF_PACKET where not, and the host's
+ * counters, in the same windows as dnstap. Each window is flipped at its end, read a little later,
+ * and kept until its report takes it. One thread. Nothing here can stop a start: what is missing is
+ * said once and shown.
+ */
+#ifndef CROSSTAP_WIRE_SIDE_H
+#define CROSSTAP_WIRE_SIDE_H
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "crosscheck/wire_window.h"
+
+struct wire_side;
+
+/* NULL in *ret where wire.mode is off. -ENOMEM. The configuration outlives it, or is replaced. */
+int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock);
+/* Begins to watch, in the window of this moment. */
+void wire_side_start(struct wire_side *side);
+void wire_side_configure(struct wire_side *side, const struct config *config);
+/* Detaches, unless on_exit says keep. */
+void wire_side_stop(struct wire_side *side);
+void wire_side_free(struct wire_side *side);
+
+/* Does what is due; the time (wall clock) of the next call. INT64_MAX for NULL. */
+int64_t wire_side_tick(struct wire_side *side);
+/* Ends the open window now: the clock was set, the interval changes, the agent stops. */
+void wire_side_cut(struct wire_side *side);
+/* The window with this index, or NULL; valid until wire_side_done(). Waits for one that was just
+ * flipped. */
+const struct wire_window *wire_side_get(struct wire_side *side, int64_t index);
+/* Lets go of this window and of those before it. */
+void wire_side_done(struct wire_side *side, int64_t index);
+
+/* Readable when wire_side_process() has something to do; -1: nothing to wait for. */
+int wire_side_fd(const struct wire_side *side);
+void wire_side_process(struct wire_side *side);
+/* This host's addresses as in struct source, sorted; NULL without a wire. *ret_version changes with
+ * them. */
+size_t wire_side_own(
+    const struct wire_side *side, const uint64_t (**ret)[2], uint64_t *ret_version);
+
+#endif
