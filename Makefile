@@ -46,13 +46,15 @@ BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
 BPF_TEST_SRC := $(wildcard tests/bpf/*_test.c)
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(O)/%)
+KERNEL_TEST_SRC := $(wildcard tests/kernels/*_test.c)
+KERNEL_TEST_BIN := $(KERNEL_TEST_SRC:%.c=$(O)/%)
 C_FILES  := $(wildcard user/*.[ch] user/*/*.[ch] include/crosstap/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-kernels tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install deb clean help programs
 
 all: $(O)/crosstap
@@ -119,6 +121,9 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
 $(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(O)/tests/kernels/%: $(O)/tests/kernels/%.o $(O)/libcrosstap.a
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
@@ -155,6 +160,16 @@ check-bpf: $(BPF_TEST_BIN)
 	@scripts/run-bpf $(BPF_TEST_BIN)
 check-e2e: all tools
 	O=$(O) tests/e2e/run
+# With each compiler of the kernel side that this Debian has; user space is the same.
+KERNEL_CLANGS = $(sort $(notdir $(wildcard /usr/bin/clang-14 /usr/bin/clang-19)))
+check-kernels:
+	scripts/deps --build --kernels
+	$(MAKE) check-kernels-all
+check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
+	@scripts/kernels $(foreach clang,$(KERNEL_CLANGS),$(clang)=$(O)/$(clang))
+check-kernels-%:
+	$(MAKE) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
+kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN)
 tidy: all
 	scripts/tidy $(O)
 
