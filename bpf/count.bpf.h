@@ -156,6 +156,19 @@ CT_INLINE u64 walk(const struct wire_env *env, u64 at, u64 end, u64 used)
                                                                                                    \
 		return walk(&env, at, end, used);                                                  \
 	}                                                                                          \
+	__noinline u64 name##_walk_rest(ctx_type *ctx, u64 at, u64 end, u64 used)                  \
+	{                                                                                          \
+		const u64 begin = at - used;                                                       \
+                                                                                                   \
+		for (u32 i = 0; i < DNS_WALK_TURNS / WALK_TURNS; i++) {                            \
+			const u64 result = name##_walk(ctx, at, end, at - begin);                  \
+                                                                                                   \
+			if (DNS_WALK_STATUS(result) != DNS_WALK_MORE)                              \
+				return result;                                                     \
+			at = DNS_WALK_AT(result);                                                  \
+		}                                                                                  \
+		return (u64)DNS_MALFORMED_NAME_LENGTH << 32;                                       \
+	}                                                                                          \
 	__noinline u64 name##_next_header(ctx_type *ctx, u64 chain)                                \
 	{                                                                                          \
 		const struct wire_env env = name##_env(ctx);                                       \
@@ -181,18 +194,28 @@ CT_INLINE u64 walk_call(const struct wire_env *env, u64 at, u64 end, u64 used)
 	}
 }
 
+CT_INLINE u64 walk_rest_call(const struct wire_env *env, u64 at, u64 end, u64 used)
+{
+	switch (env->access) {
+	case WIRE_ACCESS_XDP:
+		return xdp_walk_rest(env->context, at, end, used);
+	case WIRE_ACCESS_XDP_FRAGS:
+		return frags_walk_rest(env->context, at, end, used);
+	default:
+		return env->direction == WIRE_IN ? tc_in_walk_rest(env->context, at, end, used)
+						 : tc_out_walk_rest(env->context, at, end, used);
+	}
+}
+
+/* One call is enough for nearly every name. */
 CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 {
-	const u64 begin = at - used;
+	const u64 result = walk_call(env, at, end, used);
+	const u64 behind = DNS_WALK_AT(result);
 
-	for (u32 i = 0; i < DNS_WALK_TURNS / WALK_TURNS + 1; i++) {
-		const u64 result = walk_call(env, at, end, at - begin);
-
-		if (DNS_WALK_STATUS(result) != DNS_WALK_MORE)
-			return result;
-		at = DNS_WALK_AT(result);
-	}
-	return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
+	if (DNS_WALK_STATUS(result) != DNS_WALK_MORE)
+		return result;
+	return walk_rest_call(env, behind, end, used + behind - at);
 }
 
 CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader, u64 chain)

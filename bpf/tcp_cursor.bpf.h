@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The kernel side's hooks of wire_tcp.h. One message is a global function, some messages a second
- * one, the segment a loop over that: the verifier sees each loop's body once, not 4,096 times.
+ * one, many a third: the verifier sees each loop's body once, not 4,096 times.
  */
 #ifndef CROSSTAP_TCP_CURSOR_BPF_H
 #define CROSSTAP_TCP_CURSOR_BPF_H
@@ -27,56 +27,85 @@ CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env)
 	return local ? &local->segment : 0;
 }
 
-CT_INLINE int tcp_step(struct wire_env *env)
+CT_INLINE struct wire_segment *tcp_open(struct wire_env *env)
 {
-	struct wire_segment *segment = wire_segment(env);
-
-	if (!segment || !wire_open_env(env))
+	if (!wire_open_env(env))
 		return 0;
 	env->counters = wire_find_counters(env);
-	if (!env->counters)
-		return 0;
-	return wire_tcp_step(env, segment);
+	return env->counters ? wire_segment(env) : 0;
 }
 
-#define TCP_FUNCTIONS(name, ctx_type)                                                              \
-	__noinline int name##_tcp_step(ctx_type *ctx)                                              \
+CT_INLINE int tcp_message(struct wire_env *env)
+{
+	struct wire_segment *segment = tcp_open(env);
+
+	if (segment)
+		wire_tcp_message(env, segment);
+	return 0;
+}
+
+CT_INLINE int tcp_step(struct wire_env *env)
+{
+	struct wire_segment *segment = tcp_open(env);
+
+	return segment ? wire_tcp_step(env, segment) : 0;
+}
+
+#define TCP_FUNCTION(name, ctx_type, function)                                                     \
+	__noinline int name##_##function(ctx_type *ctx)                                            \
 	{                                                                                          \
 		struct wire_env env = name##_env(ctx);                                             \
                                                                                                    \
-		return tcp_step(&env);                                                             \
-	}                                                                                          \
-	__noinline int name##_tcp_burst(ctx_type *ctx)                                             \
+		return function(&env);                                                             \
+	}
+#define TCP_BURST(name, ctx_type, function, step)                                                  \
+	__noinline int name##_##function(ctx_type *ctx)                                            \
 	{                                                                                          \
-		for (u32 i = 0; i < WIRE_BURST_STEPS; i++)                                         \
-			if (!name##_tcp_step(ctx))                                                 \
+		for (u32 i = 0; i < WIRE_BURST; i++)                                               \
+			if (!name##_##step(ctx))                                                   \
 				return 0;                                                          \
 		return 1;                                                                          \
 	}
+#define TCP_BURSTS(name, ctx_type)                                                                 \
+	TCP_BURST(name, ctx_type, tcp_burst, tcp_step)                                             \
+	TCP_BURST(name, ctx_type, tcp_bursts, tcp_burst)                                           \
+	TCP_BURST(name, ctx_type, tcp_steps, tcp_bursts)
 
-TCP_FUNCTIONS(xdp, struct xdp_md)
-TCP_FUNCTIONS(frags, struct xdp_md)
-TCP_FUNCTIONS(tc_in, struct __sk_buff)
-TCP_FUNCTIONS(tc_out, struct __sk_buff)
+TCP_FUNCTION(xdp, struct xdp_md, tcp_message)
+TCP_FUNCTION(frags, struct xdp_md, tcp_message)
+TCP_FUNCTION(tc_in, struct __sk_buff, tcp_message)
+TCP_FUNCTION(tc_out, struct __sk_buff, tcp_message)
 
-CT_INLINE int tcp_burst(const struct wire_env *env)
+/* Calls the entry point's own instance of a function. */
+#define TCP_CALL(env, function)                                                                    \
+	do {                                                                                       \
+		if ((env)->access == WIRE_ACCESS_XDP)                                              \
+			xdp_##function((env)->context);                                            \
+		else if ((env)->access == WIRE_ACCESS_XDP_FRAGS)                                   \
+			frags_##function((env)->context);                                          \
+		else if ((env)->direction == WIRE_IN)                                              \
+			tc_in_##function((env)->context);                                          \
+		else                                                                               \
+			tc_out_##function((env)->context);                                         \
+	} while (0)
+
+CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment)
 {
-	switch (env->access) {
-	case WIRE_ACCESS_XDP:
-		return xdp_tcp_burst(env->context);
-	case WIRE_ACCESS_XDP_FRAGS:
-		return frags_tcp_burst(env->context);
-	default:
-		return env->direction == WIRE_IN ? tc_in_tcp_burst(env->context)
-						 : tc_out_tcp_burst(env->context);
-	}
+	TCP_CALL(env, tcp_message);
 }
+
+TCP_FUNCTION(xdp, struct xdp_md, tcp_step)
+TCP_FUNCTION(frags, struct xdp_md, tcp_step)
+TCP_FUNCTION(tc_in, struct __sk_buff, tcp_step)
+TCP_FUNCTION(tc_out, struct __sk_buff, tcp_step)
+TCP_BURSTS(xdp, struct xdp_md)
+TCP_BURSTS(frags, struct xdp_md)
+TCP_BURSTS(tc_in, struct __sk_buff)
+TCP_BURSTS(tc_out, struct __sk_buff)
 
 CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment)
 {
-	for (u32 i = 0; i < WIRE_BURSTS; i++)
-		if (!tcp_burst(env))
-			break;
+	TCP_CALL(env, tcp_steps);
 }
 
 #endif

@@ -163,9 +163,12 @@ CT_INLINE u64 dns_skip_pairs(const struct ct_view *view, u64 at, u64 end)
 /* The same as dns_walk, for names that may have very many labels. */
 CT_INLINE u64 dns_walk_long(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns)
 {
-	const u64 behind = dns_skip_pairs(view, at, end);
+	u64 behind = dns_skip_pairs(view, at, end);
 
 	used += behind - at;
+	CT_FORGET(behind);
+	CT_FORGET(used);
+	CT_FORGET(end);
 	if (used >= DNS_MAX_NAME_BYTES)
 		return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
 	return dns_walk(view, behind, end, used, turns);

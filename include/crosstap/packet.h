@@ -111,26 +111,29 @@ CT_INLINE int packet_ipv4(const u8 *p, u64 header, u64 at, u64 frame_bytes, stru
 #define PACKET_CHAIN_AT(chain)       ((u64)(u32)(chain))
 #define PACKET_CHAIN_PROTOCOL(chain) ((u8)((chain) >> 32))
 #define PACKET_CHAIN_FRAGMENT(chain) ((u8)((chain) >> 40))
-#define PACKET_CHAIN_CUT             (~(u64)0)
+#define PACKET_CHAIN_END             ((u64)1 << 63) /* no header to follow */
+#define PACKET_CHAIN_CUT             (~(u64)0)      /* the next one is not readable */
+
+/* Hop-by-hop options, routing, fragment, authentication (RFC 4302), destination options. */
+#define PACKET_EXTENSIONS ((u64)1 << 0 | (u64)1 << 43 | (u64)1 << 44 | (u64)1 << 51 | (u64)1 << 60)
+#define PACKET_MOBILITY   135 /* RFC 6275 */
 
 CT_INLINE bool packet_is_extension(u8 protocol)
 {
-	return protocol == 0 || /* hop-by-hop options */
-	    protocol == 43 ||   /* routing */
-	    protocol == 44 ||   /* fragment */
-	    protocol == 51 ||   /* authentication (RFC 4302) */
-	    protocol == 60 ||   /* destination options */
-	    protocol == 135;    /* mobility (RFC 6275) */
+	return protocol < 64 ? PACKET_EXTENSIONS >> protocol & 1 : protocol == PACKET_MOBILITY;
 }
 
-/* Moves behind one extension header; PACKET_CHAIN_CUT if it is not readable. */
+/* Moves behind one extension header, if there is one. */
 CT_INLINE u64 packet_next_header(const struct ct_view *view, u64 chain)
 {
 	const u8 protocol = PACKET_CHAIN_PROTOCOL(chain);
 	const u64 at = PACKET_CHAIN_AT(chain);
-	const u8 *p = ct_bytes(view, at, 8);
 	u8 fragment = PACKET_CHAIN_FRAGMENT(chain);
+	const u8 *p;
 
+	if (!packet_is_extension(protocol) || fragment == PACKET_LATER)
+		return chain | PACKET_CHAIN_END;
+	p = ct_bytes(view, at, 8);
 	if (!p)
 		return PACKET_CHAIN_CUT;
 	if (protocol == 51)
@@ -160,14 +163,10 @@ CT_INLINE int packet_ipv6(
 	packet->family = PACKET_IPV6;
 	packet->ip_bytes = payload ? 40 + payload : frame_bytes - at;
 	chain = PACKET_CHAIN(at + 40, p[6], PACKET_WHOLE);
-	for (u32 i = 0; i < PACKET_MAX_EXTENSIONS; i++) {
-		if (!packet_is_extension(PACKET_CHAIN_PROTOCOL(chain)) ||
-		    PACKET_CHAIN_FRAGMENT(chain) == PACKET_LATER)
-			break;
+	for (u32 i = 0; i < PACKET_MAX_EXTENSIONS && !(chain & PACKET_CHAIN_END); i++)
 		chain = PACKET_FOLLOW(view, reader, chain);
-		if (chain == PACKET_CHAIN_CUT)
-			return -1;
-	}
+	if (chain == PACKET_CHAIN_CUT)
+		return -1;
 	packet->protocol = PACKET_CHAIN_PROTOCOL(chain);
 	packet->fragment = PACKET_CHAIN_FRAGMENT(chain);
 	packet->transport = PACKET_CHAIN_AT(chain);
@@ -215,6 +214,22 @@ CT_INLINE int packet_tcp(const struct ct_view *view, struct packet *packet)
 	return 0;
 }
 
+/* For the verifier: whatever the IP headers were, the rest of the way is one. */
+CT_INLINE void packet_forget(struct packet *packet)
+{
+	u64 protocol = packet->protocol, fragment = packet->fragment, family = packet->family;
+
+	CT_FORGET(protocol);
+	CT_FORGET(fragment);
+	CT_FORGET(family);
+	CT_FORGET(packet->ip);
+	CT_FORGET(packet->ip_bytes);
+	CT_FORGET(packet->transport);
+	packet->protocol = (u8)protocol;
+	packet->fragment = (u8)fragment;
+	packet->family = (u8)family;
+}
+
 /* Behind the IP headers. */
 CT_INLINE int packet_transport(const struct ct_view *view, struct packet *packet)
 {
@@ -257,6 +272,7 @@ CT_INLINE int packet_parse(const struct ct_view *view, const void *reader, bool 
 	} else {
 		return -1;
 	}
+	packet_forget(packet);
 	return packet_transport(view, packet);
 }
 

@@ -192,9 +192,14 @@ CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env)
 
 CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment)
 {
-	for (u32 i = 0; i < WIRE_BURSTS * WIRE_BURST_STEPS; i++)
+	for (u32 i = 0; i < WIRE_BURST * WIRE_BURST * WIRE_BURST; i++)
 		if (!wire_tcp_step(env, segment))
 			break;
+}
+
+CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment)
+{
+	wire_tcp_message(env, segment);
 }
 
 CT_INLINE volatile u64 *wire_hint(const struct wire_env *env, u32 index)

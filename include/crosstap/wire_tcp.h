@@ -14,9 +14,9 @@
 
 #include "crosstap/wire_count.h"
 
-/* Messages followed in one segment (merged segments: 64 KiB in one); past that, resync. */
-#define WIRE_BURST_STEPS 64
-#define WIRE_BURSTS      64
+/* Messages followed in one segment (merged segments: 64 KiB in one) are this number's cube; past
+ * that, resync. */
+#define WIRE_BURST 16
 
 /* Data this far behind the cursor is no repetition but another connection. */
 #define WIRE_FLOW_BEHIND (1 << 24)
@@ -35,8 +35,10 @@ CT_INLINE void wire_put_flow(
     const struct wire_env *env, const struct wire_flow_key *key, const struct wire_flow *flow);
 /* Room for one segment, never NULL in user space. */
 CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env);
-/* Calls wire_tcp_step up to WIRE_BURSTS * WIRE_BURST_STEPS times, until it returns 0. */
+/* Calls wire_tcp_step up to WIRE_BURST cubed times, until it returns 0. */
 CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment);
+/* Calls wire_tcp_message. */
+CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment);
 
 /* Nothing in this segment can be followed: wait for one that begins with a message. */
 CT_INLINE void wire_lose(const struct wire_env *env, struct wire_segment *segment)
@@ -270,7 +272,7 @@ CT_INLINE int wire_tcp_step(const struct wire_env *env, struct wire_segment *seg
 	segment->at += flow->left;
 	flow->left = 0;
 	flow->phase = WIRE_AT_PREFIX;
-	wire_tcp_message(env, segment);
+	wire_tcp_complete(env, segment);
 	return segment->at < segment->end;
 }
 
@@ -296,7 +298,7 @@ CT_INLINE s64 wire_tcp_place(const struct wire_env *env, struct wire_segment *se
 			return 0;
 		}
 		/* Its head was seen, the rest passed unseen. */
-		wire_tcp_message(env, segment);
+		wire_tcp_complete(env, segment);
 	}
 	wire_cell(env, WIRE_TCP, segment->peer.family)->resync++;
 	*flow = (struct wire_flow){.next = sequence, .sync = WIRE_SYNC_LOST};
