@@ -85,7 +85,7 @@ int wire_object_open(
 	int r = 0;
 
 	if (!object)
-		return errno ? -errno : -ENOMEM;
+		return errno > 0 ? -errno : -ENOMEM;
 	for (int i = 0; i < WIRE_PROGRAMS; i++)
 		bpf_program__set_autoload(
 		    object_program(object, (enum wire_program)i), i == (int)program);
