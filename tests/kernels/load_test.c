@@ -64,8 +64,8 @@ static void say_refused(const char *name, int error)
 static bool load_one(const void *elf, size_t bytes, const char *name, bool possible)
 {
 	struct bpf_prog_info info = {0};
-	struct bpf_program *program;
-	struct bpf_object *object;
+	struct bpf_program *program = NULL;
+	struct bpf_object *object = NULL;
 	__u32 size = sizeof(info);
 	int error = open_one(&object, &program, elf, bytes, name);
 
