@@ -91,8 +91,9 @@ struct wire_config {
 	u32 active;          /* 0 or 1: addresses[] in force; the other one is being written */
 	u32 source_sampling; /* a new source is entered only for one in N messages, N = 2^this; 32:
 				never */
-	u32 owner; /* user space's: whose maps these are, a hash of `server`; stays at this offset */
-	u64 seed; /* random: where handshake hints go is no client's business */
+	u32 owner; /* user space's: whose maps these are, a hash of `server`; stays at this offset
+		    */
+	u64 seed;  /* random: where handshake hints go is no client's business */
 	struct wire_addresses addresses[2];
 	u8 ports[65536]; /* enum wire_port */
 };

@@ -558,8 +558,8 @@ static void enrich_sources(struct report *report, const struct shard *total,
 		feed_tcp_rtt(report->enrich, wire, window.now_ns);
 }
 
-static void feed_rssac002(struct report *report, const struct window_view *view,
-    const struct report_agent *agent)
+static void feed_rssac002(
+    struct report *report, const struct window_view *view, const struct report_agent *agent)
 {
 	const struct wire_window *wire = agent ? agent->window.wire : NULL;
 	int r = 0, flushed;
