@@ -15,7 +15,7 @@
 
 #include "crosstap.skel.h"
 #include "drops.skel.h"
-#include "kernel.h"
+#include "../bpf/kernel.h"
 
 #define LOG_BYTES (64 << 20)
 #define LOG_TAIL  3000
