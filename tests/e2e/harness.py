@@ -2,7 +2,9 @@
 """What the end-to-end tests share: a laboratory folder, processes that end with it, crosstap itself,
 and the measures that its figures are held against. Standard library only."""
 
+import concurrent.futures
 import contextlib
+import ctypes
 import glob
 import json
 import os
@@ -194,6 +196,8 @@ def main():
 
 # ---- network ----
 
+CLONE_NEWNET = 0x40000000  # <linux/sched.h>; os.setns() comes with Python 3.12
+
 _given_ports = set()
 
 
@@ -236,6 +240,71 @@ def http(url, data=None, timeout=10, headers=None):
         return error.code, error.read().decode(errors="replace")
     except (OSError, ValueError) as error:
         return 0, str(error)
+
+
+class Namespaces:
+    """Two network namespaces with a veth between them: the nameserver's and the resolvers'. Resolver addresses are a
+    network that the kernel of the second takes for its own. The device's name is ours alone, so that a command
+    which walks all namespaces can be held to it."""
+
+    SERVER, CLIENT, RESOLVERS = "198.18.0.1", "198.18.0.2", "198.18.1.0/24"
+    SERVER6, CLIENT6 = "fd00:c705::1", "fd00:c705::2"
+
+    def __init__(self, name):
+        self.server = f"crosstap-{name}-server-{os.getpid()}"
+        self.client = f"crosstap-{name}-client-{os.getpid()}"
+        self.device = f"dns{os.getpid()}"
+
+    @staticmethod
+    def ip(*words):
+        return output("ip", *words)
+
+    def make(self):
+        for name in (self.server, self.client):
+            self.ip("netns", "add", name)
+            self.ip("-n", name, "link", "set", "lo", "up")
+        self.ip("link", "add", self.device, "netns", self.server, "type", "veth", "peer", "name", self.device,
+                "netns", self.client)
+        for name, v4, v6 in ((self.server, self.SERVER, self.SERVER6), (self.client, self.CLIENT, self.CLIENT6)):
+            self.ip("-n", name, "address", "add", v4 + "/24", "dev", self.device)
+            self.ip("-n", name, "address", "add", v6 + "/64", "dev", self.device, "nodad")
+            self.ip("-n", name, "link", "set", self.device, "up")
+        self.ip("-n", self.client, "route", "add", "local", self.RESOLVERS, "dev", "lo")
+        self.ip("-n", self.server, "route", "add", self.RESOLVERS, "via", self.CLIENT)
+        return self
+
+    def close(self):
+        for name in (self.client, self.server):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+    def nameserver(self):
+        return {"address": self.SERVER, "address6": self.SERVER6, "port": 53,
+                "prefix": ("ip", "netns", "exec", self.server)}
+
+    def load(self):
+        return {"prefix": ("ip", "netns", "exec", self.client), "namespace": True}
+
+
+def output(*argv):
+    """What a command that must succeed printed."""
+    run = subprocess.run(argv, capture_output=True, text=True)
+    if run.returncode:
+        raise Failure(f"{' '.join(argv)}: {run.stderr.strip()}")
+    return run.stdout
+
+
+def in_namespace(name, function, *args):
+    """Calls in a thread that has gone into a network namespace: sockets made there stay there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call():
+        with open(f"/run/netns/{name}") as file:
+            if libc.setns(file.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"setns {name}")
+        return function(*args)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
 
 
 # ---- crosstap ----
@@ -310,12 +379,17 @@ class Crosstap:
             self.config["spool"] = {"path": lab.path(name + "-spool")}
         self.config_path = lab.path(name + ".yaml")
         self.process = None
+        self.namespace = None  # of start()
 
     def write_config(self):
         self.lab.write(self.name + ".yaml", yaml(self.config) + "\n")
 
-    def start(self, prefix=(), ready=True, **kwargs):
+    def start(self, prefix=(), ready=True, namespace=None, **kwargs):
+        """In a network namespace the file systems stay: `ip netns exec` would hide /sys/fs/bpf."""
         self.write_config()
+        self.namespace = namespace
+        if namespace:
+            prefix = ("nsenter", f"--net=/run/netns/{namespace}", *prefix)
         self.process = Process(self.lab, self.name, [CROSSTAP, "run", "-c", self.config_path], prefix, **kwargs)
         if ready:
             self.wait_ready()
@@ -331,7 +405,10 @@ class Crosstap:
         return self.process.stop(number)
 
     def get(self, path):
-        return http(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        url = f"http://127.0.0.1:{self.port}{path}"
+        if self.namespace:
+            return in_namespace(self.namespace, http, url, None, 5)
+        return http(url, timeout=5)
 
     def api(self, name):
         status, body = self.get("/api/v1/" + name)
