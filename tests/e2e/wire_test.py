@@ -42,6 +42,16 @@ class Bench:
                  "Knot listens")
         wait_for(self.last_balance_is_known, 10, "both witnesses watched a whole window")
 
+    def restart(self):
+        """Knot anew as well: it notices a lost connection only by the frame that is lost with it."""
+        count = len(self.funnels())
+        self.knot.stop()
+        self.crosstap.start(namespace=self.net.server)
+        self.knot.start()
+        self.crosstap.wait_connections(1)
+        wait_for(lambda: len(self.funnels()) > count and self.last_balance_is_known(), 10,
+                 "both witnesses watched a whole window again")
+
     def points(self):
         """Without a last line that is still being written."""
         if not os.path.exists(self.path):
@@ -58,8 +68,10 @@ class Bench:
         funnels = self.funnels()
         return funnels and "balance" in funnels[-1][1] and funnels[-1][1]["complete"]
 
-    def load(self, **options):
-        return Sent(dnsload(self.knot, **self.net.load(), source_net=self.net.RESOLVERS, **options))
+    def load(self, into=None, **options):
+        """Returns what was sent, with what was sent before."""
+        report = dnsload(self.knot, **self.net.load(), source_net=self.net.RESOLVERS, **options)
+        return (into or Sent()).add(report)
 
     def quiet(self):
         """Waits for three windows without a message, counted from now."""
@@ -75,10 +87,15 @@ class Bench:
         check_equal(self.crosstap.stop(), 0, "exit code")
 
 
+def xdp_program(net):
+    """The id of the program on the device, None without one."""
+    link = json.loads(output("ip", "-n", net.server, "-j", "-d", "link", "show", "dev", net.device))[0]
+    return link["xdp"]["prog"]["id"] if link.get("xdp") else None
+
+
 def attached(net):
     """What is on the device: XDP, filters of tc, its clsact qdisc."""
-    link = json.loads(output("ip", "-n", net.server, "-j", "-d", "link", "show", "dev", net.device))[0]
-    found = ["xdp"] if link.get("xdp") else []
+    found = ["xdp"] if xdp_program(net) else []
     qdiscs = json.loads(output("tc", "-n", net.server, "-j", "qdisc", "show", "dev", net.device))
     if any(q["kind"] == "clsact" for q in qdiscs):
         found.append("clsact")
@@ -121,10 +138,7 @@ def exact(lab, mode, metric, udp, tcp, hooks):
         check_modes(bench, metric)
         check_equal(attached(net), hooks, "on the device")
         sent = bench.load(count=udp, rate=2000)
-        sent_tcp = bench.load(count=tcp, rate=2000, tcp=4)
-        for into, more in ((sent.queries, sent_tcp.queries), (sent.responses, sent_tcp.responses)):
-            for key, n in more.items():
-                into[key] = into.get(key, 0) + n
+        bench.load(count=tcp, rate=2000, tcp=4, into=sent)
         check_equal(sent.total(), udp + tcp, "sent")
         bench.quiet()
         check_equal_witnesses(bench, sent)
@@ -261,7 +275,7 @@ def all_frames_are_lost(lab):
 
 @test
 def killed_and_detached(lab):
-    """kill -9 leaves the programs, which the next agent takes over and `detach` removes."""
+    """kill -9 leaves the programs, which `detach` removes."""
     with network() as net:
         bench = Bench(lab, net, "native")
         whole = attached(net)
@@ -272,6 +286,25 @@ def killed_and_detached(lab):
                                 capture_output=True, text=True, timeout=20)
         check_equal(detach.returncode, 0, f"exit code of detach ({detach.stderr})")
         check_equal(attached(net), [], f"on the device after detach ({detach.stderr})")
+
+
+@test
+def killed_and_adopted(lab):
+    """The agent after a kill -9 takes over the program that runs, and is as exact as the one before."""
+    with network() as net:
+        bench = Bench(lab, net, "native")
+        sent = bench.load(count=1000, rate=2000)
+        bench.quiet()
+        whole, program = attached(net), xdp_program(net)
+        bench.crosstap.process.kill(signal.SIGKILL)
+        bench.crosstap.process.wait()
+        bench.restart()
+        check_equal((attached(net), xdp_program(net)), (whole, program), "on the device after kill -9 and start")
+        bench.load(count=2000, rate=2000, into=sent)
+        bench.quiet()
+        check_equal_witnesses(bench, sent)
+        bench.stop()
+        check_equal(attached(net), [], "on the device after SIGTERM")
 
 
 @test
