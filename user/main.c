@@ -20,7 +20,7 @@ static void print_usage(FILE *out)
 {
 	fprintf(out,
 	    "usage: crosstap COMMAND [OPTION]...\n"
-	    "Counts what a nameserver logged (dnstap), window by window.\n\n");
+	    "Counts what a nameserver logged and what reached the machine, window by window.\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(out,
