@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The wire in the running daemon: Knot and the agent in one network namespace, the load in another, a veth between
+"""The wire in the running daemon: a nameserver and the agent in one network namespace, the load in another, a veth between
 them. What was sent, what the wire saw and what dnstap told are equal to the last message."""
 
 import contextlib
@@ -12,9 +12,9 @@ import struct
 import subprocess
 import threading
 
-from harness import CROSSTAP, Crosstap, Namespaces, Points, check, check_equal, dnsload, main, output, Sent, test, \
-    wait_for
-from nameserver import Knot
+from harness import CROSSTAP, Crosstap, Namespaces, Points, check, check_equal, dnsload, in_namespace, main, output, \
+    Sent, tcp_answers, test, wait_for
+from nameserver import BIND, NSD, Knot
 
 
 @contextlib.contextmanager
@@ -29,25 +29,25 @@ def network():
 class Bench:
     """The agent beside Knot, and what it wrote. With a tap, Knot's frames come through that."""
 
-    def __init__(self, lab, net, mode, tap=None, **config):
+    def __init__(self, lab, net, mode, tap=None, nameserver=Knot, **config):
         self.lab, self.net, self.path = lab, net, lab.path("points.lp")
         self.crosstap = Crosstap(lab, inputs=[{"unix": lab.path("crosstap.sock")}], grace="1500ms",
                                  crosscheck={"horizon": "3s"}, wire={"mode": mode, "interfaces": [net.device]},
                                  outputs=[{"file": {"path": self.path, "format": "line"}}], **config)
         self.crosstap.start(namespace=net.server)
         self.tap = tap(lab.path("knot.sock"), lab.path("crosstap.sock")) if tap else None
-        self.knot = Knot(lab, lab.path("knot.sock" if tap else "crosstap.sock"), **net.nameserver()).start()
+        self.nameserver = nameserver(lab, lab.path("knot.sock" if tap else "crosstap.sock"), **net.nameserver()).start()
         self.crosstap.wait_connections(1)
-        wait_for(lambda: self.knot.process.must_live() and "server started" in self.knot.process.log(), 10,
-                 "Knot listens")
+        wait_for(lambda: self.nameserver.process.must_live() and in_namespace(net.server, tcp_answers, net.SERVER, 53), 10,
+                 "the nameserver listens")
         wait_for(self.last_balance_is_known, 10, "both witnesses watched a whole window")
 
     def restart(self):
         """Knot anew as well: it notices a lost connection only by the frame that is lost with it."""
         count = len(self.funnels())
-        self.knot.stop()
+        self.nameserver.stop()
         self.crosstap.start(namespace=self.net.server)
-        self.knot.start()
+        self.nameserver.start()
         self.crosstap.wait_connections(1)
         wait_for(lambda: len(self.funnels()) > count and self.last_balance_is_known(), 10,
                  "both witnesses watched a whole window again")
@@ -70,7 +70,7 @@ class Bench:
 
     def load(self, into=None, **options):
         """Returns what was sent, with what was sent before."""
-        report = dnsload(self.knot, **self.net.load(), source_net=self.net.RESOLVERS, **options)
+        report = dnsload(self.nameserver, **self.net.load(), source_net=self.net.RESOLVERS, **options)
         return (into or Sent()).add(report)
 
     def quiet(self):
@@ -132,9 +132,9 @@ def beyond_boundary(funnels):
     return result
 
 
-def exact(lab, mode, metric, udp, tcp, hooks):
+def exact(lab, mode, metric, udp, tcp, hooks, **options):
     with network() as net:
-        bench = Bench(lab, net, mode)
+        bench = Bench(lab, net, mode, **options)
         check_modes(bench, metric)
         check_equal(attached(net), hooks, "on the device")
         sent = bench.load(count=udp, rate=2000)
@@ -150,6 +150,16 @@ def exact(lab, mode, metric, udp, tcp, hooks):
 def native(lab):
     """XDP in the driver, and tc for what leaves."""
     exact(lab, "native", "native", 10000, 500, ["xdp", "clsact", "egress"])
+
+
+@test
+def native_nsd(lab):
+    exact(lab, "native", "native", 6000, 500, ["xdp", "clsact", "egress"], nameserver=NSD)
+
+
+@test
+def native_bind(lab):
+    exact(lab, "native", "native", 6000, 500, ["xdp", "clsact", "egress"], nameserver=BIND)
 
 
 @test
