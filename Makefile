@@ -20,7 +20,8 @@ WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Ws
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong
 CPPFLAGS += -D_GNU_SOURCE -DCROSSTAP_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(O)/gen
 LDFLAGS  += -pthread
-PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+# Asked when it is used, not when make starts: `make deps all` installs what it asks for.
+PKG_CFLAGS  = $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 ifneq ($(SANITIZE),)
 OPT      := -O1 -g
