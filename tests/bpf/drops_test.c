@@ -70,25 +70,45 @@ static int send_message(u16 port, const struct message *message)
 	return sent == (ssize_t)message->length ? 0 : -EIO;
 }
 
-static int send_all(void)
+/* 127 labels: what comes behind them is read only by who walks over all of them. */
+static struct message long_query(u32 qtype)
 {
-	const struct message query = message_query(0, 1), notify = message_query(0x2000, 6);
-	const struct message transfer = message_query(0, 251), response = message_query(0x8000, 1);
-	const struct message shorter = {.length = 3};
+	u8 name[DNS_MAX_NAME_BYTES] = {0};
+
+	for (u32 i = 0; i + 1 < sizeof(name); i += 2) {
+		name[i] = 1;
+		name[i + 1] = 'x';
+	}
+	return message_named(0, name, sizeof(name), qtype, 0);
+}
+
+/* Returns how many are compared with dnstap. */
+static int send_all(u32 *compared)
+{
+	const struct {
+		u16 port;
+		bool is_compared;
+		struct message message;
+	} kinds[] = {
+	    {53, true, message_query(0, 1)},
+	    {54, false, message_query(0, 1)},
+	    {53, false, message_query(0x2000, 6)}, /* NOTIFY */
+	    {53, false, message_query(0, DNS_TYPE_AXFR)},
+	    {53, false, message_query(0x8000, 1)}, /* a response */
+	    {53, true, long_query(1)},
+	    {53, false, long_query(DNS_TYPE_AXFR)},
+	    {53, true, {.length = 3}},
+	};
 	int error = 0;
 
-	for (u32 i = 0; i < QUERIES && !error; i++) {
-		error = send_message(53, &query);
-		if (!error)
-			error = send_message(54, &query);
-		if (!error)
-			error = send_message(53, &notify);
-		if (!error)
-			error = send_message(53, &transfer);
-		if (!error)
-			error = send_message(53, &response);
+	*compared = 0;
+	for (u32 i = 0; i < QUERIES * (sizeof(kinds) / sizeof(*kinds)) && !error; i++) {
+		const u32 kind = i / QUERIES;
+
+		error = send_message(kinds[kind].port, &kinds[kind].message);
+		*compared += kinds[kind].is_compared;
 	}
-	return error ? error : send_message(53, &shorter);
+	return error;
 }
 
 static u64 read_total(const struct drops_bpf *skeleton, u32 direction, u32 *reasons)
@@ -118,14 +138,14 @@ int main(void)
 	struct drops_bpf *skeleton = drops_bpf__open_and_load();
 	int error = skeleton ? configure(skeleton) : -errno;
 	u64 in = 0, out = 0;
-	u32 reasons = 0, none;
+	u32 reasons = 0, none, compared = 0;
 
 	if (!error)
 		error = namespace_up();
 	if (!error)
 		error = drops_bpf__attach(skeleton);
 	if (!error)
-		error = send_all();
+		error = send_all(&compared);
 	if (!error) {
 		usleep(100000);
 		in = read_total(skeleton, WIRE_IN, &reasons);
@@ -136,7 +156,7 @@ int main(void)
 		fprintf(stderr, "drops_test: %s\n", strerror(-error));
 		return 1;
 	}
-	printf("%llu drops in, %u reasons, %llu out\n", (unsigned long long)in, reasons,
-	    (unsigned long long)out);
-	return in == QUERIES + 1 && reasons == 1 && out == 0 ? 0 : 1;
+	printf("%llu drops in of %u sent, %u reasons, %llu out\n", (unsigned long long)in, compared,
+	    reasons, (unsigned long long)out);
+	return in == compared && reasons == 1 && out == 0 ? 0 : 1;
 }

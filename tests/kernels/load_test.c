@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Loads each program of the kernel side by itself and says how many instructions the verifier
- * walked (0: a kernel before 5.16 does not tell). One that a kernel cannot have must be refused.
+ * walked (0: a kernel before 5.16 does not tell), which is bounded. One that a kernel cannot have
+ * must be refused.
  *
  *   load_test [-v]     with the end of the verifier's log
  */
@@ -17,8 +18,9 @@
 #include "drops.skel.h"
 #include "../bpf/kernel.h"
 
-#define LOG_BYTES (64 << 20)
-#define LOG_TAIL  3000
+#define MAX_VERIFIED 50000
+#define LOG_BYTES    (64 << 20)
+#define LOG_TAIL     3000
 
 static char *verifier_log;
 
@@ -83,7 +85,9 @@ static bool load_one(const void *elf, size_t bytes, const char *name, bool possi
 	else if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
 		printf("%s: %u instructions verified\n", name, info.verified_insns);
 	bpf_object__close(object);
-	return !error == possible;
+	if (info.verified_insns > MAX_VERIFIED)
+		fprintf(stderr, "%s: more than %d\n", name, MAX_VERIFIED);
+	return !error == possible && info.verified_insns <= MAX_VERIFIED;
 }
 
 int main(int argc, char **argv)
