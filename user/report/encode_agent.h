@@ -3,16 +3,8 @@
 #ifndef CROSSTAP_REPORT_ENCODE_AGENT_H
 #define CROSSTAP_REPORT_ENCODE_AGENT_H
 
-#include "report/report.h"
-
-/* Of one window. */
-struct agent_figures {
-	uint64_t config_hash, interval_ns, connections, resolvers, frames, frames_bad, late, skewed,
-	    merged, lost, ignored, overflow, pairs_evicted;
-	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
-	    window_lag_ns;
-	int64_t mmdb_age_s; /* -1: no database */
-};
+#include "report/board.h"
+#include "sink/points.h"
 
 void encode_agent(struct points *points, int64_t time_ms, const struct agent_figures *figures);
 /* `before`: the same inputs' counters at the window before; NULL for one that is new. */

@@ -10,19 +10,12 @@
 #include "config/config.h"
 #include "enrich/enrich.h"
 #include "enrich/rssac002.h"
+#include "report/board.h"
 #include "report/comparison.h"
 #include "report/totals.h"
 #include "report/view.h"
-#include "sink/sink.h"
-#include "source/dnstap.h"
 
 struct report;
-
-struct report_input {
-	char address[128];
-	struct dnstap_stats stats; /* since the start */
-	uint64_t late, skewed;     /* of this window */
-};
 
 /* The agent itself, at a window's end. */
 struct report_agent {
@@ -31,28 +24,6 @@ struct report_agent {
 	int64_t now_ns;                  /* wall clock */
 	uint64_t window_lag_ns;          /* from due to done, of the window before */
 	struct comparison_window window; /* what the cross-check needs to know */
-};
-
-/* For /api/v1/status and /metrics. */
-struct report_status {
-	char server[256];
-	int64_t started_ns, window_start_ns,
-	    window_end_ns; /* the last closed window; 0, 0: none yet */
-	uint64_t interval_ns;
-	uint64_t config_hash;
-	uint64_t windows; /* closed since the start */
-	uint64_t frames, frames_bad, late, skewed, merged, lost, evicted,
-	    ignored;                /* since the start */
-	uint64_t resolvers;         /* in the last window */
-	uint64_t overflow;          /* messages of sources without an entry, since the start */
-	uint64_t rss_bytes, cpu_us; /* cpu since the start */
-	struct report_input *inputs;
-	size_t n_inputs;
-	struct {
-		char name[256];
-		struct sink_stats stats;
-	} * sinks;
-	size_t n_sinks;
 };
 
 /* `config` and `registry` outlive the report, or are replaced by report_configure(). Fails with the
@@ -85,9 +56,8 @@ void report_event(struct report *report, const char *kind, const char *format, .
 char *report_window_json(struct report *report);
 /* Likewise: the resolvers of that window, see json_resolvers.h. NULL: there are none yet. */
 char *report_resolvers_json(struct report *report);
-/* Any thread. status_free() it. */
+/* Any thread. report_status_free() it. */
 int report_get_status(struct report *report, struct report_status **ret);
-void report_status_free(struct report_status *status);
 /* Any thread: the cross-check of the last closed window; free() it. NULL: there is none. */
 char *report_crosscheck_json(struct report *report);
 /* Any thread: for /metrics. NULL: no cross-check. */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "report/board.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct board {
+	pthread_mutex_t lock; /* all below */
+	char *documents[BOARD_DOCUMENTS];
+	struct report_status status; /* without sinks */
+};
+
+int board_new(struct board **ret)
+{
+	struct board *board = calloc(1, sizeof(*board));
+
+	if (!board)
+		return -ENOMEM;
+	pthread_mutex_init(&board->lock, NULL);
+	board->status.started_ns = clock_wall_ns(&clock_system);
+	*ret = board;
+	return 0;
+}
+
+void board_free(struct board *board)
+{
+	if (!board)
+		return;
+	for (int i = 0; i < BOARD_DOCUMENTS; i++)
+		free(board->documents[i]);
+	free(board->status.inputs);
+	pthread_mutex_destroy(&board->lock);
+	free(board);
+}
+
+void board_configure(struct board *board, const struct config *config)
+{
+	struct report_status *status = &board->status;
+
+	pthread_mutex_lock(&board->lock);
+	snprintf(status->server, sizeof(status->server), "%s", config->server);
+	status->interval_ns = config->interval_ns;
+	status->config_hash = config->hash;
+	pthread_mutex_unlock(&board->lock);
+}
+
+void board_put(struct board *board, enum board_document document, char *text)
+{
+	char *old;
+
+	pthread_mutex_lock(&board->lock);
+	old = board->documents[document];
+	board->documents[document] = text;
+	pthread_mutex_unlock(&board->lock);
+	free(old);
+}
+
+char *board_get(struct board *board, enum board_document document)
+{
+	char *text;
+
+	pthread_mutex_lock(&board->lock);
+	text = board->documents[document] ? strdup(board->documents[document]) : NULL;
+	pthread_mutex_unlock(&board->lock);
+	return text;
+}
+
+static struct report_input *copy_inputs(const struct report_input *inputs, size_t n)
+{
+	struct report_input *copy = calloc(n + 1, sizeof(*copy));
+
+	if (copy && n)
+		memcpy(copy, inputs, n * sizeof(*copy));
+	return copy;
+}
+
+static void add_figures(struct report_status *status, const struct agent_figures *figures)
+{
+	status->windows++;
+	status->frames += figures->frames;
+	status->frames_bad += figures->frames_bad;
+	status->late += figures->late;
+	status->skewed += figures->skewed;
+	status->merged += figures->merged;
+	status->lost += figures->lost;
+	status->evicted += figures->pairs_evicted;
+	status->ignored += figures->ignored;
+	status->overflow += figures->overflow;
+	status->resolvers = figures->resolvers;
+	status->rss_bytes = figures->rss_bytes;
+	status->cpu_us = clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID) / NS_PER_US;
+}
+
+void board_window(struct board *board, const struct window_span *span,
+    const struct agent_figures *figures, const struct report_input *inputs, size_t n_inputs)
+{
+	struct report_input *copy = copy_inputs(inputs, n_inputs);
+	struct report_status *status = &board->status;
+
+	pthread_mutex_lock(&board->lock);
+	status->window_start_ns = span->start_ns;
+	status->window_end_ns = span->end_ns;
+	add_figures(status, figures);
+	free(status->inputs);
+	status->inputs = copy;
+	status->n_inputs = copy ? n_inputs : 0;
+	pthread_mutex_unlock(&board->lock);
+}
+
+int board_status(struct board *board, struct report_status **ret)
+{
+	struct report_status *status = malloc(sizeof(*status));
+
+	if (!status)
+		return -ENOMEM;
+	pthread_mutex_lock(&board->lock);
+	*status = board->status;
+	status->inputs = copy_inputs(board->status.inputs, status->n_inputs);
+	pthread_mutex_unlock(&board->lock);
+	if (!status->inputs) {
+		free(status);
+		return -ENOMEM;
+	}
+	*ret = status;
+	return 0;
+}
+
+void report_status_free(struct report_status *status)
+{
+	if (!status)
+		return;
+	free(status->inputs);
+	free(status->sinks);
+	free(status);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The board: what other threads (HTTP's) may read of the last closed window. The report's thread
+ * writes, any thread reads.
+ */
+#ifndef CROSSTAP_REPORT_BOARD_H
+#define CROSSTAP_REPORT_BOARD_H
+
+#include "config/config.h"
+#include "report/outputs.h"
+#include "source/dnstap.h"
+#include "stats/windows.h"
+
+struct board;
+
+struct report_input {
+	char address[128];
+	struct dnstap_stats stats; /* since the start */
+	uint64_t late, skewed;     /* of this window */
+};
+
+/* For /api/v1/status and /metrics. */
+struct report_status {
+	char server[256];
+	int64_t started_ns, window_start_ns,
+	    window_end_ns; /* the last closed window; 0, 0: none yet */
+	uint64_t interval_ns;
+	uint64_t config_hash;
+	uint64_t windows; /* closed since the start */
+	uint64_t frames, frames_bad, late, skewed, merged, lost, evicted,
+	    ignored;                /* since the start */
+	uint64_t resolvers;         /* in the last window */
+	uint64_t overflow;          /* messages of sources without an entry, since the start */
+	uint64_t rss_bytes, cpu_us; /* cpu since the start */
+	struct report_input *inputs;
+	size_t n_inputs;
+	struct output_status *sinks;
+	size_t n_sinks;
+};
+
+/* Of one window. */
+struct agent_figures {
+	uint64_t config_hash, interval_ns, connections, resolvers, frames, frames_bad, late, skewed,
+	    merged, lost, ignored, overflow, pairs_evicted;
+	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
+	    window_lag_ns;
+	int64_t mmdb_age_s; /* -1: no database */
+};
+
+/* JSON documents. */
+enum board_document { BOARD_WINDOW, BOARD_RESOLVERS, BOARD_CROSSCHECK, BOARD_DOCUMENTS };
+
+/* -ENOMEM. */
+int board_new(struct board **ret);
+void board_free(struct board *board);
+void board_configure(struct board *board, const struct config *config);
+
+/* Takes `text` (malloc'd; NULL: there is none). */
+void board_put(struct board *board, enum board_document document, char *text);
+/* Adds a closed window to the status. */
+void board_window(struct board *board, const struct window_span *span,
+    const struct agent_figures *figures, const struct report_input *inputs, size_t n_inputs);
+
+/* Any thread; free() it. NULL: there is none, or no memory. */
+char *board_get(struct board *board, enum board_document document);
+/* Any thread: all but the sinks. report_status_free() it. -ENOMEM. */
+int board_status(struct board *board, struct report_status **ret);
+void report_status_free(struct report_status *status);
+
+#endif
