@@ -5,6 +5,7 @@
 #include "source/host.h"
 #include "source/packet.h"
 #include "source/wire.h"
+#include "stats/windows.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -174,7 +175,7 @@ int wire_side_new(struct wire_side **ret, const struct config *config, const str
 
 static int64_t index_of(const struct wire_side *side, int64_t time_ns)
 {
-	return time_ns / (int64_t)side->config->interval_ns;
+	return window_index(time_ns, (int64_t)side->config->interval_ns);
 }
 
 void wire_side_start(struct wire_side *side)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/encode_crosscheck.h"
 
+#include "crosscheck/funnel_fields.h"
 #include "report/mnemonic.h"
 
 #include <stdio.h>
@@ -93,52 +94,16 @@ static void encode_sources(struct points *points, int64_t time_ms,
 	}
 }
 
-static void put_known(struct points *points, const struct crosscheck_funnel *funnel, uint32_t what,
-    const char *key, uint64_t count)
-{
-	if (funnel->known & what)
-		points_uint(points, key, count);
-}
-
-/* What the wire has to say of the funnel. */
-static void put_stages(struct points *points, const struct crosscheck_result *result)
-{
-	const struct crosscheck_funnel *funnel = &result->funnel;
-
-	put_known(points, funnel, WIRE_KNOWS_NIC_DROPS, "nic_drops", funnel->nic_drops);
-	points_uint(points, "wire_queries", funnel->wire_queries);
-	put_known(points, funnel, WIRE_KNOWS_STACK_DROPS, "stack_drops", funnel->stack_drops);
-	put_known(points, funnel, WIRE_KNOWS_SOCKETS, "socket_drops", funnel->socket_drops);
-	if (funnel->known & WIRE_KNOWS_SOCKETS)
-		points_int(points, "queued", funnel->queued);
-	points_int(points, "malformed", funnel->malformed);
-	points_uint(points, "not_logged", funnel->not_logged);
-	points_int(points, "explained", funnel->explained);
-	points_int(points, "unexplained", funnel->unexplained);
-	points_uint(points, "boundary", funnel->boundary);
-	if (result->responses) {
-		points_uint(points, "wire_responses", funnel->wire_responses);
-		points_int(points, "unanswered", funnel->unanswered);
-	}
-	put_known(points, funnel, WIRE_KNOWS_TX_DROPS, "tx_drops", funnel->tx_drops);
-	put_known(points, funnel, WIRE_KNOWS_LISTEN, "listen_overflows", funnel->listen_overflows);
-	points_int(points, "corrected", funnel->corrected);
-	points_int(points, "corrected_low", funnel->corrected_low);
-	points_int(points, "corrected_high", funnel->corrected_high);
-}
-
 static void encode_funnel(
     struct points *points, int64_t time_ms, const struct crosscheck_result *result)
 {
 	const char *verdict = verdict_name(result->verdict);
+	struct funnel_field fields[FUNNEL_FIELDS];
+	const size_t n = funnel_fields(result, fields);
 
 	points_begin(points, "funnel", time_ms);
-	if (result->wire)
-		put_stages(points, result);
-	points_uint(points, "dnstap_queries", result->funnel.dnstap_queries);
-	points_uint(points, "dnstap_responses", result->funnel.dnstap_responses);
-	if (result->funnel.balanced)
-		points_int(points, "balance", result->funnel.balance);
+	for (size_t i = 0; i < n; i++)
+		points_int(points, fields[i].name, fields[i].value);
 	points_string(points, "verdict", verdict, strlen(verdict));
 	points_uint(points, "complete", !result->incomplete);
 	points_end(points);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/json_wire.h"
 
+#include "crosscheck/funnel_fields.h"
 #include "crosscheck/wire_sum.h"
 #include "report/mnemonic.h"
 #include "report/wire_names.h"
@@ -173,49 +174,14 @@ json_t *json_crosscheck(const struct crosscheck_result *result)
 	return sealed(object, "verdict");
 }
 
-static void set_known(json_t *object, const struct crosscheck_funnel *funnel, uint32_t what,
-    const char *key, uint64_t count)
-{
-	if (funnel->known & what)
-		set_count(object, key, count);
-}
-
-static void put_stages(json_t *object, const struct crosscheck_result *result)
-{
-	const struct crosscheck_funnel *funnel = &result->funnel;
-
-	set_known(object, funnel, WIRE_KNOWS_NIC_DROPS, "nic_drops", funnel->nic_drops);
-	set_count(object, "wire_queries", funnel->wire_queries);
-	set_known(object, funnel, WIRE_KNOWS_STACK_DROPS, "stack_drops", funnel->stack_drops);
-	set_known(object, funnel, WIRE_KNOWS_SOCKETS, "socket_drops", funnel->socket_drops);
-	if (funnel->known & WIRE_KNOWS_SOCKETS)
-		set_signed(object, "queued", funnel->queued);
-	set_signed(object, "malformed", funnel->malformed);
-	set_count(object, "not_logged", funnel->not_logged);
-	set_signed(object, "explained", funnel->explained);
-	set_signed(object, "unexplained", funnel->unexplained);
-	set_count(object, "boundary", funnel->boundary);
-	if (result->responses) {
-		set_count(object, "wire_responses", funnel->wire_responses);
-		set_signed(object, "unanswered", funnel->unanswered);
-	}
-	set_known(object, funnel, WIRE_KNOWS_TX_DROPS, "tx_drops", funnel->tx_drops);
-	set_known(object, funnel, WIRE_KNOWS_LISTEN, "listen_overflows", funnel->listen_overflows);
-	set_signed(object, "corrected", funnel->corrected);
-	set_signed(object, "corrected_low", funnel->corrected_low);
-	set_signed(object, "corrected_high", funnel->corrected_high);
-}
-
 static json_t *funnel_json(const struct crosscheck_result *result)
 {
+	struct funnel_field fields[FUNNEL_FIELDS];
+	const size_t n = funnel_fields(result, fields);
 	json_t *object = json_object();
 
-	if (result->wire)
-		put_stages(object, result);
-	set_count(object, "dnstap_queries", result->funnel.dnstap_queries);
-	set_count(object, "dnstap_responses", result->funnel.dnstap_responses);
-	if (result->funnel.balanced)
-		set_signed(object, "balance", result->funnel.balance);
+	for (size_t i = 0; i < n; i++)
+		set_signed(object, fields[i].name, fields[i].value);
 	set_text(object, "verdict", verdict_name(result->verdict));
 	set_count(object, "complete", !result->incomplete);
 	return object;

@@ -86,13 +86,6 @@ int totals_add(struct totals *totals, const struct window_view *view, struct una
 	return r;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	uint64_t x = ((const struct cell *)a)->key, y = ((const struct cell *)b)->key;
-
-	return (x > y) - (x < y);
-}
-
 int totals_copy(struct totals *totals, struct cell **ret_cells, size_t *ret_n)
 {
 	struct cell *cells;
@@ -107,7 +100,7 @@ int totals_copy(struct totals *totals, struct cell **ret_cells, size_t *ret_n)
 	pthread_mutex_unlock(&totals->lock);
 	if (!cells)
 		return -ENOMEM;
-	qsort(cells, n, sizeof(*cells), compare_keys);
+	qsort(cells, n, sizeof(*cells), cell_compare);
 	*ret_cells = cells;
 	*ret_n = n;
 	return 0;

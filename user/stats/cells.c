@@ -88,7 +88,7 @@ const struct cell *cells_find(const struct cells *cells, uint64_t key)
 	return NULL;
 }
 
-static int compare_keys(const void *a, const void *b)
+int cell_compare(const void *a, const void *b)
 {
 	uint64_t x = ((const struct cell *)a)->key, y = ((const struct cell *)b)->key;
 
@@ -103,7 +103,7 @@ size_t cells_sort(struct cells *cells, const struct cell **ret_list)
 		if (cells->slots[i].key)
 			cells->slots[n++] = cells->slots[i];
 	}
-	qsort(cells->slots, n, sizeof(struct cell), compare_keys);
+	qsort(cells->slots, n, sizeof(struct cell), cell_compare);
 	*ret_list = cells->slots;
 	return n;
 }

@@ -67,6 +67,8 @@ static inline struct cell *cells_at(struct cells *cells, uint64_t hash, uint64_t
 
 const struct cell *cells_find(const struct cells *cells, uint64_t key);
 
+/* By key, for qsort(). */
+int cell_compare(const void *a, const void *b);
 /* Sorted by key, for readers that go through a dataset in order. Moves the cells together and
  * leaves the table unfit for anything but reading *ret_list and cells_clear(). */
 size_t cells_sort(struct cells *cells, const struct cell **ret_list);

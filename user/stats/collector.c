@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/collector.h"
 
-#include "stats/item.h"
+#include "stats/item_key.h"
 #include "stats/pairing.h"
+#include "stats/windows.h"
 
 #include "crosstap/dns.h"
 
@@ -70,14 +71,6 @@ void collector_set_traits(struct collector *collector, const struct collector_tr
 int64_t collector_oldest(const struct collector *collector)
 {
 	return collector->oldest;
-}
-
-/* Floor, for times before 1970 as well. */
-static int64_t window_of(int64_t time_ns, int64_t interval_ns)
-{
-	int64_t index = time_ns / interval_ns;
-
-	return index - (time_ns % interval_ns < 0);
 }
 
 static struct shard *take_spare(struct collector *collector)
@@ -158,8 +151,8 @@ static struct shard *find_shard(
 	if (collector->last && time_ns >= collector->last_start_ns &&
 	    time_ns < collector->last_end_ns)
 		return collector->last;
-	index = window_of(time_ns, interval);
-	newest = window_of(now_ns, interval);
+	index = window_index(time_ns, interval);
+	newest = window_index(now_ns, interval);
 	if (newest < collector->oldest)
 		newest = collector->oldest;
 	if (index > newest || index < collector->oldest)
@@ -171,84 +164,6 @@ static struct shard *find_shard(
 		collector->last_end_ns = collector->last_start_ns + interval;
 	}
 	return shard;
-}
-
-static bool is_own(const struct compare_filter *filter, const uint64_t address[2])
-{
-	for (size_t i = 0; i < filter->n_own; i++) {
-		if (filter->own[i][0] == address[0] && filter->own[i][1] == address[1])
-			return true;
-	}
-	return false;
-}
-
-static bool is_compared(
-    const struct collector_traits *traits, const struct record *record, const struct item *item)
-{
-	const struct compare_filter *filter = traits->filter;
-
-	if (!traits->compared || !filter || item->transport > TRANSPORT_TCP)
-		return false;
-	if (item->direction == DIR_QUERY && item->facts.qr)
-		return false;
-	if (record->has & RECORD_RESPONSE_PORT) {
-		size_t i = 0;
-
-		while (i < filter->n_ports && filter->ports[i] != record->response_port)
-			i++;
-		if (i == filter->n_ports)
-			return false;
-	}
-	return !(item->has_source && is_own(filter, item->address));
-}
-
-static bool is_xfr(const struct dns_facts *facts)
-{
-	return facts->has_question &&
-	    (facts->qtype == DNS_TYPE_AXFR || facts->qtype == DNS_TYPE_IXFR);
-}
-
-static uint64_t cube_key(
-    const struct collector_traits *traits, const struct record *record, const struct item *item)
-{
-	const struct dns_facts *facts = &item->facts;
-	uint64_t key = (uint64_t)item->direction << CUBE_DIRECTION_SHIFT |
-	    (uint64_t)item->transport << CUBE_TRANSPORT_SHIFT |
-	    (uint64_t)item->family << CUBE_FAMILY_SHIFT |
-	    (uint64_t)key_size_bin(item->length) << CUBE_SIZE_SHIFT |
-	    (uint64_t)facts->opcode << CUBE_OPCODE_SHIFT | item->zone;
-	uint32_t type;
-
-	if (traits->figures)
-		key |= CUBE_FIGURES;
-	if (is_compared(traits, record, item))
-		key |= CUBE_COMPARED;
-	if (facts->malformed)
-		return key | (uint64_t)CUBE_MALFORMED << CUBE_KIND_SHIFT |
-		    (uint64_t)facts->malformed << CUBE_TYPE_SHIFT;
-	if (!facts->has_question)
-		key |= CUBE_NO_QUESTION;
-	if (item->direction == DIR_QUERY)
-		type = facts->qtype;
-	else
-		type = facts->rcode | (is_xfr(facts) ? KEY_XFR_BIT : 0);
-	return key | (uint64_t)CUBE_MESSAGE << CUBE_KIND_SHIFT | (uint64_t)type << CUBE_TYPE_SHIFT |
-	    (uint64_t)facts->flags << CUBE_FLAGS_SHIFT;
-}
-
-static uint64_t outgoing_key(const struct item *item)
-{
-	return (uint64_t)CUBE_OTHER << CUBE_KIND_SHIFT |
-	    (uint64_t)OTHER_OUTGOING << CUBE_OPCODE_SHIFT |
-	    (uint64_t)item->direction << CUBE_DIRECTION_SHIFT | item->zone;
-}
-
-static uint64_t latency_key(const struct item *item, uint64_t time_ns)
-{
-	return (uint64_t)CUBE_OTHER << CUBE_KIND_SHIFT |
-	    (uint64_t)OTHER_LATENCY << CUBE_OPCODE_SHIFT |
-	    (uint64_t)hist_bucket(time_ns) << CUBE_TYPE_SHIFT |
-	    (uint64_t)item->transport << CUBE_TRANSPORT_SHIFT | item->zone;
 }
 
 static struct cell *cube_cell(
@@ -300,12 +215,12 @@ static void set_keys(struct collector *collector, struct item *item)
 {
 	const struct cells *cube = &item->shard->cube;
 
-	item->key = item->client_side ? cube_key(&collector->config.traits, item->record, item)
-				      : outgoing_key(item);
+	item->key = item->client_side ? item_cube_key(&collector->config.traits, item->record, item)
+				      : item_outgoing_key(item);
 	item->hash = cells_hash(cube, item->key);
 	cells_prefetch(cube, item->hash);
 	if (item->has_latency) {
-		item->latency_key = latency_key(item, (uint64_t)item->latency_ns);
+		item->latency_key = item_latency_key(item, (uint64_t)item->latency_ns);
 		item->latency_hash = cells_hash(cube, item->latency_key);
 		cells_prefetch(cube, item->latency_hash);
 	}

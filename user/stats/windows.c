@@ -5,9 +5,7 @@
 
 int64_t windows_index(const struct windows *windows, int64_t time_ns)
 {
-	int64_t index = time_ns / windows->interval_ns;
-
-	return index - (time_ns % windows->interval_ns < 0);
+	return window_index(time_ns, windows->interval_ns);
 }
 
 static void begin_off_grid(struct windows *windows, int64_t now_ns)

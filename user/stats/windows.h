@@ -17,6 +17,14 @@
 
 #define WINDOWS_REMEMBERED 64
 
+/* Which window of that length holds this time: floor, for times before 1970 as well. */
+static inline int64_t window_index(int64_t time_ns, int64_t interval_ns)
+{
+	const int64_t index = time_ns / interval_ns;
+
+	return index - (time_ns % interval_ns < 0);
+}
+
 struct windows {
 	int64_t interval_ns, grace_ns;
 	int64_t oldest;            /* index of the oldest open window */
