@@ -395,11 +395,11 @@ class Crosstap:
             self.wait_ready()
         return self
 
-    def wait_ready(self):
+    def wait_ready(self, seconds=10):
         def healthy():
             self.process.must_live()
             return self.get("/healthz")[0] == 200
-        wait_for(healthy, 10, lambda: f"crosstap is ready: {self.get('/healthz')}")
+        wait_for(healthy, seconds, lambda: f"crosstap is ready: {self.get('/healthz')}")
 
     def stop(self, number=signal.SIGTERM):
         return self.process.stop(number)

@@ -3,6 +3,7 @@
 """The page, /metrics, /healthz and the JSON under /api/v1/."""
 
 import os
+import socket
 import subprocess
 import time
 
@@ -120,6 +121,21 @@ def token(lab):
     check_equal(http(url)[0], 401, "without a token")
     check_equal(http(url, headers={"Authorization": "Bearer wrong"})[0], 401, "with a wrong token")
     check_equal(http(url, headers={"Authorization": "Bearer sesame"})[0], 200, "with the token")
+    crosstap.stop()
+
+
+@test
+def port_in_use(lab):
+    """Another one's port stops no start; the page comes by itself once the port is free."""
+    crosstap = agent(lab)
+    with socket.create_server(("127.0.0.1", crosstap.port)):
+        crosstap.start(ready=False)
+        wait_for(lambda: "no status page" in crosstap.process.log(), 10, "it says so")
+        send(lab.path("hand.sock"), 20)
+        crosstap.process.must_live()
+    crosstap.wait_ready(seconds=25)
+    crosstap.wait_metric("crosstap_dns_queries_total", 20)
+    check_equal(crosstap.process.log().count("no status page"), 1, "times that it said so")
     crosstap.stop()
 
 

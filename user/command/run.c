@@ -25,7 +25,8 @@
 #define MODULE     "run"
 #define FAILED     1
 #define BAD_CONFIG 2
-#define STOP_NS    (10 * NS_PER_S) /* what sinks get to deliver at the end */
+#define STOP_NS    (10 * NS_PER_S)             /* what sinks get to deliver at the end */
+#define RETRY_US   (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
 
 static const char usage[] =
     "usage: crosstap run [-c FILE]\n"
@@ -39,6 +40,8 @@ struct daemon {
 	const char *path;
 	struct pipeline *pipeline;
 	struct http *http;
+	char http_error[512]; /* why there is none; said once */
+	sd_event_source *http_retry;
 	sd_event *loop;
 	sd_event_source *changes; /* of interfaces and addresses */
 	int timer_fd;
@@ -142,25 +145,48 @@ static char *document(void *context, const char *name)
 	return NULL;
 }
 
+static int on_http_retry(sd_event_source *source, uint64_t now_us, void *context);
+
+static void retry_http(struct daemon *daemon, const char *error)
+{
+	if (strcmp(error, daemon->http_error) != 0)
+		log_warning(MODULE, "no status page, tried again every %d s: %s",
+		    (int)(RETRY_US * NS_PER_US / NS_PER_S), error);
+	snprintf(daemon->http_error, sizeof(daemon->http_error), "%s", error);
+	daemon->http_retry = sd_event_source_disable_unref(daemon->http_retry);
+	if (sd_event_add_time_relative(daemon->loop, &daemon->http_retry, CLOCK_MONOTONIC, RETRY_US,
+		NS_PER_S / NS_PER_US, on_http_retry, daemon) < 0)
+		log_warning(MODULE, "no status page until the next reload");
+}
+
 /* The page is no reason not to count: it degrades, and says so. */
 static void start_http(struct daemon *daemon)
 {
 	const struct http_hooks hooks = {
 	    .healthy = healthy, .document = document, .context = daemon};
 	const struct config *config = pipeline_config(daemon->pipeline);
-	char error[512];
+	char error[sizeof(daemon->http_error)];
 
 	if (daemon->http && http_matches(daemon->http, config))
 		return;
 	http_free(daemon->http);
 	daemon->http = NULL;
+	daemon->http_retry = sd_event_source_disable_unref(daemon->http_retry);
 	if (strcmp(config->http.listen, "off") == 0)
 		return;
 	if (http_new(&daemon->http, config, pipeline_report(daemon->pipeline), &hooks, error,
-		sizeof(error)) < 0)
-		log_warning(MODULE, "no status page: %s", error);
-	else
-		log_info(MODULE, "status page listen=%s", config->http.listen);
+		sizeof(error)) < 0) {
+		retry_http(daemon, error);
+		return;
+	}
+	*daemon->http_error = 0;
+	log_info(MODULE, "status page listen=%s", config->http.listen);
+}
+
+static int on_http_retry(sd_event_source *source, uint64_t now_us, void *context)
+{
+	start_http(context);
+	return 0;
 }
 
 static void arm(const struct daemon *daemon, int64_t due_ns)
@@ -311,6 +337,7 @@ static void clean_up(struct daemon *daemon)
 {
 	/* HTTP first: it reads the report. */
 	http_free(daemon->http);
+	sd_event_source_disable_unref(daemon->http_retry);
 	sd_event_source_disable_unref(daemon->changes);
 	pipeline_free(daemon->pipeline);
 	sd_event_unref(daemon->loop);
