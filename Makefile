@@ -33,7 +33,7 @@ endif
 
 LIB_SRC  := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o
-BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c)
+BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*)
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
@@ -41,7 +41,7 @@ UNIT_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
-TOOL_SRC := $(wildcard tests/tools/*.c)
+TOOL_SRC := $(filter-out %.bpf.c,$(wildcard tests/tools/*.c))
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(O)/tools/%)
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
@@ -94,6 +94,10 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	$(SAY) BPF $@
 	$(Q)$(BPF_COMPILE)
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c $(BPF_DEPS)
+	@mkdir -p $(@D)
+	$(SAY) BPF $@
+	$(Q)$(BPF_COMPILE)
+$(O)/bpf/%.bpf.o: tests/tools/%.bpf.c tests/tools/handshake_oracle.h
 	@mkdir -p $(@D)
 	$(SAY) BPF $@
 	$(Q)$(BPF_COMPILE)

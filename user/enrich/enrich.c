@@ -18,11 +18,14 @@
 #define LEAST_VALID_S 3600
 #define DAY_NS        (86400 * NS_PER_S)
 #define SAVE_NS       (3600 * NS_PER_S)
+#define MAX_WAITING   65536
 
 struct enrich {
 	const struct config *config;
 	struct geo *geo;
 	struct resolvers *resolvers;
+	struct resolvers
+	    *waiting; /* handshakes of who is not in the table: until the window's end */
 	struct breakdown *breakdown;
 	struct admission *admission;
 	struct live *live; /* NULL: replay */
@@ -66,6 +69,8 @@ int enrich_new(
 	if (r == 0)
 		r = resolvers_new(&enrich->resolvers, enrich_resolver_limit(config), seed);
 	if (r == 0)
+		r = resolvers_new(&enrich->waiting, MAX_WAITING, seed);
+	if (r == 0)
 		r = breakdown_new(&enrich->breakdown, seed);
 	if (r == 0)
 		r = admission_new(&enrich->admission, seed);
@@ -84,6 +89,7 @@ void enrich_free(struct enrich *enrich)
 	live_free(enrich->live);
 	geo_free(enrich->geo);
 	resolvers_free(enrich->resolvers);
+	resolvers_free(enrich->waiting);
 	breakdown_free(enrich->breakdown);
 	admission_free(enrich->admission);
 	free(enrich->missing);
@@ -193,11 +199,39 @@ unsigned enrich_refresh(struct enrich *enrich)
 	return geo_refresh(enrich->geo);
 }
 
+/* Full: those that found no place have no time in their first window. */
+static void keep_waiting(struct enrich *enrich, const uint64_t address[2], unsigned family,
+    uint32_t rtt_us, uint32_t now_s)
+{
+	const uint64_t hash = resolvers_hash(enrich->waiting, address, family);
+
+	if (resolvers_find(enrich->waiting, hash, address, family) ||
+	    resolvers_add(enrich->waiting, hash, address, family))
+		(void)resolvers_set_tcp_rtt(enrich->waiting, address, family, rtt_us, now_s);
+}
+
 void enrich_set_tcp_rtt(struct enrich *enrich, const uint64_t address[2], unsigned family,
     uint32_t rtt_us, int64_t now_ns)
 {
-	(void)resolvers_set_tcp_rtt(
-	    enrich->resolvers, address, family, rtt_us, (uint32_t)(now_ns / NS_PER_S));
+	const uint32_t now_s = (uint32_t)(now_ns / NS_PER_S);
+
+	if (resolvers_set_tcp_rtt(enrich->resolvers, address, family, rtt_us, now_s) == -ENOENT)
+		keep_waiting(enrich, address, family, rtt_us, now_s);
+}
+
+static void take_waiting(struct enrich *enrich, struct resolver *newcomer)
+{
+	const struct resolver *waiting;
+
+	if (!resolvers_count(enrich->waiting))
+		return;
+	waiting = resolvers_find(enrich->waiting,
+	    resolvers_hash(enrich->waiting, newcomer->address, newcomer->family), newcomer->address,
+	    newcomer->family);
+	if (!waiting)
+		return;
+	newcomer->tcp_rtt_us = waiting->tcp_rtt_us;
+	newcomer->tcp_s = waiting->tcp_s;
 }
 
 static uint32_t recent(const struct enrich *enrich, uint32_t rtt_us, uint32_t measured_s)
@@ -328,8 +362,10 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 		    .family = (uint8_t)family,
 		};
 
-		if (!resolver)
+		if (!resolver) {
 			resolver = resolvers_add(enrich->resolvers, hash, source->address, family);
+			take_waiting(enrich, resolver ? resolver : &stranger);
+		}
 		if (resolver) {
 			r = count_source(enrich, source, resolver);
 		} else {
@@ -340,6 +376,7 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 	free(enrich->missing);
 	enrich->missing = NULL;
 	enrich->n_missing = enrich->missing_room = 0;
+	resolvers_reset(enrich->waiting);
 	return r;
 }
 

@@ -64,6 +64,9 @@ int wire_netlink_xdp(
 
 /* -EEXIST: there is one, or an ingress qdisc. */
 int wire_netlink_add_clsact(struct wire_netlink *netlink, int index);
+/* -ENOENT: there is none; -EBUSY: an ingress qdisc has its place, which takes a filter for egress
+ * and runs it on what comes in. */
+int wire_netlink_check_clsact(struct wire_netlink *netlink, int index);
 int wire_netlink_delete_clsact(struct wire_netlink *netlink, int index);
 /* *ret_n of at most `size` filters; more are counted and not stored. */
 int wire_netlink_filters(struct wire_netlink *netlink, int index, enum wire_hook hook,

@@ -36,6 +36,14 @@ int wire_netlink_add_clsact(struct wire_netlink *netlink, int index)
 	return clsact(netlink, index, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
 }
 
+int wire_netlink_check_clsact(struct wire_netlink *netlink, int index)
+{
+	/* The kernel compares the kind. */
+	const int r = clsact(netlink, index, RTM_GETQDISC, 0);
+
+	return r == -EINVAL ? -EBUSY : r;
+}
+
 int wire_netlink_delete_clsact(struct wire_netlink *netlink, int index)
 {
 	return clsact(netlink, index, RTM_DELQDISC, 0);
@@ -142,10 +150,15 @@ int wire_netlink_filters(struct wire_netlink *netlink, int index, enum wire_hook
 	struct listing listing = {.filters = filters, .size = size};
 	const struct tcmsg head = {
 	    .tcm_family = AF_UNSPEC, .tcm_ifindex = index, .tcm_parent = parent_of(hook)};
-	const int r = wire_netlink_run(netlink,
+	int r;
+
+	if (hook == WIRE_HOOK_EGRESS && wire_netlink_check_clsact(netlink, index) == -EBUSY) {
+		*ret_n = 0; /* the kernel would list those of ingress */
+		return 0;
+	}
+	r = wire_netlink_run(netlink,
 	    wire_netlink_request(netlink, RTM_GETTFILTER, NLM_F_DUMP, &head, sizeof(head)),
 	    take_filter, &listing);
-
 	/* No clsact: the kernel answers with nothing, or says that the parent does not exist. */
 	if (r < 0 && r != -EINVAL && r != -ENOENT && r != -EOPNOTSUPP)
 		return r;

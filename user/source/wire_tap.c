@@ -212,7 +212,11 @@ static int attach_filter(struct wire *wire, struct wire_tap *tap, enum wire_hook
 		r = wire_netlink_add_clsact(wire->netlink, tap->index);
 		if (r == 0)
 			tap->reading->made_clsact = 1;
-		if (r == 0 || r == -EEXIST)
+		else if (r == -EEXIST)
+			r = hook == WIRE_HOOK_EGRESS
+			    ? wire_netlink_check_clsact(wire->netlink, tap->index)
+			    : 0;
+		if (r == 0)
 			r = place_filter(wire, tap, hook, fd);
 	}
 	close(fd);
@@ -302,7 +306,9 @@ static enum wire_mode attach_programs(struct wire *wire, struct wire_tap *tap,
 	r = attach_filter(wire, tap, WIRE_HOOK_EGRESS, running, egress_fd);
 	tap->egress = r == 0;
 	if (r < 0)
-		wire_tap_reason(tap, "egress: %s", wire_netlink_error(wire->netlink, r));
+		wire_tap_reason(tap, "egress: %s",
+		    r == -EBUSY ? "somebody's ingress qdisc has the place of clsact"
+				: wire_netlink_error(wire->netlink, r));
 	return mode;
 }
 

@@ -48,15 +48,18 @@ static void test_tcp_rtt(void **state)
 	assert_int_equal(enrich_new(&enrich, config, &seed, false), 0);
 	put(&sources, v4, SOURCE_IPV4);
 	put(&sources, v6, 0);
-	assert_int_equal(enrich_window(enrich, &sources, &window, &view), 0);
-	assert_int_equal(view.agreement.queries_by[BREAKDOWN_TCP], 0);
+	/* Nobody is known before the first window, and nobody is without a time in it. */
 	feed_tcp_rtt(enrich, &wire, NOW_NS);
 	assert_int_equal(enrich_window(enrich, &sources, &window, &view), 0);
 	assert_int_equal(view.agreement.queries, 20);
 	assert_int_equal(view.agreement.queries_by[BREAKDOWN_TCP], 20);
+	rtts[0].sum_us += 8;
+	feed_tcp_rtt(enrich, &wire, NOW_NS);
+	assert_int_equal(enrich_window(enrich, &sources, &window, &view), 0);
+	assert_int_equal(view.agreement.queries_by[BREAKDOWN_TCP], 20);
 	memcpy(address, v4, sizeof(address));
 	enrich_resolver(enrich, address, 4, &known);
-	assert_true(known.tcp_rtt_ms == 20);
+	assert_true(known.tcp_rtt_ms == 20.002);
 	assert_true(known.icmp_rtt_ms == 0);
 	memcpy(address, v6, sizeof(address));
 	enrich_resolver(enrich, address, 6, &known);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel's own measurements of TCP handshakes, by a sockops program on a cgroup: what the
+ * wire's are held against.
+ *
+ *   handshake_oracle CGROUP PORT
+ *
+ * Says "ready", and at the end of stdin one line for each connection that processes of the cgroup
+ * accepted at PORT: address, port, first round-trip time in microseconds (0: the kernel took none).
+ * A last line has how many there were. The program goes with the process.
+ */
+#include "handshake_oracle.h"
+
+#include "handshake_oracle.skel.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static int print_all(const struct handshake_oracle_bpf *oracle)
+{
+	const int fd = bpf_map__fd(oracle->maps.handshakes);
+	struct oracle_peer peer, *previous = NULL;
+	char text[INET6_ADDRSTRLEN];
+	__u32 rtt_us;
+
+	while (bpf_map_get_next_key(fd, previous, &peer) == 0) {
+		previous = &peer;
+		if (bpf_map_lookup_elem(fd, &peer, &rtt_us) < 0 ||
+		    !inet_ntop((int)peer.family, peer.address, text, sizeof(text)))
+			return -EIO;
+		printf("%s %u %u\n", text, peer.port, rtt_us);
+	}
+	if (oracle->bss->refused)
+		return -ENOSPC;
+	printf("established %llu\n", (unsigned long long)oracle->bss->established);
+	return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+static int attach(struct handshake_oracle_bpf **ret, struct bpf_link **ret_link, const char *cgroup,
+    unsigned port)
+{
+	struct handshake_oracle_bpf *oracle = handshake_oracle_bpf__open();
+	int fd = -1, r = oracle ? 0 : -errno;
+
+	if (r == 0) {
+		oracle->rodata->server_port = port;
+		r = handshake_oracle_bpf__load(oracle);
+	}
+	if (r == 0) {
+		fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? -errno : 0;
+	}
+	if (r == 0) {
+		*ret_link = bpf_program__attach_cgroup(oracle->progs.on_socket, fd);
+		r = *ret_link ? 0 : -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (r < 0) {
+		handshake_oracle_bpf__destroy(oracle);
+		return r;
+	}
+	*ret = oracle;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct handshake_oracle_bpf *oracle;
+	struct bpf_link *link;
+	char line[64];
+	int r;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: handshake_oracle CGROUP PORT\n");
+		return 2;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	r = attach(&oracle, &link, argv[1], (unsigned)strtoul(argv[2], NULL, 10));
+	if (r < 0) {
+		fprintf(stderr, "handshake_oracle: %s\n", strerror(-r));
+		return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin))
+		continue;
+	r = print_all(oracle);
+	if (r < 0)
+		fprintf(stderr, "handshake_oracle: %s\n", strerror(-r));
+	bpf_link__destroy(link);
+	handshake_oracle_bpf__destroy(oracle);
+	return r < 0;
+}
