@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enrich/enrich.h"
+#include "report/feed.h"
 #include "setup.h"
+#include "source/tally_window.h"
 #include "stats/item.h"
 
 #include <errno.h>
@@ -39,6 +41,8 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 		r = shard_new(&replay->total, &replay->limits, &replay->seed);
 	if (r == 0 && replay->options.windows)
 		r = enrich_new(&replay->enrich, config, &replay->seed, false);
+	if (r == 0)
+		r = arena_new(&replay->arena);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
@@ -81,6 +85,7 @@ void replay_free(struct replay *replay)
 	replay_wire_free(replay->wire);
 	report_free(replay->report);
 	enrich_free(replay->enrich);
+	arena_free(replay->arena);
 	collector_free(replay->collector);
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);
@@ -88,13 +93,9 @@ void replay_free(struct replay *replay)
 	free(replay);
 }
 
-/* A window: its packets, and the shard that the collector has given up. Counted in the total,
- * reported, given back. */
-static void finish_window(
-    struct replay *replay, struct shard *shard, const struct window_span *span)
+/* The shard that the collector has given up: counted in the total, reported, given back. */
+static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span)
 {
-	if (replay->wire)
-		replay_wire_give(replay->wire, replay_wire_take(replay->wire, span->index));
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
 	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))
@@ -104,6 +105,33 @@ static void finish_window(
 	replay->reported = true;
 	shard_clear(shard, &replay->limits);
 	collector_give(replay->collector, shard);
+}
+
+/* The captures' handshakes, for the resolvers of the same window. */
+static void join_handshakes(
+    struct replay *replay, const struct tally_window *tally, const struct window_span *span)
+{
+	struct wire_window wire;
+	int r =
+	    tally_window_fill(tally, &replay->options.config->wire, "pcap", replay->arena, &wire);
+
+	if (r == 0)
+		feed_tcp_rtt(replay->enrich, &wire, span->end_ns);
+	else
+		log_error(MODULE, "no memory for the handshakes of a window");
+	arena_reset(replay->arena);
+}
+
+static void finish_window(
+    struct replay *replay, struct shard *shard, const struct window_span *span)
+{
+	struct tally_window *tally =
+	    replay->wire ? replay_wire_take(replay->wire, span->index) : NULL;
+
+	if (tally && replay->enrich)
+		join_handshakes(replay, tally, span);
+	replay_wire_give(replay->wire, tally);
+	finish_shard(replay, shard, span);
 }
 
 /* Windows without a frame up to `oldest`. None before the first frame, nor over hours in which

@@ -35,14 +35,15 @@ struct replay {
 	struct shard_limits limits;
 	struct collector *collector;
 	struct windows windows;
-	bool begun;    /* the windows are */
-	bool reported; /* one window at least */
-	struct enrich *enrich;
+	bool begun;            /* the windows are */
+	bool reported;         /* one window at least */
+	struct enrich *enrich; /* NULL without windows, as is the next */
 	struct report *report;
 	struct replay_file **files;
 	size_t n_files;
 	struct shard *total;
 	struct replay_wire *wire; /* NULL: no captures */
+	struct arena *arena;      /* of one window */
 };
 
 /* replay_file.c: bytes to frames and packets. */

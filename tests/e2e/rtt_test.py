@@ -16,8 +16,8 @@ import sys
 import time
 
 import frames
-from harness import BUILD, Crosstap, Namespaces, Points, Process, Sent, check, check_equal, dnsload_command, in_namespace, \
-    main, output, tcp_answers, test, wait_for
+from harness import BUILD, CROSSTAP, Crosstap, Namespaces, Points, Process, Sent, check, check_equal, dnsload_command, \
+    in_namespace, main, output, tcp_answers, test, wait_for, yaml
 from nameserver import Knot
 
 FORWARDER = os.path.join(BUILD, "tools", "delay_forwarder")
@@ -241,6 +241,68 @@ def retransmissions_do_not_count(lab):
         bench.stop()
 
 
+# ---- after the fact ----
+
+SYN, ACK, PUSH = 2, 16, 8
+START = 1_700_000_000
+
+
+def segment(source, destination, flags, sequence, acknowledged, payload=b""):
+    """An IP packet, as LINKTYPE_RAW has it; checksums are not looked at."""
+    family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+    addresses = socket.inet_pton(family, source[0]) + socket.inet_pton(family, destination[0])
+    tcp = struct.pack("!HHIIBBHHH", source[1], destination[1], sequence, acknowledged, 0x50, flags, 65535, 0, 0) + payload
+    if family == socket.AF_INET6:
+        return struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + addresses + tcp
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + addresses + tcp
+
+
+def handshake(client, server, start, rtt, repeated=False, query_after=0.0):
+    """[(time, packet)] of a connection with one query; `repeated`: its SYN-ACK left twice."""
+    asked = struct.pack("!H", len(query(1))) + query(1)
+    packets = [(start, segment(client, server, SYN, 1000, 0)), (start, segment(server, client, SYN | ACK, 5000, 1001))]
+    if repeated:
+        packets.append((start + rtt / 2, packets[1][1]))
+    return packets + [(start + rtt, segment(client, server, ACK, 1001, 5001)),
+                      (start + rtt + query_after, segment(client, server, ACK | PUSH, 1001, 5001, asked))]
+
+
+def write_capture(path, packets):
+    with open(path, "wb") as file:
+        file.write(struct.pack("!IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+        for when, packet in sorted(packets):
+            file.write(struct.pack("!IIII", int(when), round(when % 1 * 1e6), len(packet), len(packet)) + packet)
+    return path
+
+
+@test
+def of_a_capture(lab):
+    """`replay --pcap` gives resolvers the handshake times of the capture, in the window of their queries."""
+    import enrich_test
+    server, server6 = ("192.0.2.1", 53), ("2001:db8::53", 53)
+    plain, repeated, before, v6 = ("198.51.100.1", 1001), ("198.51.100.2", 1002), ("203.0.113.3", 1003), ("2001:db8:1::1", 1004)
+    packets = handshake(plain, server, START + 1, 0.02) + handshake(repeated, server, START + 2, 0.03, repeated=True)
+    packets += handshake(before, server, START + 9.9, 0.04, query_after=0.2) + handshake(v6, server6, START + 3, 0.05)
+    asked = [(plain, START + 1.02), (repeated, START + 2.03), (before, START + 10.14), (v6, START + 3.05), (plain, START + 12)]
+    stream = enrich_test.write_stream(lab, "in.fstrm", [
+        frames.frame(frames.AUTH_QUERY, query(1), when, address, port) for (address, port), when in asked])
+    country_file = enrich_test.write_mmdb(lab.path("country.mmdb"), "Test-Country", {
+        "198.51.100.0/24": enrich_test.country("NL"), "203.0.113.0/24": enrich_test.country("DE")})
+    config = lab.write("replay.yaml", yaml({"server": "ns1", "geo": {"country": country_file}, "ping": {"enabled": False},
+                                            "wire": {"addresses": [server[0], server6[0]]}}) + "\n")
+    capture = write_capture(lab.path("in.pcap"), packets)
+    points = Points(output(CROSSTAP, "replay", "-c", config, "--points", "-", "--pcap", capture, stream))
+    # The wire's clock ticks in 256 ns.
+    times = {(f["address"], (stamp - START * 10**9) // 10**10): "tcp_rtt_ms" in f and round(f["tcp_rtt_ms"], 2)
+             for name, tags, f, stamp in points.points if name == "dns_resolver" and tags["rank"] != "other"}
+    check_equal(times, {(plain[0], 0): 20.0, (repeated[0], 0): False, (v6[0], 0): 50.0, (before[0], 1): 40.0, (plain[0], 1): 20.0},
+                "tcp_rtt_ms by resolver and window")
+    shares = {(tags["country"], (stamp - START * 10**9) // 10**10): (f["queries_tcp"], f["queries_unmeasured"])
+              for name, tags, f, stamp in points.points if name == "dns_country"}
+    check_equal(shares, {("NL", 0): (1, 1), ("unknown", 0): (1, 0), ("NL", 1): (1, 0), ("DE", 1): (1, 0)},
+                "queries_tcp, queries_unmeasured")
+
+
 # ---- many CPUs, many forged sources ----
 
 
@@ -323,7 +385,8 @@ def check_resolvers(bench, times):
     check(len(kernel) > 50, f"the kernel measured all connections of {len(kernel)} resolvers")
     missing = set(kernel) - set(wire)
     check(len(missing) <= len(kernel) // 100, f"{len(missing)} of {len(kernel)} resolvers have no time")
-    apart = {a: (wire[a], kernel[a]) for a in set(wire) & set(kernel) if not kernel[a][0] - 0.5 <= wire[a] <= kernel[a][-1] + 0.05}
+    apart = {a: (wire[a], kernel[a]) for a in set(wire) & set(kernel)
+             if not kernel[a][0] - 0.5 <= wire[a] <= kernel[a][-1] + 0.05}
     check(len(apart) <= len(kernel) // 100, f"{len(apart)} of {len(kernel)} resolvers are apart: {apart}")
 
 

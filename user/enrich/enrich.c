@@ -199,15 +199,17 @@ unsigned enrich_refresh(struct enrich *enrich)
 	return geo_refresh(enrich->geo);
 }
 
-/* Full: those that found no place have no time in their first window. */
 static void keep_waiting(struct enrich *enrich, const uint64_t address[2], unsigned family,
     uint32_t rtt_us, uint32_t now_s)
 {
 	const uint64_t hash = resolvers_hash(enrich->waiting, address, family);
+	struct resolver *client = resolvers_find(enrich->waiting, hash, address, family);
 
-	if (resolvers_find(enrich->waiting, hash, address, family) ||
-	    resolvers_add(enrich->waiting, hash, address, family))
-		(void)resolvers_set_tcp_rtt(enrich->waiting, address, family, rtt_us, now_s);
+	if (client)
+		resolvers_touch(enrich->waiting, client, 0);
+	else if (!resolvers_add(enrich->waiting, hash, address, family))
+		return;
+	(void)resolvers_set_tcp_rtt(enrich->waiting, address, family, rtt_us, now_s);
 }
 
 void enrich_set_tcp_rtt(struct enrich *enrich, const uint64_t address[2], unsigned family,
@@ -376,7 +378,6 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 	free(enrich->missing);
 	enrich->missing = NULL;
 	enrich->n_missing = enrich->missing_room = 0;
-	resolvers_reset(enrich->waiting);
 	return r;
 }
 
@@ -400,6 +401,7 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	if (enrich->live)
 		live_collect(enrich->live, enrich->resolvers, enrich->now_s);
 	resolvers_begin_window(enrich->resolvers);
+	resolvers_begin_window(enrich->waiting);
 	breakdown_begin(enrich->breakdown, kinds);
 	admission_begin(
 	    enrich->admission, window->start_ns / DAY_NS, enrich->live ? ADMISSION_WINDOWS : 1);
@@ -475,7 +477,8 @@ void enrich_get_stats(struct enrich *enrich, struct enrich_stats *ret)
 	*ret = (struct enrich_stats){
 	    .known = resolvers_count(enrich->resolvers),
 	    .limit = resolvers_limit(enrich->resolvers),
-	    .memory_bytes = resolvers_memory_bytes(enrich->resolvers),
+	    .memory_bytes =
+		resolvers_memory_bytes(enrich->resolvers) + resolvers_memory_bytes(enrich->waiting),
 	    .evicted = resolvers_evicted(enrich->resolvers),
 	    .refused = resolvers_refused(enrich->resolvers),
 	};

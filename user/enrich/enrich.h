@@ -64,8 +64,9 @@ void enrich_configure(struct enrich *enrich, const struct config *config);
 
 /* Looks for replaced databases: bits 1 << enum geo_database of those that changed. */
 unsigned enrich_refresh(struct enrich *enrich);
-/* TCP handshake times of this window from the wire, before enrich_window(): kept for the resolvers
- * that are known, and for those that become so in the next enrich_window(), at most 65,536. */
+/* TCP handshake times of this window from the wire, before enrich_window(). A handshake may come in
+ * the window before the query: those of who is not known are kept for when it asks, 65,536 at most,
+ * and new ones take the places of old ones. */
 void enrich_set_tcp_rtt(struct enrich *enrich, const uint64_t address[2], unsigned family,
     uint32_t rtt_us, int64_t now_ns);
 /* Takes the sources of a closed window. -ENOMEM: no rows. */

@@ -347,9 +347,6 @@ static void enrich_sources(struct report *report, const struct shard *total,
 	r = enrich_window(report->enrich, &total->sources, &window, ret);
 	if (r < 0)
 		log_error(MODULE, "resolvers not reported: %s", strerror(-r));
-	/* Once more: who is new is known now. */
-	if (wire)
-		feed_tcp_rtt(report->enrich, wire, window.now_ns);
 }
 
 static void feed_rssac002(
