@@ -24,6 +24,7 @@
 #include "source/wire.h"
 #include "source/wire_bpf.h"
 #include "source/wire_detach.h"
+#include "source/wire_dispatcher.h"
 #include "source/wire_netlink.h"
 
 #define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
@@ -81,6 +82,18 @@ static void remove_veth(void)
 	shell("ip link delete va");
 }
 
+/* A queue that is full empties itself: a slow machine sends faster than it takes. */
+static void send_frame(int fd, const struct sockaddr_ll *address, const struct frame *frame)
+{
+	const struct sockaddr *to = (const struct sockaddr *)address;
+	u32 turns = 0;
+
+	while (sendto(fd, frame->bytes, frame->length, 0, to, sizeof(*address)) < 0) {
+		must(errno == ENOBUFS && turns++ < 10000, "sendto");
+		usleep(1000);
+	}
+}
+
 static void send_frames(const char *device, const struct frame_spec *spec, u32 n)
 {
 	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -92,9 +105,7 @@ static void send_frames(const char *device, const struct frame_spec *spec, u32 n
 	frames_add(&frames, *spec);
 	must(fd >= 0, "socket");
 	for (u32 i = 0; i < n; i++)
-		must(sendto(fd, frames.frames[0].bytes, frames.frames[0].length, 0,
-			 (const struct sockaddr *)&address, sizeof(address)) > 0,
-		    "sendto");
+		send_frame(fd, &address, &frames.frames[0]);
 	close(fd);
 }
 
@@ -222,30 +233,43 @@ static void expect_sums(const struct agent *agent, u64 in, u64 out)
 /* -- what the kernel has */
 
 struct attached {
-	u32 xdp;
+	u32 main; /* the XDP program that the interface has */
+	u32 xdp;  /* the same, or ours behind it if that is libxdp's dispatcher */
 	size_t ingress, egress;
+	size_t pins; /* of libxdp's dispatchers, of any interface */
 	bool clsact;
 };
 
 static struct wire_netlink *netlink;
 
+static void look_at(struct attached *found, const struct wire_link *link)
+{
+	struct wire_running ours;
+
+	found->main = link->xdp_native ? link->xdp_native : link->xdp_generic;
+	found->xdp = found->main;
+	if (link->xdp_native && wire_dispatcher_find(-1, link->index, 0, true, &ours) == 0) {
+		found->xdp = ours.id;
+		wire_running_close(&ours);
+	}
+	wire_netlink_filters(netlink, link->index, WIRE_HOOK_INGRESS, NULL, 0, &found->ingress);
+	wire_netlink_filters(netlink, link->index, WIRE_HOOK_EGRESS, NULL, 0, &found->egress);
+}
+
 static struct attached look(void)
 {
 	struct attached found = {0};
 	struct wire_link *links;
+	struct wire_pin pins[16];
 	size_t n;
 
 	must(wire_netlink_links(netlink, &links, &n) == 0, "links");
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(links[i].name, "va") != 0)
-			continue;
-		found.xdp = links[i].xdp_native ? links[i].xdp_native : links[i].xdp_generic;
-		wire_netlink_filters(
-		    netlink, links[i].index, WIRE_HOOK_INGRESS, NULL, 0, &found.ingress);
-		wire_netlink_filters(
-		    netlink, links[i].index, WIRE_HOOK_EGRESS, NULL, 0, &found.egress);
+		if (strcmp(links[i].name, "va") == 0)
+			look_at(&found, &links[i]);
 	}
 	free(links);
+	found.pins = wire_dispatcher_pins(pins, 16);
 	found.clsact = system("tc qdisc show dev va | grep -q clsact") == 0;
 	return found;
 }
@@ -254,9 +278,9 @@ static void expect_nothing(void)
 {
 	const struct attached found = look();
 
-	expect(!found.xdp && !found.ingress && !found.egress && !found.clsact,
-	    "left behind: xdp %u, %zu ingress and %zu egress filters, clsact %d", found.xdp,
-	    found.ingress, found.egress, found.clsact);
+	expect(!found.main && !found.ingress && !found.egress && !found.pins && !found.clsact,
+	    "left behind: xdp %u, %zu pins, %zu ingress and %zu egress filters, clsact %d",
+	    found.main, found.pins, found.ingress, found.egress, found.clsact);
 }
 
 /* Somebody else's program: returns a constant. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MAX_FILTERS 128
+#define MAX_PINS    256
 
 struct detaching {
 	const struct wire_detach_options *options;
@@ -214,6 +215,31 @@ static bool is_asked(const struct wire_detach_options *options, const char *name
 	return options->n_interfaces == 0;
 }
 
+/* Programs whose dispatcher nobody runs any more, as it was replaced or its interface vanished. */
+static void detach_pins(struct detaching *all, const struct wire_link *links, size_t n)
+{
+	struct wire_pin pins[MAX_PINS];
+	const size_t n_pins = wire_dispatcher_pins(pins, MAX_PINS);
+	static const struct wire_link vanished = {.name = "no interface"};
+	struct wire_running running;
+
+	for (size_t i = 0; i < n_pins; i++) {
+		all->link = &vanished;
+		for (size_t j = 0; j < n; j++) {
+			if (links[j].index == pins[i].index)
+				all->link = &links[j];
+		}
+		if (all->link->xdp_native == pins[i].dispatcher ||
+		    !is_asked(all->options, all->link->name) ||
+		    wire_running_find(&running, pins[i].program) < 0)
+			continue;
+		if (is_orphan(all, "pinned XDP program", &running))
+			done(all, "pinned XDP program", running.id,
+			    wire_dispatcher_unpin(running.id));
+		wire_running_close(&running);
+	}
+}
+
 int wire_detach_all(const struct wire_detach_options *options, size_t *ret_n)
 {
 	struct detaching all = {.options = options};
@@ -236,6 +262,8 @@ int wire_detach_all(const struct wire_detach_options *options, size_t *ret_n)
 		detach_filters(&all, WIRE_HOOK_EGRESS);
 		detach_clsact(&all);
 	}
+	if (r == 0)
+		detach_pins(&all, links, n);
 	free(links);
 	wire_netlink_close(all.netlink);
 	*ret_n = all.n;

@@ -4,10 +4,18 @@
 #include "crosstap.skel.h"
 #include "source/wire_netns.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -143,4 +151,141 @@ int wire_dispatcher_attach(
 		return r;
 	*ret_fd = visit.fd;
 	return 0;
+}
+
+const char *wire_dispatcher_error(int error)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	if (error == -EINVAL && uname(&name) == 0 &&
+	    sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 5 || (major == 5 && minor < 19)))
+		return "its programs may not pass on their context before Linux 5.19";
+	return strerror(-error);
+}
+
+/* -- pins: DIRECTORY/dispatch-INTERFACE-DISPATCHER/progN-prog and progN-link */
+
+#define MAX_PROGRAMS 10 /* of a dispatcher */
+
+/* libxdp's folder. */
+static int open_pins(void)
+{
+	const char *root = getenv("LIBXDP_BPFFS");
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/xdp", root ? root : "/sys/fs/bpf");
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The program pinned as number i of a folder; 0: none. */
+static uint32_t pinned_program(int folder, int i)
+{
+	char path[64];
+	uint32_t id;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/prog%d-prog", folder, i);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	id = wire_program_id(fd);
+	close(fd);
+	return id;
+}
+
+static int unpin(int folder, int i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "prog%d-link", i);
+	if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	snprintf(name, sizeof(name), "prog%d-prog", i);
+	return unlinkat(folder, name, 0) < 0 ? -errno : 0;
+}
+
+/* For each pinned program. `take` returns 1 if it took the pins away, -errno to end all. */
+struct pin_visit {
+	int (*take)(struct pin_visit *visit, int folder, int i, const struct wire_pin *pin);
+	struct wire_pin *pins;
+	size_t n, size;
+	uint32_t program_id;
+};
+
+static int visit_folder(struct pin_visit *visit, int root, const char *name)
+{
+	struct wire_pin pin;
+	int folder, taken = 0, r = 0;
+
+	if (sscanf(name, "dispatch-%d-%u", &pin.index, &pin.dispatcher) != 2)
+		return 0;
+	folder = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (int i = 0; i < MAX_PROGRAMS && r >= 0; i++) {
+		pin.program = pinned_program(folder, i);
+		r = pin.program ? visit->take(visit, folder, i, &pin) : 0;
+		taken += r > 0;
+	}
+	close(folder);
+	if (taken)
+		unlinkat(root, name, AT_REMOVEDIR); /* goes only when it is empty */
+	return r < 0 ? r : 0;
+}
+
+static int visit_pins(struct pin_visit *visit)
+{
+	const int root = open_pins();
+	const struct dirent *entry;
+	DIR *folders;
+	int r = 0;
+
+	if (root < 0)
+		return -errno;
+	flock(root, LOCK_EX); /* as libxdp does */
+	folders = fdopendir(root);
+	if (!folders) {
+		r = -errno;
+		close(root);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(folders)))
+		r = visit_folder(visit, root, entry->d_name);
+	closedir(folders);
+	return r;
+}
+
+static int add_pin(struct pin_visit *visit, int folder, int i, const struct wire_pin *pin)
+{
+	if (visit->n == visit->size)
+		return -ENOSPC;
+	visit->pins[visit->n++] = *pin;
+	return 0;
+}
+
+size_t wire_dispatcher_pins(struct wire_pin *pins, size_t size)
+{
+	struct pin_visit visit = {.take = add_pin, .pins = pins, .size = size};
+
+	visit_pins(&visit);
+	return visit.n;
+}
+
+static int unpin_program(struct pin_visit *visit, int folder, int i, const struct wire_pin *pin)
+{
+	int r;
+
+	if (pin->program != visit->program_id)
+		return 0;
+	r = unpin(folder, i);
+	return r < 0 ? r : 1;
+}
+
+int wire_dispatcher_unpin(uint32_t program_id)
+{
+	struct pin_visit visit = {.take = unpin_program, .program_id = program_id};
+
+	return visit_pins(&visit);
 }

@@ -93,7 +93,8 @@ static void find_xdp(struct wire *wire, struct wire_tap *tap, const struct wire_
 {
 	const uint32_t ids[] = {link->xdp_native, link->xdp_generic};
 
-	for (int i = 0; i < 2; i++) {
+	/* Behind a dispatcher, a detaching tap knows the program by its own id. */
+	for (int i = 0; i < 2 && !tap->dispatched; i++) {
 		if (!ids[i] || wire_running_find(&running->xdp, ids[i]) < 0)
 			continue;
 		running->generic = i == 1;
@@ -402,6 +403,8 @@ void wire_tap_detach(struct wire *wire, struct wire_tap *tap)
 
 	if (tap->mode == WIRE_PACKET && wire->fallback)
 		wire->fallback->stop(wire->fallback->context, tap->name);
+	if (tap->gone && tap->dispatched)
+		wire_dispatcher_unpin(tap->xdp_id);
 	if (wire_tap_counts(tap) && !tap->gone) {
 		find_running(wire, tap, &link, &running);
 		wire_tap_detach_xdp(wire, tap, &running);

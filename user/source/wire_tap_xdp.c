@@ -22,8 +22,12 @@ void wire_tap_set_xdp(struct wire_tap *tap, int fd, bool dispatched)
 int wire_tap_detach_xdp(
     struct wire *wire, struct wire_tap *tap, const struct wire_tap_running *running)
 {
-	if (running->xdp.fd < 0)
+	if (running->xdp.fd < 0) {
+		/* The dispatcher went without us: only its pins hold the program. */
+		if (tap->dispatched)
+			wire_dispatcher_unpin(tap->xdp_id);
 		return 0;
+	}
 	if (running->dispatched)
 		return wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
 	return wire_netlink_xdp(wire->netlink, tap->index, -1, running->xdp.fd,
@@ -116,7 +120,7 @@ int wire_tap_attach_xdp(struct wire *wire, struct wire_tap *tap, const struct wi
 		r = attach_dispatched(wire, tap, running);
 		if (r == 0)
 			return 0;
-		wire_tap_reason(tap, "dispatcher: %s", strerror(-r));
+		wire_tap_reason(tap, "dispatcher: %s", wire_dispatcher_error(r));
 	}
 	if (current && running->xdp.fd < 0) {
 		wire_tap_reason(tap, "%s: another XDP program holds it (id %u)",
