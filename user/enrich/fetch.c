@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/fetch.h"
 
+#include "base/io.h"
 #include "enrich/unpack.h"
 
 #include <ctype.h>
@@ -55,21 +56,11 @@ int fetch_build_url(const char *template, const char *edition, char *url, size_t
 	return written < 0 || (size_t)written >= size ? -ENAMETOOLONG : 0;
 }
 
-static int write_all(void *context, const uint8_t *data, size_t n)
+static int write_out(void *context, const uint8_t *data, size_t n)
 {
 	const struct transfer *transfer = context;
 
-	while (n > 0) {
-		ssize_t written = write(transfer->request->fd, data, n);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		data += written;
-		n -= (size_t)written;
-	}
-	return 0;
+	return io_write(transfer->request->fd, data, n);
 }
 
 /* The body of the last answer only: libcurl reads over those of redirects that it follows. */
@@ -232,7 +223,7 @@ enum fetch_outcome fetch_database(const struct fetch_request *request, struct fe
 	transfer.curl = curl_easy_init();
 	if (!transfer.curl)
 		return FETCH_LOCAL;
-	if (unpack_new(&transfer.unpack, request->max_bytes, write_all, &transfer) < 0)
+	if (unpack_new(&transfer.unpack, request->max_bytes, write_out, &transfer) < 0)
 		goto out;
 	code = set_target(transfer.curl, request);
 	if (code == CURLE_OK)

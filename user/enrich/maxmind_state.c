@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/maxmind_state.h"
 
+#include "base/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -56,7 +58,7 @@ void maxmind_state_read(const char *database_path, struct maxmind_state *ret)
 		return;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0) {
-		n = read(fd, text, MAX_FILE_BYTES);
+		n = io_read(fd, text, MAX_FILE_BYTES);
 		close(fd);
 	}
 	if (n <= 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/mmdb_copy.h"
 
+#include "base/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,21 +17,6 @@
 #endif
 
 #define CHUNK_BYTES 65536
-
-static int write_all(int fd, const char *data, size_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(fd, data, n);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		data += written;
-		n -= (size_t)written;
-	}
-	return 0;
-}
 
 /* One byte more than `size` is asked for, to notice a file that grows. */
 static int copy_bytes(int from, int to, uint64_t size)
@@ -49,7 +36,7 @@ static int copy_bytes(int from, int to, uint64_t size)
 		if (n == 0)
 			break;
 		total += (uint64_t)n;
-		r = write_all(to, chunk, (size_t)n);
+		r = io_write(to, chunk, (size_t)n);
 		if (r < 0)
 			return r;
 	}

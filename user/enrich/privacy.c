@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/privacy.h"
 
+#include "base/io.h"
 #include "enrich/cryptopan.h"
 
 #include <arpa/inet.h>
@@ -101,8 +102,8 @@ static int read_key(
 		r = fail(reason, reason_size, -EPERM,
 		    "%s: mode %04o lets others at the key, use 0600 or 0400", path,
 		    (unsigned)(st.st_mode & 07777));
-	else if ((n = read(fd, text, sizeof(text))) < 0)
-		r = fail(reason, reason_size, -errno, "%s: %m", path);
+	else if ((n = io_read(fd, text, sizeof(text))) < 0)
+		r = fail(reason, reason_size, (int)n, "%s: %s", path, strerror((int)-n));
 	else if (!parse_key(text, (size_t)n, key))
 		r = fail(reason, reason_size, -EINVAL,
 		    "%s: must hold 32 bytes or 64 hexadecimal digits", path);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/rssac002_internal.h"
 
+#include "base/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,21 +24,6 @@ struct place {
 	struct tm date;
 };
 
-static int write_fully(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			data += n;
-			size -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* Beside the old one, then in its place. */
 static int replace_file(const char *path, const char *data, size_t size)
 {
@@ -48,7 +35,7 @@ static int replace_file(const char *path, const char *data, size_t size)
 	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	r = write_fully(fd, data, size);
+	r = io_write(fd, data, size);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r == 0 && rename(part, path) < 0)

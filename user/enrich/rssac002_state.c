@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/rssac002_internal.h"
 
+#include "base/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -61,14 +63,11 @@ static void store(struct stored *stored, const struct rssac002_day *day)
 
 static int write_file(const char *path, const struct stored *stored)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600), r = 0;
-	ssize_t n;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600), r;
 
 	if (fd < 0)
 		return -errno;
-	n = write(fd, stored, sizeof(*stored));
-	if (n != (ssize_t)sizeof(*stored))
-		r = n < 0 ? -errno : -ENOSPC;
+	r = io_write(fd, stored, sizeof(*stored));
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	return r;
@@ -105,9 +104,9 @@ static int read_file(const char *path, struct stored *ret)
 	} else if (!S_ISREG(st.st_mode) || st.st_size != (off_t)sizeof(*ret)) {
 		r = -EBADMSG;
 	} else {
-		n = read(fd, ret, sizeof(*ret));
+		n = io_read(fd, ret, sizeof(*ret));
 		if (n != (ssize_t)sizeof(*ret))
-			r = n < 0 ? -errno : -EBADMSG;
+			r = n < 0 ? (int)n : -EBADMSG;
 	}
 	close(fd);
 	return r;

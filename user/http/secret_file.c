@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/secret_file.h"
 
+#include "base/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,25 +30,6 @@ static int check(int fd, const char *path, bool is_private, char *error, size_t 
 	return 0;
 }
 
-/* Up to `size` bytes, or -errno. */
-static ssize_t read_all(int fd, char *text, size_t size)
-{
-	size_t length = 0;
-
-	while (length < size) {
-		ssize_t n = read(fd, text + length, size - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	return (ssize_t)length;
-}
-
 int secret_file_read(char **ret, const char *path, bool is_private, char *error, size_t size)
 {
 	char *text = NULL;
@@ -64,7 +47,7 @@ int secret_file_read(char **ret, const char *path, bool is_private, char *error,
 		r = fail(error, size, -ENOMEM, path, strerror(ENOMEM));
 		goto out;
 	}
-	length = read_all(fd, text, SECRET_FILE_MAX + 1);
+	length = io_read(fd, text, SECRET_FILE_MAX + 1);
 	if (length < 0)
 		r = fail(error, size, (int)length, path, strerror((int)-length));
 	else if (length == 0 || length > SECRET_FILE_MAX || strlen(text) != (size_t)length)

@@ -2,6 +2,7 @@
 #include "sink/spool.h"
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "sink/batch.h"
 
 #include <dirent.h>
@@ -194,23 +195,6 @@ void spool_free(struct spool *s)
 	free(s);
 }
 
-static int write_all(int fd, const void *data, size_t length)
-{
-	const char *at = data;
-
-	while (length) {
-		ssize_t n = write(fd, at, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length)
 {
 	struct header header = {.length = length, .points = entry->points};
@@ -225,9 +209,9 @@ static int write_file(struct spool *s, const struct entry *entry, const char *te
 	fd = openat(s->fd, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, &header, sizeof(header));
+	r = io_write(fd, &header, sizeof(header));
 	if (r == 0)
-		r = write_all(fd, text, length);
+		r = io_write(fd, text, length);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r == 0 && renameat(s->fd, TEMPORARY, s->fd, name) < 0)
@@ -286,21 +270,13 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points, s
 	return r < 0 ? r : add_entry(s, &entry);
 }
 
-static int read_all(int fd, void *data, size_t length)
+static int read_whole(int fd, void *data, size_t size)
 {
-	char *at = data;
+	const ssize_t n = io_read(fd, data, size);
 
-	while (length) {
-		ssize_t n = read(fd, at, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EBADMSG;
-		at += n;
-		length -= (size_t)n;
-	}
-	return 0;
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == size ? 0 : -EBADMSG;
 }
 
 /* The file's text, checked; the caller's to free. */
@@ -308,7 +284,7 @@ static int read_file(int fd, struct header *header, char **ret)
 {
 	struct stat st;
 	char *text;
-	int r = read_all(fd, header, sizeof(*header));
+	int r = read_whole(fd, header, sizeof(*header));
 
 	if (r < 0)
 		return r;
@@ -320,7 +296,7 @@ static int read_file(int fd, struct header *header, char **ret)
 	text = malloc(header->length);
 	if (!text)
 		return -ENOMEM;
-	r = read_all(fd, text, header->length);
+	r = read_whole(fd, text, header->length);
 	if (r == 0 &&
 	    (XXH64(text, header->length, 0) != header->checksum ||
 		text[header->length - 1] != '\n'))

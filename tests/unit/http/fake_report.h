@@ -70,15 +70,6 @@ int report_get_status(struct report *report, struct report_status **ret)
 	return 0;
 }
 
-void report_status_free(struct report_status *status)
-{
-	if (!status)
-		return;
-	free(status->inputs);
-	free(status->sinks);
-	free(status);
-}
-
 static inline struct report *fake_report(void)
 {
 	static const struct hash_seed seed = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9};
