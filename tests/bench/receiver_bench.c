@@ -224,7 +224,7 @@ static void receive(const char *path, const struct config *config, uint64_t fram
 	dnstap_input_stop(source);
 	if (context.counted != 2 * frames)
 		errx(1, "counted %llu of %llu frames", (unsigned long long)context.counted,
-		    (unsigned long long)(2 * frames));
+		    2 * (unsigned long long)frames);
 	if (write(fd, &used, sizeof(used)) != sizeof(used))
 		err(1, "pipe");
 	_exit(0);

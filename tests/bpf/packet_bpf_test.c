@@ -236,7 +236,7 @@ static int run_fixture(
     struct kernel kernels[2], const struct fixture *fixture, enum ingress ingress)
 {
 	const u32 options = FIXTURE_OPTIONS | fixture->options;
-	struct totals totals, raw_totals;
+	struct totals totals = {0}, raw_totals = {0};
 	bool raw = false;
 	int error;
 
@@ -254,6 +254,7 @@ static int run_fixture(
 	if (error) {
 		fprintf(stderr, "%s by %s: %s\n", fixture->name, ingress_names[ingress],
 		    strerror(-error));
+		totals_free(&totals);
 		return error;
 	}
 	totals_print(&totals, &kernel_text);

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fclose(errors) != 0 || (r == 0) != (length == 0) || (r == 0) != (config != NULL))
 		abort();
 	free(messages);
-	if (r < 0)
+	if (!config)
 		return 0;
 	yaml = as_yaml(config, &written);
 	if (config_series_bound(config, &series) < 0)
