@@ -263,15 +263,25 @@ class Namespaces:
         for name in (self.server, self.client):
             self.ip("netns", "add", name)
             self.ip("-n", name, "link", "set", "lo", "up")
+        self.ip("-n", self.client, "route", "add", "local", self.RESOLVERS, "dev", "lo")
+        self.connect()
+        return self
+
+    def connect(self):
+        """Makes the link, anew after it was deleted."""
+        self.link()
+        self.address()
+
+    def link(self):
         self.ip("link", "add", self.device, "netns", self.server, "type", "veth", "peer", "name", self.device,
                 "netns", self.client)
+
+    def address(self):
         for name, v4, v6 in ((self.server, self.SERVER, self.SERVER6), (self.client, self.CLIENT, self.CLIENT6)):
             self.ip("-n", name, "address", "add", v4 + "/24", "dev", self.device)
             self.ip("-n", name, "address", "add", v6 + "/64", "dev", self.device, "nodad")
             self.ip("-n", name, "link", "set", self.device, "up")
-        self.ip("-n", self.client, "route", "add", "local", self.RESOLVERS, "dev", "lo")
         self.ip("-n", self.server, "route", "add", self.RESOLVERS, "via", self.CLIENT)
-        return self
 
     def close(self):
         for name in (self.client, self.server):

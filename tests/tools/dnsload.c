@@ -194,6 +194,7 @@ static const char usage[] =
     "  --window N           at most so many unanswered (100)\n"
     "  --timeout S          for an answer (2)\n"
     "  --tcp N              TCP connections; --tcp-percent P of the queries go there (100)\n"
+    "  --tcp-cut            segments end in prefixes, headers and names, and hold two messages\n"
     "  --source A[,A...] | --source-net NET/16../30   --sources N of them\n"
     "  --zone NAME          may be repeated (example.nl) | --names FILE of `name [type]`\n"
     "  --chaos --opcodes --malformed PERCENT --no-edns   beside the usual mix\n"
@@ -219,6 +220,7 @@ enum option_key {
 	O_TIMEOUT,
 	O_TCP,
 	O_TCP_PERCENT,
+	O_TCP_CUT,
 	O_SOURCE,
 	O_SOURCE_NET,
 	O_SOURCES,
@@ -236,7 +238,7 @@ enum option_key {
 static const struct option options[] = {{"server", 1, 0, O_SERVER}, {"port", 1, 0, O_PORT},
     {"count", 1, 0, O_COUNT}, {"rate", 1, 0, O_RATE}, {"duration", 1, 0, O_DURATION},
     {"window", 1, 0, O_WINDOW}, {"timeout", 1, 0, O_TIMEOUT}, {"tcp", 1, 0, O_TCP},
-    {"tcp-percent", 1, 0, O_TCP_PERCENT}, {"source", 1, 0, O_SOURCE},
+    {"tcp-percent", 1, 0, O_TCP_PERCENT}, {"tcp-cut", 0, 0, O_TCP_CUT}, {"source", 1, 0, O_SOURCE},
     {"source-net", 1, 0, O_SOURCE_NET}, {"sources", 1, 0, O_SOURCES}, {"zone", 1, 0, O_ZONE},
     {"names", 1, 0, O_NAMES}, {"chaos", 0, 0, O_CHAOS}, {"opcodes", 0, 0, O_OPCODES},
     {"malformed", 1, 0, O_MALFORMED}, {"no-edns", 0, 0, O_NO_EDNS}, {"seed", 1, 0, O_SEED},
@@ -271,6 +273,9 @@ static bool socket_option(int key, struct arguments *args)
 	case O_TCP_PERCENT:
 		load.tcp_percent = (unsigned)number("--tcp-percent", optarg, 100);
 		args->tcp_percent_given = true;
+		return true;
+	case O_TCP_CUT:
+		load.tcp_cut = true;
 		return true;
 	case O_SOURCE:
 		parse_sources(optarg);

@@ -52,8 +52,8 @@ static struct load {
 	struct sockaddr_storage server;
 	socklen_t server_length;
 	uint64_t count, rate, duration_ns, timeout_ns;
-	unsigned window, n_connections, tcp_percent;
-	bool namespace, json;
+	unsigned window, n_connections, tcp_percent, tcp_cuts;
+	bool namespace, json, tcp_cut;
 	struct sockaddr_storage *sources;
 	bool *source_used;
 	size_t n_sources, next_source;
@@ -300,11 +300,27 @@ static void tcp_reopen(struct channel *c)
 	tcp_open(c);
 }
 
+/*
+ * Bytes of a message in its first segment, with --tcp-cut: all, the prefix alone, half of the
+ * prefix, a part of the header, a part of the name. Every sixth waits for the message after it, so
+ * that a segment holds the end of one and the beginning of the next.
+ */
+static size_t first_segment(size_t length, int *ret_flags)
+{
+	static const size_t cuts[] = {0, 2, 1, 9, 20};
+	const unsigned kind = load.tcp_cut ? load.tcp_cuts++ % 6 : 0;
+	const size_t cut = kind < 5 ? cuts[kind] : 0;
+
+	*ret_flags = kind == 5 ? MSG_MORE : 0;
+	return cut && cut < length ? cut : length;
+}
+
 static void tcp_send(struct channel *c)
 {
 	struct query q;
 	uint8_t frame[2 + QUERY_BYTES_MAX];
-	size_t done = 0;
+	size_t done = 0, cut;
+	int flags;
 
 	if (mix_query(&load.mix, &q))
 		die("query", "a name does not fit");
@@ -312,8 +328,10 @@ static void tcp_send(struct channel *c)
 	frame[0] = (uint8_t)(q.length >> 8);
 	frame[1] = (uint8_t)q.length;
 	memcpy(frame + 2, q.wire, q.length);
+	cut = first_segment(q.length + 2, &flags);
 	while (done < q.length + 2) {
-		ssize_t n = send(c->fd, frame + done, q.length + 2 - done, MSG_NOSIGNAL);
+		const size_t end = done < cut ? cut : q.length + 2;
+		ssize_t n = send(c->fd, frame + done, end - done, MSG_NOSIGNAL | flags);
 
 		if (n > 0) {
 			done += (size_t)n;
