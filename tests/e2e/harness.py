@@ -4,6 +4,7 @@ and the measures that its figures are held against. Standard library only."""
 
 import concurrent.futures
 import contextlib
+import copy
 import ctypes
 import glob
 import json
@@ -132,6 +133,12 @@ class Lab:
         with open(path, "w") as file:
             file.write(text)
         return path
+
+    def part(self, name):
+        """A laboratory in this one, with a folder of its own: processes and logs are ours."""
+        part = copy.copy(self)
+        part.dir = self.folder(name)
+        return part
 
     def keep_logs(self):
         kept = os.path.join(BUILD, "e2e", self.name)

@@ -7,31 +7,55 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 
 from harness import check, check_equal, main, test
 from nameserver import BIND, NSD, Knot
-from wire import WHOLE, Bench, attached, check_boundaries, check_equal_witnesses, check_mode, network
+from wire import WHOLE, Bench, attached, check_boundaries, check_equal_witnesses, check_mode, check_witness, \
+    network
 
 
 # ---- as many as a busy nameserver gets ----
 
 
+UDP, TCP, RATE, ATTEMPTS = 100000, 2000, 5000, 3
+
+
 def full(lab, nameserver):
-    """102,000 queries at 5,000 a second. Over TCP many to a connection, unanswered ones in flight, segments that end
-    in the midst of prefixes, headers and names."""
+    """Over TCP many to a connection, unanswered ones in flight, segments that end in the midst of prefixes, headers and
+    names. Of a machine that had no time for it only the sums are judged, and it is done again."""
+    for attempt in range(ATTEMPTS):
+        reason = attempt_full(lab.part(f"attempt{attempt}"), nameserver)
+        if not reason:
+            return
+        print(f"note {lab.name}: done again: {reason}", flush=True)
+    check(False, f"{ATTEMPTS} times: {reason}")
+
+
+def attempt_full(lab, nameserver):
+    """Returns why the machine, not the agent, stood in the way."""
     with network() as net:
         bench = Bench(lab, net, "native", nameserver=nameserver).start()
         check_mode(bench, "native")
         check_equal(attached(net), WHOLE["native"], "on the device")
-        sent = bench.load(count=100000, rate=5000)
-        bench.load(count=2000, rate=5000, tcp=8, tcp_cut=True, into=sent)
-        check_equal(sent.queries, {("udp", "ipv4"): 100000, ("tcp", "ipv4"): 2000}, "sent")
+        start = time.monotonic()
+        sent = bench.load(count=UDP, rate=RATE)
+        took = time.monotonic() - start
+        bench.load(count=TCP, rate=RATE, tcp=8, tcp_cut=True, into=sent)
+        check_equal(sent.queries, {("udp", "ipv4"): UDP, ("tcp", "ipv4"): TCP}, "sent")
         bench.quiet()
-        check_equal_witnesses(bench, sent)
+        check_witness(bench, "wire", sent)
         check_equal(bench.points().by("wire", "resync"), {}, "TCP streams that could not be followed")
-        check_boundaries(bench)
+        dropped = sent.total() - sum(f["dnstap_queries"] for _, f in bench.funnels())
+        check_equal(bench.balance(), dropped, "final balance: what the producer did not log")
+        reason = f"{nameserver.name} dropped {dropped} frames of queries by itself" if dropped else \
+            f"the load took {took:.0f} s" if took > 1.1 * UDP / RATE else None
+        if not reason:
+            check_equal_witnesses(bench, sent)
+            check_boundaries(bench)
         bench.stop()
         check_equal(attached(net), [], "on the device after SIGTERM")
+        return reason
 
 
 @test
