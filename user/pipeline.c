@@ -98,9 +98,17 @@ void pipeline_renew_filter(struct pipeline *pipeline)
 	}
 }
 
+static void take_wire(void *context, const struct wire_window *window, int64_t start_ns)
+{
+	struct pipeline *pipeline = context;
+
+	report_wire(pipeline->report, window, start_ns);
+}
+
 void pipeline_start_wire(struct pipeline *pipeline, const struct config *config)
 {
-	int r = wire_side_new(&pipeline->wire, config, pipeline->clock);
+	const struct wire_side_listener listener = {take_wire, pipeline};
+	int r = wire_side_new(&pipeline->wire, config, pipeline->clock, &listener);
 
 	if (r < 0)
 		log_warning(MODULE, "the wire is not watched: %s", strerror(-r));

@@ -30,6 +30,7 @@ struct packet_tap {
 struct wire_side {
 	const struct config *config;
 	const struct clock *clock;
+	struct wire_side_listener listener;
 	struct wire *wire;
 	struct host *host;
 	struct packet_tap taps[MAX_PACKET];
@@ -146,7 +147,8 @@ static void tell_taps(struct wire_side *side)
 
 /* -- life */
 
-int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock)
+int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock,
+    const struct wire_side_listener *listener)
 {
 	struct wire_side *side;
 	struct wire_options options = {.config = config, .clock = clock, .say = say};
@@ -161,6 +163,7 @@ int wire_side_new(struct wire_side **ret, const struct config *config, const str
 		return -ENOMEM;
 	side->config = config;
 	side->clock = clock;
+	side->listener = *listener;
 	side->fallback =
 	    (struct wire_fallback){.start = start_tap, .stop = stop_tap, .context = side};
 	options.fallback = &side->fallback;
@@ -348,6 +351,8 @@ static void collect(struct wire_side *side)
 		memmove(
 		    side->pending, side->pending + 1, --side->n_pending * sizeof(side->pending[0]));
 	}
+	side->listener.on_window(side->listener.context, &window,
+	    side->settling_index * (int64_t)side->config->interval_ns);
 	side->pending[side->n_pending++] =
 	    (struct pending){.index = side->settling_index, .arena = arena, .window = window};
 }

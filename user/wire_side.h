@@ -14,8 +14,15 @@
 
 struct wire_side;
 
+/* Told of each window as soon as it is read, long before the report of that window takes it. */
+struct wire_side_listener {
+	void (*on_window)(void *context, const struct wire_window *window, int64_t start_ns);
+	void *context;
+};
+
 /* NULL in *ret where wire.mode is off. -ENOMEM. The configuration outlives it, or is replaced. */
-int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock);
+int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock,
+    const struct wire_side_listener *listener);
 /* Begins to watch, in the window of this moment. */
 void wire_side_start(struct wire_side *side);
 void wire_side_configure(struct wire_side *side, const struct config *config);

@@ -162,7 +162,8 @@ static const struct config_option root[] = {
     {"rssac002.dir", OPTION_TEXT, .example = "/var/lib/crosstap/rssac002", RANGE(0, MAX_PATH),
 	AT(C, rssac002.dir), .help = "Where they are written; without it none are."},
     {"rssac002.source", OPTION_WORD, .fallback = "wire", WORDS("wire", "dnstap"),
-	AT(C, rssac002.source), .help = "Which witness they are made from."},
+	AT(C, rssac002.source),
+	.help = "Which witness they are made from; wire needs wire.per_source."},
 
     {"outputs", OPTION_OUTPUTS, RANGE(0, 32), ARRAY(C, outputs, n_outputs),
 	.help = "Where points go."},

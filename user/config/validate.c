@@ -215,6 +215,20 @@ static void check_maxmind(struct reader *reader)
 		reader_problem(reader, node, key, "two editions for the same file");
 }
 
+static void check_rssac002(struct reader *reader)
+{
+	const struct config *config = reader->config;
+	const struct node *node = where(node_get(reader->root, "rssac002"), "source");
+
+	if (!*config->rssac002.dir || config->rssac002.source != RSSAC002_WIRE)
+		return;
+	if (config->wire.mode == WIRE_OFF)
+		reader_problem(reader, node, "rssac002.source", "wire, but wire.mode is off");
+	else if (!config->wire.per_source)
+		reader_problem(reader, node, "rssac002.source",
+		    "wire, but wire.per_source is false: there are no sources to count");
+}
+
 static void check_http(struct reader *reader)
 {
 	const struct config *config = reader->config;
@@ -240,5 +254,6 @@ void validate_config(struct reader *reader)
 	check_outputs(reader);
 	check_ping(reader);
 	check_maxmind(reader);
+	check_rssac002(reader);
 	check_http(reader);
 }

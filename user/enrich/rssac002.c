@@ -12,7 +12,6 @@
 #include <xxhash.h>
 
 #define DAY_NS        (86400 * NS_PER_S)
-#define STATE_EVERY   (60ull * NS_PER_S)
 #define FILES_EVERY   (3600ull * NS_PER_S)
 #define SERVICE_BYTES 256
 
@@ -20,7 +19,8 @@ struct rssac002 {
 	char *dir;
 	char service[SERVICE_BYTES]; /* fit for a file's name */
 	struct rssac002_day today;
-	uint64_t state_due_ns, files_due_ns;
+	uint64_t files_due_ns;
+	bool changed; /* since the state was written */
 };
 
 int rssac002_day_init(struct rssac002_day *day, int64_t number)
@@ -149,6 +149,7 @@ int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002
 	if (day > rssac->today.day)
 		r = turn_over(rssac, day);
 	add_counts(&rssac->today.counts, counts);
+	rssac->changed = true;
 	return r;
 }
 
@@ -181,10 +182,10 @@ int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns)
 		rssac->files_due_ns = now_ns + FILES_EVERY;
 		r = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
 	}
-	if (now_ns >= rssac->state_due_ns) {
+	if (rssac->changed) {
 		int state = rssac002_write_state(&rssac->today, rssac->dir, rssac->service);
 
-		rssac->state_due_ns = now_ns + STATE_EVERY;
+		rssac->changed = state < 0;
 		r = r < 0 ? r : state;
 	}
 	return r;

@@ -19,6 +19,10 @@
  * Sources that found a window's table full are not in unique-sources: the program cannot tell a
  * flood's forged addresses from others; the point `crosstap` says how many messages that were.
  *
+ * A restart loses nothing. Who kills the process loses of dnstap the windows that were open, of the
+ * wire nothing but, in unique-sources, who asked in the window that was open and until the next
+ * start alone: the kernel's counters go on, and by client nobody knows which of them were read.
+ *
  * One thread owns it, the report's.
  */
 #ifndef CROSSTAP_ENRICH_RSSAC002_H
@@ -57,7 +61,8 @@ int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002
 int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsigned family);
 /* Writes state and files. */
 int rssac002_flush(struct rssac002 *rssac);
-/* Writes the state once a minute, the files once an hour (monotonic time); cheap in between. */
+/* Writes the state if something was added, so that little is lost with the process, and the files
+ * once an hour (monotonic time): after each window. */
 int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns);
 
 #endif

@@ -349,24 +349,20 @@ static void enrich_sources(struct report *report, const struct shard *total,
 		log_error(MODULE, "resolvers not reported: %s", strerror(-r));
 }
 
-static void feed_rssac002(
-    struct report *report, const struct window_view *view, const struct report_agent *agent)
+static void keep_rssac002(struct report *report, int fed)
 {
-	const struct wire_window *wire = agent ? agent->window.wire : NULL;
-	int r = 0, flushed;
+	const int flushed = rssac002_flush_when_due(report->rssac, clock_monotonic_ns());
+	const int r = fed < 0 ? fed : flushed;
 
-	if (!report->rssac)
-		return;
-	if (report->config->rssac002.source == RSSAC002_DNSTAP)
-		r = feed_rssac002_dnstap(report->rssac, view);
-	else if (wire)
-		r = feed_rssac002_wire(report->rssac, wire, view->span.start_ns);
-	flushed = rssac002_flush_when_due(report->rssac, clock_monotonic_ns());
-	if (r == 0)
-		r = flushed;
 	if (r < 0)
 		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
 		    report->config->rssac002.dir);
+}
+
+void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns)
+{
+	if (report->rssac && report->config->rssac002.source == RSSAC002_WIRE)
+		keep_rssac002(report, feed_rssac002_wire(report->rssac, wire, start_ns));
 }
 
 static void compare(
@@ -408,7 +404,8 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		return;
 	}
 	enrich_sources(report, total, span, agent, &enriched);
-	feed_rssac002(report, &view, agent);
+	if (report->rssac && config->rssac002.source == RSSAC002_DNSTAP)
+		keep_rssac002(report, feed_rssac002_dnstap(report->rssac, &view));
 	if (agent) {
 		figure_agent(report, total, agent, &figures);
 		if (totals_add(report->totals, &view, &report->unassigned) < 0)

@@ -162,6 +162,11 @@ static const struct rule rules[] = {
     {"geo: {country: /c, maxmind: {editions: [GeoLite2-City, GeoLite2-Country]}}\n",
 	"test.yaml:1:30: geo.maxmind.editions: two editions for the same file\n"},
     {"geo: {asn: /a, maxmind: {editions: [../x]}}\n", NULL},
+    {"rssac002: {dir: /x}\nwire: {mode: off}\n",
+	"test.yaml:1:11: rssac002.source: wire, but wire.mode is off\n"},
+    {"rssac002: {dir: /x, source: wire}\nwire: {per_source: false}\n",
+	"test.yaml:1:21: rssac002.source: wire, but wire.per_source is false: there are no sources "
+	"to count\n"},
     /* the environment */
     {"server: a$NO_SUCH_THING\n",
 	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set\n"},
