@@ -127,8 +127,13 @@ static const struct config_option root[] = {
 		"City is kept at "
 		"geo.country, ASN at geo.asn."},
     {"geo.maxmind.url", OPTION_TEXT, .fallback = "https://download.maxmind.com/geoip/databases",
-	RANGE(1, MAX_PATH), AT(C, geo.maxmind_url), .check = text_check_url, .is_url = true,
-	.help = "MaxMind, or a mirror of one's own; /EDITION/download?suffix=tar.gz is appended."},
+	RANGE(1, MAX_PATH), AT(C, geo.maxmind_url), .check = text_check_database_url,
+	.is_url = true,
+	.help =
+	    "MaxMind, or a mirror of one's own, by https; {edition} stands for the edition, and "
+	    "without it /EDITION/download?suffix=tar.gz is appended. Account and key, if set, go "
+	    "to "
+	    "this host."},
     {"geo.maxmind.every", OPTION_TIME, .fallback = "24h", RANGE(H, 365 * D),
 	AT(C, geo.maxmind_every_ns),
 	.help = "How old a file may become before a newer one is asked for."},

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LETTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -151,6 +152,22 @@ const char *text_check_url(const char *text)
 	if (strpbrk(text, " \"<>\\^`{|}"))
 		return "is a URL with a character that must be percent-encoded";
 	return NULL;
+}
+
+/* Where an account's key goes: never in the clear. */
+const char *text_check_database_url(const char *text)
+{
+	static const char placeholder[] = "{edition}";
+	const char *at = strstr(text, placeholder);
+	char plain[4096];
+
+	if (strncmp(text, "https://", 8) != 0)
+		return "is not a URL that begins with https://";
+	if (at &&
+	    snprintf(plain, sizeof(plain), "%.*sx%s", (int)(at - text), text,
+		at + sizeof(placeholder) - 1) >= (int)sizeof(plain))
+		return "is too long for a URL";
+	return text_check_url(at ? plain : text);
 }
 
 const char *text_check_interface(const char *text)

@@ -15,6 +15,8 @@ const char *text_check_endpoint(const char *text);
 const char *text_check_listen(const char *text);
 /* http:// or https:// and a host. */
 const char *text_check_url(const char *text);
+/* https only; {edition} may be in it, once. */
+const char *text_check_database_url(const char *text);
 /* A network device's name: under IFNAMSIZ, no slash, no space (dev_valid_name() of the kernel); not
  * `lo`. */
 const char *text_check_interface(const char *text);

@@ -162,6 +162,11 @@ static const struct rule rules[] = {
     {"geo: {country: /c, maxmind: {editions: [GeoLite2-City, GeoLite2-Country]}}\n",
 	"test.yaml:1:30: geo.maxmind.editions: two editions for the same file\n"},
     {"geo: {asn: /a, maxmind: {editions: [../x]}}\n", NULL},
+    {"geo: {maxmind: {url: 'http://m.example/x'}}\n",
+	"test.yaml:1:22: geo.maxmind.url: the value is not a URL that begins with "
+	"https://\n"},
+    {"geo: {maxmind: {url: 'https://m.example/{edtion}.mmdb'}}\n", NULL},
+    {"geo: {maxmind: {url: 'https://m.example/{edition}{edition}'}}\n", NULL},
     {"rssac002: {dir: /x}\nwire: {mode: off}\n",
 	"test.yaml:1:11: rssac002.source: wire, but wire.mode is off\n"},
     {"rssac002: {dir: /x, source: wire}\nwire: {per_source: false}\n",
