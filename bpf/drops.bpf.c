@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Packets that the kernel drops, with its reason: raw tracepoint kfree_skb, which gives one
- * since 5.17. An object of its own, so that a kernel without it loads the rest. Counts the DNS
- * messages over UDP that the cross-check compares, by the same headers that count them on the wire.
+ * since 5.17. An object of its own, so that a kernel without it loads the rest. Counts the queries
+ * over UDP that the cross-check compares, by the same headers that count them on the wire.
  *
  * The map `config` is crosstap.bpf.c's; user space puts it in place before loading. The numbers of
- * the reasons differ from kernel to kernel, and user space takes their names from the kernel's BTF.
- * A copy that a packet socket could not take (PACKET_SOCK_ERROR) is dropped too, although the
- * packet lives on: user space leaves that reason out.
+ * the reasons differ from kernel to kernel, and user space takes their names from the kernel's BTF:
+ * which reason means what is decided there (source/stack_drops.c).
  */
 #include "crosstap/compat.h"
 
@@ -15,6 +14,9 @@ CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader, u64 
 #define PACKET_FOLLOW packet_follow
 #include "crosstap/wire_message.h"
 #include <bpf/bpf_core_read.h>
+
+/* Set before loading: the inode of the network namespace that is watched; 0: any. */
+const volatile __u32 drop_netns = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -100,10 +102,14 @@ CT_INLINE bool read_packet(const struct sk_buff *skb, struct ct_view *view)
 {
 	const __u32 zero = 0;
 	struct drop_scratch *copy = bpf_map_lookup_elem(&drop_scratch, &zero);
-	const u64 begin = BPF_CORE_READ(skb, network_header);
+	const unsigned char *head = BPF_CORE_READ(skb, head);
 	const u64 end = BPF_CORE_READ(skb, tail);
-	u64 n = end - begin;
+	u64 begin = BPF_CORE_READ(skb, network_header), n;
 
+	if (!begin) /* not set yet: on its way from the driver, where the data begins with it */
+		begin = (u64)(BPF_CORE_READ(skb, data) - head);
+	CT_FORGET(begin);
+	n = end - begin;
 	if (!copy || end <= begin)
 		return false;
 	if (n > CT_SCRATCH_BYTES)
@@ -111,54 +117,97 @@ CT_INLINE bool read_packet(const struct sk_buff *skb, struct ct_view *view)
 	CT_OPAQUE(n);
 	if (n - 1 > CT_SCRATCH_BYTES - 1) /* for the verifier: 1 .. CT_SCRATCH_BYTES */
 		return false;
-	if (bpf_probe_read_kernel(copy->bytes, (u32)n, BPF_CORE_READ(skb, head) + begin))
+	if (bpf_probe_read_kernel(copy->bytes, (u32)n, head + begin))
 		return false;
 	view->data = copy->bytes;
 	view->scratch = n;
 	return true;
 }
 
-/* Is it a compared message to or from the server? */
-CT_INLINE bool is_compared(struct wire_env *env, const struct packet *packet)
+enum drop_place { DROP_ELSEWHERE, DROP_BEFORE_SOCKET, DROP_FROM_SOCKET };
+
+/*
+ * Where the packet was; elsewhere: not in the namespace that is watched. A UDP socket that queues a
+ * packet overwrites its device by numbers whose upper bytes are 0 or 1: who frees it then is the
+ * one who reads, and is in the socket's namespace. A function of its own as above; kernel addresses
+ * come in as numbers.
+ */
+__noinline u32 drop_place(u64 address)
 {
-	const bool in = wire_port_uses(env->config, packet->destination_port) & WIRE_PORT_DNS;
+	const struct sk_buff *skb = (const struct sk_buff *)address;
+	const struct net_device *device = BPF_CORE_READ(skb, dev);
+	const bool queued = (u64)device >> 56 <= 1;
+	const struct task_struct *task;
+	u32 netns;
+
+	if (!device) /* a copy in a packet socket, or on its way out */
+		return DROP_ELSEWHERE;
+	if (queued) {
+		task = (const struct task_struct *)bpf_get_current_task();
+		netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	} else {
+		netns = BPF_CORE_READ(device, nd_net.net, ns.inum);
+	}
+	if (drop_netns && netns != drop_netns)
+		return DROP_ELSEWHERE;
+	return queued ? DROP_FROM_SOCKET : DROP_BEFORE_SOCKET;
+}
+
+/* What it is to the cross-check, wherever it was dropped. */
+enum drop_message { DROP_NOT_OURS, DROP_COMPARED, DROP_OTHER, DROP_UNREADABLE };
+
+CT_INLINE u32 message_of(struct wire_env *env, const struct packet *packet)
+{
 	struct packet_address server;
 	struct wire_message message;
 	struct wire_peer peer;
 
-	if (!in && !(wire_port_uses(env->config, packet->source_port) & WIRE_PORT_DNS))
-		return false;
-	env->direction = in ? WIRE_IN : WIRE_OUT;
-	if (!wire_find_peer(env, packet, &server, &peer) ||
-	    !wire_udp_message(env, packet, &message))
-		return false;
-	return message.word >> 15 == !in && !wire_left_out(&message, &peer);
+	if (!(wire_port_uses(env->config, packet->destination_port) & WIRE_PORT_DNS) ||
+	    !wire_find_peer(env, packet, &server, &peer))
+		return DROP_NOT_OURS;
+	if (!wire_udp_message(env, packet, &message))
+		return DROP_UNREADABLE;
+	if (message.word >> 15 || message.malformed || wire_left_out(&message, &peer))
+		return DROP_OTHER;
+	return DROP_COMPARED;
+}
+
+CT_INLINE void count_drop(struct wire_drops *counts, u32 message, bool queued, u64 reason)
+{
+	if (reason >= WIRE_DROP_REASONS || message == DROP_UNREADABLE)
+		reason = WIRE_DROP_REASONS - 1;
+	if (message == DROP_OTHER)
+		counts->messages[WIRE_DROP_OTHER][queued ? 0 : reason]++;
+	else
+		counts->messages[queued ? WIRE_DROP_QUEUED : WIRE_DROP_COMPARED][reason]++;
 }
 
 SEC("raw_tracepoint/kfree_skb")
 int drop_reason(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sk_buff *skb = (const struct sk_buff *)ctx->args[0];
-	u64 reason = (u32)ctx->args[2];
-	struct wire_env env = {.access = WIRE_ACCESS_MEMORY, .view.copied = true};
+	struct wire_env env = {
+	    .access = WIRE_ACCESS_MEMORY, .view.copied = true, .direction = WIRE_IN};
+	const u32 place = drop_place(ctx->args[0]);
 	struct packet packet = {0};
 	struct wire_drops *counts;
 	const __u32 zero = 0;
+	u64 message;
 
 	env.config = bpf_map_lookup_elem(&config, &zero);
-	if (!env.config || !read_packet(skb, &env.view))
+	if (!env.config || place == DROP_ELSEWHERE || !read_packet(skb, &env.view))
 		return 0;
 	if (packet_parse(&env.view, 0, true, BPF_CORE_READ(skb, len), &packet) ||
-	    packet.protocol != PACKET_UDP || packet.fragment == PACKET_LATER ||
-	    !is_compared(&env, &packet))
+	    packet.protocol != PACKET_UDP || packet.fragment == PACKET_LATER)
+		return 0;
+	message = message_of(&env, &packet);
+	CT_FORGET(message);
+	if (message == DROP_NOT_OURS)
 		return 0;
 	env.slot = env.config->slot & 1;
 	counts = bpf_map_lookup_elem(&drops, &env.slot);
-	if (!counts)
-		return 0;
-	if (reason >= WIRE_DROP_REASONS)
-		reason = WIRE_DROP_REASONS - 1;
-	counts->messages[env.direction & 1][reason]++;
+	if (counts)
+		count_drop(counts, (u32)message, place == DROP_FROM_SOCKET, (u32)ctx->args[2]);
 	return 0;
 }
 

@@ -2,10 +2,10 @@
 #include "wire_side.h"
 
 #include "base/log.h"
-#include "source/host.h"
 #include "source/packet.h"
 #include "source/wire.h"
 #include "stats/windows.h"
+#include "wire_stages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ struct wire_side {
 	const struct clock *clock;
 	struct wire_side_listener listener;
 	struct wire *wire;
-	struct host *host;
+	struct wire_stages *stages;
 	struct packet_tap taps[MAX_PACKET];
 	size_t n_taps;
 	uint64_t own_version; /* that the taps know */
@@ -187,10 +187,12 @@ void wire_side_start(struct wire_side *side)
 
 	if (!side)
 		return;
-	r = host_new(&side->host, side->config);
+	r = wire_stages_new(&side->stages, side->config);
 	if (r < 0)
-		log_warning(MODULE, "the host's counters cannot be read: %s", strerror(-r));
+		log_warning(MODULE, "what the host drops cannot be read: %s", strerror(-r));
 	(void)wire_start(side->wire); /* says itself what is missing */
+	if (side->stages)
+		wire_stages_follow(side->stages, side->wire);
 	tell_taps(side);
 	side->open = index_of(side, clock_wall_ns(side->clock));
 }
@@ -219,7 +221,7 @@ void wire_side_free(struct wire_side *side)
 	wire_free(side->wire);
 	for (size_t i = 0; i < side->n_taps; i++)
 		packet_free(side->taps[i].source);
-	host_free(side->host);
+	wire_stages_free(side->stages);
 	for (size_t i = 0; i < side->n_pending; i++)
 		arena_free(side->pending[i].arena);
 	arena_free(side->spare);
@@ -286,29 +288,6 @@ static void join_tap(
 		window->rtt = part->rtt;
 }
 
-static void join_host(struct wire_side *side, struct wire_window *window, struct arena *arena)
-{
-	struct host_counters *counters;
-	struct wire_drop *drops;
-
-	if (!side->host)
-		return;
-	counters = arena_alloc(arena, sizeof(*counters));
-	if (!counters)
-		return;
-	host_read(side->host, counters);
-	drops = counters->stack_drops;
-	window->known |= counters->known;
-	window->nic_drops = counters->nic_drops;
-	window->socket_drops = counters->socket_drops;
-	window->listen_overflows = counters->listen_overflows;
-	window->tx_drops = counters->tx_drops;
-	window->queued = counters->queued;
-	window->sockets_changed = counters->sockets_changed;
-	window->stack_drops = drops;
-	window->n_stack_drops = counters->n_stack_drops;
-}
-
 static struct arena *take_arena(struct wire_side *side)
 {
 	struct arena *arena = side->spare;
@@ -345,7 +324,8 @@ static void collect(struct wire_side *side)
 		if (packet_take(side->taps[i].source, arena, &part) == 0)
 			join_tap(&window, &side->taps[i], &part);
 	}
-	join_host(side, &window, arena);
+	if (side->stages)
+		wire_stages_read(side->stages, side->wire, &window, arena);
 	if (side->n_pending == MAX_PENDING) {
 		give_arena(side, side->pending[0].arena);
 		memmove(

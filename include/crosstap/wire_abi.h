@@ -243,14 +243,22 @@ CT_INLINE u64 wire_rtt_bin_us(u32 bin)
 
 #define WIRE_HINTS 65536
 
-/* --- drops (drops.bpf.c): per CPU; one entry a slot ----------------------------------------- */
+/* --- drops (drops.bpf.c): per CPU; one entry a slot. The agent's own: not adopted by another ----
+ */
 
-#define WIRE_DROP_REASONS                                                                          \
-	256 /* enum skb_drop_reason of the running kernel; the last: all others                    \
-	     */
+/* enum skb_drop_reason of the running kernel; the last: all others, and what cannot be read. */
+#define WIRE_DROP_REASONS 256
+
+/* Datagrams to `wire.ports` of the server's addresses. */
+enum wire_drop_kind {
+	WIRE_DROP_COMPARED, /* compared, well-formed queries */
+	WIRE_DROP_QUEUED,   /* the same, freed when a socket had had them */
+	WIRE_DROP_OTHER,    /* all others, by reason where no socket had had them, else at 0 */
+	WIRE_DROP_KINDS
+};
 
 struct wire_drops {
-	u64 messages[WIRE_DIRECTIONS][WIRE_DROP_REASONS]; /* compared ones over UDP */
+	u64 messages[WIRE_DROP_KINDS][WIRE_DROP_REASONS];
 };
 
 /* --- sizes ---------------------------------------------------------------------------------- */

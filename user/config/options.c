@@ -93,7 +93,7 @@ static const struct config_option root[] = {
     {"crosscheck.nft_counters", OPTION_TEXTS, .fallback = "[]", RANGE(0, 64), AT(C, nft_counters),
 	.check = text_check_nft_counter,
 	.help = "Named nftables counters, as in [filter/dns_drops], of packets that are dropped on "
-		"purpose."},
+		"purpose. Read where the kernel does not give each dropped packet and its reason."},
 
     {"ping", OPTION_SECTION, .help = "ICMP echo to resolvers."},
     {"ping.enabled", OPTION_BOOL, .fallback = "true", AT(C, ping.enabled),

@@ -110,6 +110,8 @@ struct wire_window {
 	uint32_t known; /* enum wire_known */
 	uint64_t classes[WIRE_CLASSES];
 	uint64_t nic_drops;
+	bool drops_by_packet; /* stack_drops: the kernel gave each packet and its reason; false:
+				 from the counters of the network namespace */
 	const struct wire_drop *stack_drops; /* each reason once */
 	size_t n_stack_drops;
 	uint64_t socket_drops; /* UDP sockets of the nameserver */

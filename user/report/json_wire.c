@@ -291,6 +291,9 @@ json_t *json_crosscheck_window(const struct crosscheck_result *result,
 	json_object_set_new(object, "sources", sources_json(result, privacy));
 	json_object_set_new(object, "funnel", funnel_json(result));
 	json_object_set_new(object, "stack_drops", wire ? drops_json(wire) : json_array());
+	if (wire && wire->known & WIRE_KNOWS_STACK_DROPS)
+		set_text(
+		    object, "stack_drops_source", wire->drops_by_packet ? "packets" : "counters");
 	json_object_set_new(object, "complete", json_boolean(!result->incomplete));
 	json_object_set_new(object, "incomplete", incomplete_json(result->incomplete));
 	json_object_set_new(object, "horizon", horizon_json(&result->horizon));

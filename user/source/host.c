@@ -203,7 +203,9 @@ static void take_checksums_off(
 	const uint64_t wrong = stack[HOST_PROC_UDP_CHECKSUM] + stack[HOST_PROC_UDP6_CHECKSUM];
 	const uint64_t above = counters->socket_drops > own ? counters->socket_drops - own : 0;
 
-	counters->socket_drops -= above < wrong ? above : wrong;
+	counters->checksums = wrong;
+	counters->socket_checksums = above < wrong ? above : wrong;
+	counters->socket_drops -= counters->socket_checksums;
 }
 
 static bool done(struct host *host, enum host_part part, int r)

@@ -30,6 +30,9 @@ struct host_counters {
 	uint64_t nic_drops, socket_drops, listen_overflows, tx_drops;
 	int64_t queued;       /* see struct wire_window */
 	bool sockets_changed; /* a DNS socket came or went */
+	/* Wrong checksums of the namespace's UDP, and how many of them were taken off socket_drops:
+	 * the sockets count those that their readers find. */
+	uint64_t checksums, socket_checksums;
 	struct wire_drop stack_drops[HOST_MAX_STACK + 64];
 	size_t n_stack_drops; /* those above 0 */
 };

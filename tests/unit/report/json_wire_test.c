@@ -122,6 +122,7 @@ static void a_window_with_everything(void **state)
 	    "\"verdict\":\"ok\",\"complete\":0},"
 	    "\"stack_drops\":[{\"reason\":\"NO_SOCKET\",\"messages\":4,\"upper_bound\":false},"
 	    "{\"reason\":\"nft/x\",\"messages\":9,\"upper_bound\":true}],"
+	    "\"stack_drops_source\":\"counters\","
 	    "\"complete\":false,\"incomplete\":[\"reconnect\",\"late-flip\"],"
 	    "\"horizon\":{\"windows\":1,\"wire_queries\":100,\"dnstap_queries\":90,"
 	    "\"stack_drops\":10,\"socket_drops\":0,\"unexplained\":0},"

@@ -277,7 +277,9 @@ function showAgent(status) {
 function watchText(check) {
 	const parts = Object.entries(check.modes || {}).map(([name, mode]) => `${name}: ${mode}`);
 	for (const drop of check.stack_drops || [])
-		parts.push(`${whole.format(drop.messages)} dropped: ${drop.reason}`);
+		parts.push(`${drop.upper_bound ? "at most " : ""}${whole.format(drop.messages)} dropped: ${drop.reason}`);
+	if (check.stack_drops_source)
+		parts.push(`the stack's drops by ${check.stack_drops_source}`);
 	if ((check.incomplete || []).length)
 		parts.push(`window not complete: ${check.incomplete.join(", ")}`);
 	return parts.join(" · ");
