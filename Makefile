@@ -65,7 +65,7 @@ help:
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
-	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (30)'
+	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
 	@echo 'install deb    into DESTDIR/PREFIX; a Debian package'
