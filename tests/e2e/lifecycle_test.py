@@ -10,7 +10,7 @@ import time
 import frames
 from databases import InfluxDB
 from frames import queries, send
-from harness import (CROSSTAP, Crosstap, Points, check, check_equal, dnsload, free_port, main, test, wait_for)
+from harness import (CROSSTAP, Crosstap, Namespaces, Points, check, check_equal, dnsload, free_port, main, test, wait_for)
 from nameserver import Knot
 
 
@@ -174,6 +174,28 @@ def port_in_use(lab):
     check_equal(second.stop(), 0, "exit code")
     check_equal(Points(open(lab.path("b.lp")).read()).by("dns", "queries"), {(): 9}, "queries")
     first.stop()
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return sum(int(ticks) for ticks in file.read().rsplit(")", 1)[1].split()[11:13])
+
+
+@test
+def rests_while_nothing_happens(lab):
+    """What it asks the kernel about its interfaces is no news to itself."""
+    net = Namespaces("rest")
+    try:
+        net.make()
+        crosstap = agent(lab, wire={"mode": "native", "interfaces": [net.device], "netns": net.server}).start()
+        time.sleep(2)
+        before = cpu_ticks(crosstap.process.popen.pid)
+        time.sleep(4)
+        used = (cpu_ticks(crosstap.process.popen.pid) - before) / os.sysconf("SC_CLK_TCK")
+        check(used < 0.4, f"{used} s of CPU in 4 s")
+        check_equal(crosstap.stop(), 0, "exit code")
+    finally:
+        net.close()
 
 
 if __name__ == "__main__":

@@ -36,12 +36,50 @@ int wire_netlink_add_clsact(struct wire_netlink *netlink, int index)
 	return clsact(netlink, index, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
 }
 
+struct place { /* of clsact, on one device */
+	int index;
+	bool taken, clsact;
+};
+
+static int take_kind(const struct nlattr *attribute, void *context)
+{
+	struct place *place = context;
+
+	if (mnl_attr_get_type(attribute) == TCA_KIND &&
+	    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+		place->clsact = strcmp(mnl_attr_get_str(attribute), "clsact") == 0;
+	return MNL_CB_OK;
+}
+
+static int take_qdisc(const struct nlmsghdr *message, void *context)
+{
+	const struct tcmsg *head = mnl_nlmsg_get_payload(message);
+	struct place *place = context;
+
+	if (message->nlmsg_type != RTM_NEWQDISC ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(*head) ||
+	    head->tcm_ifindex != place->index || head->tcm_parent != TC_H_CLSACT)
+		return MNL_CB_OK;
+	place->taken = true;
+	mnl_attr_parse(message, sizeof(*head), take_kind, place);
+	return MNL_CB_OK;
+}
+
 int wire_netlink_check_clsact(struct wire_netlink *netlink, int index)
 {
-	/* The kernel compares the kind. */
-	const int r = clsact(netlink, index, RTM_GETQDISC, 0);
+	const struct tcmsg head = {.tcm_family = AF_UNSPEC, .tcm_ifindex = index};
+	struct place place = {.index = index};
+	/* A dump: the answer to asking for one qdisc goes to everybody who listens for changes,
+	 * which is us, and we would look again because of it. */
+	const int r = wire_netlink_run(netlink,
+	    wire_netlink_request(netlink, RTM_GETQDISC, NLM_F_DUMP, &head, sizeof(head)),
+	    take_qdisc, &place);
 
-	return r == -EINVAL ? -EBUSY : r;
+	if (r < 0)
+		return r;
+	if (!place.taken)
+		return -ENOENT;
+	return place.clsact ? 0 : -EBUSY;
 }
 
 int wire_netlink_delete_clsact(struct wire_netlink *netlink, int index)
