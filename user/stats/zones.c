@@ -360,12 +360,14 @@ uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, siz
     const struct zone_probe *probe, bool ds)
 {
 	const struct zone_slot *own = NULL;
-	size_t start = probe->start;
-	uint64_t hash = probe->hash;
+	uint64_t hash;
 	unsigned depth;
+	size_t start;
 
 	if (!probe->any)
 		return set->other;
+	start = probe->start;
+	hash = probe->hash;
 	/* From the longest suffix to the root, only at depths where there are zones. */
 	for (depth = count_labels(name + start);; depth--) {
 		if (has_depth(set, depth)) {
