@@ -241,6 +241,28 @@ def retransmissions_do_not_count(lab):
         bench.stop()
 
 
+def switches(pid):
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as file:
+            total += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+    return total
+
+
+@test
+def idle_beside_qdiscs(lab):
+    """What the daemon asks the kernel about qdiscs is no news that wakes it again: a few dozen wakeups a window."""
+    with contextlib.ExitStack() as stack:
+        line = Line(stack, lab)
+        crosstap = Crosstap(lab, inputs=[], wire={"mode": "native", "interfaces": [line.device]}).start(namespace=line.server)
+        time.sleep(2)
+        before = switches(crosstap.process.popen.pid)
+        time.sleep(3)
+        after = switches(crosstap.process.popen.pid)
+        check(after - before < 300, f"{after - before} context switches in 3 s without traffic")
+        check_equal(crosstap.stop(), 0, "exit code")
+
+
 # ---- after the fact ----
 
 SYN, ACK, PUSH = 2, 16, 8

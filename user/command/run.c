@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "http/http.h"
 #include "pipeline.h"
+#include "report/report.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -305,6 +306,11 @@ static int start(struct daemon *daemon, struct config *config)
 	int r;
 
 	log_set_level((enum log_level)config->log_level);
+	if (report_check(config, error, sizeof(error)) < 0) {
+		log_error(MODULE, "%s", error);
+		config_free(config);
+		return BAD_CONFIG;
+	}
 	r = find_passed(daemon);
 	if (r == 0)
 		r = take_lock(config->server);
@@ -324,9 +330,9 @@ static int start(struct daemon *daemon, struct config *config)
 		r = pipeline_start(daemon->pipeline, error, sizeof(error));
 	if (r < 0) {
 		log_error(MODULE, "%s", error);
-		/* Settings that cannot be obeyed are the configuration's fault, sockets the host's.
+		/* What a file of zones holds is the configuration's fault, sockets are the host's.
 		 */
-		return r == -EINVAL || r == -ENOKEY || r == -EPERM ? BAD_CONFIG : FAILED;
+		return r == -EINVAL ? BAD_CONFIG : FAILED;
 	}
 	start_http(daemon);
 	watch_changes(daemon);
