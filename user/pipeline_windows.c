@@ -116,11 +116,12 @@ static void note_late(struct pipeline *pipeline, const struct closed_shard *clos
 static void report_span(struct pipeline *pipeline, const struct window_span *span)
 {
 	struct closed_shard base = {NULL, NULL};
+	struct comparison_window compared;
 	struct report_agent agent;
 	size_t kept = 0;
 
 	fill_agent(pipeline, &agent);
-	fill_comparison(pipeline, span, &agent.window);
+	fill_comparison(pipeline, span, &compared);
 	for (size_t i = 0; i < pipeline->n_closed; i++) {
 		struct closed_shard *closed = &pipeline->closed[i];
 
@@ -139,7 +140,8 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 		give_back(pipeline, closed->shard, closed->owner);
 	}
 	pipeline->n_closed = kept;
-	report_window(pipeline->report, base.shard ? base.shard : pipeline->empty, span, &agent);
+	report_window(
+	    pipeline->report, base.shard ? base.shard : pipeline->empty, span, &compared, &agent);
 	wire_side_done(pipeline->wire, span->index);
 	if (base.shard)
 		give_back(pipeline, base.shard, base.owner);

@@ -4,9 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enrich/enrich.h"
-#include "report/feed.h"
 #include "setup.h"
-#include "source/tally_window.h"
 #include "stats/item.h"
 
 #include <errno.h>
@@ -94,44 +92,41 @@ void replay_free(struct replay *replay)
 }
 
 /* The shard that the collector has given up: counted in the total, reported, given back. */
-static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span)
+static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span,
+    const struct comparison_window *compared)
 {
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
 	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))
 		return;
 	if (replay->report)
-		report_window(replay->report, shard, span, NULL);
+		report_window(replay->report, shard, span, compared, NULL);
 	replay->reported = true;
 	shard_clear(shard, &replay->limits);
 	collector_give(replay->collector, shard);
 }
 
-/* The captures' handshakes, for the resolvers of the same window. */
-static void join_handshakes(
-    struct replay *replay, const struct tally_window *tally, const struct window_span *span)
-{
-	struct wire_window wire;
-	int r =
-	    tally_window_fill(tally, &replay->options.config->wire, "pcap", replay->arena, &wire);
-
-	if (r == 0)
-		feed_tcp_rtt(replay->enrich, &wire, span->end_ns);
-	else
-		log_error(MODULE, "no memory for the handshakes of a window");
-	arena_reset(replay->arena);
-}
-
+/* The packets of a window join its frames; they are part of the captures' total already. */
 static void finish_window(
     struct replay *replay, struct shard *shard, const struct window_span *span)
 {
+	struct comparison_window compared = {
+	    .duration_ns = (uint64_t)(span->end_ns - span->start_ns)};
 	struct tally_window *tally =
 	    replay->wire ? replay_wire_take(replay->wire, span->index) : NULL;
+	struct wire_window wire;
 
-	if (tally && replay->enrich)
-		join_handshakes(replay, tally, span);
-	replay_wire_give(replay->wire, tally);
-	finish_shard(replay, shard, span);
+	if (replay->wire && replay->report) {
+		replay_inputs(replay, &compared.inputs);
+		if (replay_wire_fill(replay->wire, tally, replay->arena, &wire) == 0)
+			compared.wire = &wire;
+		else
+			log_error(MODULE, "no memory for the packets of a window");
+	}
+	finish_shard(replay, shard, span, compared.wire ? &compared : NULL);
+	if (replay->wire)
+		replay_wire_give(replay->wire, tally);
+	arena_reset(replay->arena);
 }
 
 /* Windows without a frame up to `oldest`. None before the first frame, nor over hours in which

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay_internal.h"
 
-#include "crosscheck/crosscheck.h"
 #include "report/json.h"
 #include "report/json_wire.h"
 #include "report/witness.h"
-#include "source/tally_window.h"
 
 #include <errno.h>
 
@@ -18,29 +16,36 @@ static bool has_frames(const struct replay *replay)
 	return false;
 }
 
-/* All of the input as one window. Who wrote the frames is not known, nor what the host dropped. */
-static int compare(const struct replay *replay, const struct wire_window *wire,
-    const struct window_view *view, struct arena *arena, struct crosscheck_result *ret)
+void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret)
 {
-	const struct config *config = replay->options.config;
 	const struct config_input *input = replay->options.input;
-	const struct crosscheck_options options = {.interval_ns = config->interval_ns,
-	    .horizon_ns = config->crosscheck_horizon_ns,
-	    .seed = replay->seed,
-	    .whole = true};
 	const bool frames = has_frames(replay);
-	const struct crosscheck_inputs inputs = {
+
+	*ret = (struct crosscheck_inputs){
 	    .compared = frames && input->scope != SCOPE_ZONE,
 	    .zone = frames && input->scope == SCOPE_ZONE,
 	    .connected = frames,
 	    .from_responses = input->queries == QUERIES_RESPONSES,
 	};
+}
+
+/* All of the input as one window. What the host dropped is not known. */
+static int compare(const struct replay *replay, const struct wire_window *wire,
+    const struct window_view *view, struct arena *arena, struct crosscheck_result *ret)
+{
+	const struct config *config = replay->options.config;
+	const struct crosscheck_options options = {.interval_ns = config->interval_ns,
+	    .horizon_ns = config->crosscheck_horizon_ns,
+	    .seed = replay->seed,
+	    .whole = true};
+	struct crosscheck_inputs inputs;
 	struct crosscheck_dnstap dnstap;
 	struct crosscheck *crosscheck;
 	int r = crosscheck_new(&crosscheck, &options);
 
 	if (r < 0)
 		return r;
+	replay_inputs(replay, &inputs);
 	r = witness_of(&dnstap, view, arena);
 	if (r == 0)
 		r = crosscheck_window(
@@ -54,8 +59,7 @@ static int put_wire(json_t *document, const struct replay *replay, const struct 
 {
 	struct crosscheck_result result;
 	struct wire_window wire;
-	int r = tally_window_fill(
-	    replay_wire_total(replay->wire), &replay->options.config->wire, "pcap", arena, &wire);
+	int r = replay_wire_fill(replay->wire, replay_wire_total(replay->wire), arena, &wire);
 
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
 #ifndef CROSSTAP_REPLAY_INTERNAL_H
 #define CROSSTAP_REPLAY_INTERNAL_H
 
+#include "crosscheck/crosscheck.h"
 #include "replay.h"
 #include "replay_wire.h"
 #include "setup.h"
@@ -53,6 +54,9 @@ void replay_file_feed(struct replay_file *file);
 /* Who the servers are takes a reading of its own. An error of the file is said when its packets are
  * counted. */
 void replay_learn_servers(struct replay *replay);
+
+/* What the dnstap side is to the cross-check. Who wrote the frames is not known. */
+void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret);
 
 /* replay.c: into the windows. `context`: the file. */
 void replay_take(void *context, const struct record *records, size_t n);

@@ -2,8 +2,10 @@
 #include "replay_wire.h"
 
 #include "source/servers.h"
+#include "source/tally_window.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +15,13 @@ struct open_window {
 };
 
 struct replay_wire {
+	const struct config_wire *config;
 	struct tally *tally;
 	struct servers *servers;
 	struct open_window *open; /* few: as many as files are apart */
 	size_t n_open;
 	struct tally_window *spare; /* cleared; NULL: none */
-	struct tally_window *total;
+	struct tally_window *total, *empty;
 	uint64_t cut;
 };
 
@@ -29,11 +32,14 @@ int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 
 	if (!wire)
 		return -ENOMEM;
+	wire->config = config;
 	r = tally_new(&wire->tally, config, 1);
 	if (r == 0)
 		r = servers_new(&wire->servers, config);
 	if (r == 0)
 		r = tally_window_new(&wire->total, wire->tally);
+	if (r == 0)
+		r = tally_window_new(&wire->empty, wire->tally);
 	if (r < 0) {
 		replay_wire_free(wire);
 		return r;
@@ -53,6 +59,7 @@ void replay_wire_free(struct replay_wire *wire)
 	free(wire->open);
 	tally_window_free(wire->spare);
 	tally_window_free(wire->total);
+	tally_window_free(wire->empty);
 	servers_free(wire->servers);
 	tally_free(wire->tally);
 	free(wire);
@@ -169,6 +176,25 @@ void replay_wire_give(struct replay_wire *wire, struct tally_window *window)
 	}
 	tally_window_clear(window);
 	wire->spare = window;
+}
+
+int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *window,
+    struct arena *arena, struct wire_window *ret)
+{
+	struct wire_interface *interface = arena_alloc(arena, sizeof(*interface));
+	struct wire_window filled;
+	int r = -ENOMEM;
+
+	if (interface)
+		r = tally_window_fill(
+		    window ? window : wire->empty, wire->config, "pcap", arena, &filled);
+	if (r < 0)
+		return r;
+	*interface = filled.interfaces[0];
+	snprintf(interface->name, sizeof(interface->name), "%s", interface->mode);
+	filled.interfaces = interface;
+	*ret = filled;
+	return 0;
 }
 
 const struct tally_window *replay_wire_total(const struct replay_wire *wire)

@@ -6,10 +6,11 @@
 #ifndef CROSSTAP_REPLAY_WIRE_H
 #define CROSSTAP_REPLAY_WIRE_H
 
+#include "base/arena.h"
+#include "config/config.h"
+#include "crosscheck/wire_window.h"
 #include "source/pcap_file.h"
 #include "source/tally.h"
-
-#include "config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,10 @@ bool replay_wire_first(const struct replay_wire *wire, int64_t *ret_index);
  * back. */
 struct tally_window *replay_wire_take(struct replay_wire *wire, int64_t index);
 void replay_wire_give(struct replay_wire *wire, struct tally_window *window);
+/* As what cross-check and encoders read, in `arena`; `window` NULL: one without packets. -ENOMEM.
+ */
+int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *window,
+    struct arena *arena, struct wire_window *ret);
 
 /* All windows that were taken. */
 const struct tally_window *replay_wire_total(const struct replay_wire *wire);

@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import time
 
-from harness import CROSSTAP, Process, Sent, check, check_equal, dnsload, main, test, wait_for
+from databases import InfluxDB
+from harness import CROSSTAP, Points, Process, Sent, check, check_equal, dnsload, main, test, wait_for, yaml
 from nameserver import Knot
 
 SERVER4, SERVER6 = "198.51.100.1", "2001:db8:1::1"
@@ -122,8 +124,67 @@ def nothing_is_missing(lab):
         check_equal(alone["wire"], document["wire"], f"{what} alone")
         check_equal(alone["crosscheck"]["verdict"], "dnstap-blind", f"{what} alone")
     check("wire" not in replay(recorded.fstrm)[0], "no wire without a capture")
+    points_of_windows(lab, recorded)
     cut_short(lab, recorded)
     lossy(lab, recorded)
+
+
+def to_pcapng(lab, path):
+    """The same packets as a section with one interface (draft-ietf-opsawg-pcapng), of which libpcap writes none itself."""
+    with open(path, "rb") as file:
+        data = file.read()
+    link = struct.unpack_from("<I", data, 20)[0]
+
+    def block(kind, body):
+        body += b"\0" * (-len(body) % 4)
+        length = struct.pack("<I", 12 + len(body))
+        return struct.pack("<I", kind) + length + body + length
+    blocks, at = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", link, 0, 0))], 24
+    while at + 16 <= len(data):
+        seconds, micros, kept, length = struct.unpack_from("<IIII", data, at)
+        time_us = seconds * 1000000 + micros
+        blocks.append(block(6, struct.pack("<IIIII", 0, time_us >> 32, time_us & 0xffffffff, kept, length) +
+                            data[at + 16:at + 16 + kept]))
+        at += 16 + kept
+    written = lab.path("veth.pcapng")
+    with open(written, "wb") as file:
+        file.write(b"".join(blocks))
+    return written
+
+
+def check_points(source, sent, what):
+    """Wire and cross-check, summed over the windows."""
+    for direction, expected in (("query", sent.queries), ("response", sent.responses)):
+        def by(measurement, field):
+            return source.by(measurement, field, "transport", "family", direction=direction)
+        check_equal(by("wire", "messages"), expected, f"{what}: wire {direction}")
+        for witness in ("wire", "dnstap"):
+            check_equal(by("crosscheck", witness), expected, f"{what}: crosscheck {direction} {witness}")
+        check_equal(by("crosscheck", "difference"), {}, f"{what}: differences of {direction}")
+    for kind, expected in (("qtype", sent.qtype), ("rcode", sent.rcode), ("opcode", sent.opcode)):
+        check_equal(source.by("wire_" + kind, "messages", kind), expected, f"{what}: wire_{kind}")
+    check_equal(source.by("funnel", "unexplained"), {}, f"{what}: unexplained")
+
+
+def points_of_windows(lab, recorded):
+    """By line protocol and pushed, from pcap and pcapng, in windows of a second."""
+    influx = InfluxDB(lab).start()
+    config = lab.write("replay.yaml", yaml({"interval": "1s", "outputs": [influx.output()]}) + "\n")
+    ng = to_pcapng(lab, recorded.pcap)
+    check_equal(replay("--pcap", ng)[0]["wire"], replay("--pcap", recorded.pcap)[0]["wire"], "pcapng")
+    for path in (recorded.pcap, ng):
+        written = path + ".lp"
+        replay("-c", config, "--points", written, "--pcap", path, recorded.fstrm)
+        with open(written) as file:
+            points = Points(file.read())
+        check_points(points, recorded.sent, os.path.basename(path))
+        check_equal(points.duplicates(), [], "points that overwrite others")
+        windows = [(fields, stamp) for name, _, fields, stamp in points.points if name == "funnel"]
+        check(len(windows) > 2 and len({stamp for _, stamp in windows}) == len(windows), f"windows of a second: {windows}")
+        check_equal({fields["verdict"] for fields, _ in windows}, {"ok"}, "verdicts")
+        check_equal(max(windows, key=lambda w: w[1])[0]["balance"], 0, "the last balance")
+    replay("-c", config, "--push", "--pcap", recorded.pcap, recorded.fstrm)
+    check_points(influx, recorded.sent, "InfluxDB")
 
 
 def cut_short(lab, recorded):

@@ -147,6 +147,9 @@ static int set_outputs(struct config *config, const struct arguments *arguments)
 	}
 	config->outputs = outputs;
 	config->spool_path = "";
+	/* Captures are compared, however the wire is watched live. */
+	if (arguments->n_pcaps)
+		config->wire.mode = WIRE_AUTO;
 	return 0;
 }
 

@@ -241,8 +241,8 @@ static void figure_agent(struct report *report, const struct shard *total,
 }
 
 static void encode_all(struct report *report, struct points *points, const struct window_view *view,
-    const struct enrich_view *enriched, const struct agent_figures *figures,
-    const struct report_agent *agent)
+    const struct enrich_view *enriched, const struct comparison_window *compared,
+    const struct agent_figures *figures, const struct report_agent *agent)
 {
 	const struct encode_context context = {
 	    .privacy = report->privacy,
@@ -263,7 +263,7 @@ static void encode_all(struct report *report, struct points *points, const struc
 			    stats_before(report, agent->inputs[i].address));
 	}
 	if (report->compared)
-		comparison_encode(points, view->span.time_ms, agent->window.wire, report->compared,
+		comparison_encode(points, view->span.time_ms, compared->wire, report->compared,
 		    &context, report->arena);
 	for (size_t i = 0; i < report->events.n; i++)
 		encode_event(points, report->events.list[i].time_ms, report->events.list[i].kind,
@@ -330,11 +330,11 @@ static void note_databases(struct report *report, unsigned changed)
 
 /* Who the resolvers are. Without memory for that, the window goes without. */
 static void enrich_sources(struct report *report, const struct shard *total,
-    const struct window_span *span, const struct report_agent *agent, struct enrich_view *ret)
+    const struct window_span *span, const struct wire_window *wire,
+    const struct report_agent *agent, struct enrich_view *ret)
 {
 	const struct enrich_window window = {
 	    .start_ns = span->start_ns, .now_ns = agent ? agent->now_ns : span->end_ns};
-	const struct wire_window *wire = agent ? agent->window.wire : NULL;
 	int r;
 
 	*ret = (struct enrich_view){0};
@@ -365,26 +365,27 @@ void report_wire(struct report *report, const struct wire_window *wire, int64_t 
 		keep_rssac002(report, feed_rssac002_wire(report->rssac, wire, start_ns));
 }
 
-static void compare(
-    struct report *report, const struct window_view *view, const struct report_agent *agent)
+static void compare(struct report *report, const struct window_view *view,
+    const struct comparison_window *window, const struct report_agent *agent)
 {
 	report->compared = NULL;
-	if (!agent || !report->comparison)
+	if (!window || !report->comparison)
 		return;
-	report->compared = comparison_make(report->comparison, view, &agent->window, report->arena);
+	report->compared = comparison_make(report->comparison, view, window, report->arena);
 	if (!report->compared) {
 		log_error(MODULE, "no memory for the cross-check of a window");
 		return;
 	}
+	if (!agent)
+		return;
 	if (report->compared->verdict != report->compared->verdict_before)
 		report_event(report, "verdict", "%s", verdict_name(report->compared->verdict));
 	board_put(report->board, BOARD_CROSSCHECK,
-	    comparison_json(
-		report->compared, agent->window.wire, view->span.time_ms, report->privacy));
+	    comparison_json(report->compared, window->wire, view->span.time_ms, report->privacy));
 }
 
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
-    const struct report_agent *agent)
+    const struct comparison_window *compared, const struct report_agent *agent)
 {
 	const struct config *config = report->config;
 	const struct view_limits limits = {
@@ -403,7 +404,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		arena_reset(report->arena);
 		return;
 	}
-	enrich_sources(report, total, span, agent, &enriched);
+	enrich_sources(report, total, span, compared ? compared->wire : NULL, agent, &enriched);
 	if (report->rssac && config->rssac002.source == RSSAC002_DNSTAP)
 		keep_rssac002(report, feed_rssac002_dnstap(report->rssac, &view));
 	if (agent) {
@@ -412,13 +413,13 @@ void report_window(struct report *report, struct shard *total, const struct wind
 			log_error(MODULE,
 			    "no memory for all totals: /metrics is short of a part of this window");
 	}
-	compare(report, &view, agent);
+	compare(report, &view, compared, agent);
 	for (int format = 0; format < OUTPUT_FORMATS; format++) {
 		struct points *points = outputs_points(report->outputs, (enum points_format)format);
 
 		if (!points)
 			continue;
-		encode_all(report, points, &view, &enriched, &figures, agent);
+		encode_all(report, points, &view, &enriched, compared, &figures, agent);
 		outputs_push(report->outputs, (enum points_format)format, span->time_ms, !agent);
 	}
 	events_clear(&report->events);

@@ -21,9 +21,8 @@ struct report;
 struct report_agent {
 	struct report_input *inputs;
 	size_t n_inputs;
-	int64_t now_ns;                  /* wall clock */
-	uint64_t window_lag_ns;          /* from due to done, of the window before */
-	struct comparison_window window; /* what the cross-check needs to know */
+	int64_t now_ns;         /* wall clock */
+	uint64_t window_lag_ns; /* from due to done, of the window before */
 };
 
 /* `config` and `registry` outlive the report, or are replaced by report_configure(). Fails with the
@@ -48,9 +47,10 @@ int report_configure(struct report *report, const struct config *config, char *e
 void report_stop(struct report *report, uint64_t timeout_ns);
 void report_free(struct report *report);
 
-/* Takes what `total` holds (good only for shard_clear() afterwards). `agent` NULL: replay. */
+/* Takes what `total` holds (good only for shard_clear() afterwards). `compared`: what the
+ * cross-check needs to know; NULL: nothing is compared. `agent` NULL: replay. */
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
-    const struct report_agent *agent);
+    const struct comparison_window *compared, const struct report_agent *agent);
 /* Becomes a point crosstap_event with the next window. `kind` as in the README. */
 void report_event(struct report *report, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
