@@ -16,8 +16,16 @@
 #define DNS_TYPE_IXFR      251
 #define DNS_TYPE_AXFR      252
 #define DNS_TYPE_DS        43
+#define DNS_CLASS_IN       1
+#define DNS_CLASS_CH       3
+#define DNS_CLASS_ANY      255
 #define DNS_OPCODE_QUERY   0
+#define DNS_RCODE_FORMERR  1
 #define DNS_RCODE_NXDOMAIN 3
+#define DNS_RCODE_NOTIMP   4
+#define DNS_RCODE_REFUSED  5
+#define DNS_RCODE_NOTAUTH  9
+#define DNS_RCODE_BADVERS  16
 
 /* Flags of a message, in the order in which they are written out. */
 #define DNS_FLAGS(X)                                                                               \

@@ -17,7 +17,7 @@
 #include "crosstap/dns.h"
 #include "crosstap/packet.h"
 
-#define WIRE_ABI_VERSION 1
+#define WIRE_ABI_VERSION 2
 #define WIRE_SLOTS       2
 
 enum wire_direction { WIRE_IN, WIRE_OUT, WIRE_DIRECTIONS };
@@ -131,6 +131,28 @@ struct wire_cell {
 	u64 pad[3];
 };
 
+/*
+ * Compared, well-formed queries over UDP that some producers never log (crosscheck/not_logged.h),
+ * counted by themselves or, where only that tells, by their answer. An answer counts only with one
+ * question. QCLASS ANY (255) is taken for IN, as servers take it.
+ */
+enum wire_class {
+	/* in */
+	WIRE_CLASS_QUESTIONS, /* QDCOUNT is not 1 */
+	WIRE_CLASS_CHAOS,     /* QCLASS CH */
+	WIRE_CLASS_OTHER,     /* QCLASS neither IN nor CH */
+	/* out; IN where nothing else is said */
+	WIRE_CLASS_REFUSED,
+	WIRE_CLASS_NOTIMP,
+	WIRE_CLASS_NOTAUTH,      /* IN and CH: a TSIG that does not hold (RFC 8945 section 5) */
+	WIRE_CLASS_FAULT,        /* FORMERR, BADVERS */
+	WIRE_CLASS_FAULT_CHAOS,  /* ... of QCLASS CH */
+	WIRE_CLASS_FAULT_OTHER,  /* ... of other ones */
+	WIRE_CLASS_FORMERR_META, /* FORMERR, IN and CH: of a meta type (RFC 6895 section 3.1) */
+	WIRE_CLASSES,
+	WIRE_NO_CLASS = WIRE_CLASSES
+};
+
 struct wire_counters {
 	struct wire_cell cells[WIRE_TRANSPORTS][2]; /* transport, family */
 	u64 sizes[WIRE_SIZE_TRANSPORTS][WIRE_SIZE_BINS];
@@ -144,6 +166,7 @@ struct wire_counters {
 	u64 handshakes[2]; /* timed ones, by family; also in the map `rtt` */
 	u64 ambiguous;     /* handshakes not timed: a segment was sent twice (Karn) */
 	u64 flows_new;     /* TCP cursors made */
+	u64 classes[WIRE_CLASSES];
 };
 
 CT_INLINE u32 wire_counters_index(u32 interface, u32 direction, u32 slot)
@@ -271,7 +294,7 @@ _Static_assert(sizeof(struct packet_address) == 16, "abi");
 _Static_assert(sizeof(struct wire_addresses) == 8 + 256 * 4 * (8 + 24), "abi");
 _Static_assert(sizeof(struct wire_config) == 32 + 2 * sizeof(struct wire_addresses) + 65536, "abi");
 _Static_assert(sizeof(struct wire_cell) == 128, "abi");
-_Static_assert(sizeof(struct wire_counters) == 14080, "abi");
+_Static_assert(sizeof(struct wire_counters) == 14160, "abi");
 _Static_assert(sizeof(struct wire_counters) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_drops) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_source) == 16, "abi");

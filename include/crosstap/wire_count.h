@@ -70,6 +70,64 @@ CT_INLINE void wire_count_malformed(
 	env->counters->malformed[reason]++;
 }
 
+/* Class of an answer with one question: FORMERR, BADVERS. */
+CT_INLINE u32 wire_fault_class(const struct wire_message *message, bool in)
+{
+	const u32 qtype = message->qtype;
+
+	if (message->qclass != DNS_CLASS_CH && !in)
+		return WIRE_CLASS_FAULT_OTHER;
+	if (message->rcode == DNS_RCODE_FORMERR &&
+	    (qtype == DNS_TYPE_OPT || (qtype >= 128 && qtype < 256)))
+		return WIRE_CLASS_FORMERR_META;
+	return in ? WIRE_CLASS_FAULT : WIRE_CLASS_FAULT_CHAOS;
+}
+
+CT_INLINE u32 wire_answer_class(const struct wire_message *message)
+{
+	const u32 qclass = message->qclass;
+	const bool in = qclass == DNS_CLASS_IN || qclass == DNS_CLASS_ANY;
+
+	switch (message->rcode) {
+	case DNS_RCODE_REFUSED:
+		return in ? WIRE_CLASS_REFUSED : WIRE_NO_CLASS;
+	case DNS_RCODE_NOTIMP:
+		return in ? WIRE_CLASS_NOTIMP : WIRE_NO_CLASS;
+	case DNS_RCODE_NOTAUTH:
+		return in || qclass == DNS_CLASS_CH ? WIRE_CLASS_NOTAUTH : WIRE_NO_CLASS;
+	case DNS_RCODE_FORMERR:
+	case DNS_RCODE_BADVERS:
+		return wire_fault_class(message, in);
+	default:
+		return WIRE_NO_CLASS;
+	}
+}
+
+CT_INLINE u32 wire_query_class(const struct wire_message *message)
+{
+	const u32 qclass = message->qclass;
+
+	if (message->questions != 1)
+		return WIRE_CLASS_QUESTIONS;
+	if (!message->has_question || qclass == DNS_CLASS_IN || qclass == DNS_CLASS_ANY)
+		return WIRE_NO_CLASS;
+	return qclass == DNS_CLASS_CH ? WIRE_CLASS_CHAOS : WIRE_CLASS_OTHER;
+}
+
+/* A compared, well-formed message over UDP. */
+CT_INLINE void wire_count_class(const struct wire_env *env, const struct wire_message *message)
+{
+	u64 class = WIRE_NO_CLASS;
+
+	if (env->direction == WIRE_IN)
+		class = wire_query_class(message);
+	else if (message->questions == 1 && message->has_question)
+		class = wire_answer_class(message);
+	CT_OPAQUE(class);
+	if (class < WIRE_CLASSES)
+		env->counters->classes[class]++;
+}
+
 /* A whole message. `continues`: a further message of a transfer, which has no question. */
 CT_INLINE void wire_count_message(const struct wire_env *env, struct wire_cell *cell, u64 size_row,
     const struct wire_message *message, const struct wire_peer *peer, bool continues)
@@ -99,6 +157,8 @@ CT_INLINE void wire_count_message(const struct wire_env *env, struct wire_cell *
 		cell->tc++;
 	if (!expected)
 		return;
+	if (size_row == WIRE_UDP && !left_out)
+		wire_count_class(env, message);
 	if (out) {
 		wire_count_rcode(env, message->rcode);
 		return;
@@ -113,7 +173,8 @@ CT_INLINE void wire_forget(struct wire_message *message)
 {
 	u64 length = message->length, word = message->word, qtype = message->qtype,
 	    rcode = message->rcode, malformed = message->malformed,
-	    has_question = message->has_question;
+	    has_question = message->has_question, questions = message->questions,
+	    qclass = message->qclass;
 
 	CT_FORGET(length);
 	CT_FORGET(word);
@@ -121,12 +182,16 @@ CT_INLINE void wire_forget(struct wire_message *message)
 	CT_FORGET(rcode);
 	CT_FORGET(malformed);
 	CT_FORGET(has_question);
+	CT_FORGET(questions);
+	CT_FORGET(qclass);
 	message->length = length;
 	message->word = (u16)word;
 	message->qtype = (u16)qtype;
 	message->rcode = (u16)rcode;
 	message->malformed = (u8)malformed;
 	message->has_question = (u8)has_question;
+	message->questions = (u16)questions;
+	message->qclass = (u16)qclass;
 }
 
 /* A datagram on a port of `wire.ports`: one message, however short. */

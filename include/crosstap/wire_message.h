@@ -28,7 +28,8 @@ CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used);
 struct wire_message {
 	u64 length;
 	u16 id, word; /* of the header; 0 if the message is shorter */
-	u16 qtype, rcode;
+	u16 questions, qtype, rcode;
+	u16 qclass;     /* IN also where the packet ends before it */
 	u16 records[3]; /* ANCOUNT, NSCOUNT, ARCOUNT */
 	u8 has_question, malformed;
 };
@@ -78,8 +79,8 @@ CT_INLINE bool wire_is_transfer(u16 qtype)
 	return qtype == DNS_TYPE_AXFR || qtype == DNS_TYPE_IXFR;
 }
 
-/* Takes the twelve bytes of a header; returns QDCOUNT. */
-CT_INLINE u16 wire_take_header(const u8 *header, struct wire_message *message)
+/* Takes the twelve bytes of a header. */
+CT_INLINE void wire_take_header(const u8 *header, struct wire_message *message)
 {
 	message->id = ct_load_be16(header);
 	message->word = ct_load_be16(header + 2);
@@ -87,7 +88,7 @@ CT_INLINE u16 wire_take_header(const u8 *header, struct wire_message *message)
 	message->records[0] = ct_load_be16(header + 6);
 	message->records[1] = ct_load_be16(header + 8);
 	message->records[2] = ct_load_be16(header + 10);
-	return ct_load_be16(header + 4);
+	message->questions = ct_load_be16(header + 4);
 }
 
 /*
@@ -112,7 +113,7 @@ CT_INLINE void wire_take_opt(
 /* The first question of a message over UDP, at `at`. Where the packet ends before the message does
  * (a first fragment), the question may be unreadable and nothing is malformed. */
 CT_INLINE void wire_udp_question(
-    const struct wire_env *env, u64 at, u64 end, u16 questions, struct wire_message *message)
+    const struct wire_env *env, u64 at, u64 end, struct wire_message *message)
 {
 	const u64 walk = wire_walk(env, at, end, 0);
 	const u32 status = DNS_WALK_STATUS(walk);
@@ -134,7 +135,10 @@ CT_INLINE void wire_udp_question(
 		return;
 	message->has_question = 1;
 	message->qtype = ct_load_be16(type);
-	if (questions == 1)
+	message->qclass = DNS_CLASS_IN;
+	if (!wire_read(env, at + 2, type, sizeof(type)))
+		message->qclass = ct_load_be16(type);
+	if (message->questions == 1)
 		wire_take_opt(env, at + 4, end, message);
 }
 
@@ -145,7 +149,6 @@ CT_INLINE bool wire_udp_message(
 	const u64 begin = packet->payload + DNS_HEADER_BYTES;
 	const u64 end = packet->payload + packet->length;
 	u8 header[DNS_HEADER_BYTES] __attribute__((aligned(8)));
-	u16 questions;
 
 	*message = (struct wire_message){.length = packet->length};
 	if (packet->length < DNS_HEADER_BYTES) {
@@ -154,9 +157,9 @@ CT_INLINE bool wire_udp_message(
 	}
 	if (wire_read(env, packet->payload, header, sizeof(header)))
 		return false;
-	questions = wire_take_header(header, message);
-	if (questions)
-		wire_udp_question(env, begin, end, questions, message);
+	wire_take_header(header, message);
+	if (message->questions)
+		wire_udp_question(env, begin, end, message);
 	else
 		wire_take_opt(env, begin, end, message);
 	return true;

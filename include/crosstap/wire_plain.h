@@ -66,10 +66,13 @@ CT_INLINE bool wire_plain_message(
 
 	*message = (struct wire_message){.length = length};
 	/* QR, opcode QUERY and QDCOUNT. */
-	if (!header || wire_take_header(header, message) != 1 ||
-	    (message->word & 0xf800) != response)
+	if (!header)
 		return false;
-	message->word = (message->word & 0x7ff) | response; /* now the compiler knows it too */
+	wire_take_header(header, message);
+	if (message->questions != 1 || (message->word & 0xf800) != response)
+		return false;
+	message->questions = 1; /* now the compiler knows it too */
+	message->word = (message->word & 0x7ff) | response;
 	behind = wire_plain_name(env, at + DNS_HEADER_BYTES, end);
 	if (!behind || behind + 4 > end)
 		return false;
@@ -78,10 +81,14 @@ CT_INLINE bool wire_plain_message(
 		return false;
 	message->has_question = 1;
 	message->qtype = ct_load_be16(type);
+	message->qclass = ct_load_be16(type + 2);
 	if (response)
 		return message->records[0] || message->records[1] || !message->records[2] ||
 		    wire_plain_opt(env, behind + 4, end);
-	return message->qtype < WIRE_QTYPES;
+	if (message->qtype >= WIRE_QTYPES || message->qclass != DNS_CLASS_IN)
+		return false;
+	message->qclass = DNS_CLASS_IN;
+	return true;
 }
 
 /* Whose packet is it? False: nobody's here. `ip`: its IP header. */

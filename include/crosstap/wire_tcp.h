@@ -140,7 +140,6 @@ CT_INLINE bool wire_tcp_header(const struct wire_env *env, struct wire_segment *
 {
 	struct wire_flow *flow = &segment->flow;
 	struct wire_message message;
-	u16 questions;
 
 	if (!wire_take(env, segment, DNS_HEADER_BYTES))
 		return false;
@@ -151,7 +150,7 @@ CT_INLINE bool wire_tcp_header(const struct wire_env *env, struct wire_segment *
 	}
 	flow->sync = WIRE_SYNC_HELD;
 	flow->left -= DNS_HEADER_BYTES;
-	questions = wire_take_header(flow->bytes, &message);
+	wire_take_header(flow->bytes, &message);
 	flow->id = message.id;
 	flow->word = message.word;
 	flow->rcode = message.rcode;
@@ -159,10 +158,10 @@ CT_INLINE bool wire_tcp_header(const struct wire_env *env, struct wire_segment *
 	flow->records[1] = message.records[1];
 	flow->records[2] = message.records[2];
 	/* The OPT stands behind all questions: with more than one it is not looked for. */
-	if (questions > 1)
+	if (message.questions > 1)
 		flow->records[2] = 0;
-	flow->phase = questions ? WIRE_AT_NAME : WIRE_AT_BODY;
-	if (!questions)
+	flow->phase = message.questions ? WIRE_AT_NAME : WIRE_AT_BODY;
+	if (!message.questions)
 		wire_tcp_opt(env, segment);
 	return true;
 }

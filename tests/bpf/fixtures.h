@@ -239,6 +239,81 @@ static inline void make_responses(struct frames *frames)
 	fixture_udp(frames, WIRE_OUT, &message);
 }
 
+static inline struct message message_classed(u32 word, u32 qtype, u32 qclass, u32 additional)
+{
+	struct message message = message_header(word, 1, 0, 0, additional);
+
+	message_put(&message, NAME_WWW, 16);
+	message_put16(&message, qtype);
+	message_put16(&message, qclass);
+	return message;
+}
+
+/* What some producers never log. */
+static inline void make_query_classes(struct frames *frames)
+{
+	static const u16 qclasses[] = {1, 255, 3, 3, 4, 254, 0, 65280};
+	struct message message = message_header(0, 0, 0, 0, 0);
+
+	fixture_udp(frames, WIRE_IN, &message); /* no question */
+	message = message_header(0, 2, 0, 0, 0);
+	for (u32 i = 0; i < 2; i++)
+		message_put(&message, NAME_WWW "\0\0\1\0\1", 20);
+	fixture_udp(frames, WIRE_IN, &message); /* two */
+	message.bytes[16] = 0xc0;
+	fixture_udp(frames, WIRE_IN, &message); /* unreadable: malformed, nothing else */
+	for (size_t i = 0; i < sizeof(qclasses) / sizeof(*qclasses); i++) {
+		message = message_classed(0x0100, 16, qclasses[i], 0);
+		fixture_udp(frames, WIRE_IN, &message);
+		frames_add(frames,
+		    (struct frame_spec){
+			.ipv6 = 1, .payload = message.bytes, .length = message.length});
+	}
+	/* What is not compared. */
+	message = message_classed(0x2800, 6, 254, 0);
+	fixture_udp(frames, WIRE_IN, &message); /* UPDATE */
+	message = message_classed(0x8100, 16, 3, 0);
+	fixture_udp(frames, WIRE_IN, &message); /* an answer */
+	message = message_classed(0, 16, 3, 0);
+	frames_add(frames,
+	    (struct frame_spec){
+		.client = FRAME_OWN_CLIENT, .payload = message.bytes, .length = message.length});
+}
+
+static inline void make_answer_classes(struct frames *frames)
+{
+	static const struct {
+		u8 rcode;
+		u8 extended; /* its upper bits */
+		u16 qtype, qclass;
+	} answers[] = {{0, 0, 1, 1}, {3, 0, 1, 1}, {2, 0, 1, 1}, {5, 0, 1, 1}, {5, 0, 1, 255},
+	    {5, 0, 16, 3}, {5, 0, 1, 4}, {4, 0, 1, 1}, {4, 0, 253, 255}, {4, 0, 1, 3}, {9, 0, 1, 1},
+	    {9, 0, 1, 3}, {9, 0, 1, 4}, {1, 0, 1, 1}, {1, 0, 1, 255}, {1, 0, 16, 3}, {1, 0, 1, 254},
+	    {1, 0, 250, 254}, {1, 0, 41, 1}, {1, 0, 128, 255}, {1, 0, 255, 3}, {1, 0, 127, 1},
+	    {1, 0, 256, 1}, {0, 1, 1, 1}, {0, 1, 250, 1}, {0, 1, 16, 3}, {0, 1, 1, 0},
+	    {7, 1, 1, 1}};
+	struct message message;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+		message = message_classed(0x8400 | answers[i].rcode, answers[i].qtype,
+		    answers[i].qclass, answers[i].extended);
+		if (answers[i].extended)
+			message_opt(&message, answers[i].extended);
+		fixture_udp(frames, WIRE_OUT, &message);
+	}
+	/* Without a question, with two, not an answer, to another opcode. */
+	message = message_header(0x8001, 0, 0, 0, 0);
+	fixture_udp(frames, WIRE_OUT, &message);
+	message = message_header(0x8005, 2, 0, 0, 0);
+	for (u32 i = 0; i < 2; i++)
+		message_put(&message, NAME_WWW "\0\0\1\0\1", 20);
+	fixture_udp(frames, WIRE_OUT, &message);
+	message = message_classed(0x0005, 1, 1, 0);
+	fixture_udp(frames, WIRE_OUT, &message);
+	message = message_classed(0xa005, 6, 1, 0);
+	fixture_udp(frames, WIRE_OUT, &message);
+}
+
 static inline void make_left_out(struct frames *frames)
 {
 	struct message message = message_query(0x2400, 6); /* NOTIFY */

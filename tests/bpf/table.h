@@ -13,8 +13,8 @@ static const struct fixture fixtures[] = {
 	0},
     {"padded", make_padded,
 	"in.udp4.packets=2 in.udp4.bytes=68 in.udp4.messages=2 in.udp4.message_bytes=12 "
-	"in.udp4.malformed=1 in.udp_size.0=2 in.malformed.1=1 in.opcode.0=1 sources=1 "
-	"source_messages=2",
+	"in.udp4.malformed=1 in.udp_size.0=2 in.malformed.1=1 in.opcode.0=1 in.class.0=1 "
+	"sources=1 source_messages=2",
 	0},
     {"vlan", make_vlan,
 	"in.udp4.packets=3 in.udp4.bytes=180 in.udp4.messages=3 in.udp4.message_bytes=96 "
@@ -34,8 +34,25 @@ static const struct fixture fixtures[] = {
 	"out.udp4.packets=13 out.udp4.bytes=825 out.udp4.messages=13 "
 	"out.udp4.message_bytes=461 out.udp4.not_query=1 out.udp4.tc=1 out.udp4.left_out=1 "
 	"out.udp_size.16=1 out.udp_size.32=12 out.rcode.0=3 out.rcode.1=1 out.rcode.2=1 "
-	"out.rcode.3=1 out.rcode.5=1 out.rcode.7=1 out.rcode.16=2 out.rcode.23=1 out.rare=1 "
-	"rare.133820=1",
+	"out.rcode.3=1 out.rcode.5=1 out.rcode.7=1 out.rcode.16=2 out.rcode.23=1 "
+	"out.class.3=1 out.class.6=2 out.rare=1 rare.133820=1",
+	0},
+    {"query_classes", make_query_classes,
+	"in.udp4.packets=14 in.udp4.bytes=860 in.udp4.messages=14 in.udp4.message_bytes=468 "
+	"in.udp4.malformed=1 in.udp4.not_query=1 in.udp4.left_out=2 in.udp6.packets=8 "
+	"in.udp6.bytes=640 in.udp6.messages=8 in.udp6.message_bytes=256 in.udp_size.0=1 "
+	"in.udp_size.32=19 in.udp_size.48=2 in.malformed.4=1 in.opcode.0=19 in.opcode.5=1 "
+	"in.qtype.1=1 in.qtype.6=1 in.qtype.16=17 in.qtype_left_out.6=1 "
+	"in.qtype_left_out.16=1 in.class.0=2 in.class.1=4 in.class.2=8 sources=2 "
+	"source_messages=19",
+	0},
+    {"answer_classes", make_answer_classes,
+	"out.udp4.packets=32 out.udp4.bytes=1975 out.udp4.messages=32 "
+	"out.udp4.message_bytes=1079 out.udp4.not_query=1 out.udp4.left_out=1 "
+	"out.udp_size.0=1 out.udp_size.32=30 out.udp_size.48=1 out.rcode.0=1 out.rcode.1=11 "
+	"out.rcode.2=1 out.rcode.3=1 out.rcode.4=3 out.rcode.5=6 out.rcode.9=3 "
+	"out.rcode.16=4 out.rcode.23=1 out.class.3=2 out.class.4=2 out.class.5=2 "
+	"out.class.6=6 out.class.7=2 out.class.8=3 out.class.9=3",
 	0},
     {"left_out", make_left_out,
 	"in.udp4.packets=7 in.udp4.bytes=405 in.udp4.messages=7 in.udp4.message_bytes=209 "

@@ -88,6 +88,7 @@ static inline void totals_direction(
 	totals_array(out, direction, "qtype", counters->qtypes, WIRE_QTYPES, 1);
 	totals_array(out, direction, "qtype_left_out", counters->qtypes_left_out, WIRE_QTYPES, 1);
 	totals_array(out, direction, "rcode", counters->rcodes, WIRE_RCODES, 1);
+	totals_array(out, direction, "class", counters->classes, WIRE_CLASSES, 1);
 	totals_put(out, counters->rare, "%s.rare", direction);
 	totals_put(out, counters->sources_other, "%s.sources_other", direction);
 	totals_put(out, counters->handshakes[0], "%s.handshakes4", direction);

@@ -14,6 +14,7 @@
 struct crosscheck {
 	struct crosscheck_options options;
 	struct verdicts *verdicts;
+	struct not_logged not_logged;
 	bool balanced;
 	int64_t balance;
 	uint64_t credit; /* see funnel_make() */
@@ -168,9 +169,27 @@ static void judge(struct crosscheck *crosscheck, struct crosscheck_result *resul
 	result->horizon = *verdicts_horizon(crosscheck->verdicts);
 }
 
+static int64_t find_not_logged(struct crosscheck *crosscheck,
+    const struct crosscheck_result *result, const struct wire_window *wire,
+    const struct crosscheck_dnstap *dnstap, const struct crosscheck_inputs *inputs)
+{
+	const struct not_logged_window window = {
+	    .producers = inputs->producers,
+	    .n_producers = inputs->n_producers,
+	    .wire = wire,
+	    .dnstap_responses = dnstap->messages[DIR_RESPONSE][TRANSPORT_UDP][FAMILY_IPV4] +
+		dnstap->messages[DIR_RESPONSE][TRANSPORT_UDP][FAMILY_IPV6],
+	    .dnstap_refused = dnstap->refused,
+	    .connected = inputs->reconnected,
+	    .changed = inputs->changed,
+	    .balanced = crosscheck->balanced && result->counted,
+	};
+
+	return not_logged_add(&crosscheck->not_logged, &window);
+}
+
 static void add_balance(struct crosscheck *crosscheck, struct crosscheck_result *result)
 {
-	crosscheck->balanced |= !result->incomplete;
 	if (crosscheck->balanced && result->counted)
 		crosscheck->balance += result->funnel.unexplained;
 	result->funnel.balanced = crosscheck->balanced;
@@ -187,6 +206,7 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 	result.incomplete = find_incomplete(wire, dnstap, inputs);
 	result.counted = is_whole(wire) && inputs->compared && !inputs->started &&
 	    !inputs->stopped && !inputs->changed;
+	crosscheck->balanced |= !result.incomplete;
 	if (result.wire) {
 		if (compare_qtypes(&result, wire, dnstap, arena) < 0 ||
 		    compare_sources(&result, wire, dnstap->sources, &options->seed,
@@ -194,7 +214,9 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 			return -ENOMEM;
 		result.responses = wire_sum_egress(wire);
 		compare_rows(&result, duration_ns, lag_ns(wire, inputs), wire, dnstap);
-		funnel_make(&result, wire, dnstap, inputs, &crosscheck->credit);
+		funnel_make(&result, wire, dnstap,
+		    find_not_logged(crosscheck, &result, wire, dnstap, inputs),
+		    &crosscheck->credit);
 	} else {
 		funnel_make_blind(&result, dnstap);
 	}

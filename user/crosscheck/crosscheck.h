@@ -38,6 +38,7 @@ struct crosscheck_code {
 /* Messages of inputs whose scope is server or witness. */
 struct crosscheck_dnstap {
 	crosscheck_counts messages, malformed, late;
+	uint64_t refused;   /* responses over UDP with REFUSED */
 	uint64_t displaced; /* frames that were counted in another window than their own, or not at
 			       all: late, skewed, merged, lost */
 	const struct crosscheck_code *qtypes; /* of compared queries, sorted by code */
@@ -107,7 +108,8 @@ struct crosscheck_funnel {
 	uint32_t known;
 	uint64_t nic_drops, wire_queries, stack_drops, socket_drops;
 	int64_t queued, malformed;
-	uint64_t not_logged, dnstap_queries;
+	int64_t not_logged; /* negative where it is taken back, see not_logged.h */
+	uint64_t dnstap_queries;
 	int64_t explained, unexplained;
 	uint64_t boundary;
 	bool balanced;   /* `balance` has begun */

@@ -69,8 +69,7 @@ void funnel_make_blind(struct crosscheck_result *result, const struct crosscheck
 }
 
 void funnel_make(struct crosscheck_result *result, const struct wire_window *wire,
-    const struct crosscheck_dnstap *dnstap, const struct crosscheck_inputs *inputs,
-    uint64_t *credit)
+    const struct crosscheck_dnstap *dnstap, int64_t not_logged, uint64_t *credit)
 {
 	struct crosscheck_funnel *funnel = &result->funnel;
 	const uint64_t exact = sum_drops(wire, false), bound = sum_drops(wire, true);
@@ -83,13 +82,13 @@ void funnel_make(struct crosscheck_result *result, const struct wire_window *wir
 	funnel->socket_drops = known(wire, WIRE_KNOWS_SOCKETS, wire->socket_drops);
 	funnel->queued = wire->known & WIRE_KNOWS_SOCKETS ? wire->queued : 0;
 	funnel->malformed = malformed(wire, dnstap);
-	funnel->not_logged = not_logged(inputs->producers, inputs->n_producers, wire);
+	funnel->not_logged = not_logged;
 	funnel->tx_drops = known(wire, WIRE_KNOWS_TX_DROPS, wire->tx_drops);
 	funnel->listen_overflows = known(wire, WIRE_KNOWS_LISTEN, wire->listen_overflows);
 
 	difference = (int64_t)(funnel->wire_queries - funnel->dnstap_queries);
-	funnel->explained = (int64_t)(exact + funnel->socket_drops + funnel->not_logged) +
-	    funnel->queued + funnel->malformed;
+	funnel->explained = (int64_t)(exact + funnel->socket_drops) + funnel->queued +
+	    funnel->malformed + not_logged;
 	missing = difference - funnel->explained;
 	funnel->stack_drops = exact + take_bound(missing, bound, credit);
 	funnel->explained += (int64_t)(funnel->stack_drops - exact);

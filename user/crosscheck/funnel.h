@@ -12,8 +12,7 @@
  * is missing. What is left of them may explain what the next window misses: *credit, 0 at first.
  */
 void funnel_make(struct crosscheck_result *result, const struct wire_window *wire,
-    const struct crosscheck_dnstap *dnstap, const struct crosscheck_inputs *inputs,
-    uint64_t *credit);
+    const struct crosscheck_dnstap *dnstap, int64_t not_logged, uint64_t *credit);
 /* The dnstap side alone, where there is no wire. */
 void funnel_make_blind(struct crosscheck_result *result, const struct crosscheck_dnstap *dnstap);
 

@@ -20,7 +20,7 @@ size_t funnel_fields(const struct crosscheck_result *result, struct funnel_field
 	    {"socket_drops", known & WIRE_KNOWS_SOCKETS, (int64_t)funnel->socket_drops},
 	    {"queued", known & WIRE_KNOWS_SOCKETS, funnel->queued},
 	    {"malformed", result->wire, funnel->malformed},
-	    {"not_logged", result->wire, (int64_t)funnel->not_logged},
+	    {"not_logged", result->wire, funnel->not_logged},
 	    {"dnstap_queries", true, (int64_t)funnel->dnstap_queries},
 	    {"explained", result->wire, funnel->explained},
 	    {"unexplained", result->wire, funnel->unexplained},

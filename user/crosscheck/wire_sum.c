@@ -48,6 +48,17 @@ void wire_sum_cell(const struct wire_window *wire, unsigned direction, unsigned 
 		add_cell(ret, &wire->interfaces[i].counters[direction].cells[transport][family]);
 }
 
+void wire_sum_classes(const struct wire_window *wire, uint64_t ret[WIRE_CLASSES])
+{
+	memset(ret, 0, WIRE_CLASSES * sizeof(*ret));
+	for (size_t i = 0; i < wire->n_interfaces; i++) {
+		const struct wire_counters *counters = wire->interfaces[i].counters;
+
+		for (unsigned c = 0; c < WIRE_CLASSES; c++)
+			ret[c] += counters[WIRE_IN].classes[c] + counters[WIRE_OUT].classes[c];
+	}
+}
+
 enum code_kind { CODE_QTYPE, CODE_RCODE };
 
 /* Codes below `WIRE_QTYPES` or `WIRE_RCODES` have a counter, the others are listed. */

@@ -11,6 +11,8 @@
 /* Every counter of a transport and family, added up. */
 void wire_sum_cell(const struct wire_window *wire, unsigned direction, unsigned transport,
     unsigned family, struct wire_cell *ret);
+/* Queries of each class that some producers never log. */
+void wire_sum_classes(const struct wire_window *wire, uint64_t ret[WIRE_CLASSES]);
 /* True where outbound packets are seen on every interface that is watched, and on one at least. */
 bool wire_sum_egress(const struct wire_window *wire);
 /* A mode in which packets are counted. */

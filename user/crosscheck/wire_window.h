@@ -61,18 +61,6 @@ struct wire_drop {
 	bool upper_bound; /* from counters that other packets move as well */
 };
 
-/*
- * Compared, well-formed queries over UDP that some producers never log (not_logged.h). Each message
- * is in at most one class, the first that fits. By their answer where the query does not tell.
- */
-enum wire_class {
-	WIRE_CLASS_NOT_IN,  /* QCLASS is not IN: CHAOS */
-	WIRE_CLASS_REFUSED, /* answered with REFUSED: no zone of this server holds the name */
-	WIRE_CLASS_FORMERR, /* answered with FORMERR or BADVERS */
-	WIRE_CLASS_NOTIMP,  /* answered with NOTIMP */
-	WIRE_CLASSES
-};
-
 /* Members that were measured. */
 enum wire_known {
 	WIRE_KNOWS_NIC_DROPS = 1 << 0,
@@ -80,8 +68,7 @@ enum wire_known {
 	WIRE_KNOWS_SOCKETS = 1 << 2, /* socket_drops, queued */
 	WIRE_KNOWS_LISTEN = 1 << 3,
 	WIRE_KNOWS_TX_DROPS = 1 << 4,
-	WIRE_KNOWS_CLASSES = 1 << 5,
-	WIRE_KNOWS_SOURCES = 1 << 6, /* clients; sources_other is what found no entry */
+	WIRE_KNOWS_SOURCES = 1 << 5, /* clients; sources_other is what found no entry */
 };
 
 struct wire_window {
@@ -108,7 +95,6 @@ struct wire_window {
 	size_t n_client_rtts;
 
 	uint32_t known; /* enum wire_known */
-	uint64_t classes[WIRE_CLASSES];
 	uint64_t nic_drops;
 	bool drops_by_packet; /* stack_drops: the kernel gave each packet and its reason; false:
 				 from the counters of the network namespace */

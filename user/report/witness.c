@@ -19,6 +19,7 @@ static void put_counts(crosscheck_counts counts, const struct margin_slice *slic
 int witness_of(struct crosscheck_dnstap *ret, const struct window_view *view, struct arena *arena)
 {
 	const struct margin_slice *qtypes = &view->compared[MARGIN_COMPARED_QTYPE];
+	const struct margin_slice *refused = &view->compared[MARGIN_COMPARED_REFUSED];
 	struct crosscheck_code *codes = arena_alloc(arena, (qtypes->n + 1) * sizeof(*codes));
 	const struct shard *total = view->total;
 
@@ -28,6 +29,10 @@ int witness_of(struct crosscheck_dnstap *ret, const struct window_view *view, st
 	put_counts(ret->messages, &view->compared[MARGIN_COMPARED]);
 	put_counts(ret->malformed, &view->compared[MARGIN_COMPARED_MALFORMED]);
 	put_counts(ret->late, &view->compared[MARGIN_COMPARED_LATE]);
+	for (size_t i = 0; i < refused->n; i++)
+		ret->refused += margin_transport(refused->cells[i].key) == TRANSPORT_UDP
+		    ? refused->cells[i].count
+		    : 0;
 	for (size_t i = 0; i < qtypes->n; i++)
 		codes[i] = (struct crosscheck_code){
 		    (uint16_t)margin_value(qtypes->cells[i].key), qtypes->cells[i].count};

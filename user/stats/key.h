@@ -94,6 +94,7 @@ enum margin {
 	MARGIN_COMPARED,           /* direction, transport, family */
 	MARGIN_COMPARED_MALFORMED, /* direction, transport, family */
 	MARGIN_COMPARED_QTYPE,     /* value; queries */
+	MARGIN_COMPARED_REFUSED,   /* transport; responses */
 	MARGIN_COMPARED_LATE,      /* direction, transport, family; of MARGIN_COMPARED */
 	MARGIN_COUNT
 };

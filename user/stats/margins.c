@@ -80,6 +80,11 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 		    margin_key(0, MARGIN_COMPARED_MALFORMED, direction, cube_transport(key),
 			cube_family(key), 0),
 		    cell->count, 0);
+	if (r == 0 && direction == DIR_RESPONSE && !malformed &&
+	    (type & ~KEY_XFR_BIT) == DNS_RCODE_REFUSED)
+		r = margins_add(margins,
+		    margin_key(0, MARGIN_COMPARED_REFUSED, 0, cube_transport(key), 0, 0),
+		    cell->count, 0);
 	if (r == 0 && direction == DIR_QUERY && has_question(key))
 		r = margins_add(
 		    margins, margin_key(0, MARGIN_COMPARED_QTYPE, 0, 0, 0, type), cell->count, 0);
