@@ -97,7 +97,8 @@ static int kernel_reset(struct kernel *kernel, u32 options)
 		error = forget(kernel->skeleton->maps.flows, &flow);
 	if (!error) {
 		host_configure(config, options);
-		config->seed += ++kernel->seed;
+		/* Far apart: the seed is mixed with addresses, which differ in their last bits. */
+		config->seed += ++kernel->seed * 0x9e3779b97f4a7c15;
 		error = bpf_map_update_elem(
 		    bpf_map__fd(kernel->skeleton->maps.config), &zero, config, BPF_ANY);
 	}

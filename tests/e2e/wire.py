@@ -31,19 +31,21 @@ def network(kind=Namespaces):
 
 class Bench:
     """The agent beside a nameserver, and what it wrote. With a tap, the nameserver's frames come through that. The
-    agent is in the nameserver's namespace unless it is told to be outside of it."""
+    agent is in the nameserver's namespace unless it is told to be outside of it. `server`: what the nameserver's templates
+    are filled with."""
 
-    def __init__(self, lab, net, mode, tap=None, nameserver=Knot, inside=True, wire=None, **config):
+    def __init__(self, lab, net, mode, tap=None, nameserver=Knot, inside=True, wire=None, server=None,
+                 horizon="3s", **config):
         self.lab, self.net, self.path = lab, net, lab.path("points.lp")
         self.namespace = net.server if inside else None
         self.crosstap = Crosstap(lab, inputs=[{"unix": lab.path("crosstap.sock")}], grace="1500ms",
-                                 crosscheck={"horizon": "3s"},
+                                 crosscheck={"horizon": horizon},
                                  wire={"mode": mode, "interfaces": [net.device], **(wire or {})},
                                  outputs=[{"file": {"path": self.path, "format": "line"}}], **config)
         self.tap = tap(lab.path("knot.sock"), lab.path("crosstap.sock")) if tap else None
         place = net.nameserver()
         place["prefix"] = (*FIRST, *place["prefix"])
-        self.nameserver = nameserver(lab, lab.path("knot.sock" if tap else "crosstap.sock"), **place)
+        self.nameserver = nameserver(lab, lab.path("knot.sock" if tap else "crosstap.sock"), **place, **server or {})
 
     def start(self):
         self.start_agent()

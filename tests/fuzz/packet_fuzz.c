@@ -17,6 +17,25 @@ static void require(bool holds)
 		abort();
 }
 
+/* Each compared, well-formed message over UDP is in one class at most. */
+static void check_classes(const struct wire_counters *counters, u32 direction)
+{
+	u64 compared = 0, classes = 0;
+
+	for (u32 family = 0; family < 2; family++) {
+		const struct wire_cell *cell = &counters->cells[WIRE_UDP][family];
+
+		compared += cell->messages - cell->not_query - cell->left_out;
+		compared -= cell->malformed - cell->malformed_uncompared;
+	}
+	for (u32 class = 0; class < WIRE_CLASSES; class ++) {
+		classes += counters->classes[class];
+		require((direction == WIRE_IN) == (class < WIRE_CLASS_REFUSED) ||
+		    !counters->classes[class]);
+	}
+	require(classes <= compared);
+}
+
 /* What must hold whatever came: every message has one size; kinds of messages are parts of them. */
 static void check_counters(const struct wire_counters *counters)
 {
@@ -76,8 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (host_new(&state, WIRE_PER_SOURCE | WIRE_RTT | (size & 1 ? WIRE_ANY_ADDRESS : 0), 8))
 		return 0;
 	run(&state, data, size);
-	for (u32 i = 0; i < WIRE_DIRECTIONS * WIRE_SLOTS; i++)
+	for (u32 i = 0; i < WIRE_DIRECTIONS * WIRE_SLOTS; i++) {
 		check_counters(&state.counters[i]);
+		check_classes(&state.counters[i], i / WIRE_SLOTS);
+	}
 	require(state.n_sources <= 8);
 	host_free(&state);
 	return 0;

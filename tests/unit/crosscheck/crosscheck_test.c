@@ -104,13 +104,13 @@ static void the_funnel_adds_up(void **state)
 	const struct crosscheck_funnel *funnel = &f->result.funnel;
 
 	f->wire.known = WIRE_KNOWS_NIC_DROPS | WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_SOCKETS |
-	    WIRE_KNOWS_LISTEN | WIRE_KNOWS_TX_DROPS | WIRE_KNOWS_CLASSES;
+	    WIRE_KNOWS_LISTEN | WIRE_KNOWS_TX_DROPS;
 	f->wire.nic_drops = 500;
 	f->wire.stack_drops = drops;
 	f->wire.n_stack_drops = 2;
 	f->wire.socket_drops = 7;
 	f->wire.queued = -3;
-	f->wire.classes[WIRE_CLASS_REFUSED] = 20;
+	f->interface.counters[WIRE_OUT].classes[WIRE_CLASS_REFUSED] = 20;
 	f->wire.listen_overflows = 2;
 	f->wire.tx_drops = 4;
 	f->inputs.producers = &knot;
@@ -164,7 +164,6 @@ static void what_was_not_measured_explains_nothing(void **state)
 	f->wire.n_stack_drops = 1;
 	f->wire.socket_drops = 9;
 	f->wire.queued = 5;
-	f->wire.classes[WIRE_CLASS_NOT_IN] = 3;
 	fixture_window(f, 100, 60);
 	assert_int_equal(f->result.funnel.explained, 0);
 	assert_int_equal(f->result.funnel.unexplained, 40);

@@ -147,7 +147,6 @@ static void close_window(struct fixture *f, const struct world *world, const str
 	const struct counts *now = &counts[w];
 
 	fixture_quiet(f);
-	f->wire.known |= WIRE_KNOWS_CLASSES;
 	fixture_udp(f, now->wire, now->logged, now->responses);
 	fixture_cell(f, WIRE_IN, WIRE_UDP, PACKET_IPV4)->malformed = now->malformed;
 	f->dnstap.malformed[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV4] = now->malformed_logged;
@@ -157,7 +156,7 @@ static void close_window(struct fixture *f, const struct world *world, const str
 	f->wire.n_stack_drops = 1;
 	f->wire.socket_drops = now->socket;
 	f->wire.queued = now->waiting - (w ? counts[w - 1].waiting : 0);
-	f->wire.classes[WIRE_CLASS_REFUSED] = now->unlogged;
+	f->interface.counters[WIRE_OUT].classes[WIRE_CLASS_REFUSED] = now->unlogged;
 	f->wire.flip_start_ns = (uint64_t)flip_late_ns[w];
 	f->wire.flip_end_ns = w + 1 < WINDOWS ? (uint64_t)flip_late_ns[w + 1] : 0;
 	f->inputs.producers = &world->producer;

@@ -177,8 +177,7 @@ static void the_cross_check_in_points(void **state)
 	struct points *points = new_points();
 	const char *text;
 
-	f->wire.known |=
-	    WIRE_KNOWS_NIC_DROPS | WIRE_KNOWS_TX_DROPS | WIRE_KNOWS_LISTEN | WIRE_KNOWS_CLASSES;
+	f->wire.known |= WIRE_KNOWS_NIC_DROPS | WIRE_KNOWS_TX_DROPS | WIRE_KNOWS_LISTEN;
 	f->wire.nic_drops = 1;
 	f->wire.stack_drops = &drop;
 	f->wire.n_stack_drops = 1;
