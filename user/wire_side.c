@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "source/packet.h"
 #include "source/wire.h"
+#include "wire_join.h"
 #include "stats/windows.h"
 #include "wire_stages.h"
 
@@ -251,8 +252,8 @@ static struct wire_interface *find_interface(struct wire_window *window, const c
 }
 
 /* Joins what AF_PACKET saw of one interface to what BPF saw of the others. */
-static void join_tap(
-    struct wire_window *window, const struct packet_tap *tap, const struct wire_window *part)
+static void join_tap(struct wire_window *window, const struct packet_tap *tap,
+    const struct wire_window *part, struct arena *arena)
 {
 	struct wire_interface *interface = find_interface(window, tap->interface);
 
@@ -280,12 +281,8 @@ static void join_tap(
 	}
 	window->whole &= part->whole;
 	window->missed += part->missed;
-	if (!window->n_clients) {
-		window->clients = part->clients;
-		window->n_clients = part->n_clients;
-	}
-	if (!window->rtt)
-		window->rtt = part->rtt;
+	if (wire_join_clients(window, part, arena) < 0)
+		log_warning(MODULE, "no memory for the clients of interface=%s", tap->interface);
 }
 
 static struct arena *take_arena(struct wire_side *side)
@@ -322,7 +319,7 @@ static void collect(struct wire_side *side)
 		struct wire_window part = {0};
 
 		if (packet_take(side->taps[i].source, arena, &part) == 0)
-			join_tap(&window, &side->taps[i], &part);
+			join_tap(&window, &side->taps[i], &part, arena);
 	}
 	if (side->stages)
 		wire_stages_read(side->stages, side->wire, &window, arena);

