@@ -128,8 +128,8 @@ def no_start_without_a_sound_key(lab):
         check_equal(crosstap.process.wait(), 2, f"exit with a key that is {what}: {crosstap.process.log()}")
         check(key in crosstap.process.log(), crosstap.process.log())
         check(not os.path.exists(lab.path("in.sock")), "an input was opened")
-        replay = subprocess.run([CROSSTAP, "replay", "-c", crosstap.config_path, "--points", "-", "/dev/null"], capture_output=True,
-                                text=True, timeout=20, check=False)
+        replay = subprocess.run([CROSSTAP, "replay", "-c", crosstap.config_path, "--points", "-", "/dev/null"],
+                                capture_output=True, text=True, timeout=20, check=False)
         check_equal((replay.returncode, replay.stdout), (2, ""), f"replay with a key that is {what}: {replay.stderr}")
     with open(key, "wb") as file:
         file.write(bytes(range(32)))
