@@ -151,7 +151,7 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 
 static int64_t newest_closed(const struct pipeline *pipeline)
 {
-	int64_t newest = INT64_MIN;
+	int64_t newest = wire_side_newest(pipeline->wire);
 
 	for (size_t i = 0; i < pipeline->n_closed; i++) {
 		if (pipeline->closed[i].shard->index > newest)
@@ -166,7 +166,7 @@ static bool is_counted(const struct pipeline *pipeline, int64_t index)
 		if (pipeline->closed[i].shard->index <= index)
 			return true;
 	}
-	return false;
+	return wire_side_has(pipeline->wire, index);
 }
 
 /* Reports all windows before `oldest`. Where the clock leapt, those in between that nobody counted

@@ -6,6 +6,7 @@
 #include "source/wire.h"
 #include "wire_join.h"
 #include "stats/windows.h"
+#include "wire_gap.h"
 #include "wire_stages.h"
 
 #include <errno.h>
@@ -17,10 +18,12 @@
 #define MAX_PACKET  16
 #define MAX_LOCALS  512
 
+/* What was counted from one flip to the next: one window, the last, unless the flip came so late
+ * that it ended those before it as well. */
 struct pending {
-	int64_t index;
+	int64_t first, last;
 	struct arena *arena;
-	struct wire_window window;
+	struct wire_window window, gap;
 };
 
 struct packet_tap {
@@ -40,8 +43,9 @@ struct wire_side {
 	struct wire_fallback fallback;
 	int64_t open;  /* index of the window that is counted into */
 	bool settling; /* the one before it was flipped and is not read yet */
-	int64_t settling_index;
-	uint64_t settled_ns; /* CLOCK_MONOTONIC */
+	int64_t settling_first, settling_last; /* windows; more than one after a late flip */
+	uint64_t settled_ns;                   /* CLOCK_MONOTONIC */
+	uint64_t late_ns;                      /* of the flip before, in whole windows */
 	struct pending pending[MAX_PENDING];
 	size_t n_pending;
 	struct arena *spare;
@@ -231,13 +235,18 @@ void wire_side_free(struct wire_side *side)
 
 /* -- windows */
 
-static void flip(struct wire_side *side, int64_t boundary_ns)
+/* Ends the open window, and all until `last`, which should have ended at `boundary_ns`. A slot is
+ * late by what has passed since the first of them ended; packets carry their own time. */
+static void flip(struct wire_side *side, int64_t last, int64_t boundary_ns)
 {
-	wire_flip(side->wire, boundary_ns);
+	const int64_t first_ns = (side->open + 1) * (int64_t)side->config->interval_ns;
+
+	wire_flip(side->wire, first_ns < boundary_ns ? first_ns : boundary_ns);
 	for (size_t i = 0; i < side->n_taps; i++)
 		(void)packet_flip(side->taps[i].source, boundary_ns);
 	side->settling = true;
-	side->settling_index = side->open;
+	side->settling_first = side->open;
+	side->settling_last = last;
 	side->settled_ns =
 	    clock_monotonic_ns() + (side->n_taps ? PACKET_SETTLE_NS : WIRE_SETTLE_NS);
 }
@@ -303,10 +312,21 @@ static void give_arena(struct wire_side *side, struct arena *arena)
 	side->spare = arena;
 }
 
+static void push(struct wire_side *side, const struct pending *pending)
+{
+	if (side->n_pending == MAX_PENDING) {
+		give_arena(side, side->pending[0].arena);
+		memmove(
+		    side->pending, side->pending + 1, --side->n_pending * sizeof(side->pending[0]));
+	}
+	side->pending[side->n_pending++] = *pending;
+}
+
 static void collect(struct wire_side *side)
 {
 	struct arena *arena = take_arena(side);
 	struct wire_window window = {0};
+	struct pending pending;
 
 	side->settling = false;
 	if (!arena) {
@@ -323,15 +343,14 @@ static void collect(struct wire_side *side)
 	}
 	if (side->stages)
 		wire_stages_read(side->stages, side->wire, &window, arena);
-	if (side->n_pending == MAX_PENDING) {
-		give_arena(side, side->pending[0].arena);
-		memmove(
-		    side->pending, side->pending + 1, --side->n_pending * sizeof(side->pending[0]));
-	}
-	side->listener.on_window(side->listener.context, &window,
-	    side->settling_index * (int64_t)side->config->interval_ns);
-	side->pending[side->n_pending++] =
-	    (struct pending){.index = side->settling_index, .arena = arena, .window = window};
+	pending = (struct pending){.first = side->settling_first,
+	    .last = side->settling_last,
+	    .arena = arena,
+	    .window = window};
+	if (pending.last > pending.first)
+		wire_gap_make(&pending.gap, &pending.window,
+		    (uint64_t)(pending.last - pending.first) * side->config->interval_ns, arena);
+	push(side, &pending);
 }
 
 static void wait_settled(const struct wire_side *side)
@@ -355,8 +374,10 @@ int64_t wire_side_tick(struct wire_side *side)
 	if (side->settling && now >= side->settled_ns)
 		collect(side);
 	if (!side->settling && now_ns >= (side->open + 1) * (int64_t)side->config->interval_ns) {
-		flip(side, (side->open + 1) * (int64_t)side->config->interval_ns);
-		side->open = index_of(side, now_ns);
+		const int64_t open = index_of(side, now_ns);
+
+		flip(side, open - 1, open * (int64_t)side->config->interval_ns);
+		side->open = open;
 	}
 	if (side->settling)
 		return now_ns + (int64_t)(side->settled_ns > now ? side->settled_ns - now : 0);
@@ -365,14 +386,17 @@ int64_t wire_side_tick(struct wire_side *side)
 
 void wire_side_cut(struct wire_side *side)
 {
+	int64_t now;
+
 	if (!side)
 		return;
 	if (side->settling) {
 		wait_settled(side);
 		collect(side);
 	}
-	flip(side, clock_wall_ns(side->clock));
-	side->open = index_of(side, clock_wall_ns(side->clock));
+	now = index_of(side, clock_wall_ns(side->clock));
+	flip(side, now > side->open ? now : side->open, clock_wall_ns(side->clock));
+	side->open = now;
 	wait_settled(side);
 	collect(side);
 	/* Windows that are cut are not whole, however exact the cut was. */
@@ -384,15 +408,35 @@ const struct wire_window *wire_side_get(struct wire_side *side, int64_t index)
 {
 	if (!side)
 		return NULL;
-	if (side->settling && side->settling_index == index) {
+	if (side->settling && side->settling_first <= index && index <= side->settling_last) {
 		wait_settled(side);
 		collect(side);
 	}
 	for (size_t i = 0; i < side->n_pending; i++) {
-		if (side->pending[i].index == index)
-			return &side->pending[i].window;
+		const struct pending *pending = &side->pending[i];
+
+		if (pending->first <= index && index <= pending->last)
+			return index == pending->last ? &pending->window : &pending->gap;
 	}
 	return NULL;
+}
+
+int64_t wire_side_newest(const struct wire_side *side)
+{
+	if (side && side->settling)
+		return side->settling_last;
+	return side && side->n_pending ? side->pending[side->n_pending - 1].last : INT64_MIN;
+}
+
+bool wire_side_has(const struct wire_side *side, int64_t index)
+{
+	if (side && side->settling && side->settling_last == index)
+		return true;
+	for (size_t i = 0; side && i < side->n_pending; i++) {
+		if (side->pending[i].last == index)
+			return true;
+	}
+	return false;
 }
 
 void wire_side_done(struct wire_side *side, int64_t index)
@@ -402,10 +446,16 @@ void wire_side_done(struct wire_side *side, int64_t index)
 	if (!side)
 		return;
 	for (size_t i = 0; i < side->n_pending; i++) {
-		if (side->pending[i].index <= index)
-			give_arena(side, side->pending[i].arena);
-		else
-			side->pending[kept++] = side->pending[i];
+		struct pending *pending = &side->pending[i];
+
+		if (pending->last > index) {
+			side->pending[kept++] = *pending;
+			continue;
+		}
+		side->listener.on_window(side->listener.context, &pending->window,
+		    pending->last * (int64_t)side->config->interval_ns);
+		wire_commit(side->wire, pending->window.mark);
+		give_arena(side, pending->arena);
 	}
 	side->n_pending = kept;
 }

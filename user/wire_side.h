@@ -14,7 +14,8 @@
 
 struct wire_side;
 
-/* Told of each window as soon as it is read, long before the report of that window takes it. */
+/* Told of each window once it is reported, and before an agent that adopts our programs would no
+ * longer report it: what is not told here when we are killed, the next agent is told. */
 struct wire_side_listener {
 	void (*on_window)(void *context, const struct wire_window *window, int64_t start_ns);
 	void *context;
@@ -37,7 +38,11 @@ void wire_side_cut(struct wire_side *side);
 /* The window with this index, or NULL; valid until wire_side_done(). Waits for one that was just
  * flipped. */
 const struct wire_window *wire_side_get(struct wire_side *side, int64_t index);
-/* Lets go of this window and of those before it. */
+/* The newest window that ended and is not done; INT64_MIN: none. */
+int64_t wire_side_newest(const struct wire_side *side);
+/* Something was counted there, which is not done. */
+bool wire_side_has(const struct wire_side *side, int64_t index);
+/* This window and those before it have been reported: lets go of them. */
 void wire_side_done(struct wire_side *side, int64_t index);
 
 /* Readable when wire_side_process() has something to do; -1: nothing to wait for. */

@@ -188,6 +188,7 @@ static void agent_window(struct agent *agent)
 	usleep(WIRE_SETTLE_NS / 1000);
 	arena_reset(agent->arena);
 	must(wire_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_collect");
+	wire_commit(agent->wire, agent->window.mark);
 	for (size_t i = 0; i < agent->window.n_interfaces; i++) {
 		interface = &agent->window.interfaces[i];
 		for (u32 family = 0; family < 2; family++) {

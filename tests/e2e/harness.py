@@ -396,6 +396,7 @@ class Crosstap:
             self.config["spool"] = {"path": lab.path(name + "-spool")}
         self.config_path = lab.path(name + ".yaml")
         self.process = None
+        self.program = CROSSTAP
         self.namespace = None  # of start()
 
     def write_config(self):
@@ -407,7 +408,7 @@ class Crosstap:
         self.namespace = namespace
         if namespace:
             prefix = ("nsenter", f"--net=/run/netns/{namespace}", *prefix)
-        self.process = Process(self.lab, self.name, [CROSSTAP, "run", "-c", self.config_path], prefix, **kwargs)
+        self.process = Process(self.lab, self.name, [self.program, "run", "-c", self.config_path], prefix, **kwargs)
         if ready:
             self.wait_ready()
         return self

@@ -152,8 +152,10 @@ static void judge(struct crosscheck *crosscheck, struct crosscheck_result *resul
 	    .connected = inputs->connected,
 	    .compared = inputs->compared,
 	    .zone = inputs->zone};
-	const bool judged =
-	    crosscheck->options.whole || !(inputs->started || inputs->stopped || inputs->changed);
+	/* Stalled: what it counted belongs next door, no one can tell how much. */
+	const bool stalled = result->wire && flip_ns(wire) >= crosscheck->options.interval_ns;
+	const bool judged = crosscheck->options.whole ||
+	    !(inputs->started || inputs->stopped || inputs->changed || stalled);
 	struct verdict_sums sums = {.windows = 1};
 
 	if (result->wire && (result->counted || crosscheck->options.whole))

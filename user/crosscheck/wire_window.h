@@ -71,6 +71,8 @@ enum wire_known {
 	WIRE_KNOWS_SOURCES = 1 << 5, /* clients; sources_other is what found no entry */
 };
 
+struct wire_mark; /* source/wire.h */
+
 struct wire_window {
 	/* False: the wire is off or was lost, and nothing below but interfaces' names and modes
 	 * means anything. */
@@ -105,6 +107,8 @@ struct wire_window {
 	bool sockets_changed;  /* a DNS socket came or went */
 	uint64_t listen_overflows;
 	uint64_t tx_drops; /* after tc egress: qdisc, device */
+
+	const struct wire_mark *mark; /* its filler's own, for wire_commit() */
 };
 
 /* Compared with dnstap: messages, and malformed ones among them. */

@@ -16,7 +16,7 @@
 
 /* How long after a flip the last packet from before it may still be on its way out of the kernel:
  * wait as long before packet_take(). */
-#define PACKET_SETTLE_NS 60000000
+#define PACKET_SETTLE_NS 150000000
 
 struct packet_source;
 

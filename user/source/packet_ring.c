@@ -17,8 +17,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES (1u << 19)
-#define BLOCKS      16 /* 8 MiB: a tenth of a second at 100,000 packets of 800 bytes a second */
+/*
+ * A block holds the largest merged frame; 8 MiB are a tenth of a second at 100,000 packets of 800
+ * bytes a second. A block is given over every PACKET_RING_RETIRE_MS, however little is in it: so
+ * many blocks are what a reader that does not run may sleep through, 3 s.
+ */
+#define BLOCK_BYTES (1u << 17)
+#define BLOCKS      64
 #define RING_BYTES  ((size_t)BLOCK_BYTES * BLOCKS)
 
 static int set(int fd, int option, const void *value, socklen_t size)

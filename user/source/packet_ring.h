@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PACKET_RING_RETIRE_MS 20 /* a block that is not full is handed over after this */
+#define PACKET_RING_RETIRE_MS 50 /* a block that is not full is handed over after this */
 
 struct packet_ring {
 	int fd; /* -1: closed */

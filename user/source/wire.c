@@ -205,6 +205,7 @@ static void add_tap(struct wire *wire, const struct wire_link *link)
 		    wire->n_taps == WIRE_MAX_TAPS ? "too many of them" : strerror(ENOMEM));
 		return;
 	}
+	tap->serial = ++wire->serials;
 	wire->taps[wire->n_taps++] = tap;
 	wire_tap_attach(wire, tap, link, wire->config->wire.mode);
 	wire->next_whole = false;

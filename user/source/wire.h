@@ -70,6 +70,10 @@ void wire_flip(struct wire *wire, int64_t boundary_ns);
  * and WIRE_KNOWS_SOURCES. Interfaces in mode `packet` are in it without counters: their owner fills
  * them in. -ENOMEM, or the error of a map: nothing is lost, the next window has it. */
 int wire_collect(struct wire *wire, struct wire_window *ret, struct arena *arena);
+/* A window that wire_collect() filled has been reported; its arena still lives. To be called in the
+ * order of the windows. What an agent has not reported when it is killed, the one that adopts its
+ * programs reports with its first window. */
+void wire_commit(struct wire *wire, const struct wire_mark *mark);
 
 /* Valid until the next call into the wire. */
 size_t wire_modes(struct wire *wire, const struct wire_mode_info **ret);

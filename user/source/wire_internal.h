@@ -26,9 +26,13 @@ struct wire_tap {
 	struct wire_maps maps; /* the shared ones belong to the wire */
 	int xdp_fd;
 	uint32_t xdp_id;
-	struct wire_reading *reading; /* mapped; NULL: no program was ever attached */
-	uint64_t *rare;               /* mapped */
-	struct wire_read_sums *now;   /* as last read; differs from the reading until committed */
+	uint64_t serial;               /* no other tap of this process ever has it */
+	struct wire_reading *reading;  /* mapped; NULL: no program was ever attached */
+	uint64_t *rare;                /* mapped */
+	struct wire_read_sums *now;    /* as being read */
+	struct wire_read_sums *before; /* as of the window before; ahead of `reading`, which follows
+					  when windows are reported */
+	uint64_t *rare_before;         /* WIRE_RARE_READ entries */
 };
 
 struct wire {
@@ -55,6 +59,7 @@ struct wire {
 	uint64_t flip_start_ns, flip_end_ns;
 	bool flipped, whole, next_whole;
 	bool told_interfaces;
+	uint64_t serials;
 	int error; /* that keeps BPF out; 0: nothing does */
 	struct wire_counters *cpu_values;
 	int cpus;

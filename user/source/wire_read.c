@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The closed slot: what it counted since it was read last. Nobody clears a counter. */
-#include "source/wire_internal.h"
+#include "source/wire_mark.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -17,7 +17,7 @@ static void *map_memory(int fd, size_t bytes)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static const struct wire_read_sums *sums_read(const struct wire_tap *tap)
+static const struct wire_read_sums *sums_reported(const struct wire_tap *tap)
 {
 	return &tap->reading->sums[tap->reading->active & 1];
 }
@@ -29,9 +29,12 @@ void wire_tap_close_reading(struct wire_tap *tap)
 	if (tap->rare)
 		munmap(tap->rare, 2 * WIRE_RARE_READ * sizeof(*tap->rare));
 	free(tap->now);
+	free(tap->before);
+	free(tap->rare_before);
 	tap->reading = NULL;
 	tap->rare = NULL;
-	tap->now = NULL;
+	tap->now = tap->before = NULL;
+	tap->rare_before = NULL;
 }
 
 /* Structures of u64 alone. */
@@ -71,6 +74,17 @@ static int read_slot(struct wire *wire, struct wire_tap *tap, uint32_t slot)
 	return bpf_map_lookup_elem(tap->maps.fds[WIRE_MAP_RTT], &slot, &tap->now->rtt[slot]);
 }
 
+/* Pages without a count are never written, so they take no memory. */
+static void copy_rare(struct wire_tap *tap)
+{
+	const uint64_t *reported = tap->rare + WIRE_RARE_READ;
+
+	for (size_t i = 0; i < WIRE_RARE_READ && tap->adopted; i++) {
+		if (reported[i])
+			tap->rare_before[i] = reported[i];
+	}
+}
+
 int wire_tap_open_reading(struct wire *wire, struct wire_tap *tap)
 {
 	if (tap->now)
@@ -79,13 +93,16 @@ int wire_tap_open_reading(struct wire *wire, struct wire_tap *tap)
 	tap->rare =
 	    map_memory(tap->maps.fds[WIRE_MAP_RARE], 2 * WIRE_RARE_READ * sizeof(*tap->rare));
 	tap->now = malloc(sizeof(*tap->now));
-	if (!tap->reading || !tap->rare || !tap->now) {
+	tap->before = malloc(sizeof(*tap->before));
+	tap->rare_before = calloc(WIRE_RARE_READ, sizeof(*tap->rare_before));
+	if (!tap->reading || !tap->rare || !tap->now || !tap->before || !tap->rare_before) {
 		wire_tap_close_reading(tap);
 		return -ENOMEM;
 	}
-	*tap->now = *sums_read(tap);
-	/* An agent before us may have died between flip and reading: its closed slot is read now,
-	 * while nobody counts there, and reported with our first window. */
+	*tap->now = *tap->before = *sums_reported(tap);
+	copy_rare(tap);
+	/* An agent before us may have died before it read or reported its closed slot: that is read
+	 * now, while nobody counts there, and reported with our first window. */
 	return tap->adopted ? read_slot(wire, tap, !(wire->word->slot & 1)) : 0;
 }
 
@@ -124,11 +141,18 @@ static int add_rare(
 	return r;
 }
 
-static int read_rare(struct wire_tap *tap, uint32_t slot, struct rares *qtypes,
-    struct rares *rcodes, struct arena *arena)
+/* One entry, which others count into meanwhile: what is marked is what was looked at. */
+static int mark_rare(
+    struct wire_tap_mark *mark, uint32_t index, uint64_t now, uint64_t then, struct arena *arena)
 {
-	const uint64_t *now = tap->rare + wire_rare_index(0, slot);
-	uint64_t *then = tap->rare + WIRE_RARE_READ + wire_rare_index(0, slot);
+	return now == then ? 0 : wire_mark_rare(mark, index, now, arena);
+}
+
+static int read_rare(struct wire_tap *tap, uint32_t slot, struct rares *qtypes,
+    struct rares *rcodes, struct wire_tap_mark *mark, struct arena *arena)
+{
+	const uint32_t first = wire_rare_index(0, slot);
+	const uint64_t *now = tap->rare + first, *then = tap->rare_before + first;
 	int r = 0;
 
 	for (uint32_t i = 0; i < 65536 && r == 0; i++) {
@@ -140,8 +164,12 @@ static int read_rare(struct wire_tap *tap, uint32_t slot, struct rares *qtypes,
 			continue;
 		r = add_rare(qtypes, arena, (uint16_t)i, messages - then[WIRE_RARE_QTYPES + i],
 		    left_out - then[WIRE_RARE_LEFT_OUT + i]);
-		then[WIRE_RARE_QTYPES + i] = messages;
-		then[WIRE_RARE_LEFT_OUT + i] = left_out;
+		if (r == 0)
+			r = mark_rare(mark, first + WIRE_RARE_QTYPES + i, messages,
+			    then[WIRE_RARE_QTYPES + i], arena);
+		if (r == 0)
+			r = mark_rare(mark, first + WIRE_RARE_LEFT_OUT + i, left_out,
+			    then[WIRE_RARE_LEFT_OUT + i], arena);
 	}
 	for (uint32_t i = WIRE_RARE_RCODES; i < WIRE_RARE_ENTRIES && r == 0; i++) {
 		const uint64_t messages = now[i];
@@ -150,14 +178,15 @@ static int read_rare(struct wire_tap *tap, uint32_t slot, struct rares *qtypes,
 			continue;
 		r = add_rare(
 		    rcodes, arena, (uint16_t)(i - WIRE_RARE_RCODES), messages - then[i], 0);
-		then[i] = messages;
+		if (r == 0)
+			r = wire_mark_rare(mark, first + i, messages, arena);
 	}
 	return r;
 }
 
 static bool has_rare(const struct wire_tap *tap, uint32_t slot)
 {
-	const struct wire_read_sums *then = sums_read(tap);
+	const struct wire_read_sums *then = tap->before;
 
 	return tap->now->counters[WIRE_IN][slot].rare != then->counters[WIRE_IN][slot].rare ||
 	    tap->now->counters[WIRE_OUT][slot].rare != then->counters[WIRE_OUT][slot].rare;
@@ -170,6 +199,7 @@ struct collection {
 	struct rares qtypes[WIRE_MAX_TAPS], rcodes[WIRE_MAX_TAPS];
 	size_t n;
 	struct wire_rtt *rtt;
+	struct wire_mark *mark;
 	uint64_t compared, other;
 };
 
@@ -194,13 +224,16 @@ static size_t interface_row(struct collection *all, const struct wire_tap *tap)
 
 static int read_tap(struct collection *all, struct wire_tap *tap, uint32_t closed)
 {
-	const struct wire_read_sums *then = sums_read(tap);
+	const struct wire_read_sums *then = tap->before;
 	const size_t row = interface_row(all, tap);
 	struct wire_counters *in = &all->interfaces[row].counters[WIRE_IN];
+	struct wire_tap_mark *mark = NULL;
 	int r = read_slot(all->wire, tap, closed);
 
 	if (r == 0 && tap->gone)
 		r = read_slot(all->wire, tap, !closed);
+	if (r == 0)
+		r = wire_mark_tap(all->mark, tap, all->arena, &mark);
 	for (uint32_t slot = 0; slot < WIRE_SLOTS && r == 0; slot++) {
 		for (uint32_t direction = 0; direction < WIRE_DIRECTIONS; direction++)
 			add_difference(&all->interfaces[row].counters[direction],
@@ -208,22 +241,14 @@ static int read_tap(struct collection *all, struct wire_tap *tap, uint32_t close
 			    sizeof(struct wire_counters));
 		add_difference(all->rtt, &tap->now->rtt[slot], &then->rtt[slot], sizeof(*all->rtt));
 		if (has_rare(tap, slot))
-			r = read_rare(tap, slot, &all->qtypes[row], &all->rcodes[row], all->arena);
+			r = read_rare(
+			    tap, slot, &all->qtypes[row], &all->rcodes[row], mark, all->arena);
 	}
 	all->other += in->sources_other;
 	for (int family = 0; family < 2; family++)
 		for (int transport = WIRE_UDP; transport <= WIRE_TCP; transport++)
 			all->compared += wire_cell_compared(&in->cells[transport][family]);
 	return r;
-}
-
-/* From here on, it is reported: in one store, so that a successor finds all of it or nothing. */
-static void commit(struct wire_tap *tap)
-{
-	const uint32_t next = !(tap->reading->active & 1);
-
-	tap->reading->sums[next] = *tap->now;
-	__atomic_store_n(&tap->reading->active, next, __ATOMIC_RELEASE);
 }
 
 static int compare_rare(const void *a, const void *b)
@@ -364,7 +389,7 @@ int wire_collect(struct wire *wire, struct wire_window *ret, struct arena *arena
 	all->arena = arena;
 	all->interfaces = arena_alloc(arena, (wire->n_taps + 1) * sizeof(*all->interfaces));
 	all->rtt = arena_alloc(arena, sizeof(*all->rtt));
-	if (!all->interfaces || !all->rtt)
+	if (!all->interfaces || !all->rtt || wire_mark_new(&all->mark, wire, arena) < 0)
 		return -ENOMEM;
 	r = read_all(all, &window);
 	if (r < 0)
@@ -373,11 +398,9 @@ int wire_collect(struct wire *wire, struct wire_window *ret, struct arena *arena
 		finish_rares(&all->qtypes[i], &all->interfaces[i].qtypes);
 		finish_rares(&all->rcodes[i], &all->interfaces[i].rcodes);
 	}
-	for (size_t i = 0; i < wire->n_taps; i++) {
-		if (wire->taps[i]->now)
-			commit(wire->taps[i]);
-	}
+	wire_mark_advance(all->mark, wire);
 	forget_gone(wire);
+	window.mark = all->mark;
 	window.interfaces = all->interfaces;
 	window.n_interfaces = all->n;
 	window.rtt = window.watched && wire->config->wire.rtt ? all->rtt : NULL;

@@ -19,6 +19,7 @@ struct entry {
 	uint64_t read[2][WIRE_SLOTS]; /* counts, sums */
 	uint32_t round;               /* of the last reading that saw it; 0: free */
 	uint32_t rest;                /* readings without a count */
+	bool skipped;                 /* its address was not told of yet */
 };
 
 struct wire_sources {
@@ -124,8 +125,12 @@ static void take(struct wire_sources *sources, const struct packet_address *addr
 	}
 	entry->rest = delta.count || value[!slot] != entry->read[0][!slot] ? 0 : entry->rest + 1;
 	sources->resting += entry->rest >= RESTING;
-	if (delta.count && !skip && sources->n_deltas < sources->max_deltas)
+	if (skip && !sums)
+		entry->skipped = true;
+	if ((delta.count || entry->skipped) && !skip && sources->n_deltas < sources->max_deltas) {
 		sources->deltas[sources->n_deltas++] = delta;
+		entry->skipped = false;
+	}
 }
 
 /* Hash maps in batches (5.6). */

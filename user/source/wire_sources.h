@@ -22,9 +22,11 @@ struct wire_sources_delta {
 /* `value_bytes`: of struct wire_source or struct wire_source_rtt. */
 int wire_sources_new(struct wire_sources **ret, uint32_t max_entries, size_t value_bytes);
 void wire_sources_free(struct wire_sources *sources);
-/* What is in the map was reported by somebody else. */
+/* What is in the map was counted for somebody else. The next reading names every client of source
+ * once, though its count may be 0: whether that was reported nobody knows. */
 int wire_sources_skip(struct wire_sources *sources, int fd);
-/* Valid until the next call: *ret_n clients that this slot counted. */
+/* Valid until the next call: *ret_n clients that this slot counted, and those
+ * that were skipped. */
 int wire_sources_read(struct wire_sources *sources, int fd, uint32_t slot,
     const struct wire_sources_delta **ret, size_t *ret_n);
 /* Once the map is half full, removes those that rested for two readings. */
