@@ -342,7 +342,7 @@ class Oracle:
         os.mkdir(self.group)
         stack.callback(os.rmdir, self.group)
         self.lab = lab
-        self.tool = subprocess.Popen([ORACLE, self.group, "53"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.tool = subprocess.Popen([ORACLE, self.group], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         stack.callback(self.tool.wait)
         stack.callback(self.tool.kill)
         check_equal(self.tool.stdout.readline(), "ready\n", "the oracle")

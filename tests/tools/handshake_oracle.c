@@ -3,11 +3,11 @@
  * The kernel's own measurements of TCP handshakes, by a sockops program on a cgroup: what the
  * wire's are held against.
  *
- *   handshake_oracle CGROUP PORT
+ *   handshake_oracle CGROUP
  *
  * Says "ready", and at the end of stdin one line for each connection that processes of the cgroup
- * accepted at PORT: address, port, first round-trip time in microseconds (0: the kernel took none).
- * A last line has how many there were. The program goes with the process.
+ * accepted at port 53: address, port, first round-trip time in microseconds (0: the kernel took
+ * none). A last line has how many there were. The program goes with the process.
  */
 #include "handshake_oracle.h"
 
@@ -15,18 +15,21 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <signal.h>
 #include <unistd.h>
 
-static int print_all(const struct handshake_oracle_bpf *oracle)
+static int print_all(const struct bpf_object *oracle)
 {
-	const int fd = bpf_map__fd(oracle->maps.handshakes);
+	const int fd = bpf_object__find_map_fd_by_name(oracle, "handshakes");
+	const int sums_fd = bpf_object__find_map_fd_by_name(oracle, "sums");
+	const __u32 zero = 0;
+	struct oracle_sums sums;
 	struct oracle_peer peer, *previous = NULL;
 	char text[INET6_ADDRSTRLEN];
 	__u32 rtt_us;
@@ -38,34 +41,37 @@ static int print_all(const struct handshake_oracle_bpf *oracle)
 			return -EIO;
 		printf("%s %u %u\n", text, peer.port, rtt_us);
 	}
-	if (oracle->bss->refused)
+	if (bpf_map_lookup_elem(sums_fd, &zero, &sums) < 0)
+		return -errno;
+	if (sums.refused)
 		return -ENOSPC;
-	printf("established %llu\n", (unsigned long long)oracle->bss->established);
+	printf("established %llu\n", (unsigned long long)sums.established);
 	return fflush(stdout) == 0 ? 0 : -errno;
 }
 
-static int attach(struct handshake_oracle_bpf **ret, struct bpf_link **ret_link, const char *cgroup,
-    unsigned port)
+static int attach(struct bpf_object **ret, struct bpf_link **ret_link, const char *cgroup)
 {
-	struct handshake_oracle_bpf *oracle = handshake_oracle_bpf__open();
-	int fd = -1, r = oracle ? 0 : -errno;
+	size_t size;
+	const void *bytes = handshake_oracle_bpf__elf_bytes(&size);
+	struct bpf_object *oracle = bpf_object__open_mem(bytes, size, NULL);
+	int fd = -1, r;
 
-	if (r == 0) {
-		oracle->rodata->server_port = port;
-		r = handshake_oracle_bpf__load(oracle);
-	}
+	if (!oracle)
+		return -errno;
+	r = bpf_object__load(oracle);
 	if (r == 0) {
 		fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = fd < 0 ? -errno : 0;
 	}
 	if (r == 0) {
-		*ret_link = bpf_program__attach_cgroup(oracle->progs.on_socket, fd);
+		*ret_link = bpf_program__attach_cgroup(
+		    bpf_object__find_program_by_name(oracle, "on_socket"), fd);
 		r = *ret_link ? 0 : -errno;
 	}
 	if (fd >= 0)
 		close(fd);
 	if (r < 0) {
-		handshake_oracle_bpf__destroy(oracle);
+		bpf_object__close(oracle);
 		return r;
 	}
 	*ret = oracle;
@@ -74,17 +80,17 @@ static int attach(struct handshake_oracle_bpf **ret, struct bpf_link **ret_link,
 
 int main(int argc, char **argv)
 {
-	struct handshake_oracle_bpf *oracle;
-	struct bpf_link *link;
+	struct bpf_object *oracle = NULL;
+	struct bpf_link *link = NULL;
 	char line[64];
 	int r;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: handshake_oracle CGROUP PORT\n");
+	if (argc != 2) {
+		fprintf(stderr, "usage: handshake_oracle CGROUP\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	r = attach(&oracle, &link, argv[1], (unsigned)strtoul(argv[2], NULL, 10));
+	r = attach(&oracle, &link, argv[1]);
 	if (r < 0) {
 		fprintf(stderr, "handshake_oracle: %s\n", strerror(-r));
 		return 1;
@@ -97,6 +103,6 @@ int main(int argc, char **argv)
 	if (r < 0)
 		fprintf(stderr, "handshake_oracle: %s\n", strerror(-r));
 	bpf_link__destroy(link);
-	handshake_oracle_bpf__destroy(oracle);
+	bpf_object__close(oracle);
 	return r < 0;
 }

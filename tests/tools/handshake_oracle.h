@@ -6,11 +6,16 @@
 #include <linux/types.h>
 
 #define ORACLE_CONNECTIONS 65536
+#define ORACLE_PORT        53
 #define ORACLE_IPV4        2 /* AF_INET */
 
 struct oracle_peer {
 	__u32 address[4]; /* network order; IPv4 in the first */
 	__u32 port, family;
+};
+
+struct oracle_sums {
+	__u64 established, refused; /* refused: found the table full */
 };
 
 #endif
