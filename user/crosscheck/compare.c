@@ -11,9 +11,8 @@ _Static_assert((int)WIRE_IN == (int)DIR_QUERY && (int)WIRE_OUT == (int)DIR_RESPO
 _Static_assert((int)WIRE_UDP == (int)TRANSPORT_UDP && (int)WIRE_TCP == (int)TRANSPORT_TCP, "");
 _Static_assert((int)PACKET_IPV4 == (int)FAMILY_IPV4 && (int)PACKET_IPV6 == (int)FAMILY_IPV6, "");
 
-/* How many messages may count next door: on either side of the window, at the rate of the busier
- * witness. */
-static uint64_t boundary(uint64_t messages, uint64_t duration_ns, uint64_t lag_ns)
+/* How many messages come in twice the lag, one at each edge, where so many came in duration_ns. */
+static uint64_t near_edges(uint64_t messages, uint64_t duration_ns, uint64_t lag_ns)
 {
 	const unsigned __int128 product = (unsigned __int128)messages * 2 * lag_ns;
 
@@ -22,7 +21,30 @@ static uint64_t boundary(uint64_t messages, uint64_t duration_ns, uint64_t lag_n
 	return (uint64_t)((product + duration_ns - 1) / duration_ns);
 }
 
-void compare_rows(struct crosscheck_result *result, uint64_t duration_ns, uint64_t lag_ns,
+/*
+ * How many messages may count next door: on either side of the window, at the rate of the busier
+ * witness. That is the window's mean, or what dnstap shows of its busiest slice, or of the slice
+ * before its start: traffic comes in bursts, and begins and ends at an edge.
+ */
+static uint64_t boundary(const struct compare_span *span, const struct crosscheck_row *row,
+    const struct pace *pace, uint32_t at)
+{
+	const uint64_t messages = row->wire > row->dnstap ? row->wire : row->dnstap;
+	const uint64_t slice_ns = (uint64_t)1 << pace_shift(span->interval_ns);
+	const uint64_t mean = near_edges(messages, span->duration_ns, span->lag_ns);
+	uint64_t busiest;
+
+	if (!pace)
+		return mean;
+	busiest = pace_peak(pace, at, 0);
+	if (busiest < span->tails[at])
+		busiest = span->tails[at];
+	busiest = near_edges(busiest, slice_ns, span->lag_ns);
+	span->tails[at] = pace_tail(pace, at, span->interval_ns);
+	return busiest > mean ? busiest : mean;
+}
+
+void compare_rows(struct crosscheck_result *result, const struct compare_span *span,
     const struct wire_window *wire, const struct crosscheck_dnstap *dnstap)
 {
 	for (unsigned d = 0; d < CROSSCHECK_DIRECTIONS; d++) {
@@ -38,8 +60,7 @@ void compare_rows(struct crosscheck_result *result, uint64_t duration_ns, uint64
 				row->left_out = cell.left_out;
 				row->late = dnstap->late[d][t][f];
 				row->boundary =
-				    boundary(row->wire > row->dnstap ? row->wire : row->dnstap,
-					duration_ns, lag_ns);
+				    boundary(span, row, dnstap->pace, pace_row(d, t, f));
 			}
 		}
 	}

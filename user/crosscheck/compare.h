@@ -5,8 +5,16 @@
 
 #include "crosscheck/crosscheck.h"
 
-/* `lag_ns`: how far the witnesses' clocks may be apart, flip and producer together. */
-void compare_rows(struct crosscheck_result *result, uint64_t duration_ns, uint64_t lag_ns,
+/* How many messages may count next door depends on how busy the window's edges were. */
+struct compare_span {
+	uint64_t interval_ns, duration_ns; /* of a whole window; of this one */
+	uint64_t
+	    lag_ns; /* how far the witnesses' clocks may be apart, flip and producer together */
+	/* Messages of the slice (stats/pace.h) at the end of the window before, by row; this
+	 * window's is put there. */
+	uint64_t *tails;
+};
+void compare_rows(struct crosscheck_result *result, const struct compare_span *span,
     const struct wire_window *wire, const struct crosscheck_dnstap *dnstap);
 /* -ENOMEM. */
 int compare_qtypes(struct crosscheck_result *result, const struct wire_window *wire,

@@ -17,7 +17,8 @@ struct crosscheck {
 	struct not_logged not_logged;
 	bool balanced;
 	int64_t balance;
-	uint64_t credit; /* see funnel_make() */
+	uint64_t credit;           /* see funnel_make() */
+	uint64_t tails[PACE_ROWS]; /* see compare_rows() */
 };
 
 const char *crosscheck_incomplete_name(unsigned reason)
@@ -215,7 +216,12 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 			options->top_sources, arena) < 0)
 			return -ENOMEM;
 		result.responses = wire_sum_egress(wire);
-		compare_rows(&result, duration_ns, lag_ns(wire, inputs), wire, dnstap);
+		compare_rows(&result,
+		    &(struct compare_span){.interval_ns = options->interval_ns,
+			.duration_ns = duration_ns,
+			.lag_ns = lag_ns(wire, inputs),
+			.tails = crosscheck->tails},
+		    wire, dnstap);
 		funnel_make(&result, wire, dnstap,
 		    find_not_logged(crosscheck, &result, wire, dnstap, inputs),
 		    &crosscheck->credit);

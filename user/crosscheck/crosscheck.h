@@ -18,7 +18,7 @@
 #include "crosscheck/not_logged.h"
 #include "crosscheck/verdict.h"
 #include "crosscheck/wire_window.h"
-#include "stats/key.h"
+#include "stats/pace.h"
 #include "stats/sources.h"
 
 #define CROSSCHECK_DIRECTIONS 2 /* enum key_direction, enum wire_direction */
@@ -38,7 +38,8 @@ struct crosscheck_code {
 /* Messages of inputs whose scope is server or witness. */
 struct crosscheck_dnstap {
 	crosscheck_counts messages, malformed, late;
-	uint64_t refused;   /* responses over UDP with REFUSED */
+	uint64_t refused;        /* responses over UDP with REFUSED */
+	const struct pace *pace; /* when in the window they came; NULL: evenly */
 	uint64_t displaced; /* frames that were counted in another window than their own, or not at
 			       all: late, skewed, merged, lost */
 	const struct crosscheck_code *qtypes; /* of compared queries, sorted by code */

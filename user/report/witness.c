@@ -39,6 +39,7 @@ int witness_of(struct crosscheck_dnstap *ret, const struct window_view *view, st
 	ret->qtypes = codes;
 	ret->n_qtypes = qtypes->n;
 	ret->displaced = total->late + total->skewed + total->merged + total->lost;
+	ret->pace = &total->pace;
 	ret->sources = &total->sources;
 	return 0;
 }

@@ -19,6 +19,7 @@ struct collector {
 	struct shard *last; /* of the last record, for times in [last_start_ns, last_end_ns) */
 	int64_t last_start_ns, last_end_ns;
 	int64_t oldest;
+	uint32_t pace_shift;
 	uint64_t evicted;  /* of pairing, already reported */
 	uint64_t unplaced; /* frames that came while there was no shard at all */
 };
@@ -31,6 +32,7 @@ int collector_new(struct collector **ret, const struct collector_config *config)
 	if (!collector)
 		return -ENOMEM;
 	collector->config = *config;
+	collector->pace_shift = pace_shift((uint64_t)config->interval_ns);
 	collector->oldest = INT64_MIN;
 	r = pairing_new(&collector->pairing);
 	if (r == 0)
@@ -60,6 +62,7 @@ void collector_configure(
     struct collector *collector, int64_t interval_ns, const struct shard_limits *limits)
 {
 	collector->config.interval_ns = interval_ns;
+	collector->pace_shift = pace_shift((uint64_t)interval_ns);
 	collector->config.limits = *limits;
 }
 
@@ -297,6 +300,15 @@ static void count_name(const struct item *item)
 		    item->facts.qname_length, 1);
 }
 
+/* When in its window a compared message came. One that is counted in another window is in none. */
+static void count_pace(const struct collector *collector, const struct item *item)
+{
+	const int64_t start_ns = item->shard->index * collector->config.interval_ns;
+
+	pace_add(&item->shard->pace, pace_row(item->direction, item->transport, item->family),
+	    item->time_ns - start_ns, collector->pace_shift);
+}
+
 /* Last pass. */
 static void count(struct collector *collector, struct item *item)
 {
@@ -304,6 +316,8 @@ static void count(struct collector *collector, struct item *item)
 
 	cell->count++;
 	cell->amount += item->length;
+	if (item->key & CUBE_COMPARED)
+		count_pace(collector, item);
 	if (item->late)
 		shard_add_late(item->shard, item->key);
 	if (!item->client_side || !collector->config.traits.figures)

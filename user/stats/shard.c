@@ -235,6 +235,7 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 		if (into->names[kind] && from->names[kind])
 			topk_merge(into->names[kind], from->names[kind]);
 	}
+	pace_merge(&into->pace, &from->pace);
 	into->frames += from->frames;
 	into->frames_bad += from->frames_bad;
 	into->late += from->late;

@@ -9,6 +9,7 @@
 #include "base/distinct.h"
 #include "base/topk.h"
 #include "stats/margins.h"
+#include "stats/pace.h"
 #include "stats/sources.h"
 
 enum shard_names { NAMES_QUERY, NAMES_NXDOMAIN, NAMES_KINDS };
@@ -40,6 +41,7 @@ struct shard {
 	struct sources sources;
 	struct topk *names[NAMES_KINDS];
 	struct shard_overflow *overflow; /* NULL until it is needed */
+	struct pace pace;                /* of compared messages */
 	uint64_t frames, frames_bad, late, skewed, ignored;
 	uint64_t merged;          /* frames of other windows that joined this one: no free shard */
 	uint64_t lost;            /* updates that found no memory */

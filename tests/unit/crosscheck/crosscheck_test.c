@@ -95,6 +95,31 @@ static void boundary_follows_rate_flip_and_producer(void **state)
 	assert_int_equal(boundary_of(f, 10000, 10000), 28);
 }
 
+/* A burst makes the window that it is in, and the one after its edge, as uncertain as the window
+ * were that is all burst. */
+static void boundary_follows_the_busiest_slice(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t row = pace_row(DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4);
+	const uint32_t shift = pace_shift(WINDOW_NS);
+	struct pace pace = {{{0}}};
+
+	f->dnstap.pace = &pace;
+	assert_int_equal(boundary_of(f, 10000, 10000), 10); /* evenly: nothing is known */
+	for (int i = 0; i < 2685; i++)                      /* in 268 ms: 10,002/s */
+		pace_add(&pace, row, WINDOW_NS / 2, shift);
+	assert_int_equal(boundary_of(f, 10000, 10000), 101);
+	memset(&pace, 0, sizeof(pace));
+	assert_int_equal(boundary_of(f, 100, 100), 1); /* it was not at the edge */
+	for (int i = 0; i < 2685; i++)
+		pace_add(&pace, row, WINDOW_NS - 1, shift);
+	assert_int_equal(boundary_of(f, 2685, 2685), 101);
+	memset(&pace, 0, sizeof(pace));
+	assert_int_equal(boundary_of(f, 0, 0), 101);
+	assert_int_equal(boundary_of(f, 0, 0), 0);
+	assert_int_equal(fixture_row(f, DIR_QUERY, TRANSPORT_TCP, FAMILY_IPV4)->boundary, 0);
+}
+
 /* explained = stack_drops + socket_drops + queued + malformed + not_logged. */
 static void the_funnel_adds_up(void **state)
 {
@@ -368,6 +393,7 @@ int main(void)
 	    TEST(every_row_has_its_place),
 	    TEST(encrypted_transports_are_in_no_row),
 	    TEST(boundary_follows_rate_flip_and_producer),
+	    TEST(boundary_follows_the_busiest_slice),
 	    TEST(the_funnel_adds_up),
 	    TEST(malformed_is_signed),
 	    TEST(a_surplus_corrects_nothing),
