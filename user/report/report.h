@@ -38,8 +38,8 @@ void report_use_enrich(struct report *report, struct enrich *enrich);
 /* The same for the day's files: fed with every window that its source (rssac002.source) has. NULL
  * ends that. */
 void report_use_rssac002(struct report *report, struct rssac002 *rssac);
-/* A window of the wire, as soon as it was read, for the day's files: from then on a successor of
- * this process does not find it any more. */
+/* A window of the wire, for the day's files: to be called before a successor of this process would
+ * no longer find it. */
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns);
 /* Sinks whose output is unchanged stay with their queues. */
 int report_configure(struct report *report, const struct config *config, char *error, size_t size);
