@@ -11,23 +11,29 @@
 
 #define BATCH     4096 /* more than a bucket can hold */
 #define MAX_WORDS (sizeof(struct wire_source_rtt) / sizeof(uint64_t))
-#define RESTING   2  /* readings */
-#define AHEAD     12 /* entries fetched from memory while others are counted */
+#define RESTING   2 /* readings */
 
 struct entry {
 	struct packet_address address;
 	uint64_t read[2][WIRE_SLOTS]; /* counts, sums */
-	uint32_t round;               /* of the last reading that saw it; 0: free */
+	uint32_t round;               /* of the last reading that saw it */
 	uint32_t rest;                /* readings without a count */
 	bool skipped;                 /* its address was not told of yet */
 };
 
+/* The kernel walks its map in the same order each time, but for what came and went. Entries lie in
+ * that order, so that the next one is nearly always the one expected, and in the cache. */
+
 struct wire_sources {
 	struct hash_seed seed;
 	struct entry *entries;
-	uint32_t mask, used, limit;
+	uint32_t *index; /* by address: 1 + the entry's number; 0: free */
+	uint32_t *order; /* entries as the last reading met them */
+	uint32_t mask, used, size, limit;
 	uint32_t words; /* of a value */
 	uint32_t round, seen, resting;
+	uint32_t expected; /* entry that is next if nothing changed */
+	uint32_t searched; /* entries that were not, in this reading */
 	bool no_batch;
 	struct packet_address *keys;
 	uint64_t *values;
@@ -42,18 +48,22 @@ int wire_sources_new(struct wire_sources **ret, uint32_t max_entries, size_t val
 
 	if (!sources)
 		return -ENOMEM;
-	while (slots < 2 * max_entries)
+	while (slots < 4 * max_entries)
 		slots *= 2;
 	hash_seed_random(&sources->seed);
 	sources->mask = slots - 1;
 	sources->limit = max_entries;
 	sources->words = (uint32_t)(value_bytes / sizeof(uint64_t));
-	sources->entries = calloc(slots, sizeof(*sources->entries));
+	sources->size = 2 * max_entries;
+	sources->entries = calloc(sources->size, sizeof(*sources->entries));
+	sources->index = calloc(slots, sizeof(*sources->index));
+	sources->order = calloc(sources->size, sizeof(*sources->order));
 	sources->keys = calloc(BATCH, sizeof(*sources->keys));
 	sources->values = calloc((size_t)BATCH * sources->words, sizeof(uint64_t));
 	sources->max_deltas = max_entries;
 	sources->deltas = calloc(max_entries, sizeof(*sources->deltas));
-	if (!sources->entries || !sources->keys || !sources->values || !sources->deltas) {
+	if (!sources->entries || !sources->index || !sources->order || !sources->keys ||
+	    !sources->values || !sources->deltas) {
 		wire_sources_free(sources);
 		return -ENOMEM;
 	}
@@ -66,6 +76,8 @@ void wire_sources_free(struct wire_sources *sources)
 	if (!sources)
 		return;
 	free(sources->entries);
+	free(sources->index);
+	free(sources->order);
 	free(sources->keys);
 	free(sources->values);
 	free(sources->deltas);
@@ -85,35 +97,58 @@ static uint32_t slot_of(const struct wire_sources *sources, const struct packet_
 	return (uint32_t)hash_u64x3(&sources->seed, words[0], words[1], 0) & sources->mask;
 }
 
-/* Its entry or the free one where it belongs. */
-static struct entry *find(struct wire_sources *sources, const struct packet_address *address)
+/* Where its number is in the index, or belongs. */
+static uint32_t *find(struct wire_sources *sources, const struct packet_address *address)
 {
 	uint32_t at = slot_of(sources, address);
 
-	while (sources->entries[at].round &&
-	    memcmp(&sources->entries[at].address, address, sizeof(*address)) != 0)
+	while (sources->index[at] &&
+	    memcmp(&sources->entries[sources->index[at] - 1].address, address, sizeof(*address)) !=
+		0)
 		at = (at + 1) & sources->mask;
-	return &sources->entries[at];
+	return &sources->index[at];
+}
+
+/* NULL: no room. */
+static struct entry *entry_of(struct wire_sources *sources, const struct packet_address *address)
+{
+	struct entry *entry = &sources->entries[sources->expected];
+	uint32_t *place;
+
+	if (sources->expected < sources->used &&
+	    memcmp(&entry->address, address, sizeof(*address)) == 0) {
+		sources->expected++;
+		return entry;
+	}
+	place = find(sources, address);
+	if (!*place) {
+		if (sources->used == sources->size)
+			return NULL;
+		*place = ++sources->used;
+		sources->entries[*place - 1] = (struct entry){.address = *address};
+	}
+	sources->searched++;
+	sources->expected = *place;
+	return &sources->entries[*place - 1];
 }
 
 static void take(struct wire_sources *sources, const struct packet_address *address,
     const uint64_t *value, uint32_t slot, bool skip)
 {
 	const bool sums = sources->words > 2;
-	struct entry *entry = find(sources, address);
+	struct entry *entry = entry_of(sources, address);
 	struct wire_sources_delta delta = {.address = *address};
 
-	if (!entry->round) {
-		if (sources->used >= sources->mask - sources->mask / 8)
-			return; /* never full: a search must end */
-		*entry = (struct entry){.address = *address};
-		sources->used++;
+	if (!entry)
+		return;
+	if (entry->round != sources->round) {
+		/* Gone since, or less than was read: the kernel made the entry anew. */
+		if (entry->round + 1 != sources->round || value[0] < entry->read[0][0] ||
+		    value[1] < entry->read[0][1])
+			memset(entry->read, 0, sizeof(entry->read));
+		sources->order[sources->seen++] = (uint32_t)(entry - sources->entries);
 	}
 	entry->round = sources->round;
-	sources->seen++;
-	/* Less than was read: the kernel evicted the entry and made it anew. */
-	if (value[0] < entry->read[0][0] || value[1] < entry->read[0][1])
-		memset(entry->read, 0, sizeof(entry->read));
 	delta.count = value[slot] - entry->read[0][slot];
 	delta.sum = sums ? value[2 + slot] - entry->read[1][slot] : 0;
 	delta.least = sums ? value[4] : 0;
@@ -148,9 +183,6 @@ static int walk_batches(struct wire_sources *sources, int fd, uint32_t slot, boo
 		if (r < 0 && r != -ENOENT)
 			return r;
 		for (uint32_t i = 0; i < n; i++) {
-			if (i + AHEAD < n)
-				__builtin_prefetch(
-				    &sources->entries[slot_of(sources, &sources->keys[i + AHEAD])]);
 			take(sources, &sources->keys[i], &sources->values[i * sources->words], slot,
 			    skip);
 		}
@@ -180,9 +212,8 @@ static int walk(struct wire_sources *sources, int fd, uint32_t slot, bool skip)
 {
 	int r;
 
-	if (!++sources->round)
-		sources->round = 1;
-	sources->seen = sources->resting = 0;
+	sources->round++;
+	sources->seen = sources->resting = sources->expected = sources->searched = 0;
 	sources->n_deltas = 0;
 	if (!sources->no_batch) {
 		r = walk_batches(sources, fd, slot, skip);
@@ -210,26 +241,36 @@ int wire_sources_read(struct wire_sources *sources, int fd, uint32_t slot,
 	return 0;
 }
 
-void wire_sources_tidy(struct wire_sources *sources, int fd)
+/* Entries anew, in the order in which the last reading met them, without those that it did not
+ * meet. */
+static void reorder(struct wire_sources *sources, int fd, bool crowded)
 {
-	const bool crowded = sources->seen > sources->limit / 2 && sources->resting;
-	struct entry *old = sources->entries, *entries;
+	struct entry *old = sources->entries;
+	struct entry *entries = calloc(sources->size, sizeof(*entries));
 
-	if (!crowded && sources->used == sources->seen)
-		return;
-	entries = calloc((size_t)sources->mask + 1, sizeof(*entries));
 	if (!entries)
 		return;
 	sources->entries = entries;
 	sources->used = 0;
-	for (uint32_t i = 0; i <= sources->mask; i++) {
-		if (old[i].round != sources->round)
+	memset(sources->index, 0, ((size_t)sources->mask + 1) * sizeof(*sources->index));
+	for (uint32_t i = 0; i < sources->seen; i++) {
+		const struct entry *entry = &old[sources->order[i]];
+
+		if (crowded && entry->rest >= RESTING &&
+		    bpf_map_delete_elem(fd, &entry->address) == 0)
 			continue;
-		if (crowded && old[i].rest >= RESTING &&
-		    bpf_map_delete_elem(fd, &old[i].address) == 0)
-			continue;
-		*find(sources, &old[i].address) = old[i];
+		entries[sources->used] = *entry;
+		*find(sources, &entry->address) = sources->used + 1;
 		sources->used++;
 	}
 	free(old);
+}
+
+void wire_sources_tidy(struct wire_sources *sources, int fd)
+{
+	const bool crowded = sources->seen > sources->limit / 2 && sources->resting;
+
+	if (crowded || sources->used - sources->seen > sources->limit / 4 ||
+	    sources->searched > sources->limit / 8)
+		reorder(sources, fd, crowded);
 }

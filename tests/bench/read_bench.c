@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What reading a window of all maps takes with 64k sources that all asked in it, and as many
+ * handshakes timed as that map holds. Works on a veth in a network namespace of its own. Needs
+ * root.
+ *
+ *   read_bench [ROUNDS]
+ */
+#include "source/wire.h"
+#include "source/wire_internal.h"
+
+#include "base/clock.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SOURCES    WIRE_MAX_SOURCES
+#define HANDSHAKES (WIRE_MAX_SOURCES / 8) /* half of what the map holds: an LRU evicts early */
+#define WALK_BATCH 4096
+#define ROUNDS_MAX 101
+#define BAR_MS     20.0
+#define EXCELLENT  8.0
+
+struct bench {
+	struct config config;
+	struct wire *wire;
+	struct arena *arena;
+	struct packet_address *keys;
+	struct wire_source *values;
+	struct wire_source_rtt *rtts;
+	struct packet_address walked[WALK_BATCH];
+	struct wire_source walked_values[WALK_BATCH];
+};
+
+static void say(void *context, enum log_level level, const char *text)
+{
+	if (strstr(text, "mode="))
+		printf("%s\n", text);
+}
+
+static int make_link(void)
+{
+	if (unshare(CLONE_NEWNET) < 0)
+		return -errno;
+	return system("ip link add va type veth peer name vb && ip address add 192.0.2.1/24 dev va "
+		      "&& ip link set va up && ip link set vb up") == 0
+	    ? 0
+	    : -ENODEV;
+}
+
+/* Addresses as a hash of nothing in particular would give them. */
+static void make_clients(struct bench *bench)
+{
+	uint32_t address = 1;
+
+	for (uint32_t i = 0; i < SOURCES; i++) {
+		address = address * 1664525 + 1013904223;
+		((uint8_t *)bench->keys[i].words)[10] = 0xff;
+		((uint8_t *)bench->keys[i].words)[11] = 0xff;
+		bench->keys[i].words[3] = address;
+	}
+}
+
+static int bench_open(struct bench *bench)
+{
+	static const char *names[] = {"va"};
+	struct wire_options options = {
+	    .config = &bench->config, .clock = &clock_system, .say = say};
+	int r = make_link();
+
+	bench->config.server = "read-bench";
+	bench->config.wire.interfaces.items = names;
+	bench->config.wire.interfaces.n = 1;
+	bench->config.wire.ports.ports[0] = 53;
+	bench->config.wire.ports.n = 1;
+	bench->config.wire.rtt = bench->config.wire.per_source = true;
+	bench->config.wire.netns = "";
+	bench->keys = calloc(SOURCES, sizeof(*bench->keys));
+	bench->values = calloc(SOURCES, sizeof(*bench->values));
+	bench->rtts = calloc(HANDSHAKES, sizeof(*bench->rtts));
+	if (r < 0)
+		return r;
+	if (!bench->keys || !bench->values || !bench->rtts || arena_new(&bench->arena) < 0 ||
+	    wire_new(&bench->wire, &options) < 0)
+		return -ENOMEM;
+	make_clients(bench);
+	r = wire_start(bench->wire);
+	return r < 0 ? r : bench->wire->word ? 0 : -ENOTSUP;
+}
+
+static void bench_close(struct bench *bench)
+{
+	if (bench->wire)
+		wire_stop(bench->wire);
+	wire_free(bench->wire);
+	arena_free(bench->arena);
+	free(bench->keys);
+	free(bench->values);
+	free(bench->rtts);
+}
+
+/* As the programs would have counted: one query and, of some, a handshake for each client. */
+static int count(struct bench *bench)
+{
+	const uint32_t slot = bench->wire->word->slot & 1;
+	uint32_t n = SOURCES, n_rtts = HANDSHAKES;
+	int r;
+
+	for (uint32_t i = 0; i < SOURCES; i++)
+		bench->values[i].messages[slot]++;
+	for (uint32_t i = 0; i < HANDSHAKES; i++) {
+		bench->rtts[i].count[slot]++;
+		bench->rtts[i].sum_us[slot] += 20000;
+	}
+	r = bpf_map_update_batch(
+	    bench->wire->shared.fds[WIRE_MAP_SOURCES], bench->keys, bench->values, &n, NULL);
+	return r < 0 ? r
+		     : bpf_map_update_batch(bench->wire->shared.fds[WIRE_MAP_SOURCE_RTT],
+			   bench->keys, bench->rtts, &n_rtts, NULL);
+}
+
+/* Milliseconds of CPU for one reading; negative on error. All of what was counted is in it. */
+static double measure(struct bench *bench)
+{
+	struct wire_window window;
+	uint64_t start, sum = 0;
+	double ms;
+
+	if (count(bench) < 0)
+		return -1;
+	wire_flip(bench->wire, clock_wall_ns(&clock_system));
+	usleep(WIRE_SETTLE_NS / 1000);
+	start = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	if (wire_collect(bench->wire, &window, bench->arena) < 0)
+		return -1;
+	ms = (double)(clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start) / NS_PER_MS;
+	for (size_t i = 0; i < window.n_clients; i++)
+		sum += window.clients[i].messages;
+	if (sum != SOURCES || window.n_client_rtts != HANDSHAKES) {
+		fprintf(stderr, "read_bench: %zu clients, %llu messages, %zu handshakes\n",
+		    window.n_clients, (unsigned long long)sum, window.n_client_rtts);
+		errno = EPROTO;
+		return -1;
+	}
+	arena_reset(bench->arena);
+	return ms;
+}
+
+/* The kernel's part: the same map, walked in the same batches, and nothing done with it. */
+static double measure_walk(struct bench *bench)
+{
+	const int fd = bench->wire->shared.fds[WIRE_MAP_SOURCES];
+	const uint64_t start = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint32_t token, *in = NULL;
+	int r = 0;
+
+	while (r == 0) {
+		uint32_t n = WALK_BATCH;
+
+		r = bpf_map_lookup_batch(
+		    fd, in, &token, bench->walked, bench->walked_values, &n, NULL);
+		in = &token;
+	}
+	return r == -ENOENT ? (double)(clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start) / NS_PER_MS
+			    : -1;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int bench_run(struct bench *bench, int rounds)
+{
+	const size_t per_cpu = (size_t)WIRE_DIRECTIONS * WIRE_SLOTS * sizeof(struct wire_counters);
+	double times[ROUNDS_MAX], walks[ROUNDS_MAX], ms, walk;
+
+	measure(bench); /* the first one meets every client anew */
+	for (int i = 0; i < rounds; i++) {
+		times[i] = measure(bench);
+		walks[i] = measure_walk(bench);
+		if (times[i] < 0 || walks[i] < 0)
+			return -1;
+	}
+	qsort(times, (size_t)rounds, sizeof(*times), compare);
+	qsort(walks, (size_t)rounds, sizeof(*walks), compare);
+	ms = times[rounds / 2];
+	walk = walks[rounds / 2];
+	printf("reading a window, %u sources: %.1f ms of CPU (%.1f to %.1f; bar %.0f, excellent "
+	       "%.0f)  %s\n",
+	    SOURCES, ms, times[0], times[rounds - 1], BAR_MS, EXCELLENT,
+	    ms <= EXCELLENT    ? "excellent"
+		: ms <= BAR_MS ? "ok"
+			       : "MISSED");
+	printf("the kernel's walk of `sources` alone: %.1f ms (%.1f to %.1f)\n", walk, walks[0],
+	    walks[rounds - 1]);
+	printf("counters of an interface: %zu KiB per CPU, %.1f MiB with 64 CPUs; this machine has "
+	       "%d\n",
+	    per_cpu >> 10, (double)per_cpu * 64 / (1 << 20), bench->wire->cpus);
+	printf("{\"read_window\": {\"ms\": %.3f, \"least_ms\": %.3f, \"most_ms\": %.3f, "
+	       "\"walk_ms\": %.3f, \"sources\": "
+	       "%u, \"bar\": %.1f, \"excellent\": %.1f, \"per_cpu_bytes\": %zu, "
+	       "\"per_cpu_bytes_64\": %zu}}\n",
+	    ms, times[0], times[rounds - 1], walk, SOURCES, BAR_MS, EXCELLENT, per_cpu,
+	    per_cpu * 64);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const int rounds = argc > 1 ? atoi(argv[1]) : 21;
+	static struct bench bench;
+	int r;
+
+	if (rounds < 1 || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "read_bench: 1 to %d rounds\n", ROUNDS_MAX);
+		return 2;
+	}
+	r = bench_open(&bench);
+	if (r == 0)
+		r = bench_run(&bench, rounds);
+	if (r < 0)
+		fprintf(stderr, "read_bench: %s (root?)\n", strerror(errno));
+	bench_close(&bench);
+	return r < 0;
+}
