@@ -193,7 +193,7 @@ demo:
 BENCH_ROUNDS ?= 7
 bench:
 	scripts/deps --build --check
-	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send
+	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
 install: all
