@@ -38,14 +38,32 @@ static uint64_t sum_drops(const struct wire_window *wire, bool upper_bound)
 	return known(wire, WIRE_KNOWS_STACK_DROPS, sum);
 }
 
-/* Takes what explains `missing`, first of what the window before left. */
-static uint64_t take_bound(int64_t missing, uint64_t bound, uint64_t *credit)
+static int64_t clamp(int64_t value, int64_t most)
 {
-	const uint64_t wanted = missing > 0 ? (uint64_t)missing : 0;
-	const uint64_t old = wanted < *credit ? wanted : *credit;
-	const uint64_t new = wanted - old < bound ? wanted - old : bound;
+	return value > most ? most : value < -most ? -most : value;
+}
 
-	*credit = bound - new;
+/* How many of what is missing an upper bound of `fresh` drops explains, first of what is left from
+ * the window before. */
+static uint64_t take_bound(
+    int64_t missing, uint64_t fresh, uint64_t boundary, struct funnel_bound *bound)
+{
+	const int64_t most = boundary < INT64_MAX ? (int64_t)boundary : INT64_MAX;
+	const int64_t wanted = missing + bound->waiting;
+	/* What came before its window waits as well, but makes this one miss no more. */
+	const int64_t open = (wanted > missing ? wanted : missing) - most;
+	const int64_t some = open < wanted ? open : wanted;
+	const uint64_t beyond = some > 0 ? (uint64_t)some : 0;
+	const uint64_t old = beyond < bound->credit ? beyond : bound->credit;
+	const uint64_t new = beyond - old < fresh ? beyond - old : fresh;
+	const uint64_t left = bound->credit - old + fresh - new;
+	uint64_t kept;
+
+	bound->waiting = clamp(wanted - (int64_t)(old + new), most);
+	kept = bound->waiting > 0 ? (uint64_t)bound->waiting : 0;
+	if (kept < fresh - new)
+		kept = fresh - new;
+	bound->credit = kept < left ? kept : left;
 	return old + new;
 }
 
@@ -69,10 +87,10 @@ void funnel_make_blind(struct crosscheck_result *result, const struct crosscheck
 }
 
 void funnel_make(struct crosscheck_result *result, const struct wire_window *wire,
-    const struct crosscheck_dnstap *dnstap, int64_t not_logged, uint64_t *credit)
+    const struct crosscheck_dnstap *dnstap, int64_t not_logged, struct funnel_bound *bound)
 {
 	struct crosscheck_funnel *funnel = &result->funnel;
-	const uint64_t exact = sum_drops(wire, false), bound = sum_drops(wire, true);
+	const uint64_t exact = sum_drops(wire, false), most = sum_drops(wire, true);
 	int64_t difference, missing;
 
 	funnel_make_blind(result, dnstap);
@@ -90,10 +108,10 @@ void funnel_make(struct crosscheck_result *result, const struct wire_window *wir
 	funnel->explained = (int64_t)(exact + funnel->socket_drops) + funnel->queued +
 	    funnel->malformed + not_logged;
 	missing = difference - funnel->explained;
-	funnel->stack_drops = exact + take_bound(missing, bound, credit);
+	funnel->stack_drops = exact + take_bound(missing, most, funnel->boundary, bound);
 	funnel->explained += (int64_t)(funnel->stack_drops - exact);
 	funnel->unexplained = difference - funnel->explained;
-	result->stack_bound = bound != 0;
+	result->stack_bound = most != 0;
 
 	funnel->unanswered = (int64_t)(funnel->dnstap_queries - funnel->wire_responses);
 	funnel->corrected =

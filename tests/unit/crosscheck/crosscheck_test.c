@@ -195,7 +195,8 @@ static void what_was_not_measured_explains_nothing(void **state)
 	assert_int_equal(f->result.funnel.known, 0);
 }
 
-/* Counters that other packets move as well explain what is missing, and no more. */
+/* Counters that other packets move as well explain what is missing beyond the boundary (1 here),
+ * and no more. */
 static void an_upper_bound_explains_what_is_missing(void **state)
 {
 	struct fixture *f = *state;
@@ -204,8 +205,9 @@ static void an_upper_bound_explains_what_is_missing(void **state)
 	f->wire.stack_drops = drops;
 	f->wire.n_stack_drops = 2;
 	fixture_window(f, 1000, 965);
-	assert_int_equal(f->result.funnel.stack_drops, 35);
-	assert_int_equal(f->result.funnel.unexplained, 0);
+	assert_int_equal(f->result.funnel.boundary, 1);
+	assert_int_equal(f->result.funnel.stack_drops, 34);
+	assert_int_equal(f->result.funnel.unexplained, 1);
 	assert_true(f->result.stack_bound);
 	/* Nothing missing; the exact ones count nevertheless. */
 	fixture_window(f, 1000, 1000);
@@ -214,10 +216,39 @@ static void an_upper_bound_explains_what_is_missing(void **state)
 	/* What was left explains what the window after it misses, and then no more. */
 	drops[0].messages = drops[1].messages = 0;
 	fixture_window(f, 1000, 910);
-	assert_int_equal(f->result.funnel.stack_drops, 90);
+	assert_int_equal(f->result.funnel.stack_drops, 89);
 	fixture_window(f, 1000, 910);
 	assert_int_equal(f->result.funnel.stack_drops, 0);
 	assert_int_equal(f->result.funnel.unexplained, 90);
+}
+
+/* 400 were dropped; what the counters have beyond them explains nothing that is only next door. */
+static void an_upper_bound_leaves_the_neighbours(void **state)
+{
+	static const struct {
+		uint64_t wire, dnstap, bound;
+	} windows[] = {
+	    {9000, 9003, 0},    /* three of the next window's */
+	    {9000, 8595, 1000}, /* 400 dropped, two of its own late */
+	    {9000, 9002, 0},
+	    {9000, 8996, 0},
+	    {0, 4, 0},
+	    {0, 0, 0},
+	};
+	struct fixture *f = *state;
+	struct wire_drop drop = {"UdpNoPorts", 0, true};
+	uint64_t sum = 0;
+
+	f->wire.stack_drops = &drop;
+	f->wire.n_stack_drops = 1;
+	for (size_t i = 0; i < sizeof(windows) / sizeof(*windows); i++) {
+		drop.messages = windows[i].bound;
+		fixture_window(f, windows[i].wire, windows[i].dnstap);
+		sum += f->result.funnel.stack_drops;
+		assert_true(f->result.funnel.unexplained <= 10);
+	}
+	assert_int_equal(sum, 400);
+	assert_int_equal(f->result.funnel.balance, 0);
 }
 
 static void balance_begins_with_the_first_whole_window(void **state)
@@ -399,6 +430,7 @@ int main(void)
 	    TEST(a_surplus_corrects_nothing),
 	    TEST(what_was_not_measured_explains_nothing),
 	    TEST(an_upper_bound_explains_what_is_missing),
+	    TEST(an_upper_bound_leaves_the_neighbours),
 	    TEST(balance_begins_with_the_first_whole_window),
 	    TEST(balance_adds_windows_that_are_not_complete),
 	    TEST(balance_adds_nothing_over_starts_stops_inputs_and_lost_wires),
