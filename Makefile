@@ -33,7 +33,7 @@ endif
 
 LIB_SRC  := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o
-BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c)
+BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*)
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
@@ -94,6 +94,10 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	$(SAY) BPF $@
 	$(Q)$(BPF_COMPILE)
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c $(BPF_DEPS)
+	@mkdir -p $(@D)
+	$(SAY) BPF $@
+	$(Q)$(BPF_COMPILE)
+$(O)/bpf/%.bpf.o: tests/kernels/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)
 	$(SAY) BPF $@
 	$(Q)$(BPF_COMPILE)
@@ -174,7 +178,7 @@ check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 	@scripts/kernels $(foreach clang,$(KERNEL_CLANGS),$(clang)=$(O)/$(clang))
 check-kernels-%:
 	$(MAKE) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
-kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN)
+kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload
 tidy: all
 	scripts/tidy $(O)
 

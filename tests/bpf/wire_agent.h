@@ -36,9 +36,10 @@ static int failures;
 static const char *running;
 static int home; /* the namespace we came from */
 
-static void expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline void expect(bool holds, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static void expect(bool holds, const char *format, ...)
+static inline void expect(bool holds, const char *format, ...)
 {
 	va_list arguments;
 
@@ -52,7 +53,7 @@ static void expect(bool holds, const char *format, ...)
 	fputc('\n', stderr);
 }
 
-static void shell(const char *command)
+static inline void shell(const char *command)
 {
 	if (system(command) != 0) {
 		fprintf(stderr, "%s: failed: %s\n", running, command);
@@ -60,7 +61,7 @@ static void shell(const char *command)
 	}
 }
 
-static void must(bool holds, const char *what)
+static inline void must(bool holds, const char *what)
 {
 	if (!holds) {
 		fprintf(stderr, "%s: %s: %s\n", running, what, strerror(errno));
@@ -70,20 +71,20 @@ static void must(bool holds, const char *what)
 
 /* -- the wire */
 
-static void make_veth(void)
+static inline void make_veth(void)
 {
 	shell("ip link add va type veth peer name vb && ip address add 192.0.2.1/24 dev va && "
 	      "ip address add 2001:db8:5::1/64 dev va nodad && ip link set va up && "
 	      "ip link set vb up");
 }
 
-static void remove_veth(void)
+static inline void remove_veth(void)
 {
 	shell("ip link delete va");
 }
 
 /* A queue that is full empties itself: a slow machine sends faster than it takes. */
-static void send_frame(int fd, const struct sockaddr_ll *address, const struct frame *frame)
+static inline void send_frame(int fd, const struct sockaddr_ll *address, const struct frame *frame)
 {
 	const struct sockaddr *to = (const struct sockaddr *)address;
 	u32 turns = 0;
@@ -94,7 +95,7 @@ static void send_frame(int fd, const struct sockaddr_ll *address, const struct f
 	}
 }
 
-static void send_frames(const char *device, const struct frame_spec *spec, u32 n)
+static inline void send_frames(const char *device, const struct frame_spec *spec, u32 n)
 {
 	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	struct sockaddr_ll address = {
@@ -109,14 +110,14 @@ static void send_frames(const char *device, const struct frame_spec *spec, u32 n
 	close(fd);
 }
 
-static void ask(u32 n)
+static inline void ask(u32 n)
 {
 	const struct frame_spec spec = {.payload = (const u8 *)QUERY, .length = sizeof(QUERY) - 1};
 
 	send_frames("vb", &spec, n);
 }
 
-static void ask_rare(u32 n)
+static inline void ask_rare(u32 n)
 {
 	const struct frame_spec spec = {
 	    .ipv6 = 1, .payload = (const u8 *)RARE, .length = sizeof(RARE) - 1};
@@ -124,7 +125,7 @@ static void ask_rare(u32 n)
 	send_frames("vb", &spec, n);
 }
 
-static void answer(u32 n)
+static inline void answer(u32 n)
 {
 	const struct frame_spec spec = {
 	    .direction = WIRE_OUT, .payload = (const u8 *)ANSWER, .length = sizeof(ANSWER) - 1};
@@ -145,7 +146,7 @@ struct agent {
 	u64 in, out, rare, clients; /* sums over windows */
 };
 
-static void say(void *context, enum log_level level, const char *text)
+static inline void say(void *context, enum log_level level, const char *text)
 {
 	struct agent *agent = context;
 	const size_t used = strlen(agent->lines);
@@ -153,7 +154,7 @@ static void say(void *context, enum log_level level, const char *text)
 	snprintf(agent->lines + used, sizeof(agent->lines) - used, "%s\n", text);
 }
 
-static void agent_configure(struct agent *agent)
+static inline void agent_configure(struct agent *agent)
 {
 	*agent = (struct agent){
 	    .config =
@@ -171,7 +172,7 @@ static void agent_configure(struct agent *agent)
 	};
 }
 
-static int agent_start(struct agent *agent)
+static inline int agent_start(struct agent *agent)
 {
 	const struct wire_options options = {
 	    .config = &agent->config, .clock = &clock_system, .say = say, .say_context = agent};
@@ -180,7 +181,7 @@ static int agent_start(struct agent *agent)
 	return wire_start(agent->wire);
 }
 
-static void agent_window(struct agent *agent)
+static inline void agent_window(struct agent *agent)
 {
 	const struct wire_interface *interface;
 
@@ -203,32 +204,90 @@ static void agent_window(struct agent *agent)
 		agent->clients += agent->window.clients[i].messages;
 }
 
-static void agent_stop(struct agent *agent)
+static inline void agent_stop(struct agent *agent)
 {
 	wire_stop(agent->wire);
 	wire_free(agent->wire);
 	arena_free(agent->arena);
 }
 
-static const char *mode_of(const struct agent *agent)
+static inline const char *mode_of(const struct agent *agent)
 {
 	const struct wire_mode_info *modes;
 
 	return wire_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
 }
 
-static void expect_mode(const struct agent *agent, const char *mode)
+static inline void expect_mode(const struct agent *agent, const char *mode)
 {
 	expect(strcmp(mode_of(agent), mode) == 0, "mode %s, expected %s:\n%s", mode_of(agent), mode,
 	    agent->lines);
 }
 
-static void expect_sums(const struct agent *agent, u64 in, u64 out)
+static inline void expect_sums(const struct agent *agent, u64 in, u64 out)
 {
 	expect(agent->in == in && agent->out == out,
 	    "in %llu out %llu, expected %llu and %llu:\n%s", (unsigned long long)agent->in,
 	    (unsigned long long)agent->out, (unsigned long long)in, (unsigned long long)out,
 	    agent->lines);
+}
+
+/* -- an agent that is killed */
+
+/* Memory that a killed agent's sums survive in. */
+struct report {
+	u64 in, out, rare;
+	u32 go;
+};
+
+static inline struct report *share_report(void)
+{
+	struct report *report =
+	    mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	must(report != MAP_FAILED, "mmap");
+	return report;
+}
+
+/* An agent that closes a window, stops between flip and reading of the next, and is killed. */
+static inline pid_t doomed_agent(struct report *report)
+{
+	const pid_t pid = fork();
+	struct agent agent;
+	int status;
+
+	if (pid == 0) {
+		agent_configure(&agent);
+		agent_start(&agent);
+		ask(10);
+		answer(5);
+		ask_rare(2);
+		agent_window(&agent);
+		report->in = agent.in;
+		report->out = agent.out;
+		report->rare = agent.rare;
+		ask(20);
+		ask_rare(3);
+		wire_flip(agent.wire, clock_wall_ns(&clock_system));
+		raise(SIGSTOP);
+		_exit(1);
+	}
+	must(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), "agent");
+	return pid;
+}
+
+static inline void kill_agent(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static inline void say_detached(void *context, bool failed, const char *text)
+{
+	char *lines = context;
+	const size_t used = strlen(lines);
+
+	snprintf(lines + used, 2048 - used, "%s%s\n", failed ? "FAILED " : "", text);
 }
 
 /* -- what the kernel has */
@@ -243,7 +302,7 @@ struct attached {
 
 static struct wire_netlink *netlink;
 
-static void look_at(struct attached *found, const struct wire_link *link)
+static inline void look_at(struct attached *found, const struct wire_link *link)
 {
 	struct wire_running ours;
 
@@ -257,7 +316,7 @@ static void look_at(struct attached *found, const struct wire_link *link)
 	wire_netlink_filters(netlink, link->index, WIRE_HOOK_EGRESS, NULL, 0, &found->egress);
 }
 
-static struct attached look(void)
+static inline struct attached look(void)
 {
 	struct attached found = {0};
 	struct wire_link *links;
@@ -275,7 +334,7 @@ static struct attached look(void)
 	return found;
 }
 
-static void expect_nothing(void)
+static inline void expect_nothing(void)
 {
 	const struct attached found = look();
 
@@ -285,7 +344,7 @@ static void expect_nothing(void)
 }
 
 /* Somebody else's program: returns a constant. */
-static int foreign(enum bpf_prog_type type, int verdict)
+static inline int foreign(enum bpf_prog_type type, int verdict)
 {
 	const struct bpf_insn code[] = {
 	    {.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict},
@@ -295,6 +354,36 @@ static int foreign(enum bpf_prog_type type, int verdict)
 
 	must(fd >= 0, "bpf_prog_load");
 	return fd;
+}
+
+/* -- a program of tests */
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Each with a veth pair of its own, in a network namespace of the program's; an argument chooses
+ * one. */
+static inline int run_tests(
+    const char *what, const struct test *tests, size_t n, int argc, char **argv)
+{
+	running = "setup";
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	must(home >= 0 && unshare(CLONE_NEWNET) == 0, "network namespace");
+	must(wire_netlink_open(&netlink, -1) == 0, "netlink");
+	wire_bpf_quiet();
+	for (size_t i = 0; i < n; i++) {
+		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
+			continue;
+		running = tests[i].name;
+		make_veth();
+		tests[i].run();
+		remove_veth();
+	}
+	wire_netlink_close(netlink);
+	printf("%zu tests of %s, %d failures\n", n, what, failures);
+	return failures != 0;
 }
 
 #endif

@@ -61,54 +61,6 @@ static void test_flips_under_traffic(void)
 	agent_stop(&agent);
 }
 
-/* Memory that a killed agent's sums survive in. */
-struct report {
-	u64 in, out, rare;
-	u32 go;
-};
-
-static struct report *share_report(void)
-{
-	struct report *report =
-	    mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	must(report != MAP_FAILED, "mmap");
-	return report;
-}
-
-/* An agent that closes a window, stops between flip and reading of the next, and is killed. */
-static pid_t doomed_agent(struct report *report)
-{
-	const pid_t pid = fork();
-	struct agent agent;
-	int status;
-
-	if (pid == 0) {
-		agent_configure(&agent);
-		agent_start(&agent);
-		ask(10);
-		answer(5);
-		ask_rare(2);
-		agent_window(&agent);
-		report->in = agent.in;
-		report->out = agent.out;
-		report->rare = agent.rare;
-		ask(20);
-		ask_rare(3);
-		wire_flip(agent.wire, clock_wall_ns(&clock_system));
-		raise(SIGSTOP);
-		_exit(1);
-	}
-	must(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), "agent");
-	return pid;
-}
-
-static void kill_agent(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
 static void test_adopt(void)
 {
 	struct report *report = share_report();
@@ -181,14 +133,6 @@ static void test_replace(void)
 	munmap(report, sizeof(*report));
 }
 
-static void say_detached(void *context, bool failed, const char *text)
-{
-	char *lines = context;
-	const size_t used = strlen(lines);
-
-	snprintf(lines + used, 2048 - used, "%s%s\n", failed ? "FAILED " : "", text);
-}
-
 static void test_detach(void)
 {
 	struct report *report = share_report();
@@ -196,15 +140,15 @@ static void test_detach(void)
 	char lines[2048] = "";
 	const struct wire_detach_options options = {
 	    .namespace = -1, .say = say_detached, .context = lines};
-	size_t removed;
+	size_t removed = 0;
+	int r = wire_detach_all(&options, &removed);
 
-	expect(
-	    wire_detach_all(&options, &removed) == 0 && removed == 0, "a live agent:\n%s", lines);
+	expect(r == 0 && removed == 0, "a live agent:\n%s", lines);
 	expect(strstr(lines, "left alone"), "says who uses it:\n%s", lines);
 	expect(look().xdp && look().egress, "still there");
 	kill_agent(pid);
-	expect(wire_detach_all(&options, &removed) == 0 && removed == 3, "removed %zu:\n%s",
-	    removed, lines);
+	r = wire_detach_all(&options, &removed);
+	expect(r == 0 && removed == 3, "removed %zu:\n%s", removed, lines);
 	expect_nothing();
 	munmap(report, sizeof(*report));
 }
@@ -253,7 +197,7 @@ static void test_displaced(void)
 	expect_sums(&agent, 30, 3);
 	agent_stop(&agent);
 	expect(look().xdp == wire_program_id(fd), "theirs survives");
-	expect(!look().clsact, "our clsact went");
+	expect(!look().clsact && !look().pins, "our clsact and pins went");
 	must(wire_netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
 	close(fd);
 }
@@ -580,10 +524,7 @@ static void test_unprivileged(void)
 	in_child(work_unprivileged);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
     {"native", test_native},
     {"flips_under_traffic", test_flips_under_traffic},
     {"adopt", test_adopt},
@@ -607,22 +548,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	const size_t n = sizeof(tests) / sizeof(tests[0]);
-
-	running = "setup";
-	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	must(home >= 0 && unshare(CLONE_NEWNET) == 0, "network namespace");
-	must(wire_netlink_open(&netlink, -1) == 0, "netlink");
-	wire_bpf_quiet();
-	for (size_t i = 0; i < n; i++) {
-		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
-			continue;
-		running = tests[i].name;
-		make_veth();
-		tests[i].run();
-		remove_veth();
-	}
-	wire_netlink_close(netlink);
-	printf("%zu tests of attaching, %d failures\n", n, failures);
-	return failures != 0;
+	return run_tests("attaching", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

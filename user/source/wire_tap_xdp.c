@@ -19,6 +19,22 @@ void wire_tap_set_xdp(struct wire_tap *tap, int fd, bool dispatched)
 	tap->dispatched = dispatched;
 }
 
+/* The interface may vanish meanwhile: then nothing runs, and only the pins are to go. */
+static int detach_dispatched(
+    struct wire *wire, struct wire_tap *tap, const struct wire_running *ours)
+{
+	const int r = wire_dispatcher_detach(wire->namespace, tap->index, ours->id);
+	struct wire_running still;
+
+	if (r == 0)
+		return 0;
+	if (wire_dispatcher_find(wire->namespace, tap->index, ours->owner, false, &still) == 0) {
+		wire_running_close(&still);
+		return r;
+	}
+	return wire_dispatcher_unpin(ours->id);
+}
+
 int wire_tap_detach_xdp(
     struct wire *wire, struct wire_tap *tap, const struct wire_tap_running *running)
 {
@@ -29,7 +45,7 @@ int wire_tap_detach_xdp(
 		return 0;
 	}
 	if (running->dispatched)
-		return wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
+		return detach_dispatched(wire, tap, &running->xdp);
 	return wire_netlink_xdp(wire->netlink, tap->index, -1, running->xdp.fd,
 	    running->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 }
@@ -50,7 +66,7 @@ static int attach_dispatched(
 		return r;
 	/* The old one counts into maps of its own until it goes: nothing twice, nothing not. */
 	if (running->dispatched)
-		wire_dispatcher_detach(wire->namespace, tap->index, running->xdp.id);
+		detach_dispatched(wire, tap, &running->xdp);
 	wire_tap_set_xdp(tap, fd, true);
 	return 0;
 }
