@@ -25,5 +25,6 @@ void wire_gap_make(
 	    .flip_end_ns = late_ns,
 	    .interfaces = interfaces,
 	    .n_interfaces = last->n_interfaces,
-	    .known = last->known};
+	    /* What waited in the sockets then, nobody knows. */
+	    .known = last->known & ~(uint32_t)WIRE_KNOWS_SOCKETS};
 }

@@ -76,7 +76,7 @@ static void join_host(const struct host_counters *counters, struct wire_window *
 	window->socket_drops = counters->socket_drops;
 	window->listen_overflows = counters->listen_overflows;
 	window->tx_drops = counters->tx_drops;
-	window->queued = counters->queued;
+	window->queued_bytes = counters->queued_bytes;
 	window->sockets_changed = counters->sockets_changed;
 	window->stack_drops = counters->stack_drops;
 	window->n_stack_drops = counters->n_stack_drops;

@@ -17,7 +17,7 @@ struct crosscheck {
 	struct not_logged not_logged;
 	bool balanced;
 	int64_t balance;
-	struct funnel_bound bound;
+	struct funnel_state funnel;
 	uint64_t tails[PACE_ROWS]; /* see compare_rows() */
 };
 
@@ -223,7 +223,8 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 			.tails = crosscheck->tails},
 		    wire, dnstap);
 		funnel_make(&result, wire, dnstap,
-		    find_not_logged(crosscheck, &result, wire, dnstap, inputs), &crosscheck->bound);
+		    find_not_logged(crosscheck, &result, wire, dnstap, inputs),
+		    &crosscheck->funnel);
 	} else {
 		funnel_make_blind(&result, dnstap);
 	}

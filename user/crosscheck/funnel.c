@@ -38,6 +38,33 @@ static uint64_t sum_drops(const struct wire_window *wire, bool upper_bound)
 	return known(wire, WIRE_KNOWS_STACK_DROPS, sum);
 }
 
+/* What a message in a socket is charged with (skb->truesize): a short one in the smallest buffers
+ * that drivers allocate, and one that has a page to itself. */
+#define LEAST_BYTES   768
+#define TYPICAL_BYTES 1280
+#define MOST_BYTES    4608
+
+/* The change over the window, of which the sum is exact whenever nothing waits. */
+static int64_t queue_change(
+    const struct wire_window *wire, int64_t missing, struct funnel_queue *queue)
+{
+	const int64_t least = (int64_t)((wire->queued_bytes + MOST_BYTES - 1) / MOST_BYTES);
+	const int64_t most = (int64_t)((wire->queued_bytes + LEAST_BYTES - 1) / LEAST_BYTES);
+	const int64_t before = queue->messages;
+	int64_t now = before + missing;
+
+	if (!(wire->known & WIRE_KNOWS_SOCKETS))
+		return 0;
+	if (!queue->begun) {
+		queue->begun = true;
+		queue->messages = (int64_t)(wire->queued_bytes / TYPICAL_BYTES);
+		return 0;
+	}
+	now = now < least ? least : now;
+	queue->messages = now > most ? most : now;
+	return queue->messages - before;
+}
+
 static int64_t clamp(int64_t value, int64_t most)
 {
 	return value > most ? most : value < -most ? -most : value;
@@ -87,7 +114,7 @@ void funnel_make_blind(struct crosscheck_result *result, const struct crosscheck
 }
 
 void funnel_make(struct crosscheck_result *result, const struct wire_window *wire,
-    const struct crosscheck_dnstap *dnstap, int64_t not_logged, struct funnel_bound *bound)
+    const struct crosscheck_dnstap *dnstap, int64_t not_logged, struct funnel_state *state)
 {
 	struct crosscheck_funnel *funnel = &result->funnel;
 	const uint64_t exact = sum_drops(wire, false), most = sum_drops(wire, true);
@@ -98,17 +125,18 @@ void funnel_make(struct crosscheck_result *result, const struct wire_window *wir
 	funnel->known = wire->known;
 	funnel->nic_drops = known(wire, WIRE_KNOWS_NIC_DROPS, wire->nic_drops);
 	funnel->socket_drops = known(wire, WIRE_KNOWS_SOCKETS, wire->socket_drops);
-	funnel->queued = wire->known & WIRE_KNOWS_SOCKETS ? wire->queued : 0;
 	funnel->malformed = malformed(wire, dnstap);
 	funnel->not_logged = not_logged;
 	funnel->tx_drops = known(wire, WIRE_KNOWS_TX_DROPS, wire->tx_drops);
 	funnel->listen_overflows = known(wire, WIRE_KNOWS_LISTEN, wire->listen_overflows);
 
 	difference = (int64_t)(funnel->wire_queries - funnel->dnstap_queries);
-	funnel->explained = (int64_t)(exact + funnel->socket_drops) + funnel->queued +
-	    funnel->malformed + not_logged;
+	funnel->explained =
+	    (int64_t)(exact + funnel->socket_drops) + funnel->malformed + not_logged;
+	funnel->queued = queue_change(wire, difference - funnel->explained, &state->queue);
+	funnel->explained += funnel->queued;
 	missing = difference - funnel->explained;
-	funnel->stack_drops = exact + take_bound(missing, most, funnel->boundary, bound);
+	funnel->stack_drops = exact + take_bound(missing, most, funnel->boundary, &state->bound);
 	funnel->explained += (int64_t)(funnel->stack_drops - exact);
 	funnel->unexplained = difference - funnel->explained;
 	result->stack_bound = most != 0;

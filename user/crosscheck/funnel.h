@@ -15,10 +15,25 @@ struct funnel_bound {
 	int64_t waiting; /* missing so far and not explained, within the boundary; signed */
 };
 
-/* Fills all of result->funnel but the balance from result->rows and the wire's stages. *bound goes
+/*
+ * Messages that wait in the sockets have not been logged yet. How many they are the kernel does not
+ * say, only what memory they are charged with, and that depends on the driver: so as many as are
+ * missing, within what this memory can hold. None where there is none.
+ */
+struct funnel_queue {
+	bool begun;
+	int64_t messages;
+};
+
+struct funnel_state {
+	struct funnel_bound bound;
+	struct funnel_queue queue;
+};
+
+/* Fills all of result->funnel but the balance from result->rows and the wire's stages. *state goes
  * from window to window, zeros at first. */
 void funnel_make(struct crosscheck_result *result, const struct wire_window *wire,
-    const struct crosscheck_dnstap *dnstap, int64_t not_logged, struct funnel_bound *bound);
+    const struct crosscheck_dnstap *dnstap, int64_t not_logged, struct funnel_state *state);
 /* The dnstap side alone, where there is no wire. */
 void funnel_make_blind(struct crosscheck_result *result, const struct crosscheck_dnstap *dnstap);
 

@@ -65,7 +65,7 @@ struct wire_drop {
 enum wire_known {
 	WIRE_KNOWS_NIC_DROPS = 1 << 0,
 	WIRE_KNOWS_STACK_DROPS = 1 << 1,
-	WIRE_KNOWS_SOCKETS = 1 << 2, /* socket_drops, queued */
+	WIRE_KNOWS_SOCKETS = 1 << 2, /* socket_drops, queued_bytes */
 	WIRE_KNOWS_LISTEN = 1 << 3,
 	WIRE_KNOWS_TX_DROPS = 1 << 4,
 	WIRE_KNOWS_SOURCES = 1 << 5, /* clients; sources_other is what found no entry */
@@ -103,7 +103,7 @@ struct wire_window {
 	const struct wire_drop *stack_drops; /* each reason once */
 	size_t n_stack_drops;
 	uint64_t socket_drops; /* UDP sockets of the nameserver */
-	int64_t queued;        /* messages in them at the end less those at the start */
+	uint64_t queued_bytes; /* that the messages in them are charged with, at the end */
 	bool sockets_changed;  /* a DNS socket came or went */
 	uint64_t listen_overflows;
 	uint64_t tx_drops; /* after tc egress: qdisc, device */

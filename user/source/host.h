@@ -17,7 +17,7 @@ enum host_part {
 	HOST_LINKS,   /* rtnetlink: nic_drops, and the device's share of tx_drops */
 	HOST_QDISCS,  /* rtnetlink: the rest of tx_drops */
 	HOST_STACK,   /* /proc/net: stack_drops, listen_overflows */
-	HOST_SOCKETS, /* sock_diag: socket_drops, queued */
+	HOST_SOCKETS, /* sock_diag: socket_drops, queued_bytes */
 	HOST_NFT,     /* nfnetlink: crosscheck.nft_counters, which need CAP_NET_ADMIN */
 	HOST_PARTS
 };
@@ -28,8 +28,8 @@ enum host_part {
 struct host_counters {
 	uint32_t known; /* enum wire_known */
 	uint64_t nic_drops, socket_drops, listen_overflows, tx_drops;
-	int64_t queued;       /* see struct wire_window */
-	bool sockets_changed; /* a DNS socket came or went */
+	uint64_t queued_bytes; /* see struct wire_window */
+	bool sockets_changed;  /* a DNS socket came or went */
 	/* Wrong checksums of the namespace's UDP, and how many of them were taken off socket_drops:
 	 * the sockets count those that their readers find. */
 	uint64_t checksums, socket_checksums;

@@ -31,8 +31,6 @@ struct host_sockets {
 	struct config_ports ports;
 	struct host_table table; /* by cookie: drops */
 	uint64_t bytes;          /* in all of them, this reading */
-	int64_t queued;          /* messages that these bytes stand for */
-	bool begun;
 };
 
 struct host_nft {

@@ -10,10 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Memory that a short datagram is charged with: its buffer's head and the least that drivers
- * allocate. Others take more, but what is added when they queue is taken off again later. */
-#define BYTES_PER_MESSAGE 768
-
 static bool is_ours(const struct host_sockets *sockets, uint16_t port)
 {
 	for (size_t i = 0; i < sockets->ports.n; i++) {
@@ -65,7 +61,6 @@ static int dump(struct host_sockets *sockets, uint8_t family)
 int host_sockets_read(struct host_sockets *sockets, struct host_counters *ret)
 {
 	struct host_change change = {0};
-	int64_t queued;
 	int r = -EINTR;
 
 	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
@@ -79,10 +74,7 @@ int host_sockets_read(struct host_sockets *sockets, struct host_counters *ret)
 		r = host_table_end(&sockets->table, true, &change);
 	if (r < 0)
 		return r;
-	queued = (int64_t)((sockets->bytes + BYTES_PER_MESSAGE / 2) / BYTES_PER_MESSAGE);
-	ret->queued = sockets->begun ? queued - sockets->queued : 0;
-	sockets->queued = queued;
-	sockets->begun = true;
+	ret->queued_bytes = sockets->bytes;
 	ret->socket_drops = change.grown[0];
 	ret->sockets_changed = change.came || change.went;
 	ret->known |= WIRE_KNOWS_SOCKETS;

@@ -130,11 +130,14 @@ static void the_funnel_adds_up(void **state)
 
 	f->wire.known = WIRE_KNOWS_NIC_DROPS | WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_SOCKETS |
 	    WIRE_KNOWS_LISTEN | WIRE_KNOWS_TX_DROPS;
+	f->wire.queued_bytes = 10 * 1280;
+	fixture_window(f, 0, 0);
+	assert_int_equal(funnel->queued, 0); /* there was no earlier one */
 	f->wire.nic_drops = 500;
 	f->wire.stack_drops = drops;
 	f->wire.n_stack_drops = 2;
 	f->wire.socket_drops = 7;
-	f->wire.queued = -3;
+	f->wire.queued_bytes = 7 * 768;
 	f->interface.counters[WIRE_OUT].classes[WIRE_CLASS_REFUSED] = 20;
 	f->wire.listen_overflows = 2;
 	f->wire.tx_drops = 4;
@@ -157,6 +160,37 @@ static void the_funnel_adds_up(void **state)
 	assert_int_equal(funnel->corrected_low, 929 - (int64_t)funnel->boundary);
 	assert_int_equal(funnel->corrected_high, 929 + (int64_t)funnel->boundary);
 	assert_false(f->result.stack_bound);
+}
+
+/* The bytes say how many can wait, what is missing says how many do. */
+static void the_queue_holds_what_is_missing(void **state)
+{
+	struct fixture *f = *state;
+	const struct crosscheck_funnel *funnel = &f->result.funnel;
+
+	f->wire.known = WIRE_KNOWS_SOCKETS;
+	fixture_window(f, 100, 100);
+	f->wire.queued_bytes = 100 * 2304;
+	fixture_window(f, 1100, 1000);
+	assert_int_equal(funnel->queued, 100);
+	assert_int_equal(funnel->unexplained, 0);
+	/* No more than are missing, and no more than there is room for. */
+	fixture_window(f, 1000, 1000);
+	assert_int_equal(funnel->queued, 0);
+	fixture_window(f, 2000, 1000);
+	assert_int_equal(funnel->queued, 200);
+	assert_int_equal(funnel->unexplained, 800);
+	/* Windows that know nothing of the sockets change nothing. */
+	f->wire.known = 0;
+	fixture_window(f, 1000, 1000);
+	assert_int_equal(funnel->queued, 0);
+	/* Nothing waits any more: so many came out as went in. */
+	f->wire.known = WIRE_KNOWS_SOCKETS;
+	f->wire.queued_bytes = 0;
+	fixture_window(f, 1000, 1300);
+	assert_int_equal(funnel->queued, -300);
+	assert_int_equal(funnel->unexplained, 0);
+	assert_int_equal(funnel->balance, 800);
 }
 
 static void malformed_is_signed(void **state)
@@ -188,7 +222,7 @@ static void what_was_not_measured_explains_nothing(void **state)
 	f->wire.stack_drops = &drop;
 	f->wire.n_stack_drops = 1;
 	f->wire.socket_drops = 9;
-	f->wire.queued = 5;
+	f->wire.queued_bytes = 5000;
 	fixture_window(f, 100, 60);
 	assert_int_equal(f->result.funnel.explained, 0);
 	assert_int_equal(f->result.funnel.unexplained, 40);
@@ -426,6 +460,7 @@ int main(void)
 	    TEST(boundary_follows_rate_flip_and_producer),
 	    TEST(boundary_follows_the_busiest_slice),
 	    TEST(the_funnel_adds_up),
+	    TEST(the_queue_holds_what_is_missing),
 	    TEST(malformed_is_signed),
 	    TEST(a_surplus_corrects_nothing),
 	    TEST(what_was_not_measured_explains_nothing),

@@ -22,9 +22,13 @@ struct world {
 	uint32_t flip_late_ns;          /* at most */
 	int64_t stall_start, stall_end; /* of the server */
 	uint32_t socket_room;           /* messages */
+	uint32_t message_bytes;         /* what one is charged with in it */
 	uint32_t late;                  /* frames that come when their window is closed */
 	enum producer producer;
 };
+
+/* From the smallest buffers to a page. */
+static const uint32_t message_bytes[] = {768, 1077, 2304, 4352};
 
 struct counts {
 	uint64_t wire, logged, responses, malformed, malformed_logged, stack, socket, unlogged;
@@ -155,7 +159,7 @@ static void close_window(struct fixture *f, const struct world *world, const str
 	f->wire.stack_drops = &drop;
 	f->wire.n_stack_drops = 1;
 	f->wire.socket_drops = now->socket;
-	f->wire.queued = now->waiting - (w ? counts[w - 1].waiting : 0);
+	f->wire.queued_bytes = (uint64_t)now->waiting * world->message_bytes;
 	f->interface.counters[WIRE_OUT].classes[WIRE_CLASS_REFUSED] = now->unlogged;
 	f->wire.flip_start_ns = (uint64_t)flip_late_ns[w];
 	f->wire.flip_end_ns = w + 1 < WINDOWS ? (uint64_t)flip_late_ns[w + 1] : 0;
@@ -242,6 +246,7 @@ static void a_harmless_stall_ends_at_zero(void **state)
 		    .flip_late_ns = 1 * MS,
 		    .stall_start = start,
 		    .stall_end = start + (int64_t)(seed % 3 + 1) * INTERVAL + 3 * MS,
+		    .message_bytes = message_bytes[seed % 4],
 		    .socket_room = QUERIES,
 		    .producer = PRODUCER_NSD,
 		};
@@ -266,6 +271,7 @@ static void an_overflow_is_named(void **state)
 		    .flip_late_ns = 1 * MS,
 		    .stall_start = 6 * INTERVAL + (int64_t)seed * 3 * MS,
 		    .stall_end = 8 * INTERVAL,
+		    .message_bytes = message_bytes[seed % 4],
 		    .socket_room = 200 + random_below(&(uint64_t){seed}, 100),
 		    .producer = PRODUCER_KNOT,
 		};
@@ -341,6 +347,7 @@ static void lost_frames_are_the_balance(void **state)
 		    .late = 100000,
 		    .stall_start = 9 * INTERVAL,
 		    .stall_end = 11 * INTERVAL,
+		    .message_bytes = message_bytes[seed % 4],
 		    .socket_room = QUERIES,
 		    .producer = PRODUCER_KNOT_ZONES,
 		};
@@ -375,6 +382,7 @@ static void any_world_balances(void **state)
 		    .flip_late_ns = random_below(&random, 50 * MS),
 		    .stall_start = stall,
 		    .stall_end = stall + random_below(&random, 3000) * MS,
+		    .message_bytes = message_bytes[seed % 4],
 		    .socket_room = random_below(&random, 2000),
 		    .producer = PRODUCER_KNOT_ZONES,
 		};

@@ -182,7 +182,7 @@ static void the_cross_check_in_points(void **state)
 	f->wire.stack_drops = &drop;
 	f->wire.n_stack_drops = 1;
 	f->wire.socket_drops = 3;
-	f->wire.queued = -2;
+	f->wire.queued_bytes = 1;
 	f->wire.tx_drops = 5;
 	f->wire.listen_overflows = 6;
 	fixture_udp(f, 100, 90, 80);
@@ -200,9 +200,9 @@ static void the_cross_check_in_points(void **state)
 	    "difference=0i,left_out=2i,late=0i,boundary=0i,complete=1i");
 	assert_int_equal(lines_of(text, "crosscheck,"), 8);
 	assert_line(text,
-	    "funnel nic_drops=1i,wire_queries=100i,stack_drops=4i,socket_drops=3i,queued=-2i,"
-	    "malformed=7i,not_logged=0i,dnstap_queries=90i,explained=12i,unexplained=-2i,"
-	    "boundary=1i,balance=-2i,dnstap_responses=80i,wire_responses=80i,tx_drops=5i,"
+	    "funnel nic_drops=1i,wire_queries=100i,stack_drops=4i,socket_drops=3i,queued=0i,"
+	    "malformed=7i,not_logged=0i,dnstap_queries=90i,explained=14i,unexplained=-4i,"
+	    "boundary=1i,balance=-4i,dnstap_responses=80i,wire_responses=80i,tx_drops=5i,"
 	    "unanswered=10i,listen_overflows=6i,corrected=90i,corrected_low=89i,"
 	    "corrected_high=91i,verdict=\"ok\",complete=1i");
 	points_free(points);
