@@ -240,6 +240,8 @@ void replay_take(void *context, const struct record *records, size_t n)
 	struct replay *replay = file->replay;
 	size_t start = 0;
 
+	if (replay->wire)
+		replay_note_producer(file);
 	for (size_t i = 0; i < n; i++) {
 		const int direction = record_is_query(&records[i]) ? DIR_QUERY : DIR_RESPONSE;
 		const int64_t time_ns = record_time(&records[i], direction, file->newest_ns);

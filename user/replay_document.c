@@ -6,6 +6,7 @@
 #include "report/witness.h"
 
 #include <errno.h>
+#include <string.h>
 
 static bool has_frames(const struct replay *replay)
 {
@@ -14,6 +15,22 @@ static bool has_frames(const struct replay *replay)
 			return true;
 	}
 	return false;
+}
+
+void replay_note_producer(struct replay_file *file)
+{
+	struct replay *replay = file->replay;
+	enum producer producer;
+	char version[64];
+
+	if (!decode_cache_version(&file->receiver.cache, version, sizeof(version)))
+		return;
+	producer = producer_recognise(version, strlen(version));
+	for (size_t i = 0; i < replay->n_producers; i++) {
+		if (replay->producers[i] == producer)
+			return;
+	}
+	replay->producers[replay->n_producers++] = producer;
 }
 
 void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret)
@@ -26,6 +43,8 @@ void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret)
 	    .zone = frames && input->scope == SCOPE_ZONE,
 	    .connected = frames,
 	    .from_responses = input->queries == QUERIES_RESPONSES,
+	    .producers = replay->producers,
+	    .n_producers = input->scope != SCOPE_ZONE ? replay->n_producers : 0,
 	};
 }
 

@@ -43,8 +43,10 @@ struct replay {
 	struct replay_file **files;
 	size_t n_files;
 	struct shard *total;
-	struct replay_wire *wire; /* NULL: no captures */
-	struct arena *arena;      /* of one window */
+	struct replay_wire *wire;           /* NULL: no captures */
+	struct arena *arena;                /* of one window */
+	enum producer producers[PRODUCERS]; /* whose frames were read, each once */
+	size_t n_producers;
 };
 
 /* replay_file.c: bytes to frames and packets. */
@@ -55,7 +57,9 @@ void replay_file_feed(struct replay_file *file);
  * counted. */
 void replay_learn_servers(struct replay *replay);
 
-/* What the dnstap side is to the cross-check. Who wrote the frames is not known. */
+/* Remembers who wrote the frames that were decoded last: of one producer, or of several. */
+void replay_note_producer(struct replay_file *file);
+/* What the dnstap side is to the cross-check, as far as it was read. */
 void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret);
 
 /* replay.c: into the windows. `context`: the file. */

@@ -11,8 +11,9 @@ import subprocess
 import time
 
 from databases import InfluxDB
-from harness import CROSSTAP, Points, Process, Sent, check, check_equal, dnsload, main, test, wait_for, yaml
-from nameserver import Knot
+from harness import CROSSTAP, Points, Process, Sent, check, check_equal, dnsload, in_namespace, main, test, wait_for, yaml
+from kinds import ALL, BIND_UNLOGGED, KNOT_FAULTS, KNOT_ZONES_UNLOGGED, UNREADABLE, count, send
+from nameserver import BIND, Knot
 
 SERVER4, SERVER6 = "198.51.100.1", "2001:db8:1::1"
 EMPTY = {"wire": 0, "dnstap": 0, "difference": 0, "left_out": 0}
@@ -24,6 +25,8 @@ def ip(*args):
 
 class Link:
     """A namespace with the nameserver and one with its clients, a veth between them."""
+
+    SERVER, SERVER6 = SERVER4, SERVER6
 
     def __init__(self, stack):
         self.server, self.client = (f"crosstap-pcap-{side}-{os.getpid()}" for side in "sc")
@@ -53,25 +56,22 @@ def is_at_rest(path):
 
 
 class Recorded:
-    """Traffic of some thousand queries: captures by interface and by `any`, dnstap, and what was sent."""
+    """Traffic of some thousand queries: captures by interface and by `any`, dnstap, and what traffic() says of it."""
 
-    def __init__(self, lab, link):
+    def __init__(self, lab, link, traffic, nameserver=Knot, **options):
         socket = lab.path("tap.sock")
         self.fstrm = lab.path("tap.fstrm")
         tap = Process(lab, "fstrm_capture", ["fstrm_capture", "-t", "protobuf:dnstap.Dnstap", "-u", socket, "-w",
                                              self.fstrm])
         wait_for(lambda: os.path.exists(socket), 10, "fstrm_capture listens")
-        knot = Knot(lab, socket, zones=("example.nl",), address=SERVER4, address6=SERVER6, port=53,
-                    prefix=link.in_server).start()
-        wait_for(lambda: knot.process.must_live() and dns_listens(link), 20, "knot listens")
+        server = nameserver(lab, socket, zones=("example.nl",), address=SERVER4, address6=SERVER6, port=53,
+                            prefix=link.in_server, **options).start()
+        wait_for(lambda: server.process.must_live() and dns_listens(link), 20, "the nameserver listens")
         self.pcap, self.cooked = lab.path("veth.pcap"), lab.path("any.pcap")
         dumps = [self.dump(lab, link, "tcpdump", "dns0", self.pcap),
                  self.dump(lab, link, "tcpdump-any", "any", self.cooked)]
-        self.sent = Sent()
-        for address, seed in ((SERVER4, 1), (SERVER6, 2)):
-            self.sent.add(dnsload(knot, link.in_client, address=address, namespace=True, count=3000, rate=2000, tcp=4,
-                                  tcp_percent=20, chaos=True, seed=seed))
-        knot.stop()  # writes out what it has of dnstap
+        self.sent = traffic(server, link)
+        server.stop()  # writes out what it has of dnstap
         wait_for(lambda: tap.must_live() and os.path.getsize(self.fstrm) > 0, 10, "frames")
         tap.stop()
         for dump, path in zip(dumps, (self.pcap, self.cooked)):
@@ -85,6 +85,19 @@ class Recorded:
                                    "port", "53"], link.in_server)
         wait_for(lambda: dump.must_live() and "listening on" in dump.log(), 10, f"{name} listens")
         return dump
+
+
+def mixed(server, link):
+    sent = Sent()
+    for address, seed in ((SERVER4, 1), (SERVER6, 2)):
+        sent.add(dnsload(server, link.in_client, address=address, namespace=True, count=3000, rate=2000, tcp=4,
+                         tcp_percent=20, chaos=True, seed=seed))
+    return sent
+
+
+def every_kind(server, link):
+    """How many were answered."""
+    return in_namespace(link.client, send, link, ALL, count(ALL))
 
 
 def replay(*args, code=0):
@@ -113,7 +126,7 @@ def check_crosscheck(crosscheck, sent, what):
 @test
 def nothing_is_missing(lab):
     with contextlib.ExitStack() as stack:
-        recorded = Recorded(lab, Link(stack))
+        recorded = Recorded(lab, Link(stack), mixed)
     for path in (recorded.pcap, recorded.cooked):
         what = os.path.basename(path)
         document, errors = replay("--pcap", path, recorded.fstrm)
@@ -215,6 +228,41 @@ def lossy(lab, recorded):
     check(missing > 1000, f"queries are missing: {missing}")
     check_equal((document["crosscheck"]["unexplained"], document["crosscheck"]["verdict"]), (missing, "dnstap-loss"),
                 "half of the frames")
+
+
+def not_logged(lab, expected, **server):
+    """What the nameserver never logs is none of what is missing: nobody but the frames says who wrote them."""
+    with contextlib.ExitStack() as stack:
+        recorded = Recorded(lab, Link(stack), every_kind, **server)
+    crosscheck = replay("--pcap", recorded.pcap, recorded.fstrm)[0]["crosscheck"]
+    queries = crosscheck["query"]["udp"]
+    check_equal(sum(queries[family]["wire"] for family in queries), count(ALL), "queries on the wire")
+    check_equal(sum(queries[family]["difference"] for family in queries), count(expected) + count([UNREADABLE]), "not in dnstap")
+    check_equal((crosscheck["unexplained"], crosscheck["verdict"]), (0, "ok"), f"the whole: {crosscheck}")
+    written = lab.path("windows.lp")
+    config = lab.write("replay.yaml", yaml({"interval": "1s"}) + "\n")
+    replay("-c", config, "--points", written, "--pcap", recorded.pcap, recorded.fstrm)
+    with open(written) as file:
+        funnels = [(stamp, fields) for name, _, fields, stamp in Points(file.read()).points if name == "funnel"]
+    sums = {key: sum(fields[key] for _, fields in funnels) for key in ("malformed", "not_logged", "unexplained")}
+    check_equal(sums, {"malformed": count([UNREADABLE]), "not_logged": count(expected), "unexplained": 0},
+                f"sums over windows: {funnels}")
+    check_equal(max(funnels, key=lambda pair: pair[0])[1]["balance"], 0, f"the last balance: {funnels}")
+
+
+@test
+def knot_never_logs(lab):
+    not_logged(lab, KNOT_FAULTS)
+
+
+@test
+def knot_per_zone_never_logs(lab):
+    not_logged(lab, KNOT_ZONES_UNLOGGED, module="module")
+
+
+@test
+def bind_never_logs(lab):
+    not_logged(lab, BIND_UNLOGGED, nameserver=BIND)
 
 
 if __name__ == "__main__":
