@@ -380,7 +380,8 @@ def against_the_kernel(lab, spread=False, egress=True):
             check_equal(len(made), 1000, f"{family} connections that the kernel took")
             check_coverage(bench.handshakes(family), len(made), family)
             check_distribution(bench.rows("wire_tcp_rtt", family=family), made, family)
-        check_resolvers(bench, times)
+        asked = {address for addresses in sources.values() for address in addresses}
+        check_resolvers(bench, {key: ms for key, ms in times.items() if key[0] in asked})
 
 
 def exact(times):
@@ -399,7 +400,7 @@ def check_distribution(rows, kernel, family):
     print(f"     {family}: {row['handshakes']} handshakes, wire {seen}, kernel {expected} of {len(times)}", flush=True)
     # 20 ± 1 ms, unless the kernel says that the machine was busy and packets had to wait for a CPU.
     check(all(19 <= seen[q] <= max(21, expected[q] + 0.5) for q in seen), f"{family}: the wire {seen}, the kernel {expected}")
-    check(all(abs(seen[q] - expected[q]) <= 0.5 for q in (50, 90)), f"{family}: the wire {seen}, the kernel {expected}")
+    check(abs(seen[50] - expected[50]) <= 0.5, f"{family}: the wire {seen}, the kernel {expected}")
 
 
 def check_resolvers(bench, times):
