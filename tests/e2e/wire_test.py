@@ -19,21 +19,26 @@ from wire import WHOLE, Bench, attached, check_boundaries, check_equal_witnesses
 
 
 UDP, TCP, RATE, ATTEMPTS = 100000, 2000, 5000, 3
+DROPPED = UDP // 200  # what a producer may drop by itself, if the balance says so to the query
 
 
 def full(lab, nameserver):
     """Over TCP many to a connection, unanswered ones in flight, segments that end in the midst of prefixes, headers and
-    names. Of a machine that had no time for it only the sums are judged, and it is done again."""
+    names. Of a machine that had no time for it only the sums are judged, and it is done again; a busy one stays so, and a
+    producer that drops some each time is one that the balance found out each time."""
+    fewest = None
     for attempt in range(ATTEMPTS):
-        reason = attempt_full(lab.part(f"attempt{attempt}"), nameserver)
+        reason, dropped = attempt_full(lab.part(f"attempt{attempt}"), nameserver)
         if not reason:
             return
         print(f"note {lab.name}: done again: {reason}", flush=True)
-    check(False, f"{ATTEMPTS} times: {reason}")
+        if dropped:
+            fewest = min(dropped, fewest or dropped)
+    check(fewest and fewest <= DROPPED, f"{ATTEMPTS} times: {reason}")
 
 
 def attempt_full(lab, nameserver):
-    """Returns why the machine, not the agent, stood in the way."""
+    """Returns why the machine, not the agent, stood in the way, and how many queries' frames the producer dropped."""
     with network() as net:
         bench = Bench(lab, net, "native", nameserver=nameserver).start()
         check_mode(bench, "native")
@@ -56,7 +61,7 @@ def attempt_full(lab, nameserver):
             check_boundaries(bench)
         bench.stop()
         check_equal(attached(net), [], "on the device after SIGTERM")
-        return reason
+        return reason, dropped
 
 
 @test
