@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Each way of watching an interface, and each kind of interface: the same packets, the same counts."""
 
-import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -127,8 +127,11 @@ class Taps(Namespaces):
         others = dict(zip(self.ends, reversed(self.ends)))
         while self.woken not in (ready := select.select([self.woken, *self.ends], [], [])[0]):
             for end in ready:
-                with contextlib.suppress(BlockingIOError):
+                try:
                     os.write(others[end], os.read(end, 65536))
+                except OSError as error:
+                    if error.errno not in (errno.EAGAIN, errno.EIO):  # nothing there after all; the other end is down
+                        raise
 
     def close(self):
         os.write(self.wake, b"x")
