@@ -198,5 +198,32 @@ def rests_while_nothing_happens(lab):
         net.close()
 
 
+@test
+def events(lab):
+    """What happened, each once: the start, a producer that came and went, an output that fails, a wire that is watched."""
+    influx = InfluxDB(lab)  # not started: nobody is there
+    net = Namespaces("events").make()
+    try:
+        crosstap = agent(lab, influx, wire={"mode": "native", "interfaces": [net.device]}).start(namespace=net.server)
+        producer = frames.Producer(lab.path("hand.sock"))
+
+        def said(kind):
+            whole = open(lab.path("points.lp")).read().rpartition("\n")[0] if os.path.exists(lab.path("points.lp")) else ""
+            return [f["text"] for name, tags, f, _ in Points(whole).points if name == "crosstap_event" and tags["kind"] == kind]
+        wait_for(lambda: said("producer"), 10, "a producer is there")
+        producer.send(queries(10))
+        producer.stop()
+        wait_for(lambda: len(said("producer")) == 2 and said("sink"), 15, "it is gone, and the output fails")
+        check_equal(crosstap.stop(), 0, "exit code")
+    finally:
+        net.close()
+    check_equal(len(said("start")), 1, "starts")
+    where = lab.path("hand.sock")
+    check_equal(said("producer"), [f"{where}: 1 connected", f"{where}: 0 connected"], "producers")
+    check_equal(said("wire_mode"), [f"{net.device}: native"], "wire")
+    check(len(said("sink")) == 1 and said("sink")[0].startswith("influxdb ") and ": fails: " in said("sink")[0],
+          f"output: {said('sink')}")
+
+
 if __name__ == "__main__":
     main()

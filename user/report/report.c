@@ -10,6 +10,7 @@
 #include "report/feed.h"
 #include "report/json.h"
 #include "report/json_resolvers.h"
+#include "report/news.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -35,6 +36,7 @@ struct report {
 	uint16_t *always;
 	size_t n_always;
 	struct events events;
+	struct changes *changes;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
@@ -133,6 +135,8 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 		if (r == 0)
 			r = board_new(&report->board);
 		if (r == 0)
+			r = changes_new(&report->changes);
+		if (r == 0)
 			r = arena_new(&report->arena);
 	}
 	if (r < 0)
@@ -168,6 +172,7 @@ void report_free(struct report *report)
 		return;
 	outputs_free(report->outputs);
 	board_free(report->board);
+	changes_free(report->changes);
 	comparison_free(report->comparison);
 	privacy_free(report->privacy);
 	totals_free(report->totals);
@@ -365,6 +370,19 @@ void report_wire(struct report *report, const struct wire_window *wire, int64_t 
 		keep_rssac002(report, feed_rssac002_wire(report->rssac, wire, start_ns));
 }
 
+static void note_news(
+    struct report *report, const struct wire_window *wire, const struct report_agent *agent)
+{
+	const struct news news = {.changes = report->changes,
+	    .events = &report->events,
+	    .now_ms = agent->now_ns / NS_PER_MS};
+
+	changes_begin(report->changes);
+	news_of_inputs(&news, agent->inputs, agent->n_inputs);
+	news_of_wire(&news, wire);
+	news_of_outputs(&news, report->outputs);
+}
+
 static void compare(struct report *report, const struct window_view *view,
     const struct comparison_window *window, const struct report_agent *agent)
 {
@@ -414,6 +432,8 @@ void report_window(struct report *report, struct shard *total, const struct wind
 			    "no memory for all totals: /metrics is short of a part of this window");
 	}
 	compare(report, &view, compared, agent);
+	if (agent)
+		note_news(report, compared ? compared->wire : NULL, agent);
 	for (int format = 0; format < OUTPUT_FORMATS; format++) {
 		struct points *points = outputs_points(report->outputs, (enum points_format)format);
 
