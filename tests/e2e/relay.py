@@ -46,7 +46,8 @@ class Relay:
     """Listens at one Unix socket and connects each producer to another."""
 
     def __init__(self, listen, connect):
-        self.dropping = False
+        self.drop_every = 0  # which data frames vanish: 0 none, 1 all, n every n-th
+        self.frames = 0
         self.dropped = {}  # {kind: frames}
         self.connect = connect
         self.sockets = []
@@ -95,10 +96,13 @@ class Relay:
                 data = data[used:]
             agent.shutdown(socket.SHUT_WR)
 
+    def vanishes(self):
+        self.frames += 1
+        return bool(self.drop_every) and self.frames % self.drop_every == 0
+
     def cut(self, data):
         """What goes on of the whole frames in `data`, and how many bytes they are."""
         passed, at, begin = [], 0, 0
-        dropping = self.dropping
         while len(data) - at >= 4:
             size, = struct.unpack_from("!I", data, at)
             head = 4
@@ -109,7 +113,7 @@ class Relay:
             end = at + head + size
             if end > len(data):
                 break
-            if dropping and head == 4:
+            if head == 4 and self.vanishes():
                 passed.append(data[begin:at])
                 kind = frame_kind(data[at + 4:end])
                 self.dropped[kind] = self.dropped.get(kind, 0) + 1

@@ -356,10 +356,10 @@ def dnstap_stretch(lab):
     with stages(lab, tap=Relay) as (net, bench):
         sent = answered(bench, 500)
         bench.quiet()
-        bench.tap.dropping = True
+        bench.tap.drop_every = 1
         send(net, 300, text=query(qtype=16), rate=1000)
         wait_for(lambda: bench.tap.dropped_of(direction="response") == 300, 10, lambda: f"dropped {bench.tap.dropped}")
-        bench.tap.dropping = False
+        bench.tap.drop_every = 0
         sent += 300 + answered(bench, 500)
         bench.quiet()
         bench.tap.close()

@@ -3,14 +3,11 @@
 """The wire in the running daemon: a nameserver and the agent in one network namespace, the load in another, a veth between
 them. What was sent, what the wire saw and what dnstap told are equal to the last message; what dnstap loses is named."""
 
-import contextlib
-import socket
-import struct
-import threading
 import time
 
 from harness import check, check_equal, main, test
 from nameserver import BIND, NSD, Knot
+from relay import Relay
 from wire import WHOLE, Bench, attached, check_boundaries, check_equal_witnesses, check_mode, check_witness, \
     network
 
@@ -81,86 +78,14 @@ def full_bind(lab):
 # ---- dnstap that is lost on its way ----
 
 
-def dnstap_type(frame):
-    """Message.type of a frame, None if it has no message. Even types are responses."""
-    def number(data, at):
-        value = shift = 0
-        while True:
-            byte = data[at]
-            value |= (byte & 127) << shift
-            at, shift = at + 1, shift + 7
-            if byte < 128:
-                return value, at
-
-    def fields(data):
-        at = 0
-        while at < len(data):
-            tag, at = number(data, at)
-            if tag & 7 == 0:
-                value, at = number(data, at)
-            else:
-                size, at = {5: (4, at), 1: (8, at)}.get(tag & 7) or number(data, at)
-                value, at = data[at:at + size], at + size
-            yield tag >> 3, value
-    message = dict(fields(frame)).get(14)
-    return dict(fields(message)).get(1) if message else None
-
-
-class LossyTap:
-    """Between a producer and the agent: passes Frame Streams on, without every `drop_every`th data frame."""
-
-    def __init__(self, listen, connect):
-        self.drop_every = 0  # none
-        self.frames = self.dropped_queries = 0
-        self.connect = connect
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(listen)
-        self.listener.listen(4)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            producer, _ = self.listener.accept()
-            agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            agent.connect(self.connect)
-            threading.Thread(target=self.forward, args=(producer, agent), daemon=True).start()
-            threading.Thread(target=self.answer, args=(agent, producer), daemon=True).start()
-
-    @staticmethod
-    def answer(agent, producer):
-        with contextlib.suppress(OSError):
-            while data := agent.recv(4096):
-                producer.sendall(data)
-
-    def forward(self, producer, agent):
-        with contextlib.suppress(OSError), producer.makefile("rb") as stream:
-            while len(head := stream.read(4)) == 4:
-                length = struct.unpack("!I", head)[0]
-                if length:
-                    body = stream.read(length)
-                    if self.keeps(body):
-                        agent.sendall(head + body)
-                else:
-                    size = stream.read(4)
-                    agent.sendall(head + size + stream.read(struct.unpack("!I", size)[0]))
-            agent.shutdown(socket.SHUT_WR)
-
-    def keeps(self, frame):
-        self.frames += 1
-        if not self.drop_every or self.frames % self.drop_every:
-            return True
-        self.dropped_queries += dnstap_type(frame) % 2
-        return False
-
-
 def lossy(lab, drop_every, seconds, verdict):
     """Returns what was lost and how many queries there were."""
     with network() as net:
-        bench = Bench(lab, net, "native", tap=LossyTap).start()
+        bench = Bench(lab, net, "native", tap=Relay).start()
         bench.tap.drop_every = drop_every
         sent = bench.load(count=2000 * seconds, rate=2000)
         bench.quiet()
-        lost = bench.tap.dropped_queries
+        lost = bench.tap.dropped_of(direction="query")
         funnels = [f for _, f in bench.funnels()]
         check_equal(sum(f.get("unexplained", 0) for f in funnels), lost, "unexplained")
         check_equal(funnels[-1]["balance"], lost, "balance")

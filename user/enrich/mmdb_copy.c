@@ -26,13 +26,12 @@ static int copy_bytes(int from, int to, uint64_t size)
 
 	while (total <= size) {
 		uint64_t left = size + 1 - total;
-		ssize_t n = read(from, chunk, left < sizeof(chunk) ? (size_t)left : sizeof(chunk));
+		ssize_t n =
+		    io_read(from, chunk, left < sizeof(chunk) ? (size_t)left : sizeof(chunk));
 		int r;
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return -errno;
+			return (int)n;
 		if (n == 0)
 			break;
 		total += (uint64_t)n;
