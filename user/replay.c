@@ -45,6 +45,10 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
+	if (replay->options.captures)
+		r = privacy_new(&replay->privacy, config, error, size);
+	if (r < 0)
+		return r;
 	if (!replay->options.windows)
 		return 0;
 	r = report_new(&replay->report, config, replay->registry, &replay->seed, error, size);
@@ -81,6 +85,7 @@ void replay_free(struct replay *replay)
 		replay_file_free(replay->files[i]);
 	free(replay->files);
 	replay_wire_free(replay->wire);
+	privacy_free(replay->privacy);
 	report_free(replay->report);
 	enrich_free(replay->enrich);
 	arena_free(replay->arena);

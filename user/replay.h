@@ -19,6 +19,7 @@ struct replay_options {
 	const struct config *config;
 	const struct config_input *input; /* label, zones, scope, queries */
 	bool windows;                     /* report every window to the configuration's outputs */
+	bool captures; /* there will be some: their clients' addresses are shown */
 };
 
 int replay_new(struct replay **ret, const struct replay_options *options, char *error, size_t size);

@@ -55,6 +55,7 @@ static int compare(const struct replay *replay, const struct wire_window *wire,
 	const struct config *config = replay->options.config;
 	const struct crosscheck_options options = {.interval_ns = config->interval_ns,
 	    .horizon_ns = config->crosscheck_horizon_ns,
+	    .top_sources = config->top.resolvers,
 	    .seed = replay->seed,
 	    .whole = true};
 	struct crosscheck_inputs inputs;
@@ -66,7 +67,9 @@ static int compare(const struct replay *replay, const struct wire_window *wire,
 		return r;
 	replay_inputs(replay, &inputs);
 	r = witness_of(&dnstap, view, arena);
-	dnstap.pace = NULL; /* of all windows together */
+	/* All windows are one: whichever of them a frame was counted in. */
+	dnstap.pace = NULL;
+	dnstap.displaced = replay->total->lost;
 	if (r == 0)
 		r = crosscheck_window(
 		    crosscheck, options.interval_ns, wire, &dnstap, &inputs, arena, ret);
@@ -83,12 +86,11 @@ static int put_wire(json_t *document, const struct replay *replay, const struct 
 
 	if (r < 0)
 		return r;
-	/* The total of all windows has no sources. */
-	wire.known &= ~(uint32_t)WIRE_KNOWS_SOURCES;
 	r = compare(replay, &wire, view, arena, &result);
 	if (r == 0 &&
 	    (json_object_set_new(document, "wire", json_wire(&wire, arena)) < 0 ||
-		json_object_set_new(document, "crosscheck", json_crosscheck(&result)) < 0))
+		json_object_set_new(
+		    document, "crosscheck", json_crosscheck(&result, replay->privacy)) < 0))
 		r = -ENOMEM;
 	return r;
 }

@@ -4,6 +4,7 @@
 #define CROSSTAP_REPLAY_INTERNAL_H
 
 #include "crosscheck/crosscheck.h"
+#include "enrich/privacy.h"
 #include "replay.h"
 #include "replay_wire.h"
 #include "setup.h"
@@ -43,6 +44,7 @@ struct replay {
 	struct replay_file **files;
 	size_t n_files;
 	struct shard *total;
+	struct privacy *privacy;            /* of the captures' clients */
 	struct replay_wire *wire;           /* NULL: no captures */
 	struct arena *arena;                /* of one window */
 	enum producer producers[PRODUCERS]; /* whose frames were read, each once */

@@ -226,10 +226,20 @@ static void print_wire(FILE *out, const json_t *wire)
 
 static void print_verdict(FILE *out, const json_t *crosscheck)
 {
-	if (crosscheck)
-		fprintf(out, "crosscheck: unexplained=%lld verdict=%s\n",
-		    (long long)json_integer_value(json_object_get(crosscheck, "unexplained")),
-		    json_string_value(json_object_get(crosscheck, "verdict")));
+	const char *key;
+	const json_t *value;
+
+	if (!crosscheck)
+		return;
+	fprintf(out, "funnel:");
+	json_object_foreach((json_t *)json_object_get(crosscheck, "funnel"), key, value)
+	{
+		if (json_is_integer(value))
+			fprintf(out, " %s=%lld", key, (long long)json_integer_value(value));
+	}
+	fprintf(out, "\ncrosscheck: unexplained=%lld verdict=%s\n",
+	    (long long)json_integer_value(json_object_get(crosscheck, "unexplained")),
+	    json_string_value(json_object_get(crosscheck, "verdict")));
 }
 
 static void print_report(FILE *out, const json_t *document)
@@ -260,8 +270,10 @@ static int replay_files(
     const struct arguments *arguments, const struct config *config, char **names)
 {
 	struct config_input input = {.kind = INPUT_UNIX, .address = "", .zone = "default"};
-	const struct replay_options options = {
-	    .config = config, .input = &input, .windows = arguments->points || arguments->push};
+	const struct replay_options options = {.config = config,
+	    .input = &input,
+	    .windows = arguments->points || arguments->push,
+	    .captures = arguments->n_pcaps};
 	struct replay *replay = NULL;
 	char error[512];
 	uint64_t start;

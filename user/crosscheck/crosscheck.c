@@ -219,7 +219,7 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 		compare_rows(&result,
 		    &(struct compare_span){.interval_ns = options->interval_ns,
 			.duration_ns = duration_ns,
-			.lag_ns = lag_ns(wire, inputs),
+			.lag_ns = options->whole ? 0 : lag_ns(wire, inputs),
 			.tails = crosscheck->tails},
 		    wire, dnstap);
 		funnel_make(&result, wire, dnstap,

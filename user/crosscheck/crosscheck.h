@@ -142,7 +142,8 @@ struct crosscheck_options {
 	uint64_t interval_ns, horizon_ns;
 	size_t top_sources;    /* at most this many in `sources` */
 	struct hash_seed seed; /* clients choose their addresses */
-	bool whole;            /* replay: one window is all there is, and is judged at once */
+	bool whole; /* replay: one window is all there is: nothing counts next door, and it is
+		       judged at once */
 };
 
 struct crosscheck;

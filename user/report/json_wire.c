@@ -127,8 +127,9 @@ static json_t *row_json(const struct crosscheck_row *row)
 	return object;
 }
 
-/* `more`: what a window has beside. */
-static json_t *rows_json(const struct crosscheck_result *result, unsigned direction, bool more)
+/* `window`: it has neighbours; a whole input has none, and its late frames are only said where
+ * there are any. */
+static json_t *rows_json(const struct crosscheck_result *result, unsigned direction, bool window)
 {
 	json_t *transports = json_object();
 
@@ -142,10 +143,10 @@ static json_t *rows_json(const struct crosscheck_result *result, unsigned direct
 			if (!row->wire && !row->dnstap && !row->left_out)
 				continue;
 			object = row_json(row);
-			if (more) {
+			if (window || row->late)
 				set_count(object, "late", row->late);
+			if (window)
 				set_count(object, "boundary", row->boundary);
-			}
 			json_object_set_new(families, mnemonic_family(f), object);
 		}
 		if (json_object_size(families))
@@ -156,22 +157,12 @@ static json_t *rows_json(const struct crosscheck_result *result, unsigned direct
 	return transports;
 }
 
-static void put_rows(json_t *object, const struct crosscheck_result *result, bool more)
+static void put_rows(json_t *object, const struct crosscheck_result *result, bool window)
 {
 	json_object_set_new(
-	    object, "query", result->wire ? rows_json(result, DIR_QUERY, more) : json_object());
+	    object, "query", result->wire ? rows_json(result, DIR_QUERY, window) : json_object());
 	json_object_set_new(object, "response",
-	    result->responses ? rows_json(result, DIR_RESPONSE, more) : json_object());
-}
-
-json_t *json_crosscheck(const struct crosscheck_result *result)
-{
-	json_t *object = json_object();
-
-	put_rows(object, result, false);
-	set_signed(object, "unexplained", result->funnel.unexplained);
-	set_text(object, "verdict", verdict_name(result->verdict));
-	return sealed(object, "verdict");
+	    result->responses ? rows_json(result, DIR_RESPONSE, window) : json_object());
 }
 
 static json_t *funnel_json(const struct crosscheck_result *result)
@@ -236,6 +227,38 @@ static json_t *incomplete_json(uint32_t incomplete)
 	return array;
 }
 
+static void put_complete(json_t *object, const struct crosscheck_result *result)
+{
+	json_object_set_new(object, "complete", json_boolean(!result->incomplete));
+	json_object_set_new(object, "incomplete", incomplete_json(result->incomplete));
+}
+
+/* What a window and a whole input end with. */
+static json_t *put_verdict(json_t *object, const struct crosscheck_result *result)
+{
+	set_signed(object, "unexplained", result->funnel.unexplained);
+	set_text(object, "verdict", verdict_name(result->verdict));
+	return sealed(object, "verdict");
+}
+
+static void put_parts(
+    json_t *object, const struct crosscheck_result *result, struct privacy *privacy)
+{
+	json_object_set_new(object, "qtype", qtypes_json(result));
+	json_object_set_new(object, "sources", sources_json(result, privacy));
+	json_object_set_new(object, "funnel", funnel_json(result));
+}
+
+json_t *json_crosscheck(const struct crosscheck_result *result, struct privacy *privacy)
+{
+	json_t *object = json_object();
+
+	put_rows(object, result, false);
+	put_parts(object, result, privacy);
+	put_complete(object, result);
+	return put_verdict(object, result);
+}
+
 static json_t *horizon_json(const struct verdict_sums *sums)
 {
 	json_t *object = json_object();
@@ -287,17 +310,12 @@ json_t *json_crosscheck_window(const struct crosscheck_result *result,
 	set_signed(object, "time_ms", time_ms);
 	json_object_set_new(object, "modes", wire ? modes_json(wire) : json_object());
 	put_rows(object, result, true);
-	json_object_set_new(object, "qtype", qtypes_json(result));
-	json_object_set_new(object, "sources", sources_json(result, privacy));
-	json_object_set_new(object, "funnel", funnel_json(result));
+	put_parts(object, result, privacy);
 	json_object_set_new(object, "stack_drops", wire ? drops_json(wire) : json_array());
 	if (wire && wire->known & WIRE_KNOWS_STACK_DROPS)
 		set_text(
 		    object, "stack_drops_source", wire->drops_by_packet ? "packets" : "counters");
-	json_object_set_new(object, "complete", json_boolean(!result->incomplete));
-	json_object_set_new(object, "incomplete", incomplete_json(result->incomplete));
+	put_complete(object, result);
 	json_object_set_new(object, "horizon", horizon_json(&result->horizon));
-	set_signed(object, "unexplained", result->funnel.unexplained);
-	set_text(object, "verdict", verdict_name(result->verdict));
-	return sealed(object, "verdict");
+	return put_verdict(object, result);
 }

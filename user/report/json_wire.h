@@ -15,8 +15,9 @@
 /* Sums over interfaces, without what is all zero. Query types keep their numbers. */
 json_t *json_wire(const struct wire_window *wire, struct arena *arena);
 
-/* Rows without what is all zero, `unexplained`, `verdict`. */
-json_t *json_crosscheck(const struct crosscheck_result *result);
+/* Of a whole input: rows without what is all zero, query types, the clients that miss most, the
+ * funnel, `complete`, `unexplained`, `verdict`. */
+json_t *json_crosscheck(const struct crosscheck_result *result, struct privacy *privacy);
 
 /* Everything that the points of the window hold, the horizon that the verdict judged, the reasons
  * behind stack_drops and behind a window that is not complete. `wire` may be NULL. */

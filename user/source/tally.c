@@ -168,6 +168,29 @@ static void add_words(void *into, const void *from, size_t bytes)
 		to[i] += words[i];
 }
 
+static void add_sources(struct tally_window *into, const struct tally_window *from)
+{
+	struct wire_state state = {.sources = into->sources,
+	    .source_slots = SOURCE_SLOTS,
+	    .max_sources = WIRE_MAX_SOURCES,
+	    .n_sources = into->n_sources};
+	struct tally_source source;
+
+	for (size_t at = 0; tally_next_source(from, &at, &source);) {
+		struct wire_source_entry *entry = wire_host_source(&state, &source.client, true);
+
+		if (!entry)
+			continue;
+		entry->source.messages[SLOT] += source.messages;
+		if (source.handshakes &&
+		    (!entry->rtt.count[SLOT] || source.min_us < entry->rtt.min_us))
+			entry->rtt.min_us = source.min_us;
+		entry->rtt.count[SLOT] += source.handshakes;
+		entry->rtt.sum_us[SLOT] += source.sum_us;
+	}
+	into->n_sources = state.n_sources;
+}
+
 void tally_window_add(struct tally_window *into, const struct tally_window *from)
 {
 	for (uint32_t i = 0; i < from->interfaces; i++) {
@@ -180,6 +203,7 @@ void tally_window_add(struct tally_window *into, const struct tally_window *from
 	add_words(into->counters, from->counters,
 	    counters_of(from->interfaces) * sizeof(*from->counters));
 	add_words(into->rtt, from->rtt, sizeof(*from->rtt));
+	add_sources(into, from);
 }
 
 const struct wire_counters *tally_counters(

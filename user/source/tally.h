@@ -45,7 +45,8 @@ void tally_window_clear(struct tally_window *window);
 void tally_count(
     struct tally *tally, struct tally_window *window, const struct tally_packet *packet);
 
-/* All but the sources, of tallies with as many interfaces; `from` stays as it was. */
+/* Of tallies with as many interfaces; `from` stays as it was. Sources beyond WIRE_MAX_SOURCES are
+ * left out. */
 void tally_window_add(struct tally_window *into, const struct tally_window *from);
 
 const struct wire_counters *tally_counters(

@@ -25,12 +25,16 @@ static void assert_json(json_t *object, const char *expected)
 static void an_empty_capture(void **state)
 {
 	struct fixture *f = *state;
+	json_t *document;
 
 	assert_json(json_wire(&f->wire, f->arena),
 	    "{\"query\":{},\"response\":{},\"qtype\":{},\"rcode\":{},\"opcode\":{}}");
 	fixture_close(f);
-	assert_json(json_crosscheck(&f->result),
-	    "{\"query\":{},\"response\":{},\"unexplained\":0,\"verdict\":\"ok\"}");
+	document = json_crosscheck(&f->result, NULL);
+	assert_int_equal(json_object_del(document, "funnel"), 0);
+	assert_json(document,
+	    "{\"query\":{},\"response\":{},\"qtype\":{},\"sources\":[],\"complete\":true,"
+	    "\"incomplete\":[],\"unexplained\":0,\"verdict\":\"ok\"}");
 }
 
 static void interfaces_are_summed(void **state)
@@ -58,6 +62,46 @@ static void interfaces_are_summed(void **state)
 	    "\"opcode\":{\"QUERY\":2}}");
 }
 
+/* As points do: all of the funnel, query types, and who misses most. */
+static void a_whole_capture(void **state)
+{
+	struct fixture *f = *state;
+	struct crosscheck_source source = {
+	    .address = {192, 0, 2, 77}, .length = 4, .wire = 9, .dnstap = 2, .difference = 7};
+	static const struct crosscheck_code code = {28, 970};
+	struct config config = {.privacy.addresses = ADDRESSES_PREFIX};
+	struct privacy *privacy;
+	char reason[128];
+
+	assert_int_equal(privacy_new(&privacy, &config, reason, sizeof(reason)), 0);
+	fixture_options(f, WINDOW_NS, WINDOW_NS, true);
+	f->wire.known = 0; /* of the host nothing is known */
+	f->interface.counters[WIRE_IN].qtypes[28] = 1000;
+	f->dnstap.qtypes = &code;
+	f->dnstap.n_qtypes = 1;
+	fixture_udp(f, 1000, 970, 970);
+	f->dnstap.late[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV4] = 4;
+	fixture_close(f);
+	f->result.sources = &source;
+	f->result.n_sources = 1;
+	assert_json(json_crosscheck(&f->result, privacy),
+	    "{\"query\":{\"udp\":{\"ipv4\":{\"wire\":1000,\"dnstap\":970,\"difference\":30,"
+	    "\"left_out\":0,\"late\":4}}},"
+	    "\"response\":{\"udp\":{\"ipv4\":{\"wire\":970,\"dnstap\":970,\"difference\":0,"
+	    "\"left_out\":0}}},"
+	    "\"qtype\":{\"AAAA\":{\"wire\":1000,\"dnstap\":970,\"difference\":30}},"
+	    "\"sources\":[{\"address\":\"192.0.2.0/24\",\"wire\":9,\"dnstap\":2,"
+	    "\"difference\":7}],"
+	    "\"funnel\":{\"wire_queries\":1000,\"malformed\":0,\"not_logged\":0,"
+	    "\"dnstap_queries\":970,\"explained\":0,\"unexplained\":30,\"boundary\":0,"
+	    "\"balance\":30,\"dnstap_responses\":970,\"wire_responses\":970,"
+	    "\"unanswered\":0,\"corrected\":1000,\"corrected_low\":1000,"
+	    "\"corrected_high\":1000,\"verdict\":\"dnstap-loss\",\"complete\":1},"
+	    "\"complete\":true,\"incomplete\":[],\"unexplained\":30,"
+	    "\"verdict\":\"dnstap-loss\"}");
+	privacy_free(privacy);
+}
+
 static void rows_that_hold_something(void **state)
 {
 	struct fixture *f = *state;
@@ -68,16 +112,16 @@ static void rows_that_hold_something(void **state)
 	fixture_cell(f, WIRE_IN, WIRE_TCP, PACKET_IPV6)->messages = 3;
 	fixture_cell(f, WIRE_IN, WIRE_TCP, PACKET_IPV6)->left_out = 3;
 	fixture_close(f);
-	assert_json(json_crosscheck(&f->result),
-	    "{\"query\":{\"udp\":{\"ipv4\":{\"wire\":1000,\"dnstap\":970,\"difference\":30,"
+	document = json_crosscheck(&f->result, NULL);
+	assert_json(json_incref(json_object_get(document, "query")),
+	    "{\"udp\":{\"ipv4\":{\"wire\":1000,\"dnstap\":970,\"difference\":30,"
 	    "\"left_out\":0}},\"tcp\":{\"ipv6\":{\"wire\":0,\"dnstap\":0,\"difference\":0,"
-	    "\"left_out\":3}}},"
-	    "\"response\":{\"udp\":{\"ipv4\":{\"wire\":970,\"dnstap\":970,\"difference\":0,"
-	    "\"left_out\":0}}},\"unexplained\":30,\"verdict\":\"dnstap-loss\"}");
+	    "\"left_out\":3}}}");
+	json_decref(document);
 	/* Nobody looked at what left the host. */
 	f->interface.egress = false;
 	fixture_close(f);
-	document = json_crosscheck(&f->result);
+	document = json_crosscheck(&f->result, NULL);
 	assert_json(json_incref(json_object_get(document, "response")), "{}");
 	json_decref(document);
 }
@@ -155,6 +199,7 @@ int main(void)
 	    TEST(an_empty_capture),
 	    TEST(interfaces_are_summed),
 	    TEST(rows_that_hold_something),
+	    TEST(a_whole_capture),
 	    TEST(a_window_with_everything),
 	    TEST(no_wire_no_rows),
 	};
