@@ -17,7 +17,7 @@
 #include "crosstap/dns.h"
 #include "crosstap/packet.h"
 
-#define WIRE_ABI_VERSION 2
+#define WIRE_ABI_VERSION 3
 #define WIRE_SLOTS       2
 
 enum wire_direction { WIRE_IN, WIRE_OUT, WIRE_DIRECTIONS };
@@ -161,11 +161,11 @@ struct wire_counters {
 	u64 qtypes[WIRE_QTYPES];          /* in, QR=0, well-formed, with a question */
 	u64 qtypes_left_out[WIRE_QTYPES]; /* of these, those in left_out */
 	u64 rcodes[WIRE_RCODES];          /* out, QR=1, well-formed */
-	u64 rare;          /* additions to `rare`: nothing to read there if unchanged */
-	u64 sources_other; /* compared messages whose client has no entry in `sources` */
-	u64 handshakes[2]; /* timed ones, by family; also in the map `rtt` */
-	u64 ambiguous;     /* handshakes not timed: a segment was sent twice (Karn) */
-	u64 flows_new;     /* TCP cursors made */
+	u64 rare;             /* additions to `rare`: nothing to read there if unchanged */
+	u64 sources_other;    /* compared messages whose client has no entry in `sources` */
+	u64 handshakes[2];    /* timed ones, by family; also in the map `rtt` */
+	u64 retransmitted[2]; /* handshakes not timed, by family: a segment was sent twice (Karn) */
+	u64 flows_new;        /* TCP cursors made */
 	u64 classes[WIRE_CLASSES];
 };
 
@@ -294,7 +294,7 @@ _Static_assert(sizeof(struct packet_address) == 16, "abi");
 _Static_assert(sizeof(struct wire_addresses) == 8 + 256 * 4 * (8 + 24), "abi");
 _Static_assert(sizeof(struct wire_config) == 32 + 2 * sizeof(struct wire_addresses) + 65536, "abi");
 _Static_assert(sizeof(struct wire_cell) == 128, "abi");
-_Static_assert(sizeof(struct wire_counters) == 14160, "abi");
+_Static_assert(sizeof(struct wire_counters) == 14168, "abi");
 _Static_assert(sizeof(struct wire_counters) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_drops) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_source) == 16, "abi");

@@ -103,7 +103,7 @@ CT_INLINE void wire_handshake_end(
 		return;
 	*hint = 0;
 	if (!(value & WIRE_HINT_TIME_MASK)) {
-		env->counters->ambiguous++;
+		env->counters->retransmitted[family]++;
 		return;
 	}
 	units = ((wire_now_ns(env) >> WIRE_HINT_UNIT_BITS) - value) & WIRE_HINT_TIME_MASK;

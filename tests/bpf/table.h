@@ -200,13 +200,13 @@ static const struct fixture fixtures[] = {
 	0},
     {"handshakes", make_handshakes,
 	"in.tcp4.packets=5 in.tcp4.bytes=200 in.tcp6.packets=4 in.tcp6.bytes=240 "
-	"in.handshakes4=1 in.handshakes6=1 in.ambiguous=1 out.tcp4.packets=3 "
+	"in.handshakes4=1 in.handshakes6=1 in.retransmitted4=1 out.tcp4.packets=3 "
 	"out.tcp4.bytes=120 out.tcp4.connections=3 out.tcp6.packets=1 out.tcp6.bytes=60 "
 	"out.tcp6.connections=1 rtt4=1 rtt6=1",
 	0},
     {"handshake_syn", make_handshake_syn,
 	"in.tcp4.packets=5 in.tcp4.bytes=200 in.tcp4.connections=3 in.handshakes4=1 "
-	"in.ambiguous=1 out.tcp4.packets=1 out.tcp4.bytes=40 out.tcp4.connections=1 rtt4=1",
+	"in.retransmitted4=1 out.tcp4.packets=1 out.tcp4.bytes=40 out.tcp4.connections=1 rtt4=1",
 	WIRE_RTT_SYN},
 };
 

@@ -93,7 +93,8 @@ static inline void totals_direction(
 	totals_put(out, counters->sources_other, "%s.sources_other", direction);
 	totals_put(out, counters->handshakes[0], "%s.handshakes4", direction);
 	totals_put(out, counters->handshakes[1], "%s.handshakes6", direction);
-	totals_put(out, counters->ambiguous, "%s.ambiguous", direction);
+	totals_put(out, counters->retransmitted[0], "%s.retransmitted4", direction);
+	totals_put(out, counters->retransmitted[1], "%s.retransmitted6", direction);
 	totals_put(out, counters->flows_new, "%s.flows", direction);
 }
 

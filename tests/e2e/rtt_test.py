@@ -327,6 +327,7 @@ def of_a_capture(lab):
               for name, tags, f, stamp in points.points if name == "dns_country"}
     check_equal(shares, {("NL", 0): (1, 1), ("unknown", 0): (1, 0), ("NL", 1): (1, 0), ("DE", 1): (1, 0)},
                 "queries_tcp, queries_unmeasured")
+    check_equal(points.by("wire_tcp_rtt", "retransmitted", "family"), {("ipv4",): 1}, "the repeated one is said to be left out")
 
 
 # ---- many CPUs, many forged sources ----

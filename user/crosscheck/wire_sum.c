@@ -48,6 +48,19 @@ void wire_sum_cell(const struct wire_window *wire, unsigned direction, unsigned 
 		add_cell(ret, &wire->interfaces[i].counters[direction].cells[transport][family]);
 }
 
+struct wire_handshakes wire_sum_handshakes(const struct wire_window *wire, unsigned family)
+{
+	struct wire_handshakes sum = {0};
+
+	for (size_t i = 0; i < wire->n_interfaces; i++) {
+		const struct wire_counters *in = &wire->interfaces[i].counters[WIRE_IN];
+
+		sum.timed += in->handshakes[family];
+		sum.retransmitted += in->retransmitted[family];
+	}
+	return sum;
+}
+
 void wire_sum_classes(const struct wire_window *wire, uint64_t ret[WIRE_CLASSES])
 {
 	memset(ret, 0, WIRE_CLASSES * sizeof(*ret));

@@ -11,6 +11,12 @@
 /* Every counter of a transport and family, added up. */
 void wire_sum_cell(const struct wire_window *wire, unsigned direction, unsigned transport,
     unsigned family, struct wire_cell *ret);
+/* TCP handshakes of a family: those that were timed, and those left out since a segment was sent
+ * twice. */
+struct wire_handshakes {
+	uint64_t timed, retransmitted;
+};
+struct wire_handshakes wire_sum_handshakes(const struct wire_window *wire, unsigned family);
 /* Queries of each class that some producers never log. */
 void wire_sum_classes(const struct wire_window *wire, uint64_t ret[WIRE_CLASSES]);
 /* True where outbound packets are seen on every interface that is watched, and on one at least. */

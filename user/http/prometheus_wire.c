@@ -79,6 +79,21 @@ static void put_rtt(struct exposition *to, const struct wire_totals_data *data)
 	}
 }
 
+static void put_retransmitted(struct exposition *to, const struct wire_totals_data *data)
+{
+	static const char name[] = "crosstap_wire_tcp_rtt_retransmitted_total";
+
+	if (!data->timed)
+		return;
+	exposition_family(
+	    to, name, COUNTER, "TCP handshakes not timed: a segment of theirs was sent twice.");
+	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
+		exposition_begin(to, name);
+		exposition_label(to, "family", mnemonic_family(f));
+		exposition_count(to, data->retransmitted[f]);
+	}
+}
+
 static void put_counts(struct exposition *to, const char *name, const char *help,
     const crosscheck_counts counts, bool responses)
 {
@@ -112,6 +127,7 @@ void prometheus_wire(struct exposition *to, const struct wire_totals_data *data)
 		return;
 	put_messages(to, data);
 	put_rtt(to, data);
+	put_retransmitted(to, data);
 	put_counts(to, "crosstap_crosscheck_missing_total",
 	    "Messages on the wire that dnstap does not have, summed over windows.", data->missing,
 	    data->responses);

@@ -161,8 +161,9 @@ static void encode_malformed(const struct job *job, unsigned direction)
 }
 
 static void encode_rtt(
-    struct points *points, int64_t time_ms, const struct wire_rtt *rtt, unsigned family)
+    struct points *points, int64_t time_ms, const struct wire_window *wire, unsigned family)
 {
+	const struct wire_rtt *rtt = wire->rtt;
 	struct hist_count counts[WIRE_RTT_BINS];
 	uint64_t handshakes = 0;
 
@@ -173,6 +174,7 @@ static void encode_rtt(
 	points_begin(points, "wire_tcp_rtt", time_ms);
 	points_tag(points, "family", mnemonic_family(family));
 	points_uint(points, "handshakes", handshakes);
+	points_uint(points, "retransmitted", wire_sum_handshakes(wire, family).retransmitted);
 	if (handshakes) {
 		points_float(points, "p50_us", hist_quantile(counts, WIRE_RTT_BINS, 0.50));
 		points_float(points, "p90_us", hist_quantile(counts, WIRE_RTT_BINS, 0.90));
@@ -214,6 +216,6 @@ int encode_wire(struct points *points, int64_t time_ms, const struct wire_window
 		error = r < 0 ? r : error;
 	}
 	for (unsigned f = 0; wire->rtt && f < 2; f++)
-		encode_rtt(points, time_ms, wire->rtt, f);
+		encode_rtt(points, time_ms, wire, f);
 	return error;
 }

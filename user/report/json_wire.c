@@ -302,6 +302,21 @@ static json_t *modes_json(const struct wire_window *wire)
 	return object;
 }
 
+static json_t *tcp_rtt_json(const struct wire_window *wire)
+{
+	json_t *object = json_object();
+
+	for (unsigned f = 0; wire->watched && wire->rtt && f < CROSSCHECK_FAMILIES; f++) {
+		const struct wire_handshakes sum = wire_sum_handshakes(wire, f);
+		json_t *family = json_object();
+
+		set_count(family, "handshakes", sum.timed);
+		set_count(family, "retransmitted", sum.retransmitted);
+		json_object_set_new(object, mnemonic_family(f), family);
+	}
+	return object;
+}
+
 json_t *json_crosscheck_window(const struct crosscheck_result *result,
     const struct wire_window *wire, int64_t time_ms, struct privacy *privacy)
 {
@@ -312,6 +327,7 @@ json_t *json_crosscheck_window(const struct crosscheck_result *result,
 	put_rows(object, result, true);
 	put_parts(object, result, privacy);
 	json_object_set_new(object, "stack_drops", wire ? drops_json(wire) : json_array());
+	json_object_set_new(object, "tcp_rtt", wire ? tcp_rtt_json(wire) : json_object());
 	if (wire && wire->known & WIRE_KNOWS_STACK_DROPS)
 		set_text(
 		    object, "stack_drops_source", wire->drops_by_packet ? "packets" : "counters");

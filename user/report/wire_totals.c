@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/wire_totals.h"
 
+#include "crosscheck/wire_sum.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -81,9 +83,11 @@ static void add_wire(struct wire_totals_data *data, const struct wire_window *wi
 	if (!wire || !wire->watched || !wire->rtt)
 		return;
 	data->timed = true;
-	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++)
+	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
 		for (unsigned i = 0; i < WIRE_RTT_BINS; i++)
 			data->rtt.bins[f][i] += wire->rtt->bins[f][i];
+		data->retransmitted[f] += wire_sum_handshakes(wire, f).retransmitted;
+	}
 }
 
 static void add_result(struct wire_totals_data *data, const struct crosscheck_result *result)

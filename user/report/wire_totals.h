@@ -25,7 +25,8 @@ struct wire_totals_data {
 	bool timed;     /* handshakes are */
 	struct wire_totals_interface interfaces[WIRE_TOTALS_INTERFACES];
 	struct wire_rtt rtt;
-	crosscheck_counts missing, surplus; /* differences above and below 0 */
+	uint64_t retransmitted[CROSSCHECK_FAMILIES]; /* handshakes that were not timed */
+	crosscheck_counts missing, surplus;          /* differences above and below 0 */
 };
 
 struct wire_totals;

@@ -152,6 +152,7 @@ static void round_trips_are_a_histogram_of_seconds(void **state)
 	assert_null(strstr(scrape(&s), "rtt"));
 	rtt.bins[PACKET_IPV6][bin] = 3;
 	rtt.bins[PACKET_IPV6][1] = 2;
+	f->interface.counters[WIRE_IN].retransmitted[PACKET_IPV6] = 4;
 	f->wire.rtt = &rtt;
 	add(f, &s);
 	add(f, &s);
@@ -164,6 +165,9 @@ static void round_trips_are_a_histogram_of_seconds(void **state)
 	assert_float_equal(value(text, RTT "_count{family=\"ipv6\"}"), 10, 0);
 	assert_float_equal(value(text, RTT "_count{family=\"ipv4\"}"), 0, 0);
 	assert_float_equal(value(text, RTT "_sum{family=\"ipv6\"}"), 0.120, 0.002);
+#define RETRANSMITTED "crosstap_wire_tcp_rtt_retransmitted_total"
+	assert_float_equal(value(text, RETRANSMITTED "{family=\"ipv6\"}"), 8, 0);
+	assert_float_equal(value(text, RETRANSMITTED "{family=\"ipv4\"}"), 0, 0);
 	scrape_close(&s);
 }
 

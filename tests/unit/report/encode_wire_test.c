@@ -155,10 +155,12 @@ static void handshakes_have_quantiles(void **state)
 	rtt.bins[PACKET_IPV4][20] = 1;
 	rtt.bins[PACKET_IPV4][30] = 1;
 	f->wire.rtt = &rtt;
+	f->interface.counters[WIRE_IN].retransmitted[PACKET_IPV4] = 7;
 	text = wire_text(f, points, NULL);
-	assert_line(
-	    text, "wire_tcp_rtt,family=ipv4 handshakes=100i,p50_us=10.0,p90_us=10.0,p99_us=20.0");
-	assert_line(text, "wire_tcp_rtt,family=ipv6 handshakes=0i");
+	assert_line(text,
+	    "wire_tcp_rtt,family=ipv4 handshakes=100i,retransmitted=7i,p50_us=10.0,p90_us=10.0,"
+	    "p99_us=20.0");
+	assert_line(text, "wire_tcp_rtt,family=ipv6 handshakes=0i,retransmitted=0i");
 	points_free(points);
 }
 

@@ -129,6 +129,7 @@ static void rows_that_hold_something(void **state)
 static void a_window_with_everything(void **state)
 {
 	struct fixture *f = *state;
+	static const struct wire_rtt rtt;
 	static const struct wire_drop drops[] = {
 	    {"NO_SOCKET", 4, false}, {"nft/x", 9, true}, {"UDP_CSUM", 0, false}};
 	static const struct crosscheck_code code = {1, 90};
@@ -140,6 +141,9 @@ static void a_window_with_everything(void **state)
 	json_t *document;
 
 	assert_int_equal(privacy_new(&privacy, &config, reason, sizeof(reason)), 0);
+	f->interface.counters[WIRE_IN].handshakes[PACKET_IPV6] = 3;
+	f->interface.counters[WIRE_IN].retransmitted[PACKET_IPV6] = 2;
+	f->wire.rtt = &rtt;
 	f->wire.stack_drops = drops;
 	f->wire.n_stack_drops = 3;
 	f->inputs.reconnected = true;
@@ -167,6 +171,8 @@ static void a_window_with_everything(void **state)
 	    "\"stack_drops\":[{\"reason\":\"NO_SOCKET\",\"messages\":4,\"upper_bound\":false},"
 	    "{\"reason\":\"nft/x\",\"messages\":9,\"upper_bound\":true}],"
 	    "\"stack_drops_source\":\"counters\","
+	    "\"tcp_rtt\":{\"ipv4\":{\"handshakes\":0,\"retransmitted\":0},"
+	    "\"ipv6\":{\"handshakes\":3,\"retransmitted\":2}},"
 	    "\"complete\":false,\"incomplete\":[\"reconnect\",\"late-flip\"],"
 	    "\"horizon\":{\"windows\":1,\"wire_queries\":100,\"dnstap_queries\":90,"
 	    "\"stack_drops\":9,\"socket_drops\":0,\"unexplained\":1},"
