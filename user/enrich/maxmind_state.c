@@ -2,6 +2,7 @@
 #include "enrich/maxmind_state.h"
 
 #include "base/io.h"
+#include "base/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,24 +73,15 @@ void maxmind_state_read(const char *database_path, struct maxmind_state *ret)
 
 int maxmind_state_write(const char *database_path, const struct maxmind_state *state)
 {
-	char path[PATH_MAX], temporary[PATH_MAX];
-	int fd, n, r = 0;
+	char path[PATH_MAX], text[MAX_FILE_BYTES];
+	int n;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s" SUFFIX, database_path) >= sizeof(path) ||
-	    (size_t)snprintf(temporary, sizeof(temporary), "%s" SUFFIX ".new", database_path) >=
-		sizeof(temporary))
+	if ((size_t)snprintf(path, sizeof(path), "%s" SUFFIX, database_path) >= sizeof(path))
 		return -ENAMETOOLONG;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	n = dprintf(fd, "edition %s\nchecked %" PRId64 "\nnot_before %" PRId64 "\n", state->edition,
+	n = snprintf(text, sizeof(text),
+	    "edition %s\nchecked %" PRId64 "\nnot_before %" PRId64 "\n", state->edition,
 	    state->checked_s, state->not_before_s);
-	if (n < 0 || fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	if (r == 0 && rename(temporary, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(temporary);
-	return r;
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return -ENAMETOOLONG;
+	return replace_file(path, text, (size_t)n, 0644, REPLACE_DURABLE);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/part_file.h"
 
+#include "base/replace.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -44,33 +46,19 @@ int part_file_open(struct part_file *part, const char *target)
 	return r;
 }
 
-static int sync_folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[PATH_MAX] = ".";
-	int r = 0, fd;
-
-	if (slash)
-		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
 int part_file_commit(struct part_file *part, int64_t modified_s)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = modified_s}};
+	int r;
 
-	if (futimens(part->fd, times) < 0 || fsync(part->fd) < 0 ||
-	    rename(part->path, part->target) < 0)
+	if (futimens(part->fd, times) < 0)
 		return -errno;
-	close(part->fd);
-	part->fd = -1;
-	return sync_folder_of(part->target);
+	r = replace_move(part->fd, part->path, part->target);
+	if (r == 0) {
+		close(part->fd);
+		part->fd = -1;
+	}
+	return r;
 }
 
 void part_file_close(struct part_file *part)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/resolvers_file.h"
 
+#include "base/replace.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,33 +90,37 @@ static int write_all(const struct writer *writer, struct resolvers *resolvers, u
 	return r;
 }
 
-int resolvers_save(struct resolvers *resolvers, const char *path, uint32_t now_s)
+/* The file's descriptor stays open. */
+static int write_to(int fd, struct resolvers *resolvers, uint32_t now_s)
 {
 	struct writer writer = {.hash = XXH3_createState()};
-	char part[PATH_MAX];
-	int fd, r;
+	const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int r = copy < 0 ? -errno : 0;
 
-	if ((size_t)snprintf(part, sizeof(part), "%s.part", path) >= sizeof(part)) {
-		XXH3_freeState(writer.hash);
-		return -ENAMETOOLONG;
+	if (r == 0) {
+		writer.file = fdopen(copy, "w");
+		r = writer.file && writer.hash ? 0 : -ENOMEM;
 	}
-	(void)unlink(part); /* never through a link that somebody left there */
-	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	r = fd < 0 ? -errno : 0;
-	if (fd >= 0)
-		writer.file = fdopen(fd, "w");
-	if (!writer.file || !writer.hash)
-		r = r < 0 ? r : -ENOMEM;
 	if (r == 0)
 		r = write_all(&writer, resolvers, now_s);
-	/* Without fsync(): windows wait for this thread, and a torn file is found by its hash. */
-	if (writer.file ? fclose(writer.file) != 0 : fd >= 0 && close(fd) != 0)
+	if (writer.file ? fclose(writer.file) != 0 : copy >= 0 && close(copy) != 0)
 		r = r < 0 ? r : -errno;
-	if (r == 0 && rename(part, path) < 0)
-		r = -errno;
-	if (r < 0 && fd >= 0)
-		(void)unlink(part);
 	XXH3_freeState(writer.hash);
+	return r;
+}
+
+int resolvers_save(struct resolvers *resolvers, const char *path, uint32_t now_s)
+{
+	struct replace replace;
+	int r = replace_begin(&replace, path, 0600);
+
+	if (r < 0)
+		return r;
+	r = write_to(replace.fd, resolvers, now_s);
+	/* Windows wait for this thread, and a torn file is found by its hash. */
+	if (r == 0)
+		r = replace_commit(&replace, REPLACE_FAST);
+	replace_abort(&replace);
 	return r;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/rssac002_internal.h"
 
-#include "base/io.h"
+#include "base/replace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define DAY_S     86400
 #define BIN_BYTES 16
@@ -23,27 +21,6 @@ struct place {
 	const char *dir, *service;
 	struct tm date;
 };
-
-/* Beside the old one, then in its place. */
-static int replace_file(const char *path, const char *data, size_t size)
-{
-	char part[PATH_MAX];
-	int fd, r;
-
-	if ((size_t)snprintf(part, sizeof(part), "%s.part", path) >= sizeof(part))
-		return -ENAMETOOLONG;
-	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	r = io_write(fd, data, size);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(part, path) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(part);
-	return r;
-}
 
 /* DIR/YYYY/MM/METRIC, made as far as it is not there. */
 static int make_folder(const struct place *place, const char *metric, char path[PATH_MAX])
@@ -77,7 +54,7 @@ static int put_file(const struct place *place, const char *metric, const char *n
 		place->date.tm_year + 1900, place->date.tm_mon + 1, place->date.tm_mday, name,
 		extension) >= sizeof(path))
 		return -ENAMETOOLONG;
-	return replace_file(path, data, size);
+	return replace_file(path, data, size, 0644, REPLACE_DURABLE);
 }
 
 /* -- the metrics */

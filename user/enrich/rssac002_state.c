@@ -2,6 +2,7 @@
 #include "enrich/rssac002_internal.h"
 
 #include "base/io.h"
+#include "base/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,9 +34,9 @@ struct stored {
 	uint64_t hash; /* XXH3 of all before it */
 };
 
-static int make_path(char path[PATH_MAX], const char *dir, const char *service, const char *suffix)
+static int make_path(char path[PATH_MAX], const char *dir, const char *service)
 {
-	int n = snprintf(path, PATH_MAX, "%s/%s.state%s", dir, service, suffix);
+	int n = snprintf(path, PATH_MAX, "%s/%s.state", dir, service);
 
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
@@ -61,32 +62,17 @@ static void store(struct stored *stored, const struct rssac002_day *day)
 	stored->hash = hash_of(stored);
 }
 
-static int write_file(const char *path, const struct stored *stored)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600), r;
-
-	if (fd < 0)
-		return -errno;
-	r = io_write(fd, stored, sizeof(*stored));
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	return r;
-}
-
 int rssac002_write_state(const struct rssac002_day *day, const char *dir, const char *service)
 {
 	struct stored *stored = calloc(1, sizeof(*stored));
-	char path[PATH_MAX], part[PATH_MAX];
-	int r = stored ? make_path(path, dir, service, "") : -ENOMEM;
+	char path[PATH_MAX];
+	int r = stored ? make_path(path, dir, service) : -ENOMEM;
 
-	if (r == 0)
-		r = make_path(part, dir, service, ".part");
 	if (r == 0) {
 		store(stored, day);
-		r = write_file(part, stored);
+		/* Windows wait for this thread, and a torn file is found by its hash. */
+		r = replace_file(path, stored, sizeof(*stored), 0600, REPLACE_FAST);
 	}
-	if (r == 0 && rename(part, path) < 0)
-		r = -errno;
 	free(stored);
 	return r;
 }
@@ -153,7 +139,7 @@ int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *s
 {
 	struct stored *stored = calloc(1, sizeof(*stored));
 	char path[PATH_MAX];
-	int r = stored ? make_path(path, dir, service, "") : -ENOMEM;
+	int r = stored ? make_path(path, dir, service) : -ENOMEM;
 
 	if (r == 0)
 		r = read_file(path, stored);

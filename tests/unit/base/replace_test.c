@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/io.h"
+#include "base/replace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char folder[] = "/tmp/crosstap-replace-XXXXXX";
+static char path[128], part[160];
+
+static struct {
+	int error;          /* that fsync() of a file meets; 0: none */
+	int files, folders; /* synced */
+	char content[64];   /* of `path` when its folder was synced */
+} disk;
+
+/* In place of the C library's. */
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode)) {
+		const int there = open(path, O_RDONLY);
+
+		disk.folders++;
+		disk.content[io_read(there, disk.content, sizeof(disk.content) - 1)] = '\0';
+		close(there);
+		return 0;
+	}
+	disk.files++;
+	errno = disk.error;
+	return disk.error ? -1 : 0;
+}
+
+static int make_folder(void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/file", folder);
+	snprintf(part, sizeof(part), "%s.part", path);
+	/* A write beyond the limit of a file's size is to fail, as on a full disk. */
+	return signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -1 : 0;
+}
+
+static int remove_folder(void **state)
+{
+	return rmdir(folder);
+}
+
+static int remove_files(void **state)
+{
+	memset(&disk, 0, sizeof(disk));
+	unlink(part);
+	unlink(path);
+	return 0;
+}
+
+static void assert_content(const char *expected)
+{
+	char text[64];
+	const int fd = open(path, O_RDONLY | O_NOFOLLOW);
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	n = io_read(fd, text, sizeof(text) - 1);
+	close(fd);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	assert_string_equal(text, expected);
+	assert_int_equal(access(part, F_OK), -1);
+}
+
+static mode_t mode_of(const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(stat(name, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static int put(const char *text, enum replace_sync sync)
+{
+	return replace_file(path, text, strlen(text), 0640, sync);
+}
+
+static void one_after_the_other(void **state)
+{
+	const mode_t mask = umask(022);
+
+	for (int sync = REPLACE_DURABLE; sync <= REPLACE_FAST; sync++) {
+		assert_int_equal(put("first", (enum replace_sync)sync), 0);
+		assert_content("first");
+		assert_int_equal(mode_of(path), 0640);
+		assert_int_equal(put("", (enum replace_sync)sync), 0);
+		assert_content("");
+	}
+	unlink(path);
+	umask(077);
+	assert_int_equal(put("first", REPLACE_DURABLE), 0);
+	assert_int_equal(mode_of(path), 0600);
+	umask(mask);
+}
+
+/* A file in the folder that we work in has no slash in its name. */
+static void beside_us(void **state)
+{
+	char before[PATH_MAX];
+
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(folder), 0);
+	assert_int_equal(replace_file("file", "here", 4, 0600, REPLACE_DURABLE), 0);
+	assert_int_equal(chdir(before), 0);
+	assert_content("here");
+}
+
+static void the_mode_is_kept(void **state)
+{
+	assert_int_equal(put("old", REPLACE_DURABLE), 0);
+	assert_int_equal(chmod(path, 0604), 0);
+	assert_int_equal(put("new", REPLACE_FAST), 0);
+	assert_content("new");
+	assert_int_equal(mode_of(path), 0604);
+	/* What it has beyond permissions was given to another content. */
+	assert_int_equal(chmod(path, 04755), 0);
+	assert_int_equal(put("newer", REPLACE_DURABLE), 0);
+	assert_int_equal(mode_of(path), 0755);
+}
+
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+	static char large[4096];
+	struct rlimit before, little;
+
+	assert_int_equal(put("old", REPLACE_DURABLE), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	little = (struct rlimit){.rlim_cur = 1000, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	for (int sync = REPLACE_DURABLE; sync <= REPLACE_FAST; sync++)
+		assert_int_equal(
+		    replace_file(path, large, sizeof(large), 0600, (enum replace_sync)sync),
+		    -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_content("old");
+	assert_int_equal(mode_of(path), 0640);
+}
+
+static void durable_is_file_then_folder(void **state)
+{
+	assert_int_equal(put("old", REPLACE_FAST), 0);
+	assert_int_equal(disk.files + disk.folders, 0);
+	assert_int_equal(put("new", REPLACE_DURABLE), 0);
+	assert_int_equal(disk.files, 1);
+	assert_int_equal(disk.folders, 1);
+	assert_string_equal(disk.content, "new");
+	/* The disk says only now that it is full. */
+	disk.error = ENOSPC;
+	assert_int_equal(put("newer", REPLACE_DURABLE), -ENOSPC);
+	assert_content("new");
+	assert_int_equal(disk.folders, 1);
+}
+
+static void what_is_given_up_leaves_nothing(void **state)
+{
+	struct replace replace;
+
+	assert_int_equal(put("old", REPLACE_DURABLE), 0);
+	assert_int_equal(replace_begin(&replace, path, 0600), 0);
+	assert_int_equal(io_write(replace.fd, "half", 4), 0);
+	assert_int_equal(access(part, F_OK), 0);
+	replace_abort(&replace);
+	replace_abort(&replace);
+	assert_content("old");
+	assert_int_equal(replace_begin(&replace, path, 0600), 0);
+	assert_int_equal(io_write(replace.fd, "all", 3), 0);
+	assert_int_equal(replace_commit(&replace, REPLACE_DURABLE), 0);
+	replace_abort(&replace);
+	assert_content("all");
+}
+
+/* Of a process that was killed, or of somebody who wants another file written. */
+static void leftovers_are_not_followed(void **state)
+{
+	char victim[160];
+	int fd;
+
+	snprintf(victim, sizeof(victim), "%s/victim", folder);
+	fd = open(victim, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(symlink(victim, part), 0);
+	assert_int_equal(put("new", REPLACE_DURABLE), 0);
+	assert_content("new");
+	assert_int_equal(mode_of(path), 0640);
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	assert_int_equal(io_write(fd, "left over and longer", 20), 0);
+	close(fd);
+	assert_int_equal(put("newer", REPLACE_FAST), 0);
+	assert_content("newer");
+	/* A link in the place itself is replaced, and its target stays as it was. */
+	unlink(path);
+	assert_int_equal(symlink(victim, path), 0);
+	assert_int_equal(put("newest", REPLACE_DURABLE), 0);
+	assert_content("newest");
+	fd = open(victim, O_RDONLY);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+	close(fd);
+	unlink(victim);
+}
+
+static void errors(void **state)
+{
+	char longest[PATH_MAX], below[160];
+
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 3] = '\0';
+	assert_int_equal(replace_file(longest, "", 0, 0600, REPLACE_FAST), -ENAMETOOLONG);
+	snprintf(below, sizeof(below), "%s/none/file", folder);
+	assert_int_equal(replace_file(below, "", 0, 0600, REPLACE_FAST), -ENOENT);
+	/* A folder stands there. */
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(put("file", REPLACE_DURABLE), -EISDIR);
+	assert_int_equal(put("file", REPLACE_FAST), -EISDIR);
+	assert_int_equal(access(part, F_OK), -1);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(mkdir(part, 0700), 0);
+	assert_int_equal(put("file", REPLACE_FAST), -EISDIR);
+	assert_int_equal(rmdir(part), 0);
+	assert_int_equal(replace_move(-1, part, path), -EBADF);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, remove_files)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(one_after_the_other),
+	    TEST(beside_us),
+	    TEST(the_mode_is_kept),
+	    TEST(a_full_disk_leaves_the_old_file),
+	    TEST(durable_is_file_then_folder),
+	    TEST(what_is_given_up_leaves_nothing),
+	    TEST(leftovers_are_not_followed),
+	    TEST(errors),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

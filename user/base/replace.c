@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/replace.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUFFIX ".part"
+
+static int keep_mode(int fd, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISREG(st.st_mode) && fchmod(fd, st.st_mode & 0777) < 0)
+		return -errno;
+	return 0;
+}
+
+int replace_begin(struct replace *replace, const char *path, mode_t mode)
+{
+	int r;
+
+	replace->fd = -1;
+	replace->path = path;
+	if ((size_t)snprintf(replace->part, sizeof(replace->part), "%s" SUFFIX, path) >=
+	    sizeof(replace->part))
+		return -ENAMETOOLONG;
+	if (unlink(replace->part) < 0 && errno != ENOENT)
+		return -errno;
+	replace->fd =
+	    open(replace->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (replace->fd < 0)
+		return -errno;
+	r = keep_mode(replace->fd, path);
+	if (r < 0)
+		replace_abort(replace);
+	return r;
+}
+
+static int sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".";
+	int r = 0, fd;
+
+	if (slash)
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* EINVAL: the file system knows nothing to do for a folder. */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+int replace_move(int fd, const char *part, const char *path)
+{
+	if (fsync(fd) < 0 || rename(part, path) < 0)
+		return -errno;
+	return sync_folder_of(path);
+}
+
+int replace_commit(struct replace *replace, enum replace_sync sync)
+{
+	const int fd = replace->fd;
+	int r = 0;
+
+	if (sync == REPLACE_DURABLE)
+		r = replace_move(fd, replace->part, replace->path);
+	/* Where the disk is remote, close() tells what write() did not. */
+	replace->fd = -1;
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && sync == REPLACE_FAST && rename(replace->part, replace->path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(replace->part);
+	return r;
+}
+
+void replace_abort(struct replace *replace)
+{
+	if (replace->fd < 0)
+		return;
+	(void)unlink(replace->part);
+	close(replace->fd);
+	replace->fd = -1;
+}
+
+int replace_file(
+    const char *path, const void *data, size_t size, mode_t mode, enum replace_sync sync)
+{
+	struct replace replace;
+	int r = replace_begin(&replace, path, mode);
+
+	if (r < 0)
+		return r;
+	r = io_write(replace.fd, data, size);
+	if (r == 0)
+		r = replace_commit(&replace, sync);
+	replace_abort(&replace);
+	return r;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A file that changes in one step: written as PATH.part beside it, then renamed into its place.
+ * Readers find the old content or the new one; after an error the old one, but see replace_move().
+ * The file keeps the mode that it has.
+ */
+#ifndef CROSSTAP_BASE_REPLACE_H
+#define CROSSTAP_BASE_REPLACE_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum replace_sync {
+	/* fsync() before the rename, and of the folder after it: either content survives a loss of
+	 * power. */
+	REPLACE_DURABLE,
+	/* Waits for no disk. After a loss of power the file may be torn: for what has a checksum.
+	 */
+	REPLACE_FAST,
+};
+
+struct replace {
+	int fd; /* to write to */
+	const char *path;
+	char part[PATH_MAX];
+};
+
+/* `mode`: of a file that is not there yet, less the umask. A PATH.part that somebody left is
+ * removed, never followed. `path` must stay valid. */
+int replace_begin(struct replace *replace, const char *path, mode_t mode);
+/* Moves what was written into place and closes it; closed and removed after an error. */
+int replace_commit(struct replace *replace, enum replace_sync sync);
+/* Closes and removes what was not committed. Does nothing after a commit. */
+void replace_abort(struct replace *replace);
+
+/* All of these. */
+int replace_file(
+    const char *path, const void *data, size_t size, mode_t mode, enum replace_sync sync);
+
+/* fsync(), rename() of an open file from `part` to `path`, fsync() of the folder. An error of the
+ * last one is returned with the file in its new place. */
+int replace_move(int fd, const char *part, const char *path);
+
+#endif
