@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The fixtures and all that they must count. Worked out from the frames in fixtures.h. */
+/* The fixtures and all that they must count. Worked out from the frames in fixtures_*.h. */
 #ifndef CROSSTAP_TESTS_TABLE_H
 #define CROSSTAP_TESTS_TABLE_H
 
-#include "fixtures.h"
+#include "fixtures_tcp.h"
+#include "fixtures_udp.h"
 
 static const struct fixture fixtures[] = {
     {"udp_query", make_udp_query,

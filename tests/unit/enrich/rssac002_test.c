@@ -163,21 +163,28 @@ static uint64_t count_of(const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
+static void read_registers(uint8_t ret[DISTINCT_REGISTERS])
+{
+	const char *file = read_file("2023/11/unique-sources/ns1.ams-20231114-ipv4.hll");
+
+	assert_non_null(file);
+	if (file)
+		memcpy(ret, file, DISTINCT_REGISTERS);
+}
+
 /* Estimated sets go on after a restart, and sites merge by the greater of two registers. */
 static void test_registers(void **state)
 {
 	struct rssac002 *rssac = open_day(DAY * DAY_NS, NULL);
 	static uint8_t registers[DISTINCT_REGISTERS];
 	struct distinct *merged;
-	const char *file;
 
 	add_sources(rssac, 0, 30000);
 	assert_int_equal(rssac002_flush(rssac), 0);
 	rssac002_free(rssac);
 	assert_int_equal(distinct_new(&merged), 0);
-	file = read_file("2023/11/unique-sources/ns1.ams-20231114-ipv4.hll");
-	assert_non_null(file);
-	assert_int_equal(distinct_add_registers(merged, (const uint8_t *)file), 0);
+	read_registers(registers);
+	assert_int_equal(distinct_add_registers(merged, registers), 0);
 	rssac = open_day(DAY * DAY_NS, NULL);
 	add_sources(rssac, 20000, 60000);
 	assert_int_equal(rssac002_flush(rssac), 0);
@@ -185,11 +192,7 @@ static void test_registers(void **state)
 	assert_in_range(count_of("num-sources-ipv4: "), 58800, 61200);
 
 	/* Another site, with sources of which two thirds are known here. */
-	file = read_file("2023/11/unique-sources/ns1.ams-20231114-ipv4.hll");
-	assert_non_null(file);
-	if (!file)
-		return;
-	memcpy(registers, file, sizeof(registers));
+	read_registers(registers);
 	assert_in_range(distinct_count(merged), 29400, 30600);
 	assert_int_equal(distinct_add_registers(merged, registers), 0);
 	assert_in_range(distinct_count(merged), 58800, 61200);
