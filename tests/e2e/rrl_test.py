@@ -9,8 +9,6 @@ import contextlib
 from harness import Namespaces, check, check_equal, main, test
 from wire import Bench, check_witness
 
-LIMIT = 20  # responses a second to the clients' network
-BELOW, ABOVE = {"count": 60, "rate": 20}, {"count": 4000, "rate": 1000}
 # All queries may stay without an answer. Of one name: a kind of answer has a limit of its own.
 LOAD = {"window": 10000, "timeout": 1}
 NAMES = "www.example.nl A\n"
@@ -20,12 +18,15 @@ MODULES = {"dnstap": "mod-dnstap/tap, mod-rrl/limit", "rrl": "mod-rrl/limit, mod
 class Limited:
     """The agent beside a Knot with both modules, which gets queries below its limit, then above."""
 
+    LIMIT, HORIZON = 20, "2s"  # responses a second to the clients' network
+    BELOW, ABOVE = {"count": 60, "rate": 20}, {"count": 4000, "rate": 1000}
+
     def __init__(self, lab, first, slip):
         self.lab, self.first = lab.part(first), first
         self.namespaces = Namespaces(f"rrl-{first}")
         self.namespaces.device += first[0]
-        self.bench = Bench(self.lab, self.namespaces, "native", horizon="2s", server={
-            "modules": MODULES[first], "rrl": f"mod-rrl:\n  - id: limit\n    rate-limit: {LIMIT}\n    slip: {slip}"})
+        self.bench = Bench(self.lab, self.namespaces, "native", horizon=self.HORIZON, server={
+            "modules": MODULES[first], "rrl": f"mod-rrl:\n  - id: limit\n    rate-limit: {self.LIMIT}\n    slip: {slip}"})
 
     def load(self, **options):
         return self.bench.load(names=self.lab.path("names"), **LOAD, **options)
@@ -35,10 +36,10 @@ class Limited:
         with contextlib.closing(self.namespaces):
             self.namespaces.make()
             self.bench.start()
-            sent = self.load(**BELOW)
+            sent = self.load(**self.BELOW)
             check_equal(sent.answers(), sent.total(), "answers below the limit")
             before = len(self.verdicts())
-            self.load(**ABOVE, into=sent)
+            self.load(**self.ABOVE, into=sent)
             self.bench.quiet()
             check_answers(sent.total(), sent.answers(), self.truncated())
             self.check_counts(sent)
@@ -89,6 +90,44 @@ def short(queries, answers, truncated):
 
 def now_and_then(queries, answers, truncated):
     check(queries * 3 / 8 < truncated < answers < queries * 5 / 8, f"about half of {queries}: {answers}, truncated: {truncated}")
+
+
+class Mixed(Limited):
+    """Of the zone's names one in four has an answer that UDP without EDNS does not hold: so much was truncated before the
+    limit. All below it first: few, then enough to judge. Then one name far above it."""
+
+    LIMIT, HORIZON = 60, "3s"
+    FEW, ENOUGH = {"count": 60, "rate": 15}, {"count": 225, "rate": 45}
+    NAMES = "large.example.nl TXT\nwww.example.nl A\nmail.example.nl AAAA\nns1.example.nl A\n"
+
+    def run(self):
+        with contextlib.closing(self.namespaces):
+            self.namespaces.make()
+            self.bench.start()
+            self.lab.write("names", self.NAMES)
+            sent = self.load(**self.FEW, no_edns=True)
+            self.bench.quiet()
+            first = self.truncated()
+            self.load(**self.ENOUGH, no_edns=True, into=sent)
+            self.bench.quiet()
+            truncated = self.truncated()
+            check_equal(sent.answers(), sent.total(), "answers below the limit")
+            check(first >= 5 and truncated - first > 20 and truncated * 10 > sent.total(), f"truncated, of {sent.total()}: "
+                  f"{first}, then {truncated}")
+            check_equal(set(self.verdicts()), {"ok"}, f"verdicts below the limit, where {truncated} are truncated")
+            before = len(self.verdicts())
+            self.lab.write("names", NAMES)
+            self.load(**self.ABOVE, no_edns=True, into=sent)
+            self.bench.quiet()
+            self.check_counts(sent)
+            self.check_verdicts(before, "rate-limited")
+            self.bench.stop()
+
+
+@test
+def truncated_before(lab):
+    """What was truncated before a limit began is none: the same, and more of it, goes on as `ok`."""
+    Mixed(lab, "dnstap", 1).run()
 
 
 @test

@@ -258,6 +258,41 @@ static void twice_the_share_of_an_hour(void **state)
 	expect(f, VERDICT_OK);
 }
 
+/* So many windows of 1000 responses or fewer; returns the verdicts that were seen as bits. */
+static unsigned truncated(struct fixture *f, int windows, uint64_t responses, uint64_t tc)
+{
+	unsigned seen = 0;
+
+	fixture_udp(f, responses, responses, responses);
+	set_tc(f, tc);
+	for (int i = 0; i < windows; i++) {
+		fixture_close(f);
+		seen |= 1u << f->result.verdict;
+	}
+	return seen;
+}
+
+/* What was truncated before a limit began is no limit, however much it is. The limit shows at twice
+ * that share, and does not become the server's way. */
+static void truncated_before_a_limit(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned ok = 1u << VERDICT_OK;
+
+	/* Too few to judge, enough to know the share: 28 %. */
+	assert_int_equal(truncated(f, 10, 25, 7), ok);
+	assert_int_equal(truncated(f, 5, 1000, 280), ok);
+	assert_int_equal(truncated(f, 5, 1000, 500), ok);
+	for (int round = 0; round < 2; round++) {
+		truncated(f, 3, 1000, 950);
+		expect(f, VERDICT_RATE_LIMITED);
+		assert_int_equal(truncated(f, 30, 1000, 950), 1u << VERDICT_RATE_LIMITED);
+		truncated(f, 3, 1000, 280);
+		expect(f, VERDICT_OK);
+		assert_int_equal(truncated(f, 10, 1000, 280), ok);
+	}
+}
+
 static void few_truncated_responses_are_no_limit(void **state)
 {
 	struct fixture *f = *state;
@@ -434,6 +469,7 @@ int main(void)
 	    TEST(drops_of_stack_and_sockets),
 	    TEST(rate_limits_show_in_tc),
 	    TEST(twice_the_share_of_an_hour),
+	    TEST(truncated_before_a_limit),
 	    TEST(few_truncated_responses_are_no_limit),
 	    TEST(rate_limited_comes_before_losses),
 	    TEST(silence),
