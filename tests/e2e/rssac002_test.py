@@ -220,6 +220,27 @@ def wire_without_a_pause(lab):
         check_files(bench, sources=False)
 
 
+@test
+def wire_killed_in_a_window(lab):
+    """Who asked in the open window alone, and while nobody counted, is in unique-sources as well as in the volumes."""
+    with contextlib.ExitStack() as stack:
+        bench = Bench(stack, lab, "wire")
+        bench.start()
+        bench.load(300)
+        bench.ask6(40)
+
+        bench.settled()
+        bench.crosstap.process.kill(signal.SIGSTOP)  # its window stays open
+        bench.ask6(50)  # ten of them for the first time
+        bench.crosstap.process.kill(signal.SIGKILL)
+        bench.crosstap.process.wait()
+        bench.ask6(60)  # and ten more
+        bench.crosstap.start(namespace=bench.net.server)
+        bench.knot.stop()
+        check_equal(bench.crosstap.stop(), 0, "exit code")
+        check_files(bench)
+
+
 # ---- the resolvers ----
 
 

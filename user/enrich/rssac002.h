@@ -20,8 +20,9 @@
  * flood's forged addresses from others; the point `crosstap` says how many messages that were.
  *
  * A restart loses nothing. Who kills the process loses of dnstap the windows that were open, of the
- * wire nothing but, in unique-sources, who asked in the window that was open and until the next
- * start alone: the kernel's counters go on, and by client nobody knows which of them were read.
+ * wire nothing: the kernel's counters go on. By client nobody knows which of them were reported, so
+ * that the next start takes for today's sources whoever is in the kernel's table, also those in it
+ * who last asked on an earlier day.
  *
  * One thread owns it, the report's.
  */

@@ -123,6 +123,7 @@ int feed_rssac002_wire(struct rssac002 *rssac, const struct wire_window *wire, i
 		add_interface(counts, &wire->interfaces[i]);
 	r = rssac002_add(rssac, start_ns, counts);
 	free(counts);
+	/* Also those without a message: who was in the table that a killed agent left behind. */
 	for (size_t i = 0; i < wire->n_clients; i++) {
 		uint64_t address[2];
 		const unsigned family = unmap(&wire->clients[i].address, address);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/feed.h"
 
+#include <ftw.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,9 +71,65 @@ static void test_tcp_rtt(void **state)
 	config_free(config);
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+/* "num-sources-SET: " of the only file of unique-sources in `dir`. */
+static unsigned long sources_of(const char *dir, const char *key)
+{
+	char pattern[128], line[256];
+	unsigned long found = 0;
+	glob_t files;
+	FILE *file;
+
+	snprintf(pattern, sizeof(pattern), "%s/2023/11/unique-sources/*.yaml", dir);
+	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+	assert_int_equal(files.gl_pathc, 1);
+	file = fopen(files.gl_pathv[0], "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)) == 0)
+			found = strtoul(line + strlen(key), NULL, 10);
+	}
+	fclose(file);
+	globfree(&files);
+	return found;
+}
+
+/* Who is named without a message was counted for an agent that was killed: a source of the day. */
+static void test_rssac002_names_all(void **state)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, 198, 51, 100, 1};
+	static const uint8_t v6[2][16] = {
+	    {0x20, 1, 0xd, 0xb8, [15] = 1}, {0x20, 1, 0xd, 0xb8, [15] = 2}};
+	struct wire_client clients[3] = {{.messages = 1}, {.messages = 0}, {.messages = 7}};
+	const struct wire_window wire = {.watched = true, .clients = clients, .n_clients = 3};
+	char dir[] = "/tmp/crosstap-feed-XXXXXX";
+	struct rssac002 *rssac;
+	const char *reason;
+
+	memcpy(clients[0].address.words, mapped, sizeof(mapped));
+	memcpy(clients[1].address.words, v6[0], sizeof(v6[0]));
+	memcpy(clients[2].address.words, v6[1], sizeof(v6[1]));
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1", NOW_NS, &reason), 0);
+	assert_int_equal(feed_rssac002_wire(rssac, &wire, NOW_NS), 0);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	assert_int_equal(sources_of(dir, "num-sources-ipv4: "), 1);
+	assert_int_equal(sources_of(dir, "num-sources-ipv6: "), 2);
+	assert_int_equal(sources_of(dir, "num-sources-ipv6-aggregate: "), 1);
+	assert_int_equal(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_tcp_rtt)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_tcp_rtt),
+	    cmocka_unit_test(test_rssac002_names_all),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
