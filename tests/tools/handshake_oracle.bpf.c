@@ -14,7 +14,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, ORACLE_CONNECTIONS);
 	__type(key, struct oracle_peer);
-	__type(value, __u32);
+	__type(value, struct oracle_handshake);
 } handshakes SEC(".maps");
 
 struct {
@@ -27,10 +27,10 @@ struct {
 SEC("sockops")
 int on_socket(struct bpf_sock_ops *ctx)
 {
+	struct oracle_handshake handshake = {.established_ns = bpf_ktime_get_ns()};
 	struct oracle_peer peer = {0};
 	struct oracle_sums *sum;
 	const __u32 zero = 0;
-	__u32 rtt_us;
 
 	if (ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || ctx->local_port != ORACLE_PORT)
 		return 1;
@@ -44,12 +44,12 @@ int on_socket(struct bpf_sock_ops *ctx)
 	}
 	peer.family = ctx->family;
 	peer.port = bpf_ntohl(ctx->remote_port);
-	rtt_us = ctx->srtt_us >> 3; /* <linux/tcp.h>: in eighths */
+	handshake.rtt_us = ctx->srtt_us >> 3; /* <linux/tcp.h>: in eighths */
 	sum = bpf_map_lookup_elem(&sums, &zero);
 	if (!sum)
 		return 1;
 	__sync_fetch_and_add(&sum->established, 1);
-	if (bpf_map_update_elem(&handshakes, &peer, &rtt_us, BPF_ANY))
+	if (bpf_map_update_elem(&handshakes, &peer, &handshake, BPF_ANY))
 		__sync_fetch_and_add(&sum->refused, 1);
 	return 1;
 }

@@ -7,7 +7,8 @@
  *
  * Says "ready", and at the end of stdin one line for each connection that processes of the cgroup
  * accepted at port 53: address, port, first round-trip time in microseconds (0: the kernel took
- * none). A last line has how many there were. The program goes with the process.
+ * none), when it was established (CLOCK_MONOTONIC, ns). A last line has how many there were. The
+ * program goes with the process.
  */
 #include "handshake_oracle.h"
 
@@ -29,17 +30,18 @@ static int print_all(const struct bpf_object *oracle)
 	const int fd = bpf_object__find_map_fd_by_name(oracle, "handshakes");
 	const int sums_fd = bpf_object__find_map_fd_by_name(oracle, "sums");
 	const __u32 zero = 0;
+	struct oracle_handshake handshake;
 	struct oracle_sums sums;
 	struct oracle_peer peer, *previous = NULL;
 	char text[INET6_ADDRSTRLEN];
-	__u32 rtt_us;
 
 	while (bpf_map_get_next_key(fd, previous, &peer) == 0) {
 		previous = &peer;
-		if (bpf_map_lookup_elem(fd, &peer, &rtt_us) < 0 ||
+		if (bpf_map_lookup_elem(fd, &peer, &handshake) < 0 ||
 		    !inet_ntop((int)peer.family, peer.address, text, sizeof(text)))
 			return -EIO;
-		printf("%s %u %u\n", text, peer.port, rtt_us);
+		printf("%s %u %u %llu\n", text, peer.port, handshake.rtt_us,
+		    (unsigned long long)handshake.established_ns);
 	}
 	if (bpf_map_lookup_elem(sums_fd, &zero, &sums) < 0)
 		return -errno;

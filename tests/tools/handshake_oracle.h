@@ -14,6 +14,11 @@ struct oracle_peer {
 	__u32 port, family;
 };
 
+struct oracle_handshake {
+	__u64 established_ns; /* CLOCK_MONOTONIC */
+	__u32 rtt_us, pad;
+};
+
 struct oracle_sums {
 	__u64 established, refused; /* refused: found the table full */
 };
