@@ -13,74 +13,13 @@ import time
 
 import frames
 from harness import CROSSTAP, ROOT, Crosstap, Points, check, check_equal, main, test, wait_for, yaml
+from mmdb import asn, country, write_mmdb
 
 
 # Other tests' helpers are imported where they are used: importing a test registers it, to be run as one of this file's.
 
 
-# ---- an MMDB writer ----
-
-
-def _header(kind, size):
-    low, extra = (size, b"") if size < 29 else (29, bytes([size - 29]))
-    return (bytes([kind << 5 | low]) if kind <= 7 else bytes([low, kind - 7])) + extra
-
-
-UINT16, UINT32, UINT64 = 5, 6, 9
-METADATA_TYPES = {"node_count": UINT32, "build_epoch": UINT64}  # the others are of 16 bits
-
-
-def _encode(value, integer=UINT32):
-    if isinstance(value, dict):
-        return _header(7, len(value)) + b"".join(
-            _encode(k) + _encode(v, integer if integer == UINT32 else METADATA_TYPES.get(k, UINT16))
-            for k, v in value.items())
-    if isinstance(value, list):
-        return _header(11, len(value)) + b"".join(map(_encode, value))
-    if isinstance(value, int):
-        data = value.to_bytes((value.bit_length() + 7) // 8, "big")
-        return _header(integer, len(data)) + data
-    return _header(2, len(value.encode())) + value.encode()
-
-
-def write_mmdb(path, kind, networks):
-    """networks: {CIDR: record}"""
-    nodes, data = [[None, None]], b""
-    for network, record in networks.items():
-        net = ipaddress.ip_network(network)
-        bits, length = int(net.network_address), net.prefixlen + (96 if net.version == 4 else 0)
-        at = 0
-        for depth in range(length):
-            side = bits >> (127 - depth) & 1
-            if depth == length - 1:
-                nodes[at][side] = ("data", len(data))
-            else:
-                if nodes[at][side] is None:
-                    nodes.append([None, None])
-                    nodes[at][side] = len(nodes) - 1
-                at = nodes[at][side]
-        data += _encode(record)
-    n = len(nodes)
-
-    def word(side):
-        return n if side is None else side if isinstance(side, int) else n + 16 + side[1]
-    tree = b"".join(struct.pack("!II", word(a), word(b)) for a, b in nodes)
-    meta = {"binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": int(time.time()) - 100,
-            "database_type": kind, "description": {"en": "made by a test"}, "ip_version": 6, "languages": ["en"],
-            "node_count": n, "record_size": 32}
-    part = path + ".part"
-    with open(part, "wb") as file:
-        file.write(tree + b"\0" * 16 + data + b"\xab\xcd\xefMaxMind.com" + _encode(meta, UINT16))
-    os.rename(part, path)
-    return path
-
-
-def country(code):
-    return {"country": {"iso_code": code}}
-
-
-def asn(number, org):
-    return {"autonomous_system_number": number, "autonomous_system_organization": org}
+# ---- databases ----
 
 
 def databases(lab):
