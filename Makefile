@@ -178,7 +178,7 @@ check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 	@scripts/kernels $(foreach clang,$(KERNEL_CLANGS),$(clang)=$(O)/$(clang))
 check-kernels-%:
 	$(MAKE) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
-kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload
+kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
 tidy: all
 	scripts/tidy $(O)
 

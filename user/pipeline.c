@@ -254,8 +254,9 @@ int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 {
 	const struct config *config = pipeline->config;
 
+	pipeline->newest_ns = clock_wall_ns(pipeline->clock);
 	windows_init(&pipeline->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
-	    clock_wall_ns(pipeline->clock), false);
+	    pipeline->newest_ns, false);
 	pipeline->started = true;
 	pipeline_start_wire(pipeline, config);
 	for (size_t i = 0; i < pipeline->n_inputs; i++) {
@@ -291,7 +292,7 @@ void pipeline_stop(struct pipeline *pipeline, uint64_t timeout_ns)
 	pipeline->stopping = true;
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
 		input_stop(pipeline->inputs[i]);
-	pipeline_close_everything(pipeline, &command);
+	pipeline_close_everything(pipeline, &command, clock_wall_ns(pipeline->clock), false);
 	wire_side_stop(pipeline->wire);
 	enrich_stop(pipeline->enrich);
 	pipeline_close_rssac002(pipeline, pipeline->config);

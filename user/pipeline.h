@@ -44,6 +44,9 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 /* Looks at the clock: closes the windows that are due, notices a clock that was set. Returns when
  * to be called again (wall clock, ns). */
 int64_t pipeline_tick(struct pipeline *pipeline);
+/* The clock was set, by however little: to be called before the next tick. Windows that were open
+ * then are not complete. */
+void pipeline_clock_set(struct pipeline *pipeline);
 /* Readable when pipeline_process() has something to do (interfaces, addresses); -1: nothing to wait
  * for. */
 int pipeline_fd(const struct pipeline *pipeline);

@@ -32,6 +32,8 @@ struct pipeline {
 	struct wire_side *wire; /* NULL: wire.mode is off */
 	struct shard_limits limits;
 	struct windows windows;
+	int64_t newest_ns;    /* of the wall clock, since it was set back last */
+	int64_t set_until_ns; /* windows until then were open when it was set; 0: none */
 	struct enrich *enrich;
 	struct rssac002 *rssac; /* NULL: off */
 	struct report *report;
@@ -74,7 +76,9 @@ void pipeline_renew_filter(struct pipeline *pipeline);
 
 /* Takes the shards that an input's thread has let go of. */
 void pipeline_collect_closed(struct pipeline *pipeline, struct input *input);
-/* The open windows, before their time: at the end, on a step of the clock, for a new interval. */
-void pipeline_close_everything(struct pipeline *pipeline, struct input_command *command);
+/* The open windows, before their time: at the end, on a step of the clock, for a new interval. The
+ * wire's last one is `whole` if nothing but its length changed. */
+void pipeline_close_everything(
+    struct pipeline *pipeline, struct input_command *command, int64_t now_ns, bool whole);
 
 #endif

@@ -147,7 +147,7 @@ static void change_interval(struct pipeline *pipeline, const struct config *conf
 	next.interval_ns = (int64_t)config->interval_ns;
 	next.grace_ns = (int64_t)config->grace_ns;
 	command.reopen = windows_index(&next, now_ns);
-	pipeline_close_everything(pipeline, &command);
+	pipeline_close_everything(pipeline, &command, now_ns, false);
 	windows_regrid(&pipeline->windows, next.interval_ns, next.grace_ns, now_ns);
 }
 

@@ -87,7 +87,8 @@ static void fill_comparison(
 	    .inputs = {.started = !pipeline->reported,
 		.stopped = pipeline->stopping,
 		.reloaded = pipeline->reloaded,
-		.changed = pipeline->changed},
+		.changed = pipeline->changed,
+		.clock_set = span->start_ns <= pipeline->set_until_ns},
 	};
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
 		input_witness(pipeline->inputs[i], &pipeline->config->inputs[i],
@@ -191,13 +192,13 @@ static void report_until(struct pipeline *pipeline, int64_t oldest)
 	}
 }
 
-/* The open windows, before their time: at the end, on a step of the clock, for a new interval. */
-void pipeline_close_everything(struct pipeline *pipeline, struct input_command *command)
+void pipeline_close_everything(
+    struct pipeline *pipeline, struct input_command *command, int64_t now_ns, bool whole)
 {
-	const int64_t now = windows_index(&pipeline->windows, clock_wall_ns(pipeline->clock));
+	const int64_t now = windows_index(&pipeline->windows, now_ns);
 	int64_t last;
 
-	wire_side_cut(pipeline->wire);
+	wire_side_cut(pipeline->wire, now_ns, whole);
 	command->oldest = INT64_MAX;
 	command_all(pipeline, command);
 	last = newest_closed(pipeline);
@@ -213,17 +214,33 @@ static void step_back(struct pipeline *pipeline, int64_t now_ns)
 	struct input_command command = {.reopen = windows_index(&pipeline->windows, now_ns)};
 
 	log_warning(MODULE, "the clock was set back: windows begin anew");
-	pipeline_close_everything(pipeline, &command);
+	/* All that are open, and then the one that begins now, into which their late frames come.
+	 */
+	pipeline->set_until_ns = INT64_MAX;
+	pipeline_close_everything(pipeline, &command, now_ns, true);
 	windows_reopen(&pipeline->windows, now_ns);
+	pipeline->set_until_ns = pipeline->newest_ns = now_ns;
+}
+
+void pipeline_clock_set(struct pipeline *pipeline)
+{
+	const int64_t now_ns = clock_wall_ns(pipeline->clock);
+	const int64_t until_ns = now_ns > pipeline->newest_ns ? now_ns : pipeline->newest_ns;
+
+	if (until_ns > pipeline->set_until_ns)
+		pipeline->set_until_ns = until_ns;
 }
 
 int64_t pipeline_tick(struct pipeline *pipeline)
 {
-	const int64_t wire_ns = wire_side_tick(pipeline->wire);
+	/* One look at the clock for both witnesses: were it set in between, they would part. */
 	const int64_t now_ns = clock_wall_ns(pipeline->clock);
+	const int64_t wire_ns = wire_side_tick(pipeline->wire, now_ns);
 	const int64_t due_ns = windows_due_ns(&pipeline->windows);
 	int64_t next_ns;
 
+	if (now_ns > pipeline->newest_ns)
+		pipeline->newest_ns = now_ns;
 	if (windows_stepped_back(&pipeline->windows, now_ns)) {
 		step_back(pipeline, now_ns);
 	} else if (now_ns >= due_ns) {

@@ -45,7 +45,6 @@ struct wire_side {
 	bool settling; /* the one before it was flipped and is not read yet */
 	int64_t settling_first, settling_last; /* windows; more than one after a late flip */
 	uint64_t settled_ns;                   /* CLOCK_MONOTONIC */
-	uint64_t late_ns;                      /* of the flip before, in whole windows */
 	struct pending pending[MAX_PENDING];
 	size_t n_pending;
 	struct arena *spare;
@@ -364,9 +363,8 @@ static void wait_settled(const struct wire_side *side)
 	nanosleep(&left, NULL);
 }
 
-int64_t wire_side_tick(struct wire_side *side)
+int64_t wire_side_tick(struct wire_side *side, int64_t now_ns)
 {
-	const int64_t now_ns = side ? clock_wall_ns(side->clock) : 0;
 	const uint64_t now = clock_monotonic_ns();
 
 	if (!side)
@@ -384,7 +382,7 @@ int64_t wire_side_tick(struct wire_side *side)
 	return (side->open + 1) * (int64_t)side->config->interval_ns;
 }
 
-void wire_side_cut(struct wire_side *side)
+void wire_side_cut(struct wire_side *side, int64_t now_ns, bool whole)
 {
 	int64_t now;
 
@@ -394,13 +392,12 @@ void wire_side_cut(struct wire_side *side)
 		wait_settled(side);
 		collect(side);
 	}
-	now = index_of(side, clock_wall_ns(side->clock));
-	flip(side, now > side->open ? now : side->open, clock_wall_ns(side->clock));
+	now = index_of(side, now_ns);
+	flip(side, now > side->open ? now : side->open, now_ns);
 	side->open = now;
 	wait_settled(side);
 	collect(side);
-	/* Windows that are cut are not whole, however exact the cut was. */
-	if (side->n_pending)
+	if (side->n_pending && !whole)
 		side->pending[side->n_pending - 1].window.whole = false;
 }
 

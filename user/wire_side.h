@@ -31,10 +31,11 @@ void wire_side_configure(struct wire_side *side, const struct config *config);
 void wire_side_stop(struct wire_side *side);
 void wire_side_free(struct wire_side *side);
 
-/* Does what is due; the time (wall clock) of the next call. INT64_MAX for NULL. */
-int64_t wire_side_tick(struct wire_side *side);
-/* Ends the open window now: the clock was set, the interval changes, the agent stops. */
-void wire_side_cut(struct wire_side *side);
+/* Does what is due at `now_ns` (wall clock); the time of the next call. INT64_MAX for NULL. */
+int64_t wire_side_tick(struct wire_side *side, int64_t now_ns);
+/* Ends the open window now: the clock was set back, the interval changes, the agent stops. `whole`:
+ * it was watched from its start to this end; false: it is not to be counted in a balance. */
+void wire_side_cut(struct wire_side *side, int64_t now_ns, bool whole);
 /* The window with this index, or NULL; valid until wire_side_done(). Waits for one that was just
  * flipped. */
 const struct wire_window *wire_side_get(struct wire_side *side, int64_t index);

@@ -28,6 +28,7 @@
 #define BAD_CONFIG 2
 #define STOP_NS    (10 * NS_PER_S)             /* what sinks get to deliver at the end */
 #define RETRY_US   (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
+#define MAX_TICKS  16 /* in a row, while somebody sets the clock all the time */
 
 static const char usage[] =
     "usage: crosstap run [-c FILE]\n"
@@ -190,15 +191,33 @@ static int on_http_retry(sd_event_source *source, uint64_t now_us, void *context
 	return 0;
 }
 
-static void arm(const struct daemon *daemon, int64_t due_ns)
+/* Fires at the wall clock's time, and at once (read() says ECANCELED) when that is set. False where
+ * it was set since the timer was armed last: then `due_ns` may be long in coming. */
+static bool arm(const struct daemon *daemon, int64_t due_ns)
 {
 	const struct itimerspec when = {
 	    .it_value = {.tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S}};
 
-	/* Fires at the wall clock's time, and at once (read() says ECANCELED) when that is set. */
 	if (timerfd_settime(
-		daemon->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) < 0)
-		log_error(MODULE, "timer: %s", strerror(errno));
+		daemon->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) == 0)
+		return true;
+	if (errno == ECANCELED)
+		return false;
+	log_error(MODULE, "timer: %s", strerror(errno));
+	return true;
+}
+
+static void note_clock_set(struct daemon *daemon)
+{
+	log_info(MODULE, "the clock was set");
+	pipeline_clock_set(daemon->pipeline);
+}
+
+/* Every turn but the first needs another set of the clock. */
+static void tick(struct daemon *daemon)
+{
+	for (int i = 0; i < MAX_TICKS && !arm(daemon, pipeline_tick(daemon->pipeline)); i++)
+		note_clock_set(daemon);
 }
 
 static int on_timer(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -207,8 +226,8 @@ static int on_timer(sd_event_source *source, int fd, uint32_t events, void *cont
 	uint64_t count;
 
 	if (read(fd, &count, sizeof(count)) < 0 && errno == ECANCELED)
-		log_info(MODULE, "the clock was set");
-	arm(daemon, pipeline_tick(daemon->pipeline));
+		note_clock_set(daemon);
+	tick(daemon);
 	return 0;
 }
 
@@ -265,7 +284,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 			log_info(MODULE, "configuration reloaded");
 		}
 	}
-	arm(daemon, pipeline_tick(daemon->pipeline));
+	tick(daemon);
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -369,7 +388,7 @@ static int run(struct daemon *daemon, struct config *config)
 	r = start(daemon, config);
 	if (r != 0)
 		return r;
-	arm(daemon, pipeline_tick(daemon->pipeline));
+	tick(daemon);
 	sd_notify(0, "READY=1");
 	log_info(MODULE, "running version=%s server=%s", CROSSTAP_VERSION,
 	    pipeline_config(daemon->pipeline)->server);

@@ -101,6 +101,7 @@ static uint32_t find_incomplete(const struct wire_window *wire,
 
 	return (inputs->started ? REASON(START) : 0) | (inputs->stopped ? REASON(STOP) : 0) |
 	    (inputs->reloaded || inputs->changed ? REASON(RELOAD) : 0) |
+	    (inputs->clock_set ? REASON(CLOCK) : 0) |
 	    (inputs->reconnected ? REASON(RECONNECT) : 0) |
 	    (!inputs->compared ? REASON(NO_INPUT) : 0) |
 	    (inputs->unwatched ? REASON(NO_PRODUCER) : 0) |
@@ -156,7 +157,8 @@ static void judge(struct crosscheck *crosscheck, struct crosscheck_result *resul
 	/* Stalled: what it counted belongs next door, no one can tell how much. */
 	const bool stalled = result->wire && flip_ns(wire) >= crosscheck->options.interval_ns;
 	const bool judged = crosscheck->options.whole ||
-	    !(inputs->started || inputs->stopped || inputs->changed || stalled);
+	    !(inputs->started || inputs->stopped || inputs->changed || inputs->clock_set ||
+		stalled);
 	struct verdict_sums sums = {.windows = 1};
 
 	if (result->wire && (result->counted || crosscheck->options.whole))

@@ -58,6 +58,7 @@ struct crosscheck_inputs {
 	bool started, stopped; /* the agent, within the window */
 	bool reloaded;         /* a new configuration ... */
 	bool changed;          /* ... that compares something else than the old one */
+	bool clock_set;        /* while the window was open: what it counted may belong next door */
 	const enum producer *producers; /* of the compared inputs */
 	size_t n_producers;
 };
@@ -88,6 +89,7 @@ struct crosscheck_source {
 	X(START, "start")                                                                          \
 	X(STOP, "stop")                                                                            \
 	X(RELOAD, "reload")                                                                        \
+	X(CLOCK, "clock-set")                                                                      \
 	X(RECONNECT, "reconnect")                                                                  \
 	X(NO_INPUT, "no-input")                                                                    \
 	X(NO_PRODUCER, "no-producer")                                                              \

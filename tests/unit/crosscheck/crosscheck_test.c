@@ -302,7 +302,8 @@ static void balance_begins_with_the_first_whole_window(void **state)
 	assert_int_equal(f->result.funnel.balance, 3);
 }
 
-/* Late frames, late flips, reconnects, reloads and sockets that come and go: it adds. */
+/* Late frames, late flips, reconnects, reloads, a clock that is set, and sockets that come and go:
+ * it adds. */
 static void balance_adds_windows_that_are_not_complete(void **state)
 {
 	struct fixture *f = *state;
@@ -319,6 +320,12 @@ static void balance_adds_windows_that_are_not_complete(void **state)
 	f->inputs.reconnected = true;
 	f->inputs.unwatched = 1;
 	fixture_window(f, 100, 102);
+	assert_int_equal(f->result.funnel.balance, 1);
+	fixture_quiet(f);
+	f->inputs.clock_set = true;
+	fixture_window(f, 100, 50);
+	assert_int_equal(f->result.funnel.balance, 51);
+	fixture_window(f, 100, 150);
 	assert_int_equal(f->result.funnel.balance, 1);
 	fixture_quiet(f);
 	f->inputs.reloaded = true;
@@ -385,6 +392,8 @@ static void complete_needs_both_witnesses_for_the_whole_window(void **state)
 	complete_only_if(f, REASON(RECONNECT));
 	f->inputs.reloaded = true;
 	complete_only_if(f, REASON(RELOAD));
+	f->inputs.clock_set = true;
+	complete_only_if(f, REASON(CLOCK));
 	f->wire.whole = false;
 	complete_only_if(f, REASON(WIRE));
 	f->wire.watched = false;

@@ -367,6 +367,28 @@ static void windows_that_add_nothing_judge_nothing(void **state)
 	assert_int_equal(f->result.horizon.wire_queries, 2000);
 }
 
+/* Set back, it ends two open windows before their frames came; the next one has them. */
+static void a_clock_that_is_set_blames_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 1000, 1000);
+	f->inputs.clock_set = true;
+	fixture_window(f, 1000, 800);
+	expect(f, VERDICT_OK);
+	fixture_window(f, 500, 0);
+	expect(f, VERDICT_OK);
+	fixture_window(f, 700, 1400);
+	expect(f, VERDICT_OK);
+	f->inputs.clock_set = false;
+	fixture_window(f, 1000, 1000);
+	expect(f, VERDICT_OK);
+	fixture_window(f, 1000, 900);
+	fixture_window(f, 1000, 900);
+	expect(f, VERDICT_DNSTAP_LOSS);
+	assert_int_equal(f->result.funnel.balance, 200);
+}
+
 static void a_reconnect_does_count(void **state)
 {
 	struct fixture *f = *state;
@@ -475,6 +497,7 @@ int main(void)
 	    TEST(silence),
 	    TEST(tcp_changes_no_verdict),
 	    TEST(windows_that_add_nothing_judge_nothing),
+	    TEST(a_clock_that_is_set_blames_nobody),
 	    TEST(a_reconnect_does_count),
 	    TEST(half_a_window_of_wire_is_no_loss),
 	    TEST(a_replay_is_judged_at_once),
