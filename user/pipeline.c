@@ -253,12 +253,15 @@ int pipeline_new(
 int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 {
 	const struct config *config = pipeline->config;
+	struct windows_written before;
 
 	pipeline->newest_ns = clock_wall_ns(pipeline->clock);
 	windows_init(&pipeline->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
 	    pipeline->newest_ns, false);
 	pipeline->started = true;
 	pipeline_start_wire(pipeline, config);
+	if (wire_side_noted(pipeline->wire, &before, sizeof(before)))
+		windows_continue(&pipeline->windows, &before);
 	for (size_t i = 0; i < pipeline->n_inputs; i++) {
 		struct input_setup setup;
 		int r = input_setup_make(&setup, &config->inputs[i], pipeline->registry,

@@ -188,6 +188,9 @@ static void report_until(struct pipeline *pipeline, int64_t oldest)
 			continue;
 		}
 		windows_close(&pipeline->windows, &span);
+		/* Before the points go anywhere: a successor writes none of this time. */
+		wire_side_note(
+		    pipeline->wire, &pipeline->windows.written, sizeof(pipeline->windows.written));
 		report_span(pipeline, &span);
 	}
 }

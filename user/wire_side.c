@@ -201,6 +201,17 @@ void wire_side_start(struct wire_side *side)
 	side->open = index_of(side, clock_wall_ns(side->clock));
 }
 
+void wire_side_note(struct wire_side *side, const void *note, size_t size)
+{
+	if (side)
+		wire_note(side->wire, note, size);
+}
+
+bool wire_side_noted(const struct wire_side *side, void *ret, size_t size)
+{
+	return side && wire_noted(side->wire, ret, size);
+}
+
 void wire_side_configure(struct wire_side *side, const struct config *config)
 {
 	if (!side)

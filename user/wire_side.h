@@ -27,6 +27,9 @@ int wire_side_new(struct wire_side **ret, const struct config *config, const str
 /* Begins to watch, in the window of this moment. */
 void wire_side_start(struct wire_side *side);
 void wire_side_configure(struct wire_side *side, const struct config *config);
+/* What outlives an agent that is killed, where BPF counts: see wire_note(). */
+void wire_side_note(struct wire_side *side, const void *note, size_t size);
+bool wire_side_noted(const struct wire_side *side, void *ret, size_t size);
 /* Detaches, unless on_exit says keep. */
 void wire_side_stop(struct wire_side *side);
 void wire_side_free(struct wire_side *side);

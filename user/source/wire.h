@@ -75,6 +75,13 @@ int wire_collect(struct wire *wire, struct wire_window *ret, struct arena *arena
  * programs reports with its first window. */
 void wire_commit(struct wire *wire, const struct wire_mark *mark);
 
+/* What an agent that adopts these programs is to know; at most 1 KiB, opaque. It takes the place of
+ * the note before as a whole. */
+void wire_note(struct wire *wire, const void *note, size_t size);
+/* What the agent before us noted; false if there was none, or none of that size. After
+ * wire_start(). */
+bool wire_noted(const struct wire *wire, void *ret, size_t size);
+
 /* Valid until the next call into the wire. */
 size_t wire_modes(struct wire *wire, const struct wire_mode_info **ret);
 /* This host's addresses as in struct source of stats/sources.h, sorted; valid until the next call

@@ -6,7 +6,7 @@
  * `config`, `sources`, `source_rtt`, `flows`, `hints` and `scratch` are shared by all interfaces of
  * an agent; `counters`, `rare`, `rtt` and `reading` belong to one interface and live as long as its
  * programs. So an agent that was killed leaves them behind with all that they counted, and
- * `reading` tells its successor what was reported of it.
+ * `reading` tells its successor what was reported of it, and what the agent noted for it.
  */
 #ifndef CROSSTAP_SOURCE_WIRE_BPF_H
 #define CROSSTAP_SOURCE_WIRE_BPF_H
@@ -53,10 +53,14 @@ struct wire_read_sums {
 	struct wire_counters counters[WIRE_DIRECTIONS][WIRE_SLOTS]; /* sums over CPUs */
 	struct wire_rtt rtt[WIRE_SLOTS];
 };
+#define WIRE_NOTE_BYTES 1024
 struct wire_reading {
 	uint32_t active;
 	uint32_t made_clsact; /* the qdisc is the agent's, to be removed when it is empty */
 	struct wire_read_sums sums[2];
+	uint32_t note_active; /* of the notes, as `active` of the sums */
+	uint32_t note_bytes;  /* 0: nothing was noted */
+	uint8_t notes[2][WIRE_NOTE_BYTES];
 };
 /* `rare` has two more rows, in the same order: what was reported of it. */
 #define WIRE_RARE_READ ((size_t)WIRE_SLOTS * WIRE_RARE_ENTRIES)

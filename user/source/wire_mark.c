@@ -107,3 +107,32 @@ void wire_commit(struct wire *wire, const struct wire_mark *mark)
 		__atomic_store_n(&tap->reading->active, next, __ATOMIC_RELEASE);
 	}
 }
+
+void wire_note(struct wire *wire, const void *note, size_t size)
+{
+	for (size_t i = 0; i < wire->n_taps && size <= WIRE_NOTE_BYTES; i++) {
+		struct wire_reading *reading = wire->taps[i]->reading;
+		uint32_t next;
+
+		if (!reading)
+			continue;
+		next = !(reading->note_active & 1);
+		memcpy(reading->notes[next], note, size);
+		__atomic_store_n(&reading->note_active, next, __ATOMIC_RELEASE);
+		__atomic_store_n(&reading->note_bytes, (uint32_t)size, __ATOMIC_RELEASE);
+	}
+}
+
+bool wire_noted(const struct wire *wire, void *ret, size_t size)
+{
+	for (size_t i = 0; i < wire->n_taps; i++) {
+		const struct wire_tap *tap = wire->taps[i];
+		const struct wire_reading *reading = tap->reading;
+
+		if (!tap->adopted || !reading || reading->note_bytes != size)
+			continue;
+		memcpy(ret, reading->notes[reading->note_active & 1], size);
+		return true;
+	}
+	return false;
+}

@@ -24,11 +24,22 @@ void windows_init(
 	    .interval_ns = interval_ns,
 	    .grace_ns = grace_ns,
 	    .begin_ms = -1,
-	    .newest_written_ms = INT64_MIN,
+	    .written = {.newest_ms = INT64_MIN},
 	};
 	windows->oldest = windows_index(windows, now_ns);
 	if (!on_grid)
 		begin_off_grid(windows, now_ns);
+}
+
+void windows_continue(struct windows *windows, const struct windows_written *before)
+{
+	const int64_t begin_ms = windows->begin_ms >= 0
+	    ? windows->begin_ms
+	    : windows->oldest * windows->interval_ns / NS_PER_MS;
+
+	windows->written = *before;
+	if (begin_ms <= before->newest_ms)
+		windows->written.steps++;
 }
 
 int64_t windows_due_ns(const struct windows *windows)
@@ -38,8 +49,8 @@ int64_t windows_due_ns(const struct windows *windows)
 
 static bool written_off_grid(const struct windows *windows, int64_t time_ms)
 {
-	for (unsigned i = 0; i < windows->n_off_grid && i < WINDOWS_REMEMBERED; i++) {
-		if (windows->off_grid_ms[i] == time_ms)
+	for (unsigned i = 0; i < windows->written.n_off_grid && i < WINDOWS_REMEMBERED; i++) {
+		if (windows->written.off_grid_ms[i] == time_ms)
 			return true;
 	}
 	return false;
@@ -51,22 +62,23 @@ static int64_t pass_shift_ms(const struct windows *windows)
 {
 	const int64_t most_ms = windows->interval_ns / NS_PER_MS / 2;
 
-	return (int64_t)(windows->steps - 1) % most_ms + 1;
+	return (int64_t)(windows->written.steps - 1) % most_ms + 1;
 }
 
 /* Whether one of the passes so far may have written a window of the grid there. */
 static bool on_a_pass(const struct windows *windows, int64_t time_ms)
 {
 	const int64_t interval_ms = windows->interval_ns / NS_PER_MS;
-	const int64_t passes = windows->steps < interval_ms / 2 ? windows->steps : interval_ms / 2;
+	const int64_t passes =
+	    windows->written.steps < interval_ms / 2 ? windows->written.steps : interval_ms / 2;
 
-	return time_ms <= windows->newest_written_ms && time_ms % interval_ms <= passes;
+	return time_ms <= windows->written.newest_ms && time_ms % interval_ms <= passes;
 }
 
 static int64_t point_time(struct windows *windows, int64_t start_ms, bool partial)
 {
 	const int64_t begin_ms = partial ? windows->begin_ms : start_ms;
-	const bool again = windows->steps && begin_ms <= windows->newest_written_ms;
+	const bool again = windows->written.steps && begin_ms <= windows->written.newest_ms;
 	int64_t time_ms = begin_ms + (again ? pass_shift_ms(windows) : 0);
 	bool remember = partial;
 
@@ -76,9 +88,10 @@ static int64_t point_time(struct windows *windows, int64_t start_ms, bool partia
 		remember = true;
 	}
 	if (remember)
-		windows->off_grid_ms[windows->n_off_grid++ % WINDOWS_REMEMBERED] = time_ms;
-	if (time_ms > windows->newest_written_ms)
-		windows->newest_written_ms = time_ms;
+		windows->written.off_grid_ms[windows->written.n_off_grid++ % WINDOWS_REMEMBERED] =
+		    time_ms;
+	if (time_ms > windows->written.newest_ms)
+		windows->written.newest_ms = time_ms;
 	return time_ms;
 }
 
@@ -113,7 +126,7 @@ bool windows_stepped_back(const struct windows *windows, int64_t now_ns)
 void windows_reopen(struct windows *windows, int64_t now_ns)
 {
 	windows->oldest = windows_index(windows, now_ns);
-	windows->steps++;
+	windows->written.steps++;
 	begin_off_grid(windows, now_ns);
 }
 

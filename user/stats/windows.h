@@ -6,7 +6,7 @@
  *
  * Point times: a window's start; or, where it begins off the grid (start of the agent, clock
  * stepped back into a window that was written already), the millisecond in which it really began.
- * After the n-th backward step since the start, times carry +n ms until the clock passes the newest
+ * After the n-th backward step, times carry +n ms until the clock passes the newest
  * time written. So no series and time is written twice.
  */
 #ifndef CROSSTAP_STATS_WINDOWS_H
@@ -25,15 +25,21 @@ static inline int64_t window_index(int64_t time_ns, int64_t interval_ns)
 	return index - (time_ns % interval_ns < 0);
 }
 
+/* Which times were written: what a successor must know so that it writes none of them again. Plain
+ * data, which may outlive the process. */
+struct windows_written {
+	int64_t newest_ms;                       /* INT64_MIN: nothing yet */
+	int64_t off_grid_ms[WINDOWS_REMEMBERED]; /* written off the grid, lately */
+	uint32_t n_off_grid;
+	uint32_t steps; /* backward: never again the same +n ms */
+};
+
 struct windows {
 	int64_t interval_ns, grace_ns;
-	int64_t oldest;            /* index of the oldest open window */
-	int64_t begin_index;       /* of the window that began off the grid, and when */
-	int64_t begin_ms;          /* -1: none */
-	int64_t newest_written_ms; /* INT64_MIN: nothing yet */
-	int64_t off_grid_ms[WINDOWS_REMEMBERED]; /* written off the grid, lately */
-	unsigned n_off_grid;
-	unsigned steps; /* backward, since the start: never again the same +n ms */
+	int64_t oldest;      /* index of the oldest open window */
+	int64_t begin_index; /* of the window that began off the grid, and when */
+	int64_t begin_ms;    /* -1: none */
+	struct windows_written written;
 };
 
 struct window_span {
@@ -46,6 +52,9 @@ struct window_span {
 /* `on_grid`: the first window counts as whole (replay). */
 void windows_init(
     struct windows *windows, int64_t interval_ns, int64_t grace_ns, int64_t now_ns, bool on_grid);
+/* Goes on where an agent before this one was killed; before the first window closes. A clock that
+ * was set back meanwhile is a backward step. */
+void windows_continue(struct windows *windows, const struct windows_written *before);
 int64_t windows_index(const struct windows *windows, int64_t time_ns);
 
 /* When the oldest open window is due to close. */

@@ -127,6 +127,43 @@ static void test_skip(void **state)
 	assert_true(close_one(&windows).index == first + 1001);
 }
 
+/* Killed, and started again after the clock was set back over what it had written. */
+static void test_a_successor_goes_on(void **state)
+{
+	const int64_t start_ms = START_NS / NS_PER_MS;
+	struct windows killed, windows;
+
+	windows_init(&killed, INTERVAL_NS, GRACE_NS, START_NS, true);
+	for (int i = 0; i < 4; i++)
+		close_one(&killed);
+	windows_init(&windows, INTERVAL_NS, GRACE_NS, START_NS + 12345 * NS_PER_MS, false);
+	windows_continue(&windows, &killed.written);
+	assert_true(close_one(&windows).time_ms == start_ms + 12345 + 1);
+	assert_true(close_one(&windows).time_ms == start_ms + 20000 + 1);
+	/* And its successor; it began where that one did. */
+	killed = windows;
+	windows_init(&windows, INTERVAL_NS, GRACE_NS, START_NS + 12344 * NS_PER_MS, false);
+	windows_continue(&windows, &killed.written);
+	assert_true(close_one(&windows).time_ms == start_ms + 12344 + 3);
+	assert_true(close_one(&windows).time_ms == start_ms + 20000 + 2);
+	assert_true(close_one(&windows).time_ms == start_ms + 30000 + 2);
+	assert_true(close_one(&windows).time_ms == start_ms + 40000);
+}
+
+static void test_a_successor_in_time_is_on_the_grid(void **state)
+{
+	const int64_t start_ms = START_NS / NS_PER_MS;
+	struct windows killed, windows;
+
+	windows_init(&killed, INTERVAL_NS, GRACE_NS, START_NS, true);
+	close_one(&killed);
+	windows_init(&windows, INTERVAL_NS, GRACE_NS, START_NS + 13 * NS_PER_S, false);
+	windows_continue(&windows, &killed.written);
+	assert_true(close_one(&windows).time_ms == start_ms + 13000);
+	assert_true(close_one(&windows).time_ms == start_ms + 20000);
+	assert_int_equal(windows.written.steps, 0);
+}
+
 static int compare_times(const void *a, const void *b)
 {
 	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -202,6 +239,8 @@ int main(void)
 	    cmocka_unit_test(test_backward_steps_add_milliseconds),
 	    cmocka_unit_test(test_a_partial_window_avoids_what_passes_wrote),
 	    cmocka_unit_test(test_skip),
+	    cmocka_unit_test(test_a_successor_goes_on),
+	    cmocka_unit_test(test_a_successor_in_time_is_on_the_grid),
 	    cmocka_unit_test(test_no_time_is_written_twice),
 	};
 
