@@ -12,6 +12,7 @@ static const struct {
     {"run", command_run, "the daemon, in the foreground"},
     {"replay", command_replay, "the same pipeline over dnstap files; prints one report"},
     {"check", command_check, "validate a configuration, print the effective one"},
+    {"doctor", command_doctor, "look at this host for what the agent needs"},
     {"detach", command_detach, "remove the BPF programs that a killed agent left"},
     {"top", command_top, "a running agent, live in the terminal"},
 };

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
+#include "command/doctor.h"
+
+#include "source/listen.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* -- who may */
+
+/* The permission bits that hold for somebody: of `rwx` those of the owner, the group or others. */
+static unsigned bits_for(const struct stat *st, uid_t uid, gid_t gid)
+{
+	if (uid == 0)
+		return 7;
+	if (uid != (uid_t)-1 && st->st_uid == uid)
+		return st->st_mode >> 6 & 7;
+	if (gid != (gid_t)-1 && st->st_gid == gid)
+		return st->st_mode >> 3 & 7;
+	return st->st_mode & 7;
+}
+
+/* Folders that are not there yet will be made for all to look into. */
+int doctor_may_reach(const char *path, uid_t uid, gid_t gid, char *ret, size_t size)
+{
+	struct stat st;
+
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const int length = slash == path ? 1 : (int)(slash - path);
+
+		if ((size_t)snprintf(ret, size, "%.*s", length, path) >= size)
+			return -ENAMETOOLONG;
+		if (stat(ret, &st) < 0)
+			return errno == ENOENT ? 0 : -errno;
+		if (!S_ISDIR(st.st_mode))
+			return -ENOTDIR;
+		if (!(bits_for(&st, uid, gid) & 1))
+			return -EACCES;
+	}
+	return 0;
+}
+
+/* The folder of a path, or "." */
+static void folder_of(const char *path, char ret[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(ret, PATH_MAX, "%.*s", slash ? slash == path ? 1 : (int)(slash - path) : 1,
+	    slash ? path : ".");
+}
+
+/* May we make something in this folder, or the folder itself in the one above? */
+static int may_write(const char *folder)
+{
+	char above[PATH_MAX];
+	struct stat st;
+
+	if (stat(folder, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			return -ENOTDIR;
+		return access(folder, W_OK | X_OK) < 0 ? -errno : 0;
+	}
+	if (errno != ENOENT)
+		return -errno;
+	folder_of(folder, above);
+	return access(above, W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+/* -- inputs */
+
+static bool find_uid(const char *name, uid_t *ret)
+{
+	const struct passwd *entry;
+	char *end;
+
+	*ret = (uid_t)strtoul(name, &end, 10);
+	if (*name && !*end)
+		return true;
+	entry = getpwnam(name);
+	if (entry)
+		*ret = entry->pw_uid;
+	return entry;
+}
+
+static bool find_gid(const char *name, gid_t *ret)
+{
+	const struct group *entry;
+	char *end;
+
+	*ret = (gid_t)strtoul(name, &end, 10);
+	if (*name && !*end)
+		return true;
+	entry = getgrnam(name);
+	if (entry)
+		*ret = entry->gr_gid;
+	return entry;
+}
+
+/* connect() takes permission to write (unix(7)). */
+static bool check_who(struct doctor *doctor, const struct config_input *input)
+{
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+	char folder[PATH_MAX];
+	int r;
+
+	if (*input->owner && !find_uid(input->owner, &uid)) {
+		doctor_note(doctor, DOCTOR_ERROR, "name one that exists", "%s: no user %s",
+		    input->address, input->owner);
+		return false;
+	}
+	if (*input->group && !find_gid(input->group, &gid)) {
+		doctor_note(doctor, DOCTOR_ERROR, "name one that exists", "%s: no group %s",
+		    input->address, input->group);
+		return false;
+	}
+	if (!(input->mode & 02) && !*input->owner && !*input->group) {
+		doctor_note(doctor, DOCTOR_WARNING, "set group: to the nameserver's",
+		    "%s: its mode %04o lets in the agent's own user and group alone",
+		    input->address, (unsigned)input->mode);
+		return false;
+	}
+	r = doctor_may_reach(input->address, uid, gid, folder, sizeof(folder));
+	if (r < 0) {
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "let the nameserver's user look into it (chmod, chgrp)",
+		    "%s: %s is closed to whom the socket is for: %s", input->address, folder,
+		    strerror(-r));
+		return false;
+	}
+	return true;
+}
+
+static void check_unix(struct doctor *doctor, const struct config_input *input)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (lstat(input->address, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		doctor_note(doctor, DOCTOR_ERROR, "remove it: the agent will not",
+		    "%s exists and is no socket", input->address);
+		return;
+	}
+	folder_of(input->address, folder);
+	r = may_write(folder);
+	if (r < 0) {
+		doctor_note(doctor, DOCTOR_ERROR, "make the folder, or run as root",
+		    "%s: no socket can be made in %s: %s", input->address, folder, strerror(-r));
+		return;
+	}
+	if (check_who(doctor, input))
+		doctor_note(doctor, DOCTOR_OK, NULL, "%s can be made and reached", input->address);
+}
+
+static void check_tcp(struct doctor *doctor, const struct config_input *input)
+{
+	char reason[256];
+	const int fd = listen_tcp(input->address, reason, sizeof(reason));
+
+	if (fd >= 0) {
+		close(fd);
+		doctor_note(doctor, DOCTOR_OK, NULL, "%s is free", input->address);
+	} else if (fd == -EADDRINUSE) {
+		doctor_note(doctor, DOCTOR_WARNING, "fine if it is the running agent",
+		    "%s: somebody listens there", input->address);
+	} else {
+		doctor_note(doctor, DOCTOR_ERROR, "choose an address of this host", "%s", reason);
+	}
+}
+
+void doctor_inputs(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->config->n_inputs; i++) {
+		const struct config_input *input = &doctor->config->inputs[i];
+
+		if (input->kind == INPUT_UNIX)
+			check_unix(doctor, input);
+		else if (input->kind == INPUT_TCP)
+			check_tcp(doctor, input);
+		else
+			doctor_note(doctor, DOCTOR_OK, NULL,
+			    "%s is systemd's to make: crosstap.socket", input->address);
+	}
+	if (!doctor->config->n_inputs)
+		doctor_note(doctor, DOCTOR_OK, NULL, "none: the wire alone is counted");
+}
+
+/* -- folders */
+
+static void check_folder(struct doctor *doctor, const char *folder, const char *option)
+{
+	const int r = may_write(folder);
+
+	if (r < 0)
+		doctor_note(doctor, DOCTOR_WARNING, "make it, with the agent as its owner",
+		    "%s (%s) cannot be written: %s", folder, option, strerror(-r));
+	else
+		doctor_note(doctor, DOCTOR_OK, NULL, "%s (%s) can be written", folder, option);
+}
+
+void doctor_folders(struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	char folder[PATH_MAX];
+
+	if (*config->spool_path && config->n_outputs)
+		check_folder(doctor, config->spool_path, "spool.path");
+	if (*config->state) {
+		folder_of(config->state, folder);
+		check_folder(doctor, folder, "state");
+	}
+	if (*config->rssac002.dir)
+		check_folder(doctor, config->rssac002.dir, "rssac002.dir");
+	for (size_t i = 0; i < config->n_outputs; i++) {
+		const struct config_output *output = &config->outputs[i];
+
+		if (output->kind != OUTPUT_FILE || strcmp(output->path, "-") == 0)
+			continue;
+		folder_of(output->path, folder);
+		check_folder(doctor, folder, "outputs.file");
+	}
+}
