@@ -5,9 +5,6 @@
 
 #include "maps.bpf.h"
 
-/* A full table of sources is tried again after so many messages that it did not hold. */
-#define SOURCES_RETRY 4096
-
 /* Labels walked in each call of a function. */
 #define WALK_TURNS 7
 
@@ -242,41 +239,29 @@ CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 		CT_ADD_SHARED(count, 1);
 }
 
-/* A client without an entry. A flood of them must not pay for an insertion each: sampled by user
- * space's word, and left alone for a while when the table is full. */
-CT_INLINE struct wire_source *wire_enter_source(
-    const struct wire_env *env, const struct packet_address *client)
+CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
 {
-	struct wire_scratch *local = wire_scratch(env->direction);
-	const struct wire_source none = {};
-	struct wire_source *source;
-	u32 sampling = env->config->source_sampling;
-
-	if (!local || sampling >= 32)
-		return 0;
-	if (local->full) {
-		local->full--;
-		return 0;
-	}
-	if (++local->sampled & (u32)((1ull << sampling) - 1))
-		return 0;
-	bpf_map_update_elem(&sources, client, &none, BPF_NOEXIST);
-	source = bpf_map_lookup_elem(&sources, client);
-	if (!source)
-		local->full = SOURCES_RETRY;
-	return source;
+	return bpf_map_lookup_elem(&sources, &index);
 }
 
-CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client)
+CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
+    struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
-	struct wire_source *source = bpf_map_lookup_elem(&sources, client);
+	const u32 which = index & (WIRE_SOURCE_LOCKS - 1);
+	struct wire_source_lock *lock = bpf_map_lookup_elem(&source_locks, &which);
 
-	if (!source)
-		source = wire_enter_source(env, client);
-	if (source)
-		CT_ADD_SHARED(&source->messages[env->slot & 1], 1);
-	else
-		env->counters->sources_other++;
+	if (!lock)
+		return;
+	bpf_spin_lock(&lock->lock);
+	wire_source_put(bucket, id);
+	bpf_spin_unlock(&lock->lock);
+}
+
+CT_INLINE u32 *wire_source_samples(const struct wire_env *env)
+{
+	struct wire_scratch *local = wire_scratch(env->direction);
+
+	return local ? &local->sampled : 0;
 }
 
 #endif

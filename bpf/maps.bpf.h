@@ -40,15 +40,28 @@ struct {
 } rare SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, WIRE_MAX_SOURCES);
-	__type(key, struct packet_address);
-	__type(value, struct wire_source);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WIRE_SOURCE_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct wire_source_bucket);
 } sources SEC(".maps");
+
+/* Apart: a map with locks in it cannot be mapped to memory. */
+struct wire_source_lock {
+	struct bpf_spin_lock lock;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_SOURCE_LOCKS);
+	__type(key, __u32);
+	__type(value, struct wire_source_lock);
+} source_locks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, WIRE_MAX_SOURCES / 4);
+	__uint(max_entries, WIRE_MAX_SOURCE_RTTS);
 	__type(key, struct packet_address);
 	__type(value, struct wire_source_rtt);
 } source_rtt SEC(".maps");
@@ -80,7 +93,6 @@ struct wire_scratch {
 	__u8 bytes[CT_SCRATCH_BYTES + CT_SCRATCH_SLACK];
 	struct wire_work work;
 	__u32 sampled; /* sources that were not entered, so far */
-	__u32 full;    /* messages until a full `sources` is tried again */
 };
 
 struct {

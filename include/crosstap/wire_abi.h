@@ -94,6 +94,9 @@ struct wire_config {
 	u32 owner; /* user space's: whose maps these are, a hash of `server`; stays at this offset
 		    */
 	u64 seed;  /* random: where handshake hints go is no client's business */
+	u64 source_keys[5]; /* random: of wire_source_hash() */
+	u32 source_mask;    /* buckets of `sources` in use, less one: a power of two, less one */
+	u32 pad;
 	struct wire_addresses addresses[2];
 	u8 ports[65536]; /* enum wire_port */
 };
@@ -186,14 +189,30 @@ CT_INLINE u32 wire_rare_index(u32 interface, u32 slot)
 	return (interface * WIRE_SLOTS + slot) * WIRE_RARE_ENTRIES;
 }
 
-/* --- sources: shared, bounded hash ---------------------------------------------------------- */
+/* --- sources: shared, in buckets (wire_source.h) -------------------------------------------- */
 
-/* Key: struct packet_address. User space deletes entries that rest for two windows. */
-struct wire_source {
-	u64 messages[WIRE_SLOTS]; /* compared ones, in */
+/*
+ * A client has a way in one of two buckets. Complements of its address are stored, so that 0, which
+ * is a free way's, stands for no half of an address that is ever entered; and a way of which one
+ * half is written matches nobody. The programs take free ways, under a lock; user space, which
+ * reads all through memory, frees those that rest: `high` becomes 0, and a window later, when every
+ * packet that found the client there is long counted, `low`.
+ */
+#define WIRE_SOURCE_WAYS    4
+#define WIRE_SOURCE_BUCKETS 32768
+#define WIRE_SOURCE_LOCKS   1024 /* a bucket's: its number modulo this */
+
+struct wire_source_id {
+	u64 low, high;
 };
 
-/* The same key, an LRU map of its own: few clients use TCP. */
+struct wire_source_bucket {
+	struct wire_source_id clients[WIRE_SOURCE_WAYS];
+	u64 messages[WIRE_SLOTS][WIRE_SOURCE_WAYS]; /* compared ones, in; whoever had the way */
+};
+
+/* --- source_rtt: shared LRU; key: struct packet_address -------------------------------------- */
+
 struct wire_source_rtt {
 	u64 count[WIRE_SLOTS];
 	u64 sum_us[WIRE_SLOTS];
@@ -286,18 +305,19 @@ struct wire_drops {
 
 /* --- sizes ---------------------------------------------------------------------------------- */
 
-#define WIRE_MAX_FLOWS   65536
-#define WIRE_MAX_SOURCES 65536
+#define WIRE_MAX_FLOWS       65536
+#define WIRE_MAX_SOURCES     (WIRE_SOURCE_BUCKETS * WIRE_SOURCE_WAYS)
+#define WIRE_MAX_SOURCE_RTTS 16384 /* few clients use TCP */
 
 _Static_assert(WIRE_REASONS >= DNS_MALFORMED_COUNT, "a reason has no counter");
 _Static_assert(sizeof(struct packet_address) == 16, "abi");
 _Static_assert(sizeof(struct wire_addresses) == 8 + 256 * 4 * (8 + 24), "abi");
-_Static_assert(sizeof(struct wire_config) == 32 + 2 * sizeof(struct wire_addresses) + 65536, "abi");
+_Static_assert(sizeof(struct wire_config) == 80 + 2 * sizeof(struct wire_addresses) + 65536, "abi");
 _Static_assert(sizeof(struct wire_cell) == 128, "abi");
 _Static_assert(sizeof(struct wire_counters) == 14168, "abi");
 _Static_assert(sizeof(struct wire_counters) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_drops) <= 32768, "a per-CPU value is at most 32 KiB");
-_Static_assert(sizeof(struct wire_source) == 16, "abi");
+_Static_assert(sizeof(struct wire_source_bucket) == 128, "abi");
 _Static_assert(sizeof(struct wire_source_rtt) == 40, "abi");
 _Static_assert(sizeof(struct wire_flow_key) == 40, "abi");
 _Static_assert(sizeof(struct wire_flow) == 56, "abi");

@@ -7,7 +7,7 @@
 #ifndef CROSSTAP_WIRE_COUNT_H
 #define CROSSTAP_WIRE_COUNT_H
 
-#include "crosstap/wire_message.h"
+#include "crosstap/wire_source.h"
 
 /* The frame as a whole. */
 struct wire_frame {
@@ -21,7 +21,6 @@ struct wire_frame {
 CT_INLINE struct wire_counters *wire_find_counters(const struct wire_env *env);
 /* Adds one to an entry of `rare`, counted from wire_rare_index(). */
 CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry);
-CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client);
 
 /* In the order of enum wire_transport and packet_family; bounds known to the verifier. */
 CT_INLINE struct wire_cell *wire_cell(const struct wire_env *env, u64 transport, u64 family)

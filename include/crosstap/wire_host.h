@@ -22,11 +22,9 @@ struct wire_flow_entry {
 	u32 used; /* 0: free; else the time of the last use, in packets */
 };
 
-struct wire_source_entry {
+struct wire_source_rtt_entry {
 	struct packet_address client;
-	u32 state; /* 0: free, 1: in use, 2: deleted */
-	struct wire_source source;
-	struct wire_source_rtt rtt; /* count 0 in both slots: min_us is not set */
+	struct wire_source_rtt rtt; /* count 0 in both slots: free */
 };
 
 struct wire_state {
@@ -39,9 +37,9 @@ struct wire_state {
 	struct wire_flow_entry
 	    *flows;    /* flow_sets * WIRE_FLOW_WAYS; the longest unused leaves a full set */
 	u32 flow_sets; /* a power of two */
-	struct wire_source_entry *sources;
-	u32 source_slots; /* a power of two, at least twice max_sources */
-	u32 max_sources, n_sources;
+	struct wire_source_bucket *sources; /* config->source_mask + 1 */
+	struct wire_source_rtt_entry *rtts; /* 2 * max_rtts, a power of two */
+	u32 max_rtts, n_rtts;
 	u32 sampled; /* messages of sources that were not entered */
 	u32 packets; /* clock of `used` */
 	struct wire_segment segment;
@@ -103,43 +101,20 @@ CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 	wire_host(env)->rare[wire_rare_index(env->interface, env->slot) + entry]++;
 }
 
-/* The client's entry, or with `make` a free place for it; NULL: none. */
-static inline struct wire_source_entry *wire_host_source(
-    struct wire_state *state, const struct packet_address *client, bool make)
+CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
 {
-	const u32 mask = state->source_slots - 1;
-	struct wire_source_entry *free_entry = NULL;
-	u32 at = (u32)wire_host_hash(client, sizeof(*client)) & mask;
-
-	for (u32 i = 0; i <= mask; i++, at = (at + 1) & mask) {
-		struct wire_source_entry *entry = &state->sources[at];
-
-		if (entry->state == 1 && memcmp(&entry->client, client, sizeof(*client)) == 0)
-			return entry;
-		if (entry->state != 1 && !free_entry)
-			free_entry = entry;
-		if (entry->state == 0)
-			break;
-	}
-	if (!make || !free_entry || state->n_sources >= state->max_sources)
-		return NULL;
-	*free_entry = (struct wire_source_entry){.client = *client, .state = 1};
-	state->n_sources++;
-	return free_entry;
+	return &wire_host(env)->sources[index];
 }
 
-CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client)
+CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
+    struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
-	struct wire_state *state = wire_host(env);
-	struct wire_source_entry *entry = wire_host_source(state, client, false);
-	const u32 sampling = env->config->source_sampling;
+	wire_source_put(bucket, id);
+}
 
-	if (!entry && sampling < 32 && !(++state->sampled & (u32)(((u64)1 << sampling) - 1)))
-		entry = wire_host_source(state, client, true);
-	if (entry)
-		entry->source.messages[env->slot]++;
-	else
-		env->counters->sources_other++;
+CT_INLINE u32 *wire_source_samples(const struct wire_env *env)
+{
+	return &wire_host(env)->sampled;
 }
 
 static inline struct wire_flow_entry *wire_host_flow(
@@ -217,14 +192,37 @@ CT_INLINE void wire_add_rtt(const struct wire_env *env, u32 family, u64 us)
 	wire_host(env)->rtt[env->slot].bins[family][wire_rtt_bin(us)]++;
 }
 
+/* The client's entry, or a free one; NULL: there is no room. */
+static inline struct wire_source_rtt_entry *wire_host_rtt(
+    struct wire_state *state, const struct packet_address *client)
+{
+	const u32 mask = 2 * state->max_rtts - 1;
+	u32 at = (u32)wire_host_hash(client, sizeof(*client)) & mask;
+
+	for (u32 i = 0; i <= mask; i++, at = (at + 1) & mask) {
+		struct wire_source_rtt_entry *entry = &state->rtts[at];
+
+		if (!entry->rtt.count[0] && !entry->rtt.count[1])
+			return state->n_rtts < state->max_rtts ? entry : NULL;
+		if (memcmp(&entry->client, client, sizeof(*client)) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
 CT_INLINE void wire_add_source_rtt(
     const struct wire_env *env, const struct packet_address *client, u64 us)
 {
-	struct wire_source_entry *entry = wire_host_source(wire_host(env), client, true);
+	struct wire_source_rtt_entry *entry = wire_host_rtt(wire_host(env), client);
 
 	if (!entry)
 		return;
-	if ((!entry->rtt.count[0] && !entry->rtt.count[1]) || us < entry->rtt.min_us)
+	if (!entry->rtt.count[0] && !entry->rtt.count[1]) {
+		entry->client = *client;
+		entry->rtt.min_us = us;
+		wire_host(env)->n_rtts++;
+	}
+	if (us < entry->rtt.min_us)
 		entry->rtt.min_us = us;
 	entry->rtt.count[env->slot]++;
 	entry->rtt.sum_us[env->slot] += us;

@@ -8,8 +8,8 @@
 
 #include "frames.h"
 
-#define FIXTURE_OPTIONS     (WIRE_PER_SOURCE | WIRE_RTT)
-#define FIXTURE_MAX_SOURCES 64
+#define FIXTURE_OPTIONS (WIRE_PER_SOURCE | WIRE_RTT)
+#define FIXTURE_BUCKETS 1 /* of clients */
 
 struct fixture {
 	const char *name;

@@ -399,7 +399,7 @@ static inline void make_sources(struct frames *frames)
 {
 	const struct message query = message_query(0, 1);
 
-	/* 100 clients, 64 places: the first 64 are counted each, the rest together. */
+	/* 100 clients, 4 places: the first 4 are counted each, the rest together. */
 	for (u32 round = 0; round < 2; round++)
 		for (u16 client = 1; client <= 100; client++)
 			frames_add(frames,

@@ -11,8 +11,10 @@
 #include "frames.h"
 #include "totals.h"
 
+#define FIXTURE_MAX_RTTS 64
+
 /* Ports and addresses as the frames have them. */
-static inline void host_configure(struct wire_config *config, u32 options)
+static inline void host_configure(struct wire_config *config, u32 options, u32 buckets)
 {
 	struct wire_local locals[4] = {
 	    {{{0, 0, htonl(0xffff), htonl(0xc0000201)}}, PACKET_IPV4, 3},
@@ -25,6 +27,9 @@ static inline void host_configure(struct wire_config *config, u32 options)
 	config->abi = WIRE_ABI_VERSION;
 	config->options = options;
 	config->seed = 0x0123456789abcdef;
+	for (u32 i = 0; i < 5; i++)
+		config->source_keys[i] = (i + 1) * 0x9e3779b97f4a7c15;
+	config->source_mask = buckets - 1;
 	config->ports[53] = WIRE_PORT_DNS;
 	config->ports[853] = WIRE_PORT_DOT | WIRE_PORT_DOQ;
 	config->ports[443] = WIRE_PORT_DOH;
@@ -41,14 +46,12 @@ static inline void host_free(struct wire_state *state)
 	free(state->hints);
 	free(state->flows);
 	free(state->sources);
+	free(state->rtts);
 }
 
-static inline int host_new(struct wire_state *state, u32 options, u32 max_sources)
+/* `buckets` of clients, a power of two. */
+static inline int host_new(struct wire_state *state, u32 options, u32 buckets)
 {
-	u32 slots = 1;
-
-	while (slots < 2 * max_sources)
-		slots *= 2;
 	*state = (struct wire_state){
 	    .config = calloc(1, sizeof(*state->config)),
 	    .interfaces = 1,
@@ -58,16 +61,16 @@ static inline int host_new(struct wire_state *state, u32 options, u32 max_source
 	    .hints = calloc(WIRE_HINTS, sizeof(*state->hints)),
 	    .flows = calloc((size_t)1024 * WIRE_FLOW_WAYS, sizeof(*state->flows)),
 	    .flow_sets = 1024,
-	    .sources = calloc(slots, sizeof(*state->sources)),
-	    .source_slots = slots,
-	    .max_sources = max_sources,
+	    .sources = calloc(buckets, sizeof(*state->sources)),
+	    .rtts = calloc((size_t)2 * FIXTURE_MAX_RTTS, sizeof(*state->rtts)),
+	    .max_rtts = FIXTURE_MAX_RTTS,
 	};
 	if (!state->config || !state->counters || !state->rare || !state->rtt || !state->hints ||
-	    !state->flows || !state->sources) {
+	    !state->flows || !state->sources || !state->rtts) {
 		host_free(state);
 		return -1;
 	}
-	host_configure(state->config, options);
+	host_configure(state->config, options, buckets);
 	return 0;
 }
 
@@ -101,14 +104,8 @@ static inline int host_totals(const struct wire_state *state, struct totals *tot
 			totals->rtt[bin / WIRE_RTT_BINS] +=
 			    state->rtt[slot].bins[bin / WIRE_RTT_BINS][bin % WIRE_RTT_BINS];
 	}
-	for (u32 i = 0; i < state->source_slots; i++) {
-		const struct wire_source *source = &state->sources[i].source;
-
-		if (state->sources[i].state != 1 || !(source->messages[0] + source->messages[1]))
-			continue;
-		totals->sources++;
-		totals->source_messages += source->messages[0] + source->messages[1];
-	}
+	for (u32 i = 0; i <= state->config->source_mask; i++)
+		totals_add_sources(totals, &state->sources[i]);
 	return 0;
 }
 

@@ -111,7 +111,7 @@ static const struct fixture fixtures[] = {
 	"in.udp4.packets=100 in.udp4.bytes=6000 in.udp4.messages=100 "
 	"in.udp4.message_bytes=3200 in.udp6.packets=100 in.udp6.bytes=8000 "
 	"in.udp6.messages=100 in.udp6.message_bytes=3200 in.udp_size.32=200 in.opcode.0=200 "
-	"in.qtype.1=200 in.sources_other=72 sources=64 source_messages=128",
+	"in.qtype.1=200 in.sources_other=192 sources=4 source_messages=8",
 	0},
     {"doq", make_doq,
 	"in.doh4.packets=1 in.doh4.bytes=1228 in.doq4.packets=3 in.doq4.bytes=2524 "

@@ -20,6 +20,15 @@ struct totals {
 	u64 rtt[2];                                     /* by family */
 };
 
+static inline void totals_add_sources(
+    struct totals *totals, const struct wire_source_bucket *bucket)
+{
+	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
+		totals->sources += bucket->clients[way].low != 0;
+		totals->source_messages += bucket->messages[0][way] + bucket->messages[1][way];
+	}
+}
+
 struct totals_text {
 	char text[TOTALS_TEXT];
 	size_t length;

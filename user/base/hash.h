@@ -6,13 +6,15 @@
 #ifndef CROSSTAP_BASE_HASH_H
 #define CROSSTAP_BASE_HASH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct hash_seed {
 	uint64_t a, b; /* both odd */
 };
 
-/* From getrandom(2); never fails (Linux 3.17). */
+/* At most 256 bytes from getrandom(2); never fails (Linux 3.17). */
+void hash_random(void *ret, size_t bytes);
 void hash_seed_random(struct hash_seed *ret);
 
 static inline uint64_t hash_fold(uint64_t x, uint64_t y)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "source/tally.h"
 
+#include "base/hash.h"
 #include "crosstap/wire_host.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
-#define FLOW_SETS    (WIRE_MAX_FLOWS / WIRE_FLOW_WAYS)
-#define SOURCE_SLOTS (2 * WIRE_MAX_SOURCES)
-#define SLOT         0 /* windows have counters of their own, so one slot is enough */
+#define FLOW_SETS  (WIRE_MAX_FLOWS / WIRE_FLOW_WAYS)
+#define RTT_PLACES (2 * WIRE_MAX_SOURCE_RTTS)
+#define SLOT       0 /* windows have counters of their own, so one slot is enough */
 
 struct tally {
 	struct wire_state state; /* its counters are those of the window counted last */
@@ -20,8 +20,9 @@ struct tally_window {
 	struct wire_counters *counters;
 	uint64_t *rare;
 	struct wire_rtt *rtt;
-	struct wire_source_entry *sources;
-	uint32_t n_sources;
+	struct wire_source_bucket *sources;
+	struct wire_source_rtt_entry *rtts;
+	uint32_t n_rtts;
 };
 
 static void set_ports(struct wire_config *config, const struct config_ports *ports, uint8_t what)
@@ -34,9 +35,9 @@ static void configure(struct wire_config *config, const struct config_wire *wire
 {
 	config->abi = WIRE_ABI_VERSION;
 	config->options = (wire->rtt ? WIRE_RTT : 0) | (wire->per_source ? WIRE_PER_SOURCE : 0);
-	/* Where it fails, hints are only easier to aim at. */
-	if (getrandom(&config->seed, sizeof(config->seed), GRND_NONBLOCK) < 0)
-		config->seed = (uint64_t)(uintptr_t)config;
+	hash_random(&config->seed, sizeof(config->seed));
+	hash_random(config->source_keys, sizeof(config->source_keys));
+	config->source_mask = WIRE_SOURCE_BUCKETS - 1;
 	set_ports(config, &wire->ports, WIRE_PORT_DNS);
 	set_ports(config, &wire->dot_ports, WIRE_PORT_DOT);
 	set_ports(config, &wire->doh_ports, WIRE_PORT_DOH);
@@ -55,8 +56,7 @@ int tally_new(struct tally **ret, const struct config_wire *wire, size_t n_inter
 	    .hints = calloc(WIRE_HINTS, sizeof(*tally->state.hints)),
 	    .flows = calloc((size_t)FLOW_SETS * WIRE_FLOW_WAYS, sizeof(*tally->state.flows)),
 	    .flow_sets = FLOW_SETS,
-	    .source_slots = SOURCE_SLOTS,
-	    .max_sources = WIRE_MAX_SOURCES,
+	    .max_rtts = WIRE_MAX_SOURCE_RTTS,
 	};
 	if (!tally->state.config || !tally->state.hints || !tally->state.flows) {
 		tally_free(tally);
@@ -100,8 +100,10 @@ int tally_window_new(struct tally_window **ret, const struct tally *tally)
 	window->rare =
 	    calloc((size_t)interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES, sizeof(*window->rare));
 	window->rtt = calloc(WIRE_SLOTS, sizeof(*window->rtt));
-	window->sources = calloc(SOURCE_SLOTS, sizeof(*window->sources));
-	if (!window->counters || !window->rare || !window->rtt || !window->sources) {
+	window->sources = calloc(WIRE_SOURCE_BUCKETS, sizeof(*window->sources));
+	window->rtts = calloc(RTT_PLACES, sizeof(*window->rtts));
+	if (!window->counters || !window->rare || !window->rtt || !window->sources ||
+	    !window->rtts) {
 		tally_window_free(window);
 		return -ENOMEM;
 	}
@@ -117,7 +119,17 @@ void tally_window_free(struct tally_window *window)
 	free(window->rare);
 	free(window->rtt);
 	free(window->sources);
+	free(window->rtts);
 	free(window);
+}
+
+/* A page that was never written takes no memory. */
+static void clear_sources(struct wire_source_bucket *buckets)
+{
+	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
+		if (buckets[i].clients[0].low) /* the first way is taken first, and none is freed */
+			memset(&buckets[i], 0, sizeof(buckets[i]));
+	}
 }
 
 void tally_window_clear(struct tally_window *window)
@@ -129,9 +141,10 @@ void tally_window_clear(struct tally_window *window)
 	}
 	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
 	memset(window->rtt, 0, sizeof(*window->rtt));
-	if (window->n_sources)
-		memset(window->sources, 0, SOURCE_SLOTS * sizeof(*window->sources));
-	window->n_sources = 0;
+	clear_sources(window->sources);
+	if (window->n_rtts)
+		memset(window->rtts, 0, RTT_PLACES * sizeof(*window->rtts));
+	window->n_rtts = 0;
 }
 
 void tally_count(
@@ -153,9 +166,10 @@ void tally_count(
 	state->rare = window->rare;
 	state->rtt = window->rtt;
 	state->sources = window->sources;
-	state->n_sources = window->n_sources;
+	state->rtts = window->rtts;
+	state->n_rtts = window->n_rtts;
 	wire_packet(state, &input);
-	window->n_sources = state->n_sources;
+	window->n_rtts = state->n_rtts;
 }
 
 /* Structures of u64 alone. */
@@ -230,17 +244,34 @@ size_t tally_interfaces(const struct tally_window *window)
 	return window->interfaces;
 }
 
-bool tally_next_source(const struct tally_window *window, size_t *at, struct tally_source *ret)
+bool tally_next_client(const struct tally_window *window, size_t *at, struct wire_client *ret)
 {
-	for (; window->n_sources && *at < SOURCE_SLOTS; ++*at) {
-		const struct wire_source_entry *entry = &window->sources[*at];
+	for (; *at < WIRE_MAX_SOURCES; ++*at) {
+		const struct wire_source_bucket *bucket = &window->sources[*at / WIRE_SOURCE_WAYS];
+		const size_t way = *at % WIRE_SOURCE_WAYS;
 
-		if (entry->state != 1)
+		if (!bucket->clients[way].low)
 			continue;
-		*ret = (struct tally_source){
-		    .client = entry->client,
-		    .messages = entry->source.messages[SLOT],
-		    .handshakes = entry->rtt.count[SLOT],
+		*ret = (struct wire_client){
+		    .address = wire_source_address(&bucket->clients[way]),
+		    .messages = bucket->messages[SLOT][way],
+		};
+		++*at;
+		return true;
+	}
+	return false;
+}
+
+bool tally_next_rtt(const struct tally_window *window, size_t *at, struct wire_client_rtt *ret)
+{
+	for (; window->n_rtts && *at < RTT_PLACES; ++*at) {
+		const struct wire_source_rtt_entry *entry = &window->rtts[*at];
+
+		if (!entry->rtt.count[SLOT])
+			continue;
+		*ret = (struct wire_client_rtt){
+		    .address = entry->client,
+		    .count = entry->rtt.count[SLOT],
 		    .sum_us = entry->rtt.sum_us[SLOT],
 		    .min_us = entry->rtt.min_us,
 		};

@@ -8,6 +8,7 @@
 #define CROSSTAP_SOURCE_TALLY_H
 
 #include "config/config.h"
+#include "crosscheck/wire_window.h"
 #include "crosstap/wire_abi.h"
 
 #include <stddef.h>
@@ -24,12 +25,6 @@ struct tally_packet {
 	uint32_t interface;   /* less than n_interfaces */
 	uint32_t direction;   /* enum wire_direction */
 	bool raw;             /* begins with the IP header, else with Ethernet's */
-};
-
-struct tally_source {
-	struct packet_address client; /* IPv4 as ::ffff:a.b.c.d */
-	uint64_t messages;            /* compared ones, in */
-	uint64_t handshakes, sum_us, min_us;
 };
 
 /* Ports and options as `wire` has them. No address is a server's until tally_config() says so. */
@@ -55,7 +50,8 @@ const struct wire_counters *tally_counters(
 const uint64_t *tally_rare(const struct tally_window *window, uint32_t interface);
 const struct wire_rtt *tally_rtt(const struct tally_window *window);
 size_t tally_interfaces(const struct tally_window *window);
-/* The next source from *at on, which begins with 0; false: there is none. */
-bool tally_next_source(const struct tally_window *window, size_t *at, struct tally_source *ret);
+/* The next one from *at on, which begins with 0; false: there is none. */
+bool tally_next_client(const struct tally_window *window, size_t *at, struct wire_client *ret);
+bool tally_next_rtt(const struct tally_window *window, size_t *at, struct wire_client_rtt *ret);
 
 #endif

@@ -70,29 +70,33 @@ static int fill_interfaces(const struct tally_window *window, const char *mode, 
 static int fill_clients(
     const struct tally_window *window, struct arena *arena, struct wire_window *ret)
 {
-	struct tally_source source;
-	struct wire_client_rtt *rtts;
-	struct wire_client *clients;
+	struct wire_client *clients, client;
 	size_t n = 0, at = 0;
 
-	while (tally_next_source(window, &at, &source))
+	while (tally_next_client(window, &at, &client))
 		n++;
 	clients = arena_alloc(arena, (n + 1) * sizeof(*clients));
-	rtts = arena_alloc(arena, (n + 1) * sizeof(*rtts));
-	if (!clients || !rtts)
+	if (!clients)
 		return -ENOMEM;
-	for (at = 0; tally_next_source(window, &at, &source);) {
-		if (source.messages)
-			clients[ret->n_clients++] = (struct wire_client){
-			    .address = source.client, .messages = source.messages};
-		if (source.handshakes)
-			rtts[ret->n_client_rtts++] =
-			    (struct wire_client_rtt){.address = source.client,
-				.count = source.handshakes,
-				.sum_us = source.sum_us,
-				.min_us = source.min_us};
-	}
+	for (at = 0; ret->n_clients < n; ret->n_clients++)
+		tally_next_client(window, &at, &clients[ret->n_clients]);
 	ret->clients = clients;
+	return 0;
+}
+
+static int fill_client_rtts(
+    const struct tally_window *window, struct arena *arena, struct wire_window *ret)
+{
+	struct wire_client_rtt *rtts, rtt;
+	size_t n = 0, at = 0;
+
+	while (tally_next_rtt(window, &at, &rtt))
+		n++;
+	rtts = arena_alloc(arena, (n + 1) * sizeof(*rtts));
+	if (!rtts)
+		return -ENOMEM;
+	for (at = 0; ret->n_client_rtts < n; ret->n_client_rtts++)
+		tally_next_rtt(window, &at, &rtts[ret->n_client_rtts]);
 	ret->client_rtts = rtts;
 	return 0;
 }
@@ -116,6 +120,8 @@ int tally_window_fill(const struct tally_window *window, const struct config_wir
 
 	if (r == 0 && wire->rtt)
 		r = fill_rtt(window, arena, &filled);
+	if (r == 0 && wire->rtt)
+		r = fill_client_rtts(window, arena, &filled);
 	if (r == 0 && wire->per_source)
 		r = fill_clients(window, arena, &filled);
 	if (r < 0)

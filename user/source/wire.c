@@ -86,7 +86,7 @@ void wire_free(struct wire *wire)
 	if (wire->namespace >= 0)
 		close(wire->namespace);
 	wire_sources_free(wire->clients);
-	wire_sources_free(wire->client_rtts);
+	wire_source_rtts_free(wire->client_rtts);
 	free(wire->own);
 	free(wire->locals);
 	free(wire->cpu_values);
@@ -341,16 +341,6 @@ static int open_netlink(struct wire *wire)
 	return wire_netlink_open(&wire->netlink, wire->namespace);
 }
 
-static int make_readers(struct wire *wire)
-{
-	int r = wire_sources_new(&wire->clients, WIRE_MAX_SOURCES, sizeof(struct wire_source));
-
-	if (r == 0)
-		r = wire_sources_new(
-		    &wire->client_rtts, WIRE_MAX_SOURCES / 4, sizeof(struct wire_source_rtt));
-	return r;
-}
-
 /* By client, what an agent before us left counted is its own: only sums go on. */
 static void skip_adopted(struct wire *wire)
 {
@@ -360,8 +350,8 @@ static void skip_adopted(struct wire *wire)
 		adopted |= wire->taps[i]->adopted;
 	if (!wire->word || !adopted)
 		return;
-	wire_sources_skip(wire->clients, wire->shared.fds[WIRE_MAP_SOURCES]);
-	wire_sources_skip(wire->client_rtts, wire->shared.fds[WIRE_MAP_SOURCE_RTT]);
+	wire_sources_skip(wire->clients);
+	wire_source_rtts_skip(wire->client_rtts, wire->shared.fds[WIRE_MAP_SOURCE_RTT]);
 }
 
 int wire_start(struct wire *wire)
@@ -384,7 +374,7 @@ int wire_start(struct wire *wire)
 		else
 			wire->dispatcher = wire_dispatcher_works();
 	}
-	r = make_readers(wire);
+	r = wire_source_rtts_new(&wire->client_rtts);
 	if (r < 0)
 		return r;
 	synchronise(wire);

@@ -6,6 +6,7 @@
 #include "source/wire.h"
 #include "source/wire_bpf.h"
 #include "source/wire_netlink.h"
+#include "source/wire_source_rtts.h"
 #include "source/wire_sources.h"
 
 #define WIRE_MAX_TAPS     64
@@ -50,7 +51,8 @@ struct wire {
 	struct wire_config *word;
 	struct wire_tap *taps[WIRE_MAX_TAPS];
 	size_t n_taps;
-	struct wire_sources *clients, *client_rtts;
+	struct wire_sources *clients; /* with the maps */
+	struct wire_source_rtts *client_rtts;
 	struct wire_local *locals; /* with what they are to us */
 	size_t n_locals;
 	uint64_t (*own)[2];

@@ -297,48 +297,40 @@ static void adapt_sampling(struct collection *all)
 
 static int read_clients(struct collection *all, struct wire_window *ret, uint32_t slot)
 {
-	struct wire *wire = all->wire;
-	const struct wire_sources_delta *deltas;
-	struct wire_client *clients;
+	const struct wire_client *clients;
+	struct wire_client *copy;
 	size_t n;
-	const int fd = wire->shared.fds[WIRE_MAP_SOURCES];
-	int r = wire_sources_read(wire->clients, fd, slot, &deltas, &n);
 
-	if (r < 0)
-		return r;
-	clients = arena_alloc(all->arena, (n + 1) * sizeof(*clients));
-	if (!clients)
+	wire_sources_read(all->wire->clients, slot, &clients, &n);
+	adapt_sampling(all);
+	copy = arena_alloc(all->arena, (n + 1) * sizeof(*copy));
+	if (!copy)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		clients[i] = (struct wire_client){deltas[i].address, deltas[i].count};
-	ret->clients = clients;
+	memcpy(copy, clients, n * sizeof(*copy));
+	ret->clients = copy;
 	ret->n_clients = n;
 	ret->known |= WIRE_KNOWS_SOURCES;
-	wire_sources_tidy(wire->clients, fd);
-	adapt_sampling(all);
 	return 0;
 }
 
 static int read_client_rtts(struct collection *all, struct wire_window *ret, uint32_t slot)
 {
 	struct wire *wire = all->wire;
-	const struct wire_sources_delta *deltas;
-	struct wire_client_rtt *rtts;
+	const struct wire_client_rtt *rtts;
+	struct wire_client_rtt *copy;
 	size_t n;
 	const int fd = wire->shared.fds[WIRE_MAP_SOURCE_RTT];
-	int r = wire_sources_read(wire->client_rtts, fd, slot, &deltas, &n);
+	int r = wire_source_rtts_read(wire->client_rtts, fd, slot, &rtts, &n);
 
 	if (r < 0)
 		return r;
-	rtts = arena_alloc(all->arena, (n + 1) * sizeof(*rtts));
-	if (!rtts)
+	copy = arena_alloc(all->arena, (n + 1) * sizeof(*copy));
+	if (!copy)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		rtts[i] = (struct wire_client_rtt){
-		    deltas[i].address, deltas[i].count, deltas[i].sum, deltas[i].least};
-	ret->client_rtts = rtts;
+	memcpy(copy, rtts, n * sizeof(*copy));
+	ret->client_rtts = copy;
 	ret->n_client_rtts = n;
-	wire_sources_tidy(wire->client_rtts, fd);
+	wire_source_rtts_tidy(wire->client_rtts, fd);
 	return 0;
 }
 

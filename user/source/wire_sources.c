@@ -1,71 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "source/wire_sources.h"
 
-#include "base/hash.h"
+#include "crosstap/wire_source_table.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define BATCH     4096 /* more than a bucket can hold */
-#define MAX_WORDS (sizeof(struct wire_source_rtt) / sizeof(uint64_t))
-#define RESTING   2 /* readings */
+#define RESTING 2 /* readings */
 
-struct entry {
-	struct packet_address address;
-	uint64_t read[2][WIRE_SLOTS]; /* counts, sums */
-	uint32_t round;               /* of the last reading that saw it */
-	uint32_t rest;                /* readings without a count */
-	bool skipped;                 /* its address was not told of yet */
+/* What is known of a way. Its counters go on when another client gets it. */
+struct way {
+	struct wire_source_id client; /* as of the last reading */
+	uint64_t read[WIRE_SLOTS];
+	uint8_t rest; /* readings without a count */
+	bool skipped; /* its address was not told of yet */
 };
-
-/* The kernel walks its map in the same order each time, but for what came and went. Entries lie in
- * that order, so that the next one is nearly always the one expected, and in the cache. */
 
 struct wire_sources {
-	struct hash_seed seed;
-	struct entry *entries;
-	uint32_t *index; /* by address: 1 + the entry's number; 0: free */
-	uint32_t *order; /* entries as the last reading met them */
-	uint32_t mask, used, size, limit;
-	uint32_t words; /* of a value */
-	uint32_t round, seen, resting;
-	uint32_t expected; /* entry that is next if nothing changed */
-	uint32_t searched; /* entries that were not, in this reading */
-	bool no_batch;
-	struct packet_address *keys;
-	uint64_t *values;
-	struct wire_sources_delta *deltas;
-	size_t n_deltas, max_deltas;
+	struct wire_source_bucket *table; /* shared with the programs */
+	struct way *ways;
+	struct wire_client *clients;
+	size_t n;
+	bool again; /* a client may be among them twice */
+	uint32_t live;
 };
 
-int wire_sources_new(struct wire_sources **ret, uint32_t max_entries, size_t value_bytes)
+int wire_sources_new(struct wire_sources **ret, int fd)
 {
 	struct wire_sources *sources = calloc(1, sizeof(*sources));
-	uint32_t slots = 64;
+	const size_t bytes = WIRE_SOURCE_BUCKETS * sizeof(*sources->table);
+	int r = -ENOMEM;
 
 	if (!sources)
 		return -ENOMEM;
-	while (slots < 4 * max_entries)
-		slots *= 2;
-	hash_seed_random(&sources->seed);
-	sources->mask = slots - 1;
-	sources->limit = max_entries;
-	sources->words = (uint32_t)(value_bytes / sizeof(uint64_t));
-	sources->size = 2 * max_entries;
-	sources->entries = calloc(sources->size, sizeof(*sources->entries));
-	sources->index = calloc(slots, sizeof(*sources->index));
-	sources->order = calloc(sources->size, sizeof(*sources->order));
-	sources->keys = calloc(BATCH, sizeof(*sources->keys));
-	sources->values = calloc((size_t)BATCH * sources->words, sizeof(uint64_t));
-	sources->max_deltas = max_entries;
-	sources->deltas = calloc(max_entries, sizeof(*sources->deltas));
-	if (!sources->entries || !sources->index || !sources->order || !sources->keys ||
-	    !sources->values || !sources->deltas) {
+	/* Touched only where there are clients. */
+	sources->ways = calloc(WIRE_MAX_SOURCES, sizeof(*sources->ways));
+	sources->clients = calloc(WIRE_MAX_SOURCES, sizeof(*sources->clients));
+	sources->table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (sources->table == MAP_FAILED) {
+		r = -errno;
+		sources->table = NULL;
+	}
+	if (!sources->ways || !sources->clients || !sources->table) {
 		wire_sources_free(sources);
-		return -ENOMEM;
+		return r;
 	}
 	*ret = sources;
 	return 0;
@@ -75,202 +56,160 @@ void wire_sources_free(struct wire_sources *sources)
 {
 	if (!sources)
 		return;
-	free(sources->entries);
-	free(sources->index);
-	free(sources->order);
-	free(sources->keys);
-	free(sources->values);
-	free(sources->deltas);
+	if (sources->table)
+		munmap(sources->table, WIRE_SOURCE_BUCKETS * sizeof(*sources->table));
+	free(sources->ways);
+	free(sources->clients);
 	free(sources);
 }
 
 uint32_t wire_sources_count(const struct wire_sources *sources)
 {
-	return sources->seen;
+	return sources->live;
 }
 
-static uint32_t slot_of(const struct wire_sources *sources, const struct packet_address *address)
+static uint64_t load(const uint64_t *word)
 {
-	uint64_t words[2];
-
-	memcpy(words, address, sizeof(words));
-	return (uint32_t)hash_u64x3(&sources->seed, words[0], words[1], 0) & sources->mask;
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-/* Where its number is in the index, or belongs. */
-static uint32_t *find(struct wire_sources *sources, const struct packet_address *address)
+static struct wire_source_id load_id(const struct wire_source_id *id)
 {
-	uint32_t at = slot_of(sources, address);
-
-	while (sources->index[at] &&
-	    memcmp(&sources->entries[sources->index[at] - 1].address, address, sizeof(*address)) !=
-		0)
-		at = (at + 1) & sources->mask;
-	return &sources->index[at];
+	return (struct wire_source_id){.low = load(&id->low), .high = load(&id->high)};
 }
 
-/* NULL: no room. */
-static struct entry *entry_of(struct wire_sources *sources, const struct packet_address *address)
+static bool same_id(const struct wire_source_id *a, const struct wire_source_id *b)
 {
-	struct entry *entry = &sources->entries[sources->expected];
-	uint32_t *place;
-
-	if (sources->expected < sources->used &&
-	    memcmp(&entry->address, address, sizeof(*address)) == 0) {
-		sources->expected++;
-		return entry;
-	}
-	place = find(sources, address);
-	if (!*place) {
-		if (sources->used == sources->size)
-			return NULL;
-		*place = ++sources->used;
-		sources->entries[*place - 1] = (struct entry){.address = *address};
-	}
-	sources->searched++;
-	sources->expected = *place;
-	return &sources->entries[*place - 1];
+	return a->low == b->low && a->high == b->high;
 }
 
-static void take(struct wire_sources *sources, const struct packet_address *address,
-    const uint64_t *value, uint32_t slot, bool skip)
+void wire_sources_skip(struct wire_sources *sources)
 {
-	const bool sums = sources->words > 2;
-	struct entry *entry = entry_of(sources, address);
-	struct wire_sources_delta delta = {.address = *address};
+	for (uint32_t i = 0; i < WIRE_MAX_SOURCES; i++) {
+		const struct wire_source_bucket *bucket = &sources->table[i / WIRE_SOURCE_WAYS];
+		const uint32_t n = i % WIRE_SOURCE_WAYS;
+		const struct wire_source_id id = load_id(&bucket->clients[n]);
 
-	if (!entry)
-		return;
-	if (entry->round != sources->round) {
-		/* Gone since, or less than was read: the kernel made the entry anew. */
-		if (entry->round + 1 != sources->round || value[0] < entry->read[0][0] ||
-		    value[1] < entry->read[0][1])
-			memset(entry->read, 0, sizeof(entry->read));
-		sources->order[sources->seen++] = (uint32_t)(entry - sources->entries);
-	}
-	entry->round = sources->round;
-	delta.count = value[slot] - entry->read[0][slot];
-	delta.sum = sums ? value[2 + slot] - entry->read[1][slot] : 0;
-	delta.least = sums ? value[4] : 0;
-	for (uint32_t i = 0; i < WIRE_SLOTS; i++) {
-		if (i != slot && !skip)
+		if (!load(&bucket->messages[0][n]) && !load(&bucket->messages[1][n]))
 			continue;
-		entry->read[0][i] = value[i];
-		entry->read[1][i] = sums ? value[2 + i] : 0;
-	}
-	entry->rest = delta.count || value[!slot] != entry->read[0][!slot] ? 0 : entry->rest + 1;
-	sources->resting += entry->rest >= RESTING;
-	if (skip && !sums)
-		entry->skipped = true;
-	if ((delta.count || entry->skipped) && !skip && sources->n_deltas < sources->max_deltas) {
-		sources->deltas[sources->n_deltas++] = delta;
-		entry->skipped = false;
+		sources->ways[i] = (struct way){
+		    .client = id,
+		    .read = {load(&bucket->messages[0][n]), load(&bucket->messages[1][n])},
+		    .skipped = id.low && id.high,
+		};
 	}
 }
 
-/* Hash maps in batches (5.6). */
-static int walk_batches(struct wire_sources *sources, int fd, uint32_t slot, bool skip)
+/* Of the way's client: what the slot counted. */
+static void tell(struct wire_sources *sources, struct way *way, uint64_t now, uint32_t slot)
 {
-	/* Entries come and go meanwhile: still no more than can be. */
-	const uint32_t turns = 2 * (sources->limit / BATCH + 2);
-	uint32_t token, *in = NULL;
-	int r = 0;
+	const uint64_t messages = now - way->read[slot];
 
-	for (uint32_t turn = 0; turn < turns && r == 0; turn++) {
-		uint32_t n = BATCH;
-
-		r = bpf_map_lookup_batch(fd, in, &token, sources->keys, sources->values, &n, NULL);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		for (uint32_t i = 0; i < n; i++) {
-			take(sources, &sources->keys[i], &sources->values[i * sources->words], slot,
-			    skip);
-		}
-		in = &token;
-	}
-	return 0;
-}
-
-static int walk_singly(struct wire_sources *sources, int fd, uint32_t slot, bool skip)
-{
-	struct packet_address key, *previous = NULL;
-	uint64_t value[MAX_WORDS];
-	int r = 0;
-
-	for (uint32_t i = 0; i < 2 * sources->limit; i++) {
-		r = bpf_map_get_next_key(fd, previous, &key);
-		if (r < 0)
-			break;
-		previous = &key;
-		if (bpf_map_lookup_elem(fd, &key, value) == 0)
-			take(sources, &key, value, slot, skip);
-	}
-	return r == -ENOENT ? 0 : r;
-}
-
-static int walk(struct wire_sources *sources, int fd, uint32_t slot, bool skip)
-{
-	int r;
-
-	sources->round++;
-	sources->seen = sources->resting = sources->expected = sources->searched = 0;
-	sources->n_deltas = 0;
-	if (!sources->no_batch) {
-		r = walk_batches(sources, fd, slot, skip);
-		if (r == 0 || sources->seen)
-			return r;
-		sources->no_batch = true;
-	}
-	return walk_singly(sources, fd, slot, skip);
-}
-
-int wire_sources_skip(struct wire_sources *sources, int fd)
-{
-	return walk(sources, fd, 0, true);
-}
-
-int wire_sources_read(struct wire_sources *sources, int fd, uint32_t slot,
-    const struct wire_sources_delta **ret, size_t *ret_n)
-{
-	const int r = walk(sources, fd, slot, false);
-
-	if (r < 0)
-		return r;
-	*ret = sources->deltas;
-	*ret_n = sources->n_deltas;
-	return 0;
-}
-
-/* Entries anew, in the order in which the last reading met them, without those that it did not
- * meet. */
-static void reorder(struct wire_sources *sources, int fd, bool crowded)
-{
-	struct entry *old = sources->entries;
-	struct entry *entries = calloc(sources->size, sizeof(*entries));
-
-	if (!entries)
+	way->read[slot] = now;
+	if (!messages && !way->skipped)
 		return;
-	sources->entries = entries;
-	sources->used = 0;
-	memset(sources->index, 0, ((size_t)sources->mask + 1) * sizeof(*sources->index));
-	for (uint32_t i = 0; i < sources->seen; i++) {
-		const struct entry *entry = &old[sources->order[i]];
-
-		if (crowded && entry->rest >= RESTING &&
-		    bpf_map_delete_elem(fd, &entry->address) == 0)
-			continue;
-		entries[sources->used] = *entry;
-		*find(sources, &entry->address) = sources->used + 1;
-		sources->used++;
-	}
-	free(old);
+	way->skipped = false;
+	sources->clients[sources->n++] = (struct wire_client){
+	    .address = wire_source_address(&way->client), .messages = messages};
 }
 
-void wire_sources_tidy(struct wire_sources *sources, int fd)
+/* A way that is leaving, or whose new client is being written this moment. */
+static void let_go(struct wire_sources *sources, struct wire_source_bucket *bucket, uint32_t n,
+    struct way *way, uint32_t slot, const struct wire_source_id *id)
 {
-	const bool crowded = sources->seen > sources->limit / 2 && sources->resting;
+	const uint64_t now = load(&bucket->messages[slot][n]);
 
-	if (crowded || sources->used - sources->seen > sources->limit / 4 ||
-	    sources->searched > sources->limit / 8)
-		reorder(sources, fd, crowded);
+	if (way->client.low != id->low) { /* an agent before asked it, if it is so next time, too */
+		way->client = *id;
+		return;
+	}
+	if (way->client.high && now != way->read[slot]) { /* as it was asked to leave */
+		tell(sources, way, now, slot);
+		sources->again = true;
+	}
+	way->read[slot] = now;
+	if (load(&bucket->messages[!slot][n]) != way->read[!slot])
+		return;
+	memset(&way->client, 0, sizeof(way->client));
+	__atomic_store_n(&bucket->clients[n].low, 0, __ATOMIC_RELEASE);
+}
+
+static void read_way(struct wire_sources *sources, struct wire_source_bucket *bucket, uint32_t n,
+    struct way *way, uint32_t slot)
+{
+	const struct wire_source_id id = load_id(&bucket->clients[n]);
+	uint64_t before = way->read[slot];
+
+	if (!id.low)
+		return;
+	if (!id.high) {
+		let_go(sources, bucket, n, way, slot, &id);
+		return;
+	}
+	if (!same_id(&id, &way->client)) {
+		way->client = id;
+		way->rest = 0;
+		way->skipped = false;
+	}
+	sources->live++;
+	tell(sources, way, load(&bucket->messages[slot][n]), slot);
+	if (way->read[slot] != before || load(&bucket->messages[!slot][n]) != way->read[!slot])
+		way->rest = 0;
+	else if (way->rest < RESTING)
+		way->rest++;
+}
+
+static void make_room(struct wire_source_bucket *bucket, const struct way *ways)
+{
+	for (uint32_t n = 0; n < WIRE_SOURCE_WAYS; n++) {
+		if (!load(&bucket->clients[n].low) || !load(&bucket->clients[n].high))
+			return;
+	}
+	for (uint32_t n = 0; n < WIRE_SOURCE_WAYS; n++) {
+		if (ways[n].rest >= RESTING)
+			__atomic_store_n(&bucket->clients[n].high, 0, __ATOMIC_RELAXED);
+	}
+}
+
+static int compare_clients(const void *a, const void *b)
+{
+	const struct wire_client *x = a, *y = b;
+
+	return memcmp(&x->address, &y->address, sizeof(x->address));
+}
+
+/* One that came back while its way was leaving has another way. */
+static void add_up(struct wire_sources *sources)
+{
+	size_t kept = 0;
+
+	qsort(sources->clients, sources->n, sizeof(*sources->clients), compare_clients);
+	for (size_t i = 0; i < sources->n; i++) {
+		const struct wire_client *client = &sources->clients[i];
+
+		if (kept && compare_clients(&sources->clients[kept - 1], client) == 0)
+			sources->clients[kept - 1].messages += client->messages;
+		else
+			sources->clients[kept++] = *client;
+	}
+	sources->n = kept;
+}
+
+void wire_sources_read(
+    struct wire_sources *sources, uint32_t slot, const struct wire_client **ret, size_t *ret_n)
+{
+	sources->n = sources->live = 0;
+	sources->again = false;
+	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
+		struct wire_source_bucket *bucket = &sources->table[i];
+		struct way *ways = &sources->ways[(size_t)i * WIRE_SOURCE_WAYS];
+
+		for (uint32_t n = 0; n < WIRE_SOURCE_WAYS; n++)
+			read_way(sources, bucket, n, &ways[n], slot);
+		make_room(bucket, ways);
+	}
+	if (sources->again)
+		add_up(sources);
+	*ret = sources->clients;
+	*ret_n = sources->n;
 }

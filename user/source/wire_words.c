@@ -2,11 +2,12 @@
 /* The map `config`: what user space tells the programs, written through memory. */
 #include "source/wire_internal.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 static void mark_ports(uint8_t *ports, const struct config_ports *list, uint8_t what)
 {
@@ -209,14 +210,15 @@ int wire_words_open(struct wire *wire)
 		return -errno;
 	wire->word = map;
 	if (!wire->word->abi) {
-		if (getrandom(&wire->word->seed, sizeof(wire->word->seed), GRND_NONBLOCK) < 0)
-			wire->word->seed = clock_monotonic_ns();
+		hash_random(&wire->word->seed, sizeof(wire->word->seed));
+		hash_random(wire->word->source_keys, sizeof(wire->word->source_keys));
+		wire->word->source_mask = WIRE_SOURCE_BUCKETS - 1;
 		wire->word->owner = wire->owner;
 		wire->word->abi = WIRE_ABI_VERSION;
 	}
 	wire_words_configure(wire);
 	wire_words_addresses(wire);
-	return 0;
+	return wire_sources_new(&wire->clients, wire->shared.fds[WIRE_MAP_SOURCES]);
 }
 
 void wire_words_close(struct wire *wire)

@@ -20,8 +20,7 @@ static void assert_fixture(const struct fixture *fixture)
 
 	frames.n = 0;
 	fixture->make(&frames);
-	assert_int_equal(
-	    host_new(&state, FIXTURE_OPTIONS | fixture->options, FIXTURE_MAX_SOURCES), 0);
+	assert_int_equal(host_new(&state, FIXTURE_OPTIONS | fixture->options, FIXTURE_BUCKETS), 0);
 	for (u32 i = 0; i < frames.n; i++) {
 		/* In memory of its own size: a sanitizer sees a read past the end. */
 		struct frame exact = frames.frames[i];
@@ -85,11 +84,12 @@ static void test_handshake_time(void **unused)
 	for (u32 i = 0; i < frames.n; i++)
 		host_run(&state, &frames.frames[i]);
 	assert_int_equal(state.rtt[0].bins[PACKET_IPV4][bin], 1);
-	for (u32 i = 0; i < 16; i++) {
-		if (state.sources[i].state != 1)
+	assert_int_equal(state.n_rtts, 1);
+	for (u32 i = 0; i < 2 * FIXTURE_MAX_RTTS; i++) {
+		if (!state.rtts[i].rtt.count[0])
 			continue;
-		assert_int_equal(state.sources[i].rtt.count[0], 1);
-		assert_in_range(state.sources[i].rtt.min_us, 19999, 20001);
+		assert_int_equal(state.rtts[i].rtt.count[0], 1);
+		assert_in_range(state.rtts[i].rtt.min_us, 19999, 20001);
 	}
 	host_free(&state);
 }

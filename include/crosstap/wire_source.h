@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Counting by client address, through hooks which the file that includes this one defines. */
+#ifndef CROSSTAP_WIRE_SOURCE_H
+#define CROSSTAP_WIRE_SOURCE_H
+
+#include "crosstap/wire_message.h"
+#include "crosstap/wire_source_table.h"
+
+/* NULL: there is no such bucket. */
+CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index);
+/* wire_source_put() while nobody else does. */
+CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
+    struct wire_source_bucket *bucket, const struct wire_source_id *id);
+/* Counts messages of clients that had no way, on this CPU. */
+CT_INLINE u32 *wire_source_samples(const struct wire_env *env);
+
+/* A client without a way. Where a flood leaves no room, user space's word lets only some try. */
+CT_INLINE bool wire_source_enter(
+    const struct wire_env *env, const struct wire_source_id *id, u32 hash)
+{
+	const u32 sampling = env->config->source_sampling;
+	u32 *samples = wire_source_samples(env);
+
+	if (!samples || sampling >= 32 || ++*samples & (u32)(((u64)1 << sampling) - 1))
+		return false;
+	for (u32 choice = 0; choice < 2; choice++) {
+		const u32 index = wire_source_index(env->config, hash, choice);
+		struct wire_source_bucket *bucket = wire_source_bucket(env, index);
+
+		if (!bucket || !wire_source_has_room(bucket))
+			continue;
+		wire_take_way(env, index, bucket, id);
+		if (wire_source_count(bucket, id, env->slot))
+			return true;
+	}
+	return false;
+}
+
+CT_INLINE bool wire_source_known(
+    const struct wire_env *env, const struct wire_source_id *id, u32 hash)
+{
+	for (u32 choice = 0; choice < 2; choice++) {
+		struct wire_source_bucket *bucket =
+		    wire_source_bucket(env, wire_source_index(env->config, hash, choice));
+
+		if (bucket && wire_source_count(bucket, id, env->slot))
+			return true;
+	}
+	return false;
+}
+
+/* A compared query of this client. */
+CT_INLINE void wire_add_source(const struct wire_env *env, const struct packet_address *client)
+{
+	const struct wire_source_id id = wire_source_id(client);
+	const u32 hash = wire_source_hash(env->config, client);
+
+	if (!wire_source_is_client(&id) ||
+	    (!wire_source_known(env, &id, hash) && !wire_source_enter(env, &id, hash)))
+		env->counters->sources_other++;
+}
+
+#endif

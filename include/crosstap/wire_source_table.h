@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The table `sources`, struct wire_source_bucket of wire_abi.h: where a client is or belongs. */
+#ifndef CROSSTAP_WIRE_SOURCE_TABLE_H
+#define CROSSTAP_WIRE_SOURCE_TABLE_H
+
+#include "crosstap/wire_abi.h"
+
+CT_INLINE struct wire_source_id wire_source_id(const struct packet_address *client)
+{
+	return (struct wire_source_id){
+	    .low = ~((u64)client->words[3] << 32 | client->words[2]),
+	    .high = ~((u64)client->words[1] << 32 | client->words[0]),
+	};
+}
+
+CT_INLINE struct packet_address wire_source_address(const struct wire_source_id *id)
+{
+	return (struct packet_address){
+	    {(u32)~id->high, (u32)(~id->high >> 32), (u32)~id->low, (u32)(~id->low >> 32)}};
+}
+
+/* A half of ones only: multicast, or an anycast address in its subnet (RFC 2526 section 2). */
+CT_INLINE bool wire_source_is_client(const struct wire_source_id *id)
+{
+	return id->low && id->high;
+}
+
+/*
+ * Where a client goes is not for others to choose. Multilinear (Lemire, Kaser: Strongly universal
+ * string hashing is fast, 2014): the upper half of the result is strongly universal.
+ */
+CT_INLINE u32 wire_source_hash(
+    const struct wire_config *config, const struct packet_address *client)
+{
+	const u64 *keys = config->source_keys;
+
+	return (u32)((keys[0] + keys[1] * client->words[0] + keys[2] * client->words[1] +
+			 keys[3] * client->words[2] + keys[4] * client->words[3]) >>
+	    32);
+}
+
+CT_INLINE u32 wire_source_index(const struct wire_config *config, u32 hash, u32 choice)
+{
+	return (choice ? hash >> 16 : hash) & config->source_mask;
+}
+
+/* False: the client is not there. */
+CT_INLINE bool wire_source_count(
+    struct wire_source_bucket *bucket, const struct wire_source_id *id, u32 slot)
+{
+	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
+		if (bucket->clients[way].low != id->low || bucket->clients[way].high != id->high)
+			continue;
+		CT_ADD_SHARED(&bucket->messages[slot & 1][way], 1);
+		return true;
+	}
+	return false;
+}
+
+CT_INLINE bool wire_source_has_room(const struct wire_source_bucket *bucket)
+{
+	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
+		if (!bucket->clients[way].low && !bucket->clients[way].high)
+			return true;
+	}
+	return false;
+}
+
+/* Unless another CPU just did it. */
+CT_INLINE void wire_source_put(struct wire_source_bucket *bucket, const struct wire_source_id *id)
+{
+	struct wire_source_id *place = 0;
+
+	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
+		struct wire_source_id *client = &bucket->clients[way];
+
+		if (client->low == id->low && client->high == id->high)
+			return;
+		if (!place && !client->low && !client->high)
+			place = client;
+	}
+	if (place)
+		*place = *id;
+}
+
+#endif
