@@ -162,7 +162,7 @@ struct tally_window *replay_wire_take(struct replay_wire *wire, int64_t index)
 		return NULL;
 	window = open->window;
 	*open = wire->open[--wire->n_open];
-	tally_window_add(wire->total, window);
+	tally_window_add(wire->tally, wire->total, window);
 	return window;
 }
 

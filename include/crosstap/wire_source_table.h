@@ -44,17 +44,27 @@ CT_INLINE u32 wire_source_index(const struct wire_config *config, u32 hash, u32 
 	return (choice ? hash >> 16 : hash) & config->source_mask;
 }
 
+/* The client's counter; NULL: it is not there. */
+CT_INLINE u64 *wire_source_messages(
+    struct wire_source_bucket *bucket, const struct wire_source_id *id, u32 slot)
+{
+	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
+		if (bucket->clients[way].low == id->low && bucket->clients[way].high == id->high)
+			return &bucket->messages[slot & 1][way];
+	}
+	return 0;
+}
+
 /* False: the client is not there. */
 CT_INLINE bool wire_source_count(
     struct wire_source_bucket *bucket, const struct wire_source_id *id, u32 slot)
 {
-	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
-		if (bucket->clients[way].low != id->low || bucket->clients[way].high != id->high)
-			continue;
-		CT_ADD_SHARED(&bucket->messages[slot & 1][way], 1);
-		return true;
-	}
-	return false;
+	u64 *messages = wire_source_messages(bucket, id, slot);
+
+	if (!messages)
+		return false;
+	CT_ADD_SHARED(messages, 1);
+	return true;
 }
 
 CT_INLINE bool wire_source_has_room(const struct wire_source_bucket *bucket)

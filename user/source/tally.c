@@ -182,30 +182,67 @@ static void add_words(void *into, const void *from, size_t bytes)
 		to[i] += words[i];
 }
 
-static void add_sources(struct tally_window *into, const struct tally_window *from)
+/* NULL: there is no room. */
+static uint64_t *messages_of(const struct wire_config *config, struct wire_source_bucket *buckets,
+    const struct packet_address *client)
 {
-	struct wire_state state = {.sources = into->sources,
-	    .source_slots = SOURCE_SLOTS,
-	    .max_sources = WIRE_MAX_SOURCES,
-	    .n_sources = into->n_sources};
-	struct tally_source source;
+	const struct wire_source_id id = wire_source_id(client);
+	const uint32_t hash = wire_source_hash(config, client);
+	uint64_t *found = NULL;
 
-	for (size_t at = 0; tally_next_source(from, &at, &source);) {
-		struct wire_source_entry *entry = wire_host_source(&state, &source.client, true);
+	for (uint32_t turn = 0; turn < 4 && !found; turn++) {
+		struct wire_source_bucket *bucket =
+		    &buckets[wire_source_index(config, hash, turn & 1)];
+
+		if (turn >= 2)
+			wire_source_put(bucket, &id);
+		found = wire_source_messages(bucket, &id, SLOT);
+	}
+	return found;
+}
+
+static void add_clients(
+    const struct tally *tally, struct tally_window *into, const struct tally_window *from)
+{
+	struct wire_client client;
+
+	for (size_t at = 0; tally_next_client(from, &at, &client);) {
+		uint64_t *messages =
+		    messages_of(tally->state.config, into->sources, &client.address);
+
+		if (!messages)
+			messages =
+			    &into->counters[wire_counters_index(0, WIRE_IN, SLOT)].sources_other;
+		*messages += client.messages;
+	}
+}
+
+static void add_rtts(struct tally_window *into, const struct tally_window *from)
+{
+	struct wire_state state = {
+	    .rtts = into->rtts, .max_rtts = WIRE_MAX_SOURCE_RTTS, .n_rtts = into->n_rtts};
+	struct wire_client_rtt rtt;
+
+	for (size_t at = 0; tally_next_rtt(from, &at, &rtt);) {
+		struct wire_source_rtt_entry *entry = wire_host_rtt(&state, &rtt.address);
 
 		if (!entry)
 			continue;
-		entry->source.messages[SLOT] += source.messages;
-		if (source.handshakes &&
-		    (!entry->rtt.count[SLOT] || source.min_us < entry->rtt.min_us))
-			entry->rtt.min_us = source.min_us;
-		entry->rtt.count[SLOT] += source.handshakes;
-		entry->rtt.sum_us[SLOT] += source.sum_us;
+		if (!entry->rtt.count[SLOT]) {
+			entry->client = rtt.address;
+			entry->rtt.min_us = rtt.min_us;
+			state.n_rtts++;
+		}
+		if (rtt.min_us < entry->rtt.min_us)
+			entry->rtt.min_us = rtt.min_us;
+		entry->rtt.count[SLOT] += rtt.count;
+		entry->rtt.sum_us[SLOT] += rtt.sum_us;
 	}
-	into->n_sources = state.n_sources;
+	into->n_rtts = state.n_rtts;
 }
 
-void tally_window_add(struct tally_window *into, const struct tally_window *from)
+void tally_window_add(
+    const struct tally *tally, struct tally_window *into, const struct tally_window *from)
 {
 	for (uint32_t i = 0; i < from->interfaces; i++) {
 		const uint64_t *rare = tally_rare(from, i);
@@ -217,7 +254,8 @@ void tally_window_add(struct tally_window *into, const struct tally_window *from
 	add_words(into->counters, from->counters,
 	    counters_of(from->interfaces) * sizeof(*from->counters));
 	add_words(into->rtt, from->rtt, sizeof(*from->rtt));
-	add_sources(into, from);
+	add_clients(tally, into, from);
+	add_rtts(into, from);
 }
 
 const struct wire_counters *tally_counters(

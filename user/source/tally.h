@@ -40,9 +40,10 @@ void tally_window_clear(struct tally_window *window);
 void tally_count(
     struct tally *tally, struct tally_window *window, const struct tally_packet *packet);
 
-/* Of tallies with as many interfaces; `from` stays as it was. Sources beyond WIRE_MAX_SOURCES are
- * left out. */
-void tally_window_add(struct tally_window *into, const struct tally_window *from);
+/* Both windows of this tally; `from` stays as it was. Clients that find no room are among
+ * sources_other. */
+void tally_window_add(
+    const struct tally *tally, struct tally_window *into, const struct tally_window *from);
 
 const struct wire_counters *tally_counters(
     const struct tally_window *window, uint32_t interface, uint32_t direction);
