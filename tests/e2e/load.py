@@ -18,7 +18,7 @@ def dnsload_command(nameserver, prefix=(), address=None, **options):
 
 def dnsload(nameserver, *args, **options):
     """Runs the load generator against a nameserver, returns its report."""
-    run = subprocess.run(dnsload_command(nameserver, *args, **options), capture_output=True, text=True, timeout=120)
+    run = subprocess.run(dnsload_command(nameserver, *args, **options), capture_output=True, text=True, timeout=300)
     if run.returncode:
         raise Failure(f"dnsload: {run.stderr.strip()}")
     return json.loads(run.stdout)

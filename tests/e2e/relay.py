@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Between a producer and the agent: passes Frame Streams on, and can make data frames vanish, counting what they held.
-Written from the Frame Streams and dnstap specifications, apart from crosstap."""
+"""Between a producer and the agent: passes Frame Streams on, counts what came, and can make data frames vanish. What a
+producer without a processor drops by itself is what never came here. Written from the Frame Streams and dnstap specifications, apart from crosstap."""
 
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -42,6 +43,18 @@ def frame_kind(frame):
     return DIRECTIONS[message.get(1, 0) % 2], TRANSPORTS.get(message.get(3), ""), FAMILIES.get(message.get(2), "")
 
 
+def data_frames(data):
+    """The data frames of whole frames: a control frame's length follows a length of 0."""
+    at = 0
+    while at < len(data):
+        size, = struct.unpack_from("!I", data, at)
+        if size:
+            yield data[at + 4:at + 4 + size]
+            at += 4 + size
+        else:
+            at += 8 + struct.unpack_from("!I", data, at + 4)[0]
+
+
 class Relay:
     """Listens at one Unix socket and connects each producer to another."""
 
@@ -49,6 +62,8 @@ class Relay:
         self.drop_every = 0  # which data frames vanish: 0 none, 1 all, n every n-th
         self.frames = 0
         self.dropped = {}  # {kind: frames}
+        self.went = []  # what went on, in whole frames, to be counted afterwards: counting would make the producer wait
+        self.counted = {}
         self.connect = connect
         self.sockets = []
         self.listener = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -71,12 +86,24 @@ class Relay:
         names = ("direction", "transport", "family")
         return sum(n for kind, n in self.dropped.items() if wanted.items() <= dict(zip(names, kind)).items())
 
+    def passed(self, direction):
+        """{(transport, family): frames} of those that went on to the agent."""
+        while self.went:
+            for frame in data_frames(self.went.pop(0)):
+                kind = frame_kind(frame)
+                self.counted[kind] = self.counted.get(kind, 0) + 1
+        return {kind[1:]: n for kind, n in self.counted.items() if kind[0] == direction}
+
     def serve(self):
         with contextlib.suppress(OSError):
             while True:
                 producer = self.keep(self.listener.accept()[0])
                 agent = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-                agent.connect(self.connect)
+                try:
+                    agent.connect(self.connect)
+                except OSError:  # as the agent's own socket would, without an agent
+                    producer.close()
+                    continue
                 threading.Thread(target=self.forward, args=(producer, agent), daemon=True).start()
                 threading.Thread(target=self.answer, args=(agent, producer), daemon=True).start()
 
@@ -87,14 +114,20 @@ class Relay:
                 producer.sendall(data)
 
     def forward(self, producer, agent):
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # a producer must not wait for us
         data = b""
         with contextlib.suppress(OSError):
-            while more := producer.recv(CHUNK_BYTES):
-                data += more
-                passed, used = self.cut(data)
-                agent.sendall(passed)
-                data = data[used:]
-            agent.shutdown(socket.SHUT_WR)
+            try:
+                while more := producer.recv(CHUNK_BYTES):
+                    data += more
+                    passed, used = self.cut(data)
+                    agent.sendall(passed)
+                    self.went.append(passed)
+                    data = data[used:]
+                agent.shutdown(socket.SHUT_WR)
+            except OSError:  # the agent is gone, and its producer shall know
+                producer.shutdown(socket.SHUT_RDWR)
 
     def vanishes(self):
         self.frames += 1
