@@ -5,7 +5,7 @@ import json
 import os
 import signal
 
-from checks import CROSSTAP, check_equal, wait_for
+from checks import CROSSTAP, PATIENCE_S, check_equal, wait_for
 from lab import Process
 from network import free_port, http, in_namespace
 
@@ -96,7 +96,7 @@ class Crosstap:
             self.wait_ready()
         return self
 
-    def wait_ready(self, seconds=10):
+    def wait_ready(self, seconds=PATIENCE_S):
         def healthy():
             self.process.must_live()
             return self.get("/healthz")[0] == 200
@@ -108,8 +108,8 @@ class Crosstap:
     def get(self, path):
         url = f"http://127.0.0.1:{self.port}{path}"
         if self.namespace:
-            return in_namespace(self.namespace, http, url, None, 5)
-        return http(url, timeout=5)
+            return in_namespace(self.namespace, http, url, None, PATIENCE_S)
+        return http(url, timeout=PATIENCE_S)
 
     def api(self, name):
         status, body = self.get("/api/v1/" + name)
@@ -135,7 +135,7 @@ class Crosstap:
                 result[key] = result.get(key, 0) + int(value)
         return result
 
-    def wait_metric(self, name, expected, seconds=15, **labels):
+    def wait_metric(self, name, expected, seconds=PATIENCE_S, **labels):
         """Waits until a counter reaches what is expected. More than that is never right."""
         wait_for(lambda: self.process.must_live() and self.metric(name, **labels) >= expected, seconds,
                  lambda: f"{name}{labels} is {self.metric(name, **labels)}, expected {expected}")

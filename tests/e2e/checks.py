@@ -10,6 +10,7 @@ if not os.path.isabs(BUILD):
     BUILD = os.path.join(ROOT, BUILD)
 CROSSTAP = os.path.join(BUILD, "crosstap")
 DNSLOAD = os.path.join(BUILD, "tools", "dnsload")
+PATIENCE_S = 60  # for what comes at once where there is time
 
 
 # Nameservers are in sbin, which only root has in its PATH.
@@ -31,7 +32,9 @@ def check_equal(seen, expected, what):
 
 
 def wait_for(condition, seconds, what):
-    """Waits until condition() is true (its value is returned), at most so many seconds."""
+    """Waits until condition() is true (its value is returned), at most so many seconds, or a minute if that is more: on a
+    busy machine everything takes longer, and a wait that succeeds costs nothing."""
+    seconds = max(seconds, PATIENCE_S)
     end = time.monotonic() + seconds
     while True:
         value = condition()

@@ -71,7 +71,7 @@ class InfluxDB:
     def total(self, measurement, field, **tags):
         return sum(self.by(measurement, field, **tags).values())
 
-    def wait_total(self, measurement, field, expected, seconds=15, **tags):
+    def wait_total(self, measurement, field, expected, seconds=60, **tags):
         """Waits for a sum to arrive; a larger one never goes away."""
         wait_for(lambda: self.total(measurement, field, **tags) >= expected, seconds,
                  lambda: f"sum of {measurement}.{field}{tags} is {self.total(measurement, field, **tags)}, "

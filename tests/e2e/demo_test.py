@@ -20,7 +20,7 @@ def start_demo(folder, prefix=(), seconds=1):
 def run_demo(folder, **options):
     demo = start_demo(folder, **options)
     try:
-        text = demo.communicate(timeout=150)[0]
+        text = demo.communicate(timeout=600)[0]
     finally:
         demo.kill()
         demo.wait()
@@ -81,7 +81,7 @@ def interrupted(lab):
             if "Knot is stopped" in line:
                 break
         demo.send_signal(signal.SIGINT)
-        text = demo.communicate(timeout=30)[0]
+        text = demo.communicate(timeout=300)[0]
     finally:
         demo.kill()
         demo.wait()

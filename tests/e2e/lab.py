@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from checks import BUILD, Failure
+from checks import BUILD, PATIENCE_S, Failure
 
 
 class Process:
@@ -41,13 +41,13 @@ class Process:
     def kill(self, number):
         self.popen.send_signal(number)
 
-    def wait(self, seconds=15):
+    def wait(self, seconds=PATIENCE_S):
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} did not end within {seconds} s") from None
 
-    def stop(self, number=signal.SIGTERM, seconds=15):
+    def stop(self, number=signal.SIGTERM, seconds=PATIENCE_S):
         if self.alive():
             self.kill(number)
         try:

@@ -140,7 +140,7 @@ def reload_of_a_bad_file(lab):
 @test
 def bad_configuration(lab):
     lab.write("bad.yaml", "interval: 1s\ninputs:\n  - zone: a\n    unixx: /tmp/x\n")
-    run = subprocess.run([CROSSTAP, "run", "-c", lab.path("bad.yaml")], capture_output=True, text=True, timeout=10)
+    run = subprocess.run([CROSSTAP, "run", "-c", lab.path("bad.yaml")], capture_output=True, text=True, timeout=60)
     check_equal(run.returncode, 2, "exit code of a bad configuration")
     for part in ("bad.yaml:4:", "unixx", "unix"):
         check(part in run.stderr, f"{part!r} is not in: {run.stderr}")

@@ -139,7 +139,7 @@ def golang(lab):
     influx = InfluxDB(lab).start()
     crosstap = crosstap_for(lab, "golang", influx=influx)
     run = subprocess.run(["dnstap", "-r", file, "-U", lab.path("golang.sock")], capture_output=True, text=True,
-                         timeout=30)
+                         timeout=120)
     check_equal(run.returncode, 0, f"dnstap ({run.stderr})")
     check_everywhere(lab, crosstap, influx, sent, "golang")
 
@@ -180,7 +180,7 @@ def together(lab):
 def read_reports(loads):
     reports = []
     for run in loads:
-        output, _ = run.communicate(timeout=60)
+        output, _ = run.communicate(timeout=300)
         check_equal(run.returncode, 0, "dnsload")
         reports.append(json.loads(output))
         check_equal((reports[-1]["timeouts"], reports[-1]["lost"]), (0, 0), "answers that went astray")

@@ -129,7 +129,7 @@ def no_start_without_a_sound_key(lab):
         check(key in crosstap.process.log(), crosstap.process.log())
         check(not os.path.exists(lab.path("in.sock")), "an input was opened")
         replay = subprocess.run([CROSSTAP, "replay", "-c", crosstap.config_path, "--points", "-", "/dev/null"],
-                                capture_output=True, text=True, timeout=20, check=False)
+                                capture_output=True, text=True, timeout=60, check=False)
         check_equal((replay.returncode, replay.stdout), (2, ""), f"replay with a key that is {what}: {replay.stderr}")
     with open(key, "wb") as file:
         file.write(bytes(range(32)))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Between a producer and the agent: passes Frame Streams on, counts what came, and can make data frames vanish. What a
-producer without a processor drops by itself is what never came here. Written from the Frame Streams and dnstap specifications, apart from crosstap."""
+producer without a processor drops by itself is what never came here. Written from the Frame Streams and dnstap
+specifications, apart from crosstap."""
 
 import contextlib
 import os

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 
-from harness import CROSSTAP, Crosstap, Namespaces, Points, Sent, check, check_equal, dnsload, in_namespace, output, \
+from harness import CROSSTAP, PATIENCE_S, Crosstap, Namespaces, Points, Sent, check, check_equal, dnsload, in_namespace, output, \
     tcp_answers, wait_for
 from nameserver import Knot
 from relay import Relay
@@ -16,8 +16,6 @@ from relay import Relay
 # A producer drops frames by itself when it gets no processor for some milliseconds, and a load generator without one sends
 # few: here counting is tested, not how a busy machine shares its time.
 FIRST = ("chrt", "--rr", "1")
-
-PATIENCE_S = 60  # for what comes at once where there is time
 
 WHOLE = {"native": ["xdp", "clsact", "egress"], "generic": ["xdp", "clsact", "egress"],
          "tc": ["clsact", "ingress", "egress"], "packet": []}
@@ -162,7 +160,7 @@ def attached(net, device=None):
 def detach(net, device=None):
     """`crosstap detach` of one device, in its namespace."""
     run = subprocess.run(["nsenter", f"--net=/run/netns/{net.server}", CROSSTAP, "detach", device or net.device],
-                         capture_output=True, text=True, timeout=20)
+                         capture_output=True, text=True, timeout=PATIENCE_S)
     check_equal(run.returncode, 0, f"exit code of detach ({run.stderr})")
 
 

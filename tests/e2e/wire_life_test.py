@@ -235,7 +235,7 @@ def killed_and_detached(lab):
     """kill -9 leaves the programs, which `detach` removes."""
     for mode in ("native", "generic", "tc"):
         with network() as net:
-            bench = Bench(lab, net, mode)
+            bench = Bench(lab.part(mode), net, mode)
             bench.start_agent()
             check_equal(attached(net), WHOLE[mode], "on the device")
             detach(net)
