@@ -11,12 +11,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -117,6 +119,15 @@ static void send_bytes(int fd, const void *data, size_t length)
 		p += n;
 		length -= (size_t)n;
 	}
+}
+
+/* What the other side has not read. */
+static int unread(int fd)
+{
+	int bytes = -1;
+
+	assert_int_equal(ioctl(fd, SIOCOUTQ, &bytes), 0);
+	return bytes;
 }
 
 static void send_start(int fd)
@@ -498,7 +509,7 @@ static void test_limits_can_change(void **state)
 	length = put_frame(bytes, frame, query_frame(frame, 1, 60000));
 	send_bytes(fd, bytes, length / 2);
 	WAIT_FOR(stats_of(&rig).connections == 1);
-	usleep(20000); /* so that the half is read, most likely */
+	WAIT_FOR(unread(fd) == 0);
 	rig.limits.frame = 4096;
 	dnstap_input_set_limits(rig.input, &rig.limits);
 	send_bytes(fd, bytes + length / 2, length - length / 2);
