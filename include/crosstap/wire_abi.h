@@ -80,6 +80,9 @@ struct wire_address6 {
 };
 struct wire_addresses {
 	u64 factor; /* odd */
+	/* Which buckets hold one, four buckets a bit: most clients need not be looked for, which
+	 * would fetch a line of memory for each. */
+	u64 some4, some6;
 	struct wire_address4 v4[WIRE_ADDRESS_BUCKETS][WIRE_ADDRESS_WAYS];
 	struct wire_address6 v6[WIRE_ADDRESS_BUCKETS][WIRE_ADDRESS_WAYS];
 };
@@ -311,7 +314,7 @@ struct wire_drops {
 
 _Static_assert(WIRE_REASONS >= DNS_MALFORMED_COUNT, "a reason has no counter");
 _Static_assert(sizeof(struct packet_address) == 16, "abi");
-_Static_assert(sizeof(struct wire_addresses) == 8 + 256 * 4 * (8 + 24), "abi");
+_Static_assert(sizeof(struct wire_addresses) == 24 + 256 * 4 * (8 + 24), "abi");
 _Static_assert(sizeof(struct wire_config) == 80 + 2 * sizeof(struct wire_addresses) + 65536, "abi");
 _Static_assert(sizeof(struct wire_cell) == 128, "abi");
 _Static_assert(sizeof(struct wire_counters) == 14168, "abi");

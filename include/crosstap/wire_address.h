@@ -20,6 +20,12 @@ CT_INLINE u64 wire_address6_bucket(
 	return (high * table->factor ^ low) * table->factor >> 56;
 }
 
+/* In some4 and some6. */
+CT_INLINE u64 wire_address_bit(u64 bucket)
+{
+	return (u64)1 << (bucket * 64 / WIRE_ADDRESS_BUCKETS);
+}
+
 /* Flags of an address in the table of local ones, 0 if it is not there. */
 CT_INLINE u32 wire_address_flags(
     const struct wire_config *config, u32 family, const struct packet_address *address)
@@ -29,6 +35,8 @@ CT_INLINE u32 wire_address_flags(
 
 	if (family == PACKET_IPV4) {
 		bucket = wire_address4_bucket(table, address);
+		if (!(table->some4 & wire_address_bit(bucket)))
+			return 0;
 #pragma GCC unroll 4
 		for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++) {
 			const struct wire_address4 *entry = &table->v4[bucket][way];
@@ -39,6 +47,8 @@ CT_INLINE u32 wire_address_flags(
 		return 0;
 	}
 	bucket = wire_address6_bucket(table, address);
+	if (!(table->some6 & wire_address_bit(bucket)))
+		return 0;
 #pragma GCC unroll 4
 	for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++) {
 		const struct wire_address6 *entry = &table->v6[bucket][way];

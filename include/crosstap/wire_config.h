@@ -15,13 +15,15 @@ struct wire_local {
 
 static inline bool wire_put_address4(struct wire_addresses *table, const struct wire_local *local)
 {
-	struct wire_address4 *entry = table->v4[wire_address4_bucket(table, &local->address)];
+	const u64 bucket = wire_address4_bucket(table, &local->address);
+	struct wire_address4 *entry = table->v4[bucket];
 
 	for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++, entry++) {
 		if (entry->flags && entry->address != local->address.words[3])
 			continue;
 		entry->address = local->address.words[3];
 		entry->flags |= local->flags;
+		table->some4 |= wire_address_bit(bucket);
 		return true;
 	}
 	return false;
@@ -29,13 +31,15 @@ static inline bool wire_put_address4(struct wire_addresses *table, const struct 
 
 static inline bool wire_put_address6(struct wire_addresses *table, const struct wire_local *local)
 {
-	struct wire_address6 *entry = table->v6[wire_address6_bucket(table, &local->address)];
+	const u64 bucket = wire_address6_bucket(table, &local->address);
+	struct wire_address6 *entry = table->v6[bucket];
 
 	for (u32 way = 0; way < WIRE_ADDRESS_WAYS; way++, entry++) {
 		if (entry->flags && memcmp(entry->address, local->address.words, 16) != 0)
 			continue;
 		memcpy(entry->address, local->address.words, 16);
 		entry->flags |= local->flags;
+		table->some6 |= wire_address_bit(bucket);
 		return true;
 	}
 	return false;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "crosstap/wire_abi.h"
+#include "crosstap/wire_config.h"
 #include "floor.skel.h"
 
 #define MAX_ROUNDS 101
@@ -206,22 +206,26 @@ static int bench_load(struct bench *bench)
 	bench->config->ports[853] = WIRE_PORT_DOT | WIRE_PORT_DOQ;
 	bench->config->ports[443] = WIRE_PORT_DOH;
 	bench->config->seed = 0x123456789abcdef;
+	memcpy(bench->config->source_keys,
+	    (u64[]){0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3,
+		0x1d8e4e27c47d124f},
+	    sizeof(bench->config->source_keys));
+	bench->config->source_mask = WIRE_SOURCE_BUCKETS - 1;
 	return 0;
 }
 
 /* One local address, as on most servers. */
 static int bench_configure(struct bench *bench, u32 options, u32 random_mask)
 {
+	const struct wire_local local = {.address = {{0, 0, htonl(0xffff), htonl(0xc0000201)}},
+	    .family = PACKET_IPV4,
+	    .flags = WIRE_ADDRESS_SERVER | WIRE_ADDRESS_HOST};
 	struct wire_config *config = bench->config;
 	const u32 zero = 0;
 
 	config->options = options;
-	config->addresses[0].factor = 1;
-	for (u32 i = 0; i < WIRE_ADDRESS_BUCKETS; i++)
-		memset(config->addresses[0].v4[i], 0, sizeof(config->addresses[0].v4[i]));
-	/* 192.0.2.1 as it lies in memory; with factor 1 its last byte is the bucket. */
-	config->addresses[0].v4[1][0] =
-	    (struct wire_address4){htonl(0xc0000201), WIRE_ADDRESS_SERVER | WIRE_ADDRESS_HOST};
+	if (!wire_config_addresses(config, &local, 1))
+		return -1;
 	if (bpf_map_update_elem(bpf_map__fd(bench->skeleton->maps.config), &zero, config, BPF_ANY))
 		return -1;
 	return bpf_map_update_elem(
