@@ -10,7 +10,7 @@ import traceback
 from agent import Crosstap, yaml  # noqa: F401
 from checks import BUILD, CROSSTAP, PATIENCE_S, ROOT, Failure, check, check_equal, wait_for  # noqa: F401
 from lab import Lab, Process  # noqa: F401
-from load import Sent, check_metrics, check_sums, dnsload, dnsload_command  # noqa: F401
+from load import Sent, check_metrics, check_sums, dnsload, dnsload_command, settle  # noqa: F401
 from network import Namespaces, free_port, http, in_namespace, output, tcp_answers  # noqa: F401
 from points import Points  # noqa: F401
 

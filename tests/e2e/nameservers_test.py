@@ -9,17 +9,22 @@ import time
 
 from databases import InfluxDB
 from harness import (Crosstap, Points, Process, Sent, check, check_equal, check_metrics, check_sums, dnsload,
-                     dnsload_command, main, test, wait_for)
+                     dnsload_command, main, settle, test, wait_for)
 from nameserver import ALL, Knot
+from relay import Relay
+
+ATTEMPTS = 3
 
 
 def load(server, seed=1):
     """UDP and TCP, both families, many sources; at most 5,000 queries a second. NSD writes its frames to a pipe and
     drops what that does not hold, so on a busy machine it can log all only of fewer."""
     rate = 1500 if server.name == "nsd" else 5000
-    reports = [dnsload(server, count=5000, rate=rate, seed=seed, source_net="127.1.0.0/16", sources=500),
-               dnsload(server, count=1000, rate=rate // 2, seed=seed + 1, tcp=8),
-               dnsload(server, address=server.address6, count=1500, rate=rate // 2, seed=seed + 2, tcp=4, tcp_percent=40)]
+    patient = {"timeout": 60}
+    reports = [dnsload(server, count=5000, rate=rate, seed=seed, source_net="127.1.0.0/16", sources=500, **patient),
+               dnsload(server, count=1000, rate=rate // 2, seed=seed + 1, tcp=8, **patient),
+               dnsload(server, address=server.address6, count=1500, rate=rate // 2, seed=seed + 2, tcp=4, tcp_percent=40,
+                       **patient)]
     for report in reports:
         check_equal((report["timeouts"], report["lost"], report["unmatched"]), (0, 0, 0), "answers that went astray")
     return Sent(*reports)
@@ -34,7 +39,6 @@ def crosstap_for(lab, *names, influx=None):
 
 
 def check_everywhere(lab, crosstap, influx, sent, zone):
-    crosstap.wait_sent(sent, zone=zone)
     check_metrics(crosstap, sent, "metrics", zone=zone)
     check_equal(crosstap.stop(), 0, "exit code")
     points = Points(open(lab.path("points.lp")).read())
@@ -47,12 +51,13 @@ def check_everywhere(lab, crosstap, influx, sent, zone):
 def exact(lab, name, backend=None):
     influx = InfluxDB(lab).start()
     crosstap = crosstap_for(lab, name, influx=influx)
-    server = ALL[name](lab, lab.path(name + ".sock"), backend=backend).start()
+    relay = Relay(lab.path(name + "-tap.sock"), lab.path(name + ".sock"))
+    server = ALL[name](lab, lab.path(name + "-tap.sock"), backend=backend).start()
     crosstap.wait_connections(1)
-    sent = load(server)
+    sent = settle(crosstap, relay, load(server), zone=name)
     points = check_everywhere(lab, crosstap, influx, sent, name)
     server.process.must_live()
-    return points
+    return points, sent
 
 
 def plain_knot(lab):
@@ -62,9 +67,9 @@ def plain_knot(lab):
 
 @test
 def knot(lab):
-    points = exact(lab, "knot")
+    points, sent = exact(lab, "knot")
     latency = points.by("dns_latency", "count", "transport", zone="knot")
-    check_equal(sum(latency.values()), 7500, "paired responses")
+    check(7500 - sent.dropped <= sum(latency.values()) <= 7500, f"paired responses: {latency}, {sent.dropped} frames dropped")
     check(points.by("dns", "sources", "transport", "family")[("udp", "ipv4")] >= 500, "distinct sources")
 
 
@@ -94,21 +99,30 @@ def recursor(lab):
     log its own housekeeping, which asks for the root's NS: that is in Knot's `other`."""
     crosstap = Crosstap(lab, outputs=[], inputs=[{"zones": ["example.nl"], "unix": lab.path("knot.sock")},
                                                  {"zone": "recursor", "unix": lab.path("recursor.sock")}]).start()
-    knot = Knot(lab, lab.path("knot.sock")).start()
-    server = ALL["recursor"](lab, lab.path("recursor.sock"), backend=knot).start()
+    relays = [Relay(lab.path(name + "-tap.sock"), lab.path(name + ".sock")) for name in ("knot", "recursor")]
+    knot = Knot(lab, lab.path("knot-tap.sock")).start()
+    server = ALL["recursor"](lab, lab.path("recursor-tap.sock"), backend=knot).start()
     crosstap.wait_connections(2)
 
     def figures():
         return (crosstap.metric("crosstap_dns_queries_total", zone="example.nl"),
                 crosstap.metric("crosstap_dns_outgoing_queries_total", zone="recursor"))
 
-    before = settled(figures)
-    report = dnsload(server, count=3000, rate=2000)
-    check_equal(report["timeouts"], 0, "timeouts")
-    after = settled(figures)
-    asked, outgoing = after[0] - before[0], after[1] - before[1]
+    for seed in range(ATTEMPTS):
+        before = settled(figures)
+        report = dnsload(server, count=3000, rate=2000, timeout=60, seed=seed + 1)
+        check_equal(report["timeouts"], 0, "timeouts")
+        after = settled(figures)
+        asked, outgoing = after[0] - before[0], after[1] - before[1]
+        logged = tuple(sum(relay.passed(of).values()) for relay, of in zip(relays, ("query", "outgoing query")))
+        check_equal((crosstap.metric("crosstap_dns_queries_total"), after[1]), logged, "what Knot and the Recursor logged")
+        if outgoing == asked:
+            break
+        print(f"note: outgoing queries: {outgoing}, asked: {asked}; one of both dropped frames by itself", flush=True)
+        server.stop()  # its cache goes
+        server.start()
+        crosstap.wait_connections(2)
     check(asked > 300, f"the Recursor asked Knot {asked} times")
-    check_equal(outgoing, asked, "outgoing queries")
     check_equal(crosstap.metric("crosstap_dns_queries_total", zone="recursor"), 0, "outgoing queries are no clients'")
     check_equal(crosstap.stop(), 0, "exit code")
 
@@ -116,7 +130,7 @@ def recursor(lab):
 def settled(figures):
     """The figures once they stand still for longer than producers buffer."""
     last, since = figures(), time.monotonic()
-    end = since + 20
+    end = since + 60
     while time.monotonic() - since < 3 and time.monotonic() < end:
         time.sleep(0.2)
         now = figures()
@@ -131,9 +145,10 @@ def golang(lab):
     file, tap = lab.path("knot.fstrm"), lab.path("capture.sock")
     capture = Process(lab, "fstrm_capture", ["fstrm_capture", "-t", "protobuf:dnstap.Dnstap", "-u", tap, "-w", file])
     wait_for(lambda: "opened output file" in capture.log(), 5, "fstrm_capture listens")
-    knot = Knot(lab, tap).start()
+    relay = Relay(lab.path("tap.sock"), tap)
+    knot = Knot(lab, lab.path("tap.sock")).start()
     time.sleep(1)
-    sent = load(knot, seed=10)
+    sent = settle(None, relay, load(knot, seed=10), wait=False)
     knot.stop()
     capture.stop()
     influx = InfluxDB(lab).start()
@@ -141,6 +156,7 @@ def golang(lab):
     run = subprocess.run(["dnstap", "-r", file, "-U", lab.path("golang.sock")], capture_output=True, text=True,
                          timeout=120)
     check_equal(run.returncode, 0, f"dnstap ({run.stderr})")
+    crosstap.wait_sent(sent, zone="golang")
     check_everywhere(lab, crosstap, influx, sent, "golang")
 
 
@@ -154,9 +170,10 @@ def together(lab):
                         inputs=[{"zone": "knot", "unix": lab.path("knot.sock")},
                                 {"zones": listed, "unix": lab.path("nsd.sock")},
                                 {"zones": ["example.test"], "unix": lab.path("bind.sock")}]).start()
-    servers = [ALL["knot"](lab, lab.path("knot.sock")).start(),
-               ALL["nsd"](lab, lab.path("nsd.sock"), zones=zones).start(),
-               ALL["bind"](lab, lab.path("bind.sock")).start()]
+    relays = [Relay(lab.path(name + "-tap.sock"), lab.path(name + ".sock")) for name in ("knot", "nsd", "bind")]
+    servers = [ALL["knot"](lab, lab.path("knot-tap.sock")).start(),
+               ALL["nsd"](lab, lab.path("nsd-tap.sock"), zones=zones).start(),
+               ALL["bind"](lab, lab.path("bind-tap.sock")).start()]
     crosstap.wait_connections(3)
     loads = [dnsload_command(s, seed=i, count=3000, rate=1000, tcp=4, tcp_percent=10,
                              zone=zones if s.name == "nsd" else zones[0]) for i, s in enumerate(servers)]
@@ -168,12 +185,15 @@ def together(lab):
     moved = reports[1]["apex_ds"].get("sub.example.org", 0)
     expected["sub.example.org"] -= moved
     expected["example.org"] += moved
-    crosstap.wait_metric("crosstap_dns_queries_total", sum(r["sent"] for r in reports))
-    crosstap.wait_metric("crosstap_dns_responses_total", sum(r["received"] for r in reports))
-    check_equal(crosstap.metric_by("crosstap_dns_queries_total", "zone"), expected, "queries by zone")
+    logged = [settle(crosstap, relay, Sent(report), wait=False) for relay, report in zip(relays, reports)]
+    answers, dropped = sum(one.answers() for one in logged), any(one.dropped for one in logged)
+    crosstap.wait_metric("crosstap_dns_queries_total", sum(one.total() for one in logged))
+    crosstap.wait_metric("crosstap_dns_responses_total", answers)
+    seen = crosstap.metric_by("crosstap_dns_queries_total", "zone")
+    check(seen == expected or dropped and all(seen[z] <= n for z, n in expected.items()), f"queries by zone: {expected}, saw {seen}")
     check_equal(crosstap.stop(), 0, "exit code")
-    check_equal(influx.by("dns", "queries", "zone"), {(z,): n for z, n in expected.items()}, "InfluxDB by zone")
-    check_equal(influx.total("dns", "responses"), sum(r["received"] for r in reports), "InfluxDB responses")
+    check_equal(influx.by("dns", "queries", "zone"), {(z,): n for z, n in seen.items()}, "InfluxDB by zone")
+    check_equal(influx.total("dns", "responses"), answers, "InfluxDB responses")
     check_equal(Points(open(lab.path("points.lp")).read()).duplicates(), [], "points written twice")
 
 

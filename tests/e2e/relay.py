@@ -10,6 +10,7 @@ import struct
 import threading
 
 DIRECTIONS, TRANSPORTS = ("response", "query"), {1: "udp", 2: "tcp"}  # by Message.type's parity, by SocketProtocol
+OUTGOING = (3, 4, 7, 8)  # RESOLVER_* and FORWARDER_*
 FAMILIES = {1: "ipv4", 2: "ipv6"}
 CHUNK_BYTES = 1 << 16
 
@@ -39,9 +40,10 @@ def _fields(data):
 
 
 def frame_kind(frame):
-    """(direction, transport, family) of a dnstap frame."""
+    """(direction, transport, family) of a dnstap frame; what a resolver asks others is "outgoing"."""
     message = _fields(_fields(frame).get(14, b""))
-    return DIRECTIONS[message.get(1, 0) % 2], TRANSPORTS.get(message.get(3), ""), FAMILIES.get(message.get(2), "")
+    kind = message.get(1, 0)
+    return ("outgoing " if kind in OUTGOING else "") + DIRECTIONS[kind % 2], TRANSPORTS.get(message.get(3), ""), FAMILIES.get(message.get(2), "")
 
 
 def data_frames(data):
@@ -69,6 +71,7 @@ class Relay:
         self.sockets = []
         self.listener = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         self.listener.bind(listen)
+        os.chmod(listen, 0o666)  # nameservers that are not root's
         self.listener.listen(4)
         threading.Thread(target=self.serve, daemon=True).start()
 

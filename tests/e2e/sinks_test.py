@@ -9,8 +9,9 @@ import time
 import frames
 from databases import InfluxDB, VictoriaMetrics
 from frames import queries, send
-from harness import Crosstap, Points, check, check_equal, check_sums, dnsload, main, Sent, test, wait_for
+from harness import Crosstap, Points, check, check_equal, check_sums, dnsload, main, Sent, settle, test, wait_for
 from nameserver import Knot
+from relay import Relay
 
 
 def agent(lab, *outputs, **config):
@@ -22,10 +23,11 @@ def v2_api(lab):
     """VictoriaMetrics takes InfluxDB's v2 write API; its raw samples are summed."""
     database = VictoriaMetrics(lab).start()
     crosstap = agent(lab, database.output()).start()
-    knot = Knot(lab, lab.path("hand.sock")).start()
+    relay = Relay(lab.path("tap.sock"), lab.path("hand.sock"))
+    knot = Knot(lab, lab.path("tap.sock")).start()
     crosstap.wait_connections(1)
-    sent = Sent(dnsload(knot, count=4000, rate=4000), dnsload(knot, count=500, rate=2000, tcp=4))
-    crosstap.wait_sent(sent)
+    asked = Sent(dnsload(knot, count=4000, rate=4000, timeout=60), dnsload(knot, count=500, rate=2000, tcp=4, timeout=60))
+    sent = settle(crosstap, relay, asked)
     check_equal(crosstap.stop(), 0, "exit code")
     # Written samples become readable within about a second.
     wait_for(lambda: sum(database.by("dns", "queries").values()) >= sent.total(), 15, "samples are readable")
