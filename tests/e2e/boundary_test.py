@@ -4,7 +4,6 @@
 window has more unexplained than its boundary, and all of them together nothing."""
 
 import contextlib
-import os
 import socket
 import struct
 import time
@@ -12,6 +11,7 @@ import time
 from frames import message
 from harness import check, check_equal, in_namespace, main, test
 from nameserver import BIND, NSD, Knot
+from priority import hurry
 from wire import Bench, check_boundaries, network
 
 # (messages, how many seconds they take, where their middle is, in seconds from the edge of a window)
@@ -21,7 +21,7 @@ ATTEMPTS = 4
 
 def send(net, bursts):
     """Over both families. Nobody reads the answers."""
-    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # the thread's
+    hurry()
     with contextlib.ExitStack() as stack:
         sockets = []
         for family, address in ((socket.AF_INET, net.SERVER), (socket.AF_INET6, net.SERVER6)):

@@ -4,10 +4,11 @@ producer without a processor drops by itself is what never came here. Written fr
 specifications, apart from crosstap."""
 
 import contextlib
-import os
 import socket
 import struct
 import threading
+
+from priority import hurry
 
 DIRECTIONS, TRANSPORTS = ("response", "query"), {1: "udp", 2: "tcp"}  # by Message.type's parity, by SocketProtocol
 OUTGOING = (3, 4, 7, 8)  # RESOLVER_* and FORWARDER_*
@@ -118,8 +119,7 @@ class Relay:
                 producer.sendall(data)
 
     def forward(self, producer, agent):
-        with contextlib.suppress(PermissionError):
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # a producer must not wait for us
+        hurry()  # a producer must not wait for us
         data = b""
         with contextlib.suppress(OSError):
             try:

@@ -11,11 +11,8 @@ import subprocess
 from harness import CROSSTAP, PATIENCE_S, Crosstap, Namespaces, Points, Sent, check, check_equal, dnsload, in_namespace, output, \
     tcp_answers, wait_for
 from nameserver import Knot
+from priority import FIRST
 from relay import Relay
-
-# A producer drops frames by itself when it gets no processor for some milliseconds, and a load generator without one sends
-# few: here counting is tested, not how a busy machine shares its time.
-FIRST = ("chrt", "--rr", "1")
 
 WHOLE = {"native": ["xdp", "clsact", "egress"], "generic": ["xdp", "clsact", "egress"],
          "tc": ["clsact", "ingress", "egress"], "packet": []}
