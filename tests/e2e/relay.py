@@ -4,6 +4,7 @@ producer without a processor drops by itself is what never came here. Written fr
 specifications, apart from crosstap."""
 
 import contextlib
+import os
 import socket
 import struct
 import threading
