@@ -32,6 +32,7 @@ struct pipeline {
 	struct wire_side *wire; /* NULL: wire.mode is off */
 	struct shard_limits limits;
 	struct windows windows;
+	int64_t now_ns;       /* the wall clock as this turn looked at it */
 	int64_t newest_ns;    /* of the wall clock, since it was set back last */
 	int64_t set_until_ns; /* windows until then were open when it was set; 0: none */
 	struct enrich *enrich;

@@ -76,20 +76,25 @@ static void fill_agent(struct pipeline *pipeline, struct report_agent *agent)
 static void fill_comparison(
     struct pipeline *pipeline, const struct window_span *span, struct comparison_window *ret)
 {
-	const int64_t now_ns = clock_wall_ns(pipeline->clock);
+	const int64_t now_ns = pipeline->now_ns;
 	const int64_t from_ns = span->partial ? span->time_ms * NS_PER_MS : span->start_ns;
 	const int64_t to_ns = now_ns < span->end_ns ? now_ns : span->end_ns;
+	const bool clock_set = span->start_ns <= pipeline->set_until_ns;
 	struct crosscheck_inputs *inputs = &ret->inputs;
 
 	*ret = (struct comparison_window){
 	    .wire = wire_side_get(pipeline->wire, span->index),
-	    .duration_ns = to_ns > from_ns ? (uint64_t)(to_ns - from_ns) : 0,
+	    /* Where a window begins is told to the millisecond. */
+	    .duration_ns = (uint64_t)(to_ns > from_ns + NS_PER_MS ? to_ns - from_ns : NS_PER_MS),
 	    .inputs = {.started = !pipeline->reported,
 		.stopped = pipeline->stopping,
 		.reloaded = pipeline->reloaded,
 		.changed = pipeline->changed,
-		.clock_set = span->start_ns <= pipeline->set_until_ns},
+		.clock_set = clock_set},
 	};
+	/* How long such a window really was, that clock cannot tell. */
+	if (clock_set)
+		ret->duration_ns = (uint64_t)pipeline->windows.interval_ns;
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
 		input_witness(pipeline->inputs[i], &pipeline->config->inputs[i],
 		    &pipeline->report_inputs[i].stats, inputs);
@@ -201,6 +206,7 @@ void pipeline_close_everything(
 	const int64_t now = windows_index(&pipeline->windows, now_ns);
 	int64_t last;
 
+	pipeline->now_ns = now_ns;
 	wire_side_cut(pipeline->wire, now_ns, whole);
 	command->oldest = INT64_MAX;
 	command_all(pipeline, command);
@@ -242,6 +248,7 @@ int64_t pipeline_tick(struct pipeline *pipeline)
 	const int64_t due_ns = windows_due_ns(&pipeline->windows);
 	int64_t next_ns;
 
+	pipeline->now_ns = now_ns;
 	if (now_ns > pipeline->newest_ns)
 		pipeline->newest_ns = now_ns;
 	if (windows_stepped_back(&pipeline->windows, now_ns)) {
