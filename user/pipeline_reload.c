@@ -201,6 +201,35 @@ static void replace_inputs(
 	free(new->setups);
 }
 
+static bool same_networks(
+    const struct config_network *a, size_t n_a, const struct config_network *b, size_t n_b)
+{
+	for (size_t i = 0; n_a == n_b && i < n_a; i++) {
+		if (a[i].family != b[i].family || a[i].prefix != b[i].prefix ||
+		    memcmp(a[i].address, b[i].address, sizeof(a[i].address)) != 0)
+			return false;
+	}
+	return n_a == n_b;
+}
+
+/* Are other inputs or messages held against each other? Another interface of the wire says so
+ * itself (struct wire_window). */
+static bool compares_otherwise(const struct config *old, const struct config *new)
+{
+	const struct config_wire *a = &old->wire, *b = &new->wire;
+
+	for (size_t i = 0; old->n_inputs == new->n_inputs &&i < new->n_inputs; i++) {
+		const struct config_input *c = &old->inputs[i], *d = &new->inputs[i];
+
+		if (c->kind != d->kind || strcmp(c->address, d->address) != 0 ||
+		    c->scope != d->scope || c->queries != d->queries)
+			return true;
+	}
+	return old->n_inputs != new->n_inputs || a->mode != b->mode || a->ports.n != b->ports.n ||
+	    memcmp(a->ports.ports, b->ports.ports, a->ports.n * sizeof(a->ports.ports[0])) != 0 ||
+	    !same_networks(a->addresses, a->n_addresses, b->addresses, b->n_addresses);
+}
+
 int pipeline_reload(struct pipeline *pipeline, struct config *config, char *error, size_t size)
 {
 	struct config *old = pipeline->config;
@@ -222,7 +251,8 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 	configure_wire(pipeline, config);
 	pipeline->own_version = 0; /* ports may differ */
 	pipeline_renew_filter(pipeline);
-	pipeline->reloaded = pipeline->changed = true;
+	pipeline->reloaded = true;
+	pipeline->changed |= compares_otherwise(old, config);
 	config_free(old);
 	report_event(pipeline->report, "reload", "%zu inputs, %zu outputs", config->n_inputs,
 	    config->n_outputs);

@@ -289,7 +289,8 @@ static void synchronise(struct wire *wire)
 	follow_links(wire, links, n, chosen);
 	if (wire_words_addresses(wire))
 		wire->next_whole = false;
-	wire_words_configure(wire);
+	if (wire_words_configure(wire))
+		wire->next_whole = false;
 	free(chosen);
 	free(links);
 }
@@ -414,7 +415,9 @@ int wire_configure(struct wire *wire, const struct config *config)
 	if (config->wire.mode != before && config->wire.mode != WIRE_OFF)
 		attach_again(wire);
 	synchronise(wire);
-	wire->next_whole = false;
+	/* The programs' words tell whether anything is counted otherwise. */
+	if (config->wire.mode != before || !wire->word)
+		wire->next_whole = false;
 	return wire->error;
 }
 

@@ -87,8 +87,9 @@ bool wire_tap_counts(const struct wire_tap *tap);
 
 /* wire_words.c: what the programs are told. */
 int wire_words_open(struct wire *wire);
-void wire_words_configure(struct wire *wire);
-/* Reads local addresses; true if they changed. */
+/* True if other ports are ours. */
+bool wire_words_configure(struct wire *wire);
+/* Reads local addresses; true if they, or those of them that are the server's, changed. */
 bool wire_words_addresses(struct wire *wire);
 void wire_words_close(struct wire *wire);
 

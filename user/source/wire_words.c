@@ -16,7 +16,7 @@ static void mark_ports(uint8_t *ports, const struct config_ports *list, uint8_t 
 }
 
 /* Each byte is written once: a packet never finds a port missing that was and stays there. */
-static int write_ports(struct wire *wire)
+static int write_ports(struct wire *wire, bool *ret_changed)
 {
 	const struct config_wire *config = &wire->config->wire;
 	uint8_t *ports = calloc(1, sizeof(wire->word->ports));
@@ -28,8 +28,10 @@ static int write_ports(struct wire *wire)
 	mark_ports(ports, &config->doh_ports, WIRE_PORT_DOH);
 	mark_ports(ports, &config->doq_ports, WIRE_PORT_DOQ);
 	for (size_t i = 0; i < sizeof(wire->word->ports); i++) {
-		if (wire->word->ports[i] != ports[i])
-			wire->word->ports[i] = ports[i];
+		if (wire->word->ports[i] == ports[i])
+			continue;
+		wire->word->ports[i] = ports[i];
+		*ret_changed = true;
 	}
 	free(ports);
 	return 0;
@@ -43,19 +45,20 @@ static void set_option(struct wire *wire, uint32_t option, bool on)
 	    &wire->word->options, on ? options | option : options & ~option, __ATOMIC_RELEASE);
 }
 
-void wire_words_configure(struct wire *wire)
+bool wire_words_configure(struct wire *wire)
 {
-	bool egress = false;
+	bool egress = false, changed = false;
 
 	if (!wire->word)
-		return;
+		return false;
 	for (size_t i = 0; i < wire->n_taps; i++)
 		egress |= wire->taps[i]->egress;
 	set_option(wire, WIRE_PER_SOURCE, wire->config->wire.per_source);
 	set_option(wire, WIRE_RTT, wire->config->wire.rtt);
 	set_option(wire, WIRE_RTT_SYN, wire->n_taps && !egress);
-	if (write_ports(wire) < 0)
+	if (write_ports(wire, &changed) < 0)
 		wire_say(wire, LOG_LEVEL_ERROR, "no memory for the table of ports");
+	return changed;
 }
 
 /* -- addresses */
@@ -101,8 +104,20 @@ static bool local_of(struct wire_local *ret, const struct config_network *networ
 	return true;
 }
 
+static bool same_locals(
+    const struct wire_local *a, size_t n_a, const struct wire_local *b, size_t n_b)
+{
+	for (size_t i = 0; n_a == n_b && i < n_a; i++) {
+		if (a[i].family != b[i].family || a[i].flags != b[i].flags ||
+		    memcmp(&a[i].address, &b[i].address, sizeof(a[i].address)) != 0)
+			return false;
+	}
+	return n_a == n_b;
+}
+
 /* What the programs, and AF_PACKET in their stead, look for. */
-static int make_locals(struct wire *wire, const struct wire_local *hosts, size_t n)
+static int make_locals(
+    struct wire *wire, const struct wire_local *hosts, size_t n, bool *ret_changed)
 {
 	const struct config_wire *config = &wire->config->wire;
 	struct wire_local *locals = calloc(n + config->n_addresses + 1, sizeof(*locals));
@@ -116,6 +131,7 @@ static int make_locals(struct wire *wire, const struct wire_local *hosts, size_t
 	}
 	for (size_t i = 0; i < config->n_addresses; i++)
 		used += local_of(&locals[used], &config->addresses[i]);
+	*ret_changed |= !same_locals(wire->locals, wire->n_locals, locals, used);
 	free(wire->locals);
 	wire->locals = locals;
 	wire->n_locals = used;
@@ -188,7 +204,7 @@ bool wire_words_addresses(struct wire *wire)
 		return false;
 	}
 	changed = set_own(wire, own, sort_own(locals, n, own));
-	if (make_locals(wire, locals, n) < 0)
+	if (make_locals(wire, locals, n, &changed) < 0)
 		wire_say(wire, LOG_LEVEL_ERROR, "no memory for the table of addresses");
 	else if (wire->word)
 		write_addresses(wire);
