@@ -49,7 +49,8 @@ static int64_t queue_change(
     const struct wire_window *wire, int64_t missing, struct funnel_queue *queue)
 {
 	const int64_t least = (int64_t)((wire->queued_bytes + MOST_BYTES - 1) / MOST_BYTES);
-	const int64_t most = (int64_t)((wire->queued_bytes + LEAST_BYTES - 1) / LEAST_BYTES);
+	const int64_t most =
+	    (int64_t)((wire->queued_bytes + LEAST_BYTES - 1) / LEAST_BYTES + wire->reassembling);
 	const int64_t before = queue->messages;
 	int64_t now = before + missing;
 

@@ -18,7 +18,8 @@ struct funnel_bound {
 /*
  * Messages that wait in the sockets have not been logged yet. How many they are the kernel does not
  * say, only what memory they are charged with, and that depends on the driver: so as many as are
- * missing, within what this memory can hold. None where there is none.
+ * missing, within what this memory can hold. None where there is none. Of datagrams whose further
+ * fragments have not come the kernel does not say whose they are: as many as are missing.
  */
 struct funnel_queue {
 	bool begun;

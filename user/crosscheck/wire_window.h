@@ -104,7 +104,11 @@ struct wire_window {
 	size_t n_stack_drops;
 	uint64_t socket_drops; /* UDP sockets of the nameserver */
 	uint64_t queued_bytes; /* that the messages in them are charged with, at the end */
-	bool sockets_changed;  /* a DNS socket came or went */
+	/* Datagrams of which fragments are missing, at the end: not only the nameserver's. They
+	 * wait for net.ipv4.ipfrag_time (30 s), and are stack drops then. 0 where it is not known.
+	 */
+	uint64_t reassembling;
+	bool sockets_changed; /* a DNS socket came or went */
 	uint64_t listen_overflows;
 	uint64_t tx_drops; /* after tc egress: qdisc, device */
 

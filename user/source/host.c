@@ -159,6 +159,7 @@ static int read_text(struct host *host, int fd)
 	return 0;
 }
 
+/* The growth of counters, and how many datagrams are being reassembled. */
 static int read_stack(struct host *host, uint64_t ret[HOST_PROC_COUNT])
 {
 	uint64_t now[HOST_PROC_COUNT];
@@ -174,6 +175,8 @@ static int read_stack(struct host *host, uint64_t ret[HOST_PROC_COUNT])
 	}
 	for (int i = 0; i < HOST_PROC_COUNT; i++)
 		ret[i] = host->begun && now[i] > host->before[i] ? now[i] - host->before[i] : 0;
+	ret[HOST_PROC_REASSEMBLING] = now[HOST_PROC_REASSEMBLING];
+	ret[HOST_PROC_REASSEMBLING6] = now[HOST_PROC_REASSEMBLING6];
 	memcpy(host->before, now, sizeof(now));
 	host->begun = true;
 	return 0;
@@ -236,6 +239,7 @@ void host_read(struct host *host, struct host_counters *ret)
 			host_add_drop(ret, host_proc_reasons[i], stack[i]);
 		take_checksums_off(stack, ret);
 		ret->listen_overflows = stack[HOST_PROC_LISTEN_OVERFLOW];
+		ret->reassembling = stack[HOST_PROC_REASSEMBLING] + stack[HOST_PROC_REASSEMBLING6];
 		ret->known |= WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_LISTEN;
 	}
 	if (host->nft.n_counters)

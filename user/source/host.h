@@ -29,6 +29,7 @@ struct host_counters {
 	uint32_t known; /* enum wire_known */
 	uint64_t nic_drops, socket_drops, listen_overflows, tx_drops;
 	uint64_t queued_bytes; /* see struct wire_window */
+	uint64_t reassembling; /* see struct wire_window */
 	bool sockets_changed;  /* a DNS socket came or went */
 	/* Wrong checksums of the namespace's UDP, and how many of them were taken off socket_drops:
 	 * the sockets count those that their readers find. */

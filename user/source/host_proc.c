@@ -23,7 +23,7 @@ const char *const host_proc_reasons[HOST_PROC_DROPS] = {
 };
 
 const char *const host_proc_paths[HOST_PROC_FILES] = {
-    "snmp", "snmp6", "netstat", "softnet_stat", "stat/nf_conntrack"};
+    "snmp", "snmp6", "netstat", "softnet_stat", "stat/nf_conntrack", "sockstat", "sockstat6"};
 
 #define BLANK " \t"
 
@@ -98,6 +98,25 @@ static void parse_lines(enum host_proc_file file, const char *text, uint64_t *re
 	}
 }
 
+/* "SECTION: NAME VALUE NAME VALUE ..." in each line. */
+static void parse_sections(enum host_proc_file file, const char *text, uint64_t *ret)
+{
+	for (const char *line = text; *line; line = next_line(line)) {
+		const size_t length = strcspn(line, ":\n");
+		const char *name = line + length, *value;
+		size_t n;
+
+		if (*name != ':')
+			continue;
+		for (name++; (n = next_word(&name)); name = value + strcspn(value, BLANK "\n")) {
+			value = name + n;
+			if (!next_word(&value))
+				break;
+			set(file, line, length, name, n, value, ret);
+		}
+	}
+}
+
 /* The n-th number of a line of hexadecimal ones, from 0 on. */
 static uint64_t hexadecimal(const char *line, size_t n)
 {
@@ -146,6 +165,10 @@ void host_proc_parse(enum host_proc_file file, const char *text, uint64_t ret[HO
 		break;
 	case HOST_PROC_SNMP6:
 		parse_lines(file, text, ret);
+		break;
+	case HOST_PROC_SOCKSTAT:
+	case HOST_PROC_SOCKSTAT6:
+		parse_sections(file, text, ret);
 		break;
 	case HOST_PROC_SOFTNET:
 		parse_softnet(text, ret);

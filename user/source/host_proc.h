@@ -35,13 +35,15 @@
 	X(SOFTNET_DROPS, "softnet", SOFTNET, "", "")                                               \
 	X(CONNTRACK_DROPS, "conntrack", CONNTRACK, "", "")
 
-/* Of the same files, but no drops of the stack. */
+/* No drops of the stack; the last two are no counters but say how it is now. */
 #define HOST_PROC_OTHERS(X)                                                                        \
 	X(UDP_RCVBUF, "", SNMP, "Udp", "RcvbufErrors")                                             \
 	X(UDP_MEMORY, "", SNMP, "Udp", "MemErrors")                                                \
 	X(UDP6_RCVBUF, "", SNMP6, "", "Udp6RcvbufErrors")                                          \
 	X(UDP6_MEMORY, "", SNMP6, "", "Udp6MemErrors")                                             \
-	X(LISTEN_OVERFLOW, "", NETSTAT, "TcpExt", "ListenOverflows")
+	X(LISTEN_OVERFLOW, "", NETSTAT, "TcpExt", "ListenOverflows")                               \
+	X(REASSEMBLING, "", SOCKSTAT, "FRAG", "inuse")                                             \
+	X(REASSEMBLING6, "", SOCKSTAT6, "FRAG6", "inuse")
 
 enum host_proc_file {
 	HOST_PROC_SNMP,      /* /proc/net/snmp */
@@ -49,6 +51,8 @@ enum host_proc_file {
 	HOST_PROC_NETSTAT,   /* netstat */
 	HOST_PROC_SOFTNET,   /* softnet_stat: of the whole machine */
 	HOST_PROC_CONNTRACK, /* stat/nf_conntrack; there only with conntrack */
+	HOST_PROC_SOCKSTAT,  /* sockstat */
+	HOST_PROC_SOCKSTAT6, /* sockstat6 */
 	HOST_PROC_FILES
 };
 

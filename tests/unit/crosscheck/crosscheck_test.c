@@ -193,6 +193,34 @@ static void the_queue_holds_what_is_missing(void **state)
 	assert_int_equal(funnel->balance, 800);
 }
 
+/* Queries without their other fragments wait beside those in sockets, until they are drops. */
+static void fragments_are_waited_for(void **state)
+{
+	static const struct wire_drop given_up = {"FRAG_REASM_TIMEOUT", 60, false};
+	struct fixture *f = *state;
+	const struct crosscheck_funnel *funnel = &f->result.funnel;
+
+	f->wire.known = WIRE_KNOWS_SOCKETS | WIRE_KNOWS_STACK_DROPS;
+	fixture_window(f, 100, 100);
+	/* 90 are being reassembled, of which some are no queries. */
+	f->wire.reassembling = 90;
+	fixture_window(f, 160, 100);
+	assert_int_equal(funnel->queued, 60);
+	assert_int_equal(funnel->unexplained, 0);
+	/* What is missing beyond them has another cause. */
+	f->wire.queued_bytes = 768;
+	fixture_window(f, 200, 100);
+	assert_int_equal(funnel->queued, 31);
+	assert_int_equal(funnel->unexplained, 69);
+	f->wire.reassembling = f->wire.queued_bytes = 0;
+	f->wire.stack_drops = &given_up;
+	f->wire.n_stack_drops = 1;
+	fixture_window(f, 100, 131);
+	assert_int_equal(funnel->queued, -91);
+	assert_int_equal(funnel->unexplained, 0);
+	assert_int_equal(funnel->balance, 69);
+}
+
 static void malformed_is_signed(void **state)
 {
 	struct fixture *f = *state;
@@ -470,6 +498,7 @@ int main(void)
 	    TEST(boundary_follows_the_busiest_slice),
 	    TEST(the_funnel_adds_up),
 	    TEST(the_queue_holds_what_is_missing),
+	    TEST(fragments_are_waited_for),
 	    TEST(malformed_is_signed),
 	    TEST(a_surplus_corrects_nothing),
 	    TEST(what_was_not_measured_explains_nothing),

@@ -69,6 +69,12 @@ static const char conntrack[] =
     "00000001  00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "
     "00000001 00000000 00000000  00000000 00000000 00000000 00000000\n";
 
+static const char sockstat[] = "sockets: used 236\n"
+			       "UDP: inuse 4 mem 2\n"
+			       "RAW: inuse 0\n"
+			       "FRAG: inuse 41 memory 1200\n";
+static const char sockstat6[] = "UDP6: inuse 3\nFRAG6: inuse 42 memory 0\n";
+
 static void test_texts(void **state)
 {
 	static const uint64_t expected[HOST_PROC_COUNT] = {
@@ -96,6 +102,8 @@ static void test_texts(void **state)
 	    [HOST_PROC_IP_TRUNCATED] = 35,
 	    [HOST_PROC_SOFTNET_DROPS] = 16,
 	    [HOST_PROC_CONNTRACK_DROPS] = 13,
+	    [HOST_PROC_REASSEMBLING] = 41,
+	    [HOST_PROC_REASSEMBLING6] = 42,
 	};
 	uint64_t seen[HOST_PROC_COUNT] = {0};
 
@@ -104,6 +112,8 @@ static void test_texts(void **state)
 	host_proc_parse(HOST_PROC_NETSTAT, netstat, seen);
 	host_proc_parse(HOST_PROC_SOFTNET, softnet, seen);
 	host_proc_parse(HOST_PROC_CONNTRACK, conntrack, seen);
+	host_proc_parse(HOST_PROC_SOCKSTAT, sockstat, seen);
+	host_proc_parse(HOST_PROC_SOCKSTAT6, sockstat6, seen);
 	for (int i = 0; i < HOST_PROC_COUNT; i++)
 		assert_int_equal(seen[i], expected[i]);
 }
@@ -113,7 +123,7 @@ static void test_texts(void **state)
 static void test_cut_texts(void **state)
 {
 	static const char *const texts[HOST_PROC_FILES] = {
-	    snmp, snmp6, netstat, softnet, conntrack};
+	    snmp, snmp6, netstat, softnet, conntrack, sockstat, sockstat6};
 
 	for (int file = 0; file < HOST_PROC_FILES; file++) {
 		for (size_t length = 0; length <= strlen(texts[file]); length++) {
