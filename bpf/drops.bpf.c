@@ -124,13 +124,14 @@ CT_INLINE bool read_packet(const struct sk_buff *skb, struct ct_view *view)
 	return true;
 }
 
-enum drop_place { DROP_ELSEWHERE, DROP_BEFORE_SOCKET, DROP_FROM_SOCKET };
+enum drop_place { DROP_ELSEWHERE, DROP_BEFORE_SOCKET, DROP_FROM_SOCKET, DROP_FROM_ANY_SOCKET };
 
 /*
  * Where the packet was; elsewhere: not in the namespace that is watched. A UDP socket that queues a
  * packet overwrites its device by numbers whose upper bytes are 0 or 1: who frees it then is the
- * one who reads, and is in the socket's namespace. A function of its own as above; kernel addresses
- * come in as numbers.
+ * one who reads, and is in the socket's namespace; or the socket was closed, and RCU frees what was
+ * in it, on top of whatever task runs there: then nothing says which namespace it was. A function
+ * of its own as above; kernel addresses come in as numbers.
  */
 __noinline u32 drop_place(u64 address)
 {
@@ -149,7 +150,7 @@ __noinline u32 drop_place(u64 address)
 		netns = BPF_CORE_READ(device, nd_net.net, ns.inum);
 	}
 	if (drop_netns && netns != drop_netns)
-		return DROP_ELSEWHERE;
+		return queued ? DROP_FROM_ANY_SOCKET : DROP_ELSEWHERE;
 	return queued ? DROP_FROM_SOCKET : DROP_BEFORE_SOCKET;
 }
 
@@ -172,14 +173,21 @@ CT_INLINE u32 message_of(struct wire_env *env, const struct packet *packet)
 	return DROP_COMPARED;
 }
 
-CT_INLINE void count_drop(struct wire_drops *counts, u32 message, bool queued, u64 reason)
+CT_INLINE void count_drop(struct wire_drops *counts, u32 message, u32 place, u64 reason)
 {
+	u64 kind = message == DROP_OTHER ? WIRE_DROP_OTHER : WIRE_DROP_COMPARED;
+
+	if (place == DROP_FROM_SOCKET)
+		kind = message == DROP_OTHER ? WIRE_DROP_QUEUED_OTHER : WIRE_DROP_QUEUED;
+	if (place == DROP_FROM_ANY_SOCKET)
+		kind = WIRE_DROP_CLOSED;
+	if (kind == WIRE_DROP_CLOSED && message == DROP_OTHER)
+		return; /* neither in the wire's figure nor in any socket's drops */
 	if (reason >= WIRE_DROP_REASONS || message == DROP_UNREADABLE)
 		reason = WIRE_DROP_REASONS - 1;
-	if (message == DROP_OTHER)
-		counts->messages[WIRE_DROP_OTHER][queued ? 0 : reason]++;
-	else
-		counts->messages[queued ? WIRE_DROP_QUEUED : WIRE_DROP_COMPARED][reason]++;
+	CT_OPAQUE(kind);
+	if (kind < WIRE_DROP_KINDS)
+		counts->messages[kind][reason]++;
 }
 
 SEC("raw_tracepoint/kfree_skb")
@@ -207,7 +215,7 @@ int drop_reason(struct bpf_raw_tracepoint_args *ctx)
 	env.slot = env.config->slot & 1;
 	counts = bpf_map_lookup_elem(&drops, &env.slot);
 	if (counts)
-		count_drop(counts, (u32)message, place == DROP_FROM_SOCKET, (u32)ctx->args[2]);
+		count_drop(counts, (u32)message, place, (u32)ctx->args[2]);
 	return 0;
 }
 

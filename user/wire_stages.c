@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "source/host.h"
 #include "source/stack_drops.h"
+#include "wire_stages_join.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,10 +16,9 @@ struct wire_stages {
 	const char *netns; /* of the configuration at the start, as the host's */
 	struct host *host; /* NULL: its counters cannot be read */
 	struct stack_drops *drops;
-	bool tried;     /* to have `drops` */
-	bool failed;    /* they cannot be read any more; windows still have their names */
-	bool checksums; /* there were wrong ones in the window before */
-	uint64_t owed;  /* of the sockets' drops, that were more than these had */
+	bool tried;  /* to have `drops` */
+	bool failed; /* they cannot be read any more; windows still have their names */
+	struct wire_stages_state state;
 };
 
 int wire_stages_new(struct wire_stages **ret, const struct config *config)
@@ -67,60 +67,6 @@ void wire_stages_follow(struct wire_stages *stages, const struct wire *wire)
 		log_info(MODULE, "stack drops are told packet by packet");
 }
 
-/* -- joining */
-
-static void join_host(const struct host_counters *counters, struct wire_window *window)
-{
-	window->known |= counters->known;
-	window->nic_drops = counters->nic_drops;
-	window->socket_drops = counters->socket_drops;
-	window->listen_overflows = counters->listen_overflows;
-	window->tx_drops = counters->tx_drops;
-	window->queued_bytes = counters->queued_bytes;
-	window->sockets_changed = counters->sockets_changed;
-	window->stack_drops = counters->stack_drops;
-	window->n_stack_drops = counters->n_stack_drops;
-}
-
-/*
- * The sockets' own counters, less what the packets say is no drop of a query for a socket's sake.
- * A query that was freed out of a socket had a wrong checksum where such were counted; else the
- * socket went, and the query with it.
- */
-static uint64_t socket_drops(struct wire_stages *stages, const struct host_counters *counters,
-    const struct stack_drops_window *drops)
-{
-	const bool checksums = stages->checksums || counters->checksums;
-	const struct stack_drops_twice *twice = &drops->twice;
-	const uint64_t own = counters->socket_drops + counters->socket_checksums;
-	const uint64_t less =
-	    stages->owed + twice->checksums + twice->others + (checksums ? twice->unnamed : 0);
-
-	stages->owed = less > own ? less - own : 0;
-	return (less > own ? 0 : own - less) + (checksums ? 0 : drops->from_sockets);
-}
-
-static void join_drops(struct wire_stages *stages, const struct host_counters *counters,
-    const struct stack_drops_window *drops, struct wire_window *window, struct arena *arena)
-{
-	const bool checksums = stages->checksums || counters->checksums;
-	struct wire_drop *list = arena_alloc(arena, (drops->n_drops + 1) * sizeof(*list));
-
-	if (!list)
-		return;
-	if (drops->n_drops)
-		memcpy(list, drops->drops, drops->n_drops * sizeof(*list));
-	window->drops_by_packet = true;
-	window->known |= WIRE_KNOWS_STACK_DROPS;
-	window->stack_drops = list;
-	window->n_stack_drops = drops->n_drops;
-	if (checksums && drops->from_sockets)
-		list[window->n_stack_drops++] =
-		    (struct wire_drop){"NOT_SPECIFIED", drops->from_sockets, false};
-	if (counters->known & WIRE_KNOWS_SOCKETS)
-		window->socket_drops = socket_drops(stages, counters, drops);
-}
-
 static bool all_native(struct wire *wire)
 {
 	const struct wire_mode_info *modes;
@@ -148,13 +94,10 @@ void wire_stages_read(
 		r = stack_drops_read(stages->drops, all_native(wire), arena, &drops);
 	if (stages->host)
 		host_read(stages->host, counters);
-	join_host(counters, window);
 	if (r < 0) {
 		log_warning(MODULE, "dropped packets cannot be read any more: %s", strerror(-r));
 		stages->failed = true;
 	}
-	if (drops.whole)
-		join_drops(stages, counters, &drops, window, arena);
-	stages->checksums = counters->checksums > 0;
+	wire_stages_join(&stages->state, counters, drops.whole ? &drops : NULL, window, arena);
 	wire_stages_follow(stages, wire);
 }

@@ -296,9 +296,11 @@ CT_INLINE u64 wire_rtt_bin_us(u32 bin)
 
 /* Datagrams to `wire.ports` of the server's addresses. */
 enum wire_drop_kind {
-	WIRE_DROP_COMPARED, /* compared, well-formed queries */
-	WIRE_DROP_QUEUED,   /* the same, freed when a socket had had them */
-	WIRE_DROP_OTHER,    /* all others, by reason where no socket had had them, else at 0 */
+	WIRE_DROP_COMPARED,     /* compared, well-formed queries */
+	WIRE_DROP_QUEUED,       /* the same, freed out of a socket by a task of the namespace */
+	WIRE_DROP_CLOSED,       /* the same, freed out of a socket of which nobody can tell whose */
+	WIRE_DROP_OTHER,        /* all others */
+	WIRE_DROP_QUEUED_OTHER, /* all others, freed out of a socket by a task of the namespace */
 	WIRE_DROP_KINDS
 };
 

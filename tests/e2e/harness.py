@@ -22,20 +22,23 @@ def test(function):
     return function
 
 
-def run_test(function):
-    """Returns True if it passed. Logs of a failed test are kept under build/e2e."""
-    lab = Lab(f"{os.path.splitext(os.path.basename(sys.argv[0]))[0]}-{function.__name__}")
+def run_test(name, function, lab=None):
+    """Returns True if it passed. Without a laboratory that others share it gets one of its own. Logs of a failed test are
+    kept under build/e2e."""
+    name = f"{os.path.splitext(os.path.basename(sys.argv[0]))[0]}-{name}"
+    own = lab or Lab(name)
     start = time.monotonic()
     try:
-        function(lab)
+        function(own)
     except Exception as error:  # a broken harness is a failed test too
-        kept = lab.keep_logs()
+        kept = own.keep_logs()
         text = str(error) if isinstance(error, Failure) else traceback.format_exc()
-        print(f"FAIL {lab.name}: {text}\n     logs: {kept}", flush=True)
+        print(f"FAIL {name}: {text}\n     logs: {kept}", flush=True)
         return False
     finally:
-        lab.close()
-    print(f"ok   {lab.name} ({time.monotonic() - start:.1f} s)", flush=True)
+        if not lab:
+            own.close()
+    print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
     return True
 
 
@@ -45,5 +48,5 @@ def main():
     wanted = [f for f in TESTS if len(sys.argv) == 1 or f.__name__ in sys.argv[1:]]
     if not wanted:
         sys.exit("no such test; there are: " + " ".join(f.__name__ for f in TESTS))
-    failed = [f for f in wanted if not run_test(f)]
+    failed = [f for f in wanted if not run_test(f.__name__, f)]
     sys.exit(1 if failed else 0)

@@ -65,6 +65,7 @@ class Relay:
 
     def __init__(self, listen, connect):
         self.drop_every = 0  # which data frames vanish: 0 none, 1 all, n every n-th
+        self.drop_holding = None  # and those that these bytes are in
         self.frames = 0
         self.dropped = {}  # {kind: frames}
         self.went = []  # what went on, in whole frames, to be counted afterwards: counting would make the producer wait
@@ -134,8 +135,10 @@ class Relay:
             except OSError:  # the agent is gone, and its producer shall know
                 producer.shutdown(socket.SHUT_RDWR)
 
-    def vanishes(self):
+    def vanishes(self, data, at, end):
         self.frames += 1
+        if self.drop_holding and data.find(self.drop_holding, at, end) >= 0:
+            return True
         return bool(self.drop_every) and self.frames % self.drop_every == 0
 
     def cut(self, data):
@@ -151,7 +154,7 @@ class Relay:
             end = at + head + size
             if end > len(data):
                 break
-            if head == 4 and self.vanishes():
+            if head == 4 and self.vanishes(data, at, end):
                 passed.append(data[begin:at])
                 kind = frame_kind(data[at + 4:end])
                 self.dropped[kind] = self.dropped.get(kind, 0) + 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "source/stack_drops.h"
 
-#include "source/stack_drops_reasons.h"
+#include "source/stack_drops_count.h"
 #include "source/wire_bpf.h"
 #include "source/wire_netns.h"
 
@@ -22,11 +22,7 @@ struct stack_drops {
 	const struct wire_config *config; /* mapped: the open slot */
 	int cpus;
 	struct wire_drops *cpu_values;
-	struct wire_drops now[WIRE_SLOTS], before[WIRE_SLOTS]; /* sums over CPUs */
-	struct stack_drops_twice twice;                        /* from the beginning */
-	uint64_t missed;
-	bool begun; /* a window was read: the next one is whole */
-	struct stack_reason reasons[WIRE_DROP_REASONS];
+	struct stack_drops_count count;
 };
 
 /* -- loading */
@@ -91,7 +87,7 @@ int stack_drops_new(
 	wire_bpf_quiet();
 	if (r == 0) {
 		what = "the kernel's names of drop reasons (Linux 5.18 with BTF)";
-		r = stack_drops_reasons(drops->reasons);
+		r = stack_drops_reasons(drops->count.reasons);
 	}
 	if (r == 0) {
 		what = "the raw tracepoint kfree_skb";
@@ -121,120 +117,43 @@ void stack_drops_free(struct stack_drops *drops)
 
 static int read_slot(struct stack_drops *drops, uint32_t slot)
 {
-	uint64_t *sums = (uint64_t *)&drops->now[slot];
+	struct wire_drops *sum = &drops->count.now[slot];
+	uint64_t *sums = (uint64_t *)sum;
 	int r =
 	    bpf_map_lookup_elem(bpf_map__fd(drops->object->maps.drops), &slot, drops->cpu_values);
 
 	if (r < 0)
 		return r;
-	memset(&drops->now[slot], 0, sizeof(drops->now[slot]));
+	memset(sum, 0, sizeof(*sum));
 	for (int cpu = 0; cpu < drops->cpus; cpu++) {
 		const uint64_t *values = (const uint64_t *)&drops->cpu_values[cpu];
 
-		for (size_t i = 0; i < sizeof(drops->now[slot]) / sizeof(*sums); i++)
+		for (size_t i = 0; i < sizeof(*sum) / sizeof(*sums); i++)
 			sums[i] += values[i];
 	}
 	return 0;
 }
 
-static bool is_checksum(const struct stack_drops *drops, uint32_t reason)
-{
-	return strcmp(drops->reasons[reason].name, "UDP_CSUM") == 0;
-}
-
-static struct stack_drops_twice count_twice(const struct stack_drops *drops)
-{
-	struct stack_drops_twice sum = {0};
-
-	for (uint32_t slot = 0; slot < WIRE_SLOTS; slot++) {
-		for (uint32_t i = 0; i < WIRE_DROP_REASONS; i++) {
-			const struct wire_drops *now = &drops->now[slot];
-			const uint64_t queued = now->messages[WIRE_DROP_QUEUED][i];
-
-			if (i == 0 || drops->reasons[i].stage == STACK_SOCKET)
-				sum.others += now->messages[WIRE_DROP_OTHER][i];
-			if (is_checksum(drops, i))
-				sum.checksums += queued;
-			else if (drops->reasons[i].stage != STACK_SOCKET)
-				sum.unnamed += queued;
-		}
-	}
-	return sum;
-}
-
-/* Drops that the program was not run for: one came while it ran, on the same CPU. */
-static uint64_t read_missed(struct stack_drops *drops)
+static void read_missed(struct stack_drops *drops)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t size = sizeof(info);
-	const uint64_t before = drops->missed;
 
 	if (bpf_obj_get_info_by_fd(
-		bpf_program__fd(drops->object->progs.drop_reason), &info, &size) < 0)
-		return 0;
-	drops->missed = info.recursion_misses;
-	return drops->missed - before;
-}
-
-static void add(struct stack_drops_window *window, struct wire_drop *list, struct wire_drop drop)
-{
-	if (drop.messages)
-		list[window->n_drops++] = drop;
-}
-
-/* One reason of the closed slot. Returns what has none: a name is listed once. */
-static uint64_t take_reason(const struct stack_drops *drops, uint32_t slot, uint32_t i, bool native,
-    struct stack_drops_window *window, struct wire_drop *list)
-{
-	const struct wire_drops *now = &drops->now[slot], *before = &drops->before[slot];
-	const struct stack_reason *reason = &drops->reasons[i];
-	const uint64_t queued =
-	    now->messages[WIRE_DROP_QUEUED][i] - before->messages[WIRE_DROP_QUEUED][i];
-	uint64_t messages =
-	    now->messages[WIRE_DROP_COMPARED][i] - before->messages[WIRE_DROP_COMPARED][i];
-
-	if (reason->stage == STACK_SOCKET || reason->stage == STACK_NONE)
-		return 0;
-	if (is_checksum(drops, i))
-		messages += queued;
-	else
-		window->from_sockets += queued;
-	if (!reason->name[0] || i == WIRE_DROP_REASONS - 1)
-		return messages;
-	add(window, list,
-	    (struct wire_drop){.reason = reason->name,
-		.messages = messages,
-		.upper_bound =
-		    reason->stage == STACK_UNSURE || (reason->stage == STACK_EARLY && !native)});
-	return 0;
+		bpf_program__fd(drops->object->progs.drop_reason), &info, &size) == 0)
+		drops->count.missed = info.recursion_misses;
 }
 
 int stack_drops_read(
     struct stack_drops *drops, bool native, struct arena *arena, struct stack_drops_window *ret)
 {
 	const uint32_t closed = !(drops->config->slot & 1);
-	struct stack_drops_window window = {.whole = drops->begun};
-	struct stack_drops_twice twice;
-	struct wire_drop *list = arena_alloc(arena, (WIRE_DROP_REASONS + 1) * sizeof(*list));
-	uint64_t others = 0;
-	int r = list ? 0 : -ENOMEM;
+	int r = 0;
 
 	for (uint32_t slot = 0; slot < WIRE_SLOTS && r == 0; slot++)
 		r = read_slot(drops, slot);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < WIRE_DROP_REASONS; i++)
-		others += take_reason(drops, closed, i, native, &window, list);
-	add(&window, list,
-	    (struct wire_drop){drops->reasons[WIRE_DROP_REASONS - 1].name, others, true});
-	add(&window, list, (struct wire_drop){"MISSED", read_missed(drops), true});
-	window.drops = list;
-	twice = count_twice(drops);
-	window.twice = (struct stack_drops_twice){twice.checksums - drops->twice.checksums,
-	    twice.unnamed - drops->twice.unnamed, twice.others - drops->twice.others};
-	drops->twice = twice;
-	drops->before[closed] = drops->now[closed];
-	drops->begun = true;
-	*ret = window;
-	return 0;
+	read_missed(drops);
+	return stack_drops_count(&drops->count, closed, native, arena, ret);
 }

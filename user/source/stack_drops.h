@@ -30,12 +30,16 @@ struct stack_drops_window {
 	/* Such queries that were freed out of a socket for no named reason: by a reader that found
 	 * a wrong checksum (before 6.15), or with the socket. */
 	uint64_t from_sockets;
-	/* What the sockets' own counters have, too, and is not their drop of such a query; up to
-	 * now, not up to the flip, as these counters are read. */
+	/* The same, with a closed socket of any namespace: a kernel thread frees these later. */
+	uint64_t from_closed;
+	bool checksums_named; /* readers name a wrong checksum: it is none of `from_sockets` */
+	/* Up to now, not up to the flip, as the sockets' own counters are read. */
+	uint64_t refused; /* such queries, by sockets */
+	/* Messages, compared or not, that the sockets' own counters have, too, and that are not
+	 * their drop of a query which the wire compares. */
 	struct stack_drops_twice {
-		uint64_t checksums; /* of `drops` */
-		uint64_t unnamed;   /* of `from_sockets` */
-		uint64_t others;    /* messages that are malformed or not compared */
+		uint64_t named;   /* wrong checksums, and refusals of what is not compared */
+		uint64_t unnamed; /* as `from_sockets`: where these are wrong checksums */
 	} twice;
 };
 
