@@ -160,13 +160,13 @@ def fragments_refused(bench):
     thresholds = ("net.ipv4.ipfrag_low_thresh", "net.ipv4.ipfrag_high_thresh")
     before = {name: in_server(bench.net, "sysctl", "-n", name).strip() for name in thresholds}
     in_server(bench.net, "sysctl", "-qw", *(f"{name}=0" for name in thresholds))
-    send_fragments(bench.net, 100, (0, 1), first_number=4001)
+    send_fragments(bench.net, 400, (0, 1), first_number=4001)
     in_server(bench.net, "sysctl", "-qw", *(f"{name}={before[name]}" for name in reversed(thresholds)))
 
     def judge(seen, sent):
-        seen.check_stages(sent, ["stack-loss"], bound=True, stack_drops=100)
-        check_equal((seen.reasons(False), seen.reasons(True)), ({}, {"NOT_SPECIFIED": 100}), "reasons")
-    return 100, judge
+        seen.check_stages(sent, ["stack-loss"], bound=True, stack_drops=400)
+        check_equal((seen.reasons(False), seen.reasons(True)), ({}, {"NOT_SPECIFIED": 400}), "reasons")
+    return 400, judge
 
 
 @native.scene
