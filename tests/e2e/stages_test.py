@@ -8,7 +8,7 @@ import signal
 import socket
 
 import stages
-from harness import PATIENCE_S, Namespaces, check, check_equal, in_namespace, output, tcp_answers, wait_for
+from harness import PATIENCE_S, Namespaces, check, check_equal, output, wait_for
 from stages import DNS, LONG, NOISE, OTHERS, SPARE, STRAY, Group, halt, go_on, proc_counter, query, send, send_fragments, \
     send_wrong, wait_frames, waiting
 
