@@ -88,29 +88,38 @@ static void read_once(struct bench *bench)
 	bench->readings++;
 }
 
-static int bench_new(struct bench *bench)
+static int configure(const struct bench *bench)
 {
 	struct wire_config *config = calloc(1, sizeof(*config));
-	static struct frames frames;
 	const u32 zero = 0;
+	int r;
+
+	if (!config)
+		return -ENOMEM;
+	host_configure(config, WIRE_PER_SOURCE, BUCKETS);
+	r = bpf_map_update_elem(bpf_map__fd(bench->skeleton->maps.config), &zero, config, BPF_ANY);
+	free(config);
+	return r;
+}
+
+static int bench_new(struct bench *bench)
+{
+	static struct frames frames;
 	int r;
 
 	frames_add(&frames,
 	    (struct frame_spec){.payload = (const u8 *)QUERY, .length = sizeof(QUERY) - 1});
 	bench->frame = frames.frames[0];
 	bench->skeleton = crosstap_bpf__open();
-	if (!bench->skeleton || !config)
+	if (!bench->skeleton)
 		return -ENOMEM;
 	for (int i = 0; i < 2; i++) /* what this test does not run may want a newer kernel */
 		bpf_program__set_autoload(i ? bench->skeleton->progs.xdp_ingress_frags
 					    : bench->skeleton->progs.tc_ingress,
 		    false);
 	r = crosstap_bpf__load(bench->skeleton);
-	host_configure(config, WIRE_PER_SOURCE, BUCKETS);
-	if (r == 0 &&
-	    bpf_map_update_elem(bpf_map__fd(bench->skeleton->maps.config), &zero, config, BPF_ANY))
-		r = -errno;
-	free(config);
+	if (r == 0)
+		r = configure(bench);
 	if (r < 0)
 		return r;
 	bench->config = mmap(NULL, sizeof(*bench->config), PROT_READ | PROT_WRITE, MAP_SHARED,
