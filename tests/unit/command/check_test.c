@@ -2,68 +2,15 @@
 /* crosstap check as a command: exit status, and what stdout and stderr hold. */
 #include "command/command.h"
 
+#include "run_command.h"
+
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#define MAX_OUTPUT 65536
-
-struct result {
-	int status;
-	char out[MAX_OUTPUT], err[MAX_OUTPUT];
-};
 
 static char path[] = "/tmp/crosstap-check-XXXXXX";
 
-static void read_all(FILE *file, char *text)
-{
-	size_t n;
-
-	rewind(file);
-	n = fread(text, 1, MAX_OUTPUT - 1, file);
-	text[n] = '\0';
-	fclose(file);
-}
-
-/* In a process of its own, since the command writes to stdout and stderr. */
-static void run(struct result *result, int argc, char **argv)
-{
-	FILE *out = tmpfile(), *err = tmpfile();
-	int status;
-	pid_t pid;
-
-	assert_non_null(out);
-	assert_non_null(err);
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		dup2(fileno(out), STDOUT_FILENO);
-		dup2(fileno(err), STDERR_FILENO);
-		status = command_check(argc, argv);
-		fflush(NULL);
-		_exit(status);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	result->status = WEXITSTATUS(status);
-	read_all(out, result->out);
-	read_all(err, result->err);
-}
-
-#define RUN(result, ...)                                                                           \
-	do {                                                                                       \
-		char *argv_[] = {"check", __VA_ARGS__, NULL};                                      \
-		run(result, (int)(sizeof(argv_) / sizeof(argv_[0])) - 1, argv_);                   \
-	} while (0)
+#define RUN(result, ...) RUN_COMMAND(result, command_check, "check", __VA_ARGS__)
 
 static void write_file(const char *text)
 {

@@ -4,21 +4,17 @@
 #include "command/doctor.h"
 #include "source/wire_netlink.h"
 
+#include "run_command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/if_arp.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
 
-#define MAX_OUTPUT 65536
-#define STRANGER   60001 /* nobody's uid and gid */
+#define STRANGER 60001 /* nobody's uid and gid */
 
 static char folder[] = "/tmp/crosstap-doctor-XXXXXX";
 
@@ -159,49 +155,7 @@ static void findings_in_lines(void **state)
 
 /* -- the command */
 
-struct result {
-	int status;
-	char out[MAX_OUTPUT], err[MAX_OUTPUT];
-};
-
-static void read_all(FILE *file, char *text)
-{
-	rewind(file);
-	text[fread(text, 1, MAX_OUTPUT - 1, file)] = '\0';
-	fclose(file);
-}
-
-/* In a process of its own, since the command writes to stdout and stderr. */
-static void run(struct result *result, int argc, char **argv)
-{
-	FILE *out = tmpfile(), *err = tmpfile();
-	int status;
-	pid_t pid;
-
-	assert_non_null(out);
-	assert_non_null(err);
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		dup2(fileno(out), STDOUT_FILENO);
-		dup2(fileno(err), STDERR_FILENO);
-		status = command_doctor(argc, argv);
-		fflush(NULL);
-		_exit(status);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	result->status = WEXITSTATUS(status);
-	read_all(out, result->out);
-	read_all(err, result->err);
-}
-
-#define RUN(result, ...)                                                                           \
-	do {                                                                                       \
-		char *argv_[] = {"doctor", __VA_ARGS__, NULL};                                     \
-		run(result, (int)(sizeof(argv_) / sizeof(argv_[0])) - 1, argv_);                   \
-	} while (0)
+#define RUN(result, ...) RUN_COMMAND(result, command_doctor, "doctor", __VA_ARGS__)
 
 /* What this configuration comes to; "FOLDER" stands for the test's. */
 static json_t *look(struct result *result, const char *text)
