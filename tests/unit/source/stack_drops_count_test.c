@@ -204,7 +204,7 @@ static void as_many_reasons_as_there_are(void **state)
 {
 	struct fixture *f = *state;
 	struct stack_drops_window w;
-	char text[16];
+	char text[32];
 
 	for (int i = 0; i < WIRE_DROP_REASONS; i++) {
 		snprintf(text, sizeof(text), "REASON_%d", i);
