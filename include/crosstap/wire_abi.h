@@ -203,6 +203,7 @@ CT_INLINE u32 wire_rare_index(u32 interface, u32 slot)
  */
 #define WIRE_SOURCE_WAYS    4
 #define WIRE_SOURCE_BUCKETS 32768
+#define WIRE_SOURCE_FIRST   512  /* buckets in use at first: a small table stays in the caches */
 #define WIRE_SOURCE_LOCKS   1024 /* a bucket's: its number modulo this */
 
 struct wire_source_id {

@@ -94,6 +94,7 @@ static int bench_open(struct bench *bench)
 	r = wire_start(bench->wire);
 	if (r < 0 || !bench->wire->word)
 		return r < 0 ? r : -ENOTSUP;
+	bench->wire->word->source_mask = WIRE_SOURCE_BUCKETS - 1; /* as it has grown by then */
 	bench->table = mmap(NULL, WIRE_SOURCE_BUCKETS * sizeof(*bench->table),
 	    PROT_READ | PROT_WRITE, MAP_SHARED, bench->wire->shared.fds[WIRE_MAP_SOURCES], 0);
 	return bench->table == MAP_FAILED ? -errno : 0;

@@ -302,6 +302,7 @@ static int read_clients(struct collection *all, struct wire_window *ret, uint32_
 	size_t n;
 
 	wire_sources_read(all->wire->clients, slot, &clients, &n);
+	wire_sources_grow(all->wire->clients, all->wire->word);
 	adapt_sampling(all);
 	copy = arena_alloc(all->arena, (n + 1) * sizeof(*copy));
 	if (!copy)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #define RESTING 2 /* readings */
+#define GROWTH  8
 
 /* What is known of a way. Its counters go on when another client gets it. */
 struct way {
@@ -24,7 +25,8 @@ struct wire_sources {
 	struct way *ways;
 	struct wire_client *clients;
 	size_t n;
-	bool again; /* a client may be among them twice */
+	bool again;    /* a client may be among them twice */
+	uint8_t grown; /* readings until nobody counted in both an old and a new bucket */
 	uint32_t live;
 };
 
@@ -178,7 +180,7 @@ static int compare_clients(const void *a, const void *b)
 	return memcmp(&x->address, &y->address, sizeof(x->address));
 }
 
-/* One that came back while its way was leaving has another way. */
+/* One that came back while its way was leaving has another way, as has one after growing. */
 static void add_up(struct wire_sources *sources)
 {
 	size_t kept = 0;
@@ -199,7 +201,8 @@ void wire_sources_read(
     struct wire_sources *sources, uint32_t slot, const struct wire_client **ret, size_t *ret_n)
 {
 	sources->n = sources->live = 0;
-	sources->again = false;
+	sources->again = sources->grown;
+	sources->grown -= sources->grown > 0;
 	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
 		struct wire_source_bucket *bucket = &sources->table[i];
 		struct way *ways = &sources->ways[(size_t)i * WIRE_SOURCE_WAYS];
@@ -212,4 +215,14 @@ void wire_sources_read(
 		add_up(sources);
 	*ret = sources->clients;
 	*ret_n = sources->n;
+}
+
+void wire_sources_grow(struct wire_sources *sources, struct wire_config *config)
+{
+	const uint32_t buckets = config->source_mask + 1;
+
+	if (buckets >= WIRE_SOURCE_BUCKETS || sources->live <= buckets * WIRE_SOURCE_WAYS / 4)
+		return;
+	sources->grown = WIRE_SLOTS;
+	__atomic_store_n(&config->source_mask, buckets * GROWTH - 1, __ATOMIC_RELEASE);
 }

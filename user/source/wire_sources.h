@@ -22,6 +22,9 @@ void wire_sources_skip(struct wire_sources *sources);
  * gives to others. */
 void wire_sources_read(
     struct wire_sources *sources, uint32_t slot, const struct wire_client **ret, size_t *ret_n);
+/* A table that is a quarter full gets eight times as many buckets, up to all: few then find their
+ * two buckets full. Most clients have other ones from then on, and leave their ways behind. */
+void wire_sources_grow(struct wire_sources *sources, struct wire_config *config);
 /* Clients in the table, at the last reading. */
 uint32_t wire_sources_count(const struct wire_sources *sources);
 

@@ -228,7 +228,7 @@ int wire_words_open(struct wire *wire)
 	if (!wire->word->abi) {
 		hash_random(&wire->word->seed, sizeof(wire->word->seed));
 		hash_random(wire->word->source_keys, sizeof(wire->word->source_keys));
-		wire->word->source_mask = WIRE_SOURCE_BUCKETS - 1;
+		wire->word->source_mask = WIRE_SOURCE_FIRST - 1;
 		wire->word->owner = wire->owner;
 		wire->word->abi = WIRE_ABI_VERSION;
 	}

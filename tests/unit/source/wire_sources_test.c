@@ -328,6 +328,50 @@ static void test_left_behind(void **state)
 	assert_int_equal(messages_of(f, ipv4(9)), 1);
 }
 
+/* Clients of a window in which the table grew have two ways, and are named once. */
+static void test_grows(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.source_mask = WIRE_SOURCE_FIRST - 1;
+	for (uint32_t i = 0; i < WIRE_SOURCE_FIRST; i++)
+		assert_true(count(f, ipv6(i)));
+	flip_and_read(f);
+	wire_sources_grow(f->sources, &f->config);
+	assert_int_equal(f->config.source_mask, WIRE_SOURCE_FIRST - 1); /* not yet */
+	assert_true(count(f, ipv6(WIRE_SOURCE_FIRST)));
+	for (uint32_t i = 0; i < WIRE_SOURCE_FIRST; i++)
+		assert_true(count(f, ipv6(i)));
+	flip_and_read(f);
+	for (uint32_t i = 0; i < WIRE_SOURCE_FIRST; i++)
+		assert_true(count(f, ipv6(i)));
+	wire_sources_grow(f->sources, &f->config);
+	assert_int_equal(f->config.source_mask, 8 * WIRE_SOURCE_FIRST - 1);
+	for (int window = 0; window < 3; window++) {
+		for (uint32_t i = 0; i < WIRE_SOURCE_FIRST; i++)
+			assert_true(count(f, ipv6(i)));
+		flip_and_read(f);
+		assert_int_equal(f->n, WIRE_SOURCE_FIRST);
+		for (uint32_t i = 0; i < WIRE_SOURCE_FIRST; i++)
+			assert_int_equal(messages_of(f, ipv6(i)), window ? 1 : 2);
+	}
+}
+
+static void test_grows_to_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.source_mask = WIRE_SOURCE_FIRST - 1;
+	for (int window = 0; window < 4; window++) {
+		for (uint32_t i = 0; i < WIRE_MAX_SOURCES / 2; i++)
+			count(f, ipv4(i));
+		flip_and_read(f);
+		wire_sources_grow(f->sources, &f->config);
+	}
+	assert_int_equal(f->config.source_mask, WIRE_SOURCE_BUCKETS - 1);
+	assert_in_range(f->n, WIRE_MAX_SOURCES / 2 * 98ull / 100, WIRE_MAX_SOURCES / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +385,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_comes_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_half_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_left_behind, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_grows_to_the_end, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("wire_sources", tests, NULL, NULL);
