@@ -328,6 +328,27 @@ static void test_left_behind(void **state)
 	assert_int_equal(messages_of(f, ipv4(9)), 1);
 }
 
+/* Neighbours' addresses are a step apart, and so is a sum of products of them: whatever the keys,
+ * they must not come to lie in few buckets. */
+static void test_neighbours(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t random = 1;
+	unsigned lost = 0;
+
+	f->config.source_mask = WIRE_SOURCE_FIRST - 1;
+	for (int turn = 0; turn < 1000; turn++) {
+		for (uint32_t i = 0; i < 5; i++) {
+			random = random * 0x5851f42d4c957f2d + 0x14057b7ef767814f;
+			f->config.source_keys[i] = random ^ random >> 33;
+		}
+		memset(f->table, 0, WIRE_SOURCE_FIRST * sizeof(*f->table));
+		for (uint32_t i = 0; i < 250; i++)
+			lost += !count(f, ipv4(0xc6120100 + i)) + !count(f, ipv6(i));
+	}
+	assert_in_range(lost, 0, 50); /* of 500,000; by chance, 30 */
+}
+
 /* Clients of a window in which the table grew have two ways, and are named once. */
 static void test_grows(void **state)
 {
@@ -362,7 +383,7 @@ static void test_grows_to_the_end(void **state)
 	struct fixture *f = *state;
 
 	f->config.source_mask = WIRE_SOURCE_FIRST - 1;
-	for (int window = 0; window < 4; window++) {
+	for (int window = 0; window < 9; window++) {
 		for (uint32_t i = 0; i < WIRE_MAX_SOURCES / 2; i++)
 			count(f, ipv4(i));
 		flip_and_read(f);
@@ -385,6 +406,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_comes_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_half_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_left_behind, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_neighbours, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_grows_to_the_end, setup, teardown),
 	};
