@@ -55,8 +55,6 @@ void doctor_kernel(struct doctor *doctor);
 void doctor_bpf(struct doctor *doctor);
 void doctor_jit(struct doctor *doctor);
 void doctor_clock(struct doctor *doctor);
-/* 0, or the error that keeps BPF out. */
-int doctor_try_bpf(void);
 /* "6.1.0-18-amd64" to 601; 0: cannot be read. */
 unsigned doctor_kernel_version(const char *release);
 

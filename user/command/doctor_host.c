@@ -2,7 +2,8 @@
 /* crosstap doctor: the kernel, what it permits, its clock. */
 #include "command/doctor.h"
 
-#include <bpf/bpf.h>
+#include "source/wire_bpf.h"
+
 #include <cap-ng.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -75,18 +76,6 @@ static void check_locked_memory(struct doctor *doctor)
 		    (unsigned long long)limit.rlim_max / 1024);
 }
 
-/* As the wire tries before it begins. */
-int doctor_try_bpf(void)
-{
-	const int fd = bpf_map_create(
-	    BPF_MAP_TYPE_ARRAY, "probe", sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
 void doctor_bpf(struct doctor *doctor)
 {
 	static const struct {
@@ -109,7 +98,7 @@ void doctor_bpf(struct doctor *doctor)
 			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing),
 			    "%s%s", *missing ? ", " : "", needed[i].name);
 	}
-	r = doctor_try_bpf();
+	r = wire_bpf_probe();
 	if (*missing)
 		doctor_note(doctor, DOCTOR_WARNING, "run as root, or give the agent these",
 		    "without %s the wire is counted by packet sockets or not at all", missing);

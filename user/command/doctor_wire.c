@@ -255,7 +255,7 @@ void doctor_interfaces(struct doctor *doctor)
 		return;
 	}
 	wire_bpf_quiet();
-	visit.host.bpf = doctor_try_bpf();
+	visit.host.bpf = wire_bpf_probe();
 	visit.host.dispatcher = visit.host.bpf == 0 && wire_dispatcher_works();
 	in_namespace(doctor, visit_interfaces, &visit);
 }

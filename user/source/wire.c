@@ -308,18 +308,6 @@ void wire_process(struct wire *wire)
 
 /* -- start and stop */
 
-/* May maps be made? The first thing that fails without CAP_BPF, or in a kernel without BPF. */
-static int probe_bpf(void)
-{
-	const int fd = bpf_map_create(
-	    BPF_MAP_TYPE_ARRAY, "probe", sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
 static void say_lack(struct wire *wire)
 {
 	wire_say(wire, LOG_LEVEL_WARNING, "no BPF: %s%s", strerror(-wire->error),
@@ -349,7 +337,7 @@ static void skip_adopted(struct wire *wire)
 
 	for (size_t i = 0; i < wire->n_taps; i++)
 		adopted |= wire->taps[i]->adopted;
-	if (!wire->word || !adopted)
+	if (!wire->clients || !adopted)
 		return;
 	wire_sources_skip(wire->clients);
 	wire_source_rtts_skip(wire->client_rtts, wire->shared.fds[WIRE_MAP_SOURCE_RTT]);
@@ -369,7 +357,7 @@ int wire_start(struct wire *wire)
 		return r;
 	}
 	if (wire->config->wire.mode != WIRE_OFF && wire->config->wire.mode != WIRE_PACKET) {
-		wire->error = probe_bpf();
+		wire->error = wire_bpf_probe();
 		if (wire->error)
 			say_lack(wire);
 		else

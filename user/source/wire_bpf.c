@@ -356,6 +356,17 @@ uint32_t wire_program_id(int program_fd)
 	return bpf_obj_get_info_by_fd(program_fd, &info, &size) < 0 ? 0 : info.id;
 }
 
+int wire_bpf_probe(void)
+{
+	const int fd = bpf_map_create(
+	    BPF_MAP_TYPE_ARRAY, "probe", sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 static int no_print(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	return 0;
