@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire_join.h"
 
+#include "crosscheck/wire_sum.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Both begin with it. */
-static int compare_address(const void *a, const void *b)
+static int compare_rtts(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(struct packet_address));
+	const struct wire_client_rtt *x = a, *y = b;
+
+	return memcmp(&x->address, &y->address, sizeof(x->address));
 }
-_Static_assert(offsetof(struct wire_client, address) == 0, "first");
-_Static_assert(offsetof(struct wire_client_rtt, address) == 0, "first");
 
 static void *concatenate(
     const void *a, size_t n_a, const void *b, size_t n_b, size_t size, struct arena *arena)
@@ -24,16 +25,13 @@ static void *concatenate(
 		memcpy(all, a, n_a * size);
 	if (n_b)
 		memcpy(all + n_a * size, b, n_b * size);
-	qsort(all, n_a + n_b, size, compare_address);
 	return all;
 }
 
 static int join_messages(
     struct wire_window *into, const struct wire_window *part, struct arena *arena)
 {
-	const size_t n = into->n_clients + part->n_clients;
 	struct wire_client *all;
-	size_t kept = 0;
 
 	if (!part->n_clients)
 		return 0;
@@ -41,14 +39,8 @@ static int join_messages(
 	    into->clients, into->n_clients, part->clients, part->n_clients, sizeof(*all), arena);
 	if (!all)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (kept && compare_address(&all[kept - 1], &all[i]) == 0)
-			all[kept - 1].messages += all[i].messages;
-		else
-			all[kept++] = all[i];
-	}
 	into->clients = all;
-	into->n_clients = kept;
+	into->n_clients = wire_sum_clients(all, into->n_clients + part->n_clients);
 	return 0;
 }
 
@@ -65,10 +57,11 @@ static int join_handshakes(
 	    part->n_client_rtts, sizeof(*all), arena);
 	if (!all)
 		return -ENOMEM;
+	qsort(all, n, sizeof(*all), compare_rtts);
 	for (size_t i = 0; i < n; i++) {
 		struct wire_client_rtt *last = kept ? &all[kept - 1] : NULL;
 
-		if (!last || compare_address(last, &all[i]) != 0) {
+		if (!last || compare_rtts(last, &all[i]) != 0) {
 			all[kept++] = all[i];
 			continue;
 		}

@@ -210,22 +210,35 @@ static inline struct wire_source_rtt_entry *wire_host_rtt(
 	return NULL;
 }
 
-CT_INLINE void wire_add_source_rtt(
-    const struct wire_env *env, const struct packet_address *client, u64 us)
+/* Left out where there is no room. */
+static inline void wire_host_add_rtt(struct wire_state *state, const struct packet_address *client,
+    const struct wire_source_rtt *more)
 {
-	struct wire_source_rtt_entry *entry = wire_host_rtt(wire_host(env), client);
+	struct wire_source_rtt_entry *entry = wire_host_rtt(state, client);
 
 	if (!entry)
 		return;
 	if (!entry->rtt.count[0] && !entry->rtt.count[1]) {
 		entry->client = *client;
-		entry->rtt.min_us = us;
-		wire_host(env)->n_rtts++;
+		entry->rtt.min_us = more->min_us;
+		state->n_rtts++;
 	}
-	if (us < entry->rtt.min_us)
-		entry->rtt.min_us = us;
-	entry->rtt.count[env->slot]++;
-	entry->rtt.sum_us[env->slot] += us;
+	if (more->min_us < entry->rtt.min_us)
+		entry->rtt.min_us = more->min_us;
+	for (u32 slot = 0; slot < WIRE_SLOTS; slot++) {
+		entry->rtt.count[slot] += more->count[slot];
+		entry->rtt.sum_us[slot] += more->sum_us[slot];
+	}
+}
+
+CT_INLINE void wire_add_source_rtt(
+    const struct wire_env *env, const struct packet_address *client, u64 us)
+{
+	struct wire_source_rtt one = {.min_us = us};
+
+	one.count[env->slot] = 1;
+	one.sum_us[env->slot] = us;
+	wire_host_add_rtt(wire_host(env), client, &one);
 }
 
 CT_INLINE u32 wire_do(const struct wire_env *env, enum wire_step step)

@@ -94,4 +94,25 @@ CT_INLINE void wire_source_put(struct wire_source_bucket *bucket, const struct w
 		*place = *id;
 }
 
+#ifndef __bpf__
+/* In a table of whoever calls: the client's counter, entered where it is not yet. NULL: no room. */
+static inline u64 *wire_source_place(const struct wire_config *config,
+    struct wire_source_bucket *table, const struct packet_address *client, u32 slot)
+{
+	const struct wire_source_id id = wire_source_id(client);
+	const u32 hash = wire_source_hash(config, client);
+	u64 *messages = NULL;
+
+	for (u32 turn = 0; turn < 4 && !messages; turn++) {
+		struct wire_source_bucket *bucket =
+		    &table[wire_source_index(config, hash, turn & 1)];
+
+		if (turn >= 2)
+			wire_source_put(bucket, &id);
+		messages = wire_source_messages(bucket, &id, slot);
+	}
+	return messages;
+}
+#endif
+
 #endif

@@ -126,7 +126,8 @@ static int bench_new(struct bench *bench)
 	    bpf_map__fd(bench->skeleton->maps.config), 0);
 	return bench->config == MAP_FAILED
 	    ? -errno
-	    : wire_sources_new(&bench->sources, bpf_map__fd(bench->skeleton->maps.sources));
+	    : wire_sources_new(
+		  &bench->sources, bpf_map__fd(bench->skeleton->maps.sources), bench->config);
 }
 
 static int run(struct bench *bench)

@@ -2,6 +2,7 @@
 #include "crosscheck/wire_sum.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool wire_interface_watched(const struct wire_interface *interface)
@@ -164,4 +165,26 @@ int wire_sum_rcodes(const struct wire_interface *interfaces, size_t n_interfaces
     struct arena *arena, const struct wire_code **ret, size_t *ret_n)
 {
 	return sum_codes(interfaces, n_interfaces, CODE_RCODE, arena, ret, ret_n);
+}
+
+static int compare_clients(const void *a, const void *b)
+{
+	const struct wire_client *x = a, *y = b;
+
+	return memcmp(&x->address, &y->address, sizeof(x->address));
+}
+
+size_t wire_sum_clients(struct wire_client *clients, size_t n)
+{
+	size_t kept = 0;
+
+	if (n)
+		qsort(clients, n, sizeof(*clients), compare_clients);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && compare_clients(&clients[kept - 1], &clients[i]) == 0)
+			clients[kept - 1].messages += clients[i].messages;
+		else
+			clients[kept++] = clients[i];
+	}
+	return kept;
 }

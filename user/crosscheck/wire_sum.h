@@ -24,6 +24,9 @@ bool wire_sum_egress(const struct wire_window *wire);
 /* A mode in which packets are counted. */
 bool wire_interface_watched(const struct wire_interface *interface);
 
+/* Sorts clients and adds up those that are named more than once. Returns how many are left. */
+size_t wire_sum_clients(struct wire_client *clients, size_t n);
+
 struct wire_code {
 	uint16_t code;
 	uint64_t messages, left_out;

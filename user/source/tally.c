@@ -182,25 +182,6 @@ static void add_words(void *into, const void *from, size_t bytes)
 		to[i] += words[i];
 }
 
-/* NULL: there is no room. */
-static uint64_t *messages_of(const struct wire_config *config, struct wire_source_bucket *buckets,
-    const struct packet_address *client)
-{
-	const struct wire_source_id id = wire_source_id(client);
-	const uint32_t hash = wire_source_hash(config, client);
-	uint64_t *found = NULL;
-
-	for (uint32_t turn = 0; turn < 4 && !found; turn++) {
-		struct wire_source_bucket *bucket =
-		    &buckets[wire_source_index(config, hash, turn & 1)];
-
-		if (turn >= 2)
-			wire_source_put(bucket, &id);
-		found = wire_source_messages(bucket, &id, SLOT);
-	}
-	return found;
-}
-
 static void add_clients(
     const struct tally *tally, struct tally_window *into, const struct tally_window *from)
 {
@@ -208,7 +189,7 @@ static void add_clients(
 
 	for (size_t at = 0; tally_next_client(from, &at, &client);) {
 		uint64_t *messages =
-		    messages_of(tally->state.config, into->sources, &client.address);
+		    wire_source_place(tally->state.config, into->sources, &client.address, SLOT);
 
 		if (!messages)
 			messages =
@@ -224,19 +205,10 @@ static void add_rtts(struct tally_window *into, const struct tally_window *from)
 	struct wire_client_rtt rtt;
 
 	for (size_t at = 0; tally_next_rtt(from, &at, &rtt);) {
-		struct wire_source_rtt_entry *entry = wire_host_rtt(&state, &rtt.address);
+		const struct wire_source_rtt more = {
+		    .count[SLOT] = rtt.count, .sum_us[SLOT] = rtt.sum_us, .min_us = rtt.min_us};
 
-		if (!entry)
-			continue;
-		if (!entry->rtt.count[SLOT]) {
-			entry->client = rtt.address;
-			entry->rtt.min_us = rtt.min_us;
-			state.n_rtts++;
-		}
-		if (rtt.min_us < entry->rtt.min_us)
-			entry->rtt.min_us = rtt.min_us;
-		entry->rtt.count[SLOT] += rtt.count;
-		entry->rtt.sum_us[SLOT] += rtt.sum_us;
+		wire_host_add_rtt(&state, &rtt.address, &more);
 	}
 	into->n_rtts = state.n_rtts;
 }

@@ -302,7 +302,7 @@ static int read_clients(struct collection *all, struct wire_window *ret, uint32_
 	size_t n;
 
 	wire_sources_read(all->wire->clients, slot, &clients, &n);
-	wire_sources_grow(all->wire->clients, all->wire->word);
+	wire_sources_grow(all->wire->clients);
 	adapt_sampling(all);
 	copy = arena_alloc(all->arena, (n + 1) * sizeof(*copy));
 	if (!copy)
@@ -348,7 +348,7 @@ static int read_all(struct collection *all, struct wire_window *ret)
 			interface_row(all, wire->taps[i]);
 		ret->watched |= wire_tap_counts(wire->taps[i]) || wire->taps[i]->gone;
 	}
-	if (r == 0 && wire->word && wire->clients && wire->config->wire.per_source)
+	if (r == 0 && wire->clients && wire->config->wire.per_source)
 		r = read_clients(all, ret, closed);
 	if (r == 0 && wire->word && wire->client_rtts && wire->config->wire.rtt)
 		r = read_client_rtts(all, ret, closed);

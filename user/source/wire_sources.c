@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "source/wire_sources.h"
 
+#include "crosscheck/wire_sum.h"
 #include "crosstap/wire_source_table.h"
 
 #include <errno.h>
@@ -22,15 +23,16 @@ struct way {
 
 struct wire_sources {
 	struct wire_source_bucket *table; /* shared with the programs */
+	struct wire_config *config;       /* the same */
 	struct way *ways;
 	struct wire_client *clients;
 	size_t n;
 	bool again;    /* a client may be among them twice */
-	uint8_t grown; /* readings until nobody counted in both an old and a new bucket */
+	uint8_t moved; /* readings that may name clients by an old and a new bucket */
 	uint32_t live;
 };
 
-int wire_sources_new(struct wire_sources **ret, int fd)
+int wire_sources_new(struct wire_sources **ret, int fd, struct wire_config *config)
 {
 	struct wire_sources *sources = calloc(1, sizeof(*sources));
 	const size_t bytes = WIRE_SOURCE_BUCKETS * sizeof(*sources->table);
@@ -38,6 +40,7 @@ int wire_sources_new(struct wire_sources **ret, int fd)
 
 	if (!sources)
 		return -ENOMEM;
+	sources->config = config;
 	/* Touched only where there are clients. */
 	sources->ways = calloc(WIRE_MAX_SOURCES, sizeof(*sources->ways));
 	sources->clients = calloc(WIRE_MAX_SOURCES, sizeof(*sources->clients));
@@ -70,6 +73,12 @@ uint32_t wire_sources_count(const struct wire_sources *sources)
 	return sources->live;
 }
 
+/* Behind them nobody ever had a way. */
+static uint32_t buckets_in_use(const struct wire_sources *sources)
+{
+	return sources->config->source_mask + 1;
+}
+
 static uint64_t load(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -87,7 +96,10 @@ static bool same_id(const struct wire_source_id *a, const struct wire_source_id 
 
 void wire_sources_skip(struct wire_sources *sources)
 {
-	for (uint32_t i = 0; i < WIRE_MAX_SOURCES; i++) {
+	const uint32_t ways = buckets_in_use(sources) * WIRE_SOURCE_WAYS;
+
+	sources->moved = 1; /* the agent before may have let the table grow */
+	for (uint32_t i = 0; i < ways; i++) {
 		const struct wire_source_bucket *bucket = &sources->table[i / WIRE_SOURCE_WAYS];
 		const uint32_t n = i % WIRE_SOURCE_WAYS;
 		const struct wire_source_id id = load_id(&bucket->clients[n]);
@@ -173,37 +185,13 @@ static void make_room(struct wire_source_bucket *bucket, const struct way *ways)
 	}
 }
 
-static int compare_clients(const void *a, const void *b)
-{
-	const struct wire_client *x = a, *y = b;
-
-	return memcmp(&x->address, &y->address, sizeof(x->address));
-}
-
-/* One that came back while its way was leaving has another way, as has one after growing. */
-static void add_up(struct wire_sources *sources)
-{
-	size_t kept = 0;
-
-	qsort(sources->clients, sources->n, sizeof(*sources->clients), compare_clients);
-	for (size_t i = 0; i < sources->n; i++) {
-		const struct wire_client *client = &sources->clients[i];
-
-		if (kept && compare_clients(&sources->clients[kept - 1], client) == 0)
-			sources->clients[kept - 1].messages += client->messages;
-		else
-			sources->clients[kept++] = *client;
-	}
-	sources->n = kept;
-}
-
 void wire_sources_read(
     struct wire_sources *sources, uint32_t slot, const struct wire_client **ret, size_t *ret_n)
 {
 	sources->n = sources->live = 0;
-	sources->again = sources->grown;
-	sources->grown -= sources->grown > 0;
-	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
+	sources->again = sources->moved;
+	sources->moved -= sources->moved > 0;
+	for (uint32_t i = 0; i < buckets_in_use(sources); i++) {
 		struct wire_source_bucket *bucket = &sources->table[i];
 		struct way *ways = &sources->ways[(size_t)i * WIRE_SOURCE_WAYS];
 
@@ -211,18 +199,20 @@ void wire_sources_read(
 			read_way(sources, bucket, n, &ways[n], slot);
 		make_room(bucket, ways);
 	}
+	/* One that came back while its way was leaving has another way, as has one after growing.
+	 */
 	if (sources->again)
-		add_up(sources);
+		sources->n = wire_sum_clients(sources->clients, sources->n);
 	*ret = sources->clients;
 	*ret_n = sources->n;
 }
 
-void wire_sources_grow(struct wire_sources *sources, struct wire_config *config)
+void wire_sources_grow(struct wire_sources *sources)
 {
-	const uint32_t buckets = config->source_mask + 1;
+	const uint32_t buckets = buckets_in_use(sources);
 
 	if (buckets >= WIRE_SOURCE_BUCKETS || sources->live <= buckets * WIRE_SOURCE_WAYS / 4)
 		return;
-	sources->grown = WIRE_SLOTS;
-	__atomic_store_n(&config->source_mask, buckets * GROWTH - 1, __ATOMIC_RELEASE);
+	sources->moved = WIRE_SLOTS;
+	__atomic_store_n(&sources->config->source_mask, buckets * GROWTH - 1, __ATOMIC_RELEASE);
 }

@@ -10,8 +10,9 @@
 
 struct wire_sources;
 
-/* Maps the table. -errno. */
-int wire_sources_new(struct wire_sources **ret, int fd);
+/* Maps the table; the map `config`, which says how much of it is in use, outlives the reader's last
+ * reading. -errno. */
+int wire_sources_new(struct wire_sources **ret, int fd, struct wire_config *config);
 void wire_sources_free(struct wire_sources *sources);
 /* What is in the table was counted for somebody else. The next reading names every client in it
  * once, though its count may be 0: whether that was reported nobody knows. */
@@ -24,7 +25,7 @@ void wire_sources_read(
     struct wire_sources *sources, uint32_t slot, const struct wire_client **ret, size_t *ret_n);
 /* A table that is a quarter full gets eight times as many buckets, up to all: few then find their
  * two buckets full. Most clients have other ones from then on, and leave their ways behind. */
-void wire_sources_grow(struct wire_sources *sources, struct wire_config *config);
+void wire_sources_grow(struct wire_sources *sources);
 /* Clients in the table, at the last reading. */
 uint32_t wire_sources_count(const struct wire_sources *sources);
 

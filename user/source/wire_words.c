@@ -234,7 +234,7 @@ int wire_words_open(struct wire *wire)
 	}
 	wire_words_configure(wire);
 	wire_words_addresses(wire);
-	return wire_sources_new(&wire->clients, wire->shared.fds[WIRE_MAP_SOURCES]);
+	return wire_sources_new(&wire->clients, wire->shared.fds[WIRE_MAP_SOURCES], wire->word);
 }
 
 void wire_words_close(struct wire *wire)
