@@ -34,8 +34,8 @@ void host_netlink_close(struct host_netlink *netlink)
 	netlink->socket = NULL;
 }
 
-int host_netlink_dump(struct host_netlink *netlink, uint16_t type, const void *request,
-    size_t bytes, mnl_cb_t take, void *context)
+int host_netlink_ask(struct host_netlink *netlink, uint16_t type, uint16_t flags,
+    const void *request, size_t bytes, mnl_cb_t take, void *context)
 {
 	_Alignas(struct nlmsghdr) uint8_t out[REQUEST_BYTES] = {0};
 	_Alignas(struct nlmsghdr) uint8_t in[BUFFER_BYTES];
@@ -44,7 +44,7 @@ int host_netlink_dump(struct host_netlink *netlink, uint16_t type, const void *r
 	int r = MNL_CB_OK;
 
 	header->nlmsg_type = type;
-	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	header->nlmsg_flags = NLM_F_REQUEST | flags;
 	header->nlmsg_seq = ++netlink->sequence;
 	memcpy(mnl_nlmsg_put_extra_header(header, bytes), request, bytes);
 	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)

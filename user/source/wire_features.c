@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <stdint.h>
-#include <string.h>
 
 /* <linux/netdev.h>, which is younger than the headers that this is built with. */
 #define NETDEV_FAMILY       "netdev"
@@ -15,8 +14,6 @@
 #define NETDEV_XDP_FEATURES 3
 #define NETDEV_XDP_BASIC    (1u << 0)
 #define NETDEV_XDP_RX_SG    (1u << 5)
-
-#define BUFFER_BYTES 8192
 
 struct answer {
 	uint16_t family;
@@ -48,73 +45,62 @@ static int take_features(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-struct taker {
-	mnl_attr_cb_t take;
-	struct answer *answer;
-};
-
-static int take_message(const struct nlmsghdr *message, void *context)
+static int take_family_message(const struct nlmsghdr *message, void *context)
 {
-	const struct taker *taker = context;
-
-	return mnl_attr_parse(message, sizeof(struct genlmsghdr), taker->take, taker->answer);
+	return mnl_attr_parse(message, sizeof(struct genlmsghdr), take_family, context);
 }
 
-static struct nlmsghdr *begin(void *buffer, uint16_t type, uint8_t command)
+static int take_device_message(const struct nlmsghdr *message, void *context)
 {
-	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-	struct genlmsghdr *generic;
-
-	header->nlmsg_type = type;
-	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-	generic->cmd = command;
-	generic->version = 1;
-	return header;
+	return mnl_attr_parse(message, sizeof(struct genlmsghdr), take_features, context);
 }
 
-static int ask(struct host_netlink *netlink, struct nlmsghdr *header, const struct taker *taker)
+static int ask_family(struct host_netlink *netlink, struct answer *answer)
 {
-	_Alignas(struct nlmsghdr) uint8_t in[BUFFER_BYTES];
-	int r = MNL_CB_OK;
+	const struct {
+		struct genlmsghdr generic;
+		struct nlattr name;
+		char text[8];
+	} request = {.generic = {.cmd = CTRL_CMD_GETFAMILY, .version = 1},
+	    .name = {.nla_len = MNL_ATTR_HDRLEN + sizeof(NETDEV_FAMILY),
+		.nla_type = CTRL_ATTR_FAMILY_NAME},
+	    .text = NETDEV_FAMILY};
 
-	header->nlmsg_seq = ++netlink->sequence;
-	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		const ssize_t n = mnl_socket_recvfrom(netlink->socket, in, sizeof(in));
+	return host_netlink_ask(netlink, GENL_ID_CTRL, NLM_F_ACK, &request, sizeof(request),
+	    take_family_message, answer);
+}
 
-		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		r = mnl_cb_run(in, (size_t)n, netlink->sequence,
-		    mnl_socket_get_portid(netlink->socket), take_message, (void *)taker);
-	}
-	if (r < 0)
-		return -errno;
-	return taker->answer->found ? 0 : -ENOENT;
+static int ask_device(struct host_netlink *netlink, int index, struct answer *answer)
+{
+	const struct {
+		struct genlmsghdr generic;
+		struct nlattr device;
+		uint32_t index;
+	} request = {.generic = {.cmd = NETDEV_DEV_GET, .version = 1},
+	    .device = {.nla_len = MNL_ATTR_HDRLEN + sizeof(uint32_t),
+		.nla_type = NETDEV_DEV_IFINDEX},
+	    .index = (uint32_t)index};
+
+	return host_netlink_ask(netlink, answer->family, NLM_F_ACK, &request, sizeof(request),
+	    take_device_message, answer);
 }
 
 int wire_features_read(int index, struct wire_features *ret)
 {
-	_Alignas(struct nlmsghdr) uint8_t out[256] = {0};
 	struct host_netlink netlink;
 	struct answer answer = {0};
-	struct nlmsghdr *header;
 	int r = host_netlink_open(&netlink, NETLINK_GENERIC);
 
 	if (r < 0)
 		return r;
-	header = begin(out, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
-	mnl_attr_put_strz(header, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY);
-	r = ask(&netlink, header, &(struct taker){take_family, &answer});
-	if (r == 0) {
+	r = ask_family(&netlink, &answer);
+	if (r == 0 && answer.found) {
 		answer.found = false;
-		memset(out, 0, sizeof(out));
-		header = begin(out, answer.family, NETDEV_DEV_GET);
-		mnl_attr_put_u32(header, NETDEV_DEV_IFINDEX, (uint32_t)index);
-		r = ask(&netlink, header, &(struct taker){take_features, &answer});
+		r = ask_device(&netlink, index, &answer);
 	}
 	host_netlink_close(&netlink);
+	if (r == 0 && !answer.found)
+		r = -ENOENT;
 	if (r == 0)
 		*ret = (struct wire_features){
 		    .native = answer.features & NETDEV_XDP_BASIC,
