@@ -16,7 +16,7 @@ SANITIZE ?=
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd libsystemd jansson \
 	libpcap libmnl libcap-ng ncurses zlib libxxhash
 OPT      ?= -O3 -g
-WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wshadow -Wvla
+WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong
 CPPFLAGS += -D_GNU_SOURCE -DCROSSTAP_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(O)/gen
 LDFLAGS  += -pthread
@@ -31,13 +31,13 @@ else
 CPPFLAGS += -D_FORTIFY_SOURCE=2
 endif
 
-LIB_SRC  := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c))
+LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o
 BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*)
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
-UNIT_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)
+UNIT_SRC := $(shell find tests/unit -name "*_test.c")
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
@@ -49,7 +49,7 @@ BPF_TEST_SRC := $(wildcard tests/bpf/*_test.c)
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(O)/%)
 KERNEL_TEST_SRC := $(wildcard tests/kernels/*_test.c)
 KERNEL_TEST_BIN := $(KERNEL_TEST_SRC:%.c=$(O)/%)
-C_FILES  := $(wildcard user/*.[ch] user/*/*.[ch] include/crosstap/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
@@ -87,7 +87,7 @@ $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	$(SAY) GEN $@
 	$(Q){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf && echo '/* NOLINTEND */'; } > $@.tmp && mv $@.tmp $@
 BPF_DEPS := $(wildcard bpf/*.bpf.[ch] include/crosstap/*.h vmlinux/*.h)
-BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
+BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -fno-strict-aliasing -Wall -Wextra -Werror -Iinclude \
 	-Ivmlinux -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)

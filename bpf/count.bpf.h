@@ -215,7 +215,7 @@ CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 	return walk_rest_call(env, behind, end, used + behind - at);
 }
 
-CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader, u64 chain)
+CT_INLINE u64 packet_follow(const struct ct_view *view CT_UNUSED, const void *reader, u64 chain)
 {
 	const struct wire_env *env = reader;
 
@@ -239,12 +239,13 @@ CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 		CT_ADD_SHARED(count, 1);
 }
 
-CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
+CT_INLINE struct wire_source_bucket *wire_source_bucket(
+    const struct wire_env *env CT_UNUSED, u32 index)
 {
 	return bpf_map_lookup_elem(&sources, &index);
 }
 
-CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
+CT_INLINE void wire_take_way(const struct wire_env *env CT_UNUSED, u32 index,
     struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
 	const u32 which = index & (WIRE_SOURCE_LOCKS - 1);

@@ -87,12 +87,12 @@ __noinline u64 drop_next_header(u64 chain, u64 readable)
 }
 
 /* `used` is 0: a datagram's name is never cut in two. */
-CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
+CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used CT_UNUSED)
 {
 	return drop_walk(at, end, env->view.scratch);
 }
 
-CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader, u64 chain)
+CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader CT_UNUSED, u64 chain)
 {
 	return drop_next_header(chain, view->scratch);
 }

@@ -5,12 +5,12 @@
 
 #include "maps.bpf.h"
 
-CT_INLINE volatile u64 *wire_hint(const struct wire_env *env, u32 index)
+CT_INLINE volatile u64 *wire_hint(const struct wire_env *env CT_UNUSED, u32 index)
 {
 	return bpf_map_lookup_elem(&hints, &index);
 }
 
-CT_INLINE u64 wire_now_ns(const struct wire_env *env)
+CT_INLINE u64 wire_now_ns(const struct wire_env *env CT_UNUSED)
 {
 	return bpf_ktime_get_ns();
 }

@@ -9,13 +9,13 @@
 #include "count.bpf.h"
 
 CT_INLINE struct wire_flow *wire_find_flow(
-    const struct wire_env *env, const struct wire_flow_key *key)
+    const struct wire_env *env CT_UNUSED, const struct wire_flow_key *key)
 {
 	return bpf_map_lookup_elem(&flows, key);
 }
 
-CT_INLINE void wire_put_flow(
-    const struct wire_env *env, const struct wire_flow_key *key, const struct wire_flow *flow)
+CT_INLINE void wire_put_flow(const struct wire_env *env CT_UNUSED, const struct wire_flow_key *key,
+    const struct wire_flow *flow)
 {
 	bpf_map_update_elem(&flows, key, flow, BPF_ANY);
 }
@@ -89,7 +89,7 @@ TCP_FUNCTION(tc_out, struct __sk_buff, tcp_message)
 			tc_out_##function((env)->context);                                         \
 	} while (0)
 
-CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment)
+CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment CT_UNUSED)
 {
 	TCP_CALL(env, tcp_message);
 }
@@ -103,7 +103,7 @@ TCP_BURSTS(frags, struct xdp_md)
 TCP_BURSTS(tc_in, struct __sk_buff)
 TCP_BURSTS(tc_out, struct __sk_buff)
 
-CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment)
+CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment CT_UNUSED)
 {
 	TCP_CALL(env, tcp_steps);
 }

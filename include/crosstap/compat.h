@@ -6,6 +6,8 @@
 #ifndef CROSSTAP_COMPAT_H
 #define CROSSTAP_COMPAT_H
 
+#define CT_UNUSED __attribute__((unused)) /* a parameter that one of the two sides needs */
+
 #ifdef __bpf__
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -151,8 +151,8 @@ CT_INLINE u64 packet_next_header(const struct ct_view *view, u64 chain)
 #define PACKET_FOLLOW(view, reader, chain) packet_next_header(view, chain)
 #endif
 
-CT_INLINE int packet_ipv6(
-    const struct ct_view *view, const void *reader, u64 at, u64 frame_bytes, struct packet *packet)
+CT_INLINE int packet_ipv6(const struct ct_view *view, const void *reader CT_UNUSED, u64 at,
+    u64 frame_bytes, struct packet *packet)
 {
 	const u8 *p = ct_bytes(view, at, 40);
 	u64 payload, chain;

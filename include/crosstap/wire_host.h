@@ -106,7 +106,7 @@ CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *e
 	return &wire_host(env)->sources[index];
 }
 
-CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
+CT_INLINE void wire_take_way(const struct wire_env *env CT_UNUSED, u32 index CT_UNUSED,
     struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
 	wire_source_put(bucket, id);

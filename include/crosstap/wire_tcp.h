@@ -87,7 +87,7 @@ lost:
 /* Could this be the header of a stream's first message? Asked only where nothing is known of the
  * stream: a segment that is exactly one message is believed whatever it holds. */
 CT_INLINE bool wire_plausible(
-    const struct wire_env *env, const struct wire_segment *segment, const u8 *header)
+    const struct wire_env *env, const struct wire_segment *segment CT_UNUSED, const u8 *header)
 {
 	const u16 word = ct_load_be16(header + 2);
 	const u32 opcode = word >> 11 & 15;

@@ -3,7 +3,7 @@
  *   dnstap_send SOCKET|FILE.fstrm FRAMES SOURCES ZONES */
 #include "workload.h"
 
-#include "source/frame_stream.h"
+#include "dnstap/frame_stream.h"
 
 #include <err.h>
 #include <stdio.h>

@@ -11,9 +11,9 @@
  */
 #include "base/clock.h"
 #include "enrich/enrich.h"
-#include "report/encode_enrich.h"
+#include "encode/encode_enrich.h"
 
-#include "../unit/enrich/mmdb_writer.h"
+#include "../unit/geo/mmdb_writer.h"
 #include "../unit/random.h"
 
 #include <fcntl.h>
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 	run(enrich, "enrich_window_new_database", &view, &sources);
 	enrich_free(enrich);
 	sources_done(&sources);
-	config_free(config);
+	config_unref(config);
 	unlink(country);
 	unlink(asn);
 	rmdir(folder);

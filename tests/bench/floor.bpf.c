@@ -80,7 +80,7 @@ int xdp_random(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-int pass_only(struct xdp_md *ctx)
+int pass_only(struct xdp_md *ctx CT_UNUSED)
 {
 	return XDP_PASS;
 }

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "enrich/ping.h"
+#include "ping/ping.h"
 
 #define RESOLVERS 60000
 #define WARM_UP_S 2

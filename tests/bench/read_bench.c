@@ -6,8 +6,9 @@
  *
  *   read_bench [ROUNDS]
  */
-#include "source/wire.h"
-#include "source/wire_internal.h"
+#include "base/unused.h"
+#include "wire/bpf/wire.h"
+#include "wire/bpf/wire_internal.h"
 
 #include "base/clock.h"
 #include "crosstap/wire_source_table.h"
@@ -40,7 +41,7 @@ struct bench {
 	struct wire_source_rtt walked_values[WALK_BATCH];
 };
 
-static void say(void *context, enum log_level level, const char *text)
+static void say(void *context UNUSED, enum log_level level UNUSED, const char *text)
 {
 	if (strstr(text, "mode="))
 		printf("%s\n", text);

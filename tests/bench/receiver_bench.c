@@ -6,14 +6,15 @@
  *
  *   receiver_bench [ROUNDS] [SAMPLE.fstrm]
  */
+#include "base/unused.h"
 #include "workload.h"
 
 #include "base/clock.h"
 #include "config/config.h"
 #include "report/report.h"
-#include "setup.h"
-#include "source/dnstap.h"
-#include "source/dnstap_decode.h"
+#include "agent/setup.h"
+#include "dnstap/dnstap.h"
+#include "dnstap/decode.h"
 
 #include "proto/dnstap.pb-c.h"
 
@@ -116,7 +117,7 @@ static void take(void *context, const struct record *records, size_t n)
 	collector_take(sink->collector, records, n, sink->now_ns);
 }
 
-static void bad(void *context)
+static void bad(void *context UNUSED)
 {
 	errx(1, "a bad frame");
 }

@@ -2,7 +2,7 @@
 #include "workload.h"
 
 #include "base/clock.h"
-#include "source/frame_stream.h"
+#include "dnstap/frame_stream.h"
 
 #include "proto/dnstap.pb-c.h"
 

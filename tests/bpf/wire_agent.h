@@ -20,12 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/unused.h"
 #include "frames.h"
-#include "source/wire.h"
-#include "source/wire_bpf.h"
-#include "source/wire_detach.h"
-#include "source/wire_dispatcher.h"
-#include "source/wire_netlink.h"
+#include "wire/bpf/wire.h"
+#include "wire/bpf/wire_bpf.h"
+#include "wire/bpf/wire_detach.h"
+#include "wire/bpf/wire_dispatcher.h"
+#include "wire/netlink/wire_netlink.h"
 
 #define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 #define QUERY  HEADER "\7example\0\0\1\0\1"
@@ -146,7 +147,7 @@ struct agent {
 	u64 in, out, rare, clients; /* sums over windows */
 };
 
-static inline void say(void *context, enum log_level level, const char *text)
+static inline void say(void *context, enum log_level level UNUSED, const char *text)
 {
 	struct agent *agent = context;
 	const size_t used = strlen(agent->lines);

@@ -2,7 +2,7 @@
 /* Any bytes as a configuration: either messages or a configuration that is written and read again
  * the same. */
 #include "config/config.h"
-#include "config/series.h"
+#include "measure/series.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (written <= 1 << 20 &&
 	    (config_parse("again", yaml, written, NULL, &again) < 0 || again->hash != config->hash))
 		abort();
-	config_free(config);
-	config_free(again);
+	config_unref(config);
+	config_unref(again);
 	free(yaml);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the walker takes a frame, protobuf-c gives the same record; with an empty cache and with
  * one that the frame itself, or its beginning, has filled. */
-#include "source/dnstap_decode.h"
+#include "dnstap/decode.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A stream gives the same frames, replies and errors whole, and in pieces as they may come. */
-#include "source/frame_stream.h"
+#include "dnstap/frame_stream.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A damaged or hostile MMDB file: it is opened or not, and whatever is looked up in it does no
  * harm. */
-#include "enrich/mmdb.h"
+#include "geo/mmdb.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * answer in it, else everybody. What is counted never exceeds what was read, and a second reading
  * counts the same.
  */
-#include "replay_wire.h"
+#include "replay/replay_wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enrich/ping_probes.h"
-#include "enrich/ping_wire.h"
+#include "ping/ping_probes.h"
+#include "ping/ping_wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

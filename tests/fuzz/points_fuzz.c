@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hostile names and values: what is encoded is one line a point, without control characters, within
  * the limit; JSON is taken by an independent reader. */
-#include "sink/points.h"
+#include "encode/points.h"
 
 #include <jansson.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names from the wire: what comes out is clean text of bounded length, the suffix is an end of the
  * whole, and both ways agree on what is a name. The first byte is the size of the buffer. */
-#include "enrich/privacy.h"
+#include "privacy/privacy.h"
 
 #include <errno.h>
 #include <stdlib.h>

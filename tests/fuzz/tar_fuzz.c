@@ -3,7 +3,7 @@
  * A download, whole and in pieces. The first byte is the size of the pieces; both ways must give
  * the same bytes and the same verdict, and never more than the limit.
  */
-#include "enrich/unpack.h"
+#include "download/unpack.h"
 
 #include <errno.h>
 #include <stdlib.h>

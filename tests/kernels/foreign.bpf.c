@@ -10,7 +10,7 @@ struct {
 } foreign_seen SEC(".maps");
 
 SEC("xdp")
-int foreign_count(struct xdp_md *ctx)
+int foreign_count(struct xdp_md *ctx CT_UNUSED)
 {
 	const __u32 zero = 0;
 	__u64 *seen = bpf_map_lookup_elem(&foreign_seen, &zero);

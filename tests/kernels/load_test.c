@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unused.h"
 #include "crosstap.skel.h"
 #include "drops.skel.h"
 #include "../bpf/kernel.h"
@@ -24,7 +25,8 @@
 
 static char *verifier_log;
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+static int quiet(
+    enum libbpf_print_level level UNUSED, const char *format UNUSED, va_list args UNUSED)
 {
 	return 0;
 }

@@ -39,6 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/unused.h"
 #include "base/clock.h"
 
 #define QUEUE_PACKETS  4096
@@ -77,7 +78,7 @@ static struct record records[RECORDS];
 static uint64_t n_records;
 static volatile sig_atomic_t stopping;
 
-static void on_signal(int number)
+static void on_signal(int number UNUSED)
 {
 	stopping = 1;
 }

@@ -6,12 +6,13 @@
 #include <getopt.h>
 #include <signal.h>
 
+#include "base/unused.h"
 #include "dnsload_channel.h"
 #include "dnsload_report.h"
 
 static volatile sig_atomic_t stopping;
 
-static void on_signal(int number)
+static void on_signal(int number UNUSED)
 {
 	stopping = 1;
 }

@@ -4,7 +4,7 @@
  * input, "-" for what is not known. The state of both databases goes to stderr. Either path may
  * be "".
  */
-#include "enrich/geo.h"
+#include "geo/geo.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

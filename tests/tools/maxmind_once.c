@@ -4,7 +4,7 @@
  * NOW (seconds since 1970), as after a restart. A line of JSON for each edition, then one with the
  * seconds until the next request. "thread" instead of NOW: the thread for half a second, then stop.
  */
-#include "enrich/maxmind.h"
+#include "download/maxmind.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "enrich/ping.h"
+#include "ping/ping.h"
 
 #define MAX_ADDRESSES 4096
 

@@ -3,8 +3,8 @@
 #include "command/command.h"
 
 #include "config/config.h"
-#include "config/document.h"
-#include "config/series.h"
+#include "document/document.h"
+#include "measure/series.h"
 #include "config/write.h"
 
 #include <errno.h>
@@ -121,7 +121,7 @@ static int check(const struct arguments *arguments)
 	r = config_series_bound(config, &series);
 	if (r == 0)
 		r = arguments->json ? print_json(config, &series) : print_text(config, &series);
-	config_free(config);
+	config_unref(config);
 	return r;
 }
 

@@ -4,8 +4,8 @@
 #include "command/command.h"
 
 #include "base/log.h"
-#include "source/wire_detach.h"
-#include "source/wire_netns.h"
+#include "wire/bpf/wire_detach.h"
+#include "wire/netlink/wire_netns.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -220,7 +220,7 @@ static int examine(const char *path, bool json)
 		status = 2;
 	else
 		status = doctor_count(&doctor, DOCTOR_WARNING) != 0;
-	config_free((struct config *)doctor.config);
+	config_unref((struct config *)doctor.config);
 	doctor_clear(&doctor);
 	return status;
 }

@@ -2,7 +2,7 @@
 /* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
 #include "command/doctor.h"
 
-#include "source/listen.h"
+#include "dnstap/listen.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -3,9 +3,9 @@
 #include "command/doctor.h"
 
 #include "base/clock.h"
-#include "enrich/mmdb.h"
-#include "enrich/ping_socket.h"
-#include "enrich/privacy.h"
+#include "geo/mmdb.h"
+#include "ping/ping_socket.h"
+#include "privacy/privacy.h"
 
 #include <errno.h>
 #include <string.h>

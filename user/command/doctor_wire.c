@@ -2,12 +2,12 @@
 /* crosstap doctor: how interfaces would be watched, and whether a nameserver is behind them. */
 #include "command/doctor.h"
 
-#include "source/wire_bpf.h"
-#include "source/wire_dispatcher.h"
-#include "source/wire_features.h"
-#include "source/wire_internal.h"
-#include "source/wire_netns.h"
-#include "source/wire_select.h"
+#include "wire/bpf/wire_bpf.h"
+#include "wire/bpf/wire_dispatcher.h"
+#include "wire/bpf/wire_features.h"
+#include "wire/bpf/wire_internal.h"
+#include "wire/netlink/wire_netns.h"
+#include "wire/netlink/wire_select.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

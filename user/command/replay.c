@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "replay.h"
+#include "replay/replay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,7 +113,7 @@ static int load_config(const struct arguments *arguments, struct config **ret)
 	    (*ret)->n_inputs) {
 		log_error(MODULE, "there is no input %lu: the configuration has %zu",
 		    arguments->input, (*ret)->n_inputs);
-		config_free(*ret);
+		config_unref(*ret);
 		return -EINVAL;
 	}
 	return r;
@@ -316,12 +316,12 @@ static int run(const struct arguments *arguments, char **names)
 	if (load_config(arguments, &config) < 0)
 		return BAD_CONFIG;
 	if (truncate_points(arguments) < 0 || set_outputs(config, arguments) < 0) {
-		config_free(config);
+		config_unref(config);
 		return BAD_INPUT;
 	}
 	outputs = config->outputs;
 	status = replay_files(arguments, config, names);
-	config_free(config);
+	config_unref(config);
 	free((void *)outputs);
 	return status;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap run: the daemon, in the foreground. Signals, time and supervision; the pipeline does the
  * rest. */
+#include "base/unused.h"
 #include "command/command.h"
 
 #include "base/log.h"
 #include "http/http.h"
-#include "pipeline.h"
+#include "agent/pipeline.h"
 #include "report/report.h"
 
 #include <errno.h>
@@ -185,7 +186,7 @@ static void start_http(struct daemon *daemon)
 	log_info(MODULE, "status page listen=%s", config->http.listen);
 }
 
-static int on_http_retry(sd_event_source *source, uint64_t now_us, void *context)
+static int on_http_retry(sd_event_source *source UNUSED, uint64_t now_us UNUSED, void *context)
 {
 	start_http(context);
 	return 0;
@@ -220,7 +221,7 @@ static void tick(struct daemon *daemon)
 		note_clock_set(daemon);
 }
 
-static int on_timer(sd_event_source *source, int fd, uint32_t events, void *context)
+static int on_timer(sd_event_source *source UNUSED, int fd, uint32_t events UNUSED, void *context)
 {
 	struct daemon *daemon = context;
 	uint64_t count;
@@ -232,7 +233,8 @@ static int on_timer(sd_event_source *source, int fd, uint32_t events, void *cont
 }
 
 /* Interfaces and addresses. */
-static int on_change(sd_event_source *source, int fd, uint32_t events, void *context)
+static int on_change(
+    sd_event_source *source UNUSED, int fd UNUSED, uint32_t events UNUSED, void *context)
 {
 	struct daemon *daemon = context;
 
@@ -254,12 +256,14 @@ static void watch_changes(struct daemon *daemon)
 		log_warning(MODULE, "changes of interfaces go unnoticed: %s", strerror(-r));
 }
 
-static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+static int on_stop(
+    sd_event_source *source, const struct signalfd_siginfo *info UNUSED, void *context UNUSED)
 {
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
-static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+static int on_reload(
+    sd_event_source *source UNUSED, const struct signalfd_siginfo *info UNUSED, void *context)
 {
 	struct daemon *daemon = context;
 	struct config *config;
@@ -270,7 +274,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
 	} else if (strcmp(config->server, pipeline_config(daemon->pipeline)->server) != 0) {
 		log_error(MODULE, "configuration not reloaded: another `server` needs a restart");
-		config_free(config);
+		config_unref(config);
 	} else {
 		const int level = config->log_level;
 
@@ -327,7 +331,7 @@ static int start(struct daemon *daemon, struct config *config)
 	log_set_level((enum log_level)config->log_level);
 	if (report_check(config, error, sizeof(error)) < 0) {
 		log_error(MODULE, "%s", error);
-		config_free(config);
+		config_unref(config);
 		return BAD_CONFIG;
 	}
 	r = find_passed(daemon);
@@ -338,7 +342,7 @@ static int start(struct daemon *daemon, struct config *config)
 		    r == -EADDRINUSE ? "another agent runs here with the same name"
 				     : "cannot start",
 		    config->server, strerror(-r));
-		config_free(config);
+		config_unref(config);
 		return FAILED;
 	}
 	daemon->lock_fd = r;
@@ -382,7 +386,7 @@ static int run(struct daemon *daemon, struct config *config)
 
 	if (r < 0) {
 		log_error(MODULE, "event loop: %s", strerror(-r));
-		config_free(config);
+		config_unref(config);
 		return FAILED;
 	}
 	r = start(daemon, config);

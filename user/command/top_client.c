@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "command/top_client.h"
 
+#include "base/unused.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@ struct top_client {
 	size_t length;
 };
 
-static size_t take(char *data, size_t size, size_t n, void *context)
+static size_t take(char *data, size_t size UNUSED, size_t n, void *context)
 {
 	struct top_client *client = context;
 	char *text;

@@ -372,6 +372,7 @@ int config_parse(
 		goto out;
 	}
 	reader.config->arena = arena;
+	atomic_init(&reader.config->references, 1);
 	reader.config->path = arena_strdup(arena, name);
 	r = reader.config->path ? parse(&reader, text, length) : -ENOMEM;
 	if (r < 0)
@@ -434,8 +435,20 @@ int config_load(const char *path, FILE *errors, struct config **ret)
 	return r;
 }
 
-void config_free(struct config *config)
+struct config *config_ref(const struct config *config)
 {
-	if (config)
-		arena_free(config->arena);
+	struct config *counted = (struct config *)config; /* the count is all that ever changes */
+
+	if (counted)
+		atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+	return counted;
+}
+
+void config_unref(const struct config *config)
+{
+	struct config *counted = (struct config *)config;
+
+	if (counted &&
+	    atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) == 1)
+		arena_free(counted->arena);
 }

@@ -11,6 +11,7 @@
 #ifndef CROSSTAP_CONFIG_CONFIG_H
 #define CROSSTAP_CONFIG_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -156,6 +157,7 @@ struct config {
 	 * point `crosstap` (config_hash), not for telling whether a token changed. */
 	uint64_t hash;
 	struct arena *arena;
+	_Atomic unsigned references;
 };
 
 /*
@@ -169,7 +171,12 @@ int config_load(const char *path, FILE *errors, struct config **ret);
  * the like are opened as they are written. */
 int config_parse(
     const char *name, const char *text, size_t length, FILE *errors, struct config **ret);
-void config_free(struct config *config);
+/*
+ * A configuration is counted: whoever keeps a pointer to it or to a part of it holds a reference
+ * until it has let go of all of them. Any thread. Both take NULL.
+ */
+struct config *config_ref(const struct config *config);
+void config_unref(const struct config *config);
 
 /* The effective configuration, defaults included, secrets replaced by "***". */
 int config_write_yaml(const struct config *config, FILE *out);

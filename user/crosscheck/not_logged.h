@@ -7,7 +7,7 @@
 #ifndef CROSSTAP_CROSSCHECK_NOT_LOGGED_H
 #define CROSSTAP_CROSSCHECK_NOT_LOGGED_H
 
-#include "crosscheck/wire_window.h"
+#include "wire/wire_window.h"
 
 enum producer {
 	PRODUCER_OTHER,      /* taken to log everything */

@@ -10,9 +10,9 @@
 #define CROSSTAP_ENRICH_ENRICH_H
 
 #include "config/config.h"
-#include "enrich/breakdown.h"
-#include "enrich/geo.h"
-#include "enrich/ping.h"
+#include "geo/breakdown.h"
+#include "geo/geo.h"
+#include "ping/ping.h"
 #include "enrich/resolvers.h"
 #include "stats/sources.h"
 

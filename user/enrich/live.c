@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "enrich/maxmind.h"
+#include "download/maxmind.h"
 
 #include <errno.h>
 #include <ifaddrs.h>

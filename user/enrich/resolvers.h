@@ -14,7 +14,7 @@
 #define CROSSTAP_ENRICH_RESOLVERS_H
 
 #include "base/hash.h"
-#include "enrich/geo.h"
+#include "geo/geo.h"
 
 #include <stddef.h>
 #include <stdint.h>

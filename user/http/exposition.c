@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/hist.h"
-#include "sink/decimal.h"
-#include "sink/escape.h"
+#include "encode/decimal.h"
+#include "encode/escape.h"
 
 #include <inttypes.h>
 #include <math.h>

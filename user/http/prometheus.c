@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "http/exposition.h"
 #include "http/prometheus_wire.h"
-#include "report/mnemonic.h"
+#include "measure/mnemonic.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hist.h"
-#include "report/mnemonic.h"
+#include "measure/mnemonic.h"
 
 #define COUNTER "counter"
 #define GAUGE   "gauge"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/route.h"
 
+#include "base/unused.h"
 #include "base/clock.h"
 #include "http/page.h"
 #include "http/prometheus.h"
@@ -32,7 +33,7 @@ static struct answer document(char *json)
 	return (struct answer){MHD_HTTP_OK, JSON_TYPE, json, NULL, strlen(json)};
 }
 
-static struct answer get_metrics(struct route_context *context, const char *name)
+static struct answer get_metrics(struct route_context *context, const char *name UNUSED)
 {
 	struct answer answer = {MHD_HTTP_OK, PROMETHEUS_TYPE, NULL, NULL, 0};
 
@@ -41,7 +42,7 @@ static struct answer get_metrics(struct route_context *context, const char *name
 	return answer;
 }
 
-static struct answer get_health(struct route_context *context, const char *name)
+static struct answer get_health(struct route_context *context, const char *name UNUSED)
 {
 	static const char format[] = "{\"status\": \"failing\", \"reasons\": %s}\n";
 	char reasons[REASONS_BYTES] = "[]", *text = NULL;
@@ -57,12 +58,12 @@ static struct answer get_health(struct route_context *context, const char *name)
 	return answer;
 }
 
-static struct answer get_window(struct route_context *context, const char *name)
+static struct answer get_window(struct route_context *context, const char *name UNUSED)
 {
 	return document(report_window_json(context->report));
 }
 
-static struct answer get_status(struct route_context *context, const char *name)
+static struct answer get_status(struct route_context *context, const char *name UNUSED)
 {
 	struct report_status *status = NULL;
 	char *json = NULL;

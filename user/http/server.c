@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "http/http.h"
 
 #include "http/route.h"
 #include "http/secret_file.h"
-#include "source/listen.h"
+#include "dnstap/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,7 +79,7 @@ static bool equal_texts(const char *a, const char *b)
 /* Takes the body that a request should not have, within bounds, so that its sender gets to read the
  * answer. `*state` counts what came, and one. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
-    const char *path, const char *method, const char *version, const char *body,
+    const char *path, const char *method, const char *version UNUSED, const char *body UNUSED,
     size_t *body_length, void **state)
 {
 	uintptr_t taken = (uintptr_t)*state;

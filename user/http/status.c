@@ -2,7 +2,7 @@
 #include "http/status.h"
 
 #include "base/clock.h"
-#include "sink/escape.h"
+#include "encode/escape.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "report/outputs.h"
-#include "source/dnstap.h"
+#include "dnstap/dnstap.h"
 #include "stats/windows.h"
 
 struct board;

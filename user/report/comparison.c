@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/comparison.h"
 
-#include "report/encode_crosscheck.h"
-#include "report/encode_wire.h"
-#include "report/json_wire.h"
+#include "encode/encode_crosscheck.h"
+#include "encode/encode_wire.h"
+#include "encode/json_wire.h"
 #include "report/witness.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 
 #include "config/config.h"
 #include "crosscheck/crosscheck.h"
-#include "report/encode_dns.h"
-#include "report/view.h"
+#include "encode/encode_dns.h"
+#include "stats/view.h"
 #include "report/wire_totals.h"
 
 struct comparison;

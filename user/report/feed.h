@@ -3,10 +3,10 @@
 #ifndef CROSSTAP_REPORT_FEED_H
 #define CROSSTAP_REPORT_FEED_H
 
-#include "crosscheck/wire_window.h"
+#include "wire/wire_window.h"
 #include "enrich/enrich.h"
-#include "enrich/rssac002.h"
-#include "report/view.h"
+#include "rssac002/rssac002.h"
+#include "stats/view.h"
 
 /* What the nameservers say, over all zones. The error of rssac002_add(). */
 int feed_rssac002_dnstap(struct rssac002 *rssac, const struct window_view *view);

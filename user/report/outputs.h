@@ -7,7 +7,7 @@
 #define CROSSTAP_REPORT_OUTPUTS_H
 
 #include "config/config.h"
-#include "sink/points.h"
+#include "encode/points.h"
 #include "sink/sink.h"
 
 #define OUTPUT_FORMATS 2 /* enum points_format */

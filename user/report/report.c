@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "report/encode_agent.h"
-#include "report/encode_dns.h"
-#include "report/encode_enrich.h"
+#include "encode/encode_agent.h"
+#include "encode/encode_dns.h"
+#include "encode/encode_enrich.h"
 #include "report/events.h"
 #include "report/feed.h"
-#include "report/json.h"
-#include "report/json_resolvers.h"
+#include "encode/json.h"
+#include "encode/json_resolvers.h"
 #include "report/news.h"
 
 #include <errno.h>

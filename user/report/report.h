@@ -9,11 +9,11 @@
 
 #include "config/config.h"
 #include "enrich/enrich.h"
-#include "enrich/rssac002.h"
+#include "rssac002/rssac002.h"
 #include "report/board.h"
 #include "report/comparison.h"
 #include "report/totals.h"
-#include "report/view.h"
+#include "stats/view.h"
 
 struct report;
 

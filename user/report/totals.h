@@ -6,8 +6,8 @@
 #ifndef CROSSTAP_REPORT_TOTALS_H
 #define CROSSTAP_REPORT_TOTALS_H
 
-#include "report/unassigned.h"
-#include "report/view.h"
+#include "measure/unassigned.h"
+#include "stats/view.h"
 
 /* Query types past the daily bound of unassigned ones are summed under this value of MARGIN_QTYPE:
  * RFC 6895 reserves 65535, so that it is no type of its own (and is counted here when sent

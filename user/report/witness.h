@@ -4,7 +4,7 @@
 #define CROSSTAP_REPORT_WITNESS_H
 
 #include "crosscheck/crosscheck.h"
-#include "report/view.h"
+#include "stats/view.h"
 
 /* Lists live in `arena` or in the view. -ENOMEM. */
 int witness_of(struct crosscheck_dnstap *ret, const struct window_view *view, struct arena *arena);

@@ -118,8 +118,8 @@ static int set_url(struct http_post *p, CURLU *url)
 static int set_headers(struct http_post *p, const char *content_type)
 {
 	const char *const headers[] = {
-	    "Content-Type: text/plain; charset=utf-8", "Content-Encoding: gzip",
-	    "Accept: application/json", "Expect:", /* no round trip before the body */
+	    content_type, "Content-Encoding: gzip", "Accept: application/json",
+	    "Expect:", /* no round trip before the body */
 	};
 	int r = 0;
 

@@ -8,7 +8,7 @@
 #define CROSSTAP_SINK_SINK_H
 
 #include "config/config.h"
-#include "sink/points.h"
+#include "encode/points.h"
 
 #include <stdbool.h>
 #include <stddef.h>

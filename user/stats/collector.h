@@ -8,7 +8,7 @@
 #define CROSSTAP_STATS_COLLECTOR_H
 
 #include "base/ring.h"
-#include "source/record.h"
+#include "dnstap/record.h"
 #include "stats/shard.h"
 #include "stats/zones.h"
 

@@ -7,7 +7,7 @@
 #define CROSSTAP_STATS_ITEM_H
 
 #include "base/hist.h"
-#include "source/record.h"
+#include "dnstap/record.h"
 #include "stats/shard.h"
 #include "stats/zones.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/arena.h"
 
 #include <setjmp.h>
@@ -8,7 +9,7 @@
 
 #include <cmocka.h>
 
-static void test_memory_is_zeroed_aligned_and_its_own(void **state)
+static void test_memory_is_zeroed_aligned_and_its_own(void **state UNUSED)
 {
 	struct arena *arena = NULL;
 	unsigned char *blocks[200];
@@ -35,7 +36,7 @@ static void test_memory_is_zeroed_aligned_and_its_own(void **state)
 	arena_free(NULL);
 }
 
-static void test_strings(void **state)
+static void test_strings(void **state UNUSED)
 {
 	struct arena *arena = NULL;
 	char longer[10000];
@@ -51,7 +52,7 @@ static void test_strings(void **state)
 	arena_free(arena);
 }
 
-static void test_refuses_impossible_sizes(void **state)
+static void test_refuses_impossible_sizes(void **state UNUSED)
 {
 	struct arena *arena = NULL;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/distinct.h"
 #include "base/hash.h"
 
@@ -31,7 +32,7 @@ static void assert_near(const struct distinct *distinct, double exact)
 		    "%.0f counted as %llu", exact, (unsigned long long)distinct_count(distinct));
 }
 
-static void test_is_exact_to_its_limit(void **state)
+static void test_is_exact_to_its_limit(void **state UNUSED)
 {
 	struct distinct *distinct = make(0, 0);
 
@@ -45,7 +46,7 @@ static void test_is_exact_to_its_limit(void **state)
 }
 
 /* 0 is what free slots are marked with. */
-static void test_counts_the_hash_0(void **state)
+static void test_counts_the_hash_0(void **state UNUSED)
 {
 	struct distinct *distinct = make(0, 0);
 
@@ -57,7 +58,7 @@ static void test_counts_the_hash_0(void **state)
 }
 
 /* Around where linear counting ends (2.5 registers) as well, with several draws each. */
-static void test_is_within_two_percent_beyond(void **state)
+static void test_is_within_two_percent_beyond(void **state UNUSED)
 {
 	static const uint32_t sizes[] = {
 	    4097, 5000, 20000, 60000, 80000, 85000, 100000, 130000, 200000, 1000000};
@@ -72,7 +73,7 @@ static void test_is_within_two_percent_beyond(void **state)
 	}
 }
 
-static void test_merges_unions(void **state)
+static void test_merges_unions(void **state UNUSED)
 {
 	/* exact + exact, exact + registers, registers + exact, registers + registers */
 	static const uint32_t parts[][3] = {{2000, 1000, 4096}, {4000, 2000, 9000},
@@ -93,7 +94,7 @@ static void test_merges_unions(void **state)
 	}
 }
 
-static void test_merge_is_the_same_as_adding(void **state)
+static void test_merge_is_the_same_as_adding(void **state UNUSED)
 {
 	struct distinct *whole = make(0, 50000), *parts = make(0, 0);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -12,7 +13,7 @@
 #define KEYS    65536
 #define BUCKETS 4096
 
-static void test_seeds_are_odd_and_differ(void **state)
+static void test_seeds_are_odd_and_differ(void **state UNUSED)
 {
 	struct hash_seed a, b;
 
@@ -44,7 +45,7 @@ static void check_spread(int word, unsigned shift)
 	assert_true(chi < 4095 + 6 * 90);
 }
 
-static void test_keys_spread(void **state)
+static void test_keys_spread(void **state UNUSED)
 {
 	for (int word = 0; word < 4; word++) {
 		check_spread(word, 0);
@@ -53,7 +54,7 @@ static void test_keys_spread(void **state)
 	}
 }
 
-static void test_system_clock_is_the_wall_clock(void **state)
+static void test_system_clock_is_the_wall_clock(void **state UNUSED)
 {
 	struct timespec ts;
 	int64_t before, now;

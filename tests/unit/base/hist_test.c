@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/hist.h"
 
 #include "../random.h"
@@ -22,7 +23,7 @@ static void check_value(uint64_t value)
 	assert_true(off <= (double)value * 0.008);
 }
 
-static void test_every_value_is_near_its_middle(void **state)
+static void test_every_value_is_near_its_middle(void **state UNUSED)
 {
 	uint64_t seed = 1;
 
@@ -39,7 +40,7 @@ static void test_every_value_is_near_its_middle(void **state)
 	assert_int_equal(hist_bucket(UINT64_MAX), HIST_BUCKETS - 1);
 }
 
-static void test_buckets_are_contiguous(void **state)
+static void test_buckets_are_contiguous(void **state UNUSED)
 {
 	for (uint32_t bucket = 0; bucket < HIST_BUCKETS; bucket++)
 		assert_int_equal(hist_bucket(hist_lower(bucket)), bucket);
@@ -53,7 +54,7 @@ static int compare_values(const void *a, const void *b)
 }
 
 /* Against the sorted values themselves: nearest rank. */
-static void test_quantiles_are_within_a_percent(void **state)
+static void test_quantiles_are_within_a_percent(void **state UNUSED)
 {
 	static const double quantiles[] = {0.001, 0.5, 0.9, 0.99, 0.999, 1};
 	static struct hist_count counts[HIST_BUCKETS], list[HIST_BUCKETS];
@@ -80,7 +81,7 @@ static void test_quantiles_are_within_a_percent(void **state)
 	}
 }
 
-static void test_quantiles_of_few(void **state)
+static void test_quantiles_of_few(void **state UNUSED)
 {
 	const struct hist_count one = {5, 1}, two[] = {{5, 1}, {9, 1}};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static void *write_it(void *arg)
 	return NULL;
 }
 
-static void test_goes_on_over_short_ones(void **state)
+static void test_goes_on_over_short_ones(void **state UNUSED)
 {
 	char *data = malloc(BYTES + 1);
 	pthread_t writer;
@@ -42,7 +43,7 @@ static void test_goes_on_over_short_ones(void **state)
 	free(data);
 }
 
-static void test_errors(void **state)
+static void test_errors(void **state UNUSED)
 {
 	int full = open("/dev/full", O_WRONLY);
 	char byte = 0;

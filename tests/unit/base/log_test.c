@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/log.h"
 
 #include "base/clock.h"
@@ -30,7 +31,7 @@ static char written[8192];
 		written[n > 0 ? n : 0] = '\0';                                                     \
 	} while (0)
 
-static void test_lines(void **state)
+static void test_lines(void **state UNUSED)
 {
 	CAPTURE(log_info("mod", "text key=%d", 7));
 	assert_string_equal(written, "info mod: text key=7\n");
@@ -45,7 +46,7 @@ static void test_lines(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
-static void test_hostile_bytes_do_not_break_a_line(void **state)
+static void test_hostile_bytes_do_not_break_a_line(void **state UNUSED)
 {
 	char many[3000];
 
@@ -61,7 +62,7 @@ static void test_hostile_bytes_do_not_break_a_line(void **state)
 	assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
 }
 
-static void test_level_names(void **state)
+static void test_level_names(void **state UNUSED)
 {
 	enum log_level level = LOG_LEVEL_INFO;
 
@@ -72,7 +73,7 @@ static void test_level_names(void **state)
 	assert_int_equal(level, LOG_LEVEL_DEBUG);
 }
 
-static void test_limit_passes_once_and_counts_the_rest(void **state)
+static void test_limit_passes_once_and_counts_the_rest(void **state UNUSED)
 {
 	struct log_limit limit = {0};
 	uint64_t suppressed = 99;

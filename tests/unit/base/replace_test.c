@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/io.h"
 #include "base/replace.h"
 
@@ -44,7 +45,7 @@ int fsync(int fd)
 	return disk.error ? -1 : 0;
 }
 
-static int make_folder(void **state)
+static int make_folder(void **state UNUSED)
 {
 	if (!mkdtemp(folder))
 		return -1;
@@ -54,12 +55,12 @@ static int make_folder(void **state)
 	return signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -1 : 0;
 }
 
-static int remove_folder(void **state)
+static int remove_folder(void **state UNUSED)
 {
 	return rmdir(folder);
 }
 
-static int remove_files(void **state)
+static int remove_files(void **state UNUSED)
 {
 	memset(&disk, 0, sizeof(disk));
 	unlink(part);
@@ -95,7 +96,7 @@ static int put(const char *text, enum replace_sync sync)
 	return replace_file(path, text, strlen(text), 0640, sync);
 }
 
-static void one_after_the_other(void **state)
+static void one_after_the_other(void **state UNUSED)
 {
 	const mode_t mask = umask(022);
 
@@ -114,7 +115,7 @@ static void one_after_the_other(void **state)
 }
 
 /* A file in the folder that we work in has no slash in its name. */
-static void beside_us(void **state)
+static void beside_us(void **state UNUSED)
 {
 	char before[PATH_MAX];
 
@@ -125,7 +126,7 @@ static void beside_us(void **state)
 	assert_content("here");
 }
 
-static void the_mode_is_kept(void **state)
+static void the_mode_is_kept(void **state UNUSED)
 {
 	assert_int_equal(put("old", REPLACE_DURABLE), 0);
 	assert_int_equal(chmod(path, 0604), 0);
@@ -138,7 +139,7 @@ static void the_mode_is_kept(void **state)
 	assert_int_equal(mode_of(path), 0755);
 }
 
-static void a_full_disk_leaves_the_old_file(void **state)
+static void a_full_disk_leaves_the_old_file(void **state UNUSED)
 {
 	static char large[4096];
 	struct rlimit before, little;
@@ -156,7 +157,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
 	assert_int_equal(mode_of(path), 0640);
 }
 
-static void durable_is_file_then_folder(void **state)
+static void durable_is_file_then_folder(void **state UNUSED)
 {
 	assert_int_equal(put("old", REPLACE_FAST), 0);
 	assert_int_equal(disk.files + disk.folders, 0);
@@ -171,7 +172,7 @@ static void durable_is_file_then_folder(void **state)
 	assert_int_equal(disk.folders, 1);
 }
 
-static void what_is_given_up_leaves_nothing(void **state)
+static void what_is_given_up_leaves_nothing(void **state UNUSED)
 {
 	struct replace replace;
 
@@ -190,7 +191,7 @@ static void what_is_given_up_leaves_nothing(void **state)
 }
 
 /* Of a process that was killed, or of somebody who wants another file written. */
-static void leftovers_are_not_followed(void **state)
+static void leftovers_are_not_followed(void **state UNUSED)
 {
 	char victim[160];
 	int fd;
@@ -219,7 +220,7 @@ static void leftovers_are_not_followed(void **state)
 	unlink(victim);
 }
 
-static void errors(void **state)
+static void errors(void **state UNUSED)
 {
 	char longest[PATH_MAX], below[160];
 

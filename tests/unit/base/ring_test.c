@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/ring.h"
 
 #include <pthread.h>
@@ -11,7 +12,7 @@
 
 #define ITEMS 200000
 
-static void test_is_bounded_and_in_order(void **state)
+static void test_is_bounded_and_in_order(void **state UNUSED)
 {
 	struct ring ring = {0};
 	int items[RING_SLOTS + 1];
@@ -47,7 +48,7 @@ static void *produce(void *argument)
 	return NULL;
 }
 
-static void test_carries_items_between_threads(void **state)
+static void test_carries_items_between_threads(void **state UNUSED)
 {
 	static uint64_t values[ITEMS];
 	static struct pipe pipe;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "base/hash.h"
 #include "base/topk.h"
 
@@ -53,7 +54,7 @@ static struct lookup find(const struct topk *topk, uint16_t group, const char *n
 	return lookup;
 }
 
-static void test_is_exact_while_it_has_room(void **state)
+static void test_is_exact_while_it_has_room(void **state UNUSED)
 {
 	struct topk *topk = NULL;
 	char name[16];
@@ -81,7 +82,7 @@ static void test_is_exact_while_it_has_room(void **state)
 	topk_free(NULL);
 }
 
-static void test_heavy_names_survive_random_ones(void **state)
+static void test_heavy_names_survive_random_ones(void **state UNUSED)
 {
 	struct topk *topk = NULL;
 	uint64_t random = 3;
@@ -114,7 +115,7 @@ static void test_heavy_names_survive_random_ones(void **state)
 	topk_free(topk);
 }
 
-static void test_merge_sums(void **state)
+static void test_merge_sums(void **state UNUSED)
 {
 	struct topk *a = NULL, *b = NULL;
 
@@ -134,7 +135,7 @@ static void test_merge_sums(void **state)
 	topk_free(b);
 }
 
-static void test_counts_saturate(void **state)
+static void test_counts_saturate(void **state UNUSED)
 {
 	struct topk *topk = NULL;
 
@@ -145,7 +146,7 @@ static void test_counts_saturate(void **state)
 	topk_free(topk);
 }
 
-static void test_leaves_out_keys_that_are_too_long(void **state)
+static void test_leaves_out_keys_that_are_too_long(void **state UNUSED)
 {
 	struct topk *topk = NULL;
 	uint8_t key[TOPK_MAX_KEY_BYTES + 1] = {0};

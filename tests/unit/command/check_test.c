@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap check as a command: exit status, and what stdout and stderr hold. */
+#include "base/unused.h"
 #include "command/command.h"
 
 #include "run_command.h"
@@ -21,7 +22,7 @@ static void write_file(const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void a_good_file(void **state)
+static void a_good_file(void **state UNUSED)
 {
 	static struct result result;
 
@@ -34,7 +35,7 @@ static void a_good_file(void **state)
 	assert_non_null(strstr(result.out, "# total "));
 }
 
-static void one_json_document(void **state)
+static void one_json_document(void **state UNUSED)
 {
 	static struct result result;
 	json_t *json, *series;
@@ -56,7 +57,7 @@ static void one_json_document(void **state)
 	json_decref(json);
 }
 
-static void a_bad_file(void **state)
+static void a_bad_file(void **state UNUSED)
 {
 	static struct result result;
 
@@ -71,7 +72,7 @@ static void a_bad_file(void **state)
 	assert_non_null(strstr(result.err, "/nonexistent/x: cannot be read"));
 }
 
-static void usage(void **state)
+static void usage(void **state UNUSED)
 {
 	static struct result result;
 

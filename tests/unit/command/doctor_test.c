@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap doctor: what its checks make of what they see, and the command around them. */
+#include "base/unused.h"
 #include "command/command.h"
 #include "command/doctor.h"
-#include "source/wire_netlink.h"
+#include "wire/netlink/wire_netlink.h"
 
 #include "run_command.h"
 
@@ -20,7 +21,7 @@ static char folder[] = "/tmp/crosstap-doctor-XXXXXX";
 
 /* -- pieces */
 
-static void versions_of_kernels(void **state)
+static void versions_of_kernels(void **state UNUSED)
 {
 	assert_int_equal(doctor_kernel_version("5.10.0-18-amd64"), 510);
 	assert_int_equal(doctor_kernel_version("6.1.0"), 601);
@@ -42,7 +43,7 @@ static void assert_mode(
 }
 
 /* As wire_tap.c climbs down. */
-static void modes_of_interfaces(void **state)
+static void modes_of_interfaces(void **state UNUSED)
 {
 	struct wire_link link = {.name = "eth0", .hardware = ARPHRD_ETHER, .mtu = 1500};
 	const struct doctor_nic good = {
@@ -88,7 +89,7 @@ static void modes_of_interfaces(void **state)
 	assert_mode(&nic, WIRE_AUTO, WIRE_PACKET, "Operation not permitted");
 }
 
-static void who_may_reach(void **state)
+static void who_may_reach(void **state UNUSED)
 {
 	char path[128], inner[96], at[128];
 
@@ -114,7 +115,7 @@ static void who_may_reach(void **state)
 	assert_int_equal(doctor_may_reach("/dev/null/x", 0, 0, at, 3), -ENAMETOOLONG);
 }
 
-static void findings_in_lines(void **state)
+static void findings_in_lines(void **state UNUSED)
 {
 	struct doctor doctor = {.check = "clock"};
 	char *text = NULL;
@@ -208,7 +209,7 @@ static void assert_finding(
 #define QUIET "wire: {mode: off}\nping: {enabled: false}\n"
 
 /* Whether kernel and clock are in order is not up to a test. */
-static void a_configuration_without_a_fault(void **state)
+static void a_configuration_without_a_fault(void **state UNUSED)
 {
 	static const char *const fine[] = {"configuration", "bpf", "interfaces", "nameserver",
 	    "inputs", "outputs", "folders", "databases", "ping", "privacy"};
@@ -230,7 +231,7 @@ static void a_configuration_without_a_fault(void **state)
 	json_decref(json);
 }
 
-static void what_would_stop_a_start(void **state)
+static void what_would_stop_a_start(void **state UNUSED)
 {
 	static struct result result;
 	char path[96];
@@ -261,7 +262,7 @@ static void what_would_stop_a_start(void **state)
 	json_decref(json);
 }
 
-static void what_a_start_survives(void **state)
+static void what_a_start_survives(void **state UNUSED)
 {
 	static struct result result;
 	json_t *json = look(&result,
@@ -282,7 +283,7 @@ static void what_a_start_survives(void **state)
 	json_decref(json);
 }
 
-static void a_bad_configuration(void **state)
+static void a_bad_configuration(void **state UNUSED)
 {
 	static struct result result;
 	json_t *json = look(&result, "wire: {prots: [53]}\ninterval: 0s\n");
@@ -298,7 +299,7 @@ static void a_bad_configuration(void **state)
 	assert_non_null(strstr(result.out, "/nonexistent/x: cannot be read"));
 }
 
-static void usage(void **state)
+static void usage(void **state UNUSED)
 {
 	static struct result result;
 	const struct doctor_check *checks;
@@ -316,12 +317,12 @@ static void usage(void **state)
 	assert_int_equal(result.status, 2);
 }
 
-static int make_folder(void **state)
+static int make_folder(void **state UNUSED)
 {
 	return mkdtemp(folder) && chmod(folder, 0755) == 0 ? 0 : -1;
 }
 
-static int remove_folder(void **state)
+static int remove_folder(void **state UNUSED)
 {
 	return rmdir(folder);
 }

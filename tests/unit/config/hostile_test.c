@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files that are made to break the reader. */
+#include "base/unused.h"
 #include "parse.h"
 
 #include <errno.h>
 #include <stdint.h>
 
-static void aliases_are_refused(void **state)
+static void aliases_are_refused(void **state UNUSED)
 {
 	assert_messages("tags: &a {x: *a}\n", "test.yaml:1:14: aliases (*a) are not supported\n");
 	assert_messages("- &a [*a]\n", "test.yaml:1:7: aliases (*a) are not supported\n");
 	/* An anchor alone does no harm. */
-	config_free(parse_good("interval: &i 20s\n"));
+	config_unref(parse_good("interval: &i 20s\n"));
 }
 
-static void depth_is_bounded(void **state)
+static void depth_is_bounded(void **state UNUSED)
 {
 	enum { DEPTH = 200000 };
 	char *text = malloc(DEPTH);
@@ -32,13 +33,13 @@ static void depth_is_bounded(void **state)
 	free(text);
 }
 
-static void keys_are_words(void **state)
+static void keys_are_words(void **state UNUSED)
 {
 	assert_messages("? [a]\n: b\n", "test.yaml:1:3: a key must be a word\n");
 	assert_messages("? {a: b}\n: b\n", "test.yaml:1:3: a key must be a word\n");
 }
 
-static void many_keys(void **state)
+static void many_keys(void **state UNUSED)
 {
 	enum { KEYS = 1000 };
 	char *text = NULL, *messages = NULL;
@@ -56,7 +57,7 @@ static void many_keys(void **state)
 	free(text);
 }
 
-static void messages_are_bounded(void **state)
+static void messages_are_bounded(void **state UNUSED)
 {
 	enum { ITEMS = 5000 };
 	char *text = NULL, *messages = NULL;
@@ -78,7 +79,7 @@ static void messages_are_bounded(void **state)
 	free(text);
 }
 
-static void size_is_bounded(void **state)
+static void size_is_bounded(void **state UNUSED)
 {
 	enum { SIZE = (1 << 20) + 1 };
 	char *text = malloc(SIZE), *messages = NULL;
@@ -91,18 +92,18 @@ static void size_is_bounded(void **state)
 	free(messages);
 	messages = NULL;
 	assert_int_equal(parse_text(text, SIZE - 1, &config, &messages), 0);
-	config_free(config);
+	config_unref(config);
 	free(messages);
 	free(text);
 }
 
-static void one_document(void **state)
+static void one_document(void **state UNUSED)
 {
 	assert_messages(
 	    "interval: 5s\n---\ninterval: 6s\n", "test.yaml:2:1: a second document in the file\n");
 }
 
-static void bad_bytes(void **state)
+static void bad_bytes(void **state UNUSED)
 {
 	static const char bad_utf8[] = "server: a\nstate: \xff\n", nul[] = "server: a\0b\n";
 	struct config *config = NULL;
@@ -121,7 +122,7 @@ static void bad_bytes(void **state)
 	    "test.yaml:1:9: server: \"$CROSSTAP_TEST_BAD\" is not UTF-8\n");
 }
 
-static void bad_yaml_is_placed(void **state)
+static void bad_yaml_is_placed(void **state UNUSED)
 {
 	assert_messages("interval: 10s\n@grace: 2s\n",
 	    "test.yaml:2:1: found character that cannot start any token while scanning for the "
@@ -130,7 +131,7 @@ static void bad_yaml_is_placed(void **state)
 	    "test.yaml:2:1: did not find expected ',' or '}' while parsing a flow mapping\n");
 }
 
-static void long_values(void **state)
+static void long_values(void **state UNUSED)
 {
 	enum { LONG = 100000 };
 	char *text = malloc(LONG), *messages = NULL;
@@ -151,7 +152,7 @@ static void long_values(void **state)
 }
 
 /* Every cut of a good file ends in a result, with each of its bytes in a buffer of its own size. */
-static void cut_anywhere(void **state)
+static void cut_anywhere(void **state UNUSED)
 {
 	static const char whole[] =
 	    "tags: {a: b}\ninputs:\n  - {zone: \"x\", unix: /a}\noutputs:\n  - file: {path: /p}\n"
@@ -167,11 +168,11 @@ static void cut_anywhere(void **state)
 		r = parse_text(copy, n, &config, &messages);
 		assert_int_equal(config != NULL, r == 0);
 		assert_int_equal(*messages != 0, r != 0);
-		config_free(config);
+		config_unref(config);
 		free(messages);
 		free(copy);
 	}
-	config_free(NULL);
+	config_unref(NULL);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is refused, and in which words and place. */
+#include "base/unused.h"
 #include "parse.h"
 
 #include <stdint.h>
@@ -181,7 +182,7 @@ static const struct rule rules[] = {
 	"test.yaml:1:1: inter\\x0aval: unknown key (did you mean \"interval\"?)\n"},
 };
 
-static void each_rule(void **state)
+static void each_rule(void **state UNUSED)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		struct config *config = NULL;
@@ -198,7 +199,7 @@ static void each_rule(void **state)
 	}
 }
 
-static void all_problems_are_reported(void **state)
+static void all_problems_are_reported(void **state UNUSED)
 {
 	assert_messages(
 	    "intervall: 1s\nserver: \"\"\nwire:\n  mode: x\n  ports: [0, 70000]\ngrace: 1h\n",
@@ -211,7 +212,7 @@ static void all_problems_are_reported(void **state)
 	    "test.yaml:6:1: grace: is over two intervals\n");
 }
 
-static void a_secret_is_in_no_message(void **state)
+static void a_secret_is_in_no_message(void **state UNUSED)
 {
 	char *messages = NULL;
 	struct config *config = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What good files come to. */
+#include "base/unused.h"
 #include "parse.h"
 
 #include "base/log.h"
@@ -8,7 +9,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-static void defaults_are_those_of_the_readme(void **state)
+static void defaults_are_those_of_the_readme(void **state UNUSED)
 {
 	struct config *config;
 
@@ -38,10 +39,10 @@ static void defaults_are_those_of_the_readme(void **state)
 	assert_int_equal(config->limits.frame, 256 << 10);
 	assert_true(config->limits.cpu == 1.0);
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
-	config_free(config);
+	config_unref(config);
 }
 
-static void the_host_name_stands_in_for_nsid(void **state)
+static void the_host_name_stands_in_for_nsid(void **state UNUSED)
 {
 	struct config *config;
 	char name[256] = "";
@@ -50,10 +51,10 @@ static void the_host_name_stands_in_for_nsid(void **state)
 	assert_int_equal(gethostname(name, sizeof(name) - 1), 0);
 	config = parse_good("# nothing\n---\n");
 	assert_string_equal(config->server, *name ? name : "localhost");
-	config_free(config);
+	config_unref(config);
 }
 
-static void words_are_no_booleans(void **state)
+static void words_are_no_booleans(void **state UNUSED)
 {
 	struct config *config = parse_good("wire: {mode: off, rtt: off}\nhttp: {listen: off}\n"
 					   "tags: {site: no, port: 0123, none: ~x}\n");
@@ -63,22 +64,22 @@ static void words_are_no_booleans(void **state)
 	assert_string_equal(config->http.listen, "off");
 	assert_string_equal(config->tags[0].value, "no");
 	assert_string_equal(config->tags[1].value, "0123");
-	config_free(config);
+	config_unref(config);
 }
 
-static void empty_sections_are_as_if_not_there(void **state)
+static void empty_sections_are_as_if_not_there(void **state UNUSED)
 {
 	struct config *config = parse_good("wire:\ninputs:\noutputs:\ngeo:\n  maxmind:\ntags: ~\n");
 
 	assert_int_equal(config->n_inputs, 1);
 	assert_true(config->wire.rtt);
-	config_free(config);
+	config_unref(config);
 	config = parse_good("inputs: []\n");
 	assert_int_equal(config->n_inputs, 0);
-	config_free(config);
+	config_unref(config);
 }
 
-static void inputs_of_each_kind(void **state)
+static void inputs_of_each_kind(void **state UNUSED)
 {
 	struct config *config =
 	    parse_good("inputs:\n"
@@ -98,10 +99,10 @@ static void inputs_of_each_kind(void **state)
 	assert_int_equal(config->inputs[2].kind, INPUT_LISTEN_FD);
 	assert_int_equal(config->inputs[2].queries, QUERIES_RESPONSES);
 	assert_int_equal(config->inputs[2].scope, SCOPE_ZONE);
-	config_free(config);
+	config_unref(config);
 }
 
-static void the_environment_is_put_in(void **state)
+static void the_environment_is_put_in(void **state UNUSED)
 {
 	struct config *config;
 
@@ -114,11 +115,11 @@ static void the_environment_is_put_in(void **state)
 	assert_string_equal(config->outputs[0].bucket, "dns");
 	assert_string_equal(config->outputs[1].token, "a: [$x]");
 	assert_int_equal(config->outputs[1].version, 2);
-	config_free(config);
+	config_unref(config);
 	unsetenv("INFLUX_TOKEN");
 }
 
-static void networks(void **state)
+static void networks(void **state UNUSED)
 {
 	struct config *config = parse_good(
 	    "wire: {addresses: [192.0.2.1, \"2001:db8::/32\"]}\nping: {exclude: [0.0.0.0/0]}\n");
@@ -130,7 +131,7 @@ static void networks(void **state)
 	assert_int_equal(config->wire.addresses[1].family, 6);
 	assert_int_equal(config->wire.addresses[1].prefix, 32);
 	assert_int_equal(config->ping.exclude[0].prefix, 0);
-	config_free(config);
+	config_unref(config);
 }
 
 static void write_file(const char *path, const char *text)
@@ -142,7 +143,7 @@ static void write_file(const char *path, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void zones_files(void **state)
+static void zones_files(void **state UNUSED)
 {
 	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256], expected[512];
 	int fd = mkstemp(path);
@@ -159,7 +160,7 @@ static void zones_files(void **state)
 	assert_string_equal(config->inputs[0].zones.items[1], "de");
 	assert_string_equal(config->inputs[0].zones.items[2], "example.org");
 	assert_string_equal(config->inputs[0].zones.items[3], "nl");
-	config_free(config);
+	config_unref(config);
 
 	write_file(path, "nl\na b\n");
 	snprintf(expected, sizeof(expected),
@@ -175,7 +176,7 @@ static void zones_files(void **state)
 	unlink(path);
 }
 
-static void as_many_zones_as_allowed(void **state)
+static void as_many_zones_as_allowed(void **state UNUSED)
 {
 	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256];
 	int fd = mkstemp(path);
@@ -190,7 +191,7 @@ static void as_many_zones_as_allowed(void **state)
 	snprintf(text, sizeof(text), "inputs:\n  - unix: /a\n    zones_file: %s\n", path);
 	config = parse_good(text);
 	assert_int_equal(config->inputs[0].zones.n, 16000);
-	config_free(config);
+	config_unref(config);
 	fprintf(file, "one.more\ntwo.more\n");
 	fclose(file);
 	config = NULL;
@@ -200,7 +201,7 @@ static void as_many_zones_as_allowed(void **state)
 	unlink(path);
 }
 
-static void files_that_cannot_be_read(void **state)
+static void files_that_cannot_be_read(void **state UNUSED)
 {
 	struct config *config = NULL;
 	char *messages = NULL;

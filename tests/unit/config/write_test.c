@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The effective configuration as text: complete, without secrets, readable again. */
+#include "base/unused.h"
 #include "parse.h"
 
 #include <jansson.h>
@@ -34,7 +35,7 @@ static char *as_text(const struct config *config, int (*write)(const struct conf
 	return text;
 }
 
-static void yaml_is_read_again(void **state)
+static void yaml_is_read_again(void **state UNUSED)
 {
 	struct config *config = parse_good(everything), *again;
 	char *first = as_text(config, config_write_yaml), *second;
@@ -48,11 +49,11 @@ static void yaml_is_read_again(void **state)
 	assert_int_equal(again->inputs[1].zones.n, 2);
 	free(first);
 	free(second);
-	config_free(config);
-	config_free(again);
+	config_unref(config);
+	config_unref(again);
 }
 
-static void json_says_what_holds(void **state)
+static void json_says_what_holds(void **state UNUSED)
 {
 	struct config *config = parse_good(everything);
 	char *text = as_text(config, config_write_json);
@@ -72,10 +73,10 @@ static void json_says_what_holds(void **state)
 	assert_string_equal(json_string_value(json_object_get(input, "tcp")), "[::1]:6000");
 	json_decref(json);
 	free(text);
-	config_free(config);
+	config_unref(config);
 }
 
-static void secrets_are_hidden(void **state)
+static void secrets_are_hidden(void **state UNUSED)
 {
 	struct config *config =
 	    parse_good("outputs:\n"
@@ -95,10 +96,10 @@ static void secrets_are_hidden(void **state)
 	assert_non_null(strstr(json, "\"password\": \"\""));
 	free(yaml);
 	free(json);
-	config_free(config);
+	config_unref(config);
 }
 
-static void the_hash_follows_the_values(void **state)
+static void the_hash_follows_the_values(void **state UNUSED)
 {
 	struct config *a = parse_good("interval: 60s\nserver: x\n"),
 		      *b = parse_good("server: x\ninterval: 1m # same\n"),
@@ -106,9 +107,9 @@ static void the_hash_follows_the_values(void **state)
 
 	assert_int_equal(a->hash, b->hash);
 	assert_int_not_equal(a->hash, c->hash);
-	config_free(a);
-	config_free(b);
-	config_free(c);
+	config_unref(a);
+	config_unref(b);
+	config_unref(c);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "config/zone_name.h"
 
 #include <setjmp.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void good_names(void **state)
+static void good_names(void **state UNUSED)
 {
 	static const struct {
 		const char *text, *expected;
@@ -40,7 +41,7 @@ static void good_names(void **state)
 	}
 }
 
-static void bad_names(void **state)
+static void bad_names(void **state UNUSED)
 {
 	static const char *const names[] = {"", "..", ".nl", "a..b", "nl..", "a b", "a\tb",
 	    "b\303\274cher", "a\\", "a\\2", "a\\25", "a\\256", "a\\999", "a\\1x1", "\x7f"};
@@ -55,7 +56,7 @@ static void bad_names(void **state)
 	}
 }
 
-static void lengths(void **state)
+static void lengths(void **state UNUSED)
 {
 	char text[2048], name[ZONE_NAME_SIZE];
 	const char *problem = NULL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "../crosscheck_fixture.h"
 
 #include "crosscheck/not_logged.h"
@@ -8,7 +9,7 @@ static enum producer recognise(const char *version)
 	return producer_recognise(version, strlen(version));
 }
 
-static void producers_are_known_by_their_versions(void **state)
+static void producers_are_known_by_their_versions(void **state UNUSED)
 {
 	assert_int_equal(recognise("Knot DNS 3.2.6"), PRODUCER_KNOT);
 	assert_int_equal(recognise("NSD 4.6.1"), PRODUCER_NSD);
@@ -23,7 +24,7 @@ static void producers_are_known_by_their_versions(void **state)
 	assert_int_equal(producer_recognise("knot", 3), PRODUCER_OTHER);
 }
 
-static void clocks_of_producers(void **state)
+static void clocks_of_producers(void **state UNUSED)
 {
 	for (int i = 0; i < PRODUCERS; i++)
 		assert_int_equal(
@@ -74,7 +75,7 @@ static int64_t classes_of(enum producer producer)
 
 #define CLASS(id) (1 << WIRE_CLASS_##id)
 
-static void each_producer_has_its_classes(void **state)
+static void each_producer_has_its_classes(void **state UNUSED)
 {
 	assert_int_equal(classes_of(PRODUCER_OTHER), 0);
 	assert_int_equal(classes_of(PRODUCER_NSD), 0);
@@ -88,7 +89,7 @@ static void each_producer_has_its_classes(void **state)
 	    CLASS(QUESTIONS) | CLASS(OTHER) | CLASS(NOTAUTH) | CLASS(FAULT) | CLASS(FAULT_CHAOS));
 }
 
-static void classes_count_if_no_producer_logs_them(void **state)
+static void classes_count_if_no_producer_logs_them(void **state UNUSED)
 {
 	struct world world;
 
@@ -121,7 +122,7 @@ static int64_t add(struct world *world, uint64_t refused, uint64_t others, uint6
 	return not_logged_add(&world->known, &world->window);
 }
 
-static void knot_at_zones_shows_by_what_it_refuses(void **state)
+static void knot_at_zones_shows_by_what_it_refuses(void **state UNUSED)
 {
 	struct world world;
 
@@ -137,7 +138,7 @@ static void knot_at_zones_shows_by_what_it_refuses(void **state)
 	assert_true(world.known.zones);
 }
 
-static void knot_that_logs_everything_shows_at_once(void **state)
+static void knot_that_logs_everything_shows_at_once(void **state UNUSED)
 {
 	struct world world;
 
@@ -152,7 +153,7 @@ static void knot_that_logs_everything_shows_at_once(void **state)
 	assert_int_equal(add(&world, 20, 100, 0, 100), 0);
 }
 
-static void a_tap_that_shows_nothing_is_no_evidence(void **state)
+static void a_tap_that_shows_nothing_is_no_evidence(void **state UNUSED)
 {
 	struct world world;
 
@@ -163,7 +164,7 @@ static void a_tap_that_shows_nothing_is_no_evidence(void **state)
 	assert_int_equal(add(&world, 0, 1000, 0, 1400), 3000);
 }
 
-static void another_nameserver_is_what_its_version_says(void **state)
+static void another_nameserver_is_what_its_version_says(void **state UNUSED)
 {
 	struct world world;
 
@@ -173,7 +174,7 @@ static void another_nameserver_is_what_its_version_says(void **state)
 	assert_int_equal(add(&world, 100, 100, 0, 100), 0);
 }
 
-static void a_new_connection_is_learned_anew(void **state)
+static void a_new_connection_is_learned_anew(void **state UNUSED)
 {
 	struct world world;
 
@@ -192,7 +193,7 @@ static void a_new_connection_is_learned_anew(void **state)
 }
 
 /* What the balance does not hold is not made up for. */
-static void windows_out_of_the_balance_stand_alone(void **state)
+static void windows_out_of_the_balance_stand_alone(void **state UNUSED)
 {
 	struct world world;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The verdict: each condition at its threshold, their order, what is summed and what is forgotten.
  */
+#include "base/unused.h"
 #include "verdict_fixture.h"
 
 static void all_is_well(void **state)
@@ -316,7 +317,7 @@ static void verdict_survives_another_horizon(void **state)
 }
 
 /* The largest state that a configuration can ask for: a day of seconds. */
-static void a_day_of_seconds_is_summed(void **state)
+static void a_day_of_seconds_is_summed(void **state UNUSED)
 {
 	struct verdicts *verdicts;
 	const struct verdict_sums sums = {.windows = 1, .wire_queries = 10, .dnstap_queries = 10};
@@ -331,7 +332,7 @@ static void a_day_of_seconds_is_summed(void **state)
 	verdicts_free(NULL);
 }
 
-static void names_are_those_of_the_contract(void **state)
+static void names_are_those_of_the_contract(void **state UNUSED)
 {
 	static const char *const names[] = {"wire-blind", "dnstap-blind", "partial", "stack-loss",
 	    "socket-loss", "rate-limited", "server-silent", "dnstap-loss", "ok"};

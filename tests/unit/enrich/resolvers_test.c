@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "enrich/resolvers.h"
 #include "enrich/resolvers_file.h"
 
@@ -51,7 +52,7 @@ static struct resolver *see(struct resolvers *resolvers, uint64_t number, unsign
 	return resolver;
 }
 
-static void test_families_are_apart(void **state)
+static void test_families_are_apart(void **state UNUSED)
 {
 	const uint64_t address[2] = {42, 0};
 	struct resolvers *resolvers = make(10);
@@ -64,7 +65,7 @@ static void test_families_are_apart(void **state)
 	resolvers_free(resolvers);
 }
 
-static void test_grows(void **state)
+static void test_grows(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(100000);
 	const size_t at_first = resolvers_memory_bytes(resolvers);
@@ -81,7 +82,7 @@ static void test_grows(void **state)
 	resolvers_free(resolvers);
 }
 
-static void test_counts_answers(void **state)
+static void test_counts_answers(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(10);
 	struct resolver *resolver = see(resolvers, 1, 4);
@@ -100,7 +101,7 @@ static void test_counts_answers(void **state)
 	resolvers_free(resolvers);
 }
 
-static void test_rtt(void **state)
+static void test_rtt(void **state UNUSED)
 {
 	const uint64_t known[2] = {7, 0}, stranger[2] = {8, 0};
 	struct resolvers *resolvers = make(10);
@@ -119,7 +120,7 @@ static void test_rtt(void **state)
 }
 
 /* Against a model: whoever is in the table is found, whoever is not is not. */
-static void test_index_survives_eviction(void **state)
+static void test_index_survives_eviction(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(512);
 	uint64_t random = 3;
@@ -144,7 +145,7 @@ static void test_index_survives_eviction(void **state)
 
 /* Five million forged sources, ten windows long, half a million in each; the real resolvers ask in
  * every second one. */
-static void test_flood(void **state)
+static void test_flood(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(100000);
 	uint64_t forged = 1ull << 32;
@@ -184,7 +185,7 @@ static void test_flood(void **state)
 	resolvers_free(resolvers);
 }
 
-static void test_the_idle_make_room(void **state)
+static void test_the_idle_make_room(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(100);
 
@@ -213,7 +214,7 @@ static void test_the_idle_make_room(void **state)
 	resolvers_free(resolvers);
 }
 
-static void test_limit_is_lowered(void **state)
+static void test_limit_is_lowered(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(5000);
 
@@ -230,7 +231,7 @@ static void test_limit_is_lowered(void **state)
 
 /* -- on disk */
 
-static void test_round_trip(void **state)
+static void test_round_trip(void **state UNUSED)
 {
 	const uint64_t measured[2] = {1, 0}, other[2] = {3, 1};
 	struct resolvers *from = make(100), *to = make(100);
@@ -286,7 +287,7 @@ static void assert_refused(void)
 }
 
 /* Every byte changed, every length cut. */
-static void test_damaged(void **state)
+static void test_damaged(void **state UNUSED)
 {
 	struct resolvers *resolvers = make(100);
 	uint8_t *data;
@@ -318,7 +319,7 @@ static void test_damaged(void **state)
 	resolvers_free(resolvers);
 }
 
-static void test_larger_than_the_limit(void **state)
+static void test_larger_than_the_limit(void **state UNUSED)
 {
 	struct resolvers *from = make(100), *to = make(10);
 
@@ -331,7 +332,7 @@ static void test_larger_than_the_limit(void **state)
 	resolvers_free(to);
 }
 
-static int set_up(void **state)
+static int set_up(void **state UNUSED)
 {
 	if (!mkdtemp(folder))
 		return -1;
@@ -339,7 +340,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int tear_down(void **state UNUSED)
 {
 	unlink(path);
 	return rmdir(folder);

@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_HTTP_FAKE_REPORT_H
 #define TESTS_UNIT_HTTP_FAKE_REPORT_H
 
+#include "base/unused.h"
 #include "report/report.h"
 
 #include "base/clock.h"
@@ -33,7 +34,7 @@ struct totals *report_totals(struct report *report)
 	return report->totals;
 }
 
-struct wire_totals *report_wire_totals(struct report *report)
+struct wire_totals *report_wire_totals(struct report *report UNUSED)
 {
 	return NULL;
 }

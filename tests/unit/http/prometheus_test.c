@@ -3,7 +3,7 @@
 
 #include "base/hist.h"
 #include "http/prometheus.h"
-#include "report/unassigned.h"
+#include "measure/unassigned.h"
 
 #define RT "crosstap_dns_response_time_seconds"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Counters of wire and cross-check that only grow, and their exposition. */
+#include "base/unused.h"
 #include "../crosscheck_fixture.h"
 
 #include "http/prometheus_wire.h"
@@ -63,7 +64,7 @@ static double value(const char *text, const char *series)
 
 #define KEY "direction=\"query\",transport=\"udp\",family=\"ipv4\"}"
 
-static void nothing_before_the_first_window(void **state)
+static void nothing_before_the_first_window(void **state UNUSED)
 {
 	struct scrape s;
 

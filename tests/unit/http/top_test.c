@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap top against an agent of this process. */
+#include "base/unused.h"
 #include "fake_report.h"
 
 #include "command/command.h"
@@ -173,7 +174,7 @@ static void test_token(void **state)
 }
 
 /* An agent that answers what no agent should: members missing, of other types, deep. */
-static void test_strange_answers(void **state)
+static void test_strange_answers(void **state UNUSED)
 {
 	static const char *const answers[] = {"{}", "[]", "{\"zones\":7}", "{\"zones\":[1,2]}",
 	    ("{\"interval_s\":\"x\",\"zones\":{\"a\":5,\"b\":{\"qtype\":[],\"rcode\":{\"A\":\"x\"},"

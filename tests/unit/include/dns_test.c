@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "crosstap/dns.h"
 
 #include "../guard.h"
@@ -69,7 +70,7 @@ static struct dns_facts parse(const struct message *m)
 	return facts;
 }
 
-static void test_header_and_question(void **state)
+static void test_header_and_question(void **state UNUSED)
 {
 	struct message m = header(0x2f77, 1, 0, 0, 0);
 	struct dns_facts facts;
@@ -88,7 +89,7 @@ static void test_header_and_question(void **state)
 	    facts.flags, DNS_FLAG_AA | DNS_FLAG_TC | DNS_FLAG_RD | DNS_FLAG_AD | DNS_FLAG_CD);
 }
 
-static void test_each_header_flag(void **state)
+static void test_each_header_flag(void **state UNUSED)
 {
 	static const struct {
 		unsigned bit;
@@ -112,7 +113,7 @@ static void test_each_header_flag(void **state)
 	}
 }
 
-static void test_short(void **state)
+static void test_short(void **state UNUSED)
 {
 	struct message m = header(0x8100, 0, 0, 0, 0);
 
@@ -141,7 +142,7 @@ static void long_name(struct message *m, size_t length)
 	m->bytes[m->length++] = 0;
 }
 
-static void test_names_at_their_limits(void **state)
+static void test_names_at_their_limits(void **state UNUSED)
 {
 	for (size_t length = 3; length <= 258; length++) {
 		struct message m = header(0, 1, 0, 0, 0);
@@ -168,7 +169,7 @@ static void test_names_at_their_limits(void **state)
 	}
 }
 
-static void test_one_byte_labels(void **state)
+static void test_one_byte_labels(void **state UNUSED)
 {
 	for (size_t labels = 0; labels <= 130; labels++) {
 		struct message m = header(0, 1, 0, 0, 0);
@@ -185,7 +186,7 @@ static void test_one_byte_labels(void **state)
 	}
 }
 
-static void test_label_types(void **state)
+static void test_label_types(void **state UNUSED)
 {
 	for (unsigned type = 64; type < 256; type++) {
 		struct message m = header(0, 1, 0, 0, 0);
@@ -203,7 +204,7 @@ static void test_label_types(void **state)
 	}
 }
 
-static void test_question_overrun(void **state)
+static void test_question_overrun(void **state UNUSED)
 {
 	struct message m = header(0, 1, 0, 0, 0);
 
@@ -215,7 +216,7 @@ static void test_question_overrun(void **state)
 	assert_int_equal(parse(&m).malformed, DNS_MALFORMED_QNAME_OVERRUN);
 }
 
-static void test_malformed_keeps_opcode(void **state)
+static void test_malformed_keeps_opcode(void **state UNUSED)
 {
 	struct message m = header(0xa000, 1, 0, 0, 0);
 
@@ -226,7 +227,7 @@ static void test_malformed_keeps_opcode(void **state)
 
 #define EDNS_TTL(rcode, flags) ((uint32_t)(rcode) << 24 | (flags))
 
-static void test_opt_alone(void **state)
+static void test_opt_alone(void **state UNUSED)
 {
 	struct message m = header(0x0100, 1, 0, 0, 1);
 	struct dns_facts facts;
@@ -245,7 +246,7 @@ static void test_opt_alone(void **state)
 	}
 }
 
-static void test_extended_rcode(void **state)
+static void test_extended_rcode(void **state UNUSED)
 {
 	for (unsigned upper = 0; upper < 256; upper += 5) {
 		struct message m = header(0x8003, 0, 0, 0, 1);
@@ -256,7 +257,7 @@ static void test_extended_rcode(void **state)
 	}
 }
 
-static void test_opt_behind_records(void **state)
+static void test_opt_behind_records(void **state UNUSED)
 {
 	struct message m = header(0x8000, 1, 2, 1, 3);
 
@@ -271,7 +272,7 @@ static void test_opt_behind_records(void **state)
 	assert_int_equal(parse(&m).rcode, 16);
 }
 
-static void test_only_the_first_opt_counts(void **state)
+static void test_only_the_first_opt_counts(void **state UNUSED)
 {
 	struct message m = header(0x8000, 0, 0, 0, 2);
 
@@ -281,7 +282,7 @@ static void test_only_the_first_opt_counts(void **state)
 	assert_int_equal(parse(&m).rcode, 16);
 }
 
-static void test_opt_behind_the_counted_records_is_none(void **state)
+static void test_opt_behind_the_counted_records_is_none(void **state UNUSED)
 {
 	struct message m = header(0, 0, 0, 0, 0);
 
@@ -290,7 +291,7 @@ static void test_opt_behind_the_counted_records_is_none(void **state)
 }
 
 /* An unreadable record ends the walk; what came before it counts. */
-static void test_opt_and_bad_records(void **state)
+static void test_opt_and_bad_records(void **state UNUSED)
 {
 	static const struct {
 		const char *bytes;
@@ -313,7 +314,7 @@ static void test_opt_and_bad_records(void **state)
 	}
 }
 
-static void test_options_that_overrun(void **state)
+static void test_options_that_overrun(void **state UNUSED)
 {
 	struct message m = header(0, 0, 0, 0, 1);
 
@@ -327,7 +328,7 @@ static void test_options_that_overrun(void **state)
 	assert_int_equal(parse(&m).flags, DNS_FLAG_EDNS);
 }
 
-static void test_several_questions(void **state)
+static void test_several_questions(void **state UNUSED)
 {
 	struct message m = header(0, 3, 0, 0, 1);
 	struct dns_facts facts;
@@ -350,7 +351,7 @@ static void test_several_questions(void **state)
 }
 
 /* Counts of 65535 with nothing behind them, and random bytes. */
-static void test_reads_nothing_outside(void **state)
+static void test_reads_nothing_outside(void **state UNUSED)
 {
 	struct message m = header(0, 65535, 65535, 65535, 65535);
 	uint64_t random = 21;
@@ -371,13 +372,13 @@ static void test_reads_nothing_outside(void **state)
 	}
 }
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
 	guard_init(&guard, 4096);
 	return 0;
 }
 
-static int teardown(void **state)
+static int teardown(void **state UNUSED)
 {
 	guard_done(&guard);
 	return 0;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/unused.h"
 #include "../../bpf/host.h"
 #include "../../bpf/table.h"
 
@@ -54,14 +55,14 @@ static void assert_fixture(const struct fixture *fixture)
 	host_free(&state);
 }
 
-static void test_fixtures(void **state)
+static void test_fixtures(void **state UNUSED)
 {
 	for (size_t i = 0; i < FIXTURES; i++)
 		assert_fixture(&fixtures[i]);
 }
 
 /* Counters are never cleared: what is counted goes to the open slot and nowhere else. */
-static void test_slots(void **unused)
+static void test_slots(void **unused UNUSED)
 {
 	const struct wire_counters *in;
 	struct wire_state state;
@@ -80,7 +81,7 @@ static void test_slots(void **unused)
 	host_free(&state);
 }
 
-static void test_handshake_time(void **unused)
+static void test_handshake_time(void **unused UNUSED)
 {
 	const u32 bin = wire_rtt_bin(20000);
 	struct wire_state state;
@@ -102,7 +103,7 @@ static void test_handshake_time(void **unused)
 }
 
 /* Every bin begins where the one before it ends, and no width is above 1.6 % of its value. */
-static void test_rtt_bins(void **state)
+static void test_rtt_bins(void **state UNUSED)
 {
 	for (u32 bin = 0; bin < WIRE_RTT_BINS; bin++) {
 		const u64 least = wire_rtt_bin_us(bin);
@@ -117,7 +118,7 @@ static void test_rtt_bins(void **state)
 }
 
 /* A flood of SYNs passes over the hints of handshakes under way; counts stay exact. */
-static void test_syn_flood(void **unused)
+static void test_syn_flood(void **unused UNUSED)
 {
 	const struct wire_counters *in;
 	struct wire_state state;
@@ -140,7 +141,7 @@ static void test_syn_flood(void **unused)
 	host_free(&state);
 }
 
-static void test_addresses(void **unused)
+static void test_addresses(void **unused UNUSED)
 {
 	static struct wire_local locals[260];
 	struct wire_config *config = calloc(1, sizeof(*config));
@@ -166,7 +167,7 @@ static void test_addresses(void **unused)
 }
 
 /* More than the table can hold is refused and leaves the table in force alone. */
-static void test_too_many_addresses(void **unused)
+static void test_too_many_addresses(void **unused UNUSED)
 {
 	static struct wire_local locals[1100];
 	struct wire_config *config = calloc(1, sizeof(*config));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "report/board.h"
 
 #include <pthread.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void test_documents(void **state)
+static void test_documents(void **state UNUSED)
 {
 	struct board *board;
 	char *text;
@@ -27,7 +28,7 @@ static void test_documents(void **state)
 	board_free(NULL);
 }
 
-static void test_status_sums_windows(void **state)
+static void test_status_sums_windows(void **state UNUSED)
 {
 	const struct agent_figures figures = {.frames = 10, .frames_bad = 1, .resolvers = 7};
 	struct window_span span = {.start_ns = 1, .end_ns = 2};
@@ -69,7 +70,7 @@ static void *read_on(void *arg)
 }
 
 /* For the thread sanitizer. */
-static void test_read_while_written(void **state)
+static void test_read_while_written(void **state UNUSED)
 {
 	const struct agent_figures figures = {.frames = 1};
 	const struct window_span span = {0};

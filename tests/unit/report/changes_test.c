@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "report/changes.h"
 
 #include <setjmp.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void test_only_what_differs(void **state)
+static void test_only_what_differs(void **state UNUSED)
 {
 	struct changes *changes;
 
@@ -27,7 +28,7 @@ static void test_only_what_differs(void **state)
 	changes_free(NULL);
 }
 
-static void test_what_goes_is_told_once(void **state)
+static void test_what_goes_is_told_once(void **state UNUSED)
 {
 	struct changes *changes;
 
@@ -49,7 +50,7 @@ static void test_what_goes_is_told_once(void **state)
 	changes_free(changes);
 }
 
-static void test_bounds(void **state)
+static void test_bounds(void **state UNUSED)
 {
 	struct changes *changes;
 	char name[300];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "report/events.h"
 
 #include <setjmp.h>
@@ -19,7 +20,7 @@ static void add(struct events *events, int64_t now_ms, const char *format, ...)
 }
 
 /* One series has one point a millisecond: also after a clear, and when the clock steps back. */
-static void test_times_are_unique(void **state)
+static void test_times_are_unique(void **state UNUSED)
 {
 	struct events events = {0};
 
@@ -33,7 +34,7 @@ static void test_times_are_unique(void **state)
 	assert_int_equal(events.list[1].time_ms, 5000);
 }
 
-static void test_newest_are_kept(void **state)
+static void test_newest_are_kept(void **state UNUSED)
 {
 	struct events events = {0};
 
@@ -44,7 +45,7 @@ static void test_newest_are_kept(void **state)
 	assert_string_equal(events.list[EVENTS_MAX - 1].text, "event 73");
 }
 
-static void test_long_text_is_cut(void **state)
+static void test_long_text_is_cut(void **state UNUSED)
 {
 	struct events events = {0};
 

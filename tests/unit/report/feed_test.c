@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "report/feed.h"
 
 #include <ftw.h>
@@ -27,7 +28,7 @@ static void put(struct sources *sources, const uint8_t address[16], uint16_t fam
 }
 
 /* The wire maps IPv4 into IPv6, the sources put it first: it must be the same resolver. */
-static void test_tcp_rtt(void **state)
+static void test_tcp_rtt(void **state UNUSED)
 {
 	static const uint8_t v4[16] = {198, 51, 100, 1};
 	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, 198, 51, 100, 1};
@@ -68,10 +69,11 @@ static void test_tcp_rtt(void **state)
 	assert_true(known.tcp_rtt_ms == 7);
 	enrich_free(enrich);
 	sources_done(&sources);
-	config_free(config);
+	config_unref(config);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+static int remove_one(
+    const char *path, const struct stat *st UNUSED, int kind UNUSED, struct FTW *ftw UNUSED)
 {
 	return remove(path);
 }
@@ -99,7 +101,7 @@ static unsigned long sources_of(const char *dir, const char *key)
 }
 
 /* Who is named without a message was counted for an agent that was killed: a source of the day. */
-static void test_rssac002_names_all(void **state)
+static void test_rssac002_names_all(void **state UNUSED)
 {
 	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, 198, 51, 100, 1};
 	static const uint8_t v6[2][16] = {

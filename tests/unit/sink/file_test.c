@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "sink_fixture.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static void expect_content(const char *path, const char *want)
 	assert_string_equal(text, want);
 }
 
-static void test_append(void **state)
+static void test_append(void **state UNUSED)
 {
 	struct place place = start();
 	struct sink_stats stats;
@@ -75,7 +76,7 @@ static void test_append(void **state)
 	end(&place);
 }
 
-static void test_rotation(void **state)
+static void test_rotation(void **state UNUSED)
 {
 	struct place place = start();
 	char old[128];
@@ -97,7 +98,7 @@ static void test_rotation(void **state)
 }
 
 /* A crash left half a line. */
-static void test_torn_file(void **state)
+static void test_torn_file(void **state UNUSED)
 {
 	struct place place = start();
 	FILE *file = fopen(place.path, "w");
@@ -113,7 +114,7 @@ static void test_torn_file(void **state)
 }
 
 /* RLIMIT_FSIZE makes the same short write as a full disk. */
-static void test_full_disk(void **state)
+static void test_full_disk(void **state UNUSED)
 {
 	struct place place = start();
 	struct rlimit old, small;
@@ -144,7 +145,7 @@ static void test_full_disk(void **state)
 	end(&place);
 }
 
-static void test_no_space(void **state)
+static void test_no_space(void **state UNUSED)
 {
 	struct sink *sink = open_sink("/dev/full", FORMAT_LINE);
 	struct sink_stats stats;
@@ -156,7 +157,7 @@ static void test_no_space(void **state)
 	sink_free(sink);
 }
 
-static void test_missing_folder(void **state)
+static void test_missing_folder(void **state UNUSED)
 {
 	struct place place = start();
 	char path[128];
@@ -176,7 +177,7 @@ static void test_missing_folder(void **state)
 }
 
 /* A pipe whose reader sleeps: the stop does not wait for it, and whole lines count. */
-static void test_blocked_pipe(void **state)
+static void test_blocked_pipe(void **state UNUSED)
 {
 	struct place place = start();
 	char line[64] = "";
@@ -205,7 +206,7 @@ static void test_blocked_pipe(void **state)
 	end(&place);
 }
 
-static void test_stdout(void **state)
+static void test_stdout(void **state UNUSED)
 {
 	struct place place = start();
 	struct sink_stats stats;

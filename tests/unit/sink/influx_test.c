@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "http_server.h"
 #include "sink_fixture.h"
 
@@ -57,7 +58,7 @@ static void end(struct run *run)
 	server_free(run->server);
 }
 
-static void test_v2_request(void **state)
+static void test_v2_request(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = start(script, N_OF(script), 2);
@@ -82,7 +83,7 @@ static void test_v2_request(void **state)
 	end(&run);
 }
 
-static void test_v1_request(void **state)
+static void test_v1_request(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = start(script, N_OF(script), 1);
@@ -94,7 +95,7 @@ static void test_v1_request(void **state)
 	end(&run);
 }
 
-static void test_large_batch_is_split(void **state)
+static void test_large_batch_is_split(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = start(script, N_OF(script), 2);
@@ -111,7 +112,7 @@ static void test_large_batch_is_split(void **state)
 }
 
 /* In the middle of a batch: what was acknowledged is not sent again. */
-static void test_server_errors_then_good(void **state)
+static void test_server_errors_then_good(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204},
 	    {.status = 500, .body = "{\"error\":\"timeout\"}"}, {.status = 503}, {.status = 408},
@@ -129,7 +130,7 @@ static void test_server_errors_then_good(void **state)
 	end(&run);
 }
 
-static void test_retry_after(void **state)
+static void test_retry_after(void **state UNUSED)
 {
 	static char date_header[64];
 	static const struct answer script[] = {{.status = 429, .headers = "Retry-After: 1\r\n"},
@@ -153,7 +154,7 @@ static void test_retry_after(void **state)
 	end(&run);
 }
 
-static void test_rejection(void **state)
+static void test_rejection(void **state UNUSED)
 {
 	static const struct answer script[] = {
 	    {.status = 400,
@@ -181,7 +182,7 @@ static void test_rejection(void **state)
 	end(&run);
 }
 
-static void test_partial_write(void **state)
+static void test_partial_write(void **state UNUSED)
 {
 	static const struct answer script[] = {
 	    {.status = 400,
@@ -204,7 +205,7 @@ static void test_partial_write(void **state)
 	end(&run);
 }
 
-static void test_too_large_is_halved(void **state)
+static void test_too_large_is_halved(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204, .max_lines = 300}};
 	struct run run = start(script, N_OF(script), 2);
@@ -218,7 +219,7 @@ static void test_too_large_is_halved(void **state)
 	end(&run);
 }
 
-static void test_one_line_too_large(void **state)
+static void test_one_line_too_large(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 413}};
 	struct run run = start(script, N_OF(script), 2);
@@ -231,7 +232,7 @@ static void test_one_line_too_large(void **state)
 	end(&run);
 }
 
-static void test_refused_then_up(void **state)
+static void test_refused_then_up(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = {.server = server_new(script, N_OF(script))};
@@ -251,7 +252,7 @@ static void test_refused_then_up(void **state)
 
 /* The status line counts; neither an endless nor a cut body holds the sink up or sends the points
  * again. */
-static void test_bad_bodies(void **state)
+static void test_bad_bodies(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 200, .endless = 1 << 20},
 	    {.status = 200, .body = "half", .cut_body = true}, {.status = 400, .endless = 1 << 20},
@@ -272,7 +273,7 @@ static void test_bad_bodies(void **state)
 
 /* A server that never answers: the caller never waits, the oldest batches go, and a stop is at
  * once. */
-static void test_dead_server(void **state)
+static void test_dead_server(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = {.server = server_new(script, N_OF(script))};
@@ -305,7 +306,7 @@ static void test_dead_server(void **state)
 }
 
 /* Pushes of a fleet are spread, but a stop sends at once. */
-static void test_spread(void **state)
+static void test_spread(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = {.server = server_new(script, N_OF(script))};
@@ -341,7 +342,7 @@ static void test_spread(void **state)
 
 /* While the server is down the oldest go, the one that is being tried included; the newest arrive.
  */
-static void test_oldest_go(void **state)
+static void test_oldest_go(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = {.server = server_new(script, N_OF(script))};
@@ -382,7 +383,7 @@ static void *push_some(void *context)
 	return NULL;
 }
 
-static void test_many_pushers(void **state)
+static void test_many_pushers(void **state UNUSED)
 {
 	static const struct answer script[] = {
 	    {.status = 204}, {.status = 500}, {.status = 204}, {.status = 0}, {.status = 204}};
@@ -402,7 +403,7 @@ static void test_many_pushers(void **state)
 	end(&run);
 }
 
-static void test_bad_configurations(void **state)
+static void test_bad_configurations(void **state UNUSED)
 {
 	struct config config = plain_config();
 	struct config_output output = empty_output(OUTPUT_INFLUXDB);
@@ -421,7 +422,7 @@ static void test_bad_configurations(void **state)
 	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
 }
 
-static void test_matches(void **state)
+static void test_matches(void **state UNUSED)
 {
 	struct config config = plain_config();
 	struct config_output output = empty_output(OUTPUT_INFLUXDB);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "http_server.h"
 #include "sink_fixture.h"
 
@@ -72,7 +73,7 @@ static json_t *metrics_of(struct server *s, json_t **ret_root)
 	return metrics;
 }
 
-static void test_request(void **state)
+static void test_request(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 200, .body = "{}"}};
 	static const char want[] =
@@ -131,7 +132,7 @@ static size_t data_points(json_t *metrics)
 	return n;
 }
 
-static void test_refusals(void **state)
+static void test_refusals(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 503}, {.status = 413}, {.status = 200},
 	    {.status = 200, .body = "{\"partialSuccess\":{\"rejectedDataPoints\":\"1\"}}"},
@@ -167,7 +168,7 @@ static void test_refusals(void **state)
 	end(&run);
 }
 
-static void test_many_lines(void **state)
+static void test_many_lines(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 200}};
 	struct run run = start(script, N_OF(script));

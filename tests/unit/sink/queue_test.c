@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "sink_fixture.h"
 
 #include "sink/queue.h"
@@ -36,7 +37,7 @@ static void pop_expect(struct queue *q, size_t from)
 	batch_unref(batch);
 }
 
-static void test_batch(void **state)
+static void test_batch(void **state UNUSED)
 {
 	struct batch *batch;
 
@@ -52,7 +53,7 @@ static void test_batch(void **state)
 	assert_int_equal(batch_count_lines("", 0), 0);
 }
 
-static void test_order(void **state)
+static void test_order(void **state UNUSED)
 {
 	struct queue *q = new_queue(3, 1 << 20);
 	uint64_t due_ns;
@@ -69,7 +70,7 @@ static void test_order(void **state)
 	queue_free(NULL);
 }
 
-static void test_oldest_is_dropped(void **state)
+static void test_oldest_is_dropped(void **state UNUSED)
 {
 	struct queue *q = new_queue(3, 1 << 20);
 
@@ -83,7 +84,7 @@ static void test_oldest_is_dropped(void **state)
 	queue_free(q);
 }
 
-static void test_bytes_are_bounded(void **state)
+static void test_bytes_are_bounded(void **state UNUSED)
 {
 	struct queue *q = new_queue(100, 500);
 
@@ -97,7 +98,7 @@ static void test_bytes_are_bounded(void **state)
 	queue_free(q);
 }
 
-static void test_events(void **state)
+static void test_events(void **state UNUSED)
 {
 	struct queue *q = new_queue(4, 1 << 20);
 	uint64_t before = clock_monotonic_ns();
@@ -146,7 +147,7 @@ static void *produce(void *context)
 }
 
 /* Nothing is lost or doubled between threads; room for all producers is over half of the queue. */
-static void test_threads(void **state)
+static void test_threads(void **state UNUSED)
 {
 	struct queue *q = new_queue(64, 1 << 20);
 	pthread_t threads[PRODUCERS];

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_SINK_FIXTURE_H
 #define TESTS_UNIT_SINK_FIXTURE_H
 
+#include "base/unused.h"
 #include "base/clock.h"
 #include "sink/sink.h"
 
@@ -110,7 +111,8 @@ static inline struct sink_stats wait_errors(struct sink *sink, uint64_t n)
 	}
 }
 
-static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int remove_one(
+    const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *ftw UNUSED)
 {
 	return remove(path);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "http_server.h"
 #include "sink_fixture.h"
 
@@ -73,7 +74,7 @@ static size_t count_files(const char *folder, const char *end, char *first, size
 	return n;
 }
 
-static void test_order_and_restart(void **state)
+static void test_order_and_restart(void **state UNUSED)
 {
 	struct place place = new_place();
 	struct spool *spool = open_spool(&place, 1 << 20);
@@ -111,7 +112,7 @@ static void test_order_and_restart(void **state)
 	remove_tree(place.dir);
 }
 
-static void test_bounded(void **state)
+static void test_bounded(void **state UNUSED)
 {
 	struct place place = new_place();
 	struct spool *spool = open_spool(&place, 3 * 4096);
@@ -143,7 +144,7 @@ static void test_bounded(void **state)
 }
 
 /* Many batches come and go while the list stays in order. */
-static void test_long_run(void **state)
+static void test_long_run(void **state UNUSED)
 {
 	struct place place = new_place();
 	struct spool *spool = open_spool(&place, 1 << 20);
@@ -167,7 +168,7 @@ static void test_long_run(void **state)
 	remove_tree(place.dir);
 }
 
-static void test_damaged_and_foreign(void **state)
+static void test_damaged_and_foreign(void **state UNUSED)
 {
 	struct place place = new_place();
 	struct spool *spool = open_spool(&place, 1 << 20);
@@ -206,7 +207,7 @@ static void test_damaged_and_foreign(void **state)
 	remove_tree(place.dir);
 }
 
-static void test_bad_folder(void **state)
+static void test_bad_folder(void **state UNUSED)
 {
 	struct place place = new_place();
 	char path[128];
@@ -248,7 +249,7 @@ static struct sink *open_sink(
 }
 
 /* Far more than the queue holds, while the server is down; all of it arrives, oldest first. */
-static void test_outage(void **state)
+static void test_outage(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct place place = new_place();
@@ -277,7 +278,7 @@ static void test_outage(void **state)
 }
 
 /* One batch that the server never takes does not hold the others for ever. */
-static void test_poison(void **state)
+static void test_poison(void **state UNUSED)
 {
 	static struct answer script[40];
 	struct place place = new_place();
@@ -304,7 +305,7 @@ static void test_poison(void **state)
 }
 
 /* A spool that fails costs no more than the queue would. */
-static void test_spool_fails(void **state)
+static void test_spool_fails(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct place place = {.dir = "/dev/null"};
@@ -327,7 +328,7 @@ static void test_spool_fails(void **state)
 
 /* A stop with the server down in the middle of a batch keeps the rest; the next process delivers
  * it. */
-static void test_stop_and_restart(void **state)
+static void test_stop_and_restart(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}, {.status = 503}};
 	static const struct answer good[] = {{.status = 204}};
@@ -362,7 +363,7 @@ static void test_stop_and_restart(void **state)
 }
 
 /* kill -9 while files are written: each that was announced is whole. */
-static void test_kill(void **state)
+static void test_kill(void **state UNUSED)
 {
 	struct place place = new_place();
 	int fds[2];

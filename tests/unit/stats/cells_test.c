@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "counting.h"
 
 #include "../random.h"
@@ -20,7 +21,7 @@ static void fill(struct cells *cells, uint64_t first, uint64_t n)
 	}
 }
 
-static void test_a_table_has_a_limit(void **state)
+static void test_a_table_has_a_limit(void **state UNUSED)
 {
 	struct cells cells;
 
@@ -35,7 +36,7 @@ static void test_a_table_has_a_limit(void **state)
 	cells_done(&cells);
 }
 
-static void test_resize_keeps_everything(void **state)
+static void test_resize_keeps_everything(void **state UNUSED)
 {
 	struct cells cells;
 	uint32_t used;
@@ -53,7 +54,7 @@ static void test_resize_keeps_everything(void **state)
 	cells_done(&cells);
 }
 
-static void test_clear_doubles_a_busy_table(void **state)
+static void test_clear_doubles_a_busy_table(void **state UNUSED)
 {
 	struct cells cells;
 
@@ -70,7 +71,7 @@ static void test_clear_doubles_a_busy_table(void **state)
 	cells_done(&cells);
 }
 
-static void test_sort(void **state)
+static void test_sort(void **state UNUSED)
 {
 	const struct cell *list;
 	struct cells cells;
@@ -94,7 +95,7 @@ static void test_sort(void **state)
 }
 
 /* Of bytes the sum, of response times the largest; and they grow without end. */
-static void test_margins_add_and_merge(void **state)
+static void test_margins_add_and_merge(void **state UNUSED)
 {
 	const uint64_t bytes = margin_key(3, MARGIN_MESSAGES, 1, 2, 1, 0);
 	const uint64_t latency = margin_key(3, MARGIN_LATENCY, 0, 2, 0, 77);
@@ -122,7 +123,7 @@ static void test_margins_add_and_merge(void **state)
 	cells_done(&b);
 }
 
-static void test_margin_keys_hold_their_parts(void **state)
+static void test_margin_keys_hold_their_parts(void **state UNUSED)
 {
 	uint64_t random = 62;
 
@@ -145,7 +146,7 @@ static void test_margin_keys_hold_their_parts(void **state)
 	}
 }
 
-static void test_size_bins(void **state)
+static void test_size_bins(void **state UNUSED)
 {
 	assert_int_equal(key_size_bin(0), 0);
 	assert_int_equal(key_size_bin(15), 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "counting.h"
 
 #include "../random.h"
@@ -92,7 +93,7 @@ static void assert_plan(const struct shard *total, const struct plan *plan)
 		    margin_count(total, 0, MARGIN_QTYPE, 0, 0, 0, type), plan->qtype[type]);
 }
 
-static void test_exact_while_the_cube_folds(void **state)
+static void test_exact_while_the_cube_folds(void **state UNUSED)
 {
 	static struct sample samples[RECORD_BATCH];
 	static struct plan plan;
@@ -120,7 +121,7 @@ static void test_exact_while_the_cube_folds(void **state)
 	collector_free(collector);
 }
 
-static void test_malformed_counts_in_few_figures(void **state)
+static void test_malformed_counts_in_few_figures(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	struct collector *collector = start(&config);
@@ -149,7 +150,7 @@ static void test_malformed_counts_in_few_figures(void **state)
 	collector_free(collector);
 }
 
-static void test_a_message_without_question_has_no_type(void **state)
+static void test_a_message_without_question_has_no_type(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	struct collector *collector = start(&config);
@@ -166,7 +167,7 @@ static void test_a_message_without_question_has_no_type(void **state)
 	collector_free(collector);
 }
 
-static void test_outgoing_counts_apart(void **state)
+static void test_outgoing_counts_apart(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	struct collector *collector = start(&config);
@@ -188,7 +189,7 @@ static void test_outgoing_counts_apart(void **state)
 	collector_free(collector);
 }
 
-static void test_each_frame_joins_the_window_of_its_time(void **state)
+static void test_each_frame_joins_the_window_of_its_time(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	const int64_t first = T0_NS / config.interval_ns;
@@ -217,7 +218,7 @@ static void test_each_frame_joins_the_window_of_its_time(void **state)
 
 /* Late ones join the oldest open window, even if nobody has counted there yet; those from the
  * future the window of now. */
-static void test_late_and_skewed(void **state)
+static void test_late_and_skewed(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	const int64_t first = T0_NS / config.interval_ns;
@@ -249,7 +250,7 @@ static void test_late_and_skewed(void **state)
 	collector_free(collector);
 }
 
-static void test_times_that_are_missing(void **state)
+static void test_times_that_are_missing(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	const int64_t first = T0_NS / config.interval_ns;
@@ -279,7 +280,7 @@ static void test_times_that_are_missing(void **state)
 }
 
 /* The report keeps every shard: the thread goes on counting, and loses nothing. */
-static void test_shards_run_out(void **state)
+static void test_shards_run_out(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	const int64_t first = T0_NS / config.interval_ns;
@@ -316,7 +317,7 @@ static void test_shards_run_out(void **state)
 }
 
 /* Empty shards that wait in the ring count as free. */
-static void test_shards_come_back_through_a_ring(void **state)
+static void test_shards_come_back_through_a_ring(void **state UNUSED)
 {
 	static struct ring returned;
 	struct collector_config config = test_config();
@@ -345,7 +346,7 @@ static void test_shards_come_back_through_a_ring(void **state)
 }
 
 /* Even all of them, at a backward step: frames are counted, if no more than that. */
-static void test_no_shard_at_all(void **state)
+static void test_no_shard_at_all(void **state UNUSED)
 {
 	struct collector_config config = test_config();
 	struct collector *collector;
@@ -370,7 +371,7 @@ static void test_no_shard_at_all(void **state)
 	collector_free(collector);
 }
 
-static void test_queries_from_responses(void **state)
+static void test_queries_from_responses(void **state UNUSED)
 {
 	struct collector_config config = test_config();
 	struct collector *collector;
@@ -406,7 +407,7 @@ static uint64_t compared(const struct shard *total, unsigned direction, unsigned
 	return margin_count(total, 0, MARGIN_COMPARED, direction, transport, 0, 0);
 }
 
-static void test_compared(void **state)
+static void test_compared(void **state UNUSED)
 {
 	const uint64_t own[][2] = {{0x0100007f, 0}};
 	const struct compare_filter filter = {

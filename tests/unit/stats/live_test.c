@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Collector, ring and windows together, driven as the daemon drives them. */
+#include "base/unused.h"
 #include "counting.h"
 
 #include "../random.h"
@@ -126,7 +127,7 @@ static void walk(uint64_t random)
 	collector_free(report.collector);
 }
 
-static void test_clock_steps_lose_and_double_nothing(void **state)
+static void test_clock_steps_lose_and_double_nothing(void **state UNUSED)
 {
 	for (uint64_t seed = 1; seed <= 40; seed++)
 		walk(seed * 2654435761);
@@ -208,7 +209,7 @@ static void merge(struct counter *counter, struct shard *total)
 	}
 }
 
-static void test_threads_lose_nothing(void **state)
+static void test_threads_lose_nothing(void **state UNUSED)
 {
 	static struct counter counters[THREADS];
 	const struct collector_config config = test_config();

@@ -6,12 +6,13 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/unused.h"
 #include "stats/pace.h"
 
 #define MS UINT64_C(1000000)
 
 /* A window has at most PACE_SLICES of them, and more than half of that. */
-static void a_window_has_room_for_its_slices(void **state)
+static void a_window_has_room_for_its_slices(void **state UNUSED)
 {
 	for (uint64_t interval = 1000 * MS; interval <= 3600000 * MS; interval += 977 * MS) {
 		const uint64_t slice = UINT64_C(1) << pace_shift(interval);
@@ -24,7 +25,7 @@ static void a_window_has_room_for_its_slices(void **state)
 	assert_int_equal(pace_shift(UINT64_C(64) << 24), 24);
 }
 
-static void the_busiest_slice_is_found(void **state)
+static void the_busiest_slice_is_found(void **state UNUSED)
 {
 	const uint32_t shift = pace_shift(1000 * MS), row = pace_row(1, 0, 1);
 	struct pace pace, other;
@@ -45,7 +46,7 @@ static void the_busiest_slice_is_found(void **state)
 }
 
 /* Late and skewed ones. */
-static void what_is_of_another_window_is_in_no_slice(void **state)
+static void what_is_of_another_window_is_in_no_slice(void **state UNUSED)
 {
 	static const struct pace none;
 	struct pace pace = none;

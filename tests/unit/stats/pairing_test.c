@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "stats/pairing.h"
 
 #include "counting.h"
@@ -14,7 +15,7 @@
 static int64_t query_ns;
 static uint16_t zone;
 
-static void test_newest_first_each_once(void **state)
+static void test_newest_first_each_once(void **state UNUSED)
 {
 	struct pairing *pairing = NULL;
 	const uint64_t hash = 0x1234567890abcdef;
@@ -38,7 +39,7 @@ static void test_newest_first_each_once(void **state)
 	pairing_free(NULL);
 }
 
-static void test_age(void **state)
+static void test_age(void **state UNUSED)
 {
 	struct pairing *pairing = NULL;
 
@@ -62,7 +63,7 @@ static void test_age(void **state)
 }
 
 /* The fifth of a set evicts the oldest, and that is counted. */
-static void test_evictions(void **state)
+static void test_evictions(void **state UNUSED)
 {
 	struct pairing *pairing = NULL;
 	const uint64_t hash = 5ull << 16;
@@ -85,7 +86,7 @@ static void test_evictions(void **state)
 }
 
 /* After the clock was set back by an hour, queries of the future do not hold their places. */
-static void test_backward_step(void **state)
+static void test_backward_step(void **state UNUSED)
 {
 	struct pairing *pairing = NULL;
 	uint64_t random = 41;
@@ -107,7 +108,7 @@ static void test_backward_step(void **state)
 }
 
 /* What is in it survives growing, and there is room for more. */
-static void test_grows_where_it_evicts(void **state)
+static void test_grows_where_it_evicts(void **state UNUSED)
 {
 	enum { N = 12000 };
 	static uint64_t hashes[N];
@@ -195,7 +196,7 @@ static void expect_pair(struct sample query, struct sample response, bool pairs,
 	shard_free(total);
 }
 
-static void test_what_pairs(void **state)
+static void test_what_pairs(void **state UNUSED)
 {
 	struct sample q, r, other;
 
@@ -225,7 +226,7 @@ static void test_what_pairs(void **state)
 	expect_pair(q, other, true, 0); /* never negative */
 }
 
-static void test_a_response_that_carries_its_query_time_needs_no_query(void **state)
+static void test_a_response_that_carries_its_query_time_needs_no_query(void **state UNUSED)
 {
 	struct sample r;
 	struct shard *total;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sources and names of a window, of several threads, past the capacity of their tables. */
+#include "base/unused.h"
 #include "counting.h"
 
 #include "../random.h"
@@ -64,7 +65,7 @@ static struct shard *merge_and_free(struct shard *const *parts, size_t n)
 	return total;
 }
 
-static void test_entries_are_exact(void **state)
+static void test_entries_are_exact(void **state UNUSED)
 {
 	struct shard *parts[] = {ask(1, 401, 3, 1024, 1), ask(201, 601, 2, 1024, 2)};
 	struct shard *total = merge_and_free(parts, 2);
@@ -91,7 +92,7 @@ static void test_entries_are_exact(void **state)
 }
 
 /* Full tables, of four threads that saw different and the same clients: exact to 4,096. */
-static void test_exact_to_4096_across_threads(void **state)
+static void test_exact_to_4096_across_threads(void **state UNUSED)
 {
 	struct shard *parts[] = {ask(1, 1501, 2, 1024, 1), ask(1001, 2501, 2, 1024, 1),
 	    ask(1, 4097, 1, 1024, 1), ask(1, 301, 1, 1024, 2)};
@@ -107,7 +108,7 @@ static void test_exact_to_4096_across_threads(void **state)
 	shard_free(total);
 }
 
-static void test_within_two_percent_beyond(void **state)
+static void test_within_two_percent_beyond(void **state UNUSED)
 {
 	struct shard *parts[] = {ask(1, 100001, 1, 4096, 1), ask(50001, 200001, 1, 4096, 1)};
 	struct shard *total = merge_and_free(parts, 2);
@@ -119,7 +120,7 @@ static void test_within_two_percent_beyond(void **state)
 	shard_free(total);
 }
 
-static void test_clear_makes_it_new(void **state)
+static void test_clear_makes_it_new(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	struct shard *shard = ask(1, 20001, 1, 1024, 1);
@@ -163,7 +164,7 @@ static uint32_t name_count(const struct shard *shard, enum shard_names kind, con
 	return top.count;
 }
 
-static void test_names(void **state)
+static void test_names(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	struct collector *collector = NULL;
@@ -191,7 +192,7 @@ static void test_names(void **state)
 	collector_free(collector);
 }
 
-static void test_nxdomain_of_a_source(void **state)
+static void test_nxdomain_of_a_source(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
 	struct collector *collector = NULL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "stats/windows.h"
 
 #include "../random.h"
@@ -24,7 +25,7 @@ static struct window_span close_one(struct windows *windows)
 	return span;
 }
 
-static void test_grid(void **state)
+static void test_grid(void **state UNUSED)
 {
 	struct windows windows;
 	struct window_span span;
@@ -41,7 +42,7 @@ static void test_grid(void **state)
 	}
 }
 
-static void test_times_before_1970(void **state)
+static void test_times_before_1970(void **state UNUSED)
 {
 	struct windows windows;
 
@@ -53,7 +54,7 @@ static void test_times_before_1970(void **state)
 	assert_true(close_one(&windows).start_ns == -INTERVAL_NS);
 }
 
-static void test_a_start_is_off_the_grid(void **state)
+static void test_a_start_is_off_the_grid(void **state UNUSED)
 {
 	struct windows windows;
 	struct window_span span;
@@ -69,7 +70,7 @@ static void test_a_start_is_off_the_grid(void **state)
 }
 
 /* The predecessor's window began on the grid: its points must not be overwritten. */
-static void test_a_start_on_the_grid_moves_off_it(void **state)
+static void test_a_start_on_the_grid_moves_off_it(void **state UNUSED)
 {
 	struct windows windows;
 
@@ -77,7 +78,7 @@ static void test_a_start_on_the_grid_moves_off_it(void **state)
 	assert_true(close_one(&windows).time_ms == START_NS / NS_PER_MS + 1);
 }
 
-static void test_backward_steps_add_milliseconds(void **state)
+static void test_backward_steps_add_milliseconds(void **state UNUSED)
 {
 	const int64_t start_ms = START_NS / NS_PER_MS;
 	struct windows windows;
@@ -102,7 +103,7 @@ static void test_backward_steps_add_milliseconds(void **state)
 }
 
 /* A step that begins just where an earlier pass wrote. */
-static void test_a_partial_window_avoids_what_passes_wrote(void **state)
+static void test_a_partial_window_avoids_what_passes_wrote(void **state UNUSED)
 {
 	const int64_t start_ms = START_NS / NS_PER_MS;
 	struct windows windows;
@@ -115,7 +116,7 @@ static void test_a_partial_window_avoids_what_passes_wrote(void **state)
 	assert_true(close_one(&windows).time_ms == start_ms + 10001);
 }
 
-static void test_skip(void **state)
+static void test_skip(void **state UNUSED)
 {
 	struct windows windows;
 	const int64_t first = START_NS / INTERVAL_NS;
@@ -128,7 +129,7 @@ static void test_skip(void **state)
 }
 
 /* Killed, and started again after the clock was set back over what it had written. */
-static void test_a_successor_goes_on(void **state)
+static void test_a_successor_goes_on(void **state UNUSED)
 {
 	const int64_t start_ms = START_NS / NS_PER_MS;
 	struct windows killed, windows;
@@ -150,7 +151,7 @@ static void test_a_successor_goes_on(void **state)
 	assert_true(close_one(&windows).time_ms == start_ms + 40000);
 }
 
-static void test_a_successor_in_time_is_on_the_grid(void **state)
+static void test_a_successor_in_time_is_on_the_grid(void **state UNUSED)
 {
 	const int64_t start_ms = START_NS / NS_PER_MS;
 	struct windows killed, windows;
@@ -221,7 +222,7 @@ static void walk_clock(uint64_t random, int64_t interval_ns)
 		assert_true(times[i] != times[i - 1]);
 }
 
-static void test_no_time_is_written_twice(void **state)
+static void test_no_time_is_written_twice(void **state UNUSED)
 {
 	for (uint64_t seed = 1; seed <= 150; seed++) {
 		walk_clock(seed * 7919, NS_PER_S);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
 #include "stats/zones.h"
 
 #include "counting.h"
@@ -34,7 +35,7 @@ static const char *label_of(const struct zone_set *set, const char *name, bool d
 	return zone_registry_label(registry, zone_set_find(set, wire, length, ds));
 }
 
-static void test_longest_suffix(void **state)
+static void test_longest_suffix(void **state UNUSED)
 {
 	static const char *const names[] = {"nl", "example.nl", "a.b.example.nl", "org"};
 	struct zone_set *set = make(names, 4);
@@ -55,7 +56,7 @@ static void test_longest_suffix(void **state)
 	zone_set_free(NULL);
 }
 
-static void test_without_case(void **state)
+static void test_without_case(void **state UNUSED)
 {
 	static const char *const names[] = {"example-long-label.nl", "\\192\\224.x", "@[`{.y"};
 	struct zone_set *set = make(names, 3);
@@ -70,7 +71,7 @@ static void test_without_case(void **state)
 	zone_set_free(set);
 }
 
-static void test_root(void **state)
+static void test_root(void **state UNUSED)
 {
 	static const char *const names[] = {".", "nl"};
 	struct zone_set *set = make(names, 2);
@@ -83,7 +84,7 @@ static void test_root(void **state)
 	zone_set_free(set);
 }
 
-static void test_ds_belongs_to_the_parent(void **state)
+static void test_ds_belongs_to_the_parent(void **state UNUSED)
 {
 	static const char *const names[] = {"nl", "a.example.nl", "org"};
 	struct zone_set *set = make(names, 3);
@@ -96,7 +97,7 @@ static void test_ds_belongs_to_the_parent(void **state)
 	zone_set_free(set);
 }
 
-static void test_ten_thousand_zones(void **state)
+static void test_ten_thousand_zones(void **state UNUSED)
 {
 	enum { N = 10000 };
 	static char texts[N][24];
@@ -120,7 +121,7 @@ static void test_ten_thousand_zones(void **state)
 }
 
 /* Names of the most labels and of the most bytes. */
-static void test_deep_and_long_names(void **state)
+static void test_deep_and_long_names(void **state UNUSED)
 {
 	static char deep[260], longest[260], text[256];
 	const char *names[2];
@@ -144,7 +145,7 @@ static void test_deep_and_long_names(void **state)
 	zone_set_free(set);
 }
 
-static void test_refuses_what_is_no_name(void **state)
+static void test_refuses_what_is_no_name(void **state UNUSED)
 {
 	static const char *const bad[] = {"", "a..b", ".a", "\\", "\\999",
 	    "0123456789012345678901234567890123456789012345678901234567890123"};
@@ -155,7 +156,7 @@ static void test_refuses_what_is_no_name(void **state)
 	assert_null(set);
 }
 
-static void test_registry(void **state)
+static void test_registry(void **state UNUSED)
 {
 	struct zone_registry *own = NULL;
 	char label[16];
@@ -177,7 +178,7 @@ static void test_registry(void **state)
 }
 
 /* A response whose question cannot be read has the zone of the query that it answers. */
-static void test_zone_of_the_paired_query(void **state)
+static void test_zone_of_the_paired_query(void **state UNUSED)
 {
 	static const char *const names[] = {"nl"};
 	struct zone_set *set = make(names, 1);
@@ -207,13 +208,13 @@ static void test_zone_of_the_paired_query(void **state)
 	zone_set_free(set);
 }
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
 	guard_init(&guard, 4096);
 	return zone_registry_new(&registry);
 }
 
-static int teardown(void **state)
+static int teardown(void **state UNUSED)
 {
 	guard_done(&guard);
 	zone_registry_free(registry);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The files that are made from the table of options. */
+#include "base/unused.h"
+#include "../config/parse.h"
+
+#include "document/document.h"
+
+#include <stdint.h>
+
+#define DEFAULT_FILE "config/crosstap.yaml"
+#define MAN_PAGE     "config/man/crosstap.yaml.5"
+
+static char *read_text(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	assert_non_null(file);
+	assert_true(getdelim(&text, &size, '\0', file) > 0);
+	fclose(file);
+	return text;
+}
+
+static char *written(int (*write)(FILE *))
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(write(out), 0);
+	fclose(out);
+	return text;
+}
+
+static void assert_fresh(const char *path, int (*write)(FILE *))
+{
+	char *stored = read_text(path), *made = written(write);
+
+	assert_string_equal(stored, made);
+	free(stored);
+	free(made);
+}
+
+static void the_files_are_not_stale(void **state UNUSED)
+{
+	assert_fresh(DEFAULT_FILE, document_write_default);
+	assert_fresh(MAN_PAGE, document_write_man);
+}
+
+static char *effective(const char *text)
+{
+	struct config *config = parse_good(text);
+	char *yaml = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&yaml, &size);
+
+	assert_non_null(out);
+	assert_int_equal(config_write_yaml(config, out), 0);
+	fclose(out);
+	config_unref(config);
+	return yaml;
+}
+
+static void the_default_file_sets_the_defaults(void **state UNUSED)
+{
+	char *text = read_text(DEFAULT_FILE), *of_file = effective(text),
+	     *of_nothing = effective("");
+
+	assert_string_equal(of_file, of_nothing);
+	free(text);
+	free(of_file);
+	free(of_nothing);
+}
+
+/* Examples that are commented out, put in one at a time, are good too: a hash sign followed by no
+ * space. */
+static void each_example_is_good(void **state UNUSED)
+{
+	char *text = read_text(DEFAULT_FILE);
+	unsigned tried = 0;
+
+	for (char *p = text; (p = strchr(p, '#')); p++) {
+		/* Those of an input exclude each other, and `outputs` has hashes of its own. */
+		if (p[1] < 'a' || p[1] > 'z' || p - text < 4 || strncmp(p - 4, "    ", 4) == 0)
+			continue;
+		*p = ' ';
+		if (p[-1] == '\n' || p[-1] == ' ')
+			memmove(p, p + 1, strlen(p));
+		config_unref(parse_good(text));
+		tried++;
+	}
+	assert_int_equal(tried, 5);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_files_are_not_stale),
+	    cmocka_unit_test(the_default_file_sets_the_defaults),
+	    cmocka_unit_test(each_example_is_good),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

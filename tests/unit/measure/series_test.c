@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
+#include "../config/parse.h"
+
+#include "measure/series.h"
+
+#include <stdint.h>
+
+static struct config_series bound(const char *text)
+{
+	struct config *config = parse_good(text);
+	struct config_series series;
+
+	assert_int_equal(config_series_bound(config, &series), 0);
+	config_unref(config);
+	return series;
+}
+
+static const struct config_series_row *row(
+    const struct config_series *series, const char *measurement)
+{
+	for (size_t i = 0; i < series->n; i++) {
+		if (strcmp(series->rows[i].measurement, measurement) == 0)
+			return &series->rows[i];
+	}
+	return NULL;
+}
+
+static void assert_bound(
+    const struct config_series *series, const char *measurement, uint64_t expected)
+{
+	assert_non_null(row(series, measurement));
+	assert_int_equal(row(series, measurement)->bound, expected);
+}
+
+#define WIRE_OFF_TEXT "wire: {mode: off}\n"
+
+static void zones_multiply(void **state UNUSED)
+{
+	struct config_series one = bound(WIRE_OFF_TEXT);
+	struct config_series many =
+	    bound(WIRE_OFF_TEXT "geo: {country: /c, asn: /a}\nlimits: {asns: 100}\ninputs:\n"
+				"  - {unix: /a, zones: [nl, de]}\n" /* nl, de, other */
+				"  - {unix: /b, zone: nl}\n"
+				"  - {unix: /c, zone: org, scope: zone}\n"
+				"  - {unix: /d, zone: unseen, scope: witness}\n");
+	uint64_t total = 0;
+
+	assert_bound(&one, "dns", 14);
+	assert_bound(&one, "dns_resolver", 51);
+	assert_bound(&one, "dns_name", 40);
+	assert_null(row(&one, "dns_country"));
+	assert_null(row(&one, "wire"));
+	assert_null(row(&one, "crosscheck"));
+	assert_bound(&many, "dns", 4 * 14);
+	assert_bound(&many, "dns_country", 4 * 251);
+	assert_bound(&many, "dns_asn", 4 * 101);
+	assert_bound(&many, "crosstap_input", 4);
+	for (size_t i = 0; i < many.n; i++)
+		total += many.rows[i].bound;
+	assert_int_equal(many.total, total);
+	assert_false(many.unbounded);
+}
+
+static void interfaces_multiply(void **state UNUSED)
+{
+	struct config_series series = bound("inputs: []\nwire: {interfaces: [a, b, c], rtt: no}\n");
+
+	assert_bound(&series, "wire", 3 * 20);
+	assert_null(row(&series, "wire_tcp_rtt"));
+	assert_null(row(&series, "dns"));
+	assert_null(row(&series, "crosscheck"));
+	series = bound("wire: {interfaces: [a]}\n");
+	assert_bound(&series, "wire_tcp_rtt", 2);
+	assert_bound(&series, "crosscheck", 8);
+	assert_bound(&series, "crosscheck_source", 50);
+}
+
+static void values_as_keys_have_no_bound(void **state UNUSED)
+{
+	struct config_series series = bound("top: {key: value}\n");
+
+	assert_true(series.unbounded);
+	assert_true(row(&series, "dns_resolver")->unbounded);
+	assert_true(row(&series, "dns_name")->unbounded);
+	assert_false(row(&series, "dns_qtype")->unbounded);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(zones_multiply),
+	    cmocka_unit_test(interfaces_multiply),
+	    cmocka_unit_test(values_as_keys_have_no_bound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

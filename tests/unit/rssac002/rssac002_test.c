@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/unused.h"
+#include "rssac002/rssac002.h"
+
+#include "base/clock.h"
+#include "base/distinct.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DAY_NS (86400 * NS_PER_S)
+#define DAY    19675 /* 2023-11-14 */
+
+static char dir[64];
+static struct rssac002_counts counts;
+
+static struct rssac002 *open_day(int64_t now_ns, const char *expected_reason)
+{
+	struct rssac002 *rssac = NULL;
+	const char *reason = "not set";
+
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", now_ns, &reason), 0);
+	if (expected_reason)
+		assert_string_equal(reason, expected_reason);
+	else
+		assert_null(reason);
+	return rssac;
+}
+
+static const char *read_file(const char *name)
+{
+	static char text[65536];
+	char path[256];
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "r");
+	if (!file)
+		return NULL;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	fclose(file);
+	return text;
+}
+
+static void fill_counts(uint64_t factor)
+{
+	memset(&counts, 0, sizeof(counts));
+	counts.volume[0][RSSAC002_UDP][0] = 100 * factor;
+	counts.volume[0][RSSAC002_UDP][1] = 50 * factor;
+	counts.volume[0][RSSAC002_TCP][0] = 7 * factor;
+	counts.volume[1][RSSAC002_UDP][0] = 99 * factor;
+	counts.volume[1][RSSAC002_TCP][1] = 3 * factor;
+	counts.sizes[0][RSSAC002_UDP][2] = 140 * factor;
+	counts.sizes[0][RSSAC002_UDP][3] = 10 * factor;
+	counts.sizes[1][RSSAC002_TCP][RSSAC002_BINS - 1] = 3 * factor;
+	counts.rcodes[0] = 90 * factor;
+	counts.rcodes[3] = 9 * factor;
+	counts.rcodes[16] = 3 * factor;
+}
+
+static void add_sources(struct rssac002 *rssac, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		uint8_t address[16] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+
+		assert_int_equal(rssac002_add_source(rssac, address, 4), 0);
+		/* Four hosts in a network of 64 bits. */
+		address[0] = 0x20;
+		address[7] = address[3] & 0xfc;
+		address[15] = address[3];
+		address[3] = 0;
+		assert_int_equal(rssac002_add_source(rssac, address, 6), 0);
+	}
+}
+
+#define HEAD(metric)                                                                               \
+	"---\nversion: rssac002v5\nservice: 'ns1.ams'\nstart-period: '2023-11-14T00:00:00Z'\n"     \
+	"metric: " metric "\n"
+
+static void assert_first_day(void)
+{
+	assert_string_equal(
+	    read_file("2023/11/traffic-volume/ns1.ams-20231114-traffic-volume.yaml"),
+	    HEAD("traffic-volume") "dns-udp-queries-received-ipv4: 300\n"
+				   "dns-udp-queries-received-ipv6: 150\n"
+				   "dns-tcp-queries-received-ipv4: 21\n"
+				   "dns-tcp-queries-received-ipv6: 0\n"
+				   "dns-udp-responses-sent-ipv4: 297\n"
+				   "dns-udp-responses-sent-ipv6: 0\n"
+				   "dns-tcp-responses-sent-ipv4: 0\n"
+				   "dns-tcp-responses-sent-ipv6: 9\n");
+	assert_string_equal(read_file("2023/11/traffic-sizes/ns1.ams-20231114-traffic-sizes.yaml"),
+	    HEAD("traffic-sizes") "udp-request-sizes:\n  32-47: 420\n  48-63: 30\n"
+				  "udp-response-sizes: {}\n"
+				  "tcp-request-sizes: {}\n"
+				  "tcp-response-sizes:\n  4096-: 9\n");
+	assert_string_equal(read_file("2023/11/rcode-volume/ns1.ams-20231114-rcode-volume.yaml"),
+	    HEAD("rcode-volume") "0: 270\n3: 27\n16: 9\n");
+	assert_string_equal(
+	    read_file("2023/11/unique-sources/ns1.ams-20231114-unique-sources.yaml"),
+	    HEAD("unique-sources") "num-sources-ipv4: 200\nnum-sources-ipv6: 200\n"
+				   "num-sources-ipv6-aggregate: 50\n");
+}
+
+/* A restart within the day, and one that comes after midnight. */
+static void test_whole_over_restarts(void **state UNUSED)
+{
+	struct rssac002 *rssac = open_day(DAY * DAY_NS + 5, NULL);
+
+	fill_counts(1);
+	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS + 5, &counts), 0);
+	add_sources(rssac, 0, 150);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	rssac = open_day(DAY * DAY_NS + 3600 * NS_PER_S, NULL);
+	fill_counts(2);
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS - 1, &counts), 0);
+	add_sources(rssac, 100, 200);
+	assert_int_equal(rssac002_flush_when_due(rssac, 1), 0); /* the state alone */
+	rssac002_free(rssac);
+	rssac = open_day((DAY + 1) * DAY_NS + 1, NULL);
+	assert_first_day();
+	assert_null(read_file("2023/11/rcode-volume/ns1.ams-20231115-rcode-volume.yaml"));
+	rssac002_free(rssac);
+}
+
+static void test_midnight(void **state UNUSED)
+{
+	struct rssac002 *rssac = open_day(DAY * DAY_NS, NULL);
+
+	fill_counts(3);
+	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS + 5, &counts), 0);
+	add_sources(rssac, 0, 200);
+	assert_null(read_file("2023/11/rcode-volume/ns1.ams-20231114-rcode-volume.yaml"));
+	fill_counts(1);
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS, &counts), 0);
+	assert_first_day();
+	/* The clock is set back: nothing is lost, and the day that was written stays. */
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS - 1, &counts), 0);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	assert_first_day();
+	assert_non_null(strstr(
+	    read_file("2023/11/rcode-volume/ns1.ams-20231115-rcode-volume.yaml"), "0: 180\n"));
+	rssac002_free(rssac);
+}
+
+static uint64_t count_of(const char *key)
+{
+	const char *text = read_file("2023/11/unique-sources/ns1.ams-20231114-unique-sources.yaml");
+	const char *at = text ? strstr(text, key) : NULL;
+
+	assert_non_null(at);
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+static void read_registers(uint8_t ret[DISTINCT_REGISTERS])
+{
+	const char *file = read_file("2023/11/unique-sources/ns1.ams-20231114-ipv4.hll");
+
+	assert_non_null(file);
+	if (file)
+		memcpy(ret, file, DISTINCT_REGISTERS);
+}
+
+/* Estimated sets go on after a restart, and sites merge by the greater of two registers. */
+static void test_registers(void **state UNUSED)
+{
+	struct rssac002 *rssac = open_day(DAY * DAY_NS, NULL);
+	static uint8_t registers[DISTINCT_REGISTERS];
+	struct distinct *merged;
+
+	add_sources(rssac, 0, 30000);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	assert_int_equal(distinct_new(&merged), 0);
+	read_registers(registers);
+	assert_int_equal(distinct_add_registers(merged, registers), 0);
+	rssac = open_day(DAY * DAY_NS, NULL);
+	add_sources(rssac, 20000, 60000);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	assert_in_range(count_of("num-sources-ipv4: "), 58800, 61200);
+
+	/* Another site, with sources of which two thirds are known here. */
+	read_registers(registers);
+	assert_in_range(distinct_count(merged), 29400, 30600);
+	assert_int_equal(distinct_add_registers(merged, registers), 0);
+	assert_in_range(distinct_count(merged), 58800, 61200);
+	registers[17] = 64;
+	assert_int_equal(distinct_add_registers(merged, registers), -EINVAL);
+	distinct_free(merged);
+}
+
+static void damage(long at, int length)
+{
+	char path[256];
+	FILE *file;
+	int byte;
+
+	snprintf(path, sizeof(path), "%s/ns1.ams.state", dir);
+	if (length >= 0) {
+		assert_int_equal(truncate(path, length), 0);
+		return;
+	}
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, at, SEEK_SET), 0);
+	byte = fgetc(file);
+	assert_int_equal(fseek(file, at, SEEK_SET), 0);
+	fputc(byte ^ 1, file);
+	fclose(file);
+}
+
+static void test_damaged_state(void **state UNUSED)
+{
+	static const long places[] = {0, 9, 17, 100, 40000, 140000};
+	static const char reason[] = "no sound state of this version";
+	struct rssac002 *rssac;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) + 2; i++) {
+		rssac = open_day(DAY * DAY_NS, i ? reason : NULL);
+		fill_counts(1);
+		assert_int_equal(rssac002_add(rssac, DAY * DAY_NS, &counts), 0);
+		assert_int_equal(rssac002_flush(rssac), 0);
+		rssac002_free(rssac);
+		if (i < sizeof(places) / sizeof(places[0]))
+			damage(places[i], -1);
+		else
+			damage(0, i % 2 ? 0 : 5000);
+	}
+	rssac = open_day(DAY * DAY_NS, reason);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	assert_string_equal(read_file("2023/11/rcode-volume/ns1.ams-20231114-rcode-volume.yaml"),
+	    HEAD("rcode-volume"));
+	rssac002_free(rssac);
+}
+
+static void test_no_folder(void **state UNUSED)
+{
+	struct rssac002 *rssac = NULL;
+	const char *reason;
+
+	assert_int_equal(rssac002_new(&rssac, "/proc/none", "ns1", 0, &reason), -ENOENT);
+	assert_null(rssac);
+}
+
+static void test_service_is_no_path(void **state UNUSED)
+{
+	struct rssac002 *rssac = NULL;
+	const char *reason;
+
+	assert_int_equal(rssac002_new(&rssac, dir, "../a'b c", DAY * DAY_NS, &reason), 0);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	assert_non_null(
+	    strstr(read_file("2023/11/rcode-volume/_._a'b_c-20231114-rcode-volume.yaml"),
+		"service: '_._a''b_c'\n"));
+}
+
+static int remove_one(
+    const char *path, const struct stat *st UNUSED, int kind UNUSED, struct FTW *ftw UNUSED)
+{
+	return remove(path);
+}
+
+static int set_up(void **state UNUSED)
+{
+	snprintf(dir, sizeof(dir), "/tmp/rssac002-test-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state UNUSED)
+{
+	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_whole_over_restarts),
+	    TEST(test_midnight),
+	    TEST(test_registers),
+	    TEST(test_damaged_state),
+	    TEST(test_no_folder),
+	    TEST(test_service_is_no_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

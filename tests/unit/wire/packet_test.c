@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The fixtures of the packet path by three ways: straight into the counters, over a veth through
+ * AF_PACKET, through a capture file. All must count the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/unused.h"
+#include "../../bpf/table.h"
+
+#include "base/clock.h"
+#include "replay/replay_wire.h"
+#include "wire/packet/packet.h"
+#include "wire/packet/tally_window.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <pcap/pcap.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SETTLE_US (2 * PACKET_SETTLE_NS / 1000) /* other tests run beside */
+#define GROUPS    10
+#define LONGEST   120 /* frames of a fixture */
+
+static struct frames frames;
+static bool namespace_ready;
+static struct config_network networks[4] = {
+    {.address = {192, 0, 2, 1}, .family = 4, .prefix = 32},
+    {.address = {192, 0, 2, 2}, .family = 4, .prefix = 32},
+    {.address = {0x20, 0x01, 0x0d, 0xb8, 0, 5, [15] = 1}, .family = 6, .prefix = 128},
+    {.address = {0x20, 0x01, 0x0d, 0xb8, 0, 5, [15] = 2}, .family = 6, .prefix = 128},
+};
+static const struct config config = {
+    .wire = {.ports = {{53}, 1},
+	.dot_ports = {{853}, 1},
+	.doh_ports = {{443}, 1},
+	.doq_ports = {{853}, 1},
+	.addresses = networks,
+	.n_addresses = 4,
+	.per_source = true,
+	.netns = ""},
+    .limits.cpu = 1.0,
+};
+
+static size_t locals_of(struct wire_local locals[4])
+{
+	for (size_t i = 0; i < 4; i++) {
+		uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+
+		locals[i].family = networks[i].family == 4 ? PACKET_IPV4 : PACKET_IPV6;
+		locals[i].flags = WIRE_ADDRESS_SERVER;
+		if (networks[i].family == 4)
+			memcpy(mapped + 12, networks[i].address, 4);
+		else
+			memcpy(mapped, networks[i].address, 16);
+		memcpy(&locals[i].address, mapped, 16);
+	}
+	return 4;
+}
+
+/* What an interface can carry as it is: neither merged segments nor frames without a link header.
+ */
+static bool is_sendable(const struct frame *frame)
+{
+	return !frame->raw && frame->segments == 1 && frame->length >= ETH_HLEN &&
+	    frame->length <= ETH_FRAME_LEN;
+}
+
+/* --- the ways --------------------------------------------------------------------------------- */
+
+static struct tally_window *count_straight(void)
+{
+	struct wire_local locals[4];
+	struct tally_window *window;
+	struct tally *tally;
+
+	assert_int_equal(tally_new(&tally, &config.wire, 1), 0);
+	assert_true(wire_config_addresses(tally_config(tally), locals, locals_of(locals)));
+	assert_int_equal(tally_window_new(&window, tally), 0);
+	for (uint32_t i = 0; i < frames.n; i++) {
+		const struct tally_packet packet = {.data = frames.frames[i].bytes,
+		    .length = frames.frames[i].length,
+		    .frame_bytes = frames.frames[i].length,
+		    .segments = 1,
+		    .direction = frames.frames[i].direction};
+
+		if (is_sendable(&frames.frames[i]))
+			tally_count(tally, window, &packet);
+	}
+	tally_free(tally);
+	return window;
+}
+
+static int raw_socket(const char *interface)
+{
+	const struct sockaddr_ll address = {
+	    .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* What the server's host receives is sent at the other end; what it sends, at its own. */
+static void send_frames(void)
+{
+	int fds[WIRE_DIRECTIONS] = {
+	    [WIRE_IN] = raw_socket("client"), [WIRE_OUT] = raw_socket("server")};
+
+	for (uint32_t i = 0; i < frames.n; i++) {
+		struct frame frame = frames.frames[i];
+
+		if (!is_sendable(&frame))
+			continue;
+		memset(frame.bytes, 0xff, ETH_ALEN); /* for everybody, so for the server's host */
+		assert_int_equal(
+		    send(fds[frame.direction], frame.bytes, frame.length, 0), frame.length);
+	}
+	close(fds[WIRE_IN]);
+	close(fds[WIRE_OUT]);
+}
+
+static void take(struct packet_source *source, struct arena *arena, struct wire_window *ret)
+{
+	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), 0);
+	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), -EBUSY);
+	usleep(SETTLE_US);
+	assert_int_equal(packet_take(source, arena, ret), 0);
+	assert_null(packet_problem(source));
+	assert_true(ret->watched);
+	assert_int_equal(ret->missed, 0);
+	assert_int_equal(ret->n_interfaces, 1);
+	assert_string_equal(ret->interfaces[0].name, "server");
+	assert_string_equal(ret->interfaces[0].mode, "packet");
+}
+
+static struct tally_window *empty_window(void)
+{
+	struct tally_window *window;
+	struct tally *tally;
+
+	assert_int_equal(tally_new(&tally, &config.wire, 1), 0);
+	assert_int_equal(tally_window_new(&window, tally), 0);
+	tally_free(tally);
+	return window;
+}
+
+static struct tally_window *count_capture(const char *path)
+{
+	char error[PCAP_FILE_ERROR_BYTES];
+	struct replay_wire *wire;
+	struct pcap_packet packet;
+	struct tally_window *window;
+	struct pcap_file *file;
+	int r;
+
+	assert_int_equal(replay_wire_new(&wire, &config.wire), 0);
+	assert_false(replay_wire_must_learn(wire));
+	assert_int_equal(pcap_file_open(&file, path, error), 0);
+	while ((r = pcap_file_next(file, &packet, error)) > 0)
+		assert_int_equal(replay_wire_count(wire, 7, &packet), 0);
+	assert_int_equal(r, 0);
+	pcap_file_close(file);
+	window = replay_wire_take(wire, 7);
+	/* Nothing of it was the server's. */
+	if (!window)
+		window = empty_window();
+	replay_wire_free(wire);
+	return window;
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static void assert_same(
+    const char *name, const struct wire_window *seen, const struct wire_window *expected)
+{
+	const struct wire_interface *a = seen->interfaces, *b = expected->interfaces;
+
+	for (int direction = 0; direction < WIRE_DIRECTIONS; direction++) {
+		const u64 *x = (const u64 *)&a->counters[direction];
+		const u64 *y = (const u64 *)&b->counters[direction];
+
+		for (size_t i = 0; i < sizeof(struct wire_counters) / sizeof(u64); i++) {
+			if (x[i] != y[i])
+				fail_msg("%s: direction %d, word %zu: counted %llu, expected %llu",
+				    name, direction, i, (unsigned long long)x[i],
+				    (unsigned long long)y[i]);
+		}
+	}
+	assert_int_equal(a->qtypes.n, b->qtypes.n);
+	assert_memory_equal(
+	    a->qtypes.items, b->qtypes.items, a->qtypes.n * sizeof(*a->qtypes.items));
+	assert_int_equal(a->rcodes.n, b->rcodes.n);
+	assert_memory_equal(
+	    a->rcodes.items, b->rcodes.items, a->rcodes.n * sizeof(*a->rcodes.items));
+	assert_int_equal(seen->n_clients, expected->n_clients);
+}
+
+static struct wire_window filled(struct tally_window *tallied, struct arena *arena)
+{
+	struct wire_window window;
+
+	assert_int_equal(tally_window_fill(tallied, &config.wire, "test", arena, &window), 0);
+	tally_window_free(tallied);
+	return window;
+}
+
+static struct packet_source *open_source(void)
+{
+	static const char *const interfaces[] = {"server"};
+	struct wire_local locals[4];
+	struct packet_source *source;
+	char error[256];
+
+	assert_int_equal(packet_new(&source, &config, interfaces, 1, error, sizeof(error)), 0);
+	assert_int_equal(packet_set_addresses(source, locals, locals_of(locals)), 0);
+	return source;
+}
+
+/* Some fixtures at a time: a ring takes a while to open and close. */
+static void test_over_a_veth(void **state UNUSED)
+{
+	struct arena *arena;
+
+	if (!namespace_ready)
+		skip();
+	assert_int_equal(arena_new(&arena), 0);
+	for (size_t group = 0; group < GROUPS; group++) {
+		struct wire_window expected, seen;
+		struct packet_source *source;
+
+		frames.n = 0;
+		for (size_t i = group; i < FIXTURES && frames.n + LONGEST < FRAMES_MAX; i += GROUPS)
+			fixtures[i].make(&frames);
+		expected = filled(count_straight(), arena);
+		source = open_source();
+		send_frames();
+		take(source, arena, &seen);
+		assert_same(fixtures[group].name, &seen, &expected);
+		packet_free(source);
+		arena_reset(arena);
+	}
+	arena_free(arena);
+}
+
+/* Each packet in one window, which is whole from the second on. */
+static void test_windows(void **state UNUSED)
+{
+	struct packet_source *source;
+	struct wire_window seen;
+	struct arena *arena;
+
+	if (!namespace_ready)
+		skip();
+	frames.n = 0;
+	make_udp_query(&frames);
+	assert_int_equal(arena_new(&arena), 0);
+	source = open_source();
+	for (unsigned window = 0; window < 4; window++) {
+		for (unsigned i = 0; i < window; i++)
+			send_frames();
+		take(source, arena, &seen);
+		assert_int_equal(seen.whole, window != 0);
+		assert_int_equal(
+		    seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][0].messages, window);
+		assert_int_equal(seen.n_clients, window ? 2 : 0);
+	}
+	packet_free(source);
+	arena_free(arena);
+}
+
+static void test_gone(void **state UNUSED)
+{
+	static const char *const interfaces[] = {"passing"};
+	struct packet_source *source;
+	struct wire_window seen;
+	struct arena *arena;
+	char error[256];
+
+	if (!namespace_ready)
+		skip();
+	assert_int_equal(
+	    packet_new(&source, &config, interfaces, 1, error, sizeof(error)), -ENODEV);
+	assert_string_equal(error, "passing: No such device");
+	assert_int_equal(
+	    system("ip link add passing type veth peer name away && ip link set passing up"), 0);
+	assert_int_equal(packet_new(&source, &config, interfaces, 1, error, sizeof(error)), 0);
+	assert_int_equal(system("ip link del passing"), 0);
+	for (int i = 0; i < 200 && !packet_problem(source); i++)
+		usleep(10000);
+	assert_string_equal(packet_problem(source), "passing is down or gone");
+	assert_int_equal(arena_new(&arena), 0);
+	assert_int_equal(packet_take(source, arena, &seen), -EINVAL);
+	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), 0);
+	assert_int_equal(packet_take(source, arena, &seen), 0);
+	assert_false(seen.watched);
+	arena_free(arena);
+	packet_free(source);
+}
+
+/* The same frames in a file, as Ethernet or, without their link header, as raw IP. */
+static void write_capture(const char *path, int link, uint32_t snaplen)
+{
+	pcap_t *pcap = pcap_open_dead(link, 65535);
+	pcap_dumper_t *dumper = pcap_dump_open(pcap, path);
+
+	assert_non_null(dumper);
+	for (uint32_t i = 0; i < frames.n; i++) {
+		const struct frame *frame = &frames.frames[i];
+		const uint32_t cut = link == DLT_RAW ? ETH_HLEN : 0;
+		const uint32_t length = frame->length - cut;
+		const struct pcap_pkthdr header = {.ts = {.tv_sec = 1000000000, .tv_usec = (int)i},
+		    .caplen = length < snaplen ? length : snaplen,
+		    .len = length};
+
+		if (is_sendable(frame))
+			pcap_dump((u_char *)dumper, &header, frame->bytes + cut);
+	}
+	pcap_dump_close(dumper);
+	pcap_close(pcap);
+}
+
+static void test_in_a_file(void **state UNUSED)
+{
+	char path[] = "/tmp/crosstap-packet-XXXXXX";
+	struct wire_window expected, seen;
+	struct arena *arena;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(arena_new(&arena), 0);
+	for (size_t i = 0; i < FIXTURES; i++) {
+		frames.n = 0;
+		fixtures[i].make(&frames);
+		expected = filled(count_straight(), arena);
+		write_capture(path, DLT_EN10MB, UINT32_MAX);
+		seen = filled(count_capture(path), arena);
+		assert_same(fixtures[i].name, &seen, &expected);
+		arena_reset(arena);
+	}
+	unlink(path);
+	arena_free(arena);
+}
+
+/* Of packets that the capture cut: what their headers tell, and no message that is not there. */
+static void test_cut_packets(void **state UNUSED)
+{
+	char path[] = "/tmp/crosstap-packet-XXXXXX";
+	struct wire_window seen;
+	const struct wire_cell *cell;
+	struct arena *arena;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	frames.n = 0;
+	make_udp_query(&frames);
+	assert_int_equal(arena_new(&arena), 0);
+	write_capture(path, DLT_EN10MB, 14 + 20 + 8 + 12);
+	seen = filled(count_capture(path), arena);
+	cell = &seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][PACKET_IPV4];
+	assert_int_equal(cell->packets, 1);
+	assert_int_equal(cell->bytes, 60);
+	assert_int_equal(cell->messages, 1);
+	assert_int_equal(cell->message_bytes, 32);
+	assert_int_equal(cell->malformed, 0);
+	write_capture(path, DLT_EN10MB, 14 + 20 + 8 + 11);
+	seen = filled(count_capture(path), arena);
+	cell = &seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][PACKET_IPV4];
+	assert_int_equal(cell->packets, 1);
+	assert_int_equal(cell->messages, 0);
+	unlink(path);
+	arena_free(arena);
+}
+
+/* The source's threads inherit it. Where it is not allowed, a busy machine may come too late. */
+static void hurry(void)
+{
+	const struct sched_param priority = {.sched_priority = 1};
+
+	sched_setscheduler(0, SCHED_RR, &priority);
+}
+
+static int enter_namespace(void **state UNUSED)
+{
+	hurry();
+	namespace_ready =
+	    (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) &&
+	    system("ip link add server type veth peer name client && ip link set server up && "
+		   "ip link set client up") == 0;
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_over_a_veth),
+	    cmocka_unit_test(test_windows),
+	    cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_in_a_file),
+	    cmocka_unit_test(test_cut_packets),
+	};
+
+	return cmocka_run_group_tests(tests, enter_namespace, NULL);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An input as the pipeline sees it: the source's thread, the collector in it, and the two ways
+ * across: commands go in through a mailbox, shards travel through rings.
+ */
+#ifndef CROSSTAP_AGENT_INPUT_H
+#define CROSSTAP_AGENT_INPUT_H
+
+#include "base/ring.h"
+#include "crosscheck/crosscheck.h"
+#include "agent/setup.h"
+#include "dnstap/dnstap.h"
+
+#include <pthread.h>
+
+struct input_command {
+	int64_t oldest; /* collector_close() up to here; INT64_MAX: all; INT64_MIN: none */
+	int64_t reopen; /* then the oldest open window is this one; INT64_MIN: as closed */
+	bool configure; /* then take what is below, with no window open */
+	int64_t interval_ns;
+	struct shard_limits limits;
+	bool set_traits;
+	struct collector_traits traits;
+};
+
+struct input {
+	struct dnstap_input *source;
+	struct collector *collector;
+	struct input_setup setup;
+	char *key;            /* kind and address: what makes it the same input over a reload */
+	struct ring closed;   /* shards to the report */
+	struct ring returned; /* and back */
+	struct dnstap_stats before; /* at the last window */
+	enum producer producer;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t done;
+	struct input_command command;
+	bool pending;
+};
+
+/* Opens the socket. Errors as dnstap_input_open(). */
+int input_open(struct input **ret, const struct config_input *config, const int *fds, size_t n_fds,
+    char *error, size_t size);
+/* `setup` becomes the input's. */
+int input_start(struct input *input, const struct input_setup *setup,
+    const struct collector_config *config, int64_t oldest, const struct dnstap_limits *limits);
+/* Executed in the input's thread, or here if that has ended. input_wait() returns when it is done.
+ */
+void input_send(struct input *input, const struct input_command *command);
+void input_wait(struct input *input);
+/* Ends the thread; what it counted is closed. */
+void input_stop(struct input *input);
+void input_free(struct input *input);
+
+/* What the cross-check must know of this input since the last window: adds to *ret. `now`: its
+ * counters now. */
+void input_witness(struct input *input, const struct config_input *config,
+    const struct dnstap_stats *now, struct crosscheck_inputs *ret);
+/* What makes two inputs the same; free() it. */
+char *input_key(const struct config_input *config);
+
+#endif

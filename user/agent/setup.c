@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/setup.h"
+
+#include "enrich/enrich.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RESERVED_BYTES   (16ull << 20) /* what the rest of the process takes */
+#define MAX_CUBE_SLOTS   (1u << 20)
+#define LEAST_CUBE_SLOTS (2u << 10)
+#define LEAST_NAME_SLOTS 512
+#define MOST_NAME_SLOTS  8192
+#define SLOTS_PER_NAME   16
+
+int input_setup_make(struct input_setup *ret, const struct config_input *input,
+    struct zone_registry *registry, const struct compare_filter *filter,
+    const struct hash_seed *seed, char *error, size_t size)
+{
+	struct input_setup setup = {
+	    .traits =
+		{
+		    .figures = input->scope != SCOPE_WITNESS,
+		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
+		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
+		    .filter = filter,
+		},
+	};
+	int r;
+
+	if (input->zones.n) {
+		r = zone_set_new(&setup.zones, registry, input->zones.items, input->zones.n, seed);
+		if (r == 0)
+			setup.traits.zone = zone_set_other(setup.zones);
+	} else {
+		r = zone_registry_id(registry, input->zone);
+		if (r >= 0)
+			setup.traits.zone = (uint16_t)r;
+	}
+	if (r < 0) {
+		snprintf(error, size, "%s: %s", input->address,
+		    r == -ENOSPC ? "more zones than the 16384 that can be told apart"
+				 : strerror(-r));
+		return r;
+	}
+	setup.traits.zones = setup.zones;
+	*ret = setup;
+	return 0;
+}
+
+void input_setup_done(struct input_setup *setup)
+{
+	zone_set_free(setup->zones);
+	*setup = (struct input_setup){0};
+}
+
+void compare_filter_make(struct compare_filter *ret, const struct config *config)
+{
+	*ret = (struct compare_filter){.n_ports = config->wire.ports.n};
+	memcpy(ret->ports, config->wire.ports.ports, sizeof(ret->ports));
+}
+
+static size_t power_of_two_within(uint64_t most)
+{
+	size_t n = 1;
+
+	while (n * 2 <= most && n < 1u << 30)
+		n *= 2;
+	return n;
+}
+
+void shard_limits_make(struct shard_limits *ret, const struct config *config, size_t shards)
+{
+	const uint64_t tables =
+	    config->limits.memory - enrich_resolver_limit(config) * RESOLVER_BYTES;
+	const uint64_t left = tables > 2 * RESERVED_BYTES ? tables - RESERVED_BYTES : tables / 2;
+	const uint64_t share = left / (shards ? shards : 1);
+	size_t names =
+	    config->top.names > config->top.nxdomain ? config->top.names : config->top.nxdomain;
+
+	ret->cube_slots = power_of_two_within(share / 4 / sizeof(struct cell));
+	if (ret->cube_slots > MAX_CUBE_SLOTS)
+		ret->cube_slots = MAX_CUBE_SLOTS;
+	if (ret->cube_slots < LEAST_CUBE_SLOTS)
+		ret->cube_slots = LEAST_CUBE_SLOTS;
+	ret->source_slots = power_of_two_within(share / 4 * 3 / sizeof(struct source));
+	names *= SLOTS_PER_NAME;
+	if (names && names < LEAST_NAME_SLOTS)
+		names = LEAST_NAME_SLOTS;
+	ret->name_slots = names > MOST_NAME_SLOTS ? MOST_NAME_SLOTS : names;
+}
+
+size_t shards_per_collector(const struct config *config)
+{
+	const uint64_t in_grace =
+	    (config->grace_ns + config->interval_ns - 1) / config->interval_ns;
+	const size_t n =
+	    (size_t)in_grace + 2; /* the open one, those in grace, and one at the report */
+
+	return n > COLLECTOR_MAX_SHARDS ? COLLECTOR_MAX_SHARDS : n;
+}

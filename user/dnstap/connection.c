@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dnstap/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define KEEP_STASH_BYTES (16 * 1024)
+
+struct connection *connection_new(int fd, uint32_t max_frame)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	connection->fd = fd;
+	receiver_init(&connection->receiver, max_frame);
+	return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+	if (!connection)
+		return;
+	close(connection->fd);
+	free(connection->stash);
+	free(connection);
+}
+
+bool connection_is_new(const struct connection *connection)
+{
+	return connection->receiver.stream.state < FRAME_STREAM_STARTED;
+}
+
+static int stash_reserve(struct connection *connection, size_t size)
+{
+	uint8_t *stash;
+
+	if (size <= connection->stash_size)
+		return 0;
+	stash = realloc(connection->stash, size);
+	if (!stash)
+		return -ENOMEM;
+	connection->stash = stash;
+	connection->stash_size = size;
+	return 0;
+}
+
+static void stash_clear(struct connection *connection)
+{
+	connection->stashed = 0;
+	if (connection->stash_size > KEEP_STASH_BYTES) {
+		free(connection->stash);
+		connection->stash = NULL;
+		connection->stash_size = 0;
+	}
+}
+
+static size_t stash_want(const struct connection *connection)
+{
+	return frame_stream_want(&connection->receiver.stream, connection->stash,
+	    connection->stash + connection->stashed);
+}
+
+/* All replies are shorter than what an empty socket buffer holds. */
+static int send_reply(const struct connection *connection, const struct receiver_step *step)
+{
+	ssize_t n =
+	    send(connection->fd, step->reply, step->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n == (ssize_t)step->reply_length)
+		return 0;
+	return n < 0 ? -errno : -EIO;
+}
+
+/* Feeds all of [data, data + length); *ret_rest bytes at its end are no whole frame yet. */
+static int feed(struct connection *connection, const struct receiver_ops *ops, void *context,
+    const uint8_t *data, size_t length, size_t *ret_rest, const char **ret_error)
+{
+	struct receiver_step step;
+
+	do {
+		receiver_feed(&connection->receiver, ops, context, data, length, &step);
+		data += step.used;
+		length -= step.used;
+		if (step.error) {
+			*ret_error = step.error;
+			return -EPROTO;
+		}
+		if (step.reply_length) {
+			int r = send_reply(connection, &step);
+
+			/* A producer that closes without waiting for FINISH has done nothing wrong.
+			 */
+			if (r < 0 && connection->receiver.stream.state != FRAME_STREAM_STOPPED)
+				return r;
+		}
+	} while (step.reply_length);
+	*ret_rest = length;
+	return 0;
+}
+
+/* Completes the stashed frame from new data; *used bytes of it went there. */
+static int finish_stash(struct connection *connection, const struct receiver_ops *ops,
+    void *context, const uint8_t *data, size_t length, size_t *used, const char **ret_error)
+{
+	size_t rest;
+	int r;
+
+	*used = 0;
+	for (;;) {
+		size_t want = stash_want(connection), take;
+
+		if (connection->stashed >= want)
+			break;
+		take = want - connection->stashed;
+		if (take > length - *used)
+			take = length - *used;
+		r = stash_reserve(connection, want);
+		if (r < 0)
+			return r;
+		memcpy(connection->stash + connection->stashed, data + *used, take);
+		connection->stashed += take;
+		*used += take;
+		if (connection->stashed < want)
+			return 0;
+		/* The length has come: now it is known how much to want. */
+		if (stash_want(connection) == want)
+			break;
+	}
+	r = feed(
+	    connection, ops, context, connection->stash, connection->stashed, &rest, ret_error);
+	if (r == 0)
+		stash_clear(connection);
+	return r;
+}
+
+/* The rest of a large frame is read to where it belongs, what follows it, *ret_length bytes, into
+ * the buffer. */
+static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t *ret_length)
+{
+	size_t want = connection->stashed ? stash_want(connection) : 0;
+	struct iovec parts[2] = {{NULL, 0}, {buffer, CONNECTION_READ_BYTES}};
+	size_t stashed;
+	ssize_t n;
+
+	if (want > connection->stashed) {
+		int r = stash_reserve(connection, want);
+
+		if (r < 0)
+			return r;
+		parts[0] = (struct iovec){
+		    connection->stash + connection->stashed, want - connection->stashed};
+	}
+	n = readv(connection->fd, parts, 2);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	stashed = (size_t)n < parts[0].iov_len ? (size_t)n : parts[0].iov_len;
+	connection->stashed += stashed;
+	*ret_length = (size_t)n - stashed;
+	return n;
+}
+
+ssize_t connection_read(struct connection *connection, const struct receiver_ops *ops,
+    void *context, uint8_t *buffer, const char **ret_error)
+{
+	size_t length = 0, used = 0, rest;
+	ssize_t n = read_some(connection, buffer, &length);
+	int r;
+
+	if (n <= 0)
+		return n;
+	if (connection->stashed) {
+		r = finish_stash(connection, ops, context, buffer, length, &used, ret_error);
+		if (r < 0)
+			return r;
+	}
+	if (used == length)
+		return n;
+	r = feed(connection, ops, context, buffer + used, length - used, &rest, ret_error);
+	if (r == 0 && rest) {
+		r = stash_reserve(connection, rest);
+		if (r == 0) {
+			memcpy(connection->stash, buffer + length - rest, rest);
+			connection->stashed = rest;
+		}
+	}
+	return r < 0 ? r : n;
+}

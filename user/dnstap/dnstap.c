@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dnstap/dnstap.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dnstap/connection.h"
+#include "dnstap/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODULE        "dnstap"
+#define EVENTS        64
+#define HOLD_NS       (1 * NS_PER_S) /* a peer that broke a rule waits so long for its close */
+#define RETRY_NS      (1 * NS_PER_S) /* accepting again after there was no room */
+#define LOG_EVERY_NS  (10 * NS_PER_S)
+#define DRAIN_MAX_NS  (1 * NS_PER_S)
+#define MAX_LISTENERS 8
+#define BACKLOG_MAX   4096 /* net.core.somaxconn */
+
+/* Written by the input's thread alone, read by any. */
+struct counters {
+	_Atomic uint64_t frames, frames_bad, bytes, accepted, refused;
+	_Atomic int connections;
+	_Atomic int64_t last_frame_ns;
+};
+
+struct dnstap_input {
+	char *address, *socket_path; /* the path only where we made the file */
+	dev_t device;
+	ino_t inode;
+	int listeners[MAX_LISTENERS];
+	size_t n_listeners;
+	bool passed;    /* listeners that live on without us */
+	bool listening; /* the listeners are in the epoll set */
+	uint64_t listen_again_ns;
+	int epoll_fd, event_fd;
+	_Atomic bool stopping;
+	_Atomic uint32_t max_frame;
+	_Atomic uint64_t handshake_ns;
+	_Atomic int max_connections;
+	_Atomic int *open;
+	struct dnstap_ops ops;
+	void *context;
+	struct connection *connections;
+	struct log_limit limit;
+	struct counters counters;
+	pthread_mutex_t lock; /* of version */
+	char version[64];
+	uint8_t *buffer;
+	pthread_t thread;
+	bool started;
+};
+
+static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
+{
+	/* One writer: no locked instruction. */
+	atomic_store_explicit(
+	    counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static int epoll_add(const struct dnstap_input *input, int fd, void *tag)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
+
+	return epoll_ctl(input->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static void listen_on(struct dnstap_input *input)
+{
+	for (size_t i = 0; i < input->n_listeners && !input->listening; i++)
+		(void)epoll_add(input, input->listeners[i], &input->listeners[i]);
+	input->listening = true;
+	input->listen_again_ns = 0;
+}
+
+/* New connections wait in the kernel's queue. */
+static void listen_off(struct dnstap_input *input, uint64_t until_ns)
+{
+	for (size_t i = 0; i < input->n_listeners && input->listening; i++)
+		epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, input->listeners[i], NULL);
+	input->listening = false;
+	input->listen_again_ns = until_ns;
+}
+
+static void drop(struct dnstap_input *input, struct connection *connection)
+{
+	*connection->previous = connection->next;
+	if (connection->next)
+		connection->next->previous = connection->previous;
+	connection_free(connection); /* leaves the epoll set with its last descriptor */
+	atomic_fetch_sub_explicit(&input->counters.connections, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(input->open, 1, memory_order_relaxed);
+}
+
+/* One that broke a rule: a producer that reconnects at once must not be able to make a hot loop of
+ * it. */
+static void hold(struct dnstap_input *input, struct connection *connection, const char *why)
+{
+	uint64_t suppressed;
+
+	add_relaxed(&input->counters.refused, 1);
+	if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
+		log_warning(MODULE, "dropped a producer: %s input=%s suppressed=%llu", why,
+		    input->address, (unsigned long long)suppressed);
+	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+	connection->held = true;
+	connection->deadline_ns = clock_monotonic_ns() + HOLD_NS;
+}
+
+/* False where there is none, or no room for it. */
+static bool accept_one(struct dnstap_input *input, int listener)
+{
+	struct connection *connection;
+	int fd;
+
+	if (atomic_load_explicit(input->open, memory_order_relaxed) >=
+	    atomic_load_explicit(&input->max_connections, memory_order_relaxed)) {
+		uint64_t suppressed;
+
+		if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
+			log_warning(MODULE, "limits.connections reached, producers wait input=%s",
+			    input->address);
+		listen_off(input, clock_monotonic_ns() + RETRY_NS);
+		return false;
+	}
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			listen_off(
+			    input, clock_monotonic_ns() + RETRY_NS); /* EMFILE, ENOMEM, ... */
+		return false;
+	}
+	connection =
+	    connection_new(fd, atomic_load_explicit(&input->max_frame, memory_order_relaxed));
+	if (!connection || epoll_add(input, fd, connection) < 0) {
+		if (connection)
+			connection_free(connection);
+		else
+			close(fd);
+		listen_off(input, clock_monotonic_ns() + RETRY_NS);
+		return false;
+	}
+	connection->deadline_ns =
+	    clock_monotonic_ns() + atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
+	connection->next = input->connections;
+	connection->previous = &input->connections;
+	if (connection->next)
+		connection->next->previous = &connection->next;
+	input->connections = connection;
+	add_relaxed(&input->counters.accepted, 1);
+	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(input->open, 1, memory_order_relaxed);
+	log_debug(MODULE, "producer connected input=%s", input->address);
+	return true;
+}
+
+static void publish_version(struct dnstap_input *input, const struct receiver *receiver)
+{
+	char version[sizeof(input->version)];
+
+	if (!decode_cache_version(&receiver->cache, version, sizeof(version)))
+		return;
+	pthread_mutex_lock(&input->lock);
+	memcpy(input->version, version, sizeof(version));
+	pthread_mutex_unlock(&input->lock);
+}
+
+static void publish(struct dnstap_input *input, const struct receiver *before,
+    const struct receiver *after, int64_t now_ns)
+{
+	if (after->frames == before->frames)
+		return;
+	if (before->frames == 0)
+		publish_version(input, after);
+	add_relaxed(&input->counters.frames, after->frames - before->frames);
+	add_relaxed(&input->counters.frames_bad, after->frames_bad - before->frames_bad);
+	add_relaxed(&input->counters.bytes, after->bytes - before->bytes);
+	atomic_store_explicit(&input->counters.last_frame_ns, now_ns, memory_order_relaxed);
+}
+
+/* False once the connection is gone, or held. */
+static bool read_connection(
+    struct dnstap_input *input, struct connection *connection, ssize_t *ret_bytes)
+{
+	const struct receiver before = {.frames = connection->receiver.frames,
+	    .frames_bad = connection->receiver.frames_bad,
+	    .bytes = connection->receiver.bytes};
+	const int64_t now_ns = clock_wall_ns(&clock_system);
+	const char *why = NULL;
+
+	input->ops.now(input->context, now_ns);
+	if (!connection->stashed) /* a frame that has begun may end */
+		connection->receiver.stream.max_frame =
+		    atomic_load_explicit(&input->max_frame, memory_order_relaxed);
+	*ret_bytes =
+	    connection_read(connection, &input->ops.receiver, input->context, input->buffer, &why);
+	publish(input, &before, &connection->receiver, now_ns);
+	if (*ret_bytes > 0) {
+		if (connection->deadline_ns && !connection_is_new(connection))
+			connection->deadline_ns = 0;
+		return true;
+	}
+	if (*ret_bytes == -EAGAIN || *ret_bytes == -EINTR)
+		return true;
+	if (*ret_bytes == -EPROTO) {
+		hold(input, connection, why);
+	} else {
+		log_debug(MODULE, "producer gone input=%s", input->address);
+		drop(input, connection);
+	}
+	return false;
+}
+
+/* Closes what is over its time; the time of the next to be, or 0. */
+static uint64_t check_deadlines(struct dnstap_input *input)
+{
+	struct connection *connection, *next;
+	uint64_t earliest = input->listen_again_ns, now = clock_monotonic_ns();
+
+	if (input->listen_again_ns && now >= input->listen_again_ns) {
+		listen_on(input);
+		earliest = 0;
+	}
+	for (connection = input->connections; connection; connection = next) {
+		next = connection->next;
+		if (connection->deadline_ns && now >= connection->deadline_ns) {
+			if (connection->held) {
+				drop(input, connection);
+				continue;
+			}
+			hold(input, connection, "handshake not done within limits.handshake");
+		}
+		if (connection->deadline_ns && (!earliest || connection->deadline_ns < earliest))
+			earliest = connection->deadline_ns;
+	}
+	return earliest;
+}
+
+static int wait_ms(uint64_t deadline_ns)
+{
+	uint64_t now;
+
+	if (!deadline_ns)
+		return -1;
+	now = clock_monotonic_ns();
+	return deadline_ns <= now ? 0 : (int)((deadline_ns - now) / NS_PER_MS + 1);
+}
+
+static void handle(struct dnstap_input *input, void *tag)
+{
+	ssize_t unused;
+
+	if (tag == &input->event_fd) {
+		uint64_t count;
+
+		if (read(input->event_fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
+			input->ops.wake(input->context);
+	} else if (tag >= (void *)input->listeners &&
+	    tag < (void *)(input->listeners + MAX_LISTENERS)) {
+		accept_one(input, *(int *)tag);
+	} else {
+		read_connection(input, tag, &unused);
+	}
+}
+
+/* Producers in the queue of a socket that goes away with us may have written, too. */
+static void accept_waiting(struct dnstap_input *input)
+{
+	for (size_t i = 0; i < input->n_listeners && !input->passed; i++) {
+		for (int n = 0; n < BACKLOG_MAX && accept_one(input, input->listeners[i]); n++)
+			continue;
+	}
+}
+
+/* What producers have written before we stopped. Bounded: a busy one goes on writing. */
+static void drain(struct dnstap_input *input)
+{
+	const uint64_t until = clock_monotonic_ns() + DRAIN_MAX_NS;
+	struct connection *connection, *next;
+
+	accept_waiting(input);
+	for (connection = input->connections; connection; connection = next) {
+		ssize_t n = 1;
+
+		next = connection->next;
+		while (!connection->held && n > 0 && clock_monotonic_ns() < until) {
+			if (!read_connection(input, connection, &n))
+				break;
+		}
+	}
+	while (input->connections)
+		drop(input, input->connections);
+}
+
+static void *input_thread(void *argument)
+{
+	struct dnstap_input *input = argument;
+	struct epoll_event events[EVENTS];
+
+	while (!atomic_load_explicit(&input->stopping, memory_order_acquire)) {
+		int n =
+		    epoll_wait(input->epoll_fd, events, EVENTS, wait_ms(check_deadlines(input)));
+
+		for (int i = 0; i < n; i++)
+			handle(input, events[i].data.ptr);
+	}
+	listen_off(input, 0);
+	drain(input);
+	input->ops.wake(input->context);
+	return NULL;
+}
+
+/* Whatever the parent made of them: accept() must not block, and no child may hold them. */
+static int take_passed(
+    struct dnstap_input *input, const int *fds, size_t n_fds, char *error, size_t size)
+{
+	for (size_t i = 0; i < n_fds; i++) {
+		const int flags = fcntl(fds[i], F_GETFL);
+
+		if (flags < 0 || fcntl(fds[i], F_SETFL, flags | O_NONBLOCK) < 0 ||
+		    fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0) {
+			int r = -errno;
+
+			snprintf(error, size, "passed socket %d: %s", fds[i], strerror(-r));
+			return r;
+		}
+	}
+	memcpy(input->listeners, fds, n_fds * sizeof(*fds));
+	input->n_listeners = n_fds;
+	input->passed = true;
+	return 0;
+}
+
+static int open_sockets(struct dnstap_input *input, const struct config_input *config,
+    const int *fds, size_t n_fds, char *error, size_t size)
+{
+	struct stat st;
+	int fd;
+
+	if (config->kind == INPUT_LISTEN_FD) {
+		if (n_fds == 0 || n_fds > MAX_LISTENERS) {
+			snprintf(error, size, "no socket named %s was passed (LISTEN_FDS)",
+			    config->address);
+			return -ENOENT;
+		}
+		return take_passed(input, fds, n_fds, error, size);
+	}
+	fd = config->kind == INPUT_UNIX ? listen_unix(config, error, size)
+					: listen_tcp(config->address, error, size);
+	if (fd < 0)
+		return fd;
+	input->listeners[0] = fd;
+	input->n_listeners = 1;
+	if (config->kind == INPUT_UNIX && lstat(config->address, &st) == 0) {
+		input->socket_path = strdup(config->address);
+		input->device = st.st_dev;
+		input->inode = st.st_ino;
+	}
+	return 0;
+}
+
+int dnstap_input_open(struct dnstap_input **ret, const struct config_input *config, const int *fds,
+    size_t n_fds, char *error, size_t size)
+{
+	struct dnstap_input *input = calloc(1, sizeof(*input));
+	int r = -ENOMEM;
+
+	if (!input) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return r;
+	}
+	pthread_mutex_init(&input->lock, NULL);
+	input->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	input->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (input->epoll_fd >= 0 && input->event_fd >= 0) {
+		input->address = strdup(config->address);
+		input->buffer = malloc(CONNECTION_READ_BYTES);
+	}
+	if (!input->address || !input->buffer) {
+		r = -errno; /* EMFILE, ENFILE, ENOMEM */
+		snprintf(error, size, "%s", strerror(-r));
+		goto out;
+	}
+	r = epoll_add(input, input->event_fd, &input->event_fd);
+	if (r == 0)
+		r = open_sockets(input, config, fds, n_fds, error, size);
+out:
+	if (r < 0) {
+		dnstap_input_free(input);
+		return r;
+	}
+	*ret = input;
+	return 0;
+}
+
+void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_limits *limits)
+{
+	atomic_store_explicit(&input->max_frame, limits->frame, memory_order_relaxed);
+	atomic_store_explicit(&input->handshake_ns, limits->handshake_ns, memory_order_relaxed);
+	atomic_store_explicit(&input->max_connections, limits->connections, memory_order_relaxed);
+}
+
+int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,
+    const struct dnstap_ops *ops, void *context)
+{
+	sigset_t all, before;
+	int r;
+
+	dnstap_input_set_limits(input, limits);
+	input->open = limits->open;
+	input->ops = *ops;
+	input->context = context;
+	listen_on(input);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&input->thread, NULL, input_thread, input);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return -r;
+	pthread_setname_np(input->thread, "dnstap");
+	input->started = true;
+	return 0;
+}
+
+void dnstap_input_wake(struct dnstap_input *input)
+{
+	const uint64_t one = 1;
+
+	/* Fails only when the counter is full: then it is awake already. */
+	if (write(input->event_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void dnstap_input_stop(struct dnstap_input *input)
+{
+	if (!input->started)
+		return;
+	atomic_store_explicit(&input->stopping, true, memory_order_release);
+	dnstap_input_wake(input);
+	pthread_join(input->thread, NULL);
+	input->started = false;
+}
+
+void dnstap_input_free(struct dnstap_input *input)
+{
+	if (!input)
+		return;
+	dnstap_input_stop(input);
+	for (size_t i = 0; i < input->n_listeners; i++)
+		close(input->listeners[i]);
+	if (input->socket_path)
+		listen_unlink(input->socket_path, input->device, input->inode);
+	free(input->socket_path);
+	if (input->epoll_fd >= 0)
+		close(input->epoll_fd);
+	if (input->event_fd >= 0)
+		close(input->event_fd);
+	pthread_mutex_destroy(&input->lock);
+	free(input->address);
+	free(input->buffer);
+	free(input);
+}
+
+const char *dnstap_input_address(const struct dnstap_input *input)
+{
+	return input->address;
+}
+
+void dnstap_input_stats(const struct dnstap_input *input, struct dnstap_stats *ret)
+{
+	const struct counters *counters = &input->counters;
+
+	*ret = (struct dnstap_stats){
+	    .frames = atomic_load_explicit(&counters->frames, memory_order_relaxed),
+	    .frames_bad = atomic_load_explicit(&counters->frames_bad, memory_order_relaxed),
+	    .bytes = atomic_load_explicit(&counters->bytes, memory_order_relaxed),
+	    .accepted = atomic_load_explicit(&counters->accepted, memory_order_relaxed),
+	    .refused = atomic_load_explicit(&counters->refused, memory_order_relaxed),
+	    .connections = atomic_load_explicit(&counters->connections, memory_order_relaxed),
+	    .last_frame_ns = atomic_load_explicit(&counters->last_frame_ns, memory_order_relaxed),
+	};
+	pthread_mutex_lock((pthread_mutex_t *)&input->lock);
+	memcpy(ret->version, input->version, sizeof(ret->version));
+	pthread_mutex_unlock((pthread_mutex_t *)&input->lock);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "encode/encode_wire.h"
+
+#include "base/hist.h"
+#include "wire/wire_sum.h"
+#include "measure/mnemonic.h"
+#include "measure/size_bin.h"
+#include "measure/wire_names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(WIRE_SIZE_BINS == KEY_SIZE_BINS, "one kind of bin");
+_Static_assert(WIRE_RTT_LINEAR == 1 << HIST_SUB_BITS && WIRE_RTT_BINS <= HIST_BUCKETS,
+    "a bin of the kernel side is a bucket of base/hist.h, in microseconds");
+
+struct job {
+	struct points *points;
+	int64_t time_ms;
+	const struct wire_interface *interface;
+	struct unassigned *unassigned;
+	struct arena *arena;
+};
+
+static void begin(const struct job *job, const char *measurement)
+{
+	points_begin(job->points, measurement, job->time_ms);
+	points_tag(job->points, "interface", job->interface->name);
+}
+
+/* Whether the wire sees the messages inside. */
+static bool is_plain(unsigned transport)
+{
+	return transport <= WIRE_TCP;
+}
+
+static void encode_cell(
+    const struct job *job, unsigned direction, unsigned transport, unsigned family)
+{
+	const struct wire_cell *cell =
+	    &job->interface->counters[direction].cells[transport][family];
+	struct points *points = job->points;
+
+	if (!is_plain(transport) && !cell->packets)
+		return;
+	begin(job, "wire");
+	points_tag(points, "direction", mnemonic_direction(direction));
+	points_tag(points, "transport", wire_name_transport(transport));
+	points_tag(points, "family", mnemonic_family(family));
+	points_uint(points, "packets", cell->packets);
+	points_uint(points, "bytes", cell->bytes);
+	points_uint(points, "fragments", cell->fragments);
+	if (is_plain(transport)) {
+		points_uint(points, "messages", cell->messages);
+		points_uint(points, "malformed", cell->malformed);
+		points_uint(points, "not_query", cell->not_query);
+		points_uint(points, "tc", cell->tc);
+	}
+	if (transport != WIRE_UDP) {
+		points_uint(points, "connections", cell->connections);
+		points_uint(points, "resets", cell->resets);
+	}
+	if (transport == WIRE_TCP)
+		points_uint(points, "resync", cell->resync);
+	points_end(points);
+}
+
+static void encode_one(const struct job *job, const char *measurement, const char *tag,
+    const char *name, uint64_t messages)
+{
+	begin(job, measurement);
+	points_tag(job->points, tag, name);
+	points_uint(job->points, "messages", messages);
+	points_end(job->points);
+}
+
+/* Types that are not to have a series of their own are sent as one point. */
+static int encode_qtypes(const struct job *job)
+{
+	const struct wire_code *codes;
+	char buffer[MNEMONIC_BYTES];
+	uint64_t other = 0;
+	size_t n;
+	int r = wire_sum_qtypes(job->interface, 1, job->arena, &codes, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const char *name = job->unassigned
+		    ? unassigned_qtype(job->unassigned, job->time_ms, codes[i].code, buffer)
+		    : mnemonic_qtype(codes[i].code, buffer);
+
+		if (strcmp(name, UNASSIGNED_OTHER) == 0)
+			other += codes[i].messages;
+		else
+			encode_one(job, "wire_qtype", "qtype", name, codes[i].messages);
+	}
+	if (other)
+		encode_one(job, "wire_qtype", "qtype", UNASSIGNED_OTHER, other);
+	return r;
+}
+
+static int encode_rcodes(const struct job *job)
+{
+	const struct wire_code *codes;
+	char buffer[MNEMONIC_BYTES];
+	size_t n;
+	int r = wire_sum_rcodes(job->interface, 1, job->arena, &codes, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		encode_one(job, "wire_rcode", "rcode", mnemonic_rcode(codes[i].code, buffer),
+		    codes[i].messages);
+	return r;
+}
+
+static void encode_opcodes(const struct job *job)
+{
+	const struct wire_counters *in = &job->interface->counters[WIRE_IN];
+	char buffer[MNEMONIC_BYTES];
+
+	for (unsigned i = 0; i < WIRE_OPCODES; i++) {
+		if (in->opcodes[i])
+			encode_one(job, "wire_opcode", "opcode",
+			    mnemonic_opcode((uint16_t)i, buffer), in->opcodes[i]);
+	}
+}
+
+static void encode_sizes(const struct job *job, unsigned direction, unsigned transport)
+{
+	const uint64_t *bins = job->interface->counters[direction].sizes[transport];
+
+	begin(job, "wire_size");
+	points_tag(job->points, "direction", mnemonic_direction(direction));
+	points_tag(job->points, "transport", wire_name_transport(transport));
+	for (unsigned i = 0; i < WIRE_SIZE_BINS;) {
+		const unsigned bin = size_bin_coarse(i);
+		uint64_t count = 0;
+		char field[16];
+
+		while (i < WIRE_SIZE_BINS && size_bin_coarse(i) == bin)
+			count += bins[i++];
+		if (!count)
+			continue;
+		snprintf(field, sizeof(field), "b%u", bin);
+		points_uint(job->points, field, count);
+	}
+	points_end(job->points); /* a point without a field is none */
+}
+
+static void encode_malformed(const struct job *job, unsigned direction)
+{
+	const uint64_t *reasons = job->interface->counters[direction].malformed;
+
+	for (unsigned i = DNS_MALFORMED_NONE + 1; i < DNS_MALFORMED_COUNT; i++) {
+		if (!reasons[i])
+			continue;
+		begin(job, "wire_malformed");
+		points_tag(job->points, "direction", mnemonic_direction(direction));
+		points_tag(job->points, "reason", wire_name_malformed(i));
+		points_uint(job->points, "messages", reasons[i]);
+		points_end(job->points);
+	}
+}
+
+static void encode_rtt(
+    struct points *points, int64_t time_ms, const struct wire_window *wire, unsigned family)
+{
+	const struct wire_rtt *rtt = wire->rtt;
+	struct hist_count counts[WIRE_RTT_BINS];
+	uint64_t handshakes = 0;
+
+	for (uint32_t i = 0; i < WIRE_RTT_BINS; i++) {
+		counts[i] = (struct hist_count){i, rtt->bins[family][i]};
+		handshakes += counts[i].count;
+	}
+	points_begin(points, "wire_tcp_rtt", time_ms);
+	points_tag(points, "family", mnemonic_family(family));
+	points_uint(points, "handshakes", handshakes);
+	points_uint(points, "retransmitted", wire_sum_handshakes(wire, family).retransmitted);
+	if (handshakes) {
+		points_float(points, "p50_us", hist_quantile(counts, WIRE_RTT_BINS, 0.50));
+		points_float(points, "p90_us", hist_quantile(counts, WIRE_RTT_BINS, 0.90));
+		points_float(points, "p99_us", hist_quantile(counts, WIRE_RTT_BINS, 0.99));
+	}
+	points_end(points);
+}
+
+static int encode_interface(const struct job *job)
+{
+	const unsigned directions = job->interface->egress ? WIRE_DIRECTIONS : 1;
+	int r;
+
+	for (unsigned d = 0; d < directions; d++) {
+		for (unsigned t = 0; t < WIRE_TRANSPORTS; t++) {
+			for (unsigned f = 0; f < 2; f++)
+				encode_cell(job, d, t, f);
+			if (t < WIRE_SIZE_TRANSPORTS)
+				encode_sizes(job, d, t);
+		}
+		encode_malformed(job, d);
+	}
+	encode_opcodes(job);
+	r = encode_qtypes(job);
+	return r == 0 && job->interface->egress ? encode_rcodes(job) : r;
+}
+
+int encode_wire(struct points *points, int64_t time_ms, const struct wire_window *wire,
+    struct unassigned *unassigned, struct arena *arena)
+{
+	int error = 0;
+
+	if (!wire || !wire->watched)
+		return 0;
+	for (size_t i = 0; i < wire->n_interfaces; i++) {
+		const struct job job = {points, time_ms, &wire->interfaces[i], unassigned, arena};
+		int r = wire_interface_watched(job.interface) ? encode_interface(&job) : 0;
+
+		error = r < 0 ? r : error;
+	}
+	for (unsigned f = 0; wire->rtt && f < 2; f++)
+		encode_rtt(points, time_ms, wire, f);
+	return error;
+}

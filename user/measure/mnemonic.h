@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* IANA mnemonics of the DNS parameters registry (as of 2025); unassigned values by number. */
+#ifndef CROSSTAP_MEASURE_MNEMONIC_H
+#define CROSSTAP_MEASURE_MNEMONIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MNEMONIC_BYTES 16
+
+/* The registry's name, or TYPE65534, OPCODE7, RCODE30 written to `buffer`. */
+const char *mnemonic_qtype(uint16_t type, char buffer[MNEMONIC_BYTES]);
+const char *mnemonic_opcode(uint16_t opcode, char buffer[MNEMONIC_BYTES]);
+/* 12 bits; 16 is BADVERS (RFC 6891), since it comes from an OPT record. */
+const char *mnemonic_rcode(uint16_t rcode, char buffer[MNEMONIC_BYTES]);
+bool mnemonic_qtype_assigned(uint16_t type);
+
+const char *mnemonic_transport(unsigned transport);
+const char *mnemonic_family(unsigned family);
+const char *mnemonic_direction(unsigned direction);
+const char *mnemonic_flag(unsigned bit);
+
+#endif

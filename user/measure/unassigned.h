@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A client must not choose how many series there are: of the query types that IANA has not
+ * assigned, the first UNASSIGNED_KEPT of a UTC day keep their number, the others are counted
+ * together.
+ */
+#ifndef CROSSTAP_MEASURE_UNASSIGNED_H
+#define CROSSTAP_MEASURE_UNASSIGNED_H
+
+#include "measure/mnemonic.h"
+
+#define UNASSIGNED_KEPT  32
+#define UNASSIGNED_OTHER "other"
+
+struct unassigned {
+	int64_t day; /* since 1970 */
+	uint16_t types[UNASSIGNED_KEPT];
+	unsigned n;
+};
+
+/* The type's name, or UNASSIGNED_OTHER. `time_ms`: of the window. */
+const char *unassigned_qtype(
+    struct unassigned *unassigned, int64_t time_ms, uint16_t type, char buffer[MNEMONIC_BYTES]);
+
+#endif

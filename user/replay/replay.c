@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/replay_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "enrich/enrich.h"
+#include "agent/setup.h"
+#include "stats/item.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JUMP_NS         (3600 * NS_PER_S)
+#define JUMP_AGREED     16
+#define MAX_EMPTY       3600 /* windows without a frame that are reported in a row */
+#define STOP_TIMEOUT_NS (60 * NS_PER_S)
+
+static int make_stages(struct replay *replay, char *error, size_t size)
+{
+	const struct config *config = replay->options.config;
+	struct collector_config collector = {.interval_ns = (int64_t)config->interval_ns};
+	int r = zone_registry_new(&replay->registry);
+
+	if (r == 0) {
+		compare_filter_make(&replay->filter, config);
+		r = input_setup_make(&replay->setup, replay->options.input, replay->registry,
+		    &replay->filter, &replay->seed, error, size);
+	}
+	if (r < 0)
+		return r;
+	collector.seed = replay->seed;
+	collector.max_shards = shards_per_collector(config);
+	collector.traits = replay->setup.traits;
+	shard_limits_make(&replay->limits, config, collector.max_shards + 1);
+	collector.limits = replay->limits;
+	r = collector_new(&replay->collector, &collector);
+	if (r == 0)
+		r = shard_new(&replay->total, &replay->limits, &replay->seed);
+	if (r == 0 && replay->options.windows)
+		r = enrich_new(&replay->enrich, config, &replay->seed, false);
+	if (r == 0)
+		r = arena_new(&replay->arena);
+	if (r < 0) {
+		snprintf(error, size, "%s", strerror(-r));
+		return r;
+	}
+	if (replay->options.captures)
+		r = privacy_new(&replay->privacy, config, error, size);
+	if (r < 0)
+		return r;
+	if (!replay->options.windows)
+		return 0;
+	r = report_new(&replay->report, config, replay->registry, &replay->seed, error, size);
+	if (r == 0)
+		report_use_enrich(replay->report, replay->enrich);
+	return r;
+}
+
+int replay_new(struct replay **ret, const struct replay_options *options, char *error, size_t size)
+{
+	struct replay *replay = calloc(1, sizeof(*replay));
+	int r;
+
+	if (!replay) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	replay->options = *options;
+	hash_seed_random(&replay->seed);
+	r = make_stages(replay, error, size);
+	if (r < 0) {
+		replay_free(replay);
+		return r;
+	}
+	*ret = replay;
+	return 0;
+}
+
+void replay_free(struct replay *replay)
+{
+	if (!replay)
+		return;
+	for (size_t i = 0; i < replay->n_files; i++)
+		replay_file_free(replay->files[i]);
+	free(replay->files);
+	replay_wire_free(replay->wire);
+	privacy_free(replay->privacy);
+	report_free(replay->report);
+	enrich_free(replay->enrich);
+	arena_free(replay->arena);
+	collector_free(replay->collector);
+	shard_free(replay->total);
+	input_setup_done(&replay->setup);
+	zone_registry_free(replay->registry);
+	free(replay);
+}
+
+/* The shard that the collector has given up: counted in the total, reported, given back. */
+static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span,
+    const struct comparison_window *compared)
+{
+	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
+		log_error(MODULE, "no memory for the sources of all windows");
+	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))
+		return;
+	if (replay->report)
+		report_window(replay->report, shard, span, compared, NULL);
+	replay->reported = true;
+	shard_clear(shard, &replay->limits);
+	collector_give(replay->collector, shard);
+}
+
+/* The packets of a window join its frames; they are part of the captures' total already. */
+static void finish_window(
+    struct replay *replay, struct shard *shard, const struct window_span *span)
+{
+	struct comparison_window compared = {
+	    .duration_ns = (uint64_t)(span->end_ns - span->start_ns)};
+	struct tally_window *tally =
+	    replay->wire ? replay_wire_take(replay->wire, span->index) : NULL;
+	struct wire_window wire;
+
+	if (replay->wire && replay->report) {
+		replay_inputs(replay, &compared.inputs);
+		if (replay_wire_fill(replay->wire, tally, replay->arena, &wire) == 0)
+			compared.wire = &wire;
+		else
+			log_error(MODULE, "no memory for the packets of a window");
+	}
+	finish_shard(replay, shard, span, compared.wire ? &compared : NULL);
+	if (replay->wire)
+		replay_wire_give(replay->wire, tally);
+	arena_reset(replay->arena);
+}
+
+/* Windows without a frame up to `oldest`. None before the first frame, nor over hours in which
+ * nothing was recorded. */
+static void finish_empty(struct replay *replay, int64_t oldest)
+{
+	struct window_span span;
+
+	if (!replay->reported || oldest - replay->windows.oldest > MAX_EMPTY)
+		windows_skip(&replay->windows, oldest);
+	while (replay->windows.oldest < oldest) {
+		windows_close(&replay->windows, &span);
+		finish_window(replay, NULL, &span);
+	}
+}
+
+/* Windows without a shard up to `oldest`; INT64_MAX: those of packets. */
+static void finish_until(struct replay *replay, int64_t oldest)
+{
+	struct window_span span;
+	int64_t index;
+
+	while (replay->wire && replay_wire_first(replay->wire, &index) && index < oldest) {
+		finish_empty(replay, index);
+		windows_close(&replay->windows, &span);
+		finish_window(replay, NULL, &span);
+	}
+	if (oldest != INT64_MAX)
+		finish_empty(replay, oldest);
+}
+
+/* Closes every window that ended, with grace, before `clock_ns`; INT64_MAX: all. */
+static void close_windows(struct replay *replay, int64_t clock_ns)
+{
+	struct shard *shards[COLLECTOR_MAX_SHARDS];
+	int64_t oldest = clock_ns == INT64_MAX
+	    ? INT64_MAX
+	    : windows_index(&replay->windows, clock_ns - replay->windows.grace_ns);
+	size_t n = collector_close(replay->collector, oldest, shards);
+	struct window_span span;
+
+	for (size_t i = 0; i < n; i++) {
+		finish_until(replay, shards[i]->index);
+		windows_close(&replay->windows, &span);
+		finish_window(replay, shards[i], &span);
+	}
+	finish_until(replay, oldest);
+	if (oldest != INT64_MAX)
+		collector_reopen(replay->collector, oldest);
+}
+
+static int64_t clock_of(const struct replay *replay)
+{
+	int64_t clock_ns = INT64_MAX;
+
+	for (size_t i = 0; i < replay->n_files; i++) {
+		if (!replay->files[i]->at_end && replay->files[i]->newest_ns < clock_ns)
+			clock_ns = replay->files[i]->newest_ns;
+	}
+	return clock_ns;
+}
+
+static void begin(struct replay *replay, int64_t time_ns)
+{
+	const int64_t grace = (int64_t)replay->options.config->grace_ns;
+
+	windows_init(&replay->windows, (int64_t)replay->options.config->interval_ns, grace,
+	    time_ns - grace, true);
+	collector_reopen(replay->collector, replay->windows.oldest);
+	replay->begun = true;
+}
+
+/* The files' clock jumped back over more than an hour: like a clock that was set. */
+static void begin_again(struct replay *replay, int64_t time_ns)
+{
+	close_windows(replay, INT64_MAX);
+	windows_reopen(&replay->windows, time_ns);
+	collector_reopen(replay->collector, replay->windows.oldest);
+}
+
+/* Moves the file's time on to that of a frame. A jump of over an hour must be agreed on by some
+ * frames running: until then they count as skewed, or late. True where they stepped back. */
+static bool advance(struct replay_file *file, int64_t time_ns)
+{
+	const bool forward = file->newest_ns == INT64_MIN || time_ns > file->newest_ns;
+
+	if (file->newest_ns != INT64_MIN &&
+	    (forward ? (uint64_t)time_ns - (uint64_t)file->newest_ns
+		     : (uint64_t)file->newest_ns - (uint64_t)time_ns) > (uint64_t)JUMP_NS) {
+		const int64_t distance =
+		    time_ns > file->jump_ns ? time_ns - file->jump_ns : file->jump_ns - time_ns;
+
+		file->jumped =
+		    file->jumped && distance >= 0 && distance <= JUMP_NS ? file->jumped + 1 : 1;
+		file->jump_ns = time_ns;
+		if (file->jumped < JUMP_AGREED)
+			return false;
+		file->jumped = 0;
+		file->newest_ns = time_ns;
+		return !forward;
+	}
+	file->jumped = 0;
+	if (forward)
+		file->newest_ns = time_ns;
+	return false;
+}
+
+void replay_take(void *context, const struct record *records, size_t n)
+{
+	struct replay_file *file = context;
+	struct replay *replay = file->replay;
+	size_t start = 0;
+
+	if (replay->wire)
+		replay_note_producer(file);
+	for (size_t i = 0; i < n; i++) {
+		const int direction = record_is_query(&records[i]) ? DIR_QUERY : DIR_RESPONSE;
+		const int64_t time_ns = record_time(&records[i], direction, file->newest_ns);
+		int64_t clock_ns;
+		bool back;
+
+		if (time_ns == INT64_MIN || time_ns == INT64_MAX)
+			continue; /* no time before the first: cannot move the clock */
+		if (!replay->begun)
+			begin(replay, time_ns);
+		back = advance(file, time_ns);
+		clock_ns = clock_of(replay);
+		if (!back && (clock_ns == INT64_MIN || clock_ns < windows_due_ns(&replay->windows)))
+			continue;
+		if (i > start)
+			collector_take(
+			    replay->collector, records + start, i - start, file->newest_ns);
+		start = i;
+		if (back)
+			begin_again(replay, time_ns);
+		else
+			close_windows(replay, clock_ns);
+	}
+	if (!replay->begun)
+		begin(replay, clock_wall_ns(&clock_system));
+	collector_take(replay->collector, records + start, n - start,
+	    file->newest_ns == INT64_MIN ? clock_wall_ns(&clock_system) : file->newest_ns);
+}
+
+void replay_take_bad(void *context)
+{
+	struct replay_file *file = context;
+	struct replay *replay = file->replay;
+	int64_t now_ns = file->newest_ns;
+
+	if (now_ns == INT64_MIN)
+		now_ns = clock_wall_ns(&clock_system);
+	if (!replay->begun)
+		begin(replay, now_ns);
+	collector_bad(replay->collector, now_ns);
+}
+
+void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet)
+{
+	struct replay *replay = file->replay;
+	int64_t index, clock_ns;
+
+	if (!replay->begun)
+		begin(replay, packet->time_ns);
+	if (advance(file, packet->time_ns)) {
+		begin_again(replay, packet->time_ns);
+	} else {
+		clock_ns = clock_of(replay);
+		if (clock_ns != INT64_MIN && clock_ns >= windows_due_ns(&replay->windows))
+			close_windows(replay, clock_ns);
+	}
+	index = windows_index(&replay->windows,
+	    packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
+	if (index < replay->windows.oldest)
+		index = replay->windows.oldest;
+	if (replay_wire_count(replay->wire, index, packet) < 0) {
+		log_error(MODULE, "no memory for the packets of a window");
+		file->broken = true;
+	}
+}
+
+/* The one whose time is least: it holds the clock back. */
+static struct replay_file *next_file(const struct replay *replay)
+{
+	struct replay_file *next = NULL;
+
+	for (size_t i = 0; i < replay->n_files; i++) {
+		struct replay_file *file = replay->files[i];
+
+		if (!file->at_end && (!next || file->newest_ns < next->newest_ns))
+			next = file;
+	}
+	return next;
+}
+
+int replay_run(struct replay *replay)
+{
+	struct replay_file *file;
+	int r = 0;
+
+	replay_learn_servers(replay);
+	while ((file = next_file(replay)))
+		replay_file_feed(file);
+	if (replay->begun)
+		close_windows(replay, INT64_MAX);
+	if (replay->wire && replay_wire_cut(replay->wire))
+		log_warning(MODULE,
+		    "packets were captured without all of their message, which may not count: "
+		    "packets=%llu",
+		    (unsigned long long)replay_wire_cut(replay->wire));
+	if (replay->report)
+		report_stop(replay->report, STOP_TIMEOUT_NS);
+	for (size_t i = 0; i < replay->n_files; i++) {
+		if (replay->files[i]->broken)
+			r = -EIO;
+	}
+	return r;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/replay_internal.h"
+
+#include "encode/json.h"
+#include "encode/json_wire.h"
+#include "report/witness.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool has_frames(const struct replay *replay)
+{
+	for (size_t i = 0; i < replay->n_files; i++) {
+		if (!replay->files[i]->pcap)
+			return true;
+	}
+	return false;
+}
+
+void replay_note_producer(struct replay_file *file)
+{
+	struct replay *replay = file->replay;
+	enum producer producer;
+	char version[64];
+
+	if (!decode_cache_version(&file->receiver.cache, version, sizeof(version)))
+		return;
+	producer = producer_recognise(version, strlen(version));
+	for (size_t i = 0; i < replay->n_producers; i++) {
+		if (replay->producers[i] == producer)
+			return;
+	}
+	replay->producers[replay->n_producers++] = producer;
+}
+
+void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret)
+{
+	const struct config_input *input = replay->options.input;
+	const bool frames = has_frames(replay);
+
+	*ret = (struct crosscheck_inputs){
+	    .compared = frames && input->scope != SCOPE_ZONE,
+	    .zone = frames && input->scope == SCOPE_ZONE,
+	    .connected = frames,
+	    .from_responses = input->queries == QUERIES_RESPONSES,
+	    .producers = replay->producers,
+	    .n_producers = input->scope != SCOPE_ZONE ? replay->n_producers : 0,
+	};
+}
+
+/* All of the input as one window. What the host dropped is not known. */
+static int compare(const struct replay *replay, const struct wire_window *wire,
+    const struct window_view *view, struct arena *arena, struct crosscheck_result *ret)
+{
+	const struct config *config = replay->options.config;
+	const struct crosscheck_options options = {.interval_ns = config->interval_ns,
+	    .horizon_ns = config->crosscheck_horizon_ns,
+	    .top_sources = config->top.resolvers,
+	    .seed = replay->seed,
+	    .whole = true};
+	struct crosscheck_inputs inputs;
+	struct crosscheck_dnstap dnstap;
+	struct crosscheck *crosscheck;
+	int r = crosscheck_new(&crosscheck, &options);
+
+	if (r < 0)
+		return r;
+	replay_inputs(replay, &inputs);
+	r = witness_of(&dnstap, view, arena);
+	/* All windows are one: whichever of them a frame was counted in. */
+	dnstap.pace = NULL;
+	dnstap.displaced = replay->total->lost;
+	if (r == 0)
+		r = crosscheck_window(
+		    crosscheck, options.interval_ns, wire, &dnstap, &inputs, arena, ret);
+	crosscheck_free(crosscheck);
+	return r;
+}
+
+static int put_wire(json_t *document, const struct replay *replay, const struct window_view *view,
+    struct arena *arena)
+{
+	struct crosscheck_result result;
+	struct wire_window wire;
+	int r = replay_wire_fill(replay->wire, replay_wire_total(replay->wire), arena, &wire);
+
+	if (r < 0)
+		return r;
+	r = compare(replay, &wire, view, arena, &result);
+	if (r == 0 &&
+	    (json_object_set_new(document, "wire", json_wire(&wire, arena)) < 0 ||
+		json_object_set_new(
+		    document, "crosscheck", json_crosscheck(&result, replay->privacy)) < 0))
+		r = -ENOMEM;
+	return r;
+}
+
+struct file_sums {
+	uint64_t frames, frames_bad, bytes; /* bytes: of the files */
+};
+
+static void sum_files(const struct replay *replay, struct file_sums *ret)
+{
+	*ret = (struct file_sums){0};
+	for (size_t i = 0; i < replay->n_files; i++) {
+		ret->frames += replay->files[i]->receiver.frames;
+		ret->frames_bad += replay->files[i]->receiver.frames_bad;
+		ret->bytes += replay->files[i]->bytes;
+	}
+}
+
+json_t *replay_document(struct replay *replay, double seconds)
+{
+	const struct view_limits limits = {0};
+	const struct window_span span = {0};
+	struct file_sums totals;
+	struct window_view view;
+	struct arena *arena;
+	json_t *document = NULL;
+
+	sum_files(replay, &totals);
+	if (arena_new(&arena) < 0)
+		return NULL;
+	if (view_make(&view, replay->total, &span, replay->registry, &replay->seed, NULL, 0,
+		&limits, arena) == 0)
+		document = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "frames",
+		    (json_int_t)totals.frames, "frames_bad", (json_int_t)totals.frames_bad, "bytes",
+		    (json_int_t)totals.bytes, "seconds", seconds, "frames_per_second",
+		    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
+		    json_zones(&view));
+	if (document && replay->wire && put_wire(document, replay, &view, arena) < 0) {
+		json_decref(document);
+		document = NULL;
+	}
+	arena_free(arena);
+	return document;
+}

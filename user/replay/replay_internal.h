@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of a replay and its windows share. Inside user/replay*.c only. */
+#ifndef CROSSTAP_REPLAY_REPLAY_INTERNAL_H
+#define CROSSTAP_REPLAY_REPLAY_INTERNAL_H
+
+#include "crosscheck/crosscheck.h"
+#include "privacy/privacy.h"
+#include "replay/replay.h"
+#include "replay/replay_wire.h"
+#include "agent/setup.h"
+#include "dnstap/receiver.h"
+
+#define MODULE "replay"
+
+struct replay_file {
+	struct replay *replay;
+	int fd;
+	const char *name;
+	struct pcap_file *pcap; /* NULL: frames, through the receiver */
+	struct receiver receiver;
+	uint8_t *buffer;
+	size_t start, end, size; /* of what is not consumed yet */
+	uint64_t bytes;
+	int64_t newest_ns; /* INT64_MIN: nothing yet */
+	int64_t jump_ns;   /* where the last frames say the time is, against newest_ns */
+	unsigned jumped;   /* how many, running */
+	bool at_end;
+	bool broken; /* not read to its end */
+};
+
+struct replay {
+	struct replay_options options;
+	struct zone_registry *registry;
+	struct hash_seed seed;
+	struct compare_filter filter;
+	struct input_setup setup;
+	struct shard_limits limits;
+	struct collector *collector;
+	struct windows windows;
+	bool begun;            /* the windows are */
+	bool reported;         /* one window at least */
+	struct enrich *enrich; /* NULL without windows, as is the next */
+	struct report *report;
+	struct replay_file **files;
+	size_t n_files;
+	struct shard *total;
+	struct privacy *privacy;            /* of the captures' clients */
+	struct replay_wire *wire;           /* NULL: no captures */
+	struct arena *arena;                /* of one window */
+	enum producer producers[PRODUCERS]; /* whose frames were read, each once */
+	size_t n_producers;
+};
+
+/* replay_file.c: bytes to frames and packets. */
+void replay_file_free(struct replay_file *file);
+/* Reads on: some frames, or one packet. */
+void replay_file_feed(struct replay_file *file);
+/* Who the servers are takes a reading of its own. An error of the file is said when its packets are
+ * counted. */
+void replay_learn_servers(struct replay *replay);
+
+/* Remembers who wrote the frames that were decoded last: of one producer, or of several. */
+void replay_note_producer(struct replay_file *file);
+/* What the dnstap side is to the cross-check, as far as it was read. */
+void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret);
+
+/* replay.c: into the windows. `context`: the file. */
+void replay_take(void *context, const struct record *records, size_t n);
+void replay_take_bad(void *context);
+void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/replay_wire.h"
+
+#include "replay/servers.h"
+#include "wire/packet/tally_window.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct open_window {
+	int64_t index;
+	struct tally_window *window;
+};
+
+struct replay_wire {
+	const struct config_wire *config;
+	struct tally *tally;
+	struct servers *servers;
+	struct open_window *open; /* few: as many as files are apart */
+	size_t n_open;
+	struct tally_window *spare; /* cleared; NULL: none */
+	struct tally_window *total, *empty;
+	uint64_t cut;
+};
+
+int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
+{
+	struct replay_wire *wire = calloc(1, sizeof(*wire));
+	int r;
+
+	if (!wire)
+		return -ENOMEM;
+	wire->config = config;
+	r = tally_new(&wire->tally, config, 1);
+	if (r == 0)
+		r = servers_new(&wire->servers, config);
+	if (r == 0)
+		r = tally_window_new(&wire->total, wire->tally);
+	if (r == 0)
+		r = tally_window_new(&wire->empty, wire->tally);
+	if (r < 0) {
+		replay_wire_free(wire);
+		return r;
+	}
+	/* `servers` has asked already, and knows networks. */
+	tally_config(wire->tally)->options |= WIRE_ANY_ADDRESS;
+	*ret = wire;
+	return 0;
+}
+
+void replay_wire_free(struct replay_wire *wire)
+{
+	if (!wire)
+		return;
+	for (size_t i = 0; i < wire->n_open; i++)
+		tally_window_free(wire->open[i].window);
+	free(wire->open);
+	tally_window_free(wire->spare);
+	tally_window_free(wire->total);
+	tally_window_free(wire->empty);
+	servers_free(wire->servers);
+	tally_free(wire->tally);
+	free(wire);
+}
+
+bool replay_wire_must_learn(const struct replay_wire *wire)
+{
+	return servers_must_learn(wire->servers);
+}
+
+size_t replay_wire_servers(const struct replay_wire *wire)
+{
+	return servers_count(wire->servers);
+}
+
+int replay_wire_learn(
+    struct replay_wire *wire, const char *path, char error[static PCAP_FILE_ERROR_BYTES])
+{
+	struct pcap_packet packet;
+	struct pcap_file *file;
+	int full = 0;
+	int r = pcap_file_open(&file, path, error);
+
+	if (r < 0)
+		return r;
+	while ((r = pcap_file_next(file, &packet, error)) > 0) {
+		if (servers_learn(wire->servers, &packet) < 0)
+			full = -ENOSPC;
+	}
+	pcap_file_close(file);
+	return r < 0 ? r : full;
+}
+
+static struct open_window *find_open(const struct replay_wire *wire, int64_t index)
+{
+	for (size_t i = 0; i < wire->n_open; i++) {
+		if (wire->open[i].index == index)
+			return &wire->open[i];
+	}
+	return NULL;
+}
+
+static struct open_window *open_window(struct replay_wire *wire, int64_t index)
+{
+	struct open_window *open = reallocarray(wire->open, wire->n_open + 1, sizeof(*wire->open));
+
+	if (!open)
+		return NULL;
+	wire->open = open;
+	open += wire->n_open;
+	open->index = index;
+	open->window = wire->spare;
+	wire->spare = NULL;
+	if (!open->window && tally_window_new(&open->window, wire->tally) < 0)
+		return NULL;
+	wire->n_open++;
+	return open;
+}
+
+int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet)
+{
+	struct tally_packet counted = {
+	    .data = packet->data,
+	    .length = packet->length,
+	    .frame_bytes = packet->frame_bytes,
+	    .time_ns = (uint64_t)packet->time_ns,
+	    .segments = 1,
+	    .raw = packet->raw,
+	};
+	struct open_window *open;
+	bool cut;
+
+	if (!servers_direction(wire->servers, packet, &counted.direction, &cut))
+		return 0;
+	open = find_open(wire, index);
+	if (!open)
+		open = open_window(wire, index);
+	if (!open)
+		return -ENOMEM;
+	wire->cut += cut;
+	tally_count(wire->tally, open->window, &counted);
+	return 0;
+}
+
+bool replay_wire_first(const struct replay_wire *wire, int64_t *ret_index)
+{
+	for (size_t i = 0; i < wire->n_open; i++) {
+		if (i == 0 || wire->open[i].index < *ret_index)
+			*ret_index = wire->open[i].index;
+	}
+	return wire->n_open != 0;
+}
+
+struct tally_window *replay_wire_take(struct replay_wire *wire, int64_t index)
+{
+	struct open_window *open = find_open(wire, index);
+	struct tally_window *window;
+
+	if (!open)
+		return NULL;
+	window = open->window;
+	*open = wire->open[--wire->n_open];
+	tally_window_add(wire->tally, wire->total, window);
+	return window;
+}
+
+void replay_wire_give(struct replay_wire *wire, struct tally_window *window)
+{
+	if (!window)
+		return;
+	if (wire->spare) {
+		tally_window_free(window);
+		return;
+	}
+	tally_window_clear(window);
+	wire->spare = window;
+}
+
+int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *window,
+    struct arena *arena, struct wire_window *ret)
+{
+	struct wire_interface *interface = arena_alloc(arena, sizeof(*interface));
+	struct wire_window filled;
+	int r = -ENOMEM;
+
+	if (interface)
+		r = tally_window_fill(
+		    window ? window : wire->empty, wire->config, "pcap", arena, &filled);
+	if (r < 0)
+		return r;
+	*interface = filled.interfaces[0];
+	snprintf(interface->name, sizeof(interface->name), "%s", interface->mode);
+	filled.interfaces = interface;
+	*ret = filled;
+	return 0;
+}
+
+const struct tally_window *replay_wire_total(const struct replay_wire *wire)
+{
+	return wire->total;
+}
+
+uint64_t replay_wire_cut(const struct replay_wire *wire)
+{
+	return wire->cut;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The wire side of a replay: which packets of the captures are the server's, and what they add to
+ * the window that they belong to. All captures are one wire.
+ */
+#ifndef CROSSTAP_REPLAY_REPLAY_WIRE_H
+#define CROSSTAP_REPLAY_REPLAY_WIRE_H
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "wire/wire_window.h"
+#include "replay/pcap_file.h"
+#include "wire/packet/tally.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct replay_wire;
+
+/* `config` outlives it. */
+int replay_wire_new(struct replay_wire **ret, const struct config_wire *config);
+void replay_wire_free(struct replay_wire *wire);
+
+/* Servers are those that answer in the captures: each must be read through before the first packet
+ * is counted. */
+bool replay_wire_must_learn(const struct replay_wire *wire);
+/* Errors are those of reading the file. -ENOSPC: not all servers were taken. */
+int replay_wire_learn(
+    struct replay_wire *wire, const char *path, char error[static PCAP_FILE_ERROR_BYTES]);
+size_t replay_wire_servers(const struct replay_wire *wire); /* learned */
+
+/* Counts a packet in the window with this index. -ENOMEM. */
+int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet);
+/* The least index of a window that packets were counted in; false: there is none. */
+bool replay_wire_first(const struct replay_wire *wire, int64_t *ret_index);
+/* Takes that window out: it is part of the total now. NULL: it has no packets. The caller gives it
+ * back. */
+struct tally_window *replay_wire_take(struct replay_wire *wire, int64_t index);
+void replay_wire_give(struct replay_wire *wire, struct tally_window *window);
+/* As what cross-check and encoders read, in `arena`; `window` NULL: one without packets. -ENOMEM.
+ */
+int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *window,
+    struct arena *arena, struct wire_window *ret);
+
+/* All windows that were taken. */
+const struct tally_window *replay_wire_total(const struct replay_wire *wire);
+/* Packets to or from a server that end before their DNS header, so that their messages are not
+ * counted: a capture with too short a snapshot length. */
+uint64_t replay_wire_cut(const struct replay_wire *wire);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which way did a captured packet go? A capture does not say who its server is: these are the
+ * addresses of `wire.addresses` or, without any, those that answer from `wire.ports`.
+ */
+#ifndef CROSSTAP_REPLAY_SERVERS_H
+#define CROSSTAP_REPLAY_SERVERS_H
+
+#include "config/config.h"
+#include "replay/pcap_file.h"
+
+#define SERVERS_MAX 65536 /* learned addresses; more are not taken */
+
+struct servers;
+
+/* `wire` outlives it. */
+int servers_new(struct servers **ret, const struct config_wire *wire);
+void servers_free(struct servers *servers);
+
+/* False: the configuration names them. */
+bool servers_must_learn(const struct servers *servers);
+/* Takes the source of a response: a datagram from one of the ports with QR set, or a SYN-ACK.
+ * -ENOSPC: there are SERVERS_MAX already. */
+int servers_learn(struct servers *servers, const struct pcap_packet *packet);
+size_t servers_count(const struct servers *servers);
+
+/* False: neither to nor from a server, or nothing that is counted. *ret_cut: the capture holds too
+ * little of it to read a DNS header that is there. */
+bool servers_direction(const struct servers *servers, const struct pcap_packet *packet,
+    uint32_t *ret_direction, bool *ret_cut);
+
+#endif

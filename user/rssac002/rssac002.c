@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "rssac002/rssac002.h"
+
+#include "base/clock.h"
+#include "rssac002/rssac002_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define DAY_NS        (86400 * NS_PER_S)
+#define FILES_EVERY   (3600ull * NS_PER_S)
+#define SERVICE_BYTES 256
+
+struct rssac002 {
+	char *dir;
+	char service[SERVICE_BYTES]; /* fit for a file's name */
+	struct rssac002_day today;
+	uint64_t files_due_ns;
+	bool changed; /* since the state was written */
+};
+
+int rssac002_day_init(struct rssac002_day *day, int64_t number)
+{
+	struct rssac002_day new = {.day = number};
+
+	for (int set = 0; set < RSSAC002_SETS; set++) {
+		int r = distinct_new(&new.sources[set]);
+
+		if (r < 0) {
+			rssac002_day_done(&new);
+			return r;
+		}
+	}
+	*day = new;
+	return 0;
+}
+
+void rssac002_day_done(struct rssac002_day *day)
+{
+	for (int set = 0; set < RSSAC002_SETS; set++) {
+		distinct_free(day->sources[set]);
+		day->sources[set] = NULL;
+	}
+}
+
+/* `server` is the operator's, but may hold what a file's name cannot. */
+static void make_service(char ret[SERVICE_BYTES], const char *service)
+{
+	snprintf(ret, SERVICE_BYTES, "%s", service);
+	for (char *at = ret; *at; at++) {
+		if (*at == '/' || (unsigned char)*at <= ' ' || *at == 0x7f ||
+		    (at == ret && *at == '.'))
+			*at = '_';
+	}
+}
+
+static int64_t day_of(int64_t time_ns)
+{
+	return time_ns / DAY_NS - (time_ns % DAY_NS < 0);
+}
+
+/* Writes what is there of the day, and begins another. */
+static int turn_over(struct rssac002 *rssac, int64_t day)
+{
+	struct rssac002_day next;
+	int r = rssac002_day_init(&next, day), written;
+
+	if (r < 0)
+		return r;
+	written = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
+	rssac002_day_done(&rssac->today);
+	rssac->today = next;
+	return written;
+}
+
+static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_reason)
+{
+	int r = rssac002_read_state(&rssac->today, rssac->dir, rssac->service);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		if (r != -ENOENT)
+			*ret_fresh_reason =
+			    r == -EBADMSG ? "no sound state of this version" : strerrordesc_np(-r);
+		return rssac002_day_init(&rssac->today, today);
+	}
+	/* A state of the future: the clock was wrong. Its files are written, too. */
+	return rssac->today.day == today ? 0 : turn_over(rssac, today);
+}
+
+int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, int64_t now_ns,
+    const char **ret_fresh_reason)
+{
+	struct rssac002 *rssac = calloc(1, sizeof(*rssac));
+	const char *reason = NULL;
+	int r = -ENOMEM;
+
+	if (!rssac)
+		return r;
+	make_service(rssac->service, service);
+	rssac->dir = strdup(dir);
+	if (rssac->dir)
+		r = mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	if (r == 0)
+		r = begin(rssac, day_of(now_ns), &reason);
+	if (r < 0) {
+		rssac002_free(rssac);
+		return r;
+	}
+	*ret_fresh_reason = reason;
+	*ret = rssac;
+	return 0;
+}
+
+void rssac002_free(struct rssac002 *rssac)
+{
+	if (!rssac)
+		return;
+	rssac002_day_done(&rssac->today);
+	free(rssac->dir);
+	free(rssac);
+}
+
+static void add_counts(struct rssac002_counts *into, const struct rssac002_counts *counts)
+{
+	for (int d = 0; d < 2; d++) {
+		for (int t = 0; t < 2; t++) {
+			for (int f = 0; f < 2; f++)
+				into->volume[d][t][f] += counts->volume[d][t][f];
+			for (int bin = 0; bin < RSSAC002_BINS; bin++)
+				into->sizes[d][t][bin] += counts->sizes[d][t][bin];
+		}
+	}
+	for (int rcode = 0; rcode < RSSAC002_RCODES; rcode++)
+		into->rcodes[rcode] += counts->rcodes[rcode];
+}
+
+int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002_counts *counts)
+{
+	const int64_t day = day_of(start_ns);
+	int r = 0;
+
+	/* A clock that was set back over midnight goes on with the day that has begun. */
+	if (day > rssac->today.day)
+		r = turn_over(rssac, day);
+	add_counts(&rssac->today.counts, counts);
+	rssac->changed = true;
+	return r;
+}
+
+int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsigned family)
+{
+	struct distinct **sources = rssac->today.sources;
+	int r;
+
+	if (family == 4)
+		return distinct_add(sources[RSSAC002_IPV4], XXH3_64bits(address, 4));
+	r = distinct_add(sources[RSSAC002_IPV6], XXH3_64bits(address, 16));
+	return r < 0 ? r : distinct_add(sources[RSSAC002_AGGREGATE], XXH3_64bits(address, 8));
+}
+
+int rssac002_flush(struct rssac002 *rssac)
+{
+	int r = rssac002_write_state(&rssac->today, rssac->dir, rssac->service);
+	int written = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
+
+	return r < 0 ? r : written;
+}
+
+int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns)
+{
+	int r = 0;
+
+	if (!rssac->files_due_ns)
+		rssac->files_due_ns = now_ns + FILES_EVERY;
+	if (now_ns >= rssac->files_due_ns) {
+		rssac->files_due_ns = now_ns + FILES_EVERY;
+		r = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
+	}
+	if (rssac->changed) {
+		int state = rssac002_write_state(&rssac->today, rssac->dir, rssac->service);
+
+		rssac->changed = state < 0;
+		r = r < 0 ? r : state;
+	}
+	return r;
+}

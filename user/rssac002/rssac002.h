@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RSSAC002 version 5, "Measurements of the Root Server System": what a server saw in a UTC day, as
+ * the YAML files traffic-volume, traffic-sizes, rcode-volume and unique-sources (sections 3 and 4
+ * of that document), in `rssac002.dir`:
+ *
+ *   YYYY/MM/METRIC/SERVICE-YYYYMMDD-METRIC.yaml            SERVICE: the configuration's `server`
+ *   YYYY/MM/unique-sources/SERVICE-YYYYMMDD-SET.hll        SET: ipv4, ipv6, ipv6-aggregate
+ *   SERVICE.state                                          the day so far, for a restart
+ *
+ * The files of a day are written when it ends, hourly before that, and at the end of the program,
+ * each in one step; a day is complete once the next one has begun. Counts of sites are summed.
+ * Sources are not: the .hll files hold the 32,768 registers of a HyperLogLog, a byte each, over
+ * XXH3 (64 bits, seed 0) of the address's 4 or 16 bytes, or the first 8 of an IPv6 address for the
+ * aggregate, the first 15 bits choosing the register. The union of sites has the greatest byte at
+ * each place; scripts/rssac002-merge does both.
+ *
+ * Volumes and sizes are those of UDP and TCP; DNS over TLS, HTTPS and QUIC have no place in them.
+ * Sources that found a window's table full are not in unique-sources: the program cannot tell a
+ * flood's forged addresses from others; the point `crosstap` says how many messages that were.
+ *
+ * A restart loses nothing. Who kills the process loses of dnstap the windows that were open, of the
+ * wire nothing: the kernel's counters go on. By client nobody knows which of them were reported, so
+ * that the next start takes for today's sources whoever is in the kernel's table, also those in it
+ * who last asked on an earlier day.
+ *
+ * One thread owns it, the report's.
+ */
+#ifndef CROSSTAP_RSSAC002_RSSAC002_H
+#define CROSSTAP_RSSAC002_RSSAC002_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RSSAC002_BINS   257 /* 16 bytes each; the last: from 4096 on */
+#define RSSAC002_RCODES 4096
+
+enum rssac002_transport { RSSAC002_UDP, RSSAC002_TCP };
+
+struct rssac002_counts { /* directions: 0 received queries, 1 sent responses; families: 4, 6 */
+	uint64_t volume[2][2][2];            /* direction, transport, family */
+	uint64_t sizes[2][2][RSSAC002_BINS]; /* direction, transport; DNS messages */
+	uint64_t rcodes[RSSAC002_RCODES];    /* of sent responses */
+};
+
+struct rssac002;
+
+/*
+ * Goes on with the day whose state is in `dir`, if that is today; writes the files of an earlier
+ * one. A state that is damaged or another version's is not read: *ret_fresh_reason (static text)
+ * says why, else it is NULL. Makes `dir` if need be. Errors: -ENOMEM, or those of the file system.
+ */
+int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, int64_t now_ns,
+    const char **ret_fresh_reason);
+/* Does not write: rssac002_flush() before. */
+void rssac002_free(struct rssac002 *rssac);
+
+/* A window's counts, for the day that it begins in. A window of a new day ends the old one: its
+ * files are written. The error of that; the counts are taken in any case. */
+int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002_counts *counts);
+/* A source of that window; `family` is 4 (first four bytes) or 6. -ENOMEM. */
+int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsigned family);
+/* Writes state and files. */
+int rssac002_flush(struct rssac002 *rssac);
+/* Writes the state if something was added, so that little is lost with the process, and the files
+ * once an hour (monotonic time): after each window. */
+int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns);
+
+#endif

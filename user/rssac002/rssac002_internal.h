@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A day, and what rssac002_file.c makes of it. */
+#ifndef CROSSTAP_RSSAC002_RSSAC002_INTERNAL_H
+#define CROSSTAP_RSSAC002_RSSAC002_INTERNAL_H
+
+#include "base/distinct.h"
+#include "rssac002/rssac002.h"
+
+enum rssac002_set { RSSAC002_IPV4, RSSAC002_IPV6, RSSAC002_AGGREGATE, RSSAC002_SETS };
+
+struct rssac002_day {
+	int64_t day; /* since 1970 */
+	struct rssac002_counts counts;
+	struct distinct *sources[RSSAC002_SETS];
+};
+
+int rssac002_day_init(struct rssac002_day *day, int64_t number);
+void rssac002_day_done(struct rssac002_day *day);
+
+/* The four YAML files and the registers. */
+int rssac002_write_files(const struct rssac002_day *day, const char *dir, const char *service);
+int rssac002_write_state(const struct rssac002_day *day, const char *dir, const char *service);
+/* Into an empty *ret (nothing to free on failure). -ENOENT; -EBADMSG: no sound state. */
+int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *service);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "rssac002/rssac002_internal.h"
+
+#include "base/io.h"
+#include "base/replace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define MAGIC   0x31763230306373ull /* "sc002v1"; another byte order does not read it */
+#define LARGEST 8640000             /* days: year 25625, and as much before 1970 */
+
+struct stored_set {
+	uint32_t exact, n; /* exact: n hashes; else the registers */
+	union {
+		uint64_t hashes[DISTINCT_EXACT];
+		uint8_t registers[DISTINCT_REGISTERS];
+	};
+};
+
+/* Of one size, whatever is in it: 140 KB. */
+struct stored {
+	uint64_t magic, bytes;
+	int64_t day;
+	struct rssac002_counts counts;
+	struct stored_set sets[RSSAC002_SETS];
+	uint64_t hash; /* XXH3 of all before it */
+};
+
+static int make_path(char path[PATH_MAX], const char *dir, const char *service)
+{
+	int n = snprintf(path, PATH_MAX, "%s/%s.state", dir, service);
+
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static uint64_t hash_of(const struct stored *stored)
+{
+	return XXH3_64bits(stored, offsetof(struct stored, hash));
+}
+
+static void store(struct stored *stored, const struct rssac002_day *day)
+{
+	stored->magic = MAGIC;
+	stored->bytes = sizeof(*stored);
+	stored->day = day->day;
+	stored->counts = day->counts;
+	for (int set = 0; set < RSSAC002_SETS; set++) {
+		struct stored_set *to = &stored->sets[set];
+
+		to->exact = distinct_get_hashes(day->sources[set], to->hashes, &to->n);
+		if (!to->exact)
+			distinct_get_registers(day->sources[set], to->registers);
+	}
+	stored->hash = hash_of(stored);
+}
+
+int rssac002_write_state(const struct rssac002_day *day, const char *dir, const char *service)
+{
+	struct stored *stored = calloc(1, sizeof(*stored));
+	char path[PATH_MAX];
+	int r = stored ? make_path(path, dir, service) : -ENOMEM;
+
+	if (r == 0) {
+		store(stored, day);
+		/* Windows wait for this thread, and a torn file is found by its hash. */
+		r = replace_file(path, stored, sizeof(*stored), 0600, REPLACE_FAST);
+	}
+	free(stored);
+	return r;
+}
+
+static int read_file(const char *path, struct stored *ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+	} else if (!S_ISREG(st.st_mode) || st.st_size != (off_t)sizeof(*ret)) {
+		r = -EBADMSG;
+	} else {
+		n = io_read(fd, ret, sizeof(*ret));
+		if (n != (ssize_t)sizeof(*ret))
+			r = n < 0 ? (int)n : -EBADMSG;
+	}
+	close(fd);
+	return r;
+}
+
+static int restore_set(struct distinct *set, const struct stored_set *from)
+{
+	int r = 0;
+
+	if (!from->exact) {
+		r = distinct_add_registers(set, from->registers);
+		return r == -EINVAL ? -EBADMSG : r;
+	}
+	if (from->n > DISTINCT_EXACT)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < from->n && r == 0; i++)
+		r = distinct_add(set, from->hashes[i]);
+	return r;
+}
+
+static int restore(struct rssac002_day *ret, const struct stored *stored)
+{
+	struct rssac002_day day;
+	int r;
+
+	if (stored->magic != MAGIC || stored->bytes != sizeof(*stored) ||
+	    stored->hash != hash_of(stored) || stored->day < -LARGEST || stored->day > LARGEST)
+		return -EBADMSG;
+	r = rssac002_day_init(&day, stored->day);
+	if (r < 0)
+		return r;
+	day.counts = stored->counts;
+	for (int set = 0; set < RSSAC002_SETS && r == 0; set++)
+		r = restore_set(day.sources[set], &stored->sets[set]);
+	if (r < 0) {
+		rssac002_day_done(&day);
+		return r;
+	}
+	*ret = day;
+	return 0;
+}
+
+int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *service)
+{
+	struct stored *stored = calloc(1, sizeof(*stored));
+	char path[PATH_MAX];
+	int r = stored ? make_path(path, dir, service) : -ENOMEM;
+
+	if (r == 0)
+		r = read_file(path, stored);
+	if (r == 0)
+		r = restore(ret, stored);
+	free(stored);
+	return r;
+}

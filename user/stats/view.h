@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A closed window, arranged for reading: its margins sorted and cut by zone, its sources counted,
+ * its tops ranked. Every encoder (points, JSON, Prometheus) reads this and nothing below it.
+ */
+#ifndef CROSSTAP_STATS_VIEW_H
+#define CROSSTAP_STATS_VIEW_H
+
+#include "base/arena.h"
+#include "base/hist.h"
+#include "stats/shard.h"
+#include "stats/windows.h"
+#include "stats/zones.h"
+
+struct margin_slice {
+	const struct cell *cells;
+	size_t n;
+};
+
+struct view_source { /* a top resolver */
+	uint64_t address[2];
+	uint64_t queries, responses, nxdomain;
+	uint8_t family;
+	bool estimated; /* found the table full: queries is an upper bound of its messages */
+};
+
+struct view_name {
+	const uint8_t *name; /* wire format, case as it was first seen */
+	size_t length;
+	uint64_t count;
+};
+
+struct view_latency {
+	uint64_t count;
+	double p50_ns, p90_ns, p99_ns, max_ns;
+};
+
+struct zone_view {
+	uint16_t zone;
+	const char *label;
+	struct margin_slice
+	    margins[MARGIN_COUNT];            /* sorted by direction, transport, family, value */
+	uint64_t sources[2][TRANSPORT_COUNT]; /* distinct, by family and transport */
+	uint64_t sources_all[2];              /* distinct over transports */
+	struct view_source *resolvers;        /* most queries first */
+	size_t n_resolvers;
+	struct view_name *names[NAMES_KINDS]; /* most frequent first */
+	size_t n_names[NAMES_KINDS];
+};
+
+struct window_view {
+	struct window_span span;
+	struct zone_view *zones; /* those with traffic or `always`, by number */
+	size_t n_zones;
+	const struct shard *total;
+	struct margin_slice compared[MARGIN_COUNT]; /* MARGIN_COMPARED_*: of all zones */
+};
+
+struct view_limits {
+	size_t resolvers, names[NAMES_KINDS]; /* per zone */
+};
+
+/*
+ * Arranges `total` (which is then good for reading only). `always`: zones that appear without
+ * traffic as well. Everything in the view lives in `arena` or in `total`. -ENOMEM.
+ */
+int view_make(struct window_view *ret, struct shard *total, const struct window_span *span,
+    struct zone_registry *registry, const struct hash_seed *seed, const uint16_t *always,
+    size_t n_always, const struct view_limits *limits, struct arena *arena);
+
+/* The cells of a slice with this direction (and transport). */
+struct margin_slice margin_of(const struct margin_slice *slice, unsigned direction);
+struct margin_slice margin_of_transport(
+    const struct margin_slice *slice, unsigned direction, unsigned transport);
+/* The margin's cell, or one of zeros. */
+const struct cell *margin_at(const struct margin_slice *slice, uint16_t zone, enum margin margin,
+    unsigned direction, unsigned transport, unsigned family, unsigned value);
+/* Over the transports of `slice`, a part of MARGIN_LATENCY; room for its n cells in `scratch`. */
+int view_latency(const struct margin_slice *slice, struct view_latency *ret);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire/host/host_internal.h"
+
+#include "wire/netlink/wire_netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_TEXT (4u << 20) /* of a file in /proc: a line for each of thousands of CPUs */
+
+struct host {
+	struct host_links links;
+	struct host_sockets sockets;
+	struct host_nft nft;
+	int files[HOST_PROC_FILES];
+	uint64_t before[HOST_PROC_COUNT];
+	bool begun;
+	char *text;
+	size_t text_size;
+	int open_errors[HOST_PARTS]; /* -errno */
+	char problems[HOST_PARTS][192];
+};
+
+/* --- opening, in the namespace ---------------------------------------------------------------- */
+
+static void open_all(void *context)
+{
+	struct host *host = context;
+	char path[64];
+
+	host->open_errors[HOST_LINKS] = host->open_errors[HOST_QDISCS] =
+	    host_netlink_open(&host->links.netlink, NETLINK_ROUTE);
+	host->open_errors[HOST_SOCKETS] =
+	    host_netlink_open(&host->sockets.netlink, NETLINK_SOCK_DIAG);
+	if (host->nft.n_counters)
+		host->open_errors[HOST_NFT] =
+		    host_netlink_open(&host->nft.netlink, NETLINK_NETFILTER);
+	for (int i = 0; i < HOST_PROC_FILES; i++) {
+		/* An open file goes on showing the namespace that it was opened in. */
+		snprintf(path, sizeof(path), "/proc/thread-self/net/%s", host_proc_paths[i]);
+		host->files[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (host->files[i] < 0 && (i == HOST_PROC_SNMP || i == HOST_PROC_NETSTAT))
+			host->open_errors[HOST_STACK] = -errno;
+	}
+}
+
+static int set_names(struct host_links *links, const struct config_wire *wire)
+{
+	if (wire->interfaces_auto || !wire->interfaces.n)
+		return 0;
+	links->names = calloc(wire->interfaces.n, sizeof(*links->names));
+	if (!links->names)
+		return -ENOMEM;
+	for (size_t i = 0; i < wire->interfaces.n; i++)
+		snprintf(links->names[i], sizeof(links->names[i]), "%s", wire->interfaces.items[i]);
+	links->n_names = wire->interfaces.n;
+	return 0;
+}
+
+static int set_counters(struct host_nft *nft, const struct config_strings *names)
+{
+	nft->counters = calloc(names->n + 1, sizeof(*nft->counters));
+	if (!nft->counters)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->n; i++) {
+		struct host_nft_counter *counter = &nft->counters[nft->n_counters];
+
+		counter->name = strdup(names->items[i]);
+		if (!counter->name)
+			return -ENOMEM;
+		counter->after = strchr(counter->name, '/');
+		if (counter->after)
+			nft->n_counters++;
+		else
+			free(counter->name);
+	}
+	return 0;
+}
+
+int host_new(struct host **ret, const struct config *config)
+{
+	struct host_counters first;
+	struct host *host = calloc(1, sizeof(*host));
+	int namespace = -1, r;
+
+	if (!host)
+		return -ENOMEM;
+	for (int i = 0; i < HOST_PROC_FILES; i++)
+		host->files[i] = -1;
+	host->sockets.ports = config->wire.ports;
+	r = set_names(&host->links, &config->wire);
+	if (r == 0)
+		r = set_counters(&host->nft, &config->nft_counters);
+	if (r == 0 && config->wire.netns[0])
+		r = namespace = wire_netns_open(config->wire.netns);
+	if (r >= 0)
+		r = wire_netns_call(namespace, open_all, host);
+	if (namespace >= 0)
+		close(namespace);
+	if (r < 0) {
+		host_free(host);
+		return r;
+	}
+	host_read(host, &first);
+	*ret = host;
+	return 0;
+}
+
+void host_free(struct host *host)
+{
+	if (!host)
+		return;
+	for (int i = 0; i < HOST_PROC_FILES; i++) {
+		if (host->files[i] >= 0)
+			close(host->files[i]);
+	}
+	for (size_t i = 0; i < host->nft.n_counters; i++)
+		free(host->nft.counters[i].name);
+	free(host->nft.counters);
+	free(host->links.names);
+	host_netlink_close(&host->links.netlink);
+	host_netlink_close(&host->sockets.netlink);
+	host_netlink_close(&host->nft.netlink);
+	host_table_done(&host->links.links);
+	host_table_done(&host->links.qdiscs);
+	host_table_done(&host->sockets.table);
+	free(host->text);
+	free(host);
+}
+
+/* --- /proc ------------------------------------------------------------------------------------ */
+
+static int read_text(struct host *host, int fd)
+{
+	size_t length = 0;
+	ssize_t n;
+
+	do {
+		if (length + 1 >= host->text_size) {
+			const size_t size = host->text_size ? 2 * host->text_size : 65536;
+			char *text = size <= MAX_TEXT ? realloc(host->text, size) : NULL;
+
+			if (!text)
+				return -ENOMEM;
+			host->text = text;
+			host->text_size = size;
+		}
+		n = pread(fd, host->text + length, host->text_size - length - 1, (off_t)length);
+		if (n < 0)
+			return -errno;
+		length += (size_t)n;
+	} while (n > 0);
+	host->text[length] = '\0';
+	return 0;
+}
+
+/* The growth of counters, and how many datagrams are being reassembled. */
+static int read_stack(struct host *host, uint64_t ret[HOST_PROC_COUNT])
+{
+	uint64_t now[HOST_PROC_COUNT];
+
+	memcpy(now, host->before, sizeof(now));
+	for (int i = 0; i < HOST_PROC_FILES; i++) {
+		int r = host->files[i] < 0 ? 0 : read_text(host, host->files[i]);
+
+		if (r < 0)
+			return r;
+		if (host->files[i] >= 0)
+			host_proc_parse((enum host_proc_file)i, host->text, now);
+	}
+	for (int i = 0; i < HOST_PROC_COUNT; i++)
+		ret[i] = host->begun && now[i] > host->before[i] ? now[i] - host->before[i] : 0;
+	ret[HOST_PROC_REASSEMBLING] = now[HOST_PROC_REASSEMBLING];
+	ret[HOST_PROC_REASSEMBLING6] = now[HOST_PROC_REASSEMBLING6];
+	memcpy(host->before, now, sizeof(now));
+	host->begun = true;
+	return 0;
+}
+
+void host_add_drop(struct host_counters *counters, const char *reason, uint64_t messages)
+{
+	if (!messages ||
+	    counters->n_stack_drops ==
+		sizeof(counters->stack_drops) / sizeof(*counters->stack_drops))
+		return;
+	counters->stack_drops[counters->n_stack_drops++] =
+	    (struct wire_drop){.reason = reason, .messages = messages, .upper_bound = true};
+}
+
+/* --- a reading -------------------------------------------------------------------------------- */
+
+/*
+ * A datagram with a wrong checksum that reached a socket is in the socket's drops too. The sockets'
+ * own are in RcvbufErrors and MemErrors of the namespace: what is above these is not theirs.
+ */
+static void take_checksums_off(
+    const uint64_t stack[HOST_PROC_COUNT], struct host_counters *counters)
+{
+	const uint64_t own = stack[HOST_PROC_UDP_RCVBUF] + stack[HOST_PROC_UDP_MEMORY] +
+	    stack[HOST_PROC_UDP6_RCVBUF] + stack[HOST_PROC_UDP6_MEMORY];
+	const uint64_t wrong = stack[HOST_PROC_UDP_CHECKSUM] + stack[HOST_PROC_UDP6_CHECKSUM];
+	const uint64_t above = counters->socket_drops > own ? counters->socket_drops - own : 0;
+
+	counters->checksums = wrong;
+	counters->socket_checksums = above < wrong ? above : wrong;
+	counters->socket_drops -= counters->socket_checksums;
+}
+
+static bool done(struct host *host, enum host_part part, int r)
+{
+	if (r == 0)
+		host->problems[part][0] = '\0';
+	else if (part == HOST_NFT && r == -ENOENT)
+		snprintf(host->problems[part], sizeof(host->problems[part]),
+		    "there is no counter %s", host_nft_missing(&host->nft));
+	else
+		snprintf(host->problems[part], sizeof(host->problems[part]), "%s", strerror(-r));
+	return r == 0;
+}
+
+/* Left unread where it could not even be opened. */
+#define READ(host, part, call)                                                                     \
+	done(host, part, (host)->open_errors[part] ? (host)->open_errors[part] : (call))
+
+void host_read(struct host *host, struct host_counters *ret)
+{
+	uint64_t stack[HOST_PROC_COUNT] = {0};
+
+	*ret = (struct host_counters){0};
+	/* Sockets first: what they dropped meanwhile is in the stack's counters then. */
+	READ(host, HOST_SOCKETS, host_sockets_read(&host->sockets, ret));
+	if (READ(host, HOST_STACK, read_stack(host, stack))) {
+		for (int i = 0; i < HOST_PROC_DROPS; i++)
+			host_add_drop(ret, host_proc_reasons[i], stack[i]);
+		take_checksums_off(stack, ret);
+		ret->listen_overflows = stack[HOST_PROC_LISTEN_OVERFLOW];
+		ret->reassembling = stack[HOST_PROC_REASSEMBLING] + stack[HOST_PROC_REASSEMBLING6];
+		ret->known |= WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_LISTEN;
+	}
+	if (host->nft.n_counters)
+		READ(host, HOST_NFT, host_nft_read(&host->nft, ret));
+	READ(host, HOST_LINKS, host_links_read(&host->links, stack[HOST_PROC_SOFTNET_DROPS], ret));
+	READ(host, HOST_QDISCS, host_qdiscs_read(&host->links, ret));
+}
+
+const char *host_problem(const struct host *host, enum host_part part)
+{
+	return host->problems[part][0] ? host->problems[part] : NULL;
+}

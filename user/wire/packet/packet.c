@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire/packet/packet.h"
+
+#include "base/clock.h"
+#include "wire/packet/packet_ring.h"
+#include "wire/packet/tally_window.h"
+#include "wire/netlink/wire_netns.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CPU_ROUND (2 * (uint64_t)NS_PER_S) /* over so long limits.cpu is judged */
+#define CPU_SHARE 0.97 /* a thread that has a core to itself does not get all of it */
+#define IDLE_MS   1000
+
+struct packet_source {
+	const struct config_wire *wire;
+	double cpu;
+	struct packet_ring *rings;
+	char (*names)[IFNAMSIZ];
+	size_t n_rings;
+	int stop;             /* eventfd */
+	struct pollfd *polls; /* rings, and `stop` */
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock; /* all below; held for a block, a flip, a take */
+	struct tally *tally;
+	struct tally_window *now, *before; /* `before`: flipped, not taken; else NULL */
+	struct tally_window *spare;
+	int64_t boundary_ns; /* packets older than this belong to `before` */
+	bool changed[2];     /* of now and before: not watched all the time, or by other rules */
+	bool stopped;
+	bool has_addresses;
+	char problem[128];
+};
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+static void take_frame(
+    struct packet_source *source, uint32_t interface, const struct packet_frame *frame)
+{
+	struct tally_window *window = source->now;
+	const struct tally_packet packet = {
+	    .data = frame->data,
+	    .length = frame->length,
+	    .frame_bytes = frame->frame_bytes,
+	    .time_ns = (uint64_t)frame->time_ns,
+	    .segments = frame->segments,
+	    .interface = interface,
+	    .direction = frame->outgoing ? WIRE_OUT : WIRE_IN,
+	    .raw = source->rings[interface].raw,
+	};
+
+	if (!frame->outgoing && !frame->incoming)
+		return;
+	if (source->before && frame->time_ns < source->boundary_ns)
+		window = source->before;
+	tally_count(source->tally, window, &packet);
+}
+
+static void drain(struct packet_source *source, uint32_t interface)
+{
+	struct packet_ring *ring = &source->rings[interface];
+	struct packet_frame frame;
+	void *block;
+
+	while ((block = packet_ring_block(ring))) {
+		void *at = NULL;
+
+		pthread_mutex_lock(&source->lock);
+		while (packet_ring_frame(ring, block, &at, &frame))
+			take_frame(source, interface, &frame);
+		pthread_mutex_unlock(&source->lock);
+		packet_ring_release(ring, block);
+	}
+}
+
+/* What has stopped shall cost the kernel nothing either. */
+static void stop_with(struct packet_source *source, const char *format, const char *what)
+{
+	pthread_mutex_lock(&source->lock);
+	snprintf(source->problem, sizeof(source->problem), format, what);
+	source->stopped = true;
+	source->changed[0] = true;
+	source->changed[1] = source->changed[1] || source->before;
+	for (size_t i = 0; i < source->n_rings; i++)
+		packet_ring_close(&source->rings[i]);
+	pthread_mutex_unlock(&source->lock);
+}
+
+/* The thread takes more of the processor than it may. */
+static bool is_over(const struct packet_source *source, uint64_t *round_ns, uint64_t *round_cpu_ns)
+{
+	const uint64_t now = clock_monotonic_ns();
+	uint64_t cpu;
+	bool over;
+
+	if (now - *round_ns < CPU_ROUND)
+		return false;
+	cpu = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	over = (double)(cpu - *round_cpu_ns) > CPU_SHARE * source->cpu * (double)(now - *round_ns);
+	*round_ns = now;
+	*round_cpu_ns = cpu;
+	return over;
+}
+
+static void *run(void *context)
+{
+	struct packet_source *source = context;
+	struct pollfd *polls = source->polls;
+	uint64_t round_ns = clock_monotonic_ns(), round_cpu_ns = 0;
+
+	for (;;) {
+		if (poll(polls, source->n_rings + 1, IDLE_MS) < 0 && errno != EINTR)
+			break;
+		if (polls[source->n_rings].revents)
+			return NULL;
+		for (uint32_t i = 0; i < source->n_rings; i++) {
+			drain(source, i);
+			if (polls[i].revents & (POLLERR | POLLHUP | POLLNVAL)) {
+				stop_with(source, "%s is down or gone", source->names[i]);
+				return NULL;
+			}
+		}
+		if (is_over(source, &round_ns, &round_cpu_ns)) {
+			stop_with(source, "counting took more than limits.cpu%s", "");
+			return NULL;
+		}
+	}
+	stop_with(source, "poll: %s", strerror(errno));
+	return NULL;
+}
+
+/* --- start and stop --------------------------------------------------------------------------- */
+
+struct opening {
+	struct packet_source *source;
+	size_t failed;
+	int error;
+};
+
+static void open_rings(void *context)
+{
+	struct opening *opening = context;
+	struct packet_source *source = opening->source;
+
+	for (size_t i = 0; i < source->n_rings && opening->error == 0; i++) {
+		opening->error =
+		    packet_ring_open(&source->rings[i], source->names[i], source->wire);
+		opening->failed = i;
+		source->polls[i] =
+		    (struct pollfd){.fd = source->rings[i].fd, .events = POLLIN | POLLERR};
+	}
+}
+
+static int enter_and_open(struct packet_source *source, char *error, size_t size)
+{
+	struct opening opening = {.source = source};
+	int namespace = -1, r = 0;
+
+	if (source->wire->netns[0])
+		r = namespace = wire_netns_open(source->wire->netns);
+	if (r >= 0)
+		r = wire_netns_call(namespace, open_rings, &opening);
+	if (namespace >= 0)
+		close(namespace);
+	if (r < 0)
+		snprintf(error, size, "wire.netns %s: %s", source->wire->netns, strerror(-r));
+	else if (opening.error < 0)
+		snprintf(
+		    error, size, "%s: %s", source->names[opening.failed], strerror(-opening.error));
+	return r < 0 ? r : opening.error;
+}
+
+static int allocate(
+    struct packet_source *source, const char *const *interfaces, size_t n_interfaces)
+{
+	int r;
+
+	source->rings = calloc(n_interfaces, sizeof(*source->rings));
+	source->names = calloc(n_interfaces, sizeof(*source->names));
+	source->polls = calloc(n_interfaces + 1, sizeof(*source->polls));
+	source->stop = eventfd(0, EFD_CLOEXEC);
+	if (!source->rings || !source->names || !source->polls || source->stop < 0)
+		return -ENOMEM;
+	source->n_rings = n_interfaces;
+	for (size_t i = 0; i < n_interfaces; i++) {
+		source->rings[i].fd = -1;
+		snprintf(source->names[i], sizeof(source->names[i]), "%s", interfaces[i]);
+	}
+	source->polls[n_interfaces] = (struct pollfd){.fd = source->stop, .events = POLLIN};
+	r = tally_new(&source->tally, source->wire, n_interfaces);
+	if (r == 0)
+		r = tally_window_new(&source->now, source->tally);
+	if (r == 0)
+		r = tally_window_new(&source->spare, source->tally);
+	return r;
+}
+
+int packet_new(struct packet_source **ret, const struct config *config,
+    const char *const *interfaces, size_t n_interfaces, char *error, size_t size)
+{
+	struct packet_source *source = calloc(1, sizeof(*source));
+	int r = -ENOMEM;
+
+	snprintf(error, size, "%s", strerror(ENOMEM));
+	if (!source)
+		return r;
+	source->wire = &config->wire;
+	source->cpu = config->limits.cpu;
+	source->stop = -1;
+	source->changed[0] = true; /* the first window does not begin with its start */
+	pthread_mutex_init(&source->lock, NULL);
+	r = allocate(source, interfaces, n_interfaces);
+	if (r == 0)
+		r = enter_and_open(source, error, size);
+	if (r == 0) {
+		r = -pthread_create(&source->thread, NULL, run, source);
+		source->started = r == 0;
+		if (r < 0)
+			snprintf(error, size, "%s", strerror(-r));
+	}
+	if (r < 0) {
+		packet_free(source);
+		return r;
+	}
+	*ret = source;
+	return 0;
+}
+
+void packet_free(struct packet_source *source)
+{
+	const uint64_t one = 1;
+
+	if (!source)
+		return;
+	if (source->started && write(source->stop, &one, sizeof(one)) == sizeof(one))
+		pthread_join(source->thread, NULL);
+	for (size_t i = 0; i < source->n_rings; i++)
+		packet_ring_close(&source->rings[i]);
+	if (source->stop >= 0)
+		close(source->stop);
+	tally_window_free(source->now);
+	tally_window_free(source->before);
+	tally_window_free(source->spare);
+	tally_free(source->tally);
+	free(source->rings);
+	free(source->names);
+	free(source->polls);
+	pthread_mutex_destroy(&source->lock);
+	free(source);
+}
+
+/* --- windows ---------------------------------------------------------------------------------- */
+
+int packet_set_addresses(
+    struct packet_source *source, const struct wire_local *locals, size_t n_locals)
+{
+	int r;
+
+	pthread_mutex_lock(&source->lock);
+	r = wire_config_addresses(tally_config(source->tally), locals, n_locals) ? 0 : -ENOSPC;
+	if (r == 0) {
+		source->changed[0] = source->changed[0] || source->has_addresses;
+		source->has_addresses = true;
+	}
+	pthread_mutex_unlock(&source->lock);
+	return r;
+}
+
+int packet_flip(struct packet_source *source, int64_t boundary_ns)
+{
+	int r = -EBUSY;
+
+	pthread_mutex_lock(&source->lock);
+	if (!source->before) {
+		source->before = source->now;
+		source->now = source->spare;
+		source->spare = NULL;
+		source->boundary_ns = boundary_ns;
+		source->changed[1] = source->changed[0];
+		source->changed[0] = source->stopped;
+		r = 0;
+	}
+	pthread_mutex_unlock(&source->lock);
+	return r;
+}
+
+static void set_names(const struct packet_source *source, struct wire_window *window)
+{
+	/* tally_window_fill() made them in the caller's arena. */
+	struct wire_interface *interfaces = (struct wire_interface *)window->interfaces;
+
+	for (size_t i = 0; i < source->n_rings; i++)
+		snprintf(interfaces[i].name, sizeof(interfaces[i].name), "%s", source->names[i]);
+}
+
+int packet_take(struct packet_source *source, struct arena *arena, struct wire_window *ret)
+{
+	struct tally_window *taken;
+	struct wire_window window;
+	int r;
+
+	pthread_mutex_lock(&source->lock);
+	taken = source->before;
+	r = taken ? tally_window_fill(taken, source->wire, "packet", arena, &window) : -EINVAL;
+	if (r == 0) {
+		window.watched = !source->stopped;
+		window.whole = !source->changed[1];
+		for (size_t i = 0; i < source->n_rings; i++)
+			window.missed += packet_ring_drops(&source->rings[i]);
+		source->before = NULL;
+	}
+	pthread_mutex_unlock(&source->lock);
+	if (r < 0)
+		return r;
+	window.whole = window.whole && !window.missed;
+	set_names(source, &window);
+	tally_window_clear(taken);
+	source->spare = taken; /* touched by flip and take alone: one thread's */
+	*ret = window;
+	return 0;
+}
+
+const char *packet_problem(struct packet_source *source)
+{
+	const char *problem;
+
+	pthread_mutex_lock(&source->lock);
+	problem = source->stopped ? source->problem : NULL;
+	pthread_mutex_unlock(&source->lock);
+	return problem;
+}
