@@ -15,6 +15,7 @@
 #include "replay/replay_wire.h"
 #include "wire/packet/packet.h"
 #include "wire/packet/tally_window.h"
+#include "../skip.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -234,7 +235,7 @@ static void test_over_a_veth(void **state UNUSED)
 	struct arena *arena;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(arena_new(&arena), 0);
 	for (size_t group = 0; group < GROUPS; group++) {
 		struct wire_window expected, seen;
@@ -262,7 +263,7 @@ static void test_windows(void **state UNUSED)
 	struct arena *arena;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	frames.n = 0;
 	make_udp_query(&frames);
 	assert_int_equal(arena_new(&arena), 0);
@@ -289,7 +290,7 @@ static void test_gone(void **state UNUSED)
 	char error[256];
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(
 	    packet_new(&source, &config, interfaces, 1, error, sizeof(error)), -ENODEV);
 	assert_string_equal(error, "passing: No such device");

@@ -6,7 +6,7 @@ one, and nothing is unexplained."""
 from harness import check, check_equal, in_namespace, main, test
 from kinds import ALL, BIND_UNLOGGED, CHAOS, CHAOS_REFUSED, CLASS_ANY, KNOT_FAULTS, KNOT_SILENT, KNOT_ZONES_UNLOGGED, \
     OTHER_CLASS, OUTSIDE, PLAIN, SECONDS, UNREADABLE, count, send
-from nameserver import BIND, NSD, Knot
+from nameserver import BIND, NSD
 from wire import Bench, network
 
 def explained(lab, kinds, not_logged, unanswered=(), mode="native", malformed=0, limited=(), **options):

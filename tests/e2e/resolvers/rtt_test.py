@@ -9,7 +9,6 @@ import math
 import os
 import random
 import socket
-import statistics
 import struct
 import subprocess
 import sys
@@ -20,7 +19,9 @@ from harness import CROSSTAP, Crosstap, Points, Sent, check, check_equal, dnsloa
     tcp_answers, wait_for, yaml
 from line import ACK, CLIENTS_AT_ONCE, PUSH, SYN, Line, Oracle, Stamps, attempts, check_between, echo_times, handshake_times, \
     handshakes, lateness, query
+from mmdb import asn, country, write_mmdb
 from nameserver import Knot
+from sums import check_adds_up
 
 
 class Bench:
@@ -124,12 +125,11 @@ EACH = 10  # queries
 
 
 def write_databases(lab):
-    import enrich_test  # here, so that its tests do not become this file's
     networks = {c: f"{a}{n - 1 if '.' in a else format(n - 1, 'x')}/{27 if '.' in a else 123}" for c, (_, a, n) in GROUPS.items()}
-    return {"country": enrich_test.write_mmdb(lab.path("country.mmdb"), "Test-Country", {
-                n: enrich_test.country(c) for c, n in networks.items()}),
-            "asn": enrich_test.write_mmdb(lab.path("asn.mmdb"), "Test-ASN", {
-                n: enrich_test.asn(SYSTEMS[c], f"Holder {c}") for c, n in networks.items()})}
+    return {"country": write_mmdb(lab.path("country.mmdb"), "Test-Country", {
+                n: country(c) for c, n in networks.items()}),
+            "asn": write_mmdb(lab.path("asn.mmdb"), "Test-ASN", {
+                n: asn(SYSTEMS[c], f"Holder {c}") for c, n in networks.items()})}
 
 
 def ask_rounds(line, bench, pinged):
@@ -151,7 +151,6 @@ def echo_and_handshake(lab):
 
 
 def attempt_echo_and_handshake(lab):
-    import enrich_test
     pinged = {a for c, addresses in MEMBERS.items() for a in addresses if c not in UNPINGED}
     with contextlib.ExitStack() as stack:
         line = Line(stack, lab)
@@ -174,7 +173,7 @@ def attempt_echo_and_handshake(lab):
             for c, key in names.items():
                 check_shares(bench, name, {tag: key}, c)
         bench.stop()
-        enrich_test.check_adds_up(bench.points())
+        check_adds_up(bench.points())
         return lateness(handshake, packets) or lateness(echo, packets)
 
 
@@ -290,16 +289,15 @@ def write_capture(path, packets):
 @test
 def of_a_capture(lab):
     """`replay --pcap` gives resolvers the handshake times of the capture, in the window of their queries."""
-    import enrich_test
     server, server6 = ("192.0.2.1", 53), ("2001:db8::53", 53)
     plain, repeated, before, v6 = ("198.51.100.1", 1001), ("198.51.100.2", 1002), ("203.0.113.3", 1003), ("2001:db8:1::1", 1004)
     packets = handshake(plain, server, START + 1, 0.02) + handshake(repeated, server, START + 2, 0.03, repeated=True)
     packets += handshake(before, server, START + 9.9, 0.04, query_after=0.2) + handshake(v6, server6, START + 3, 0.05)
     asked = [(plain, START + 1.02), (repeated, START + 2.03), (before, START + 10.14), (v6, START + 3.05), (plain, START + 12)]
-    stream = enrich_test.write_stream(lab, "in.fstrm", [
+    stream = frames.write_stream(lab, "in.fstrm", [
         frames.frame(frames.AUTH_QUERY, query(1), when, address, port) for (address, port), when in asked])
-    country_file = enrich_test.write_mmdb(lab.path("country.mmdb"), "Test-Country", {
-        "198.51.100.0/24": enrich_test.country("NL"), "203.0.113.0/24": enrich_test.country("DE")})
+    country_file = write_mmdb(lab.path("country.mmdb"), "Test-Country", {
+        "198.51.100.0/24": country("NL"), "203.0.113.0/24": country("DE")})
     config = lab.write("replay.yaml", yaml({"server": "ns1", "geo": {"country": country_file}, "ping": {"enabled": False},
                                             "wire": {"addresses": [server[0], server6[0]]}}) + "\n")
     capture = write_capture(lab.path("in.pcap"), packets)
@@ -458,9 +456,7 @@ def flood(server, n):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--client"]:
-        client(json.loads(sys.argv[2]))
-    elif sys.argv[1:2] == ["--flood"]:
+    if sys.argv[1:2] == ["--flood"]:
         flood(sys.argv[2], int(sys.argv[3]))
     else:
         main()

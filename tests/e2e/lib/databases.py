@@ -2,7 +2,6 @@
 """Real time series databases from Debian, on loopback ports of their own, and sums read back from them."""
 
 import json
-import os
 import time
 import urllib.parse
 

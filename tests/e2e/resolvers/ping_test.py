@@ -10,10 +10,9 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 from harness import BUILD, check, check_equal, main, test
-from line import Forwarder, Stamps, attempts, check_between, echo_times, lateness
+from line import SlowLink, Stamps, attempts, check_between, echo_times, ip, lateness
 
 PROBE = os.path.join(BUILD, "tools", "ping_probe")
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"]
@@ -22,31 +21,12 @@ SILENT_V4, SILENT_V6 = "203.0.113.1", "2001:db8:3::1"
 HONEST, OTHER_ADDRESS, OTHER_COOKIE, THREE_TIMES, OTHER_SEQUENCE, BAD_CHECKSUM = (f"198.51.100.{n}" for n in range(2, 8))
 
 
-def ip(*args):
-    subprocess.run(["ip", *args], check=True)
-
-
 def sysctl(namespace, *settings):
     subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-qw", *settings], check=True)
 
 
-class Link:
-    """Namespaces a (where crosstap would be) and b (the resolvers), 10 ms apart each way."""
-
-    def __init__(self, stack, lab):
-        self.a, self.b = (f"crosstap-ping-{side}-{os.getpid()}" for side in "ab")
-        for namespace in (self.a, self.b):
-            ip("netns", "add", namespace)
-            stack.callback(subprocess.run, ["ip", "netns", "del", namespace], check=False)
-            ip("-n", namespace, "link", "set", "lo", "up")
-        self.forwarder = Forwarder(stack, lab.path("line"), self.a, self.b)
-        for namespace, side in ((self.a, 1), (self.b, 2)):
-            ip("-n", namespace, "addr", "add", f"198.51.100.{side}/24", "dev", "slow")
-            ip("-n", namespace, "addr", "add", f"2001:db8:1::{side}/64", "dev", "slow")
-            ip("-n", namespace, "link", "set", "slow", "up")
-        ip("-n", self.a, "route", "add", "default", "dev", "slow")
-        ip("-n", self.a, "-6", "route", "add", "default", "dev", "slow")
-        time.sleep(0.2)
+class Link(SlowLink):
+    """With what the tests below ask of it."""
 
     def objecting_routes(self):
         sysctl(self.b, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratemask=0",

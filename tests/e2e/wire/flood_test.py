@@ -4,7 +4,6 @@
 an AS gets a series in its third window, and memory is bounded."""
 
 import ipaddress
-import os
 import re
 import struct
 import time

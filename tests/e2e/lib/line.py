@@ -406,5 +406,28 @@ def client(order):
                     selector.modify(one.socket, one.events(), key.data)
 
 
+def ip(*args):
+    subprocess.run(["ip", *args], check=True)
+
+
+class SlowLink:
+    """Namespaces a (where crosstap would be) and b (the resolvers), 10 ms apart each way."""
+
+    def __init__(self, stack, lab):
+        self.a, self.b = (f"crosstap-ping-{side}-{os.getpid()}" for side in "ab")
+        for namespace in (self.a, self.b):
+            ip("netns", "add", namespace)
+            stack.callback(subprocess.run, ["ip", "netns", "del", namespace], check=False)
+            ip("-n", namespace, "link", "set", "lo", "up")
+        self.forwarder = Forwarder(stack, lab.path("line"), self.a, self.b)
+        for namespace, side in ((self.a, 1), (self.b, 2)):
+            ip("-n", namespace, "addr", "add", f"198.51.100.{side}/24", "dev", "slow")
+            ip("-n", namespace, "addr", "add", f"2001:db8:1::{side}/64", "dev", "slow")
+            ip("-n", namespace, "link", "set", "slow", "up")
+        ip("-n", self.a, "route", "add", "default", "dev", "slow")
+        ip("-n", self.a, "-6", "route", "add", "default", "dev", "slow")
+        time.sleep(0.2)
+
+
 if __name__ == "__main__":
     client(json.loads(sys.argv[1]))
