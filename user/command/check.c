@@ -16,13 +16,15 @@
 #define EXIT_BAD 2
 
 static const char usage[] = "usage: crosstap check [-c FILE] [--json]\n"
+			    "       crosstap check --options\n"
 			    "Validates a configuration, prints the effective one and the bound of "
 			    "time series it can make.\n"
-			    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
-			    "  --json    one JSON document on stdout\n"
+			    "  -c FILE    instead of " CONFIG_DEFAULT_PATH "\n"
+			    "  --json     one JSON document on stdout\n"
+			    "  --options  every option that there is, as JSON\n"
 			    "Exit status: 0 valid, 2 not valid or bad usage.\n";
 
-enum action { CHECK, HELP, WRITE_DEFAULT, WRITE_MAN, BAD_USAGE };
+enum action { CHECK, HELP, WRITE_DEFAULT, WRITE_MAN, WRITE_OPTIONS, BAD_USAGE };
 
 struct arguments {
 	const char *path;
@@ -31,10 +33,11 @@ struct arguments {
 
 static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-	enum { JSON = 256, DEFAULT, MAN };
+	enum { JSON = 256, DEFAULT, MAN, OPTIONS };
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, JSON},
+	    {"options", no_argument, NULL, OPTIONS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"write-default", no_argument, NULL, DEFAULT}, /* for config/crosstap.yaml */
 	    {"write-man", no_argument, NULL, MAN},         /* for config/man/crosstap.yaml.5 */
@@ -55,6 +58,8 @@ static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 			action = WRITE_DEFAULT;
 		else if (c == MAN)
 			action = WRITE_MAN;
+		else if (c == OPTIONS)
+			action = WRITE_OPTIONS;
 		else
 			return BAD_USAGE;
 	}
@@ -142,6 +147,9 @@ int command_check(int argc, char **argv)
 		break;
 	case WRITE_MAN:
 		r = document_write_man(stdout);
+		break;
+	case WRITE_OPTIONS:
+		r = document_write_options(stdout);
 		break;
 	default:
 		fputs(usage, stderr);

@@ -166,15 +166,17 @@ static json_t *tags_to_json(const struct config_option *option, const void *base
 
 /* --- sections --- */
 
+/* Of options with one of these takers. */
 static json_t *section_to_json(
-    const struct option_table *table, const char *path, const void *base);
+    const struct option_table *table, const char *path, const void *base, uint32_t takers);
 
-static json_t *inputs_to_json(const struct config *config)
+static json_t *inputs_to_json(const struct config *config, uint32_t takers)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < config->n_inputs; i++) {
-		if (append(list, section_to_json(&options_input, "", &config->inputs[i])) < 0) {
+		if (append(list, section_to_json(&options_input, "", &config->inputs[i], takers)) <
+		    0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -182,10 +184,10 @@ static json_t *inputs_to_json(const struct config *config)
 	return list;
 }
 
-static json_t *output_to_json(const struct config_output *output)
+static json_t *output_to_json(const struct config_output *output, uint32_t takers)
 {
 	json_t *map = json_object(),
-	       *values = section_to_json(&options_output[output->kind], "", output);
+	       *values = section_to_json(&options_output[output->kind], "", output, takers);
 
 	/* Takes over `values`, in failure too. */
 	if (json_object_set_new(map, output_kind_names[output->kind], values) < 0) {
@@ -195,12 +197,12 @@ static json_t *output_to_json(const struct config_output *output)
 	return map;
 }
 
-static json_t *outputs_to_json(const struct config *config)
+static json_t *outputs_to_json(const struct config *config, uint32_t takers)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < config->n_outputs; i++) {
-		if (append(list, output_to_json(&config->outputs[i])) < 0) {
+		if (append(list, output_to_json(&config->outputs[i], takers)) < 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -233,14 +235,14 @@ static json_t *unit_to_json(const struct config_option *option, const void *base
 	return json_string(text);
 }
 
-static json_t *value_to_json(
-    const struct option_table *table, const struct config_option *option, const void *base)
+static json_t *value_to_json(const struct option_table *table, const struct config_option *option,
+    const void *base, uint32_t takers)
 {
 	bool flag;
 
 	switch (option->type) {
 	case OPTION_SECTION:
-		return section_to_json(table, option->path, base);
+		return section_to_json(table, option->path, base, takers);
 	case OPTION_TEXT:
 		return text_to_json(option, base);
 	case OPTION_BOOL:
@@ -269,9 +271,9 @@ static json_t *value_to_json(
 	case OPTION_TAGS:
 		return tags_to_json(option, base);
 	case OPTION_INPUTS:
-		return inputs_to_json(base);
+		return inputs_to_json(base, takers);
 	case OPTION_OUTPUTS:
-		return outputs_to_json(base);
+		return outputs_to_json(base, takers);
 	}
 	return NULL;
 }
@@ -295,7 +297,40 @@ static bool is_worth_writing(
 	return true;
 }
 
-static json_t *section_to_json(const struct option_table *table, const char *path, const void *base)
+/* Whether an option of the table is among them. */
+static bool has_taker(const struct option_table *table, uint32_t takers)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		if (table->options[i].takers & takers)
+			return true;
+	}
+	return false;
+}
+
+/* A section is, if one of its options is. */
+static bool is_wanted(
+    const struct option_table *table, const struct config_option *option, uint32_t takers)
+{
+	const size_t length = strlen(option->path);
+
+	if (option->type == OPTION_INPUTS)
+		return has_taker(&options_input, takers);
+	for (int i = 0; option->type == OPTION_OUTPUTS && i < OUTPUT_KINDS; i++) {
+		if (has_taker(&options_output[i], takers))
+			return true;
+	}
+	for (size_t i = 0; option->type == OPTION_SECTION && i < table->n; i++) {
+		const struct config_option *other = &table->options[i];
+
+		if (strncmp(other->path, option->path, length) == 0 && other->path[length] == '.' &&
+		    other->takers & takers)
+			return true;
+	}
+	return option->takers & takers;
+}
+
+static json_t *section_to_json(
+    const struct option_table *table, const char *path, const void *base, uint32_t takers)
 {
 	json_t *map = json_object();
 	char prefix[64];
@@ -304,10 +339,11 @@ static json_t *section_to_json(const struct option_table *table, const char *pat
 	for (size_t i = 0; map && i < table->n; i++) {
 		const struct config_option *option = &table->options[i];
 
-		if (!option_is_in(option, prefix) || !is_worth_writing(table, option, base))
+		if (!option_is_in(option, prefix) || !is_worth_writing(table, option, base) ||
+		    !is_wanted(table, option, takers))
 			continue;
 		if (json_object_set_new(
-			map, option_key(option), value_to_json(table, option, base)) < 0) {
+			map, option_key(option), value_to_json(table, option, base, takers)) < 0) {
 			json_decref(map);
 			return NULL;
 		}
@@ -317,7 +353,12 @@ static json_t *section_to_json(const struct option_table *table, const char *pat
 
 json_t *config_to_json(const struct config *config)
 {
-	return section_to_json(&options_root, "", config);
+	return config_part_to_json(config, UINT32_MAX);
+}
+
+json_t *config_part_to_json(const struct config *config, uint32_t takers)
+{
+	return section_to_json(&options_root, "", config, takers);
 }
 
 int config_write_json(const struct config *config, FILE *out)

@@ -34,6 +34,34 @@ enum option_type {
 	OPTION_OUTPUTS,    /* pointer to struct config_output, number at `other` */
 };
 
+/*
+ * Who takes an option over when a running agent is given another configuration: a stage of the
+ * agent (user/agent/reload.c), or nobody before the next start. Each row names all of its takers,
+ * as bits.
+ */
+#define OPTION_TAKERS(X)                                                                           \
+	X(RESTART, "restart")       /* nobody: the value in force stays until a restart */         \
+	X(LOG, "log")               /* what is written to stderr */                                \
+	X(WINDOWS, "windows")       /* when windows begin and end */                               \
+	X(TABLES, "tables")         /* how large the tables of a window may be */                  \
+	X(INPUTS, "inputs")         /* sockets, connections, what their frames count as */         \
+	X(COMPARED, "compared")     /* which messages the two witnesses are compared by */         \
+	X(WIRE, "wire")             /* what is counted on the interfaces, and the host's drops */  \
+	X(CROSSCHECK, "crosscheck") /* horizon and verdict */                                      \
+	X(PING, "ping")             /* echo requests */                                            \
+	X(GEO, "geo")               /* databases of countries and ASes */                          \
+	X(DOWNLOAD, "download")     /* of these databases */                                       \
+	X(RESOLVERS, "resolvers")   /* the table of resolvers and the breakdown by AS */           \
+	X(PRIVACY, "privacy")       /* what leaves the process of addresses and names */           \
+	X(REPORT, "report")         /* what of a window is reported */                             \
+	X(RSSAC002, "rssac002")     /* the day's files */                                          \
+	X(OUTPUTS, "outputs")       /* sinks and their spools */                                   \
+	X(HTTP, "http")             /* page, JSON, /metrics */
+#define OPTION_TAKER_(id, name) TAKER_##id,
+enum option_taker { OPTION_TAKERS(OPTION_TAKER_) TAKERS };
+#undef OPTION_TAKER_
+const char *option_taker_name(enum option_taker taker);
+
 /* An option that means something only while another member of the same struct has a value. */
 struct option_when {
 	bool is_set;
@@ -45,6 +73,8 @@ struct option_when {
 struct config_option {
 	const char *path; /* as in `wire.mode` */
 	enum option_type type;
+	uint32_t takers;         /* 1 << enum option_taker; 0 for sections alone */
+	bool is_file;            /* a path; what the file holds is taken anew at each reload */
 	const char *fallback;    /* the default as the file would have it; NULL: none */
 	const char *environment; /* the default is this variable, where it is set */
 	const char *example;     /* for the default configuration, where there is no default */

@@ -92,6 +92,8 @@ static void write_option(FILE *out, const struct config_option *option)
 		fprintf(out, "Default:\n.Ql %s\n", option->fallback);
 	else if (option->example)
 		fprintf(out, "Example:\n.Ql %s\n", option->example);
+	if (option->takers & 1u << TAKER_RESTART)
+		fputs("A change needs a restart.\n", out);
 }
 
 static void write_table(FILE *out, const struct option_table *table)
