@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crosstap run: the daemon, in the foreground. Signals, time and supervision; the pipeline does the
+/* crosstap run: the daemon, in the foreground. Signals, time and supervision; the agent does the
  * rest. */
 #include "base/unused.h"
 #include "command/command.h"
 
 #include "base/log.h"
 #include "http/http.h"
-#include "agent/pipeline.h"
+#include "agent/agent.h"
 #include "report/report.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static const char usage[] =
 
 struct daemon {
 	const char *path;
-	struct pipeline *pipeline;
+	struct agent *agent;
 	struct http *http;
 	char http_error[512]; /* why there is none; said once */
 	sd_event_source *http_retry;
@@ -134,7 +134,7 @@ static bool healthy(void *context, char *reasons, size_t size)
 {
 	struct daemon *daemon = context;
 
-	return pipeline_healthy(daemon->pipeline, reasons, size);
+	return agent_healthy(daemon->agent, reasons, size);
 }
 
 static char *document(void *context, const char *name)
@@ -142,9 +142,9 @@ static char *document(void *context, const char *name)
 	struct daemon *daemon = context;
 
 	if (strcmp(name, "resolvers") == 0)
-		return report_resolvers_json(pipeline_report(daemon->pipeline));
+		return report_resolvers_json(agent_report(daemon->agent));
 	if (strcmp(name, "crosscheck") == 0)
-		return report_crosscheck_json(pipeline_report(daemon->pipeline));
+		return report_crosscheck_json(agent_report(daemon->agent));
 	return NULL;
 }
 
@@ -167,7 +167,7 @@ static void start_http(struct daemon *daemon)
 {
 	const struct http_hooks hooks = {
 	    .healthy = healthy, .document = document, .context = daemon};
-	const struct config *config = pipeline_config(daemon->pipeline);
+	const struct config *config = agent_config(daemon->agent);
 	char error[sizeof(daemon->http_error)];
 
 	if (daemon->http && http_matches(daemon->http, config))
@@ -177,7 +177,7 @@ static void start_http(struct daemon *daemon)
 	daemon->http_retry = sd_event_source_disable_unref(daemon->http_retry);
 	if (strcmp(config->http.listen, "off") == 0)
 		return;
-	if (http_new(&daemon->http, config, pipeline_report(daemon->pipeline), &hooks, error,
+	if (http_new(&daemon->http, config, agent_report(daemon->agent), &hooks, error,
 		sizeof(error)) < 0) {
 		retry_http(daemon, error);
 		return;
@@ -211,13 +211,13 @@ static bool arm(const struct daemon *daemon, int64_t due_ns)
 static void note_clock_set(struct daemon *daemon)
 {
 	log_info(MODULE, "the clock was set");
-	pipeline_clock_set(daemon->pipeline);
+	agent_clock_set(daemon->agent);
 }
 
 /* Every turn but the first needs another set of the clock. */
 static void tick(struct daemon *daemon)
 {
-	for (int i = 0; i < MAX_TICKS && !arm(daemon, pipeline_tick(daemon->pipeline)); i++)
+	for (int i = 0; i < MAX_TICKS && !arm(daemon, agent_tick(daemon->agent)); i++)
 		note_clock_set(daemon);
 }
 
@@ -238,14 +238,14 @@ static int on_change(
 {
 	struct daemon *daemon = context;
 
-	pipeline_process(daemon->pipeline);
+	agent_process(daemon->agent);
 	return 0;
 }
 
 /* The descriptor may be another one after a reload. */
 static void watch_changes(struct daemon *daemon)
 {
-	const int fd = pipeline_fd(daemon->pipeline);
+	const int fd = agent_fd(daemon->agent);
 	int r;
 
 	daemon->changes = sd_event_source_disable_unref(daemon->changes);
@@ -272,13 +272,13 @@ static int on_reload(
 	sd_notify(0, "RELOADING=1");
 	if (config_load(daemon->path, stderr, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
-	} else if (strcmp(config->server, pipeline_config(daemon->pipeline)->server) != 0) {
+	} else if (strcmp(config->server, agent_config(daemon->agent)->server) != 0) {
 		log_error(MODULE, "configuration not reloaded: another `server` needs a restart");
 		config_unref(config);
 	} else {
 		const int level = config->log_level;
 
-		if (pipeline_reload(daemon->pipeline, config, error, sizeof(error)) < 0) {
+		if (agent_reload(daemon->agent, config, error, sizeof(error)) < 0) {
 			log_error(MODULE,
 			    "configuration not reloaded, the old one stays in force: %s", error);
 		} else {
@@ -324,7 +324,7 @@ static int add_sources(struct daemon *daemon)
 
 static int start(struct daemon *daemon, struct config *config)
 {
-	struct pipeline_options options = {.config = config, .clock = &clock_system};
+	struct agent_options options = {.config = config, .clock = &clock_system};
 	char error[512];
 	int r;
 
@@ -348,9 +348,9 @@ static int start(struct daemon *daemon, struct config *config)
 	daemon->lock_fd = r;
 	options.passed = daemon->passed;
 	options.n_passed = daemon->n_passed;
-	r = pipeline_new(&daemon->pipeline, &options, error, sizeof(error));
+	r = agent_new(&daemon->agent, &options, error, sizeof(error));
 	if (r == 0)
-		r = pipeline_start(daemon->pipeline, error, sizeof(error));
+		r = agent_start(daemon->agent, error, sizeof(error));
 	if (r < 0) {
 		log_error(MODULE, "%s", error);
 		/* What a file of zones holds is the configuration's fault, sockets are the host's.
@@ -368,7 +368,7 @@ static void clean_up(struct daemon *daemon)
 	http_free(daemon->http);
 	sd_event_source_disable_unref(daemon->http_retry);
 	sd_event_source_disable_unref(daemon->changes);
-	pipeline_free(daemon->pipeline);
+	agent_free(daemon->agent);
 	sd_event_unref(daemon->loop);
 	if (daemon->timer_fd >= 0)
 		close(daemon->timer_fd);
@@ -395,11 +395,11 @@ static int run(struct daemon *daemon, struct config *config)
 	tick(daemon);
 	sd_notify(0, "READY=1");
 	log_info(MODULE, "running version=%s server=%s", CROSSTAP_VERSION,
-	    pipeline_config(daemon->pipeline)->server);
+	    agent_config(daemon->agent)->server);
 	r = sd_event_loop(daemon->loop);
 	sd_notify(0, "STOPPING=1");
 	log_info(MODULE, "stopping");
-	pipeline_stop(daemon->pipeline, STOP_NS);
+	agent_stop(daemon->agent, STOP_NS);
 	return r < 0 ? FAILED : 0;
 }
 

@@ -14,7 +14,7 @@
 
 struct comparison;
 
-/* What the pipeline knows of a window beside its counts. */
+/* What the agent knows of a window beside its counts. */
 struct comparison_window {
 	const struct wire_window *wire; /* NULL: none */
 	struct crosscheck_inputs inputs;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pipeline's second witness: BPF where it can be had, AF_PACKET where not, and the host's
+ * The second witness: BPF where it can be had, AF_PACKET where not, and the host's
  * counters, in the same windows as dnstap. Each window is flipped at its end, read a little later,
  * and kept until its report takes it. One thread. Nothing here can stop a start: what is missing is
  * said once and shown.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/log.h"
-#include "agent/pipeline_internal.h"
+#include "agent/agent_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE PIPELINE_MODULE
+#define MODULE AGENT_MODULE
 
 /* The new set of inputs, beside the old one until nothing can fail any more. */
 struct new_inputs {
@@ -28,21 +28,21 @@ static void new_inputs_free(struct new_inputs *new)
 	free(new->setups);
 }
 
-static struct input *find_input(const struct pipeline *pipeline, const struct config_input *config)
+static struct input *find_input(const struct agent *agent, const struct config_input *config)
 {
 	char *key = input_key(config);
 	struct input *found = NULL;
 
-	for (size_t i = 0; key && i < pipeline->n_inputs; i++) {
-		if (strcmp(pipeline->inputs[i]->key, key) == 0)
-			found = pipeline->inputs[i];
+	for (size_t i = 0; key && i < agent->n_inputs; i++) {
+		if (strcmp(agent->inputs[i]->key, key) == 0)
+			found = agent->inputs[i];
 	}
 	free(key);
 	return found;
 }
 
-static int prepare_inputs(struct pipeline *pipeline, const struct config *config,
-    struct new_inputs *new, char *error, size_t size)
+static int prepare_inputs(struct agent *agent, const struct config *config, struct new_inputs *new,
+    char *error, size_t size)
 {
 	new->inputs = calloc(config->n_inputs + 1, sizeof(*new->inputs));
 	new->is_new = calloc(config->n_inputs + 1, sizeof(*new->is_new));
@@ -52,16 +52,16 @@ static int prepare_inputs(struct pipeline *pipeline, const struct config *config
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < config->n_inputs; i++) {
-		int r = input_setup_make(&new->setups[i], &config->inputs[i], pipeline->registry,
-		    &pipeline->filters[pipeline->filter], &pipeline->seed, error, size);
+		int r = input_setup_make(&new->setups[i], &config->inputs[i], agent->registry,
+		    &agent->filters[agent->filter], &agent->seed, error, size);
 
 		if (r < 0)
 			return r;
 		new->n = i + 1;
-		new->inputs[i] = find_input(pipeline, &config->inputs[i]);
+		new->inputs[i] = find_input(agent, &config->inputs[i]);
 		if (new->inputs[i])
 			continue;
-		r = pipeline_open_input(pipeline, &config->inputs[i], &new->inputs[i], error, size);
+		r = agent_open_input(agent, &config->inputs[i], &new->inputs[i], error, size);
 		if (r < 0)
 			return r;
 		new->is_new[i] = true;
@@ -79,23 +79,23 @@ static bool stays(const struct new_inputs *new, const struct input *input)
 }
 
 /* Inputs that go: what they counted joins the open windows' reports. */
-static void drop_inputs(struct pipeline *pipeline, const struct new_inputs *new)
+static void drop_inputs(struct agent *agent, const struct new_inputs *new)
 {
-	for (size_t i = 0; i < pipeline->n_inputs; i++) {
-		struct input *input = pipeline->inputs[i];
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		struct input *input = agent->inputs[i];
 
 		if (stays(new, input))
 			continue;
 		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
 		input_stop(input);
-		pipeline_collect_closed(pipeline, input);
-		for (size_t j = 0; j < pipeline->n_closed; j++) {
-			if (pipeline->closed[j].owner == input)
-				pipeline->closed[j].owner = NULL;
+		agent_collect_closed(agent, input);
+		for (size_t j = 0; j < agent->n_closed; j++) {
+			if (agent->closed[j].owner == input)
+				agent->closed[j].owner = NULL;
 		}
 		input_free(input);
 	}
-	free(pipeline->inputs);
+	free(agent->inputs);
 }
 
 static void retrait_inputs(struct new_inputs *new, const struct dnstap_limits *limits)
@@ -118,12 +118,11 @@ static void retrait_inputs(struct new_inputs *new, const struct dnstap_limits *l
 	}
 }
 
-static void start_new_inputs(struct pipeline *pipeline, struct new_inputs *new)
+static void start_new_inputs(struct agent *agent, struct new_inputs *new)
 {
 	for (size_t i = 0; i < new->n; i++) {
-		int r = new->is_new[i]
-		    ? pipeline_start_input(pipeline, new->inputs[i], &new->setups[i])
-		    : 0;
+		int r =
+		    new->is_new[i] ? agent_start_input(agent, new->inputs[i], &new->setups[i]) : 0;
 
 		if (r < 0)
 			log_error(MODULE, "input does not start: %s input=%s", strerror(-r),
@@ -135,67 +134,66 @@ static void start_new_inputs(struct pipeline *pipeline, struct new_inputs *new)
 }
 
 /* A window cannot change its length: the open ones end here, the next begins off the grid. */
-static void change_interval(struct pipeline *pipeline, const struct config *config)
+static void change_interval(struct agent *agent, const struct config *config)
 {
 	struct input_command command = {.configure = true,
 	    .interval_ns = (int64_t)config->interval_ns,
-	    .limits = pipeline->limits};
-	const int64_t now_ns = clock_wall_ns(pipeline->clock);
-	struct windows next = pipeline->windows;
+	    .limits = agent->limits};
+	const int64_t now_ns = clock_wall_ns(agent->clock);
+	struct windows next = agent->windows;
 
 	next.interval_ns = (int64_t)config->interval_ns;
 	next.grace_ns = (int64_t)config->grace_ns;
 	command.reopen = windows_index(&next, now_ns);
-	pipeline_close_everything(pipeline, &command, now_ns, false);
-	windows_regrid(&pipeline->windows, next.interval_ns, next.grace_ns, now_ns);
+	agent_close_everything(agent, &command, now_ns, false);
+	windows_regrid(&agent->windows, next.interval_ns, next.grace_ns, now_ns);
 }
 
-static void configure_wire(struct pipeline *pipeline, const struct config *config)
+static void configure_wire(struct agent *agent, const struct config *config)
 {
-	if (pipeline->wire && config->wire.mode == WIRE_OFF) {
-		wire_side_stop(pipeline->wire);
-		wire_side_free(pipeline->wire);
-		pipeline->wire = NULL;
-	} else if (pipeline->wire) {
-		wire_side_configure(pipeline->wire, config);
+	if (agent->wire && config->wire.mode == WIRE_OFF) {
+		wire_side_stop(agent->wire);
+		wire_side_free(agent->wire);
+		agent->wire = NULL;
+	} else if (agent->wire) {
+		wire_side_configure(agent->wire, config);
 	} else {
-		pipeline_start_wire(pipeline, config);
+		agent_start_wire(agent, config);
 	}
 }
 
 /* All that can fail. */
-static int prepare(struct pipeline *pipeline, const struct config *config, struct new_inputs *new,
+static int prepare(struct agent *agent, const struct config *config, struct new_inputs *new,
     char *error, size_t size)
 {
-	const struct config *old = pipeline->config;
+	const struct config *old = agent->config;
 	const bool regrid = config->interval_ns != old->interval_ns ||
 	    config->grace_ns != old->grace_ns || config->limits.memory != old->limits.memory;
 	int r = report_check(config, error, size);
 
 	if (r == 0)
-		r = prepare_inputs(pipeline, config, new, error, size);
+		r = prepare_inputs(agent, config, new, error, size);
 	if (r == 0)
-		r = pipeline_allocate_inputs(
-		    pipeline, config->n_inputs > old->n_inputs ? config->n_inputs : old->n_inputs);
+		r = agent_allocate_inputs(
+		    agent, config->n_inputs > old->n_inputs ? config->n_inputs : old->n_inputs);
 	if (r < 0)
 		return r;
-	pipeline_make_limits(pipeline, config);
+	agent_make_limits(agent, config);
 	if (regrid)
-		change_interval(pipeline, config);
-	return report_configure(pipeline->report, config, error, size);
+		change_interval(agent, config);
+	return report_configure(agent->report, config, error, size);
 }
 
-static void replace_inputs(
-    struct pipeline *pipeline, const struct config *config, struct new_inputs *new)
+static void replace_inputs(struct agent *agent, const struct config *config, struct new_inputs *new)
 {
 	struct dnstap_limits limits;
 
-	pipeline_dnstap_limits(pipeline, config, &limits);
+	agent_dnstap_limits(agent, config, &limits);
 	retrait_inputs(new, &limits);
-	drop_inputs(pipeline, new);
-	pipeline->inputs = new->inputs;
-	pipeline->n_inputs = new->n;
-	start_new_inputs(pipeline, new);
+	drop_inputs(agent, new);
+	agent->inputs = new->inputs;
+	agent->n_inputs = new->n;
+	start_new_inputs(agent, new);
 	free(new->is_new);
 	free(new->setups);
 }
@@ -229,31 +227,31 @@ static bool compares_otherwise(const struct config *old, const struct config *ne
 	    !same_networks(a->addresses, a->n_addresses, b->addresses, b->n_addresses);
 }
 
-int pipeline_reload(struct pipeline *pipeline, struct config *config, char *error, size_t size)
+int agent_reload(struct agent *agent, struct config *config, char *error, size_t size)
 {
-	struct config *old = pipeline->config;
+	struct config *old = agent->config;
 	struct new_inputs new = {0};
-	int r = prepare(pipeline, config, &new, error, size);
+	int r = prepare(agent, config, &new, error, size);
 
 	if (r < 0) {
 		new_inputs_free(&new);
 		config_unref(config);
 		return r;
 	}
-	enrich_configure(pipeline->enrich, config);
+	enrich_configure(agent->enrich, config);
 	if (strcmp(config->rssac002.dir, old->rssac002.dir) != 0) {
-		pipeline_close_rssac002(pipeline, old);
-		pipeline_open_rssac002(pipeline, config);
+		agent_close_rssac002(agent, old);
+		agent_open_rssac002(agent, config);
 	}
-	pipeline->config = config;
-	replace_inputs(pipeline, config, &new);
-	configure_wire(pipeline, config);
-	pipeline->own_version = 0; /* ports may differ */
-	pipeline_renew_filter(pipeline);
-	pipeline->reloaded = true;
-	pipeline->changed |= compares_otherwise(old, config);
+	agent->config = config;
+	replace_inputs(agent, config, &new);
+	configure_wire(agent, config);
+	agent->own_version = 0; /* ports may differ */
+	agent_renew_filter(agent);
+	agent->reloaded = true;
+	agent->changed |= compares_otherwise(old, config);
 	config_unref(old);
-	report_event(pipeline->report, "reload", "%zu inputs, %zu outputs", config->n_inputs,
+	report_event(agent->report, "reload", "%zu inputs, %zu outputs", config->n_inputs,
 	    config->n_outputs);
 	return 0;
 }

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the parts of the pipeline share: life (pipeline.c), windows (pipeline_windows.c), a new
- * configuration (pipeline_reload.c). */
-#ifndef CROSSTAP_AGENT_PIPELINE_INTERNAL_H
-#define CROSSTAP_AGENT_PIPELINE_INTERNAL_H
+/* What the parts of the agent share: life (agent.c), windows (agent_windows.c), a new
+ * configuration (agent_reload.c). */
+#ifndef CROSSTAP_AGENT_AGENT_INTERNAL_H
+#define CROSSTAP_AGENT_AGENT_INTERNAL_H
 
 #include "enrich/enrich.h"
 #include "agent/input.h"
-#include "agent/pipeline.h"
+#include "agent/agent.h"
 #include "report/report.h"
 #include "stats/windows.h"
 #include "wire/wire_side.h"
 
 #include <stdatomic.h>
 
-#define PIPELINE_MODULE "pipeline"
+#define AGENT_MODULE "agent"
 
 struct closed_shard {
 	struct shard *shard;
 	struct input *owner;
 };
 
-struct pipeline {
+struct agent {
 	struct config *config;
 	const struct clock *clock;
 	struct zone_registry *registry;
@@ -49,37 +49,37 @@ struct pipeline {
 	struct report_input *report_inputs;
 	enum producer *producers; /* of the compared inputs */
 	uint64_t lag_ns;
-	_Atomic int64_t due_ns; /* of the oldest window, for pipeline_healthy() */
+	_Atomic int64_t due_ns; /* of the oldest window, for agent_healthy() */
 	bool started, stopping;
 	bool reported;          /* a window was, since the start */
 	bool reloaded, changed; /* since the last window */
 };
 
-/* -- pipeline.c */
+/* -- agent.c */
 
-void pipeline_dnstap_limits(
-    struct pipeline *pipeline, const struct config *config, struct dnstap_limits *ret);
+void agent_dnstap_limits(
+    struct agent *agent, const struct config *config, struct dnstap_limits *ret);
 /* Opens the sockets of an input; nothing runs yet. The reason is in `error`. */
-int pipeline_open_input(struct pipeline *pipeline, const struct config_input *config,
-    struct input **ret, char *error, size_t size);
-int pipeline_start_input(struct pipeline *pipeline, struct input *input, struct input_setup *setup);
+int agent_open_input(struct agent *agent, const struct config_input *config, struct input **ret,
+    char *error, size_t size);
+int agent_start_input(struct agent *agent, struct input *input, struct input_setup *setup);
 /* From the configuration: limits of a shard. */
-void pipeline_make_limits(struct pipeline *pipeline, const struct config *config);
+void agent_make_limits(struct agent *agent, const struct config *config);
 /* Room for `n` inputs in what is told to the report. -ENOMEM: nothing has changed. */
-int pipeline_allocate_inputs(struct pipeline *pipeline, size_t n);
-void pipeline_open_rssac002(struct pipeline *pipeline, const struct config *config);
-void pipeline_close_rssac002(struct pipeline *pipeline, const struct config *config);
-void pipeline_start_wire(struct pipeline *pipeline, const struct config *config);
+int agent_allocate_inputs(struct agent *agent, size_t n);
+void agent_open_rssac002(struct agent *agent, const struct config *config);
+void agent_close_rssac002(struct agent *agent, const struct config *config);
+void agent_start_wire(struct agent *agent, const struct config *config);
 /* Clients with this host's own addresses are not compared: gives every input the list of now. */
-void pipeline_renew_filter(struct pipeline *pipeline);
+void agent_renew_filter(struct agent *agent);
 
-/* -- pipeline_windows.c */
+/* -- agent_windows.c */
 
 /* Takes the shards that an input's thread has let go of. */
-void pipeline_collect_closed(struct pipeline *pipeline, struct input *input);
+void agent_collect_closed(struct agent *agent, struct input *input);
 /* The open windows, before their time: at the end, on a step of the clock, for a new interval. The
  * wire's last one is `whole` if nothing but its length changed. */
-void pipeline_close_everything(
-    struct pipeline *pipeline, struct input_command *command, int64_t now_ns, bool whole);
+void agent_close_everything(
+    struct agent *agent, struct input_command *command, int64_t now_ns, bool whole);
 
 #endif
