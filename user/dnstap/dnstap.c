@@ -410,6 +410,18 @@ void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_lim
 	atomic_store_explicit(&input->max_connections, limits->connections, memory_order_relaxed);
 }
 
+int dnstap_input_set_access(
+    struct dnstap_input *input, const struct config_input *config, char *error, size_t size)
+{
+	struct stat st;
+
+	/* Whoever has put another file at the path since then has it as it is. */
+	if (!input->socket_path || lstat(input->socket_path, &st) < 0 ||
+	    st.st_dev != input->device || st.st_ino != input->inode)
+		return 0;
+	return listen_set_access(config, geteuid(), getegid(), error, size);
+}
+
 int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,
     const struct dnstap_ops *ops, void *context)
 {

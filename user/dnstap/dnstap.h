@@ -55,6 +55,10 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
 void dnstap_input_wake(struct dnstap_input *input);
 /* Takes effect at the next frame or connection. */
 void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_limits *limits);
+/* Mode, owner and group of the configuration for the Unix socket that this input made; others have
+ * none. Errors of chown(2) and chmod(2), with the reason in `error`. */
+int dnstap_input_set_access(
+    struct dnstap_input *input, const struct config_input *config, char *error, size_t size);
 /* Stops listening, reads what is in flight, ends the thread. */
 void dnstap_input_stop(struct dnstap_input *input);
 void dnstap_input_free(struct dnstap_input *input);

@@ -87,10 +87,9 @@ static int find_group(const char *name, gid_t *ret, char *error, size_t size)
 	return 0;
 }
 
-static int set_access(const struct config_input *config, char *error, size_t size)
+int listen_set_access(
+    const struct config_input *config, uid_t uid, gid_t gid, char *error, size_t size)
 {
-	uid_t uid = (uid_t)-1;
-	gid_t gid = (gid_t)-1;
 	int r = 0;
 
 	if (config->owner && *config->owner)
@@ -140,7 +139,7 @@ int listen_unix(const struct config_input *config, char *error, size_t size)
 		close(fd);
 		return r;
 	}
-	r = set_access(config, error, size);
+	r = listen_set_access(config, (uid_t)-1, (gid_t)-1, error, size);
 	if (r == 0 && listen(fd, BACKLOG) < 0)
 		r = fail(error, size, -errno, "cannot listen at", path);
 	if (r < 0) {

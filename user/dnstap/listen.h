@@ -8,6 +8,10 @@
 /* A non-blocking listening socket, or -errno with the reason in `error`. */
 int listen_unix(const struct config_input *config, char *error, size_t size);
 int listen_tcp(const char *address, char *error, size_t size);
+/* Owner, group and mode of a Unix socket at the configuration's address; `uid`, `gid`: where it
+ * names none, -1 for as they are. -ENOENT: no such user or group. */
+int listen_set_access(
+    const struct config_input *config, uid_t uid, gid_t gid, char *error, size_t size);
 /* Removes the socket file if it is still the one with this inode. */
 void listen_unlink(const char *path, dev_t device, ino_t inode);
 
