@@ -8,58 +8,11 @@
 
 #define MODULE AGENT_MODULE
 
-void agent_dnstap_limits(
-    struct agent *agent, const struct config *config, struct dnstap_limits *ret)
-{
-	*ret = (struct dnstap_limits){
-	    .frame = (uint32_t)config->limits.frame,
-	    .handshake_ns = config->limits.handshake_ns,
-	    .connections = (int)config->limits.connections,
-	    .open = &agent->connections,
-	};
-}
-
 static void *memdup(const void *data, size_t size)
 {
 	void *copy = malloc(size);
 
 	return copy ? memcpy(copy, data, size) : NULL;
-}
-
-/* -- inputs */
-
-int agent_open_input(struct agent *agent, const struct config_input *config, struct input **ret,
-    char *error, size_t size)
-{
-	int fds[8];
-	size_t n = 0;
-
-	for (size_t i = 0; config->kind == INPUT_LISTEN_FD && i < agent->n_passed && n < 8; i++) {
-		if (strcmp(agent->passed[i].name, config->address) == 0)
-			fds[n++] = agent->passed[i].fd;
-	}
-	return input_open(ret, config, fds, n, error, size);
-}
-
-static void free_inputs(struct input **inputs, size_t n)
-{
-	for (size_t i = 0; inputs && i < n; i++)
-		input_free(inputs[i]);
-	free(inputs);
-}
-
-int agent_start_input(struct agent *agent, struct input *input, struct input_setup *setup)
-{
-	struct collector_config config = {
-	    .interval_ns = (int64_t)agent->config->interval_ns,
-	    .seed = agent->seed,
-	    .limits = agent->limits,
-	    .max_shards = shards_per_collector(agent->config),
-	};
-	struct dnstap_limits limits;
-
-	agent_dnstap_limits(agent, agent->config, &limits);
-	return input_start(input, setup, &config, agent->windows.oldest, &limits);
 }
 
 /* -- the wire */
@@ -127,32 +80,6 @@ void agent_process(struct agent *agent)
 
 /* -- start and stop */
 
-void agent_make_limits(struct agent *agent, const struct config *config)
-{
-	/* One more set for merging. */
-	shard_limits_make(
-	    &agent->limits, config, shards_per_collector(config) * (config->n_inputs + 1));
-}
-
-int agent_allocate_inputs(struct agent *agent, size_t n)
-{
-	struct report_input *inputs = calloc(n + 1, sizeof(*inputs));
-	enum producer *producers;
-
-	if (!inputs)
-		return -ENOMEM;
-	producers = calloc(n + 1, sizeof(*producers));
-	if (!producers) {
-		free(inputs);
-		return -ENOMEM;
-	}
-	free(agent->report_inputs);
-	free(agent->producers);
-	agent->report_inputs = inputs;
-	agent->producers = producers;
-	return 0;
-}
-
 /* Files are no reason not to count. */
 void agent_open_rssac002(struct agent *agent, const struct config *config)
 {
@@ -190,25 +117,15 @@ static int make_stages(struct agent *agent, char *error, size_t size)
 	int r = zone_registry_new(&agent->registry);
 
 	if (r == 0) {
-		agent_make_limits(agent, config);
+		agent_limits_make(&agent->limits, config);
 		r = shard_new(&agent->empty, &agent->limits, &agent->seed);
 	}
-	if (r == 0)
-		r = agent_allocate_inputs(agent, config->n_inputs);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
 	compare_filter_make(&agent->filters[agent->filter], config);
-	agent->inputs = calloc(config->n_inputs + 1, sizeof(*agent->inputs));
-	if (!agent->inputs) {
-		snprintf(error, size, "%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < config->n_inputs && r == 0; i++) {
-		r = agent_open_input(agent, &config->inputs[i], &agent->inputs[i], error, size);
-		agent->n_inputs += r == 0;
-	}
+	r = input_set_prepare(agent, config, &agent->opened, error, size);
 	if (r < 0)
 		return r;
 	/* Before the report's sinks have threads: it sets up libcurl. */
@@ -233,10 +150,10 @@ int agent_new(struct agent **ret, const struct agent_options *options, char *err
 		config_unref(options->config);
 		return -ENOMEM;
 	}
+	pthread_mutex_init(&agent->lock, NULL);
 	agent->config = options->config;
 	agent->clock = options->clock;
 	agent->passed = options->passed;
-	agent->n_passed = options->n_passed;
 	hash_seed_random(&agent->seed);
 	r = make_stages(agent, error, size);
 	if (r < 0) {
@@ -250,7 +167,9 @@ int agent_new(struct agent **ret, const struct agent_options *options, char *err
 int agent_start(struct agent *agent, char *error, size_t size)
 {
 	const struct config *config = agent->config;
+	struct input_set *opened = agent->opened;
 	struct windows_written before;
+	int r;
 
 	agent->newest_ns = clock_wall_ns(agent->clock);
 	windows_init(&agent->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
@@ -259,25 +178,16 @@ int agent_start(struct agent *agent, char *error, size_t size)
 	agent_start_wire(agent, config);
 	if (wire_side_noted(agent->wire, &before, sizeof(before)))
 		windows_continue(&agent->windows, &before);
-	for (size_t i = 0; i < agent->n_inputs; i++) {
-		struct input_setup setup;
-		int r = input_setup_make(&setup, &config->inputs[i], agent->registry,
-		    &agent->filters[agent->filter], &agent->seed, error, size);
-
-		if (r < 0)
-			return r;
-		r = agent_start_input(agent, agent->inputs[i], &setup);
-		if (r < 0) {
-			input_setup_done(&setup);
-			snprintf(error, size, "%s: %s", config->inputs[i].address, strerror(-r));
-			return r;
-		}
-		log_info(MODULE, "listening input=%s zone=%s", config->inputs[i].address,
-		    setup.zones ? "(by name)" : config->inputs[i].zone);
+	agent->opened = NULL;
+	r = input_set_commit(agent, opened);
+	if (r < 0) {
+		snprintf(error, size, "an input does not start: %s", strerror(-r));
+		return r;
 	}
 	agent_renew_filter(agent);
 	enrich_start(agent->enrich);
 	agent_open_rssac002(agent, config);
+	agent_publish_config(agent);
 	report_event(
 	    agent->report, "start", "crosstap %s, %zu inputs", CROSSTAP_VERSION, agent->n_inputs);
 	return 0;
@@ -304,7 +214,10 @@ void agent_free(struct agent *agent)
 {
 	if (!agent)
 		return;
-	free_inputs(agent->inputs, agent->n_inputs);
+	input_set_free(agent->opened);
+	for (size_t i = 0; i < agent->n_inputs; i++)
+		input_free(agent->inputs[i]);
+	free(agent->inputs);
 	for (size_t i = 0; i < agent->n_closed; i++)
 		shard_free(agent->closed[i].shard);
 	free(agent->closed);
@@ -319,6 +232,8 @@ void agent_free(struct agent *agent)
 	free(agent->producers);
 	zone_registry_free(agent->registry);
 	config_unref(agent->config);
+	free(agent->config_json);
+	pthread_mutex_destroy(&agent->lock);
 	free(agent);
 }
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the parts of the agent share: life (agent.c), windows (agent_windows.c), a new
- * configuration (agent_reload.c). */
+/* What the parts of the wiring share; agent.h says which they are. */
 #ifndef CROSSTAP_AGENT_AGENT_INTERNAL_H
 #define CROSSTAP_AGENT_AGENT_INTERNAL_H
 
-#include "enrich/enrich.h"
-#include "agent/input.h"
 #include "agent/agent.h"
+#include "agent/input.h"
+#include "enrich/enrich.h"
 #include "report/report.h"
 #include "stats/windows.h"
 #include "wire/wire_side.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define AGENT_MODULE "agent"
@@ -21,7 +21,7 @@ struct closed_shard {
 };
 
 struct agent {
-	struct config *config;
+	struct config *config; /* in force: of windows, tables and inputs */
 	const struct clock *clock;
 	struct zone_registry *registry;
 	struct hash_seed seed;
@@ -40,8 +40,8 @@ struct agent {
 	struct report *report;
 	struct input **inputs;
 	size_t n_inputs;
-	const struct passed_socket *passed;
-	size_t n_passed;
+	struct input_set *opened; /* between agent_new() and agent_start() */
+	const struct passed_sockets *passed;
 	_Atomic int connections; /* of all inputs */
 	struct closed_shard *closed;
 	size_t n_closed, closed_size;
@@ -53,33 +53,62 @@ struct agent {
 	bool started, stopping;
 	bool reported;          /* a window was, since the start */
 	bool reloaded, changed; /* since the last window */
+	pthread_mutex_t lock;   /* of what follows, which other threads read */
+	char *config_json;
+};
+
+/* A reload under way. */
+struct agent_change {
+	const struct config *old, *config;
+	uint32_t takers; /* of all that differs: struct config_diff */
 };
 
 /* -- agent.c */
 
-void agent_dnstap_limits(
-    struct agent *agent, const struct config *config, struct dnstap_limits *ret);
-/* Opens the sockets of an input; nothing runs yet. The reason is in `error`. */
-int agent_open_input(struct agent *agent, const struct config_input *config, struct input **ret,
-    char *error, size_t size);
-int agent_start_input(struct agent *agent, struct input *input, struct input_setup *setup);
-/* From the configuration: limits of a shard. */
-void agent_make_limits(struct agent *agent, const struct config *config);
-/* Room for `n` inputs in what is told to the report. -ENOMEM: nothing has changed. */
-int agent_allocate_inputs(struct agent *agent, size_t n);
+/* Clients with this host's own addresses are not compared: gives every input the list of now. */
+void agent_renew_filter(struct agent *agent);
 void agent_open_rssac002(struct agent *agent, const struct config *config);
 void agent_close_rssac002(struct agent *agent, const struct config *config);
 void agent_start_wire(struct agent *agent, const struct config *config);
-/* Clients with this host's own addresses are not compared: gives every input the list of now. */
-void agent_renew_filter(struct agent *agent);
+
+/* -- inputs.c */
+
+/* A set of inputs, and what is told of them to the report. */
+struct input_set {
+	struct input **inputs; /* those that stay, and new ones */
+	bool *is_new;
+	struct input_setup *setups;
+	size_t n;
+	struct report_input *report_inputs;
+	enum producer *producers;
+};
+
+/* Opens the sockets of inputs that are not there yet; nothing runs and nothing has changed. The
+ * reason is in `error`. */
+int input_set_prepare(struct agent *agent, const struct config *config, struct input_set **ret,
+    char *error, size_t size);
+/* Takes the place of the inputs that there are: `agent->config` is the new one, and consumes `set`.
+ * Where a thread cannot be had that is logged, and its error returned: the input counts nothing. */
+int input_set_commit(struct agent *agent, struct input_set *set);
+/* Takes NULL. */
+void input_set_free(struct input_set *set);
 
 /* -- agent_windows.c */
 
 /* Takes the shards that an input's thread has let go of. */
 void agent_collect_closed(struct agent *agent, struct input *input);
+/* To all inputs at once, then all answers: they work side by side. */
+void agent_command_all(struct agent *agent, const struct input_command *command);
 /* The open windows, before their time: at the end, on a step of the clock, for a new interval. The
  * wire's last one is `whole` if nothing but its length changed. */
 void agent_close_everything(
     struct agent *agent, struct input_command *command, int64_t now_ns, bool whole);
+
+/* -- reload.c */
+
+/* Writes down what the stages have in force, for agent_config_json(). */
+void agent_publish_config(struct agent *agent);
+/* All that some stage takes over; TAKER_RESTART and TAKER_HTTP are none of it. */
+uint32_t agent_takers(void);
 
 #endif

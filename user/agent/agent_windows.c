@@ -36,8 +36,7 @@ void agent_collect_closed(struct agent *agent, struct input *input)
 	}
 }
 
-/* All inputs at once, then all answers: they work side by side. */
-static void command_all(struct agent *agent, const struct input_command *command)
+void agent_command_all(struct agent *agent, const struct input_command *command)
 {
 	for (size_t i = 0; i < agent->n_inputs; i++)
 		input_send(agent->inputs[i], command);
@@ -209,7 +208,7 @@ void agent_close_everything(
 	agent->now_ns = now_ns;
 	wire_side_cut(agent->wire, now_ns, whole);
 	command->oldest = INT64_MAX;
-	command_all(agent, command);
+	agent_command_all(agent, command);
 	last = newest_closed(agent);
 	/* The window of this moment too, though nobody may have counted in it; none that lies
 	 * ahead. */
@@ -257,7 +256,8 @@ int64_t agent_tick(struct agent *agent)
 		const int64_t oldest =
 		    windows_index(&agent->windows, now_ns - agent->windows.grace_ns);
 
-		command_all(agent, &(struct input_command){.oldest = oldest, .reopen = INT64_MIN});
+		agent_command_all(
+		    agent, &(struct input_command){.oldest = oldest, .reopen = INT64_MIN});
 		report_until(agent, oldest);
 		agent->lag_ns = (uint64_t)(clock_wall_ns(agent->clock) - due_ns);
 	}

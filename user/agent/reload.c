@@ -1,156 +1,178 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/log.h"
+/*
+ * Another configuration for a running agent. The table of options says which stages a change
+ * concerns; each of them prepares what can fail, beside what runs, and only when all have, each
+ * commits. Nothing is closed, cut or sent before that.
+ */
 #include "agent/agent_internal.h"
+#include "base/log.h"
+#include "base/unused.h"
+#include "config/write.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE AGENT_MODULE
+#define MODULE     AGENT_MODULE
+#define BIT(taker) (1u << TAKER_##taker)
 
-/* The new set of inputs, beside the old one until nothing can fail any more. */
-struct new_inputs {
-	struct input **inputs; /* old ones that stay, and new ones */
-	bool *is_new;
-	struct input_setup *setups;
-	size_t n;
+struct stage {
+	const char *name;
+	uint32_t takers; /* 1 << enum option_taker */
+	bool always;     /* whatever changed */
+	/* NULL: nothing can fail. *ret_next is commit()'s, or abandon()'s. */
+	int (*prepare)(struct agent *agent, const struct agent_change *change, void **ret_next,
+	    char *error, size_t size);
+	void (*commit)(struct agent *agent, const struct agent_change *change, void *next);
+	void (*abandon)(void *next); /* takes NULL */
+	/* The configuration that the stage itself holds. */
+	const struct config *(*in_force)(const struct agent *agent);
 };
 
-static void new_inputs_free(struct new_inputs *new)
+/* -- windows: the open ones end here, since a window cannot change its length; the next begins off
+ * the grid. By the old configuration, as they were counted. */
+
+static void commit_windows(
+    struct agent *agent, const struct agent_change *change, void *next UNUSED)
 {
-	for (size_t i = 0; i < new->n; i++) {
-		if (new->is_new[i])
-			input_free(new->inputs[i]);
-		input_setup_done(&new->setups[i]);
-	}
-	free(new->inputs);
-	free(new->is_new);
-	free(new->setups);
+	const struct config *config = change->config;
+	const int64_t now_ns = clock_wall_ns(agent->clock);
+	struct input_command command = {.interval_ns = (int64_t)config->interval_ns};
+	struct windows windows = agent->windows;
+
+	windows.interval_ns = (int64_t)config->interval_ns;
+	windows.grace_ns = (int64_t)config->grace_ns;
+	command.reopen = windows_index(&windows, now_ns);
+	agent_close_everything(agent, &command, now_ns, false);
+	windows_regrid(&agent->windows, windows.interval_ns, windows.grace_ns, now_ns);
 }
 
-static struct input *find_input(const struct agent *agent, const struct config_input *config)
-{
-	char *key = input_key(config);
-	struct input *found = NULL;
+/* -- the agent itself */
 
-	for (size_t i = 0; key && i < agent->n_inputs; i++) {
-		if (strcmp(agent->inputs[i]->key, key) == 0)
-			found = agent->inputs[i];
-	}
-	free(key);
-	return found;
+static void commit_agent(struct agent *agent, const struct agent_change *change, void *next UNUSED)
+{
+	config_unref(agent->config);
+	agent->config = config_ref(change->config);
+	agent->reloaded |= change->takers != 0;
+	agent->changed |= (change->takers & BIT(COMPARED)) != 0;
 }
 
-static int prepare_inputs(struct agent *agent, const struct config *config, struct new_inputs *new,
+static const struct config *config_of_agent(const struct agent *agent)
+{
+	return agent->config;
+}
+
+/* -- tables */
+
+static void commit_tables(struct agent *agent, const struct agent_change *change, void *next UNUSED)
+{
+	struct input_command command = {
+	    .oldest = INT64_MIN, .reopen = INT64_MIN, .set_limits = true};
+
+	agent_limits_make(&agent->limits, change->config);
+	command.limits = agent->limits;
+	command.max_shards = shards_per_collector(change->config);
+	agent_command_all(agent, &command);
+	shard_clear(agent->empty, &agent->limits);
+}
+
+/* -- the report with its sinks */
+
+static int prepare_report(struct agent *agent, const struct agent_change *change, void **ret_next,
     char *error, size_t size)
 {
-	new->inputs = calloc(config->n_inputs + 1, sizeof(*new->inputs));
-	new->is_new = calloc(config->n_inputs + 1, sizeof(*new->is_new));
-	new->setups = calloc(config->n_inputs + 1, sizeof(*new->setups));
-	if (!new->inputs || !new->is_new || !new->setups) {
-		snprintf(error, size, "%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < config->n_inputs; i++) {
-		int r = input_setup_make(&new->setups[i], &config->inputs[i], agent->registry,
-		    &agent->filters[agent->filter], &agent->seed, error, size);
+	struct report_next *next;
+	int r = report_prepare(agent->report, change->config, change->takers, &next, error, size);
 
-		if (r < 0)
-			return r;
-		new->n = i + 1;
-		new->inputs[i] = find_input(agent, &config->inputs[i]);
-		if (new->inputs[i])
-			continue;
-		r = agent_open_input(agent, &config->inputs[i], &new->inputs[i], error, size);
-		if (r < 0)
-			return r;
-		new->is_new[i] = true;
-	}
-	return 0;
+	if (r == 0)
+		*ret_next = next;
+	return r;
 }
 
-static bool stays(const struct new_inputs *new, const struct input *input)
+static void commit_report(struct agent *agent, const struct agent_change *change UNUSED, void *next)
 {
-	for (size_t i = 0; i < new->n; i++) {
-		if (new->inputs[i] == input)
-			return true;
-	}
-	return false;
+	report_commit(agent->report, next);
 }
 
-/* Inputs that go: what they counted joins the open windows' reports. */
-static void drop_inputs(struct agent *agent, const struct new_inputs *new)
+static void abandon_report(void *next)
 {
-	for (size_t i = 0; i < agent->n_inputs; i++) {
-		struct input *input = agent->inputs[i];
-
-		if (stays(new, input))
-			continue;
-		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
-		input_stop(input);
-		agent_collect_closed(agent, input);
-		for (size_t j = 0; j < agent->n_closed; j++) {
-			if (agent->closed[j].owner == input)
-				agent->closed[j].owner = NULL;
-		}
-		input_free(input);
-	}
-	free(agent->inputs);
+	report_next_free(next);
 }
 
-static void retrait_inputs(struct new_inputs *new, const struct dnstap_limits *limits)
+static const struct config *config_of_report(const struct agent *agent)
 {
-	for (size_t i = 0; i < new->n; i++) {
-		struct input *input = new->inputs[i];
-		struct input_setup old = input->setup;
-
-		if (new->is_new[i])
-			continue;
-		dnstap_input_set_limits(input->source, limits);
-		input_send(input,
-		    &(struct input_command){.oldest = INT64_MIN,
-			.reopen = INT64_MIN,
-			.set_traits = true,
-			.traits = new->setups[i].traits});
-		input_wait(input); /* the thread has let go of the old zones */
-		input->setup = new->setups[i];
-		input_setup_done(&old);
-	}
+	return report_config(agent->report);
 }
 
-static void start_new_inputs(struct agent *agent, struct new_inputs *new)
-{
-	for (size_t i = 0; i < new->n; i++) {
-		int r =
-		    new->is_new[i] ? agent_start_input(agent, new->inputs[i], &new->setups[i]) : 0;
+/* -- who and how far */
 
-		if (r < 0)
-			log_error(MODULE, "input does not start: %s input=%s", strerror(-r),
-			    dnstap_input_address(new->inputs[i]->source));
-		else if (new->is_new[i])
-			log_info(MODULE, "listening input=%s",
-			    dnstap_input_address(new->inputs[i]->source));
-	}
+static int prepare_enrich(struct agent *agent, const struct agent_change *change, void **ret_next,
+    char *error, size_t size)
+{
+	struct enrich_next *next;
+	int r = enrich_prepare(agent->enrich, change->config, change->takers, &next);
+
+	if (r == 0)
+		*ret_next = next;
+	else
+		snprintf(error, size, "%s", strerror(-r));
+	return r;
 }
 
-/* A window cannot change its length: the open ones end here, the next begins off the grid. */
-static void change_interval(struct agent *agent, const struct config *config)
+static void commit_enrich(struct agent *agent, const struct agent_change *change UNUSED, void *next)
 {
-	struct input_command command = {.configure = true,
-	    .interval_ns = (int64_t)config->interval_ns,
-	    .limits = agent->limits};
-	const int64_t now_ns = clock_wall_ns(agent->clock);
-	struct windows next = agent->windows;
-
-	next.interval_ns = (int64_t)config->interval_ns;
-	next.grace_ns = (int64_t)config->grace_ns;
-	command.reopen = windows_index(&next, now_ns);
-	agent_close_everything(agent, &command, now_ns, false);
-	windows_regrid(&agent->windows, next.interval_ns, next.grace_ns, now_ns);
+	enrich_commit(agent->enrich, next);
 }
 
-static void configure_wire(struct agent *agent, const struct config *config)
+static void abandon_enrich(void *next)
 {
+	enrich_next_free(next);
+}
+
+static const struct config *config_of_enrich(const struct agent *agent)
+{
+	return enrich_config(agent->enrich);
+}
+
+/* -- the day's files */
+
+static void commit_rssac002(
+    struct agent *agent, const struct agent_change *change, void *next UNUSED)
+{
+	agent_close_rssac002(agent, change->old);
+	agent_open_rssac002(agent, change->config);
+}
+
+/* -- inputs */
+
+static int prepare_inputs(struct agent *agent, const struct agent_change *change, void **ret_next,
+    char *error, size_t size)
+{
+	struct input_set *set;
+	int r = input_set_prepare(agent, change->config, &set, error, size);
+
+	if (r == 0)
+		*ret_next = set;
+	return r;
+}
+
+static void commit_inputs(struct agent *agent, const struct agent_change *change UNUSED, void *next)
+{
+	(void)input_set_commit(agent, next); /* says itself what does not start */
+}
+
+static void abandon_inputs(void *next)
+{
+	input_set_free(next);
+}
+
+/* -- the wire */
+
+static void commit_wire(struct agent *agent, const struct agent_change *change, void *next UNUSED)
+{
+	const struct config *config = change->config;
+
 	if (agent->wire && config->wire.mode == WIRE_OFF) {
 		wire_side_stop(agent->wire);
 		wire_side_free(agent->wire);
@@ -162,96 +184,160 @@ static void configure_wire(struct agent *agent, const struct config *config)
 	}
 }
 
-/* All that can fail. */
-static int prepare(struct agent *agent, const struct config *config, struct new_inputs *new,
+static const struct config *config_of_wire(const struct agent *agent)
+{
+	return agent->wire ? wire_side_config(agent->wire) : agent->config;
+}
+
+/* -- which messages are compared */
+
+static void commit_compared(
+    struct agent *agent, const struct agent_change *change UNUSED, void *next UNUSED)
+{
+	agent->own_version = 0;
+}
+
+/* -- messages */
+
+static void commit_log(
+    struct agent *agent UNUSED, const struct agent_change *change, void *next UNUSED)
+{
+	log_set_level((enum log_level)change->config->log_level);
+}
+
+/* In the order of both prepare and commit. HTTP, which reads the report from its own thread, is its
+ * caller's. */
+static const struct stage stages[] = {
+    {"windows", BIT(WINDOWS), .commit = commit_windows, .in_force = config_of_agent},
+    {"agent", .always = true, .commit = commit_agent},
+    {"tables", BIT(TABLES), .commit = commit_tables, .in_force = config_of_agent},
+    {"report", BIT(REPORT) | BIT(PRIVACY) | BIT(CROSSCHECK) | BIT(OUTPUTS), .always = true,
+	prepare_report, commit_report, abandon_report, config_of_report},
+    {"enrich", BIT(PING) | BIT(GEO) | BIT(DOWNLOAD) | BIT(RESOLVERS), false, prepare_enrich,
+	commit_enrich, abandon_enrich, config_of_enrich},
+    {"rssac002", BIT(RSSAC002), .commit = commit_rssac002},
+    {"inputs", BIT(INPUTS), false, prepare_inputs, commit_inputs, abandon_inputs, config_of_agent},
+    {"wire", BIT(WIRE), .commit = commit_wire, .in_force = config_of_wire},
+    {"compared", BIT(COMPARED), .commit = commit_compared},
+    {"log", BIT(LOG), .commit = commit_log},
+};
+
+#define STAGES (sizeof(stages) / sizeof(stages[0]))
+
+static bool concerns(const struct stage *stage, const struct agent_change *change)
+{
+	return stage->always || stage->takers & change->takers;
+}
+
+static int prepare(struct agent *agent, const struct agent_change *change, void *next[STAGES],
     char *error, size_t size)
 {
-	const struct config *old = agent->config;
-	const bool regrid = config->interval_ns != old->interval_ns ||
-	    config->grace_ns != old->grace_ns || config->limits.memory != old->limits.memory;
-	int r = report_check(config, error, size);
+	for (size_t i = 0; i < STAGES; i++) {
+		int r = 0;
 
-	if (r == 0)
-		r = prepare_inputs(agent, config, new, error, size);
-	if (r == 0)
-		r = agent_allocate_inputs(
-		    agent, config->n_inputs > old->n_inputs ? config->n_inputs : old->n_inputs);
-	if (r < 0)
-		return r;
-	agent_make_limits(agent, config);
-	if (regrid)
-		change_interval(agent, config);
-	return report_configure(agent->report, config, error, size);
-}
-
-static void replace_inputs(struct agent *agent, const struct config *config, struct new_inputs *new)
-{
-	struct dnstap_limits limits;
-
-	agent_dnstap_limits(agent, config, &limits);
-	retrait_inputs(new, &limits);
-	drop_inputs(agent, new);
-	agent->inputs = new->inputs;
-	agent->n_inputs = new->n;
-	start_new_inputs(agent, new);
-	free(new->is_new);
-	free(new->setups);
-}
-
-static bool same_networks(
-    const struct config_network *a, size_t n_a, const struct config_network *b, size_t n_b)
-{
-	for (size_t i = 0; n_a == n_b && i < n_a; i++) {
-		if (a[i].family != b[i].family || a[i].prefix != b[i].prefix ||
-		    memcmp(a[i].address, b[i].address, sizeof(a[i].address)) != 0)
-			return false;
-	}
-	return n_a == n_b;
-}
-
-/* Are other inputs or messages held against each other? Another interface of the wire says so
- * itself (struct wire_window). */
-static bool compares_otherwise(const struct config *old, const struct config *new)
-{
-	const struct config_wire *a = &old->wire, *b = &new->wire;
-
-	for (size_t i = 0; old->n_inputs == new->n_inputs &&i < new->n_inputs; i++) {
-		const struct config_input *c = &old->inputs[i], *d = &new->inputs[i];
-
-		if (c->kind != d->kind || strcmp(c->address, d->address) != 0 ||
-		    c->scope != d->scope || c->queries != d->queries)
-			return true;
-	}
-	return old->n_inputs != new->n_inputs || a->mode != b->mode || a->ports.n != b->ports.n ||
-	    memcmp(a->ports.ports, b->ports.ports, a->ports.n * sizeof(a->ports.ports[0])) != 0 ||
-	    !same_networks(a->addresses, a->n_addresses, b->addresses, b->n_addresses);
-}
-
-int agent_reload(struct agent *agent, struct config *config, char *error, size_t size)
-{
-	struct config *old = agent->config;
-	struct new_inputs new = {0};
-	int r = prepare(agent, config, &new, error, size);
-
-	if (r < 0) {
-		new_inputs_free(&new);
-		config_unref(config);
+		if (stages[i].prepare && concerns(&stages[i], change))
+			r = stages[i].prepare(agent, change, &next[i], error, size);
+		if (r == 0)
+			continue;
+		while (i--) {
+			if (stages[i].abandon)
+				stages[i].abandon(next[i]);
+		}
 		return r;
 	}
-	enrich_configure(agent->enrich, config);
-	if (strcmp(config->rssac002.dir, old->rssac002.dir) != 0) {
-		agent_close_rssac002(agent, old);
-		agent_open_rssac002(agent, config);
-	}
-	agent->config = config;
-	replace_inputs(agent, config, &new);
-	configure_wire(agent, config);
-	agent->own_version = 0; /* ports may differ */
-	agent_renew_filter(agent);
-	agent->reloaded = true;
-	agent->changed |= compares_otherwise(old, config);
-	config_unref(old);
-	report_event(agent->report, "reload", "%zu inputs, %zu outputs", config->n_inputs,
-	    config->n_outputs);
 	return 0;
+}
+
+static void commit(struct agent *agent, const struct agent_change *change, void *next[STAGES])
+{
+	for (size_t i = 0; i < STAGES; i++) {
+		if (concerns(&stages[i], change))
+			stages[i].commit(agent, change, next[i]);
+	}
+	agent_renew_filter(agent);
+}
+
+/* -- what is in force */
+
+static json_t *stages_to_json(const struct agent *agent)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < STAGES; i++) {
+		const struct config *config = stages[i].in_force ? stages[i].in_force(agent) : NULL;
+
+		if (config &&
+		    json_object_set_new(
+			all, stages[i].name, config_part_to_json(config, stages[i].takers)) < 0) {
+			json_decref(all);
+			return NULL;
+		}
+	}
+	return all;
+}
+
+void agent_publish_config(struct agent *agent)
+{
+	json_t *stages_json = stages_to_json(agent);
+	json_t *document = stages_json ? json_object() : NULL;
+	char hash[20], *text;
+
+	snprintf(hash, sizeof(hash), "%016" PRIx64, agent->config->hash);
+	json_object_set_new(document, "config_hash", json_string(hash));
+	text = json_object_set_new(document, "stages", stages_json) == 0
+	    ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15))
+	    : NULL;
+	json_decref(document);
+	pthread_mutex_lock(&agent->lock);
+	free(agent->config_json);
+	agent->config_json = text;
+	pthread_mutex_unlock(&agent->lock);
+}
+
+char *agent_config_json(struct agent *agent)
+{
+	char *text;
+
+	pthread_mutex_lock(&agent->lock);
+	text = agent->config_json ? strdup(agent->config_json) : NULL;
+	pthread_mutex_unlock(&agent->lock);
+	return text;
+}
+
+uint32_t agent_takers(void)
+{
+	uint32_t takers = 0;
+
+	for (size_t i = 0; i < STAGES; i++)
+		takers |= stages[i].takers;
+	return takers;
+}
+
+/* -- the whole */
+
+int agent_reload(
+    struct agent *agent, struct config *config, struct config_diff *ret, char *error, size_t size)
+{
+	struct agent_change change = {.old = config_ref(agent->config), .config = config};
+	struct config_diff diff;
+	void *next[STAGES] = {0};
+	int r;
+
+	config_diff(&diff, change.old, config);
+	change.takers = diff.takers;
+	r = config_keep_restart(config, change.old);
+	if (r < 0)
+		snprintf(error, size, "%s", strerror(-r));
+	else
+		r = prepare(agent, &change, next, error, size);
+	if (r == 0) {
+		commit(agent, &change, next);
+		agent_publish_config(agent);
+		report_event(agent->report, "reload", "%zu inputs, %zu outputs", config->n_inputs,
+		    config->n_outputs);
+		*ret = diff;
+	}
+	config_unref(change.old);
+	config_unref(config);
+	return r;
 }

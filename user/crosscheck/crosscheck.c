@@ -50,20 +50,46 @@ void crosscheck_free(struct crosscheck *crosscheck)
 	free(crosscheck);
 }
 
-int crosscheck_configure(struct crosscheck *crosscheck, const struct crosscheck_options *options)
-{
-	struct verdicts *verdicts;
+struct crosscheck_next {
+	struct crosscheck_options options;
+	struct verdicts *verdicts; /* NULL: go on */
+};
 
-	if (options->interval_ns != crosscheck->options.interval_ns ||
-	    options->horizon_ns != crosscheck->options.horizon_ns) {
-		if (verdicts_new(&verdicts, options->interval_ns, options->horizon_ns) < 0)
-			return -ENOMEM;
-		verdicts_continue(verdicts, crosscheck->verdicts);
-		verdicts_free(crosscheck->verdicts);
-		crosscheck->verdicts = verdicts;
+int crosscheck_prepare(const struct crosscheck *crosscheck,
+    const struct crosscheck_options *options, struct crosscheck_next **ret)
+{
+	struct crosscheck_next *next = calloc(1, sizeof(*next));
+
+	if (!next)
+		return -ENOMEM;
+	next->options = *options;
+	if ((options->interval_ns != crosscheck->options.interval_ns ||
+		options->horizon_ns != crosscheck->options.horizon_ns) &&
+	    verdicts_new(&next->verdicts, options->interval_ns, options->horizon_ns) < 0) {
+		free(next);
+		return -ENOMEM;
 	}
-	crosscheck->options = *options;
+	*ret = next;
 	return 0;
+}
+
+void crosscheck_commit(struct crosscheck *crosscheck, struct crosscheck_next *next)
+{
+	if (next->verdicts) {
+		verdicts_continue(next->verdicts, crosscheck->verdicts);
+		verdicts_free(crosscheck->verdicts);
+		crosscheck->verdicts = next->verdicts;
+	}
+	crosscheck->options = next->options;
+	free(next);
+}
+
+void crosscheck_next_free(struct crosscheck_next *next)
+{
+	if (!next)
+		return;
+	verdicts_free(next->verdicts);
+	free(next);
 }
 
 static bool is_watched(const struct wire_window *wire)

@@ -149,13 +149,17 @@ struct crosscheck_options {
 };
 
 struct crosscheck;
+struct crosscheck_next;
 
 /* -ENOMEM. */
 int crosscheck_new(struct crosscheck **ret, const struct crosscheck_options *options);
 void crosscheck_free(struct crosscheck *crosscheck);
-/* Another interval or horizon: what the verdict summed is forgotten, balance and verdict stay.
- * -ENOMEM: nothing has changed. */
-int crosscheck_configure(struct crosscheck *crosscheck, const struct crosscheck_options *options);
+/* Other options; with another interval or horizon what the verdict summed is forgotten, balance and
+ * verdict stay. -ENOMEM: nothing has changed. */
+int crosscheck_prepare(const struct crosscheck *crosscheck,
+    const struct crosscheck_options *options, struct crosscheck_next **ret);
+void crosscheck_commit(struct crosscheck *crosscheck, struct crosscheck_next *next);
+void crosscheck_next_free(struct crosscheck_next *next); /* takes NULL */
 
 /*
  * Closes a window of `duration_ns`. `wire` NULL: there is none. Lists in *ret live in `arena`.

@@ -46,7 +46,7 @@ struct maxmind_status {
 };
 
 /*
- * `config` must outlive the result; `options` may be NULL. Reads the environment. To be called
+ * Holds a reference to `config`; `options` may be NULL. Reads the environment. To be called
  * before other threads start (it sets up libcurl). -ENOMEM is the only error: whatever else is
  * wrong is told by maxmind_get_status().
  */

@@ -10,6 +10,7 @@
  *   GET /api/v1/status       the agent: see status.h
  *   GET /api/v1/crosscheck   what the document hook gives; 404 while there is nothing
  *   GET /api/v1/resolvers    likewise
+ *   GET /api/v1/config       likewise: what each stage has in force, without secrets
  *
  * HEAD is answered as GET without a body, other methods by 405. Errors are {"error": "..."}.
  *
@@ -33,7 +34,8 @@ struct http;
 struct http_hooks {
 	/* False: writes why as the text of a JSON array of strings. NULL: always healthy. */
 	bool (*healthy)(void *context, char *reasons_json, size_t size);
-	/* "crosscheck", "resolvers": a JSON document to free(), or NULL: there is none (404). */
+	/* "crosscheck", "resolvers", "config": a JSON document to free(), or NULL: there is none
+	 * (404). */
 	char *(*document)(void *context, const char *name);
 	void *context;
 };

@@ -18,7 +18,7 @@
 struct privacy;
 
 /*
- * `config` must outlive the result. With `addresses: cryptopan` the key is read from
+ * Holds a reference to `config`. With `addresses: cryptopan` the key is read from
  * privacy.cryptopan_key_file: 32 bytes, or 64 hexadecimal digits and a line end. The file must be a
  * regular one of root or of our user that nobody else can read or write. Any error must stop the
  * start: there is no weaker mode to fall back to. -ENOKEY (no file named), -EPERM (owner, mode or

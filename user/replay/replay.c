@@ -67,6 +67,7 @@ int replay_new(struct replay **ret, const struct replay_options *options, char *
 		return -ENOMEM;
 	}
 	replay->options = *options;
+	replay->config = config_ref(options->config); /* of which `input` may be a part */
 	hash_seed_random(&replay->seed);
 	r = make_stages(replay, error, size);
 	if (r < 0) {
@@ -93,6 +94,7 @@ void replay_free(struct replay *replay)
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);
 	zone_registry_free(replay->registry);
+	config_unref(replay->config);
 	free(replay);
 }
 

@@ -30,6 +30,7 @@ struct replay_file {
 
 struct replay {
 	struct replay_options options;
+	struct config *config; /* counted */
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct compare_filter filter;

@@ -49,12 +49,18 @@ int comparison_new(
 	return 0;
 }
 
-int comparison_configure(struct comparison *comparison, const struct config *config)
+int comparison_prepare(
+    const struct comparison *comparison, const struct config *config, struct crosscheck_next **ret)
 {
 	struct crosscheck_options options;
 
 	make_options(&options, config, &comparison->seed);
-	return crosscheck_configure(comparison->crosscheck, &options);
+	return crosscheck_prepare(comparison->crosscheck, &options, ret);
+}
+
+void comparison_commit(struct comparison *comparison, struct crosscheck_next *next)
+{
+	crosscheck_commit(comparison->crosscheck, next);
 }
 
 void comparison_free(struct comparison *comparison)

@@ -24,7 +24,10 @@ struct comparison_window {
 /* -ENOMEM. */
 int comparison_new(
     struct comparison **ret, const struct config *config, const struct hash_seed *seed);
-int comparison_configure(struct comparison *comparison, const struct config *config);
+/* Another horizon, interval or length of lists. -ENOMEM: nothing has changed. */
+int comparison_prepare(
+    const struct comparison *comparison, const struct config *config, struct crosscheck_next **ret);
+void comparison_commit(struct comparison *comparison, struct crosscheck_next *next);
 void comparison_free(struct comparison *comparison);
 
 /* Compares; the result is valid until the next call, its lists as long as `arena`. NULL: no memory.

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/unused.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,6 +20,11 @@ struct outputs {
 	pthread_mutex_t lock; /* the list below, which other threads read */
 	struct sink **sinks;
 	size_t n;
+	struct config *config; /* in force; NULL at first */
+};
+
+struct outputs_next {
+	struct config *config;
 };
 
 int outputs_new(struct outputs **ret)
@@ -42,6 +48,7 @@ void outputs_free(struct outputs *outputs)
 	for (int format = 0; format < OUTPUT_FORMATS; format++)
 		points_free(outputs->points[format]);
 	pthread_mutex_destroy(&outputs->lock);
+	config_unref(outputs->config);
 	free(outputs);
 }
 
@@ -149,12 +156,40 @@ static int make_sinks(
 	return 0;
 }
 
-int outputs_configure(
-    struct outputs *outputs, const struct config *before, const struct config *config)
+int outputs_prepare(struct outputs *outputs UNUSED, const struct config *config,
+    struct outputs_next **ret, char *error, size_t size)
 {
-	int r = make_sinks(outputs, before, config);
+	struct outputs_next *next = malloc(sizeof(*next));
 
-	return r < 0 ? r : make_points(outputs, config);
+	if (!next) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	next->config = config_ref(config);
+	*ret = next;
+	return 0;
+}
+
+void outputs_next_free(struct outputs_next *next)
+{
+	if (!next)
+		return;
+	config_unref(next->config);
+	free(next);
+}
+
+void outputs_commit(struct outputs *outputs, struct outputs_next *next)
+{
+	struct config *before = outputs->config;
+	int r = make_sinks(outputs, before, next->config);
+
+	if (r == 0)
+		r = make_points(outputs, next->config);
+	if (r < 0)
+		log_error(MODULE, "outputs are not as configured: %s", strerror(-r));
+	outputs->config = next->config;
+	next->config = before;
+	outputs_next_free(next);
 }
 
 struct points *outputs_points(struct outputs *outputs, enum points_format format)

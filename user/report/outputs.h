@@ -13,6 +13,7 @@
 #define OUTPUT_FORMATS 2 /* enum points_format */
 
 struct outputs;
+struct outputs_next;
 
 struct output_status {
 	char name[256];
@@ -23,9 +24,11 @@ struct output_status {
 int outputs_new(struct outputs **ret);
 /* Sinks whose output is unchanged stay with their queues; the old ones that nobody wants any more
  * get a second to deliver what they hold. Sinks that cannot be made are said by log and left out.
- * `before`: the configuration in force until now, NULL at first. -ENOMEM. */
-int outputs_configure(
-    struct outputs *outputs, const struct config *before, const struct config *config);
+ * -ENOMEM: nothing has changed. */
+int outputs_prepare(struct outputs *outputs, const struct config *config, struct outputs_next **ret,
+    char *error, size_t size);
+void outputs_commit(struct outputs *outputs, struct outputs_next *next);
+void outputs_next_free(struct outputs_next *next); /* takes NULL */
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
 void outputs_stop(struct outputs *outputs, uint64_t timeout_ns);
 void outputs_free(struct outputs *outputs);

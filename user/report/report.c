@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/options.h"
 #include "encode/encode_agent.h"
 #include "encode/encode_dns.h"
 #include "encode/encode_enrich.h"
@@ -14,13 +15,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MODULE "report"
 
 struct report {
-	const struct config *config;
+	struct config *config; /* NULL only before the first */
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
@@ -29,7 +31,9 @@ struct report {
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct arena *arena;
-	struct comparison *_Atomic comparison;    /* NULL where wire.mode is off; never replaced */
+	struct comparison
+	    *_Atomic comparison; /* NULL while wire.mode was always off; never replaced */
+	_Atomic bool compares;   /* wire.mode is not off */
 	const struct crosscheck_result *compared; /* of the window that is being reported */
 	struct outputs *outputs;
 	struct board *board;
@@ -42,13 +46,36 @@ struct report {
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 };
 
-/* Zones that an input is labelled with send `dns` in every window. */
-static int find_always(struct report *report, const struct config *config)
-{
-	uint16_t *always = calloc(config->n_inputs + 1, sizeof(*always));
-	size_t n = 0;
+/* What another configuration comes to, beside what is in force. */
+struct report_next {
+	struct config *config;
+	struct privacy *privacy; /* NULL: as it is; so are the next */
+	uint16_t *always;
+	size_t n_always;
+	bool compares;
+	struct comparison *comparison;      /* the first one */
+	struct crosscheck_next *crosscheck; /* of the one that there is */
+	struct outputs_next *outputs;
+};
 
-	if (!always)
+void report_next_free(struct report_next *next)
+{
+	if (!next)
+		return;
+	outputs_next_free(next->outputs);
+	comparison_free(next->comparison);
+	crosscheck_next_free(next->crosscheck);
+	privacy_free(next->privacy);
+	free(next->always);
+	config_unref(next->config);
+	free(next);
+}
+
+/* Zones that an input is labelled with send `dns` in every window. */
+static int find_always(struct report *report, const struct config *config, struct report_next *next)
+{
+	next->always = calloc(config->n_inputs + 1, sizeof(*next->always));
+	if (!next->always)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_inputs; i++) {
 		const struct config_input *input = &config->inputs[i];
@@ -57,33 +84,20 @@ static int find_always(struct report *report, const struct config *config)
 		if (input->zones.n || input->scope == SCOPE_WITNESS)
 			continue;
 		id = zone_registry_id(report->registry, input->zone);
-		if (id < 0) {
-			free(always);
+		if (id < 0)
 			return id;
-		}
-		always[n++] = (uint16_t)id;
+		next->always[next->n_always++] = (uint16_t)id;
 	}
-	free(report->always);
-	report->always = always;
-	report->n_always = n;
 	return 0;
 }
 
 /* Nobody is asked to compare dnstap with a wire that was switched off. */
-static int make_comparison(struct report *report, const struct config *config)
+static int prepare_comparison(
+    struct report *report, const struct config *config, struct report_next *next)
 {
-	struct comparison *comparison;
-	int r;
-
 	if (report->comparison)
-		return comparison_configure(report->comparison, config);
-	if (config->wire.mode == WIRE_OFF)
-		return 0;
-	r = comparison_new(&comparison, config, &report->seed);
-	if (r < 0)
-		return r;
-	report->comparison = comparison;
-	return 0;
+		return comparison_prepare(report->comparison, config, &next->crosscheck);
+	return next->compares ? comparison_new(&next->comparison, config, &report->seed) : 0;
 }
 
 int report_check(const struct config *config, char *error, size_t size)
@@ -96,34 +110,96 @@ int report_check(const struct config *config, char *error, size_t size)
 	return r;
 }
 
-int report_configure(struct report *report, const struct config *config, char *error, size_t size)
+static int prepare(struct report *report, const struct config *config, uint32_t takers,
+    struct report_next *next, char *error, size_t size)
 {
-	struct privacy *privacy;
-	int r = privacy_new(&privacy, config, error, size);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	r = find_always(report, config);
-	if (r == 0)
-		r = make_comparison(report, config);
-	if (r == 0)
-		r = outputs_configure(report->outputs, report->config, config);
-	if (r < 0) {
+	*error = 0;
+	if (takers & 1u << TAKER_PRIVACY)
+		r = privacy_new(&next->privacy, config, error, size);
+	if (r == 0 && takers & 1u << TAKER_REPORT)
+		r = find_always(report, config, next);
+	if (r == 0 && takers & 1u << TAKER_CROSSCHECK)
+		r = prepare_comparison(report, config, next);
+	if (r == 0 && takers & 1u << TAKER_OUTPUTS)
+		r = outputs_prepare(report->outputs, config, &next->outputs, error, size);
+	if (r < 0 && !*error)
 		snprintf(error, size, "%s", strerror(-r));
-		privacy_free(privacy);
+	return r;
+}
+
+int report_prepare(struct report *report, const struct config *config, uint32_t takers,
+    struct report_next **ret, char *error, size_t size)
+{
+	struct report_next *next = calloc(1, sizeof(*next));
+	int r;
+
+	if (!next) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	next->config = config_ref(config);
+	next->compares = config->wire.mode != WIRE_OFF;
+	r = prepare(report, config, takers, next, error, size);
+	if (r < 0) {
+		report_next_free(next);
 		return r;
 	}
-	privacy_free(report->privacy);
-	report->privacy = privacy;
-	report->config = config;
-	board_configure(report->board, config);
+	*ret = next;
 	return 0;
+}
+
+static void commit_comparison(struct report *report, struct report_next *next)
+{
+	if (next->comparison) {
+		report->comparison = next->comparison;
+		next->comparison = NULL;
+	}
+	if (next->crosscheck) {
+		comparison_commit(report->comparison, next->crosscheck);
+		next->crosscheck = NULL;
+	}
+	if (!next->compares)
+		board_put(report->board, BOARD_CROSSCHECK, NULL);
+	atomic_store(&report->compares, next->compares);
+}
+
+void report_commit(struct report *report, struct report_next *next)
+{
+	struct config *before = report->config;
+
+	if (next->privacy) {
+		privacy_free(report->privacy);
+		report->privacy = next->privacy;
+		next->privacy = NULL;
+	}
+	if (next->always) {
+		free(report->always);
+		report->always = next->always;
+		report->n_always = next->n_always;
+		next->always = NULL;
+	}
+	commit_comparison(report, next);
+	if (next->outputs)
+		outputs_commit(report->outputs, next->outputs);
+	next->outputs = NULL;
+	report->config = next->config;
+	next->config = before;
+	board_configure(report->board, report->config);
+	report_next_free(next);
+}
+
+const struct config *report_config(const struct report *report)
+{
+	return report->config;
 }
 
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
     const struct hash_seed *seed, char *error, size_t size)
 {
 	struct report *report = calloc(1, sizeof(*report));
+	struct report_next *first;
 	int r = -ENOMEM;
 
 	if (report) {
@@ -142,11 +218,12 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 	if (r < 0)
 		snprintf(error, size, "%s", strerror(-r));
 	else
-		r = report_configure(report, config, error, size);
+		r = report_prepare(report, config, UINT32_MAX, &first, error, size);
 	if (r < 0) {
 		report_free(report);
 		return r;
 	}
+	report_commit(report, first);
 	*ret = report;
 	return 0;
 }
@@ -179,6 +256,7 @@ void report_free(struct report *report)
 	arena_free(report->arena);
 	free(report->always);
 	free(report->before);
+	config_unref(report->config);
 	free(report);
 }
 
@@ -387,7 +465,7 @@ static void compare(struct report *report, const struct window_view *view,
     const struct comparison_window *window, const struct report_agent *agent)
 {
 	report->compared = NULL;
-	if (!window || !report->comparison)
+	if (!window || !report->compares)
 		return;
 	report->compared = comparison_make(report->comparison, view, window, report->arena);
 	if (!report->compared) {
@@ -452,7 +530,7 @@ struct wire_totals *report_wire_totals(struct report *report)
 {
 	struct comparison *comparison = report->comparison;
 
-	return comparison ? comparison_totals(comparison) : NULL;
+	return comparison && report->compares ? comparison_totals(comparison) : NULL;
 }
 
 char *report_crosscheck_json(struct report *report)

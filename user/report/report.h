@@ -16,6 +16,7 @@
 #include "stats/view.h"
 
 struct report;
+struct report_next;
 
 /* The agent itself, at a window's end. */
 struct report_agent {
@@ -25,12 +26,12 @@ struct report_agent {
 	uint64_t window_lag_ns; /* from due to done, of the window before */
 };
 
-/* `config` and `registry` outlive the report, or are replaced by report_configure(). Fails with the
- * reason in `error` where privacy settings cannot be obeyed (nothing weaker is ever used). Sinks
+/* Holds a reference to `config`; `registry` outlives the report. Fails with the reason in `error`
+ * where privacy settings cannot be obeyed (nothing weaker is ever used). Sinks
  * that cannot be made are said by log and left out. */
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
     const struct hash_seed *seed, char *error, size_t size);
-/* Whether report_configure() could obey it: all that can be wrong with a checked configuration. */
+/* Whether report_prepare() could obey it: all that can be wrong with a checked configuration. */
 int report_check(const struct config *config, char *error, size_t size);
 /* Resolvers are enriched from the next window on. `enrich` outlives the report, which is the only
  * one to use it from then on. */
@@ -41,8 +42,15 @@ void report_use_rssac002(struct report *report, struct rssac002 *rssac);
 /* A window of the wire, for the day's files: to be called before a successor of this process would
  * no longer find it. */
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns);
-/* Sinks whose output is unchanged stay with their queues. */
-int report_configure(struct report *report, const struct config *config, char *error, size_t size);
+/* Another configuration, which differs from the one in force in options with these takers (1 <<
+ * enum option_taker). Fails as report_new(), and with -ENOMEM; nothing has changed then. */
+int report_prepare(struct report *report, const struct config *config, uint32_t takers,
+    struct report_next **ret, char *error, size_t size);
+/* Takes `next`. Sinks whose output is unchanged stay with their queues. */
+void report_commit(struct report *report, struct report_next *next);
+void report_next_free(struct report_next *next); /* takes NULL */
+/* In force. */
+const struct config *report_config(const struct report *report);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
 void report_stop(struct report *report, uint64_t timeout_ns);
 void report_free(struct report *report);

@@ -50,8 +50,10 @@ struct collector;
 int collector_new(struct collector **ret, const struct collector_config *config);
 void collector_free(struct collector *collector);
 /* While no window is open. */
-void collector_configure(
-    struct collector *collector, int64_t interval_ns, const struct shard_limits *limits);
+void collector_set_interval(struct collector *collector, int64_t interval_ns);
+/* Between batches only: tables of open windows keep what they hold. */
+void collector_set_limits(
+    struct collector *collector, const struct shard_limits *limits, size_t max_shards);
 /* Between batches only. */
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits);
 

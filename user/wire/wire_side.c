@@ -166,7 +166,7 @@ int wire_side_new(struct wire_side **ret, const struct config *config, const str
 	side = calloc(1, sizeof(*side));
 	if (!side)
 		return -ENOMEM;
-	side->config = config;
+	side->config = config_ref(config);
 	side->clock = clock;
 	side->listener = *listener;
 	side->fallback =
@@ -215,13 +215,22 @@ bool wire_side_noted(const struct wire_side *side, void *ret, size_t size)
 
 void wire_side_configure(struct wire_side *side, const struct config *config)
 {
+	const struct config *before;
+
 	if (!side)
 		return;
-	side->config = config;
+	before = side->config;
+	side->config = config_ref(config);
 	if (wire_configure(side->wire, config) < 0)
 		log_warning(MODULE, "the configuration is not taken in whole");
+	config_unref(before);
 	side->open = index_of(side, clock_wall_ns(side->clock));
 	tell_taps(side);
+}
+
+const struct config *wire_side_config(const struct wire_side *side)
+{
+	return side->config;
 }
 
 void wire_side_stop(struct wire_side *side)
@@ -241,6 +250,7 @@ void wire_side_free(struct wire_side *side)
 	for (size_t i = 0; i < side->n_pending; i++)
 		arena_free(side->pending[i].arena);
 	arena_free(side->spare);
+	config_unref(side->config);
 	free(side);
 }
 

@@ -21,12 +21,14 @@ struct wire_side_listener {
 	void *context;
 };
 
-/* NULL in *ret where wire.mode is off. -ENOMEM. The configuration outlives it, or is replaced. */
+/* NULL in *ret where wire.mode is off. -ENOMEM. Holds a reference to the configuration. */
 int wire_side_new(struct wire_side **ret, const struct config *config, const struct clock *clock,
     const struct wire_side_listener *listener);
 /* Begins to watch, in the window of this moment. */
 void wire_side_start(struct wire_side *side);
 void wire_side_configure(struct wire_side *side, const struct config *config);
+/* In force. */
+const struct config *wire_side_config(const struct wire_side *side);
 /* What outlives an agent that is killed, where BPF counts: see wire_note(). */
 void wire_side_note(struct wire_side *side, const void *note, size_t size);
 bool wire_side_noted(const struct wire_side *side, void *ret, size_t size);

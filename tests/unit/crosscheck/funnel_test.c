@@ -276,7 +276,7 @@ static void balance_outlives_a_new_interval(void **state)
 
 	fixture_window(f, 100, 60);
 	f->options.interval_ns = NS_PER_S;
-	assert_int_equal(crosscheck_configure(f->crosscheck, &f->options), 0);
+	fixture_configure(f);
 	fixture_window(f, 100, 100);
 	assert_int_equal(f->result.funnel.balance, 40);
 	assert_int_equal(f->result.horizon.windows, 1);

@@ -310,7 +310,7 @@ static void verdict_survives_another_horizon(void **state)
 	fixture_udp(f, 1000, 900, 1000);
 	steady(f, VERDICT_DNSTAP_LOSS);
 	f->options.horizon_ns = 5 * WINDOW_NS;
-	assert_int_equal(crosscheck_configure(f->crosscheck, &f->options), 0);
+	fixture_configure(f);
 	fixture_close(f);
 	expect(f, VERDICT_DNSTAP_LOSS);
 	assert_int_equal(f->result.horizon.windows, 1);
