@@ -184,10 +184,10 @@ static json_t *inputs_to_json(const struct config *config, uint32_t takers)
 	return list;
 }
 
-static json_t *output_to_json(const struct config_output *output, uint32_t takers)
+static json_t *output_to_json(const struct config_output *output)
 {
 	json_t *map = json_object(),
-	       *values = section_to_json(&options_output[output->kind], "", output, takers);
+	       *values = section_to_json(&options_output[output->kind], "", output, UINT32_MAX);
 
 	/* Takes over `values`, in failure too. */
 	if (json_object_set_new(map, output_kind_names[output->kind], values) < 0) {
@@ -197,12 +197,12 @@ static json_t *output_to_json(const struct config_output *output, uint32_t taker
 	return map;
 }
 
-static json_t *outputs_to_json(const struct config *config, uint32_t takers)
+static json_t *outputs_to_json(const struct config *config)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < config->n_outputs; i++) {
-		if (append(list, output_to_json(&config->outputs[i], takers)) < 0) {
+		if (append(list, output_to_json(&config->outputs[i])) < 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -273,7 +273,7 @@ static json_t *value_to_json(const struct option_table *table, const struct conf
 	case OPTION_INPUTS:
 		return inputs_to_json(base, takers);
 	case OPTION_OUTPUTS:
-		return outputs_to_json(base, takers);
+		return outputs_to_json(base);
 	}
 	return NULL;
 }
@@ -297,36 +297,25 @@ static bool is_worth_writing(
 	return true;
 }
 
-/* Whether an option of the table is among them. */
-static bool has_taker(const struct option_table *table, uint32_t takers)
-{
-	for (size_t i = 0; i < table->n; i++) {
-		if (table->options[i].takers & takers)
-			return true;
-	}
-	return false;
-}
-
-/* A section is, if one of its options is. */
+/* A section is, if one of its options is, and a list of inputs, if one of theirs is. */
 static bool is_wanted(
     const struct option_table *table, const struct config_option *option, uint32_t takers)
 {
 	const size_t length = strlen(option->path);
+	const struct option_table *below = option->type == OPTION_INPUTS ? &options_input : table;
+	bool wanted = takers == UINT32_MAX || option->takers & takers;
 
-	if (option->type == OPTION_INPUTS)
-		return has_taker(&options_input, takers);
-	for (int i = 0; option->type == OPTION_OUTPUTS && i < OUTPUT_KINDS; i++) {
-		if (has_taker(&options_output[i], takers))
-			return true;
-	}
-	for (size_t i = 0; option->type == OPTION_SECTION && i < table->n; i++) {
-		const struct config_option *other = &table->options[i];
+	if (option->type != OPTION_INPUTS && option->type != OPTION_SECTION)
+		return wanted;
+	for (size_t i = 0; i < below->n && !wanted; i++) {
+		const struct config_option *other = &below->options[i];
 
-		if (strncmp(other->path, option->path, length) == 0 && other->path[length] == '.' &&
-		    other->takers & takers)
-			return true;
+		wanted = other->takers & takers &&
+		    (below != table ||
+			(strncmp(other->path, option->path, length) == 0 &&
+			    other->path[length] == '.'));
 	}
-	return option->takers & takers;
+	return wanted;
 }
 
 static json_t *section_to_json(

@@ -73,7 +73,9 @@ struct option_when {
 struct config_option {
 	const char *path; /* as in `wire.mode` */
 	enum option_type type;
-	uint32_t takers;         /* 1 << enum option_taker; 0 for sections alone */
+	/* 1 << enum option_taker. Sections have none, nor have options of an output: what takes
+	 * `outputs` over takes them. */
+	uint32_t takers;
 	bool is_file;            /* a path; what the file holds is taken anew at each reload */
 	const char *fallback;    /* the default as the file would have it; NULL: none */
 	const char *environment; /* the default is this variable, where it is set */
@@ -112,6 +114,10 @@ const char *option_key(const struct config_option *option);
 bool option_is_in(const struct config_option *option, const char *prefix);
 /* Whether the option's condition holds in the struct at `base`. */
 bool option_applies(const struct config_option *option, const void *base);
+/* Whether two structs of one kind say the same: values, not pointers, secrets included. */
+bool option_equal(const struct config_option *option, const void *a, const void *b);
+/* The same for all options that apply. */
+bool options_equal(const struct option_table *table, const void *a, const void *b);
 /* The known key of the section that is nearest by edit distance, or, where no key is near, the path
  * of an option of that name in another section. Never NULL for a section with keys. */
 const char *option_nearest(const struct option_table *table, const char *prefix, const char *key);

@@ -36,7 +36,8 @@ static void put_text(json_t *map, const char *key, const char *text)
 }
 
 /* `min` and `max` in the units of the type: bytes, nanoseconds, characters, items. */
-static json_t *option_to_json(const struct config_option *option, const char *list)
+static json_t *option_to_json(
+    const struct config_option *option, const char *list, uint32_t option_takers)
 {
 	json_t *map = json_object(), *takers = json_array(), *words = json_array();
 	char limits[LIMITS_TEXT_SIZE];
@@ -59,7 +60,7 @@ static json_t *option_to_json(const struct config_option *option, const char *li
 	if (option->secret)
 		json_object_set_new(map, "secret", json_true());
 	for (int i = 0; i < TAKERS; i++) {
-		if (option->takers & 1u << i)
+		if (option_takers & 1u << i)
 			json_array_append_new(
 			    takers, json_string(option_taker_name((enum option_taker)i)));
 	}
@@ -69,11 +70,16 @@ static json_t *option_to_json(const struct config_option *option, const char *li
 	return NULL;
 }
 
-static int add_table(json_t *all, const struct option_table *table, const char *list)
+/* `takers`: of options that name none themselves. */
+static int add_table(
+    json_t *all, const struct option_table *table, const char *list, uint32_t takers)
 {
 	for (size_t i = 0; i < table->n; i++) {
-		if (table->options[i].type != OPTION_SECTION &&
-		    json_array_append_new(all, option_to_json(&table->options[i], list)) < 0)
+		const struct config_option *option = &table->options[i];
+
+		if (option->type != OPTION_SECTION &&
+		    json_array_append_new(all,
+			option_to_json(option, list, option->takers ? option->takers : takers)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -81,16 +87,17 @@ static int add_table(json_t *all, const struct option_table *table, const char *
 
 int document_write_options(FILE *out)
 {
+	const uint32_t outputs = option_find(&options_root, "", "outputs")->takers;
 	json_t *all = json_array();
-	int r = add_table(all, &options_root, NULL);
+	int r = add_table(all, &options_root, NULL, 0);
 
 	if (r == 0)
-		r = add_table(all, &options_input, "inputs");
+		r = add_table(all, &options_input, "inputs", 0);
 	for (int i = 0; i < OUTPUT_KINDS && r == 0; i++) {
 		char list[64];
 
 		snprintf(list, sizeof(list), "outputs.%s", output_kind_names[i]);
-		r = add_table(all, &options_output[i], list);
+		r = add_table(all, &options_output[i], list, outputs);
 	}
 	if (r == 0 &&
 	    (json_dumpf(all, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) < 0 ||
