@@ -61,6 +61,7 @@ struct agent {
 struct agent_change {
 	const struct config *old, *config;
 	uint32_t takers; /* of all that differs: struct config_diff */
+	bool differs;    /* at all */
 };
 
 /* -- agent.c */

@@ -54,7 +54,7 @@ static void commit_agent(struct agent *agent, const struct agent_change *change,
 {
 	config_unref(agent->config);
 	agent->config = config_ref(change->config);
-	agent->reloaded |= change->takers != 0;
+	agent->reloaded |= change->differs;
 	agent->changed |= (change->takers & BIT(COMPARED)) != 0;
 }
 
@@ -325,6 +325,7 @@ int agent_reload(
 
 	config_diff(&diff, change.old, config);
 	change.takers = diff.takers;
+	change.differs = diff.n > 0;
 	r = config_keep_restart(config, change.old);
 	if (r < 0)
 		snprintf(error, size, "%s", strerror(-r));
