@@ -3,7 +3,7 @@
 
 #include "crosscheck/compare.h"
 #include "crosscheck/funnel.h"
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 #include <errno.h>
 #include <stdlib.h>

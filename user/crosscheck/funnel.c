@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "crosscheck/funnel.h"
 
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 static uint64_t known(const struct wire_window *wire, uint32_t what, uint64_t count)
 {

@@ -2,7 +2,7 @@
 #include "encode/encode_wire.h"
 
 #include "base/hist.h"
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 #include "measure/mnemonic.h"
 #include "measure/size_bin.h"
 #include "measure/wire_names.h"

@@ -5,7 +5,7 @@
 #define CROSSTAP_ENCODE_ENCODE_WIRE_H
 
 #include "base/arena.h"
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "measure/unassigned.h"
 #include "encode/points.h"
 

@@ -2,7 +2,7 @@
 #include "encode/json_wire.h"
 
 #include "measure/funnel_fields.h"
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 #include "measure/mnemonic.h"
 #include "measure/wire_names.h"
 

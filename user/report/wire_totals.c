@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/wire_totals.h"
 
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 #include <errno.h>
 #include <pthread.h>

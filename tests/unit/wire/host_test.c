@@ -10,8 +10,8 @@
 
 #include "base/unused.h"
 #include "wire/host/host.h"
-#include "wire/host/host_proc.h"
-#include "wire/host/host_table.h"
+#include "wire/host/proc.h"
+#include "wire/host/table.h"
 #include "../skip.h"
 
 #include <arpa/inet.h>
