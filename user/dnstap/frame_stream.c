@@ -104,7 +104,7 @@ static enum frame_stream_result take_control(struct frame_stream *stream, const 
 		*ret_length = (uint32_t)write_control(reply, CONTROL_ACCEPT, true);
 		return FRAME_STREAM_REPLY;
 	case CONTROL_START:
-		if (stream->state != FRAME_STREAM_NEW && stream->state != FRAME_STREAM_READY)
+		if (stream->state > FRAME_STREAM_READY && !stream->several)
 			break;
 		if (!content_type_fits(control + 4, length - 4, ret_error))
 			return FRAME_STREAM_ERROR;
