@@ -241,6 +241,22 @@ static void test_broken_control_frames(void **state UNUSED)
 	assert_answer(&stream, bytes, FRAME_STREAM_MAX_CONTROL_BYTES + 8, FRAME_STREAM_REPLY);
 }
 
+/* Unbound and NSD do so unless told not to: the producer's log says nothing of use, ours must. */
+static void test_names_tls(void **state UNUSED)
+{
+	static const uint8_t hello[] = {0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3};
+	struct frame_stream stream;
+	uint8_t bytes[64];
+
+	frame_stream_init(&stream, MAX_FRAME);
+	assert_non_null(strstr(ask(&stream, hello, sizeof(hello)).error, "dnstap-tls: no"));
+	assert_answer(&stream, hello, sizeof(hello), FRAME_STREAM_ERROR);
+	/* Once it has spoken otherwise it is no TLS. */
+	ask(&stream, bytes, frame_stream_write_ready(bytes));
+	assert_string_equal(
+	    ask(&stream, hello, sizeof(hello)).error, "data outside START and STOP");
+}
+
 static void test_frame_sizes(void **state UNUSED)
 {
 	static const uint32_t too_long[] = {MAX_FRAME + 1, 1u << 31, UINT32_MAX};
@@ -315,6 +331,7 @@ int main(void)
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_several_streams),
 	    cmocka_unit_test(test_broken_control_frames),
+	    cmocka_unit_test(test_names_tls),
 	    cmocka_unit_test(test_frame_sizes),
 	    cmocka_unit_test(test_every_beginning_asks_for_more),
 	    cmocka_unit_test(test_want_does_not_trust_lengths),
