@@ -3,7 +3,9 @@
 #include "command/doctor.h"
 
 #include "base/listen_tcp.h"
+#include "config/output_kind.h"
 #include "dnstap/listen.h"
+#include "sink/sink.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -225,11 +227,13 @@ void doctor_folders(struct doctor *doctor)
 	if (*config->rssac002.dir)
 		check_folder(doctor, config->rssac002.dir, "rssac002.dir");
 	for (size_t i = 0; i < config->n_outputs; i++) {
-		const struct config_output *output = &config->outputs[i];
+		const char *file = sink_local_file(&config->outputs[i]);
+		char option[64];
 
-		if (output->kind != OUTPUT_FILE || strcmp(output->path, "-") == 0)
+		if (!file)
 			continue;
-		folder_of(output->path, folder);
-		check_folder(doctor, folder, "outputs.file");
+		snprintf(option, sizeof(option), "outputs.%s", config->outputs[i].kind->name);
+		folder_of(file, folder);
+		check_folder(doctor, folder, option);
 	}
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replay/replay.h"
+#include "sink/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,7 +122,8 @@ static int load_config(const struct arguments *arguments, struct config **ret)
 
 /* The configuration's outputs (--push), and a file (--points); no spool: who replays can do it
  * again. */
-static int set_outputs(struct config *config, const struct arguments *arguments)
+static int set_outputs(struct config *config, const struct arguments *arguments,
+    const struct sink_file_settings *points)
 {
 	const size_t n = arguments->push ? config->n_outputs : 0;
 	struct config_output *outputs = calloc(n + 1, sizeof(*outputs));
@@ -132,17 +134,7 @@ static int set_outputs(struct config *config, const struct arguments *arguments)
 		memcpy(outputs, config->outputs, n * sizeof(*outputs));
 	config->n_outputs = n;
 	if (arguments->points) {
-		outputs[n] = (struct config_output){.kind = OUTPUT_FILE,
-		    .url = "",
-		    .org = "",
-		    .bucket = "",
-		    .token = "",
-		    .database = "",
-		    .username = "",
-		    .password = "",
-		    .ca = "",
-		    .path = arguments->points,
-		    .format = FORMAT_LINE};
+		outputs[n] = sink_file_output(points);
 		config->n_outputs++;
 	}
 	config->outputs = outputs;
@@ -309,13 +301,15 @@ static int replay_files(
 
 static int run(const struct arguments *arguments, char **names)
 {
+	const struct sink_file_settings points = {
+	    .path = arguments->points, .format = SINK_FILE_LINE};
 	const struct config_output *outputs;
 	struct config *config;
 	int status;
 
 	if (load_config(arguments, &config) < 0)
 		return BAD_CONFIG;
-	if (truncate_points(arguments) < 0 || set_outputs(config, arguments) < 0) {
+	if (truncate_points(arguments) < 0 || set_outputs(config, arguments, &points) < 0) {
 		config_unref(config);
 		return BAD_INPUT;
 	}

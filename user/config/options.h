@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of options. Parsing, defaults, limits, what `check` prints, config/crosstap.yaml and
- * crosstap.yaml(5) all come from it: to add an option is one field in config.h and one row here.
+ * crosstap.yaml(5) all come from it: to add an option is one field in config.h and one row in
+ * options.c. The options of an output stand with its kind (output_kind.h).
  */
 #ifndef CROSSTAP_CONFIG_OPTIONS_H
 #define CROSSTAP_CONFIG_OPTIONS_H
@@ -53,6 +54,7 @@ struct config_option {
 	const char *help; /* sentences */
 	bool secret;      /* its value is never printed */
 	bool is_url;      /* its passwords are never printed */
+	bool unique;      /* no two outputs of a kind may have the same value */
 	/* NULL, or why a text (of a list: an item) is not valid. Not called for an empty text. */
 	const char *(*check)(const char *text);
 	size_t offset, size; /* of the member */
@@ -68,10 +70,6 @@ struct option_table {
 
 extern const struct option_table options_root;  /* struct config */
 extern const struct option_table options_input; /* struct config_input */
-/* struct config_output; both indexed by enum output_kind and ended by OUTPUT_KINDS / NULL. */
-#define OUTPUT_KINDS 3
-extern const struct option_table options_output[OUTPUT_KINDS];
-extern const char *const output_kind_names[OUTPUT_KINDS + 1];
 
 /* The option at `prefix` + `key`, or NULL. */
 const struct config_option *option_find(
@@ -82,6 +80,10 @@ const char *option_key(const struct config_option *option);
 bool option_is_in(const struct config_option *option, const char *prefix);
 /* Whether the option's condition holds in the struct at `base`. */
 bool option_applies(const struct config_option *option, const void *base);
+/* Whether two structs of one kind say the same: values, not pointers, secrets included. */
+bool option_equal(const struct config_option *option, const void *a, const void *b);
+/* The same for all options that apply. */
+bool options_equal(const struct option_table *table, const void *a, const void *b);
 /* The known key of the section that is nearest by edit distance, or, where no key is near, the path
  * of an option of that name in another section. Never NULL for a section with keys. */
 const char *option_nearest(const struct option_table *table, const char *prefix, const char *key);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules between options. */
+#include "config/output_kind.h"
 #include "config/reader.h"
 
 #include <string.h>
@@ -133,7 +134,7 @@ static void check_inputs(struct reader *reader)
 void validate_output(struct reader *reader, const struct node *node, const char *key,
     const struct config_output *output)
 {
-	check_conditions(reader, &options_output[output->kind], node, key, output);
+	check_conditions(reader, &output->kind->table, node, key, output->settings);
 }
 
 static void check_outputs(struct reader *reader)
@@ -142,14 +143,13 @@ static void check_outputs(struct reader *reader)
 	const struct node *list = node_get(reader->root, "outputs");
 
 	for (size_t i = 0; i < config->n_outputs; i++) {
-		const struct config_output *a = &config->outputs[i];
+		for (size_t j = 0; j < i; j++) {
+			const struct config_option *option =
+			    output_clash(&config->outputs[i], &config->outputs[j]);
 
-		for (size_t j = 0; j < i && a->kind == OUTPUT_FILE; j++) {
-			const struct config_output *b = &config->outputs[j];
-
-			if (b->kind == OUTPUT_FILE && strcmp(a->path, b->path) == 0)
+			if (option)
 				reader_problem(reader, item(list, i), "outputs",
-				    "outputs %zu and %zu write the same file %s", j, i, a->path);
+				    "outputs %zu and %zu have the same `%s`", j, i, option->path);
 		}
 	}
 }

@@ -2,7 +2,7 @@
 #include "document/document.h"
 
 #include "document/limits_text.h"
-#include "config/options.h"
+#include "config/output_kind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -113,10 +113,10 @@ int document_write_man(FILE *out)
 	    out);
 	write_table(out, &options_input);
 	fputs(".Sh OUTPUTS\nEach item of\n.Cm outputs\nis a map with one key, its kind.\n", out);
-	for (size_t i = 0; i < OUTPUT_KINDS; i++) {
-		fprintf(out, ".Ss %s\n", output_kind_names[i]);
-		write_text(out, options_output[i].help);
-		write_table(out, &options_output[i]);
+	for (size_t i = 0; output_kinds[i]; i++) {
+		fprintf(out, ".Ss %s\n", output_kinds[i]->name);
+		write_text(out, output_kinds[i]->table.help);
+		write_table(out, &output_kinds[i]->table);
 	}
 	fputs(tail, out);
 	return ferror(out) ? -EIO : 0;

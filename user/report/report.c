@@ -20,7 +20,7 @@
 #define MODULE "report"
 
 struct report {
-	const struct config *config;
+	struct config *config; /* a reference */
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
@@ -42,13 +42,23 @@ struct report {
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 };
 
-/* Zones that an input is labelled with send `dns` in every window. */
-static int find_always(struct report *report, const struct config *config)
-{
-	uint16_t *always = calloc(config->n_inputs + 1, sizeof(*always));
-	size_t n = 0;
+/* What the stage takes from a configuration and can fail at. */
+struct report_next {
+	struct config *config;
+	struct privacy *privacy;
+	uint16_t *always;
+	size_t n_always;
+	struct comparison *comparison; /* NULL: there is one already, or none is wanted */
+	struct outputs_next *outputs;
+};
 
-	if (!always)
+/* Zones that an input is labelled with send `dns` in every window. */
+static int find_always(struct report_next *next, struct zone_registry *registry)
+{
+	const struct config *config = next->config;
+
+	next->always = calloc(config->n_inputs + 1, sizeof(*next->always));
+	if (!next->always)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_inputs; i++) {
 		const struct config_input *input = &config->inputs[i];
@@ -56,33 +66,11 @@ static int find_always(struct report *report, const struct config *config)
 
 		if (input->zones.n || input->scope == SCOPE_WITNESS)
 			continue;
-		id = zone_registry_id(report->registry, input->zone);
-		if (id < 0) {
-			free(always);
+		id = zone_registry_id(registry, input->zone);
+		if (id < 0)
 			return id;
-		}
-		always[n++] = (uint16_t)id;
+		next->always[next->n_always++] = (uint16_t)id;
 	}
-	free(report->always);
-	report->always = always;
-	report->n_always = n;
-	return 0;
-}
-
-/* Nobody is asked to compare dnstap with a wire that was switched off. */
-static int make_comparison(struct report *report, const struct config *config)
-{
-	struct comparison *comparison;
-	int r;
-
-	if (report->comparison)
-		return comparison_configure(report->comparison, config);
-	if (config->wire.mode == WIRE_OFF)
-		return 0;
-	r = comparison_new(&comparison, config, &report->seed);
-	if (r < 0)
-		return r;
-	report->comparison = comparison;
 	return 0;
 }
 
@@ -96,28 +84,89 @@ int report_check(const struct config *config, char *error, size_t size)
 	return r;
 }
 
-int report_configure(struct report *report, const struct config *config, char *error, size_t size)
+void report_next_free(struct report_next *next)
 {
-	struct privacy *privacy;
-	int r = privacy_new(&privacy, config, error, size);
+	if (!next)
+		return;
+	outputs_next_free(next->outputs);
+	comparison_free(next->comparison);
+	privacy_free(next->privacy);
+	free(next->always);
+	config_unref(next->config);
+	free(next);
+}
+
+static int prepare(struct report *report, struct report_next *next, char *error, size_t size)
+{
+	int r = privacy_new(&next->privacy, next->config, error, size);
 
 	if (r < 0)
 		return r;
-	r = find_always(report, config);
-	if (r == 0)
-		r = make_comparison(report, config);
-	if (r == 0)
-		r = outputs_configure(report->outputs, report->config, config);
+	r = find_always(next, report->registry);
+	/* Nobody is asked to compare dnstap with a wire that was switched off. */
+	if (r == 0 && !report->comparison && next->config->wire.mode != WIRE_OFF)
+		r = comparison_new(&next->comparison, next->config, &report->seed);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
-		privacy_free(privacy);
 		return r;
 	}
-	privacy_free(report->privacy);
-	report->privacy = privacy;
-	report->config = config;
-	board_configure(report->board, config);
-	return 0;
+	return outputs_prepare(report->outputs, next->config, &next->outputs, error, size);
+}
+
+int report_prepare(struct report *report, const struct config *config, struct report_next **ret,
+    char *error, size_t size)
+{
+	struct report_next *next = calloc(1, sizeof(*next));
+	int r;
+
+	if (!next) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	next->config = config_ref(config);
+	r = prepare(report, next, error, size);
+	if (r < 0)
+		report_next_free(next);
+	else
+		*ret = next;
+	return r;
+}
+
+/* Swaps two pointers, so that what is not wanted any more is freed with `next`. */
+#define SWAP(a, b)                                                                                 \
+	do {                                                                                       \
+		__typeof__(a) swap_ = (a);                                                         \
+		(a) = (b);                                                                         \
+		(b) = swap_;                                                                       \
+	} while (0)
+
+void report_commit(struct report *report, struct report_next *next)
+{
+	outputs_commit(report->outputs, next->outputs);
+	next->outputs = NULL;
+	if (next->comparison) {
+		report->comparison = next->comparison;
+		next->comparison = NULL;
+	} else if (report->comparison &&
+	    comparison_configure(report->comparison, next->config) < 0) {
+		log_error(MODULE, "no memory: the cross-check keeps its horizon");
+	}
+	SWAP(report->privacy, next->privacy);
+	SWAP(report->always, next->always);
+	report->n_always = next->n_always;
+	SWAP(report->config, next->config);
+	board_configure(report->board, report->config);
+	report_next_free(next);
+}
+
+int report_configure(struct report *report, const struct config *config, char *error, size_t size)
+{
+	struct report_next *next;
+	int r = report_prepare(report, config, &next, error, size);
+
+	if (r == 0)
+		report_commit(report, next);
+	return r;
 }
 
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
@@ -179,6 +228,7 @@ void report_free(struct report *report)
 	arena_free(report->arena);
 	free(report->always);
 	free(report->before);
+	config_unref(report->config);
 	free(report);
 }
 
@@ -200,10 +250,9 @@ static const struct dnstap_stats *stats_before(const struct report *report, cons
 	return NULL;
 }
 
-/* A sink that left with a reload takes its counts with it: the difference then begins anew. */
 static uint64_t since(uint64_t now, uint64_t *before)
 {
-	const uint64_t difference = now >= *before ? now - *before : now;
+	const uint64_t difference = now - *before;
 
 	*before = now;
 	return difference;

@@ -16,6 +16,7 @@
 #include "stats/view.h"
 
 struct report;
+struct report_next;
 
 /* The agent itself, at a window's end. */
 struct report_agent {
@@ -25,9 +26,9 @@ struct report_agent {
 	uint64_t window_lag_ns; /* from due to done, of the window before */
 };
 
-/* `config` and `registry` outlive the report, or are replaced by report_configure(). Fails with the
- * reason in `error` where privacy settings cannot be obeyed (nothing weaker is ever used). Sinks
- * that cannot be made are said by log and left out. */
+/* `registry` outlives the report, which holds a reference of the configuration. Fails with the
+ * reason in `error` where privacy settings cannot be obeyed (nothing weaker is ever used), or an
+ * output cannot work. */
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
     const struct hash_seed *seed, char *error, size_t size);
 /* Whether report_configure() could obey it: all that can be wrong with a checked configuration. */
@@ -41,7 +42,15 @@ void report_use_rssac002(struct report *report, struct rssac002 *rssac);
 /* A window of the wire, for the day's files: to be called before a successor of this process would
  * no longer find it. */
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns);
-/* Sinks whose output is unchanged stay with their queues. */
+/* Another configuration: all that can fail, with the reason in `error`; sinks whose output is
+ * unchanged will stay with their queues. */
+int report_prepare(struct report *report, const struct config *config, struct report_next **ret,
+    char *error, size_t size);
+/* Takes `next` over, the one that was prepared last. Waits for no far end. */
+void report_commit(struct report *report, struct report_next *next);
+/* One that is not wanted after all; takes NULL. */
+void report_next_free(struct report_next *next);
+/* Both at once. */
 int report_configure(struct report *report, const struct config *config, char *error, size_t size);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
 void report_stop(struct report *report, uint64_t timeout_ns);

@@ -10,12 +10,27 @@
 
 #include <curl/curl.h>
 
+/* What the options of every sink over HTTP say. */
+#define HTTP_POST_CA_HELP      "PEM file of the authorities to trust; empty: the system's."
+#define HTTP_POST_TIMEOUT_HELP "How long one request may take."
+
+/* NULL and empty mean "none"; all of it stays the caller's, and is copied. */
+struct http_post_options {
+	CURLU *url;
+	const char *content_type;        /* a media type */
+	const char *authorization;       /* the value of that header */
+	const char *username, *password; /* for HTTP's basic authentication, instead */
+	const char *secret;              /* beside passwords: hidden in errors */
+	const char *ca;
+	uint64_t timeout_ns;
+};
+
 struct http_post;
 
-/* `url` stays the caller's; `content_type` is a whole header. Credentials, CA and timeout come from
- * `output`. -EINVAL: no http or https URL, or credentials that cannot stand in a header. */
-int http_post_new(struct http_post **ret, CURLU *url, const char *content_type,
-    const struct config_output *output, const struct sink_control *control);
+/* -EINVAL: no http or https URL, or credentials that cannot stand in a header. `control` outlives
+ * it. */
+int http_post_new(struct http_post **ret, const struct http_post_options *options,
+    const struct sink_control *control);
 void http_post_free(struct http_post *post);
 /* One request, at most until the timeout or the deadline. Returns the status of the answer; 0:
  * none. */

@@ -5,8 +5,15 @@
  * temporality. Tags are the attributes of its data point, and so are the point's strings; a point
  * of strings alone is a gauge of 1.
  */
+#include "base/arena.h"
+#include "base/unused.h"
+#include "config/option_row.h"
+#include "config/texts.h"
 #include "sink/batch.h"
 #include "sink/http_post.h"
+#include "sink/http_probe.h"
+#include "sink/http_url.h"
+#include "sink/kinds.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,24 +25,75 @@
 #define REQUEST_LINES 1000 /* some ten thousand data points */
 #define REQUEST_BYTES (1 << 20)
 
+struct settings {
+	const char *url;
+	const char *ca; /* PEM file, empty: the system's */
+	uint64_t timeout_ns;
+};
+
+#define P struct settings
+
+static const struct config_option options[] = {
+    {"url", OPTION_TEXT, .fallback = "http://127.0.0.1:4318/v1/metrics", RANGE(1, MAX_PATH),
+	AT(P, url), .check = text_check_url, .is_url = true,
+	.help = "The collector's OTLP/HTTP endpoint for metrics."},
+    {"ca", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(P, ca),
+	.help = HTTP_POST_CA_HELP},
+    {"timeout", OPTION_TIME, .fallback = "10s", RANGE(100 * MS, 600 * S), AT(P, timeout_ns),
+	.help = HTTP_POST_TIMEOUT_HELP},
+};
+
+static enum points_format otlp_format(const void *settings UNUSED)
+{
+	return POINTS_JSON;
+}
+
+static int otlp_describe(struct arena *arena, const void *settings, struct sink_place *ret)
+{
+	const struct settings *s = settings;
+	const char *url = http_url_public(arena, s->url);
+
+	ret->name = url ? arena_printf(arena, "otlp %s", url) : NULL;
+	ret->realm = "";
+	return ret->name ? 0 : -ENOMEM;
+}
+
+/* OTLP answers POST alone; that it answers is all there is to see. */
+static void otlp_probe(const void *settings, struct sink_finding *ret)
+{
+	const struct settings *s = settings;
+	const struct http_probe probe = {.url = s->url,
+	    .path = "",
+	    .ca = s->ca,
+	    .timeout_ns = s->timeout_ns,
+	    .any_answer = true,
+	    .advice = "see outputs.otlp.url"};
+
+	http_probe_ask(&probe, ret);
+}
+
 static void otlp_close(void *backend)
 {
 	http_post_free(backend);
 }
 
-static int otlp_open(
-    void **ret, const struct config_output *output, const struct sink_control *control)
+static int otlp_open(void **ret, const void *settings, const struct sink_control *control)
 {
-	struct http_post *post;
+	const struct settings *s = settings;
 	CURLU *url = curl_url();
+	const struct http_post_options post_options = {.url = url,
+	    .content_type = sink_otlp_ops.content_type,
+	    .ca = s->ca,
+	    .timeout_ns = s->timeout_ns};
+	struct http_post *post;
 	int r = 0;
 
 	if (!url)
 		return -ENOMEM;
-	if (curl_url_set(url, CURLUPART_URL, output->url, 0))
+	if (curl_url_set(url, CURLUPART_URL, s->url, 0))
 		r = -EINVAL;
 	if (r == 0)
-		r = http_post_new(&post, url, "Content-Type: application/json", output, control);
+		r = http_post_new(&post, &post_options, control);
 	curl_url_cleanup(url);
 	if (r == 0)
 		*ret = post;
@@ -232,8 +290,15 @@ static void otlp_wake(void *backend)
 }
 
 const struct sink_ops sink_otlp_ops = {
+    .kind = {.name = "otlp",
+	.table = TABLE(options, "OpenTelemetry metrics over HTTP."),
+	.size = sizeof(struct settings)},
     .thread_name = "sink-otlp",
     .remote = true,
+    .content_type = "application/json",
+    .format = otlp_format,
+    .describe = otlp_describe,
+    .probe = otlp_probe,
     .open = otlp_open,
     .send = otlp_send,
     .wake = otlp_wake,

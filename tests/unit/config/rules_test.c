@@ -154,7 +154,7 @@ static const struct rule rules[] = {
 	"test.yaml:2:17: outputs[0].otlp.url: the value is not a URL that begins with http:// or "
 	"https://\n"},
     {"outputs:\n  - file: {path: /a}\n  - file: {path: /a}\n",
-	"test.yaml:3:5: outputs: outputs 0 and 1 write the same file /a\n"},
+	"test.yaml:3:5: outputs: outputs 0 and 1 have the same `path`\n"},
     /* pairs */
     {"http: {tls: {cert: /a}}\n",
 	"test.yaml:1:13: http.tls: needs both `cert` and `key`, or neither\n"},

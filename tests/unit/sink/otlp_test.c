@@ -16,14 +16,11 @@ struct run {
 static struct run start(const struct answer *script, size_t n)
 {
 	struct run run = {.server = server_new(script, n)};
-	struct config_output output = empty_output(OUTPUT_OTLP);
-	struct config config = plain_config();
-	char url[64];
 
 	server_start(run.server);
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/v1/metrics", run.server->port);
-	output.url = url;
-	assert_int_equal(sink_new_tuned(&run.sink, &output, &config, &quick), 0);
+	run.sink = start_sink(
+	    config_with("  - otlp: {url: \"http://127.0.0.1:%u/v1/metrics\"}\n", run.server->port),
+	    &quick);
 	assert_int_equal(sink_format(run.sink), POINTS_JSON);
 	return run;
 }
