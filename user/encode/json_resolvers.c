@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "encode/encode_enrich.h"
+#include "encode/json_text.h"
 
 #include <jansson.h>
 #include <netinet/in.h>
@@ -227,7 +228,7 @@ char *json_resolvers(const struct window_view *view, struct enrich *enrich,
 	json_object_set_new(document, "zones", zones);
 	json_object_set_new(document, "agreement", make_agreement(&enriched->agreement));
 	add_agent(document, enrich, now_s);
-	text = json_dumps(document, JSON_COMPACT);
+	text = json_text(document);
 	json_decref(document);
 	return text;
 }

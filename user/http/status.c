@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "encode/escape.h"
+#include "encode/json_text.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -119,7 +120,7 @@ char *status_json(const struct report_status *status, int64_t now_ns)
 		    outputs, output_json(status->sinks[i].name, &status->sinks[i].stats));
 	json_object_set_new(object, "inputs", inputs);
 	if (json_object_set_new(object, "outputs", outputs) == 0)
-		text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
+		text = json_text(object);
 	json_decref(object);
 	return text;
 }

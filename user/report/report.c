@@ -10,6 +10,7 @@
 #include "report/feed.h"
 #include "encode/json.h"
 #include "encode/json_resolvers.h"
+#include "encode/json_text.h"
 #include "report/news.h"
 
 #include <errno.h>
@@ -286,7 +287,7 @@ static char *make_window_json(const struct report *report, const struct window_v
 	    (int)view->span.partial, "frames", (json_int_t)view->total->frames, "frames_bad",
 	    (json_int_t)view->total->frames_bad, "late", (json_int_t)view->total->late, "skewed",
 	    (json_int_t)view->total->skewed, "zones", zones);
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *text = json_text(document);
 
 	json_decref(document);
 	return text;
