@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/comparison.h"
 
-#include "encode/encode_crosscheck.h"
-#include "encode/encode_wire.h"
+#include "encode/documents.h"
 #include "encode/json_text.h"
-#include "encode/json_wire.h"
 #include "report/witness.h"
 
 #include <errno.h>
