@@ -5,14 +5,11 @@
  * temporality. Tags are the attributes of its data point, and so are the point's strings; a point
  * of strings alone is a gauge of 1.
  */
-<<<<<<< HEAD
 #include "base/arena.h"
 #include "base/unused.h"
 #include "config/option_row.h"
 #include "config/texts.h"
-=======
 #include "encode/json_text.h"
->>>>>>> measure
 #include "sink/batch.h"
 #include "sink/http_post.h"
 #include "sink/http_probe.h"
