@@ -7,7 +7,8 @@
  * what is left out is decided where messages are counted (wire_count.h, stats/collector.c,
  * stats/margins.c).
  *
- * Between windows the state holds the running balance and the horizon that the verdict sums; its
+ * Between windows the state holds the running balance, what may be on either side of the last
+ * window's end, and the horizon that the verdict sums (verdict.h says when a figure counts); its
  * size is fixed by the configuration.
  */
 #ifndef CROSSTAP_CROSSCHECK_CROSSCHECK_H
