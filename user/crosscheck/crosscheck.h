@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One witness held against the other, window by window: what the wire saw, what dnstap said, and
- * where the difference went. Pure arithmetic: reads no clock, opens nothing, logs nothing.
+ * This room holds one witness against the other, window by window: what the wire saw, what dnstap
+ * said, and where the difference went. The report's thread calls it when a window is closed
+ * (report/comparison.c), replay once at the end of its input. It is arithmetic alone: it reads no
+ * clock, opens nothing and logs nothing.
  *
  * Compared are inbound messages with QR=0 and outbound ones with QR=1 that both witnesses can see;
  * what is left out is decided where messages are counted (wire_count.h, stats/collector.c,

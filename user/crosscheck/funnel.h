@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The way of a query over UDP from the NIC to its answer. Inside crosscheck/ only. */
+/* The way of a query over UDP from the NIC to its answer, and at which stage of it queries were
+ * lost. Inside crosscheck/ only. */
 #ifndef CROSSTAP_CROSSCHECK_FUNNEL_H
 #define CROSSTAP_CROSSCHECK_FUNNEL_H
 
