@@ -61,7 +61,7 @@ struct crosscheck_inputs {
 	bool started, stopped; /* the agent, within the window */
 	bool reloaded;         /* a new configuration ... */
 	bool changed;          /* ... that compares something else than the old one */
-	bool clock_set;        /* while the window was open: what it counted may belong next door */
+	bool clock_set;        /* while the window was open: what it counted may be a neighbour's */
 	const enum producer *producers; /* of the compared inputs */
 	size_t n_producers;
 };
@@ -147,8 +147,8 @@ struct crosscheck_options {
 	uint64_t interval_ns, horizon_ns;
 	size_t top_sources;    /* at most this many in `sources` */
 	struct hash_seed seed; /* clients choose their addresses */
-	bool whole; /* replay: one window is all there is: nothing counts next door, and it is
-		       judged at once */
+	bool whole;            /* replay: one window is all there is: it has no neighbours, and is
+				  judged at once */
 };
 
 struct crosscheck;

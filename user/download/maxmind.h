@@ -11,8 +11,9 @@
  * - one hour after an error at the earliest, a day after the answer that the limit is reached.
  *   An answer about the account or the site holds for all editions.
  *
- * A restart finds all of this in the file's own time and in PATH.download beside it. A new database is
- * unpacked into PATH.part, opened, tried out and moved into place; the old one is used until then.
+ * A restart finds all of this in the file's own time and in PATH.download beside it. A new database
+ * is unpacked into PATH.part, opened, tried out and moved into place; the old one is used until
+ * then.
  *
  * $MAXMIND_ACCOUNT_ID and $MAXMIND_LICENSE_KEY go to the host of geo.maxmind.url by HTTP basic
  * authentication; a mirror of one's own works without them. They are never logged.
