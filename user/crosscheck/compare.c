@@ -22,7 +22,7 @@ static uint64_t near_edges(uint64_t messages, uint64_t duration_ns, uint64_t lag
 }
 
 /*
- * How many messages may count next door: on either side of the window, at the rate of the busier
+ * How many messages may be in a neighbouring window: on either side, at the rate of the busier
  * witness. That is the window's mean, or what dnstap shows of its busiest slice, or of the slice
  * before its start: traffic comes in bursts, and begins and ends at an edge.
  */

@@ -175,7 +175,8 @@ static void judge(struct crosscheck *crosscheck, struct crosscheck_result *resul
 	    .connected = inputs->connected,
 	    .compared = inputs->compared,
 	    .zone = inputs->zone};
-	/* Stalled: what it counted belongs next door, no one can tell how much. */
+	/* The agent stalled: what it counted belongs to neighbouring windows, nobody can tell how
+	 * much. */
 	const bool stalled = result->wire && flip_ns(wire) >= crosscheck->options.interval_ns;
 	const bool judged = crosscheck->options.whole ||
 	    !(inputs->started || inputs->stopped || inputs->changed || inputs->clock_set ||

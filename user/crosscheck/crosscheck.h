@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One witness held against the other, window by window: what the wire saw, what dnstap said, and
- * where the difference went. Pure arithmetic: reads no clock, opens nothing, logs nothing.
+ * This room holds one witness against the other, window by window: what the wire saw, what dnstap
+ * said, and where the difference went. The report's thread calls it when a window is closed
+ * (report/comparison.c), replay once at the end of its input. It is arithmetic alone: it reads no
+ * clock, opens nothing and logs nothing.
  *
  * Compared are inbound messages with QR=0 and outbound ones with QR=1 that both witnesses can see;
  * what is left out is decided where messages are counted (wire_count.h, stats/collector.c,
  * stats/margins.c).
  *
- * Between windows the state holds the running balance and the horizon that the verdict sums; its
+ * Between windows the state holds the running balance, what may be on either side of the last
+ * window's end, and the horizon that the verdict sums (verdict.h says when a figure counts); its
  * size is fixed by the configuration.
  */
 #ifndef CROSSTAP_CROSSCHECK_CROSSCHECK_H
@@ -58,7 +61,7 @@ struct crosscheck_inputs {
 	bool started, stopped; /* the agent, within the window */
 	bool reloaded;         /* a new configuration ... */
 	bool changed;          /* ... that compares something else than the old one */
-	bool clock_set;        /* while the window was open: what it counted may belong next door */
+	bool clock_set;        /* while the window was open: what it counted may be a neighbour's */
 	const enum producer *producers; /* of the compared inputs */
 	size_t n_producers;
 };
@@ -144,8 +147,8 @@ struct crosscheck_options {
 	uint64_t interval_ns, horizon_ns;
 	size_t top_sources;    /* at most this many in `sources` */
 	struct hash_seed seed; /* clients choose their addresses */
-	bool whole; /* replay: one window is all there is: nothing counts next door, and it is
-		       judged at once */
+	bool whole;            /* replay: one window is all there is: it has no neighbours, and is
+				  judged at once */
 };
 
 struct crosscheck;
