@@ -7,8 +7,8 @@
  *   read_bench [ROUNDS]
  */
 #include "base/unused.h"
-#include "wire/bpf/wire.h"
-#include "wire/bpf/wire_internal.h"
+#include "wire/bpf/bpf.h"
+#include "wire/bpf/internal.h"
 
 #include "base/clock.h"
 #include "crosstap/wire_source_table.h"
@@ -31,7 +31,7 @@
 
 struct bench {
 	struct config config;
-	struct wire *wire;
+	struct wire_bpf *wire;
 	struct arena *arena;
 	struct packet_address *keys;
 	struct wire_source_bucket *table; /* `sources`, as the programs have it */
@@ -73,7 +73,7 @@ static void make_clients(struct bench *bench)
 static int bench_open(struct bench *bench)
 {
 	static const char *names[] = {"va"};
-	struct wire_options options = {
+	struct wire_bpf_options options = {
 	    .config = &bench->config, .clock = &clock_system, .say = say};
 	int r = make_link();
 
@@ -89,13 +89,14 @@ static int bench_open(struct bench *bench)
 	if (r < 0)
 		return r;
 	if (!bench->keys || !bench->rtts || arena_new(&bench->arena) < 0 ||
-	    wire_new(&bench->wire, &options) < 0)
+	    wire_bpf_new(&bench->wire, &options) < 0)
 		return -ENOMEM;
 	make_clients(bench);
-	r = wire_start(bench->wire);
-	if (r < 0 || !bench->wire->word)
+	r = wire_bpf_start(bench->wire);
+	if (r < 0 || !bench->wire->config_map)
 		return r < 0 ? r : -ENOTSUP;
-	bench->wire->word->source_mask = WIRE_SOURCE_BUCKETS - 1; /* as it has grown by then */
+	bench->wire->config_map->source_mask =
+	    WIRE_SOURCE_BUCKETS - 1; /* as it has grown by then */
 	bench->table = mmap(NULL, WIRE_SOURCE_BUCKETS * sizeof(*bench->table),
 	    PROT_READ | PROT_WRITE, MAP_SHARED, bench->wire->shared.fds[WIRE_MAP_SOURCES], 0);
 	return bench->table == MAP_FAILED ? -errno : 0;
@@ -104,8 +105,8 @@ static int bench_open(struct bench *bench)
 static void bench_close(struct bench *bench)
 {
 	if (bench->wire)
-		wire_stop(bench->wire);
-	wire_free(bench->wire);
+		wire_bpf_stop(bench->wire);
+	wire_bpf_free(bench->wire);
 	arena_free(bench->arena);
 	free(bench->keys);
 	free(bench->rtts);
@@ -114,13 +115,13 @@ static void bench_close(struct bench *bench)
 /* One query and, of some, a handshake for each client. */
 static int count(struct bench *bench)
 {
-	const uint32_t slot = bench->wire->word->slot & 1;
+	const uint32_t slot = bench->wire->config_map->slot & 1;
 	uint32_t n_rtts = HANDSHAKES;
 
 	bench->counted = 0;
 	for (uint32_t i = 0; i < SOURCES; i++) {
 		uint64_t *messages =
-		    wire_source_place(bench->wire->word, bench->table, &bench->keys[i], slot);
+		    wire_source_place(bench->wire->config_map, bench->table, &bench->keys[i], slot);
 
 		if (!messages)
 			continue;
@@ -144,10 +145,10 @@ static double measure(struct bench *bench)
 
 	if (count(bench) < 0)
 		return -1;
-	wire_flip(bench->wire, clock_wall_ns(&clock_system));
+	wire_bpf_flip(bench->wire, clock_wall_ns(&clock_system));
 	usleep(WIRE_SETTLE_NS / 1000);
 	start = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-	if (wire_collect(bench->wire, &window, bench->arena) < 0)
+	if (wire_bpf_collect(bench->wire, &window, bench->arena) < 0)
 		return -1;
 	ms = (double)(clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start) / NS_PER_MS;
 	for (size_t i = 0; i < window.n_clients; i++)

@@ -22,11 +22,11 @@
 
 #include "base/unused.h"
 #include "frames.h"
-#include "wire/bpf/wire.h"
-#include "wire/bpf/wire_bpf.h"
-#include "wire/bpf/wire_detach.h"
-#include "wire/bpf/wire_dispatcher.h"
-#include "wire/netlink/wire_netlink.h"
+#include "wire/bpf/bpf.h"
+#include "wire/bpf/object.h"
+#include "wire/bpf/detach.h"
+#include "wire/bpf/dispatcher.h"
+#include "wire/netlink/netlink.h"
 
 #define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 #define QUERY  HEADER "\7example\0\0\1\0\1"
@@ -140,7 +140,7 @@ static const char *interfaces[] = {"va"};
 
 struct agent {
 	struct config config;
-	struct wire *wire;
+	struct wire_bpf *wire;
 	struct arena *arena;
 	char lines[4096];
 	struct wire_window window;
@@ -175,22 +175,23 @@ static inline void agent_configure(struct agent *agent)
 
 static inline int agent_start(struct agent *agent)
 {
-	const struct wire_options options = {
+	const struct wire_bpf_options options = {
 	    .config = &agent->config, .clock = &clock_system, .say = say, .say_context = agent};
 
-	must(arena_new(&agent->arena) == 0 && wire_new(&agent->wire, &options) == 0, "wire_new");
-	return wire_start(agent->wire);
+	must(arena_new(&agent->arena) == 0 && wire_bpf_new(&agent->wire, &options) == 0,
+	    "wire_bpf_new");
+	return wire_bpf_start(agent->wire);
 }
 
 static inline void agent_window(struct agent *agent)
 {
 	const struct wire_interface *interface;
 
-	wire_flip(agent->wire, clock_wall_ns(&clock_system));
+	wire_bpf_flip(agent->wire, clock_wall_ns(&clock_system));
 	usleep(WIRE_SETTLE_NS / 1000);
 	arena_reset(agent->arena);
-	must(wire_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_collect");
-	wire_commit(agent->wire, agent->window.mark);
+	must(wire_bpf_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_bpf_collect");
+	wire_bpf_reported(agent->wire, agent->window.mark);
 	for (size_t i = 0; i < agent->window.n_interfaces; i++) {
 		interface = &agent->window.interfaces[i];
 		for (u32 family = 0; family < 2; family++) {
@@ -207,16 +208,16 @@ static inline void agent_window(struct agent *agent)
 
 static inline void agent_stop(struct agent *agent)
 {
-	wire_stop(agent->wire);
-	wire_free(agent->wire);
+	wire_bpf_stop(agent->wire);
+	wire_bpf_free(agent->wire);
 	arena_free(agent->arena);
 }
 
 static inline const char *mode_of(const struct agent *agent)
 {
-	const struct wire_mode_info *modes;
+	const struct wire_bpf_mode_info *modes;
 
-	return wire_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
+	return wire_bpf_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
 }
 
 static inline void expect_mode(const struct agent *agent, const char *mode)
@@ -269,7 +270,7 @@ static inline pid_t doomed_agent(struct report *report)
 		report->rare = agent.rare;
 		ask(20);
 		ask_rare(3);
-		wire_flip(agent.wire, clock_wall_ns(&clock_system));
+		wire_bpf_flip(agent.wire, clock_wall_ns(&clock_system));
 		raise(SIGSTOP);
 		_exit(1);
 	}
@@ -301,7 +302,7 @@ struct attached {
 	bool clsact;
 };
 
-static struct wire_netlink *netlink;
+static struct netlink *netlink;
 
 static inline void look_at(struct attached *found, const struct wire_link *link)
 {
@@ -313,8 +314,8 @@ static inline void look_at(struct attached *found, const struct wire_link *link)
 		found->xdp = ours.id;
 		wire_running_close(&ours);
 	}
-	wire_netlink_filters(netlink, link->index, WIRE_HOOK_INGRESS, NULL, 0, &found->ingress);
-	wire_netlink_filters(netlink, link->index, WIRE_HOOK_EGRESS, NULL, 0, &found->egress);
+	netlink_filters(netlink, link->index, WIRE_HOOK_INGRESS, NULL, 0, &found->ingress);
+	netlink_filters(netlink, link->index, WIRE_HOOK_EGRESS, NULL, 0, &found->egress);
 }
 
 static inline struct attached look(void)
@@ -324,7 +325,7 @@ static inline struct attached look(void)
 	struct wire_pin pins[16];
 	size_t n;
 
-	must(wire_netlink_links(netlink, &links, &n) == 0, "links");
+	must(netlink_links(netlink, &links, &n) == 0, "links");
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(links[i].name, "va") == 0)
 			look_at(&found, &links[i]);
@@ -372,7 +373,7 @@ static inline int run_tests(
 	running = "setup";
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	must(home >= 0 && unshare(CLONE_NEWNET) == 0, "network namespace");
-	must(wire_netlink_open(&netlink, -1) == 0, "netlink");
+	must(netlink_open(&netlink, -1) == 0, "netlink");
 	wire_bpf_quiet();
 	for (size_t i = 0; i < n; i++) {
 		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
@@ -382,7 +383,7 @@ static inline int run_tests(
 		tests[i].run();
 		remove_veth();
 	}
-	wire_netlink_close(netlink);
+	netlink_close(netlink);
 	printf("%zu tests of %s, %d failures\n", n, what, failures);
 	return failures != 0;
 }

@@ -72,7 +72,7 @@ void pipeline_renew_filter(struct pipeline *pipeline)
 	struct compare_filter *next = &pipeline->filters[!pipeline->filter];
 	const uint64_t(*own)[2], (*copy)[2];
 	uint64_t version;
-	size_t n = wire_side_own(pipeline->wire, &own, &version);
+	size_t n = wire_own(pipeline->wire, &own, &version);
 
 	if (version == pipeline->own_version)
 		return;
@@ -107,22 +107,22 @@ static void take_wire(void *context, const struct wire_window *window, int64_t s
 
 void pipeline_start_wire(struct pipeline *pipeline, const struct config *config)
 {
-	const struct wire_side_listener listener = {take_wire, pipeline};
-	int r = wire_side_new(&pipeline->wire, config, pipeline->clock, &listener);
+	const struct wire_listener listener = {take_wire, pipeline};
+	int r = wire_new(&pipeline->wire, config, pipeline->clock, &listener);
 
 	if (r < 0)
 		log_warning(MODULE, "the wire is not watched: %s", strerror(-r));
-	wire_side_start(pipeline->wire);
+	wire_start(pipeline->wire);
 }
 
 int pipeline_fd(const struct pipeline *pipeline)
 {
-	return wire_side_fd(pipeline->wire);
+	return wire_fd(pipeline->wire);
 }
 
 void pipeline_process(struct pipeline *pipeline)
 {
-	wire_side_process(pipeline->wire);
+	wire_process(pipeline->wire);
 	pipeline_renew_filter(pipeline);
 }
 
@@ -260,7 +260,7 @@ int pipeline_start(struct pipeline *pipeline, char *error, size_t size)
 	    pipeline->newest_ns, false);
 	pipeline->started = true;
 	pipeline_start_wire(pipeline, config);
-	if (wire_side_noted(pipeline->wire, &before, sizeof(before)))
+	if (wire_noted(pipeline->wire, &before, sizeof(before)))
 		windows_continue(&pipeline->windows, &before);
 	for (size_t i = 0; i < pipeline->n_inputs; i++) {
 		struct input_setup setup;
@@ -296,7 +296,7 @@ void pipeline_stop(struct pipeline *pipeline, uint64_t timeout_ns)
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
 		input_stop(pipeline->inputs[i]);
 	pipeline_close_everything(pipeline, &command, clock_wall_ns(pipeline->clock), false);
-	wire_side_stop(pipeline->wire);
+	wire_stop(pipeline->wire);
 	enrich_stop(pipeline->enrich);
 	pipeline_close_rssac002(pipeline, pipeline->config);
 	report_stop(pipeline->report, timeout_ns);
@@ -315,7 +315,7 @@ void pipeline_free(struct pipeline *pipeline)
 	report_free(pipeline->report);
 	enrich_free(pipeline->enrich);
 	rssac002_free(pipeline->rssac);
-	wire_side_free(pipeline->wire);
+	wire_free(pipeline->wire);
 	free((void *)pipeline->filters[0].own);
 	free((void *)pipeline->filters[1].own);
 	free(pipeline->report_inputs);

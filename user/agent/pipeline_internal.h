@@ -9,7 +9,7 @@
 #include "agent/pipeline.h"
 #include "report/report.h"
 #include "stats/windows.h"
-#include "wire/wire_side.h"
+#include "wire/wire.h"
 
 #include <stdatomic.h>
 
@@ -28,8 +28,8 @@ struct pipeline {
 	struct compare_filter
 	    filters[2]; /* one is in force, the other is made when addresses change */
 	unsigned filter;
-	uint64_t own_version;   /* of this host's addresses in it */
-	struct wire_side *wire; /* NULL: wire.mode is off */
+	uint64_t own_version; /* of this host's addresses in it */
+	struct wire *wire;    /* NULL: wire.mode is off */
 	struct shard_limits limits;
 	struct windows windows;
 	int64_t now_ns;       /* the wall clock as this turn looked at it */

@@ -153,11 +153,11 @@ static void change_interval(struct pipeline *pipeline, const struct config *conf
 static void configure_wire(struct pipeline *pipeline, const struct config *config)
 {
 	if (pipeline->wire && config->wire.mode == WIRE_OFF) {
-		wire_side_stop(pipeline->wire);
-		wire_side_free(pipeline->wire);
+		wire_stop(pipeline->wire);
+		wire_free(pipeline->wire);
 		pipeline->wire = NULL;
 	} else if (pipeline->wire) {
-		wire_side_configure(pipeline->wire, config);
+		wire_configure(pipeline->wire, config);
 	} else {
 		pipeline_start_wire(pipeline, config);
 	}

@@ -83,7 +83,7 @@ static void fill_comparison(
 	struct crosscheck_inputs *inputs = &ret->inputs;
 
 	*ret = (struct comparison_window){
-	    .wire = wire_side_get(pipeline->wire, span->index),
+	    .wire = wire_get(pipeline->wire, span->index),
 	    /* Where a window begins is told to the millisecond. */
 	    .duration_ns = (uint64_t)(to_ns > from_ns + NS_PER_MS ? to_ns - from_ns : NS_PER_MS),
 	    .inputs = {.started = !pipeline->reported,
@@ -148,7 +148,7 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 	pipeline->n_closed = kept;
 	report_window(
 	    pipeline->report, base.shard ? base.shard : pipeline->empty, span, &compared, &agent);
-	wire_side_done(pipeline->wire, span->index);
+	wire_done(pipeline->wire, span->index);
 	if (base.shard)
 		give_back(pipeline, base.shard, base.owner);
 	else
@@ -157,7 +157,7 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 
 static int64_t newest_closed(const struct pipeline *pipeline)
 {
-	int64_t newest = wire_side_newest(pipeline->wire);
+	int64_t newest = wire_newest(pipeline->wire);
 
 	for (size_t i = 0; i < pipeline->n_closed; i++) {
 		if (pipeline->closed[i].shard->index > newest)
@@ -172,7 +172,7 @@ static bool is_counted(const struct pipeline *pipeline, int64_t index)
 		if (pipeline->closed[i].shard->index <= index)
 			return true;
 	}
-	return wire_side_has(pipeline->wire, index);
+	return wire_has(pipeline->wire, index);
 }
 
 /* Reports all windows before `oldest`. Where the clock leapt, those in between that nobody counted
@@ -194,7 +194,7 @@ static void report_until(struct pipeline *pipeline, int64_t oldest)
 		}
 		windows_close(&pipeline->windows, &span);
 		/* Before the points go anywhere: a successor writes none of this time. */
-		wire_side_note(
+		wire_note(
 		    pipeline->wire, &pipeline->windows.written, sizeof(pipeline->windows.written));
 		report_span(pipeline, &span);
 	}
@@ -207,7 +207,7 @@ void pipeline_close_everything(
 	int64_t last;
 
 	pipeline->now_ns = now_ns;
-	wire_side_cut(pipeline->wire, now_ns, whole);
+	wire_cut(pipeline->wire, now_ns, whole);
 	command->oldest = INT64_MAX;
 	command_all(pipeline, command);
 	last = newest_closed(pipeline);
@@ -244,7 +244,7 @@ int64_t pipeline_tick(struct pipeline *pipeline)
 {
 	/* One look at the clock for both witnesses: were it set in between, they would part. */
 	const int64_t now_ns = clock_wall_ns(pipeline->clock);
-	const int64_t wire_ns = wire_side_tick(pipeline->wire, now_ns);
+	const int64_t wire_ns = wire_tick(pipeline->wire, now_ns);
 	const int64_t due_ns = windows_due_ns(&pipeline->windows);
 	int64_t next_ns;
 

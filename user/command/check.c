@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "document/document.h"
+#include "encode/json_text.h"
 #include "measure/series.h"
 #include "config/write.h"
 
@@ -86,8 +87,7 @@ static int print_json(const struct config *config, const struct config_series *s
 	if (json_object_set_new(map, "config", config_to_json(config)) < 0 ||
 	    json_object_set_new(map, "series", series_to_json(series)) < 0)
 		r = -ENOMEM;
-	else if (json_dumpf(map, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) < 0 ||
-	    putchar('\n') == EOF)
+	else if (json_print(map, 2, stdout) < 0 || putchar('\n') == EOF)
 		r = -EIO;
 	json_decref(map);
 	return r;

@@ -2,6 +2,7 @@
 /* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
 #include "command/doctor.h"
 
+#include "base/listen_tcp.h"
 #include "config/output_kind.h"
 #include "dnstap/listen.h"
 #include "sink/sink.h"
@@ -165,12 +166,16 @@ static void check_unix(struct doctor *doctor, const struct config_input *input)
 static void check_tcp(struct doctor *doctor, const struct config_input *input)
 {
 	char reason[256];
-	const int fd = listen_tcp(input->address, reason, sizeof(reason));
+	int fds[LISTEN_MAX];
+	const int n = listen_tcp(input->address, fds, LISTEN_MAX, reason, sizeof(reason));
 
-	if (fd >= 0) {
-		close(fd);
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+	if (n > 0 && *reason) {
+		doctor_note(doctor, DOCTOR_WARNING, "fine if nobody connects to it", "%s", reason);
+	} else if (n > 0) {
 		doctor_note(doctor, DOCTOR_OK, NULL, "%s is free", input->address);
-	} else if (fd == -EADDRINUSE) {
+	} else if (n == -EADDRINUSE) {
 		doctor_note(doctor, DOCTOR_WARNING, "fine if it is the running agent",
 		    "%s: somebody listens there", input->address);
 	} else {

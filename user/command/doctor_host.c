@@ -2,7 +2,7 @@
 /* crosstap doctor: the kernel, what it permits, its clock. */
 #include "command/doctor.h"
 
-#include "wire/bpf/wire_bpf.h"
+#include "wire/bpf/object.h"
 
 #include <cap-ng.h>
 #include <errno.h>

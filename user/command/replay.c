@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "encode/json_text.h"
 #include "replay/replay.h"
 #include "sink/file.h"
 
@@ -305,7 +306,7 @@ static int replay_files(
 	if (!document)
 		failed = -ENOMEM;
 	else if (arguments->json)
-		json_dumpf(document, stdout, JSON_INDENT(1)), fputc('\n', stdout);
+		json_print(document, 1, stdout), fputc('\n', stdout);
 	else
 		print_report(
 		    arguments->points && strcmp(arguments->points, "-") == 0 ? stderr : stdout,

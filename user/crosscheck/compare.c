@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "crosscheck/compare.h"
 
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -17,7 +17,7 @@
 #include "base/hash.h"
 #include "crosscheck/not_logged.h"
 #include "crosscheck/verdict.h"
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "stats/pace.h"
 #include "stats/sources.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "crosscheck/funnel.h"
 
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 static uint64_t known(const struct wire_window *wire, uint32_t what, uint64_t count)
 {
@@ -54,16 +54,20 @@ static int64_t queue_change(
 	const int64_t before = queue->messages;
 	int64_t now = before + missing;
 
+	queue->more = queue->fewer = 0;
 	if (!(wire->known & WIRE_KNOWS_SOCKETS))
 		return 0;
-	if (!queue->begun) {
-		queue->begun = true;
-		queue->messages = (int64_t)(wire->queued_bytes / TYPICAL_BYTES);
-		return 0;
-	}
+	if (!queue->begun)
+		now = (int64_t)(wire->queued_bytes / TYPICAL_BYTES);
 	now = now < least ? least : now;
-	queue->messages = now > most ? most : now;
-	return queue->messages - before;
+	now = now > most ? most : now;
+	queue->messages = now;
+	queue->more = (uint64_t)(most - now);
+	queue->fewer = (uint64_t)(now - least);
+	if (queue->begun)
+		return now - before;
+	queue->begun = true;
+	return 0;
 }
 
 static int64_t clamp(int64_t value, int64_t most)

@@ -24,6 +24,7 @@ struct funnel_bound {
 struct funnel_queue {
 	bool begun;
 	int64_t messages;
+	uint64_t more, fewer; /* than `messages`, of what this memory can hold */
 };
 
 struct funnel_state {

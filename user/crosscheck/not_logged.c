@@ -2,7 +2,7 @@
 #include "crosscheck/not_logged.h"
 
 #include "base/clock.h"
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 #include <string.h>
 #include <strings.h>

@@ -7,7 +7,7 @@
 #ifndef CROSSTAP_CROSSCHECK_NOT_LOGGED_H
 #define CROSSTAP_CROSSCHECK_NOT_LOGGED_H
 
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 
 enum producer {
 	PRODUCER_OTHER,      /* taken to log everything */

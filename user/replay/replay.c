@@ -117,20 +117,20 @@ static void finish_window(
 {
 	struct comparison_window compared = {
 	    .duration_ns = (uint64_t)(span->end_ns - span->start_ns)};
-	struct tally_window *tally =
+	struct counter_window *counter =
 	    replay->wire ? replay_wire_take(replay->wire, span->index) : NULL;
 	struct wire_window wire;
 
 	if (replay->wire && replay->report) {
 		replay_inputs(replay, &compared.inputs);
-		if (replay_wire_fill(replay->wire, tally, replay->arena, &wire) == 0)
+		if (replay_wire_fill(replay->wire, counter, replay->arena, &wire) == 0)
 			compared.wire = &wire;
 		else
 			log_error(MODULE, "no memory for the packets of a window");
 	}
 	finish_shard(replay, shard, span, compared.wire ? &compared : NULL);
 	if (replay->wire)
-		replay_wire_give(replay->wire, tally);
+		replay_wire_give(replay->wire, counter);
 	arena_reset(replay->arena);
 }
 

@@ -23,7 +23,8 @@ struct replay_options {
 };
 
 int replay_new(struct replay **ret, const struct replay_options *options, char *error, size_t size);
-/* `fd` is read, not closed; `name` is for messages and must stay valid. */
+/* Frames, compressed or not (replay/unpacked.h), one stream after the other. `fd` is read, not
+ * closed; `name` is for messages and must stay valid. */
 int replay_add(struct replay *replay, int fd, const char *name);
 /* A capture; errors with the reason in `error`. `path` must stay valid. */
 int replay_add_pcap(

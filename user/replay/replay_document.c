@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/replay_internal.h"
 
-#include "encode/json.h"
-#include "encode/json_wire.h"
+#include "encode/documents.h"
 #include "report/witness.h"
 
 #include <errno.h>

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define BUFFER_BYTES (1u << 20)
 #define STEP_BYTES   4096 /* what one of several files is ahead at most */
@@ -17,6 +16,7 @@ void replay_file_free(struct replay_file *file)
 	if (!file)
 		return;
 	pcap_file_close(file->pcap);
+	unpacked_close(file->unpacked);
 	free(file->buffer);
 	free(file);
 }
@@ -43,10 +43,10 @@ int replay_add(struct replay *replay, int fd, const char *name)
 		return -ENOMEM;
 	file->size = BUFFER_BYTES + (size_t)replay->options.config->limits.frame;
 	file->buffer = malloc(file->size);
-	file->fd = fd;
 	file->name = name;
 	receiver_init(&file->receiver, (uint32_t)replay->options.config->limits.frame);
-	if (!file->buffer || add_file(replay, file) < 0) {
+	file->receiver.stream.several = true;
+	if (!file->buffer || unpacked_open(&file->unpacked, fd) < 0 || add_file(replay, file) < 0) {
 		replay_file_free(file);
 		return -ENOMEM;
 	}
@@ -117,11 +117,9 @@ static void fill(struct replay_file *file)
 	memmove(file->buffer, file->buffer + file->start, file->end - file->start);
 	file->end -= file->start;
 	file->start = 0;
-	do {
-		n = read(file->fd, file->buffer + file->end, file->size - file->end);
-	} while (n < 0 && errno == EINTR);
+	n = unpacked_read(file->unpacked, file->buffer + file->end, file->size - file->end);
 	if (n < 0) {
-		stop_file(file, strerror(errno));
+		stop_file(file, unpacked_problem(file->unpacked));
 	} else if (n == 0) {
 		if (file->end || file->receiver.stream.state == FRAME_STREAM_NEW)
 			stop_file(file, file->end ? "ends inside a frame" : "is empty");

@@ -7,6 +7,7 @@
 #include "privacy/privacy.h"
 #include "replay/replay.h"
 #include "replay/replay_wire.h"
+#include "replay/unpacked.h"
 #include "agent/setup.h"
 #include "dnstap/receiver.h"
 
@@ -14,16 +15,16 @@
 
 struct replay_file {
 	struct replay *replay;
-	int fd;
 	const char *name;
-	struct pcap_file *pcap; /* NULL: frames, through the receiver */
+	struct pcap_file *pcap;    /* NULL: frames, through the receiver */
+	struct unpacked *unpacked; /* the frames' bytes; NULL: packets */
 	struct receiver receiver;
 	uint8_t *buffer;
 	size_t start, end, size; /* of what is not consumed yet */
-	uint64_t bytes;
-	int64_t newest_ns; /* INT64_MIN: nothing yet */
-	int64_t jump_ns;   /* where the last frames say the time is, against newest_ns */
-	unsigned jumped;   /* how many, running */
+	uint64_t bytes;          /* read so far, as they are when unpacked */
+	int64_t newest_ns;       /* INT64_MIN: nothing yet */
+	int64_t jump_ns;         /* where the last frames say the time is, against newest_ns */
+	unsigned jumped;         /* how many, running */
 	bool at_end;
 	bool broken; /* not read to its end */
 };

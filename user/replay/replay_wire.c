@@ -2,7 +2,7 @@
 #include "replay/replay_wire.h"
 
 #include "replay/servers.h"
-#include "wire/packet/tally_window.h"
+#include "wire/counter/fill.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,17 +11,17 @@
 
 struct open_window {
 	int64_t index;
-	struct tally_window *window;
+	struct counter_window *window;
 };
 
 struct replay_wire {
 	const struct config_wire *config;
-	struct tally *tally;
+	struct counter *counter;
 	struct servers *servers;
 	struct open_window *open; /* few: as many as files are apart */
 	size_t n_open;
-	struct tally_window *spare; /* cleared; NULL: none */
-	struct tally_window *total, *empty;
+	struct counter_window *spare; /* cleared; NULL: none */
+	struct counter_window *total, *empty;
 	uint64_t cut;
 };
 
@@ -33,19 +33,19 @@ int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 	if (!wire)
 		return -ENOMEM;
 	wire->config = config;
-	r = tally_new(&wire->tally, config, 1);
+	r = counter_new(&wire->counter, config, 1);
 	if (r == 0)
 		r = servers_new(&wire->servers, config);
 	if (r == 0)
-		r = tally_window_new(&wire->total, wire->tally);
+		r = counter_window_new(&wire->total, wire->counter);
 	if (r == 0)
-		r = tally_window_new(&wire->empty, wire->tally);
+		r = counter_window_new(&wire->empty, wire->counter);
 	if (r < 0) {
 		replay_wire_free(wire);
 		return r;
 	}
 	/* `servers` has asked already, and knows networks. */
-	tally_config(wire->tally)->options |= WIRE_ANY_ADDRESS;
+	counter_config(wire->counter)->options |= WIRE_ANY_ADDRESS;
 	*ret = wire;
 	return 0;
 }
@@ -55,13 +55,13 @@ void replay_wire_free(struct replay_wire *wire)
 	if (!wire)
 		return;
 	for (size_t i = 0; i < wire->n_open; i++)
-		tally_window_free(wire->open[i].window);
+		counter_window_free(wire->open[i].window);
 	free(wire->open);
-	tally_window_free(wire->spare);
-	tally_window_free(wire->total);
-	tally_window_free(wire->empty);
+	counter_window_free(wire->spare);
+	counter_window_free(wire->total);
+	counter_window_free(wire->empty);
 	servers_free(wire->servers);
-	tally_free(wire->tally);
+	counter_free(wire->counter);
 	free(wire);
 }
 
@@ -113,7 +113,7 @@ static struct open_window *open_window(struct replay_wire *wire, int64_t index)
 	open->index = index;
 	open->window = wire->spare;
 	wire->spare = NULL;
-	if (!open->window && tally_window_new(&open->window, wire->tally) < 0)
+	if (!open->window && counter_window_new(&open->window, wire->counter) < 0)
 		return NULL;
 	wire->n_open++;
 	return open;
@@ -121,7 +121,7 @@ static struct open_window *open_window(struct replay_wire *wire, int64_t index)
 
 int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet)
 {
-	struct tally_packet counted = {
+	struct counter_packet counted = {
 	    .data = packet->data,
 	    .length = packet->length,
 	    .frame_bytes = packet->frame_bytes,
@@ -140,7 +140,7 @@ int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap
 	if (!open)
 		return -ENOMEM;
 	wire->cut += cut;
-	tally_count(wire->tally, open->window, &counted);
+	counter_add_packet(wire->counter, open->window, &counted);
 	return 0;
 }
 
@@ -153,32 +153,32 @@ bool replay_wire_first(const struct replay_wire *wire, int64_t *ret_index)
 	return wire->n_open != 0;
 }
 
-struct tally_window *replay_wire_take(struct replay_wire *wire, int64_t index)
+struct counter_window *replay_wire_take(struct replay_wire *wire, int64_t index)
 {
 	struct open_window *open = find_open(wire, index);
-	struct tally_window *window;
+	struct counter_window *window;
 
 	if (!open)
 		return NULL;
 	window = open->window;
 	*open = wire->open[--wire->n_open];
-	tally_window_add(wire->tally, wire->total, window);
+	counter_window_add(wire->counter, wire->total, window);
 	return window;
 }
 
-void replay_wire_give(struct replay_wire *wire, struct tally_window *window)
+void replay_wire_give(struct replay_wire *wire, struct counter_window *window)
 {
 	if (!window)
 		return;
 	if (wire->spare) {
-		tally_window_free(window);
+		counter_window_free(window);
 		return;
 	}
-	tally_window_clear(window);
+	counter_window_clear(window);
 	wire->spare = window;
 }
 
-int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *window,
+int replay_wire_fill(const struct replay_wire *wire, const struct counter_window *window,
     struct arena *arena, struct wire_window *ret)
 {
 	struct wire_interface *interface = arena_alloc(arena, sizeof(*interface));
@@ -186,7 +186,7 @@ int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *
 	int r = -ENOMEM;
 
 	if (interface)
-		r = tally_window_fill(
+		r = counter_window_fill(
 		    window ? window : wire->empty, wire->config, "pcap", arena, &filled);
 	if (r < 0)
 		return r;
@@ -197,7 +197,7 @@ int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *
 	return 0;
 }
 
-const struct tally_window *replay_wire_total(const struct replay_wire *wire)
+const struct counter_window *replay_wire_total(const struct replay_wire *wire)
 {
 	return wire->total;
 }

@@ -8,9 +8,9 @@
 
 #include "base/arena.h"
 #include "config/config.h"
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "replay/pcap_file.h"
-#include "wire/packet/tally.h"
+#include "wire/counter/counter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,15 +36,15 @@ int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap
 bool replay_wire_first(const struct replay_wire *wire, int64_t *ret_index);
 /* Takes that window out: it is part of the total now. NULL: it has no packets. The caller gives it
  * back. */
-struct tally_window *replay_wire_take(struct replay_wire *wire, int64_t index);
-void replay_wire_give(struct replay_wire *wire, struct tally_window *window);
+struct counter_window *replay_wire_take(struct replay_wire *wire, int64_t index);
+void replay_wire_give(struct replay_wire *wire, struct counter_window *window);
 /* As what cross-check and encoders read, in `arena`; `window` NULL: one without packets. -ENOMEM.
  */
-int replay_wire_fill(const struct replay_wire *wire, const struct tally_window *window,
+int replay_wire_fill(const struct replay_wire *wire, const struct counter_window *window,
     struct arena *arena, struct wire_window *ret);
 
 /* All windows that were taken. */
-const struct tally_window *replay_wire_total(const struct replay_wire *wire);
+const struct counter_window *replay_wire_total(const struct replay_wire *wire);
 /* Packets to or from a server that end before their DNS header, so that their messages are not
  * counted: a capture with too short a snapshot length. */
 uint64_t replay_wire_cut(const struct replay_wire *wire);

@@ -3,7 +3,7 @@
 #ifndef CROSSTAP_REPORT_FEED_H
 #define CROSSTAP_REPORT_FEED_H
 
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "enrich/enrich.h"
 #include "rssac002/rssac002.h"
 #include "stats/view.h"

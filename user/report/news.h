@@ -4,7 +4,7 @@
 #ifndef CROSSTAP_REPORT_NEWS_H
 #define CROSSTAP_REPORT_NEWS_H
 
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "report/board.h"
 #include "report/changes.h"
 #include "report/events.h"

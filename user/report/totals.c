@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/totals.h"
 
+#include "measure/measurement.h"
 #include "stats/margins.h"
 
 #include <errno.h>
@@ -39,11 +40,6 @@ void totals_free(struct totals *totals)
 	free(totals);
 }
 
-static bool is_kept(enum margin margin)
-{
-	return margin != MARGIN_SIZE && margin != MARGIN_FLAG && margin < MARGIN_COMPARED;
-}
-
 static uint64_t bounded_key(uint64_t key, int64_t time_ms, struct unassigned *unassigned)
 {
 	char buffer[MNEMONIC_BYTES];
@@ -61,7 +57,7 @@ static int add_zone(struct totals *totals, const struct zone_view *zone, int64_t
 	for (int margin = 1; margin < MARGIN_COUNT; margin++) {
 		const struct margin_slice *slice = &zone->margins[margin];
 
-		if (!is_kept((enum margin)margin))
+		if (!measure_margin_is_kept((enum margin)margin))
 			continue;
 		for (size_t i = 0; i < slice->n; i++) {
 			const struct cell *cell = &slice->cells[i];

@@ -21,8 +21,8 @@ void totals_free(struct totals *totals);
 /* Adds a window. -ENOMEM: a part of it is missing. */
 int totals_add(
     struct totals *totals, const struct window_view *view, struct unassigned *unassigned);
-/* A sorted copy of MESSAGES, MALFORMED, QTYPE, RCODE, OPCODE, LATENCY and OUTGOING margins; free()
- * it. -ENOMEM. */
+/* A sorted copy of the margins that metrics are made of (measure_margin_is_kept()); free() it.
+ * -ENOMEM. */
 int totals_copy(struct totals *totals, struct cell **ret_cells, size_t *ret_n);
 
 #endif

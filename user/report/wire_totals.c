@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/wire_totals.h"
 
-#include "wire/wire_sum.h"
+#include "measure/measurement.h"
+#include "wire/window/sum.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -68,10 +69,10 @@ static void add_interface(
 		return;
 	entry->egress |= interface->egress;
 	for (unsigned d = 0; d < WIRE_DIRECTIONS; d++)
-		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++)
+		for (unsigned t = 0; t < WIRE_TRANSPORTS; t++)
 			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++)
-				entry->messages[d][t][f] +=
-				    interface->counters[d].cells[t][f].messages;
+				measure_add(&measurements[M_WIRE], &entry->cells[d][t][f],
+				    &interface->counters[d].cells[t][f], wire_cell_known(t));
 }
 
 static void add_wire(struct wire_totals_data *data, const struct wire_window *wire)
@@ -86,29 +87,37 @@ static void add_wire(struct wire_totals_data *data, const struct wire_window *wi
 	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
 		for (unsigned i = 0; i < WIRE_RTT_BINS; i++)
 			data->rtt.bins[f][i] += wire->rtt->bins[f][i];
-		data->retransmitted[f] += wire_sum_handshakes(wire, f).retransmitted;
+		data->handshakes[f].retransmitted += wire_sum_handshakes(wire, f).retransmitted;
 	}
+}
+
+static void add_row(struct wire_totals_row *to, const struct crosscheck_result *result,
+    const struct crosscheck_row *row)
+{
+	const struct crosscheck_point point = {.row = *row};
+
+	if (result->wire) {
+		to->known = true;
+		measure_add(&measurements[M_CROSSCHECK], &to->sums, &point,
+		    CROSSCHECK_KNOWS_LATE | CROSSCHECK_KNOWS_BOUNDARY);
+	}
+	if (!result->counted)
+		return;
+	if (row->difference > 0)
+		to->missing += (uint64_t)row->difference;
+	else
+		to->surplus -= (uint64_t)row->difference;
 }
 
 static void add_result(struct wire_totals_data *data, const struct crosscheck_result *result)
 {
 	data->judged = true;
 	data->verdict = result->verdict;
-	if (!result->counted)
-		return;
-	data->responses |= result->responses;
-	for (unsigned d = 0; d < (result->responses ? 2u : 1u); d++) {
-		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++) {
-			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
-				const int64_t difference = result->rows[d][t][f].difference;
-
-				if (difference > 0)
-					data->missing[d][t][f] += (uint64_t)difference;
-				else
-					data->surplus[d][t][f] -= (uint64_t)difference;
-			}
-		}
-	}
+	data->responses |= result->responses && result->counted;
+	for (unsigned d = 0; d < (result->responses ? 2u : 1u); d++)
+		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++)
+			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++)
+				add_row(&data->rows[d][t][f], result, &result->rows[d][t][f]);
 }
 
 void wire_totals_add(struct wire_totals *totals, const struct wire_window *wire,

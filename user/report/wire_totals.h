@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What wire and cross-check have counted since the start, for readers that want counters which only
- * grow. Written by the report, read by HTTP; a lock of its own.
+ * grow: the rows of the table of what is measured, added up by it (measure_add()). Written by the
+ * report, read by HTTP; a lock of its own.
  */
 #ifndef CROSSTAP_REPORT_WIRE_TOTALS_H
 #define CROSSTAP_REPORT_WIRE_TOTALS_H
 
 #include "crosscheck/crosscheck.h"
+#include "measure/rows.h"
 
 /* More than a host has; one that is gone makes room for a new one. */
 #define WIRE_TOTALS_INTERFACES 64
@@ -14,8 +16,14 @@
 struct wire_totals_interface {
 	char name[WIRE_NAME_BYTES]; /* empty: free */
 	const char *mode;           /* NULL: gone */
-	bool egress;                /* outbound messages were seen */
-	uint64_t messages[WIRE_DIRECTIONS][CROSSCHECK_TRANSPORTS][CROSSCHECK_FAMILIES];
+	bool egress;                /* outbound packets were seen */
+	struct wire_cell cells[WIRE_DIRECTIONS][WIRE_TRANSPORTS][CROSSCHECK_FAMILIES];
+};
+
+struct wire_totals_row {
+	bool known; /* the wire was watched: `sums` means something */
+	struct crosscheck_point sums;
+	uint64_t missing, surplus; /* differences above and below 0 */
 };
 
 struct wire_totals_data {
@@ -25,8 +33,9 @@ struct wire_totals_data {
 	bool timed;     /* handshakes are */
 	struct wire_totals_interface interfaces[WIRE_TOTALS_INTERFACES];
 	struct wire_rtt rtt;
-	uint64_t retransmitted[CROSSCHECK_FAMILIES]; /* handshakes that were not timed */
-	crosscheck_counts missing, surplus;          /* differences above and below 0 */
+	struct tcp_rtt_row handshakes[CROSSCHECK_FAMILIES]; /* counts only */
+	struct wire_totals_row rows[CROSSCHECK_DIRECTIONS][CROSSCHECK_TRANSPORTS]
+				   [CROSSCHECK_FAMILIES];
 };
 
 struct wire_totals;

@@ -9,6 +9,7 @@
 #include "base/unused.h"
 #include "config/option_row.h"
 #include "config/texts.h"
+#include "encode/json_text.h"
 #include "sink/batch.h"
 #include "sink/http_post.h"
 #include "sink/http_probe.h"
@@ -192,7 +193,7 @@ static char *wrap(json_t *metrics)
 	root = json_pack("{s:[{s:{s:[o]}, s:[{s:{s:s, s:s}, s:o}]}]}", "resourceMetrics",
 	    "resource", "attributes", attribute("service.name", "crosstap"), "scopeMetrics",
 	    "scope", "name", "crosstap", "version", CROSSTAP_VERSION, "metrics", list);
-	text = json_dumps(root, JSON_COMPACT);
+	text = json_text(root);
 	json_decref(root);
 	return text;
 }

@@ -306,7 +306,8 @@ static void count_pace(const struct collector *collector, const struct item *ite
 	const int64_t start_ns = item->shard->index * collector->config.interval_ns;
 
 	pace_add(&item->shard->pace, pace_row(item->direction, item->transport, item->family),
-	    item->time_ns - start_ns, collector->pace_shift);
+	    item->time_ns - start_ns, (uint64_t)collector->config.interval_ns,
+	    collector->pace_shift);
 }
 
 /* Last pass. */

@@ -14,27 +14,29 @@ static void all_is_well(void **state)
 	steady(f, VERDICT_OK);
 }
 
-/* Beyond 20 messages in the horizon. */
+/* Beyond 20 messages in the horizon, and what may be next door: 1 at each edge here. */
 static void a_figure_needs_more_than_twenty_messages(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_udp(f, 1000, 990, 1000); /* 2 x 10 missing */
+	fixture_udp(f, 1000, 989, 1000); /* 2 x 11 missing */
 	steady(f, VERDICT_OK);
+	assert_int_equal(f->result.funnel.boundary, 1);
 	fresh(f);
-	fixture_udp(f, 1000, 989, 1000);
+	fixture_udp(f, 1000, 988, 1000);
 	steady(f, VERDICT_DNSTAP_LOSS);
 }
 
-/* Beyond 0.1 % of the wire's queries. */
+/* Beyond 0.1 % of the wire's queries, and 50 at each edge. */
 static void a_figure_needs_more_than_a_thousandth(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_udp(f, 100000, 99900, 100000);
+	fixture_udp(f, 100000, 99850, 100000);
 	steady(f, VERDICT_OK);
+	assert_int_equal(f->result.funnel.boundary, 100);
 	fresh(f);
-	fixture_udp(f, 100000, 99899, 100000);
+	fixture_udp(f, 100000, 99849, 100000);
 	steady(f, VERDICT_DNSTAP_LOSS);
 }
 
@@ -320,12 +322,13 @@ static void verdict_survives_another_horizon(void **state)
 static void a_day_of_seconds_is_summed(void **state UNUSED)
 {
 	struct verdicts *verdicts;
-	const struct verdict_sums sums = {.windows = 1, .wire_queries = 10, .dnstap_queries = 10};
+	const struct verdict_window window = {
+	    .sums = {.windows = 1, .wire_queries = 10, .dnstap_queries = 10}, .counted = true};
 	const struct verdict_now now = {.wire = true, .connected = true, .compared = 1};
 
 	assert_int_equal(verdicts_new(&verdicts, NS_PER_S, 86400ull * NS_PER_S), 0);
 	for (int i = 0; i < 200000; i++)
-		assert_int_equal(verdicts_add(verdicts, &sums, &now), VERDICT_OK);
+		assert_int_equal(verdicts_add(verdicts, &window, &now), VERDICT_OK);
 	assert_int_equal(verdicts_horizon(verdicts)->windows, 86400);
 	assert_int_equal(verdicts_horizon(verdicts)->wire_queries, 864000);
 	verdicts_free(verdicts);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Two packet taps, some clients on both. */
 #include "base/unused.h"
-#include "wire/wire_join.h"
+#include "wire/window/join.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

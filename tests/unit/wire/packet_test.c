@@ -14,7 +14,8 @@
 #include "base/clock.h"
 #include "replay/replay_wire.h"
 #include "wire/packet/packet.h"
-#include "wire/packet/tally_window.h"
+#include "wire/counter/fill.h"
+#include "../skip.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,26 +79,26 @@ static bool is_sendable(const struct frame *frame)
 
 /* --- the ways --------------------------------------------------------------------------------- */
 
-static struct tally_window *count_straight(void)
+static struct counter_window *count_straight(void)
 {
 	struct wire_local locals[4];
-	struct tally_window *window;
-	struct tally *tally;
+	struct counter_window *window;
+	struct counter *counter;
 
-	assert_int_equal(tally_new(&tally, &config.wire, 1), 0);
-	assert_true(wire_config_addresses(tally_config(tally), locals, locals_of(locals)));
-	assert_int_equal(tally_window_new(&window, tally), 0);
+	assert_int_equal(counter_new(&counter, &config.wire, 1), 0);
+	assert_true(wire_config_addresses(counter_config(counter), locals, locals_of(locals)));
+	assert_int_equal(counter_window_new(&window, counter), 0);
 	for (uint32_t i = 0; i < frames.n; i++) {
-		const struct tally_packet packet = {.data = frames.frames[i].bytes,
+		const struct counter_packet packet = {.data = frames.frames[i].bytes,
 		    .length = frames.frames[i].length,
 		    .frame_bytes = frames.frames[i].length,
 		    .segments = 1,
 		    .direction = frames.frames[i].direction};
 
 		if (is_sendable(&frames.frames[i]))
-			tally_count(tally, window, &packet);
+			counter_add_packet(counter, window, &packet);
 	}
-	tally_free(tally);
+	counter_free(counter);
 	return window;
 }
 
@@ -145,23 +146,23 @@ static void take(struct packet_source *source, struct arena *arena, struct wire_
 	assert_string_equal(ret->interfaces[0].mode, "packet");
 }
 
-static struct tally_window *empty_window(void)
+static struct counter_window *empty_window(void)
 {
-	struct tally_window *window;
-	struct tally *tally;
+	struct counter_window *window;
+	struct counter *counter;
 
-	assert_int_equal(tally_new(&tally, &config.wire, 1), 0);
-	assert_int_equal(tally_window_new(&window, tally), 0);
-	tally_free(tally);
+	assert_int_equal(counter_new(&counter, &config.wire, 1), 0);
+	assert_int_equal(counter_window_new(&window, counter), 0);
+	counter_free(counter);
 	return window;
 }
 
-static struct tally_window *count_capture(const char *path)
+static struct counter_window *count_capture(const char *path)
 {
 	char error[PCAP_FILE_ERROR_BYTES];
 	struct replay_wire *wire;
 	struct pcap_packet packet;
-	struct tally_window *window;
+	struct counter_window *window;
 	struct pcap_file *file;
 	int r;
 
@@ -207,12 +208,12 @@ static void assert_same(
 	assert_int_equal(seen->n_clients, expected->n_clients);
 }
 
-static struct wire_window filled(struct tally_window *tallied, struct arena *arena)
+static struct wire_window filled(struct counter_window *tallied, struct arena *arena)
 {
 	struct wire_window window;
 
-	assert_int_equal(tally_window_fill(tallied, &config.wire, "test", arena, &window), 0);
-	tally_window_free(tallied);
+	assert_int_equal(counter_window_fill(tallied, &config.wire, "test", arena, &window), 0);
+	counter_window_free(tallied);
 	return window;
 }
 
@@ -234,7 +235,7 @@ static void test_over_a_veth(void **state UNUSED)
 	struct arena *arena;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(arena_new(&arena), 0);
 	for (size_t group = 0; group < GROUPS; group++) {
 		struct wire_window expected, seen;
@@ -262,7 +263,7 @@ static void test_windows(void **state UNUSED)
 	struct arena *arena;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	frames.n = 0;
 	make_udp_query(&frames);
 	assert_int_equal(arena_new(&arena), 0);
@@ -289,7 +290,7 @@ static void test_gone(void **state UNUSED)
 	char error[256];
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(
 	    packet_new(&source, &config, interfaces, 1, error, sizeof(error)), -ENODEV);
 	assert_string_equal(error, "passing: No such device");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "wire/host/host_internal.h"
+#include "wire/host/internal.h"
 
-#include "wire/netlink/wire_netns.h"
+#include "wire/netlink/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,9 +97,9 @@ int host_new(struct host **ret, const struct config *config)
 	if (r == 0)
 		r = set_counters(&host->nft, &config->nft_counters);
 	if (r == 0 && config->wire.netns[0])
-		r = namespace = wire_netns_open(config->wire.netns);
+		r = namespace = netns_open(config->wire.netns);
 	if (r >= 0)
-		r = wire_netns_call(namespace, open_all, host);
+		r = netns_call(namespace, open_all, host);
 	if (namespace >= 0)
 		close(namespace);
 	if (r < 0) {

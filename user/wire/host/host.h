@@ -8,7 +8,7 @@
 #define CROSSTAP_WIRE_HOST_HOST_H
 
 #include "config/config.h"
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 
 struct host;
 

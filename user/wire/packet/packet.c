@@ -2,9 +2,9 @@
 #include "wire/packet/packet.h"
 
 #include "base/clock.h"
-#include "wire/packet/packet_ring.h"
-#include "wire/packet/tally_window.h"
-#include "wire/netlink/wire_netns.h"
+#include "wire/packet/ring.h"
+#include "wire/counter/fill.h"
+#include "wire/netlink/netns.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -32,9 +32,9 @@ struct packet_source {
 	bool started;
 
 	pthread_mutex_t lock; /* all below; held for a block, a flip, a take */
-	struct tally *tally;
-	struct tally_window *now, *before; /* `before`: flipped, not taken; else NULL */
-	struct tally_window *spare;
+	struct counter *counter;
+	struct counter_window *now, *before; /* `before`: flipped, not taken; else NULL */
+	struct counter_window *spare;
 	int64_t boundary_ns; /* packets older than this belong to `before` */
 	bool changed[2];     /* of now and before: not watched all the time, or by other rules */
 	bool stopped;
@@ -47,8 +47,8 @@ struct packet_source {
 static void take_frame(
     struct packet_source *source, uint32_t interface, const struct packet_frame *frame)
 {
-	struct tally_window *window = source->now;
-	const struct tally_packet packet = {
+	struct counter_window *window = source->now;
+	const struct counter_packet packet = {
 	    .data = frame->data,
 	    .length = frame->length,
 	    .frame_bytes = frame->frame_bytes,
@@ -63,7 +63,7 @@ static void take_frame(
 		return;
 	if (source->before && frame->time_ns < source->boundary_ns)
 		window = source->before;
-	tally_count(source->tally, window, &packet);
+	counter_add_packet(source->counter, window, &packet);
 }
 
 static void drain(struct packet_source *source, uint32_t interface)
@@ -167,9 +167,9 @@ static int enter_and_open(struct packet_source *source, char *error, size_t size
 	int namespace = -1, r = 0;
 
 	if (source->wire->netns[0])
-		r = namespace = wire_netns_open(source->wire->netns);
+		r = namespace = netns_open(source->wire->netns);
 	if (r >= 0)
-		r = wire_netns_call(namespace, open_rings, &opening);
+		r = netns_call(namespace, open_rings, &opening);
 	if (namespace >= 0)
 		close(namespace);
 	if (r < 0)
@@ -197,11 +197,11 @@ static int allocate(
 		snprintf(source->names[i], sizeof(source->names[i]), "%s", interfaces[i]);
 	}
 	source->polls[n_interfaces] = (struct pollfd){.fd = source->stop, .events = POLLIN};
-	r = tally_new(&source->tally, source->wire, n_interfaces);
+	r = counter_new(&source->counter, source->wire, n_interfaces);
 	if (r == 0)
-		r = tally_window_new(&source->now, source->tally);
+		r = counter_window_new(&source->now, source->counter);
 	if (r == 0)
-		r = tally_window_new(&source->spare, source->tally);
+		r = counter_window_new(&source->spare, source->counter);
 	return r;
 }
 
@@ -248,10 +248,10 @@ void packet_free(struct packet_source *source)
 		packet_ring_close(&source->rings[i]);
 	if (source->stop >= 0)
 		close(source->stop);
-	tally_window_free(source->now);
-	tally_window_free(source->before);
-	tally_window_free(source->spare);
-	tally_free(source->tally);
+	counter_window_free(source->now);
+	counter_window_free(source->before);
+	counter_window_free(source->spare);
+	counter_free(source->counter);
 	free(source->rings);
 	free(source->names);
 	free(source->polls);
@@ -267,7 +267,7 @@ int packet_set_addresses(
 	int r;
 
 	pthread_mutex_lock(&source->lock);
-	r = wire_config_addresses(tally_config(source->tally), locals, n_locals) ? 0 : -ENOSPC;
+	r = wire_config_addresses(counter_config(source->counter), locals, n_locals) ? 0 : -ENOSPC;
 	if (r == 0) {
 		source->changed[0] = source->changed[0] || source->has_addresses;
 		source->has_addresses = true;
@@ -296,7 +296,7 @@ int packet_flip(struct packet_source *source, int64_t boundary_ns)
 
 static void set_names(const struct packet_source *source, struct wire_window *window)
 {
-	/* tally_window_fill() made them in the caller's arena. */
+	/* counter_window_fill() made them in the caller's arena. */
 	struct wire_interface *interfaces = (struct wire_interface *)window->interfaces;
 
 	for (size_t i = 0; i < source->n_rings; i++)
@@ -305,13 +305,13 @@ static void set_names(const struct packet_source *source, struct wire_window *wi
 
 int packet_take(struct packet_source *source, struct arena *arena, struct wire_window *ret)
 {
-	struct tally_window *taken;
+	struct counter_window *taken;
 	struct wire_window window;
 	int r;
 
 	pthread_mutex_lock(&source->lock);
 	taken = source->before;
-	r = taken ? tally_window_fill(taken, source->wire, "packet", arena, &window) : -EINVAL;
+	r = taken ? counter_window_fill(taken, source->wire, "packet", arena, &window) : -EINVAL;
 	if (r == 0) {
 		window.watched = !source->stopped;
 		window.whole = !source->changed[1];
@@ -324,7 +324,7 @@ int packet_take(struct packet_source *source, struct arena *arena, struct wire_w
 		return r;
 	window.whole = window.whole && !window.missed;
 	set_names(source, &window);
-	tally_window_clear(taken);
+	counter_window_clear(taken);
 	source->spare = taken; /* touched by flip and take alone: one thread's */
 	*ret = window;
 	return 0;

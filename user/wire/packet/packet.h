@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "crosstap/wire_config.h"
 
 /* How long after a flip the last packet from before it may still be on its way out of the kernel:

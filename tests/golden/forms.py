@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Forms in which frames come to a replay: several streams in a file, compressed files."""
+
+import gzip
+import json
+import lzma
+import os
+import subprocess
+import tempfile
+
+
+def replay(program, *args, stdin=None):
+    """(exit status, document, messages)"""
+    done = subprocess.run([program, "replay", "--json", *args], input=stdin, capture_output=True, timeout=120)
+    assert done.returncode in (0, 1), f"exit {done.returncode}: {done.stderr.decode()}"
+    return done.returncode, json.loads(done.stdout), done.stderr.decode()
+
+
+def read(folder, name):
+    with open(os.path.join(folder, name), "rb") as file:
+        return file.read()
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+PACKERS = {"gzip": gzip.compress, "zstd": zstd, "xz": lzma.compress}
+
+
+def figures(document):
+    """Without what depends on how fast the machine is."""
+    return {key: value for key, value in document.items() if key not in ("seconds", "frames_per_second")}
+
+
+def check_several_streams(program, folder):
+    """Another START behind STOP (files of a day, one after the other), and one without (a writer that was killed, and
+    appended when it came again): two frames each."""
+    for name in ("two_streams.fstrm", "appended_after_kill.fstrm"):
+        status, document, said = replay(program, os.path.join(folder, name))
+        assert (status, document["frames"], said) == (0, 4, ""), f"{name}: {status} {document['frames']} {said}"
+        status, document, _ = replay(program, "-", stdin=read(folder, name))
+        assert (status, document["frames"]) == (0, 4), f"{name} from stdin: {status} {document['frames']}"
+
+
+def check_compressed(program, folder):
+    """As plain, from a file and from stdin, and as many members; several streams in them as well."""
+    plain = read(folder, "knot.fstrm")
+    _, expected, _ = replay(program, os.path.join(folder, "knot.fstrm"))
+    _, twice, _ = replay(program, "-", stdin=plain + plain)
+    assert twice["frames"] == 2 * expected["frames"], twice["frames"]
+    half = len(plain) // 2
+    for name, pack in PACKERS.items():
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pack(plain))
+            file.flush()
+            status, document, said = replay(program, file.name)
+        assert (status, said) == (0, "") and figures(document) == figures(expected), f"{name}: {status} {said}"
+        for what, data, want in (("stdin", pack(plain), expected), ("two members", pack(plain[:half]) + pack(plain[half:]), expected),
+                                 ("two files", pack(plain) + pack(plain), twice)):
+            status, document, said = replay(program, "-", stdin=data)
+            assert (status, said) == (0, "") and figures(document) == figures(want), f"{name} {what}: {status} {said}"
+
+
+def check_damaged(program, folder):
+    """The rest of a file is lost, what came before is counted, and the exit status says so."""
+    plain = read(folder, "knot.fstrm")
+    _, whole, _ = replay(program, "-", stdin=plain)
+    for name, pack in PACKERS.items():
+        packed = pack(plain)
+        status, document, said = replay(program, "-", stdin=packed[: len(packed) * 2 // 3])
+        assert status == 1 and f"{name}: the data is cut short" in said, f"{name}: {status} {said}"
+        assert 0 < document["frames"] < whole["frames"], f"{name}: {document['frames']} frames"
+        status, document, said = replay(program, "-", stdin=packed[:-5] + bytes([packed[-5] ^ 255]) + packed[-4:-3] + b"###")
+        assert status == 1 and f"{name}: the data is damaged" in said, f"{name}: {status} {said}"
+        # zstd keeps the block back whose check sum is wrong.
+        least = whole["frames"] if name != "zstd" else 1
+        assert least <= document["frames"] <= whole["frames"], f"{name}: {document['frames']} frames"
+        status, document, said = replay(program, "-", stdin=packed + b"no member")
+        assert status == 1 and "something else follows compressed data" in said, f"{name}: {status} {said}"
+        assert document["frames"] == whole["frames"], f"{name}: {document['frames']} frames"
+    status, document, said = replay(program, "-", stdin=b"\x04\x22\x4d\x18" + plain)
+    assert status == 1 and "is compressed by lz4, which is not read here" in said and document["frames"] == 0, said
+
+
+TESTS = [
+    ("several-streams", check_several_streams),
+    ("compressed", check_compressed),
+    ("damaged", check_damaged),
+]

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of wire/bpf share. */
+#ifndef CROSSTAP_WIRE_BPF_INTERNAL_H
+#define CROSSTAP_WIRE_BPF_INTERNAL_H
+
+#include "wire/bpf/bpf.h"
+#include "wire/bpf/object.h"
+#include "wire/netlink/netlink.h"
+#include "wire/bpf/source_rtts.h"
+#include "wire/bpf/sources.h"
+
+#define WIRE_MAX_ATTACHMENTS 64
+#define WIRE_REASON_BYTES    320
+
+/* One interface. */
+struct attachment {
+	int index;
+	char name[IFNAMSIZ];
+	bool raw; /* no link header */
+	uint32_t mtu, flags;
+	enum wire_mode mode;
+	bool dispatched; /* by libxdp's dispatcher */
+	bool egress;
+	bool gone;    /* to be read once more, then forgotten */
+	bool adopted; /* its counters go back to an agent before us */
+	char reason[WIRE_REASON_BYTES];
+	struct wire_maps maps; /* the shared ones belong to the wire */
+	int xdp_fd;
+	uint32_t xdp_id;
+	uint64_t serial;               /* no other attachment of this process ever has it */
+	struct wire_reading *reading;  /* mapped; NULL: no program was ever attached */
+	uint64_t *rare;                /* mapped */
+	struct wire_read_sums *now;    /* as being read */
+	struct wire_read_sums *before; /* as of the window before; ahead of `reading`, which follows
+					  when windows are reported */
+	uint64_t *rare_before;         /* WIRE_RARE_READ entries */
+};
+
+struct wire_bpf {
+	const struct config *config;
+	const struct clock *clock;
+	void (*say)(void *context, enum log_level level, const char *text);
+	void *say_context;
+	const struct wire_bpf_fallback *fallback;
+	uint32_t owner;
+	int namespace;       /* -1: the process's */
+	enum wire_mode mode; /* that the ladders began with */
+	struct netlink *netlink;
+	bool dispatcher;         /* the kernel has what libxdp's dispatcher needs */
+	struct wire_maps shared; /* own maps: -1 */
+	struct wire_config *config_map;
+	struct attachment *attachments[WIRE_MAX_ATTACHMENTS];
+	size_t n_attachments;
+	struct wire_sources *clients; /* with the maps */
+	struct wire_source_rtts *client_rtts;
+	struct wire_local *locals; /* with what they are to us */
+	size_t n_locals;
+	uint64_t (*own)[2];
+	size_t n_own;
+	uint64_t own_version;
+	uint64_t flip_start_ns, flip_end_ns;
+	bool flipped, whole, next_whole;
+	bool told_interfaces;
+	uint64_t serials;
+	int error; /* that keeps BPF out; 0: nothing does */
+	struct wire_counters *cpu_values;
+	int cpus;
+	struct wire_bpf_mode_info modes[WIRE_MAX_ATTACHMENTS];
+};
+
+void wire_bpf_say(const struct wire_bpf *wire, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+const char *wire_mode_name(enum wire_mode mode);
+
+/* attachment.c: one interface's programs. */
+int attachment_new(struct attachment **ret, const struct wire_link *link);
+void attachment_free(struct attachment *attachment);
+/* Attaches by the best mode that can be had, adopting what runs; the reason says why no better.
+ * `from`: the mode to begin with. */
+void attachment_attach(struct wire_bpf *wire, struct attachment *attachment,
+    const struct wire_link *link, enum wire_mode from);
+/* Is everything that we attached still there? Puts back filters, steps down where another XDP
+ * program came. True if anything changed. */
+bool attachment_check(
+    struct wire_bpf *wire, struct attachment *attachment, const struct wire_link *link);
+void attachment_detach(struct wire_bpf *wire, struct attachment *attachment);
+bool attachment_counts(const struct attachment *attachment);
+
+/* config_map.c: what the programs are told. */
+int config_map_open(struct wire_bpf *wire);
+/* True if other ports are ours. */
+bool config_map_configure(struct wire_bpf *wire);
+/* Reads local addresses; true if they, or those of them that are the server's, changed. */
+bool config_map_addresses(struct wire_bpf *wire);
+void config_map_close(struct wire_bpf *wire);
+
+/* read.c */
+int attachment_open_reading(struct wire_bpf *wire, struct attachment *attachment);
+void attachment_close_reading(struct attachment *attachment);
+
+#endif

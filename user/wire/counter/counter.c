@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire/counter/counter.h"
+
+#include "base/hash.h"
+#include "crosstap/wire_host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define FLOW_SETS  (WIRE_MAX_FLOWS / WIRE_FLOW_WAYS)
+#define RTT_PLACES (2 * WIRE_MAX_SOURCE_RTTS)
+#define SLOT       0 /* windows have counters of their own, so one slot is enough */
+
+struct counter {
+	struct wire_state state; /* its counters are those of the window counted last */
+};
+
+struct counter_window {
+	uint32_t interfaces;
+	struct wire_counters *counters;
+	uint64_t *rare;
+	struct wire_rtt *rtt;
+	struct wire_source_bucket *sources;
+	struct wire_source_rtt_entry *rtts;
+	uint32_t n_rtts;
+};
+
+static void set_ports(struct wire_config *config, const struct config_ports *ports, uint8_t what)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		config->ports[ports->ports[i]] |= what;
+}
+
+static void configure(struct wire_config *config, const struct config_wire *wire)
+{
+	config->abi = WIRE_ABI_VERSION;
+	config->options = (wire->rtt ? WIRE_RTT : 0) | (wire->per_source ? WIRE_PER_SOURCE : 0);
+	hash_random(&config->seed, sizeof(config->seed));
+	hash_random(config->source_keys, sizeof(config->source_keys));
+	config->source_mask = WIRE_SOURCE_BUCKETS - 1;
+	set_ports(config, &wire->ports, WIRE_PORT_DNS);
+	set_ports(config, &wire->dot_ports, WIRE_PORT_DOT);
+	set_ports(config, &wire->doh_ports, WIRE_PORT_DOH);
+	set_ports(config, &wire->doq_ports, WIRE_PORT_DOQ);
+}
+
+int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_interfaces)
+{
+	struct counter *counter = calloc(1, sizeof(*counter));
+
+	if (!counter)
+		return -ENOMEM;
+	counter->state = (struct wire_state){
+	    .config = calloc(1, sizeof(*counter->state.config)),
+	    .interfaces = (uint32_t)n_interfaces,
+	    .hints = calloc(WIRE_HINTS, sizeof(*counter->state.hints)),
+	    .flows = calloc((size_t)FLOW_SETS * WIRE_FLOW_WAYS, sizeof(*counter->state.flows)),
+	    .flow_sets = FLOW_SETS,
+	    .max_rtts = WIRE_MAX_SOURCE_RTTS,
+	};
+	if (!counter->state.config || !counter->state.hints || !counter->state.flows) {
+		counter_free(counter);
+		return -ENOMEM;
+	}
+	configure(counter->state.config, wire);
+	*ret = counter;
+	return 0;
+}
+
+void counter_free(struct counter *counter)
+{
+	if (!counter)
+		return;
+	free(counter->state.config);
+	free(counter->state.hints);
+	free(counter->state.flows);
+	free(counter);
+}
+
+struct wire_config *counter_config(struct counter *counter)
+{
+	return counter->state.config;
+}
+
+static size_t counters_of(uint32_t interfaces)
+{
+	return (size_t)interfaces * WIRE_DIRECTIONS * WIRE_SLOTS;
+}
+
+int counter_window_new(struct counter_window **ret, const struct counter *counter)
+{
+	const uint32_t interfaces = counter->state.interfaces;
+	struct counter_window *window = calloc(1, sizeof(*window));
+
+	if (!window)
+		return -ENOMEM;
+	window->interfaces = interfaces;
+	window->counters = calloc(counters_of(interfaces), sizeof(*window->counters));
+	/* Large, and hardly ever touched. */
+	window->rare =
+	    calloc((size_t)interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES, sizeof(*window->rare));
+	window->rtt = calloc(WIRE_SLOTS, sizeof(*window->rtt));
+	window->sources = calloc(WIRE_SOURCE_BUCKETS, sizeof(*window->sources));
+	window->rtts = calloc(RTT_PLACES, sizeof(*window->rtts));
+	if (!window->counters || !window->rare || !window->rtt || !window->sources ||
+	    !window->rtts) {
+		counter_window_free(window);
+		return -ENOMEM;
+	}
+	*ret = window;
+	return 0;
+}
+
+void counter_window_free(struct counter_window *window)
+{
+	if (!window)
+		return;
+	free(window->counters);
+	free(window->rare);
+	free(window->rtt);
+	free(window->sources);
+	free(window->rtts);
+	free(window);
+}
+
+/* A page that was never written takes no memory. */
+static void clear_sources(struct wire_source_bucket *buckets)
+{
+	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
+		if (buckets[i].clients[0].low) /* the first way is taken first, and none is freed */
+			memset(&buckets[i], 0, sizeof(buckets[i]));
+	}
+}
+
+void counter_window_clear(struct counter_window *window)
+{
+	for (uint32_t i = 0; i < window->interfaces; i++) {
+		if (counter_window_rare(window, i))
+			memset(window->rare + wire_rare_index(i, SLOT), 0,
+			    WIRE_RARE_ENTRIES * sizeof(*window->rare));
+	}
+	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
+	memset(window->rtt, 0, sizeof(*window->rtt));
+	clear_sources(window->sources);
+	if (window->n_rtts)
+		memset(window->rtts, 0, RTT_PLACES * sizeof(*window->rtts));
+	window->n_rtts = 0;
+}
+
+void counter_add_packet(
+    struct counter *counter, struct counter_window *window, const struct counter_packet *packet)
+{
+	struct wire_state *state = &counter->state;
+	const struct wire_input input = {
+	    .data = packet->data,
+	    .length = packet->length,
+	    .frame_bytes = packet->frame_bytes,
+	    .time_ns = packet->time_ns,
+	    .segments = packet->segments,
+	    .interface = packet->interface,
+	    .direction = packet->direction,
+	    .raw = packet->raw,
+	};
+
+	state->counters = window->counters;
+	state->rare = window->rare;
+	state->rtt = window->rtt;
+	state->sources = window->sources;
+	state->rtts = window->rtts;
+	state->n_rtts = window->n_rtts;
+	wire_packet(state, &input);
+	window->n_rtts = state->n_rtts;
+}
+
+/* Structures of u64 alone. */
+static void add_words(void *into, const void *from, size_t bytes)
+{
+	uint64_t *to = into;
+	const uint64_t *words = from;
+
+	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+		to[i] += words[i];
+}
+
+static void add_clients(
+    const struct counter *counter, struct counter_window *into, const struct counter_window *from)
+{
+	struct wire_client client;
+
+	for (size_t at = 0; counter_window_next_client(from, &at, &client);) {
+		uint64_t *messages =
+		    wire_source_place(counter->state.config, into->sources, &client.address, SLOT);
+
+		if (!messages)
+			messages =
+			    &into->counters[wire_counters_index(0, WIRE_IN, SLOT)].sources_other;
+		*messages += client.messages;
+	}
+}
+
+static void add_rtts(struct counter_window *into, const struct counter_window *from)
+{
+	struct wire_state state = {
+	    .rtts = into->rtts, .max_rtts = WIRE_MAX_SOURCE_RTTS, .n_rtts = into->n_rtts};
+	struct wire_client_rtt rtt;
+
+	for (size_t at = 0; counter_window_next_rtt(from, &at, &rtt);) {
+		const struct wire_source_rtt more = {
+		    .count[SLOT] = rtt.count, .sum_us[SLOT] = rtt.sum_us, .min_us = rtt.min_us};
+
+		wire_host_add_rtt(&state, &rtt.address, &more);
+	}
+	into->n_rtts = state.n_rtts;
+}
+
+void counter_window_add(
+    const struct counter *counter, struct counter_window *into, const struct counter_window *from)
+{
+	for (uint32_t i = 0; i < from->interfaces; i++) {
+		const uint64_t *rare = counter_window_rare(from, i);
+
+		if (rare)
+			add_words(into->rare + wire_rare_index(i, SLOT), rare,
+			    WIRE_RARE_ENTRIES * sizeof(*rare));
+	}
+	add_words(into->counters, from->counters,
+	    counters_of(from->interfaces) * sizeof(*from->counters));
+	add_words(into->rtt, from->rtt, sizeof(*from->rtt));
+	add_clients(counter, into, from);
+	add_rtts(into, from);
+}
+
+const struct wire_counters *counter_window_sums(
+    const struct counter_window *window, uint32_t interface, uint32_t direction)
+{
+	return &window->counters[wire_counters_index(interface, direction, SLOT)];
+}
+
+const uint64_t *counter_window_rare(const struct counter_window *window, uint32_t interface)
+{
+	if (!counter_window_sums(window, interface, WIRE_IN)->rare &&
+	    !counter_window_sums(window, interface, WIRE_OUT)->rare)
+		return NULL;
+	return window->rare + wire_rare_index(interface, SLOT);
+}
+
+const struct wire_rtt *counter_window_rtt(const struct counter_window *window)
+{
+	return &window->rtt[SLOT];
+}
+
+size_t counter_window_interfaces(const struct counter_window *window)
+{
+	return window->interfaces;
+}
+
+bool counter_window_next_client(
+    const struct counter_window *window, size_t *at, struct wire_client *ret)
+{
+	for (; *at < WIRE_MAX_SOURCES; ++*at) {
+		const struct wire_source_bucket *bucket = &window->sources[*at / WIRE_SOURCE_WAYS];
+		const size_t way = *at % WIRE_SOURCE_WAYS;
+
+		if (!bucket->clients[way].low)
+			continue;
+		*ret = (struct wire_client){
+		    .address = wire_source_address(&bucket->clients[way]),
+		    .messages = bucket->messages[SLOT][way],
+		};
+		++*at;
+		return true;
+	}
+	return false;
+}
+
+bool counter_window_next_rtt(
+    const struct counter_window *window, size_t *at, struct wire_client_rtt *ret)
+{
+	for (; window->n_rtts && *at < RTT_PLACES; ++*at) {
+		const struct wire_source_rtt_entry *entry = &window->rtts[*at];
+
+		if (!entry->rtt.count[SLOT])
+			continue;
+		*ret = (struct wire_client_rtt){
+		    .address = entry->client,
+		    .count = entry->rtt.count[SLOT],
+		    .sum_us = entry->rtt.sum_us[SLOT],
+		    .min_us = entry->rtt.min_us,
+		};
+		++*at;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The wire counters in plain memory, for AF_PACKET and capture files: what XDP and tc count, by the
+ * same headers. The counter holds what outlives a window (TCP cursors, handshake hints); each
+ * window has counters of its own, so that several can be open at a time. One thread at a time.
+ */
+#ifndef CROSSTAP_WIRE_COUNTER_COUNTER_H
+#define CROSSTAP_WIRE_COUNTER_COUNTER_H
+
+#include "config/config.h"
+#include "wire/window/window.h"
+#include "crosstap/wire_abi.h"
+
+#include <stddef.h>
+
+struct counter;
+struct counter_window;
+
+struct counter_packet {
+	const uint8_t *data;
+	uint64_t length;      /* bytes at `data` ... */
+	uint64_t frame_bytes; /* ... of so many on the wire */
+	uint64_t time_ns;     /* any steady clock */
+	uint64_t segments;    /* that the kernel merged into it, else 1 */
+	uint32_t interface;   /* less than n_interfaces */
+	uint32_t direction;   /* enum wire_direction */
+	bool raw;             /* begins with the IP header, else with Ethernet's */
+};
+
+/* Ports and options as `wire` has them. No address is a server's until counter_config() says so. */
+int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_interfaces);
+void counter_free(struct counter *counter);
+/* To set server addresses in (crosstap/wire_config.h), or WIRE_ANY_ADDRESS. */
+struct wire_config *counter_config(struct counter *counter);
+
+int counter_window_new(struct counter_window **ret, const struct counter *counter);
+void counter_window_free(struct counter_window *window);
+void counter_window_clear(struct counter_window *window);
+
+void counter_add_packet(
+    struct counter *counter, struct counter_window *window, const struct counter_packet *packet);
+
+/* Both windows of this counter; `from` stays as it was. Clients that find no room are among
+ * sources_other. */
+void counter_window_add(
+    const struct counter *counter, struct counter_window *into, const struct counter_window *from);
+
+const struct wire_counters *counter_window_sums(
+    const struct counter_window *window, uint32_t interface, uint32_t direction);
+/* WIRE_RARE_ENTRIES of them; NULL: all are 0. */
+const uint64_t *counter_window_rare(const struct counter_window *window, uint32_t interface);
+const struct wire_rtt *counter_window_rtt(const struct counter_window *window);
+size_t counter_window_interfaces(const struct counter_window *window);
+/* The next one from *at on, which begins with 0; false: there is none. */
+bool counter_window_next_client(
+    const struct counter_window *window, size_t *at, struct wire_client *ret);
+bool counter_window_next_rtt(
+    const struct counter_window *window, size_t *at, struct wire_client_rtt *ret);
+
+#endif
