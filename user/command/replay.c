@@ -31,7 +31,9 @@ static const char usage[] =
     "  --points FILE|-      the windows of the frames' own times, as line protocol\n"
     "  --push               send the windows to the outputs of -c (backfill)\n"
     "  --json               one JSON document on stdout\n"
-    "Exit status: 0 done, 1 an input could not be read to its end, 2 bad usage or configuration.\n";
+    "Exit status: 0 done, 1 an input could not be read to its end or an output did not take every "
+    "point,\n"
+    "2 bad usage or configuration.\n";
 
 struct arguments {
 	const char *config, *points, *queries;
@@ -259,6 +261,20 @@ static void print_report(FILE *out, const json_t *document)
 	print_verdict(out, json_object_get(document, "crosscheck"));
 }
 
+/* A backfill of which points are missing has failed. */
+static int check_outputs(struct replay *replay)
+{
+	struct sink_stats sum;
+
+	replay_sum_outputs(replay, &sum);
+	if (!sum.points_rejected && !sum.points_dropped)
+		return 0;
+	log_error(MODULE, "not every point arrived: refused=%llu not delivered=%llu arrived=%llu",
+	    (unsigned long long)sum.points_rejected, (unsigned long long)sum.points_dropped,
+	    (unsigned long long)sum.points);
+	return -EIO;
+}
+
 static int replay_files(
     const struct arguments *arguments, const struct config *config, char **names)
 {
@@ -296,6 +312,8 @@ static int replay_files(
 		    arguments->points && strcmp(arguments->points, "-") == 0 ? stderr : stdout,
 		    document);
 	json_decref(document);
+	if (check_outputs(replay) < 0)
+		failed = -EIO;
 	replay_free(replay);
 	return failed < 0 || r < 0 ? BAD_INPUT : 0;
 }

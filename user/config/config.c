@@ -211,10 +211,12 @@ static void read_output(
 	*output = (struct config_output){.kind = kind, .settings = settings};
 	set_defaults(reader, &kind->table, settings);
 	join(key, shown, ".", kind->name);
-	if (node_is_null(node->first) || !expect_map(reader, node->first, key))
-		return;
-	join(prefix, key, ".", "");
-	read_map(reader, &kind->table, "", node->first, prefix, settings);
+	if (!node_is_null(node->first)) {
+		if (!expect_map(reader, node->first, key))
+			return;
+		join(prefix, key, ".", "");
+		read_map(reader, &kind->table, "", node->first, prefix, settings);
+	}
 	validate_output(reader, node->first, key, output);
 }
 

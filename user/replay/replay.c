@@ -350,3 +350,10 @@ int replay_run(struct replay *replay)
 	}
 	return r;
 }
+
+void replay_sum_outputs(struct replay *replay, struct sink_stats *ret)
+{
+	*ret = (struct sink_stats){0};
+	if (replay->report)
+		report_sum_outputs(replay->report, ret);
+}

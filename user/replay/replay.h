@@ -32,6 +32,8 @@ int replay_add_pcap(
 /* Reads all files to their ends and closes the windows. -EIO if one could not be read to its end:
  * said by log, and everything before it is counted. */
 int replay_run(struct replay *replay);
+/* After replay_run(): what the outputs took, and what they refused or lost. */
+void replay_sum_outputs(struct replay *replay, struct sink_stats *ret);
 /* After replay_run(): the report as `replay --json` prints it. NULL: no memory. */
 json_t *replay_document(struct replay *replay, double seconds);
 void replay_free(struct replay *replay);

@@ -211,6 +211,11 @@ void report_use_rssac002(struct report *report, struct rssac002 *rssac)
 	report->rssac = rssac;
 }
 
+void report_sum_outputs(struct report *report, struct sink_stats *ret)
+{
+	outputs_sum(report->outputs, ret);
+}
+
 void report_stop(struct report *report, uint64_t timeout_ns)
 {
 	outputs_stop(report->outputs, timeout_ns);

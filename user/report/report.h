@@ -54,6 +54,8 @@ void report_commit(struct report *report, struct report_next *next);
 void report_next_free(struct report_next *next);
 /* Both at once. */
 int report_configure(struct report *report, const struct config *config, char *error, size_t size);
+/* What the outputs took and did not take so far, over all that there are and were. */
+void report_sum_outputs(struct report *report, struct sink_stats *ret);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
 void report_stop(struct report *report, uint64_t timeout_ns);
 void report_free(struct report *report);

@@ -348,6 +348,15 @@ void http_post_explain(struct http_post *p, long status, size_t points, struct s
 	ret->rejected = status == 400 || status == 422 ? reply.rejected : points;
 }
 
+void http_post_quote(const struct http_post *p, const char *text, char ret[HTTP_POST_WORDS_SIZE])
+{
+	struct influx_reply reply;
+
+	_Static_assert(sizeof(reply.words) == HTTP_POST_WORDS_SIZE, "one bound for words");
+	influx_reply_read(&reply, text, strlen(text), 0, p->secret);
+	memcpy(ret, reply.words, sizeof(reply.words));
+}
+
 const char *http_post_body(const struct http_post *p, size_t *ret_length)
 {
 	*ret_length = p->body_length;

@@ -25,6 +25,8 @@ struct http_post_options {
 	uint64_t timeout_ns;
 };
 
+#define HTTP_POST_WORDS_SIZE 201
+
 struct http_post;
 
 /* -EINVAL: no http or https URL, or credentials that cannot stand in a header. `control` outlives
@@ -40,6 +42,9 @@ bool http_post_may_pass(long status);
 /* After a status that is not 2xx: fills retry or rejected, and the error with the server's words.
  */
 void http_post_explain(struct http_post *post, long status, size_t points, struct send_result *ret);
+/* Somebody else's words as they may stand in an error: one printable line, cut, without secrets. */
+void http_post_quote(
+    const struct http_post *post, const char *text, char ret[HTTP_POST_WORDS_SIZE]);
 /* Of the last answer, at most 64 KiB; valid until the next request. No NUL. */
 const char *http_post_body(const struct http_post *post, size_t *ret_length);
 /* From another thread: look at the deadline again. */

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,8 @@ static json_t *attributes_of(json_t *tags, json_t *fields)
 	    json_array_append_new(attributes, attribute(key, json_string_value(value)));
 	json_object_foreach(fields, key, value)
 	{
-		if (json_is_string(value))
+		/* Keys of attributes are unique. */
+		if (json_is_string(value) && !json_object_get(tags, key))
 			json_array_append_new(attributes, attribute(key, json_string_value(value)));
 	}
 	return attributes;
@@ -231,6 +233,26 @@ static char *translate(const char *text, size_t length, size_t max_lines, struct
 	return request;
 }
 
+/* The JSON mapping of Protocol Buffers writes lowerCamelCase; its readers take both. */
+static json_t *member(const json_t *object, const char *camel, const char *snake)
+{
+	json_t *value = json_object_get(object, camel);
+
+	return value ? value : json_object_get(object, snake);
+}
+
+/* An int64 of that mapping: a string, or a number. */
+static long long int64_of(const json_t *value)
+{
+	const double number = json_number_value(value);
+
+	if (json_is_string(value))
+		return strtoll(json_string_value(value), NULL, 10);
+	if (json_is_integer(value))
+		return json_integer_value(value);
+	return number >= (double)LLONG_MAX ? LLONG_MAX : number > 0 ? (long long)number : 0;
+}
+
 /* A 200 may still say that some were refused; they are data points, of which a line has several. */
 static size_t partially_rejected(
     const struct http_post *post, size_t lines, struct send_result *ret)
@@ -238,13 +260,19 @@ static size_t partially_rejected(
 	size_t length;
 	const char *body = http_post_body(post, &length);
 	json_t *root = json_loadb(body, length, 0, NULL);
-	const json_t *partial = json_object_get(root, "partialSuccess");
-	const json_t *count = json_object_get(partial, "rejectedDataPoints");
-	const char *digits = json_string_value(count);
-	long long rejected = digits ? strtoll(digits, NULL, 10) : json_integer_value(count);
+	const json_t *partial = member(root, "partialSuccess", "partial_success");
+	const char *message = json_string_value(member(partial, "errorMessage", "error_message"));
+	long long rejected =
+	    int64_of(member(partial, "rejectedDataPoints", "rejected_data_points"));
 
-	if (rejected > 0)
-		snprintf(ret->error, sizeof(ret->error), "data points refused: %lld", rejected);
+	if (rejected > 0) {
+		char words[HTTP_POST_WORDS_SIZE] = "";
+
+		if (message)
+			http_post_quote(post, message, words);
+		snprintf(ret->error, sizeof(ret->error), "data points refused: %lld%s%s", rejected,
+		    *words ? ": " : "", words);
+	}
 	json_decref(root);
 	if (rejected <= 0)
 		return 0;

@@ -43,6 +43,7 @@ static struct run start(const struct answer *script, size_t n, unsigned version)
 {
 	struct run run = {.server = server_new(script, n)};
 
+	run.server->takes = "text/plain";
 	server_start(run.server);
 	open_sink(&run, version, &quick, 5 * (uint64_t)NS_PER_S);
 	return run;
@@ -69,8 +70,11 @@ static void test_v2_request(void **state UNUSED)
 	assert_int_equal(strcasecmp(run.server->path,
 			     "/pre-fix/api/v2/write?org=my+org%26co&bucket=b%2f1&precision=ns"),
 	    0);
+	assert_int_equal(strncmp(run.server->request_line, "POST /pre-fix/api/v2/write?", 27), 0);
 	assert_string_equal(run.server->authorization, "Token s3cr3t-token");
-	assert_int_equal(run.server->plain, 0);
+	assert_string_equal(run.server->content_type, "text/plain; charset=utf-8");
+	assert_string_equal(run.server->content_encoding, "gzip");
+	assert_string_equal(run.server->accept, "application/json");
 	assert_int_equal(run.server->requests, 5);
 	assert_int_equal(run.server->connections, 1);
 	assert_int_equal(server_once(run.server, 0, 50), 50);
@@ -86,8 +90,12 @@ static void test_v1_request(void **state UNUSED)
 
 	push_numbered(run.sink, 0, 1);
 	wait_settled(run.sink, 1);
-	assert_string_equal(run.server->path, "/pre-fix/write?db=db+1&precision=ns");
+	assert_string_equal(
+	    run.server->request_line, "POST /pre-fix/write?db=db+1&precision=ns HTTP/1.1");
 	assert_string_equal(run.server->authorization, "Basic dXNlcjpwYXNzOndvcmQ=");
+	assert_string_equal(run.server->content_type, "text/plain; charset=utf-8");
+	assert_string_equal(run.server->content_encoding, "gzip");
+	assert_string_equal(run.server->text, "m,t=x id=0i 0000000\n");
 	end(&run);
 }
 
