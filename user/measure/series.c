@@ -10,7 +10,7 @@
 
 #define FAMILIES           2
 #define DIRECTIONS         2
-#define DNSTAP_TRANSPORTS  7 /* dnstap.proto, SocketProtocol */
+#define DNSTAP_TRANSPORTS  8 /* dnstap.proto, SocketProtocol, and `other` */
 #define WIRE_TRANSPORTS    5 /* udp tcp dot doh doq */
 #define MESSAGE_TRANSPORTS 2 /* whose messages the wire can see */
 #define QTYPES             160 /* 128 for IANA's assigned ones, of which there are under 100, 32 others */
