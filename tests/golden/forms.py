@@ -112,7 +112,23 @@ def check_unknown_protocol(program, folder):
     assert (row["wire"], row["dnstap"], document["crosscheck"]["verdict"]) == (100, 0, "dnstap-blind"), row
 
 
+def check_unusable_databases(program, folder):
+    """Databases that cannot be used are said, each once, and are events of the points."""
+    with tempfile.TemporaryDirectory() as work:
+        config, points = os.path.join(work, "geo.yaml"), os.path.join(work, "points.lp")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"geo: {{country: {folder}/no_countries.mmdb, asn: {work}/not-there.mmdb}}\n")
+        status, _, said = replay(program, "-c", config, "--points", points, os.path.join(folder, "six_queries.fstrm"))
+        with open(points, encoding="utf-8") as file:
+            events = [line for line in file if line.startswith("crosstap_event,") and ",kind=database," in line]
+    texts = [f"geo.country not used: {folder}/no_countries.mmdb: holds no countries",
+             f"geo.asn not used: {work}/not-there.mmdb: No such file or directory"]
+    assert status == 0 and said.splitlines() == [f"warning report: {text}" for text in texts], said
+    assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
+
+
 TESTS = [
+    ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
     ("unknown-protocol", check_unknown_protocol),
     ("several-streams", check_several_streams),
