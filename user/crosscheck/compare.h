@@ -18,7 +18,7 @@ struct compare_span {
 };
 void compare_rows(struct crosscheck_result *result, const struct compare_span *span,
     const struct wire_window *wire, const struct crosscheck_dnstap *dnstap);
-/* -ENOMEM. */
+/* Nothing where the type of some queries in dnstap is not known. -ENOMEM. */
 int compare_qtypes(struct crosscheck_result *result, const struct wire_window *wire,
     const struct crosscheck_dnstap *dnstap, struct arena *arena);
 /* At most `limit` clients, those that miss most first; none where the wire does not know them.

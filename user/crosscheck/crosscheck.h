@@ -41,8 +41,9 @@ struct crosscheck_code {
 /* Messages of inputs whose scope is server or witness. */
 struct crosscheck_dnstap {
 	crosscheck_counts messages, malformed, late;
-	uint64_t refused;        /* responses over UDP with REFUSED */
-	const struct pace *pace; /* when in the window they came; NULL: evenly */
+	crosscheck_counts unknown; /* came without the message: of any type, perhaps malformed */
+	uint64_t refused;          /* responses over UDP with REFUSED */
+	const struct pace *pace;   /* when in the window they came; NULL: evenly */
 	uint64_t displaced; /* frames that were counted in another window than their own, or not at
 			       all: late, skewed, merged, lost */
 	const struct crosscheck_code *qtypes; /* of compared queries, sorted by code */
@@ -133,7 +134,7 @@ struct crosscheck_result {
 	bool stack_bound; /* stack_drops come from counters that other packets move as well */
 	struct crosscheck_row rows[CROSSCHECK_DIRECTIONS][CROSSCHECK_TRANSPORTS]
 				  [CROSSCHECK_FAMILIES];
-	const struct crosscheck_qtype *qtypes; /* sorted by type */
+	const struct crosscheck_qtype *qtypes; /* sorted by type; none where dnstap does not tell */
 	size_t n_qtypes;
 	const struct crosscheck_source *sources; /* the most missing queries first */
 	size_t n_sources;

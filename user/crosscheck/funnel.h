@@ -28,7 +28,18 @@ struct funnel_queue {
 	uint64_t more, fewer; /* than `messages`, of what this memory can hold */
 };
 
+/*
+ * Frames without the message do not say whether it was malformed. Of windows with such frames: so
+ * many of the wire's malformed queries were not logged as are missing, summed so that what counts
+ * next door comes back.
+ */
+struct funnel_malformed {
+	int64_t missing;         /* not explained otherwise */
+	int64_t most, explained; /* malformed on the wire and not in dnstap; of these */
+};
+
 struct funnel_state {
+	struct funnel_malformed malformed;
 	struct funnel_bound bound;
 	struct funnel_queue queue;
 };
