@@ -245,6 +245,9 @@ enum wire_sync {
 	WIRE_SYNC_LOST, /* waiting for a segment that begins with a message */
 };
 
+/* Data this far behind the cursor is no repetition but another connection. */
+#define WIRE_FLOW_BEHIND (1 << 24)
+
 struct wire_flow {
 	u32 next; /* sequence number of the first byte not yet looked at */
 	u32 left; /* bytes of the message still to come, from `next` on */

@@ -19,9 +19,6 @@
  * that, resync. */
 #define WIRE_BURST 16
 
-/* Data this far behind the cursor is no repetition but another connection. */
-#define WIRE_FLOW_BEHIND (1 << 24)
-
 struct wire_segment {
 	struct wire_flow flow;
 	u64 at, end; /* offsets in the packet: next byte to look at, end of the data */
@@ -38,6 +35,8 @@ CT_INLINE void wire_put_flow(
 CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env);
 /* Calls wire_tcp_step up to WIRE_BURST cubed times, until it returns 0. */
 CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment);
+/* Which segments without data does the follower of streams ask for? Their TCP flags. */
+CT_INLINE u8 wire_stream_flags(const struct wire_env *env);
 /* Calls wire_tcp_message. */
 CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment);
 
@@ -309,9 +308,8 @@ CT_INLINE s64 wire_tcp_place(const struct wire_env *env, struct wire_segment *se
 		wire_tcp_complete(env, segment);
 	}
 	wire_cell(env, WIRE_TCP, segment->peer.family)->resync++;
-	*flow = (struct wire_flow){.next = sequence,
-	    .begin = ahead > 0 ? flow->begin : sequence,
-	    .sync = WIRE_SYNC_LOST};
+	*flow = (struct wire_flow){
+	    .next = sequence, .begin = ahead > 0 ? flow->begin : sequence, .sync = WIRE_SYNC_LOST};
 	return 0;
 }
 
@@ -338,6 +336,17 @@ CT_INLINE void wire_tcp_data(const struct wire_env *env, const struct packet *pa
 		wire_lose(env, segment);
 	else if (flow->sync == WIRE_SYNC_NEW)
 		flow->sync = WIRE_SYNC_HELD;
+}
+
+/* The stream ends here: did all of it pass? */
+CT_INLINE void wire_tcp_end(
+    const struct wire_env *env, const struct packet *packet, struct wire_segment *segment)
+{
+	struct wire_flow *flow = &segment->flow;
+	const u32 end = packet->sequence + (u32)packet->length;
+
+	if (!flow->closed && (s32)(end - flow->next) > 0)
+		wire_lose(env, segment);
 }
 
 /* A segment of a connection to `wire.ports` with data or an end. `readable`: bytes of the packet
@@ -368,6 +377,8 @@ CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet
 	}
 	if (bytes)
 		wire_tcp_data(env, packet, segment, bytes);
+	else if (packet->tcp_flags & PACKET_FIN)
+		wire_tcp_end(env, packet, segment);
 	if (last)
 		segment->flow.closed = 1;
 	if (flow)

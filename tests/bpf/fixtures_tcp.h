@@ -78,7 +78,7 @@ static inline void make_tcp_connection(struct frames *frames)
 	    (struct frame_spec){.direction = WIRE_OUT,
 		.tcp = 1,
 		.tcp_options = 20,
-		.sequence = 0,
+		.sequence = 999,
 		.acknowledged = 1000,
 		.flags = PACKET_SYN | PACKET_ACK,
 		.time_us = 10});
@@ -86,7 +86,7 @@ static inline void make_tcp_connection(struct frames *frames)
 	    (struct frame_spec){.tcp = 1,
 		.tcp_options = 12,
 		.sequence = 1000,
-		.acknowledged = 1,
+		.acknowledged = 1000,
 		.time_us = 20010});
 	fixture_tcp(frames, WIRE_IN, &stream, 0, stream.length);
 	fixture_tcp(frames, WIRE_OUT, &response, 0, response.length);
@@ -208,8 +208,8 @@ static inline void make_tcp_lower(struct frames *frames)
 
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 102);
 	frames_add(frames, (struct frame_spec){.tcp = 1, .sequence = 1102, .flags = PACKET_FIN});
-	frames_add(frames,
-	    (struct frame_spec){.tcp = 1, .sequence = 1000 - 50000, .flags = PACKET_SYN});
+	frames_add(
+	    frames, (struct frame_spec){.tcp = 1, .sequence = 1000 - 50000, .flags = PACKET_SYN});
 	frames_add(frames,
 	    (struct frame_spec){.tcp = 1,
 		.sequence = 1001 - 50000,

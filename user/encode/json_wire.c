@@ -45,6 +45,8 @@ static json_t *cell_json(const struct wire_cell *cell, unsigned transport)
 		set_count(object, "malformed", cell->malformed);
 	}
 	set_count(object, "fragments", cell->fragments);
+	if (transport == WIRE_TCP)
+		set_count(object, "resync", cell->resync);
 	return object;
 }
 

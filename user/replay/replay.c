@@ -289,6 +289,14 @@ void replay_take_bad(void *context)
 	collector_bad(replay->collector, now_ns);
 }
 
+/* The window that is open for this time. */
+static int64_t index_of(const struct replay *replay, int64_t time_ns)
+{
+	const int64_t index = windows_index(&replay->windows, time_ns);
+
+	return index < replay->windows.oldest ? replay->windows.oldest : index;
+}
+
 void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet)
 {
 	struct replay *replay = file->replay;
@@ -303,13 +311,26 @@ void replay_take_packet(struct replay_file *file, const struct pcap_packet *pack
 		if (clock_ns != INT64_MIN && clock_ns >= windows_due_ns(&replay->windows))
 			close_windows(replay, clock_ns);
 	}
-	index = windows_index(&replay->windows,
+	index = index_of(replay,
 	    packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
-	if (index < replay->windows.oldest)
-		index = replay->windows.oldest;
 	if (replay_wire_count(replay->wire, index, packet) < 0) {
 		log_error(MODULE, "no memory for the packets of a window");
 		file->broken = true;
+	}
+}
+
+void replay_end_packets(struct replay_file *last)
+{
+	struct replay *replay = last->replay;
+
+	for (size_t i = 0; i < replay->n_files; i++) {
+		if (replay->files[i]->pcap && !replay->files[i]->at_end)
+			return;
+	}
+	if (replay->begun &&
+	    replay_wire_end(replay->wire, index_of(replay, last->newest_ns)) < 0) {
+		log_error(MODULE, "no memory for the packets of a window");
+		last->broken = true;
 	}
 }
 

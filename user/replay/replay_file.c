@@ -97,6 +97,7 @@ static void feed_packet(struct replay_file *file)
 		file->broken = true;
 	}
 	file->at_end = true;
+	replay_end_packets(file);
 }
 
 static void stop_file(struct replay_file *file, const char *why)

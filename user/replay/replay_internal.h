@@ -68,5 +68,7 @@ void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret);
 void replay_take(void *context, const struct record *records, size_t n);
 void replay_take_bad(void *context);
 void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet);
+/* A capture is at its end. Behind the last one no segment is waited for. */
+void replay_end_packets(struct replay_file *last);
 
 #endif

@@ -2,6 +2,7 @@
 #include "replay/replay_wire.h"
 
 #include "replay/servers.h"
+#include "replay/streams.h"
 #include "wire/counter/fill.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ struct open_window {
 struct replay_wire {
 	const struct config_wire *config;
 	struct counter *counter;
+	struct streams *streams;
 	struct servers *servers;
 	struct open_window *open; /* few: as many as files are apart */
 	size_t n_open;
@@ -34,6 +36,8 @@ int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 		return -ENOMEM;
 	wire->config = config;
 	r = counter_new(&wire->counter, config, 1);
+	if (r == 0)
+		r = streams_new(&wire->streams, wire->counter);
 	if (r == 0)
 		r = servers_new(&wire->servers, config);
 	if (r == 0)
@@ -61,6 +65,7 @@ void replay_wire_free(struct replay_wire *wire)
 	counter_window_free(wire->total);
 	counter_window_free(wire->empty);
 	servers_free(wire->servers);
+	streams_free(wire->streams);
 	counter_free(wire->counter);
 	free(wire);
 }
@@ -102,10 +107,14 @@ static struct open_window *find_open(const struct replay_wire *wire, int64_t ind
 	return NULL;
 }
 
-static struct open_window *open_window(struct replay_wire *wire, int64_t index)
+/* Opens it where it is not yet; NULL: no memory. */
+static struct counter_window *window_of(struct replay_wire *wire, int64_t index)
 {
-	struct open_window *open = reallocarray(wire->open, wire->n_open + 1, sizeof(*wire->open));
+	struct open_window *open = find_open(wire, index);
 
+	if (open)
+		return open->window;
+	open = reallocarray(wire->open, wire->n_open + 1, sizeof(*wire->open));
 	if (!open)
 		return NULL;
 	wire->open = open;
@@ -116,7 +125,7 @@ static struct open_window *open_window(struct replay_wire *wire, int64_t index)
 	if (!open->window && counter_window_new(&open->window, wire->counter) < 0)
 		return NULL;
 	wire->n_open++;
-	return open;
+	return open->window;
 }
 
 int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet)
@@ -129,18 +138,27 @@ int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap
 	    .segments = 1,
 	    .raw = packet->raw,
 	};
-	struct open_window *open;
+	struct counter_window *window;
 	bool cut;
 
 	if (!servers_direction(wire->servers, packet, &counted.direction, &cut))
 		return 0;
-	open = find_open(wire, index);
-	if (!open)
-		open = open_window(wire, index);
-	if (!open)
+	window = window_of(wire, index);
+	if (!window)
 		return -ENOMEM;
 	wire->cut += cut;
-	counter_add_packet(wire->counter, open->window, &counted);
+	streams_at(wire->streams, window, packet->time_ns);
+	counter_add_packet(wire->counter, window, &counted);
+	return 0;
+}
+
+int replay_wire_end(struct replay_wire *wire, int64_t index)
+{
+	struct counter_window *window = window_of(wire, index);
+
+	if (!window)
+		return -ENOMEM;
+	streams_flush(wire->streams, window);
 	return 0;
 }
 

@@ -32,6 +32,9 @@ size_t replay_wire_servers(const struct replay_wire *wire); /* learned */
 
 /* Counts a packet in the window with this index. -ENOMEM. */
 int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet);
+/* There will be no more packets: counts the segments that still wait for what is missing before
+ * them, in the window with this index. -ENOMEM. */
+int replay_wire_end(struct replay_wire *wire, int64_t index);
 /* The least index of a window that packets were counted in; false: there is none. */
 bool replay_wire_first(const struct replay_wire *wire, int64_t *ret_index);
 /* Takes that window out: it is part of the total now. NULL: it has no packets. The caller gives it
