@@ -154,8 +154,11 @@ int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap
 
 int replay_wire_end(struct replay_wire *wire, int64_t index)
 {
-	struct counter_window *window = window_of(wire, index);
+	struct counter_window *window;
 
+	if (!streams_wait(wire->streams))
+		return 0;
+	window = window_of(wire, index);
 	if (!window)
 		return -ENOMEM;
 	streams_flush(wire->streams, window);

@@ -446,6 +446,11 @@ void streams_at(struct streams *streams, struct counter_window *window, int64_t 
 	give_up_old(streams);
 }
 
+bool streams_wait(const struct streams *streams)
+{
+	return streams->lists[WAITING].n;
+}
+
 void streams_flush(struct streams *streams, struct counter_window *window)
 {
 	streams->window = window;

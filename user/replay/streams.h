@@ -14,6 +14,7 @@
 
 #include "wire/counter/counter.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define STREAMS_MAX        65536 /* a direction each; the longest unused leaves */
@@ -29,6 +30,8 @@ int streams_new(struct streams **ret, struct counter *counter);
 void streams_free(struct streams *streams);
 /* Before a packet is given to the counter: the window and the time that its segment counts in. */
 void streams_at(struct streams *streams, struct counter_window *window, int64_t time_ns);
+/* Does a segment wait for what is missing before it? */
+bool streams_wait(const struct streams *streams);
 /* No more packets will come: counts what still waits, in that window. */
 void streams_flush(struct streams *streams, struct counter_window *window);
 /* As if it were new, for another capture. Nothing is counted. */
