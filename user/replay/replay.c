@@ -311,8 +311,8 @@ void replay_take_packet(struct replay_file *file, const struct pcap_packet *pack
 		if (clock_ns != INT64_MIN && clock_ns >= windows_due_ns(&replay->windows))
 			close_windows(replay, clock_ns);
 	}
-	index = index_of(replay,
-	    packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
+	index =
+	    index_of(replay, packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
 	if (replay_wire_count(replay->wire, index, packet) < 0) {
 		log_error(MODULE, "no memory for the packets of a window");
 		file->broken = true;
@@ -327,8 +327,7 @@ void replay_end_packets(struct replay_file *last)
 		if (replay->files[i]->pcap && !replay->files[i]->at_end)
 			return;
 	}
-	if (replay->begun &&
-	    replay_wire_end(replay->wire, index_of(replay, last->newest_ns)) < 0) {
+	if (replay->begun && replay_wire_end(replay->wire, index_of(replay, last->newest_ns)) < 0) {
 		log_error(MODULE, "no memory for the packets of a window");
 		last->broken = true;
 	}
@@ -348,6 +347,24 @@ static struct replay_file *next_file(const struct replay *replay)
 	return next;
 }
 
+static void warn_of_captures(const struct replay *replay)
+{
+	const struct replay_wire *wire = replay->wire;
+	bool captures = false;
+	char hint[768];
+
+	for (size_t i = 0; i < replay->n_files; i++)
+		captures |= replay->files[i]->pcap != NULL;
+
+	if (replay_wire_cut(wire))
+		log_warning(MODULE,
+		    "packets were captured without all of their message, which may not count: "
+		    "packets=%llu",
+		    (unsigned long long)replay_wire_cut(wire));
+	if (captures && replay_wire_hint(wire, hint, sizeof(hint)))
+		log_warning(MODULE, "%s", hint);
+}
+
 int replay_run(struct replay *replay)
 {
 	struct replay_file *file;
@@ -358,11 +375,8 @@ int replay_run(struct replay *replay)
 		replay_file_feed(file);
 	if (replay->begun)
 		close_windows(replay, INT64_MAX);
-	if (replay->wire && replay_wire_cut(replay->wire))
-		log_warning(MODULE,
-		    "packets were captured without all of their message, which may not count: "
-		    "packets=%llu",
-		    (unsigned long long)replay_wire_cut(replay->wire));
+	if (replay->wire)
+		warn_of_captures(replay);
 	if (replay->report)
 		report_stop(replay->report, STOP_TIMEOUT_NS);
 	for (size_t i = 0; i < replay->n_files; i++) {

@@ -177,8 +177,4 @@ void replay_learn_servers(struct replay *replay)
 			log_warning(MODULE, "%s: too many servers: name them in wire.addresses",
 			    replay->files[i]->name);
 	}
-	if (!replay_wire_servers(replay->wire))
-		log_warning(MODULE,
-		    "nobody answers from wire.ports in the captures: name the servers in "
-		    "wire.addresses");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/replay_wire.h"
 
+#include "replay/others.h"
 #include "replay/servers.h"
 #include "replay/streams.h"
 #include "wire/counter/fill.h"
@@ -24,7 +25,8 @@ struct replay_wire {
 	size_t n_open;
 	struct counter_window *spare; /* cleared; NULL: none */
 	struct counter_window *total, *empty;
-	uint64_t cut;
+	uint64_t packets, dns, counted, cut; /* all; to or from wire.ports; a server's */
+	struct others others;
 };
 
 int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
@@ -73,11 +75,6 @@ void replay_wire_free(struct replay_wire *wire)
 bool replay_wire_must_learn(const struct replay_wire *wire)
 {
 	return servers_must_learn(wire->servers);
-}
-
-size_t replay_wire_servers(const struct replay_wire *wire)
-{
-	return servers_count(wire->servers);
 }
 
 int replay_wire_learn(
@@ -139,14 +136,21 @@ int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap
 	    .raw = packet->raw,
 	};
 	struct counter_window *window;
-	bool cut;
+	struct servers_packet seen;
 
-	if (!servers_direction(wire->servers, packet, &counted.direction, &cut))
+	servers_look(wire->servers, packet, &seen);
+	wire->packets++;
+	wire->dns += seen.dns;
+	wire->cut += seen.cut;
+	if (packet->kind != PACKET_KIND_IP)
+		others_add(&wire->others, packet->kind, packet->number);
+	if (!seen.ours)
 		return 0;
+	wire->counted++;
+	counted.direction = seen.direction;
 	window = window_of(wire, index);
 	if (!window)
 		return -ENOMEM;
-	wire->cut += cut;
 	streams_at(wire->streams, window, packet->time_ns);
 	counter_add_packet(wire->counter, window, &counted);
 	return 0;
@@ -221,6 +225,31 @@ int replay_wire_fill(const struct replay_wire *wire, const struct counter_window
 const struct counter_window *replay_wire_total(const struct replay_wire *wire)
 {
 	return wire->total;
+}
+
+bool replay_wire_hint(const struct replay_wire *wire, char *ret, size_t size)
+{
+	char others[512];
+
+	if (wire->counted || wire->cut)
+		return false;
+	if (wire->dns && replay_wire_must_learn(wire)) {
+		snprintf(ret, size,
+		    "nobody answers from wire.ports in the captures: name the servers in "
+		    "wire.addresses");
+		return true;
+	}
+	others_print(&wire->others, others, sizeof(others));
+	if (wire->dns)
+		snprintf(ret, size,
+		    "none of the packets to or from wire.ports is of a server in wire.addresses: "
+		    "packets=%llu",
+		    (unsigned long long)wire->dns);
+	else
+		snprintf(ret, size,
+		    "no packet to or from wire.ports is in the captures: packets=%llu%s%s",
+		    (unsigned long long)wire->packets, *others ? " " : "", others);
+	return true;
 }
 
 uint64_t replay_wire_cut(const struct replay_wire *wire)
