@@ -77,22 +77,9 @@ bool replay_wire_must_learn(const struct replay_wire *wire)
 	return servers_must_learn(wire->servers);
 }
 
-int replay_wire_learn(
-    struct replay_wire *wire, const char *path, char error[static PCAP_FILE_ERROR_BYTES])
+int replay_wire_learn(struct replay_wire *wire, const struct pcap_packet *packet)
 {
-	struct pcap_packet packet;
-	struct pcap_file *file;
-	int full = 0;
-	int r = pcap_file_open(&file, path, error);
-
-	if (r < 0)
-		return r;
-	while ((r = pcap_file_next(file, &packet, error)) > 0) {
-		if (servers_learn(wire->servers, &packet) < 0)
-			full = -ENOSPC;
-	}
-	pcap_file_close(file);
-	return r < 0 ? r : full;
+	return servers_learn(wire->servers, packet);
 }
 
 static struct open_window *find_open(const struct replay_wire *wire, int64_t index)

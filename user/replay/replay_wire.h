@@ -25,9 +25,8 @@ void replay_wire_free(struct replay_wire *wire);
 /* Servers are those that answer in the captures: each must be read through before the first packet
  * is counted. */
 bool replay_wire_must_learn(const struct replay_wire *wire);
-/* Errors are those of reading the file. -ENOSPC: not all servers were taken. */
-int replay_wire_learn(
-    struct replay_wire *wire, const char *path, char error[static PCAP_FILE_ERROR_BYTES]);
+/* -ENOSPC: not all servers are taken. */
+int replay_wire_learn(struct replay_wire *wire, const struct pcap_packet *packet);
 
 /* Counts a packet in the window with this index. -ENOMEM. */
 int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet);
