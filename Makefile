@@ -163,6 +163,7 @@ check-unit: $(UNIT_BIN)
 	@scripts/run-unit $(UNIT_BIN)
 check-golden: $(O)/crosstap
 	@O=$(O) tests/golden/run
+	@O=$(O) tests/golden/run_captures
 check-fuzz: $(FUZZ_BIN)
 	@scripts/run-corpora $(O)
 check-bpf: $(BPF_TEST_BIN)
