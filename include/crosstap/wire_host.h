@@ -45,6 +45,11 @@ struct wire_state {
 	struct wire_segment segment;
 	struct wire_work work;
 	u64 now_ns;
+	/* Whoever keeps the cursors and puts segments in order; NULL: they are followed as they
+	 * come, with cursors in `flows`. */
+	void (*take_segment)(void *taker, const struct wire_work *work, const u8 *packet);
+	void *taker;
+	struct wire_flow *cursor; /* of the segment that the taker hands on */
 };
 
 /* One packet. `length` bytes of the `frame_bytes` that were on the wire are at `data`. */
@@ -143,8 +148,11 @@ CT_INLINE u32 wire_host_tick(struct wire_state *state)
 CT_INLINE struct wire_flow *wire_find_flow(
     const struct wire_env *env, const struct wire_flow_key *key)
 {
-	struct wire_flow_entry *entry = wire_host_flow(wire_host(env), key, false);
+	struct wire_flow_entry *entry;
 
+	if (wire_host(env)->cursor)
+		return wire_host(env)->cursor;
+	entry = wire_host_flow(wire_host(env), key, false);
 	if (!entry)
 		return NULL;
 	entry->used = wire_host_tick(wire_host(env));
@@ -158,6 +166,13 @@ CT_INLINE void wire_put_flow(
 
 	entry->used = wire_host_tick(wire_host(env));
 	entry->flow = *flow;
+}
+
+CT_INLINE u8 wire_stream_flags(const struct wire_env *env)
+{
+	const u8 ends = PACKET_FIN | PACKET_RST;
+
+	return wire_host(env)->take_segment ? ends | PACKET_SYN : ends;
 }
 
 CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env)
@@ -243,9 +258,14 @@ CT_INLINE void wire_add_source_rtt(
 
 CT_INLINE u32 wire_do(const struct wire_env *env, enum wire_step step)
 {
+	struct wire_state *state = wire_host(env);
 	struct wire_env inner = *env;
 
-	return wire_take_step(&inner, &wire_host(env)->work, step);
+	if (step == WIRE_STREAM && state->take_segment) {
+		state->take_segment(state->taker, &state->work, env->view.data);
+		return 0;
+	}
+	return wire_take_step(&inner, &state->work, step);
 }
 
 /* Counts one packet. */

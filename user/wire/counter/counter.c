@@ -13,6 +13,8 @@
 
 struct counter {
 	struct wire_state state; /* its counters are those of the window counted last */
+	counter_follow *follow;  /* NULL: the state's own cursors */
+	void *follower;
 };
 
 struct counter_window {
@@ -147,10 +149,21 @@ void counter_window_clear(struct counter_window *window)
 	window->n_rtts = 0;
 }
 
+static void use_window(struct counter *counter, const struct counter_window *window)
+{
+	struct wire_state *state = &counter->state;
+
+	state->counters = window->counters;
+	state->rare = window->rare;
+	state->rtt = window->rtt;
+	state->sources = window->sources;
+	state->rtts = window->rtts;
+	state->n_rtts = window->n_rtts;
+}
+
 void counter_add_packet(
     struct counter *counter, struct counter_window *window, const struct counter_packet *packet)
 {
-	struct wire_state *state = &counter->state;
 	const struct wire_input input = {
 	    .data = packet->data,
 	    .length = packet->length,
@@ -162,14 +175,67 @@ void counter_add_packet(
 	    .raw = packet->raw,
 	};
 
-	state->counters = window->counters;
-	state->rare = window->rare;
-	state->rtt = window->rtt;
-	state->sources = window->sources;
-	state->rtts = window->rtts;
-	state->n_rtts = window->n_rtts;
-	wire_packet(state, &input);
-	window->n_rtts = state->n_rtts;
+	use_window(counter, window);
+	wire_packet(&counter->state, &input);
+	window->n_rtts = counter->state.n_rtts;
+}
+
+static void take_segment(void *taker, const struct wire_work *work, const u8 *packet)
+{
+	const struct counter *counter = taker;
+	const struct packet *headers = &work->packet;
+	struct counter_segment segment = {
+	    .key = &work->key,
+	    .length = headers->length,
+	    .sequence = headers->sequence,
+	    .flags = headers->tcp_flags,
+	    .family = headers->family,
+	};
+
+	if (work->frame.readable > headers->payload) {
+		segment.data = packet + headers->payload;
+		segment.readable = work->frame.readable - headers->payload;
+	}
+	if (segment.readable > segment.length)
+		segment.readable = segment.length;
+	counter->follow(counter->follower, &segment);
+}
+
+void counter_set_follower(struct counter *counter, counter_follow *follow, void *context)
+{
+	counter->follow = follow;
+	counter->follower = context;
+	counter->state.take_segment = take_segment;
+	counter->state.taker = counter;
+}
+
+void counter_add_segment(struct counter *counter, struct counter_window *window,
+    struct wire_flow *cursor, const struct counter_segment *segment)
+{
+	struct wire_state *state = &counter->state;
+	const struct packet packet = {
+	    .length = segment->length,
+	    .sequence = segment->sequence,
+	    .tcp_flags = segment->flags,
+	    .family = segment->family,
+	    .protocol = PACKET_TCP,
+	};
+	struct wire_env env = {
+	    .view = {.data = segment->data, .end = segment->data + segment->readable},
+	    .config = state->config,
+	    .context = state,
+	    .access = WIRE_ACCESS_MEMORY,
+	    .direction = segment->key->direction,
+	    .slot = SLOT,
+	};
+	struct wire_peer peer = {.client = segment->key->client, .family = segment->family};
+
+	use_window(counter, window);
+	env.counters = wire_find_counters(&env);
+	wire_is_ours(&env, &segment->key->server, &peer);
+	state->cursor = cursor;
+	wire_count_stream(&env, &packet, segment->key, &peer, segment->readable);
+	state->cursor = NULL;
 }
 
 /* Structures of u64 alone. */
