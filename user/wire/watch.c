@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MAX_DEVICES 64
+#define USED        2
 
 enum way { WAY_BPF, WAY_PACKET, WAYS, WAY_NONE = WAYS };
 
@@ -41,6 +42,7 @@ struct watch {
 	struct {
 		const struct wire_ops *ops;
 		void *self;
+		unsigned used; /* windows that it may still have packets of; 0: no device */
 	} ways[WAYS];
 	struct device devices[MAX_DEVICES];
 	size_t n_devices;
@@ -84,7 +86,7 @@ int watch_new(struct watch **ret, const struct watch_options *options)
 	watch->namespace = -1;
 	r = wire_bpf_new(&watch->bpf, &bpf, &watch->rules);
 	if (r == 0)
-		r = packet_devices_new(&watch->packets, &watch->rules);
+		r = packet_devices_new(&watch->packets, &watch->rules, options->clock);
 	if (r < 0) {
 		watch_free(watch);
 		return r;
@@ -262,6 +264,8 @@ static void attach(struct watch *watch, struct device *device, const struct wire
 		device->state.egress = state.egress;
 		add_reason(&device->state, state.reason);
 		device->way = state.mode == WIRE_OFF ? WAY_NONE : way;
+		if (state.mode != WIRE_OFF)
+			watch->ways[way].used = USED;
 	}
 	watch->next_changed = true;
 	say_mode(watch, device);
@@ -521,13 +525,22 @@ uint64_t watch_settle_ns(const struct watch *watch)
 {
 	uint64_t most = watch->ways[WAY_BPF].ops->settle_ns;
 
-	for (size_t i = 0; i < watch->n_devices; i++) {
-		const enum way way = watch->devices[i].way;
-
-		if (way != WAY_NONE && watch->ways[way].ops->settle_ns > most)
+	for (enum way way = 0; way < WAYS; way++) {
+		if (watch->ways[way].used && watch->ways[way].ops->settle_ns > most)
 			most = watch->ways[way].ops->settle_ns;
 	}
 	return most;
+}
+
+/* A way that was left has packets of this window, or of the next where that was flipped already. */
+static void note_use(struct watch *watch)
+{
+	for (enum way way = 0; way < WAYS; way++)
+		watch->ways[way].used -= watch->ways[way].used > 0;
+	for (size_t i = 0; i < watch->n_devices; i++) {
+		if (watch->devices[i].way != WAY_NONE)
+			watch->ways[watch->devices[i].way].used = USED;
+	}
 }
 
 /* Every device has a row with its mode, whether anything was counted there or not. */
@@ -559,6 +572,7 @@ int watch_collect(struct watch *watch, struct wire_window *ret, struct arena *ar
 	}
 	if (name_devices(watch, &window, arena) < 0)
 		r = -ENOMEM;
+	note_use(watch);
 	*ret = window;
 	return r;
 }

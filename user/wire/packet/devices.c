@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/packet/devices.h"
 
+#include "base/clock.h"
 #include "base/unused.h"
 #include "wire/netlink/netlink.h"
 #include "wire/packet/packet.h"
@@ -8,31 +9,35 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #define MAX_DEVICES 16
 
 struct device {
 	int index;
-	char name[IFNAMSIZ];
 	struct packet_source *source;
+	bool gone;    /* to be read once more, then forgotten ... */
+	bool flipped; /* ... since its window was flipped */
 };
 
 struct packet_devices {
 	const struct wire_rules *rules;
+	const struct clock *clock;
 	uint64_t told_version; /* of the rules, that all sources know */
 	int namespace;
-	struct device devices[MAX_DEVICES];
+	struct device devices[2 * MAX_DEVICES]; /* also those to be read once more */
 	size_t n;
 };
 
-int packet_devices_new(struct packet_devices **ret, const struct wire_rules *rules)
+int packet_devices_new(
+    struct packet_devices **ret, const struct wire_rules *rules, const struct clock *clock)
 {
 	struct packet_devices *devices = calloc(1, sizeof(*devices));
 
 	if (!devices)
 		return -ENOMEM;
 	devices->rules = rules;
+	devices->clock = clock;
 	devices->namespace = -1;
 	*ret = devices;
 	return 0;
@@ -53,12 +58,22 @@ void packet_devices_open(struct packet_devices *devices, int namespace)
 static struct device *device_at(struct packet_devices *devices, int index)
 {
 	for (size_t i = 0; i < devices->n; i++) {
-		if (devices->devices[i].index == index)
+		if (devices->devices[i].index == index && !devices->devices[i].gone)
 			return &devices->devices[i];
 	}
 	return NULL;
 }
 
+static size_t count_watched(const struct packet_devices *devices)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < devices->n; i++)
+		n += !devices->devices[i].gone;
+	return n;
+}
+
+/* What it has counted, and what is still in its ring, belongs to the open window. */
 static void detach(void *way, int index, bool exists UNUSED)
 {
 	struct packet_devices *devices = way;
@@ -66,8 +81,21 @@ static void detach(void *way, int index, bool exists UNUSED)
 
 	if (!device)
 		return;
-	packet_free(device->source);
-	*device = devices->devices[--devices->n];
+	device->gone = true;
+	packet_end(device->source, clock_wall_ns(devices->clock));
+}
+
+static void forget_gone(struct packet_devices *devices)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < devices->n; i++) {
+		if (devices->devices[i].gone && devices->devices[i].flipped)
+			packet_free(devices->devices[i].source);
+		else
+			devices->devices[kept++] = devices->devices[i];
+	}
+	devices->n = kept;
 }
 
 static int open_device(struct packet_devices *devices, const struct wire_link *link,
@@ -75,12 +103,11 @@ static int open_device(struct packet_devices *devices, const struct wire_link *l
 {
 	const char *name = link->name;
 
-	if (devices->n == MAX_DEVICES) {
+	if (count_watched(devices) == MAX_DEVICES || devices->n == 2 * MAX_DEVICES) {
 		snprintf(reason, size, "more than %d interfaces", MAX_DEVICES);
 		return -ENOSPC;
 	}
-	ret->index = link->index;
-	memcpy(ret->name, link->name, sizeof(ret->name));
+	*ret = (struct device){.index = link->index};
 	return packet_new(&ret->source, devices->rules, devices->namespace, &name, 1, reason, size);
 }
 
@@ -129,7 +156,9 @@ static void flip(void *way, int64_t boundary_ns, int64_t due_ns UNUSED)
 	struct packet_devices *devices = way;
 
 	for (size_t i = 0; i < devices->n; i++)
-		(void)packet_flip(devices->devices[i].source, boundary_ns);
+		devices->devices[i].flipped |=
+		    packet_flip(devices->devices[i].source, boundary_ns) == 0 &&
+		    devices->devices[i].gone;
 }
 
 static int collect(void *way, struct wire_window *window, struct arena *arena)
@@ -148,6 +177,8 @@ static int collect(void *way, struct wire_window *window, struct arena *arena)
 		else if (r == 0)
 			r = wire_join(window, &part, arena);
 	}
+	if (r == 0)
+		forget_gone(devices);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #ifndef CROSSTAP_WIRE_PACKET_DEVICES_H
 #define CROSSTAP_WIRE_PACKET_DEVICES_H
 
+#include "base/clock.h"
 #include "wire/window/ops.h"
 
 struct packet_devices;
@@ -13,7 +14,8 @@ struct packet_devices;
 extern const struct wire_ops packet_devices_ops;
 
 /* The rules outlive it. -ENOMEM. */
-int packet_devices_new(struct packet_devices **ret, const struct wire_rules *rules);
+int packet_devices_new(
+    struct packet_devices **ret, const struct wire_rules *rules, const struct clock *clock);
 void packet_devices_free(struct packet_devices *devices);
 /* Before the first device: the namespace that they are in, as for netns_call(); the caller's. */
 void packet_devices_open(struct packet_devices *devices, int namespace);

@@ -35,6 +35,7 @@ struct packet_source {
 	struct counter_window *spare;
 	double cpu;          /* of one processor that the thread may take */
 	int64_t boundary_ns; /* packets older than this belong to `before` */
+	int64_t end_ns;      /* packets from then on are another's to count */
 	bool changed[2];     /* of now and before: not watched all the time, or by other rules */
 	bool stopped;
 	char problem[128];
@@ -57,7 +58,7 @@ static void take_frame(
 	    .raw = source->rings[interface].raw,
 	};
 
-	if (!frame->outgoing && !frame->incoming)
+	if ((!frame->outgoing && !frame->incoming) || frame->time_ns >= source->end_ns)
 		return;
 	if (source->before && frame->time_ns < source->boundary_ns)
 		window = source->before;
@@ -212,6 +213,7 @@ int packet_new(struct packet_source **ret, const struct wire_rules *rules, int n
 		return r;
 	source->cpu = rules->cpu;
 	source->stop = -1;
+	source->end_ns = INT64_MAX;
 	source->changed[0] = true; /* the first window does not begin with its start */
 	pthread_mutex_init(&source->lock, NULL);
 	r = allocate(source, rules, interfaces, n_interfaces);
@@ -271,6 +273,14 @@ void packet_configure(struct packet_source *source, const struct wire_rules *rul
 	pthread_mutex_unlock(&source->lock);
 	if (failed)
 		stop_with(source, "%s: the kernel does not take the filter of ports", failed);
+}
+
+void packet_end(struct packet_source *source, int64_t end_ns)
+{
+	pthread_mutex_lock(&source->lock);
+	source->end_ns = end_ns;
+	source->changed[0] = true;
+	pthread_mutex_unlock(&source->lock);
 }
 
 int packet_flip(struct packet_source *source, int64_t boundary_ns)

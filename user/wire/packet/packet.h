@@ -32,6 +32,8 @@ void packet_free(struct packet_source *source);
 
 /* Takes other rules; makes the window not `whole`. */
 void packet_configure(struct packet_source *source, const struct wire_rules *rules);
+/* Counts no packet from `end_ns` (wall clock) on; those from before are still to be taken. */
+void packet_end(struct packet_source *source, int64_t end_ns);
 /* Packets from `boundary_ns` (wall clock) on belong to the next window. -EBUSY: the window before
  * was not taken. */
 int packet_flip(struct packet_source *source, int64_t boundary_ns);

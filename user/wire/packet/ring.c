@@ -180,8 +180,10 @@ bool packet_ring_frame(
 	    .frame_bytes = header->tp_len,
 	    .time_ns = (int64_t)header->tp_sec * NS_PER_S + header->tp_nsec,
 	    .outgoing = link->sll_pkttype == PACKET_OUTGOING,
-	    .incoming = link->sll_pkttype == PACKET_HOST || link->sll_pkttype == PACKET_BROADCAST ||
-		link->sll_pkttype == PACKET_MULTICAST,
+	    /* Whatever Ethernet address they are for, as XDP and tc have it: the ports of a bridge,
+	     * and devices with upper ones, see frames for others' with an address of ours inside.
+	     */
+	    .incoming = link->sll_pkttype <= PACKET_OTHERHOST,
 	};
 	ret->segments = count_segments(ring, ret);
 	return true;
