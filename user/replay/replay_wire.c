@@ -29,6 +29,22 @@ struct replay_wire {
 	struct others others;
 };
 
+static int make_counter(struct replay_wire *wire)
+{
+	struct wire_rules *rules = calloc(1, sizeof(*rules));
+	int r = -ENOMEM;
+
+	if (rules) {
+		wire_rules_set(rules, wire->config);
+		r = counter_new(&wire->counter, rules, 1);
+	}
+	free(rules);
+	/* `servers` has asked already whose the packets are. */
+	if (r == 0)
+		counter_take_all(wire->counter);
+	return r;
+}
+
 int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 {
 	struct replay_wire *wire = calloc(1, sizeof(*wire));
@@ -37,7 +53,7 @@ int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 	if (!wire)
 		return -ENOMEM;
 	wire->config = config;
-	r = counter_new(&wire->counter, config, 1);
+	r = make_counter(wire);
 	if (r == 0)
 		r = streams_new(&wire->streams, wire->counter);
 	if (r == 0)
@@ -50,8 +66,6 @@ int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 		replay_wire_free(wire);
 		return r;
 	}
-	/* `servers` has asked already, and knows networks. */
-	counter_config(wire->counter)->options |= WIRE_ANY_ADDRESS;
 	*ret = wire;
 	return 0;
 }
@@ -198,8 +212,8 @@ int replay_wire_fill(const struct replay_wire *wire, const struct counter_window
 	int r = -ENOMEM;
 
 	if (interface)
-		r = counter_window_fill(
-		    window ? window : wire->empty, wire->config, "pcap", arena, &filled);
+		r = counter_window_fill(window ? window : wire->empty,
+		    counter_options(wire->counter), "pcap", arena, &filled);
 	if (r < 0)
 		return r;
 	*interface = filled.interfaces[0];

@@ -2,6 +2,7 @@
 #include "replay/servers.h"
 
 #include "base/hash.h"
+#include "wire/rules/rules.h"
 #include "crosstap/wire_abi.h"
 
 #include <errno.h>
@@ -24,12 +25,6 @@ struct sides {
 	struct packet_address source, destination;
 };
 
-static void set_ports(struct servers *servers, const struct config_ports *ports, uint8_t what)
-{
-	for (size_t i = 0; i < ports->n; i++)
-		servers->ports[ports->ports[i]] |= what;
-}
-
 int servers_new(struct servers **ret, const struct config_wire *wire)
 {
 	struct servers *servers = calloc(1, sizeof(*servers));
@@ -43,10 +38,7 @@ int servers_new(struct servers **ret, const struct config_wire *wire)
 		return -ENOMEM;
 	}
 	hash_seed_random(&servers->seed);
-	set_ports(servers, &wire->ports, WIRE_PORT_DNS);
-	set_ports(servers, &wire->dot_ports, WIRE_PORT_DOT);
-	set_ports(servers, &wire->doh_ports, WIRE_PORT_DOH);
-	set_ports(servers, &wire->doq_ports, WIRE_PORT_DOQ);
+	wire_rules_ports(servers->ports, wire);
 	*ret = servers;
 	return 0;
 }
@@ -94,29 +86,13 @@ static size_t find(const struct servers *servers, const struct packet_address *a
 	return at;
 }
 
-static bool in_network(
-    const struct config_network *network, unsigned family, const struct packet_address *address)
-{
-	const uint8_t *bytes = (const uint8_t *)address->words;
-	const unsigned whole = network->prefix / 8, rest = network->prefix % 8;
-
-	if (network->family != (family == PACKET_IPV4 ? 4 : 6))
-		return false;
-	if (family == PACKET_IPV4)
-		bytes += 12;
-	return memcmp(bytes, network->address, whole) == 0 &&
-	    (!rest || ((bytes[whole] ^ network->address[whole]) & (uint8_t)(0xff00 >> rest)) == 0);
-}
-
 static bool is_server(
     const struct servers *servers, unsigned family, const struct packet_address *address)
 {
 	static const struct packet_address none;
 
-	for (size_t i = 0; i < servers->wire->n_addresses; i++) {
-		if (in_network(&servers->wire->addresses[i], family, address))
-			return true;
-	}
+	if (wire_rules_named(servers->wire, family, address))
+		return true;
 	return servers->n &&
 	    memcmp(&servers->learned[find(servers, address)], &none, sizeof(none)) != 0;
 }

@@ -52,20 +52,20 @@ static const struct config config = {
     .limits.cpu = 1.0,
 };
 
-static size_t locals_of(struct wire_local locals[4])
-{
-	for (size_t i = 0; i < 4; i++) {
-		uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+static struct wire_rules rules;
 
-		locals[i].family = networks[i].family == 4 ? PACKET_IPV4 : PACKET_IPV6;
-		locals[i].flags = WIRE_ADDRESS_SERVER;
-		if (networks[i].family == 4)
-			memcpy(mapped + 12, networks[i].address, 4);
-		else
-			memcpy(mapped, networks[i].address, 16);
-		memcpy(&locals[i].address, mapped, 16);
-	}
-	return 4;
+static int make_rules(void)
+{
+	bool changed;
+
+	wire_rules_configure(&rules, &config);
+	return wire_rules_addresses(&rules, &config.wire, NULL, 0, &changed);
+}
+
+static int clear_rules(void **state UNUSED)
+{
+	wire_rules_clear(&rules);
+	return 0;
 }
 
 /* What an interface can carry as it is: neither merged segments nor frames without a link header.
@@ -80,12 +80,10 @@ static bool is_sendable(const struct frame *frame)
 
 static struct counter_window *count_straight(void)
 {
-	struct wire_local locals[4];
 	struct counter_window *window;
 	struct counter *counter;
 
-	assert_int_equal(counter_new(&counter, &config.wire, 1), 0);
-	assert_true(wire_config_addresses(counter_config(counter), locals, locals_of(locals)));
+	assert_int_equal(counter_new(&counter, &rules, 1), 0);
 	assert_int_equal(counter_window_new(&window, counter), 0);
 	for (uint32_t i = 0; i < frames.n; i++) {
 		const struct counter_packet packet = {.data = frames.frames[i].bytes,
@@ -150,7 +148,7 @@ static struct counter_window *empty_window(void)
 	struct counter_window *window;
 	struct counter *counter;
 
-	assert_int_equal(counter_new(&counter, &config.wire, 1), 0);
+	assert_int_equal(counter_new(&counter, &rules, 1), 0);
 	assert_int_equal(counter_window_new(&window, counter), 0);
 	counter_free(counter);
 	return window;
@@ -215,7 +213,7 @@ static struct wire_window filled(struct counter_window *tallied, struct arena *a
 {
 	struct wire_window window;
 
-	assert_int_equal(counter_window_fill(tallied, &config.wire, "test", arena, &window), 0);
+	assert_int_equal(counter_window_fill(tallied, rules.options, "test", arena, &window), 0);
 	counter_window_free(tallied);
 	return window;
 }
@@ -223,12 +221,10 @@ static struct wire_window filled(struct counter_window *tallied, struct arena *a
 static struct packet_source *open_source(void)
 {
 	static const char *const interfaces[] = {"server"};
-	struct wire_local locals[4];
 	struct packet_source *source;
 	char error[256];
 
-	assert_int_equal(packet_new(&source, &config, interfaces, 1, error, sizeof(error)), 0);
-	assert_int_equal(packet_set_addresses(source, locals, locals_of(locals)), 0);
+	assert_int_equal(packet_new(&source, &rules, -1, interfaces, 1, error, sizeof(error)), 0);
 	return source;
 }
 
@@ -295,11 +291,11 @@ static void test_gone(void **state UNUSED)
 	if (!namespace_ready)
 		skip_because("no network namespace of one's own");
 	assert_int_equal(
-	    packet_new(&source, &config, interfaces, 1, error, sizeof(error)), -ENODEV);
+	    packet_new(&source, &rules, -1, interfaces, 1, error, sizeof(error)), -ENODEV);
 	assert_string_equal(error, "passing: No such device");
 	assert_int_equal(
 	    system("ip link add passing type veth peer name away && ip link set passing up"), 0);
-	assert_int_equal(packet_new(&source, &config, interfaces, 1, error, sizeof(error)), 0);
+	assert_int_equal(packet_new(&source, &rules, -1, interfaces, 1, error, sizeof(error)), 0);
 	assert_int_equal(system("ip link del passing"), 0);
 	for (int i = 0; i < 200 && !packet_problem(source); i++)
 		usleep(10000);
@@ -431,6 +427,11 @@ static int enter_namespace(void **state UNUSED)
 	return 0;
 }
 
+static int set_up(void **state)
+{
+	return make_rules() == 0 ? enter_namespace(state) : -1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,5 +443,5 @@ int main(void)
 	    cmocka_unit_test(test_cut_packets),
 	};
 
-	return cmocka_run_group_tests(tests, enter_namespace, NULL);
+	return cmocka_run_group_tests(tests, set_up, clear_rules);
 }

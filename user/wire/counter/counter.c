@@ -15,6 +15,7 @@ struct counter {
 	struct wire_state state; /* its counters are those of the window counted last */
 	counter_follow *follow;  /* NULL: the state's own cursors */
 	void *follower;
+	bool takes_all;
 };
 
 struct counter_window {
@@ -27,26 +28,34 @@ struct counter_window {
 	uint32_t n_rtts;
 };
 
-static void set_ports(struct wire_config *config, const struct config_ports *ports, uint8_t what)
+void counter_configure(struct counter *counter, const struct wire_rules *rules)
 {
-	for (size_t i = 0; i < ports->n; i++)
-		config->ports[ports->ports[i]] |= what;
+	wire_rules_tell(rules, counter->state.config, counter->takes_all ? WIRE_ANY_ADDRESS : 0);
 }
 
-static void configure(struct wire_config *config, const struct config_wire *wire)
+void counter_take_all(struct counter *counter)
 {
+	counter->takes_all = true;
+	counter->state.config->options |= WIRE_ANY_ADDRESS;
+}
+
+uint32_t counter_options(const struct counter *counter)
+{
+	return counter->state.config->options & (WIRE_RTT | WIRE_PER_SOURCE);
+}
+
+static void configure(struct counter *counter, const struct wire_rules *rules)
+{
+	struct wire_config *config = counter->state.config;
+
 	config->abi = WIRE_ABI_VERSION;
-	config->options = (wire->rtt ? WIRE_RTT : 0) | (wire->per_source ? WIRE_PER_SOURCE : 0);
 	hash_random(&config->seed, sizeof(config->seed));
 	hash_random(config->source_keys, sizeof(config->source_keys));
 	config->source_mask = WIRE_SOURCE_BUCKETS - 1;
-	set_ports(config, &wire->ports, WIRE_PORT_DNS);
-	set_ports(config, &wire->dot_ports, WIRE_PORT_DOT);
-	set_ports(config, &wire->doh_ports, WIRE_PORT_DOH);
-	set_ports(config, &wire->doq_ports, WIRE_PORT_DOQ);
+	counter_configure(counter, rules);
 }
 
-int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_interfaces)
+int counter_new(struct counter **ret, const struct wire_rules *rules, size_t n_interfaces)
 {
 	struct counter *counter = calloc(1, sizeof(*counter));
 
@@ -64,7 +73,7 @@ int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_i
 		counter_free(counter);
 		return -ENOMEM;
 	}
-	configure(counter->state.config, wire);
+	configure(counter, rules);
 	*ret = counter;
 	return 0;
 }
@@ -77,11 +86,6 @@ void counter_free(struct counter *counter)
 	free(counter->state.hints);
 	free(counter->state.flows);
 	free(counter);
-}
-
-struct wire_config *counter_config(struct counter *counter)
-{
-	return counter->state.config;
 }
 
 static size_t counters_of(uint32_t interfaces)
