@@ -124,6 +124,7 @@ enum measure_metrics {
 	METRICS_WIRE, /* from here on: what wire and cross-check have counted */
 	METRICS_RTT,
 	METRICS_CROSSCHECK,
+	METRICS_FUNNEL,
 	METRICS_VERDICT,
 	METRICS_MODES
 };

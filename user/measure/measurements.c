@@ -445,7 +445,7 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	METRICS_NONE, TAGS(TAG_QTYPE), FIELDS(crosscheck_qtype)},
     [M_CROSSCHECK_SOURCE] = {"crosscheck_source", "The clients that miss most", WHEN_PER_SOURCE,
 	METRICS_NONE, TAGS(TAG_CLIENT), FIELDS(crosscheck_source)},
-    [M_FUNNEL] = {"funnel", "UDP from the NIC to the answer", WHEN_COMPARED, METRICS_NONE,
+    [M_FUNNEL] = {"funnel", "UDP from the NIC to the answer", WHEN_COMPARED, METRICS_FUNNEL,
 	FIELDS(funnel)},
     [M_VERDICT] = {"verdict", "What the cross-check says", WHEN_METRICS, METRICS_VERDICT,
 	TAGS(TAG_VERDICT), FIELDS(verdict)},

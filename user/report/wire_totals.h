@@ -36,6 +36,8 @@ struct wire_totals_data {
 	struct tcp_rtt_row handshakes[CROSSCHECK_FAMILIES]; /* counts only */
 	struct wire_totals_row rows[CROSSCHECK_DIRECTIONS][CROSSCHECK_TRANSPORTS]
 				   [CROSSCHECK_FAMILIES];
+	struct funnel_row funnel;
+	uint32_t funnel_ever, funnel_now; /* what any window, and the last one, knew of it */
 };
 
 struct wire_totals;
