@@ -4,7 +4,7 @@
 #include "../crosscheck_fixture.h"
 
 #include "http/prometheus_wire.h"
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 #include <math.h>
 

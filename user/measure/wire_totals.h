@@ -4,8 +4,8 @@
  * grow: the rows of the table of what is measured, added up by it (measure_add()). Written by the
  * report, read by HTTP; a lock of its own.
  */
-#ifndef CROSSTAP_REPORT_WIRE_TOTALS_H
-#define CROSSTAP_REPORT_WIRE_TOTALS_H
+#ifndef CROSSTAP_MEASURE_WIRE_TOTALS_H
+#define CROSSTAP_MEASURE_WIRE_TOTALS_H
 
 #include "crosscheck/crosscheck.h"
 #include "measure/rows.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 #include "measure/measurement.h"
 #include "wire/wire_sum.h"
