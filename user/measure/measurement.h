@@ -94,7 +94,7 @@ struct measure_field {
 	bool amount;       /* the cells' amounts, not their counts */
 	/* In /metrics: NULL the name that follows from this one, "" nowhere. A float needs one. */
 	const char *metric;
-	double scale;   /* of the metric's value; 0: 1 */
+	double divisor; /* of the metric's value; 0: 1 */
 	uint8_t not_in; /* NOT_IN_POINTS, NOT_IN_JSON */
 };
 
@@ -124,6 +124,7 @@ enum measure_metrics {
 	METRICS_WIRE, /* from here on: what wire and cross-check have counted */
 	METRICS_RTT,
 	METRICS_CROSSCHECK,
+	METRICS_FUNNEL,
 	METRICS_VERDICT,
 	METRICS_MODES
 };

@@ -14,7 +14,7 @@
 #include "rssac002/rssac002.h"
 #include "report/board.h"
 #include "report/comparison.h"
-#include "report/totals.h"
+#include "measure/totals.h"
 #include "stats/view.h"
 
 struct report;
