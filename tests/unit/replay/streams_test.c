@@ -519,9 +519,12 @@ static void test_late_syn(void **state UNUSED)
 
 static int make_all(void **state UNUSED)
 {
-	if (counter_new(&counter, &config, 1) < 0)
+	static struct wire_rules rules;
+
+	wire_rules_set(&rules, &config);
+	if (counter_new(&counter, &rules, 1) < 0)
 		return -1;
-	counter_config(counter)->options |= WIRE_ANY_ADDRESS;
+	counter_take_all(counter);
 	return counter_window_new(&window, counter) < 0 || streams_new(&streams, counter) < 0;
 }
 
