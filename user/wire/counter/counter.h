@@ -30,6 +30,8 @@ struct counter_packet {
 /* Ports and options as `wire` has them. No address is a server's until counter_config() says so. */
 int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_interfaces);
 void counter_free(struct counter *counter);
+/* As if it were new, for other traffic. */
+void counter_clear(struct counter *counter);
 /* To set server addresses in (crosstap/wire_config.h), or WIRE_ANY_ADDRESS. */
 struct wire_config *counter_config(struct counter *counter);
 
