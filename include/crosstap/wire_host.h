@@ -27,6 +27,21 @@ struct wire_source_rtt_entry {
 	struct wire_source_rtt rtt; /* count 0 in both slots: free */
 };
 
+/* Which parts of a window's large tables hold something, a bit each: most are never touched, so
+ * that whoever reads or clears them need not look. */
+#define WIRE_RARE_PAGE 512 /* entries of `rare` */
+
+struct wire_touched {
+	u64 *rare;                               /* a bit for each page; the caller's */
+	u64 sources[WIRE_SOURCE_BUCKETS / 64];   /* buckets */
+	u64 rtts[2 * WIRE_MAX_SOURCE_RTTS / 64]; /* places */
+};
+
+static inline void wire_touch(u64 *bits, u64 n)
+{
+	bits[n / 64] |= (u64)1 << n % 64;
+}
+
 struct wire_state {
 	struct wire_config *config;
 	u32 interfaces;
@@ -40,8 +55,10 @@ struct wire_state {
 	struct wire_source_bucket *sources; /* config->source_mask + 1 */
 	struct wire_source_rtt_entry *rtts; /* 2 * max_rtts, a power of two */
 	u32 max_rtts, n_rtts;
-	u32 sampled; /* messages of sources that were not entered */
-	u32 packets; /* clock of `used` */
+	struct wire_touched *touched; /* of `rare`, `sources`, `rtts`; NULL: nobody asks */
+	bool hinted;                  /* `hints` were written */
+	u32 sampled;                  /* messages of sources that were not entered */
+	u32 packets;                  /* clock of `used` */
 	struct wire_segment segment;
 	struct wire_work work;
 	u64 now_ns;
@@ -103,7 +120,12 @@ CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 
 CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 {
-	wire_host(env)->rare[wire_rare_index(env->interface, env->slot) + entry]++;
+	const u64 index = wire_rare_index(env->interface, env->slot) + entry;
+	struct wire_state *state = wire_host(env);
+
+	state->rare[index]++;
+	if (state->touched)
+		wire_touch(state->touched->rare, index / WIRE_RARE_PAGE);
 }
 
 CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
@@ -111,10 +133,12 @@ CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *e
 	return &wire_host(env)->sources[index];
 }
 
-CT_INLINE void wire_take_way(const struct wire_env *env CT_UNUSED, u32 index CT_UNUSED,
+CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
     struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
 	wire_source_put(bucket, id);
+	if (wire_host(env)->touched)
+		wire_touch(wire_host(env)->touched->sources, index);
 }
 
 CT_INLINE u32 *wire_source_samples(const struct wire_env *env)
@@ -194,6 +218,7 @@ CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment
 
 CT_INLINE volatile u64 *wire_hint(const struct wire_env *env, u32 index)
 {
+	wire_host(env)->hinted = true;
 	return &wire_host(env)->hints[index];
 }
 
@@ -237,6 +262,8 @@ static inline void wire_host_add_rtt(struct wire_state *state, const struct pack
 		entry->client = *client;
 		entry->rtt.min_us = more->min_us;
 		state->n_rtts++;
+		if (state->touched)
+			wire_touch(state->touched->rtts, (u64)(entry - state->rtts));
 	}
 	if (more->min_us < entry->rtt.min_us)
 		entry->rtt.min_us = more->min_us;

@@ -16,7 +16,7 @@
 #define MAGIC_NG       0x0a0d0d0au /* the same in either order */
 #define FILE_HEADER    24
 #define PACKET_HEADER  16
-#define LINK_TYPE_MASK 0x0fffffffu /* above: length of the frame check sequence */
+#define LINK_TYPE_MASK 0x03ffffffu /* above: length of the frame check sequence */
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 

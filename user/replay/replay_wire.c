@@ -86,6 +86,18 @@ void replay_wire_free(struct replay_wire *wire)
 	free(wire);
 }
 
+void replay_wire_clear(struct replay_wire *wire)
+{
+	while (wire->n_open)
+		replay_wire_give(wire, wire->open[--wire->n_open].window);
+	counter_window_clear(wire->total);
+	streams_clear(wire->streams);
+	servers_clear(wire->servers);
+	counter_clear(wire->counter);
+	wire->packets = wire->dns = wire->counted = wire->cut = 0;
+	wire->others = (struct others){0};
+}
+
 bool replay_wire_must_learn(const struct replay_wire *wire)
 {
 	return servers_must_learn(wire->servers);

@@ -21,6 +21,8 @@ struct replay_wire;
 /* `config` outlives it. */
 int replay_wire_new(struct replay_wire **ret, const struct config_wire *config);
 void replay_wire_free(struct replay_wire *wire);
+/* As if it were new, for other captures. */
+void replay_wire_clear(struct replay_wire *wire);
 
 /* Servers are those that answer in the captures: each must be read through before the first packet
  * is counted. */

@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS (2 * SERVERS_MAX)
+#define SLOTS_FIRST 64
 
 struct servers {
 	const struct config_wire *wire;
-	struct packet_address *learned; /* SLOTS; open addressing; all zeros (the unspecified
+	struct packet_address *learned; /* n_slots; open addressing; all zeros (the unspecified
 					   address, nobody's source): free */
-	size_t n;
-	struct hash_seed seed; /* addresses in a capture are anybody's choice */
-	uint8_t ports[65536];  /* enum wire_port */
+	size_t n, n_slots;              /* a power of two, at least twice n */
+	struct hash_seed seed;          /* addresses in a capture are anybody's choice */
+	uint8_t ports[65536];           /* enum wire_port */
 };
 
 struct sides {
@@ -32,7 +32,8 @@ int servers_new(struct servers **ret, const struct config_wire *wire)
 	if (!servers)
 		return -ENOMEM;
 	servers->wire = wire;
-	servers->learned = calloc(SLOTS, sizeof(*servers->learned));
+	servers->n_slots = SLOTS_FIRST;
+	servers->learned = calloc(servers->n_slots, sizeof(*servers->learned));
 	if (!servers->learned) {
 		servers_free(servers);
 		return -ENOMEM;
@@ -56,11 +57,6 @@ bool servers_must_learn(const struct servers *servers)
 	return servers->wire->n_addresses == 0;
 }
 
-size_t servers_count(const struct servers *servers)
-{
-	return servers->n;
-}
-
 static bool parse(const struct pcap_packet *from, struct sides *ret)
 {
 	const struct ct_view view = {.data = from->data, .end = from->data + from->length};
@@ -79,10 +75,10 @@ static size_t find(const struct servers *servers, const struct packet_address *a
 	size_t at;
 
 	memcpy(words, address, sizeof(words));
-	at = hash_u64x3(&servers->seed, words[0], words[1], 0) & (SLOTS - 1);
+	at = hash_u64x3(&servers->seed, words[0], words[1], 0) & (servers->n_slots - 1);
 	while (memcmp(&servers->learned[at], address, sizeof(*address)) != 0 &&
 	    memcmp(&servers->learned[at], &none, sizeof(none)) != 0)
-		at = (at + 1) & (SLOTS - 1);
+		at = (at + 1) & (servers->n_slots - 1);
 	return at;
 }
 
@@ -105,6 +101,32 @@ static bool is_response(const struct pcap_packet *from, const struct packet *pac
 	    from->data[packet->payload + 2] & 0x80;
 }
 
+/* -ENOMEM: it stays as it is. */
+static int grow(struct servers *servers)
+{
+	static const struct packet_address none;
+	struct packet_address *old = servers->learned;
+	const size_t n_old = servers->n_slots;
+	struct packet_address *more = calloc(2 * n_old, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	servers->learned = more;
+	servers->n_slots = 2 * n_old;
+	for (size_t i = 0; i < n_old; i++) {
+		if (memcmp(&old[i], &none, sizeof(none)) != 0)
+			more[find(servers, &old[i])] = old[i];
+	}
+	free(old);
+	return 0;
+}
+
+void servers_clear(struct servers *servers)
+{
+	memset(servers->learned, 0, servers->n_slots * sizeof(*servers->learned));
+	servers->n = 0;
+}
+
 int servers_learn(struct servers *servers, const struct pcap_packet *packet)
 {
 	struct sides sides;
@@ -119,6 +141,11 @@ int servers_learn(struct servers *servers, const struct pcap_packet *packet)
 		return 0;
 	if (servers->n == SERVERS_MAX)
 		return -ENOSPC;
+	if (2 * (servers->n + 1) > servers->n_slots) {
+		if (grow(servers) < 0)
+			return -ENOMEM;
+		at = find(servers, &sides.source);
+	}
 	servers->learned[at] = sides.source;
 	servers->n++;
 	return 0;

@@ -20,9 +20,10 @@ void servers_free(struct servers *servers);
 /* False: the configuration names them. */
 bool servers_must_learn(const struct servers *servers);
 /* Takes the source of a response: a datagram from one of the ports with QR set, or a SYN-ACK.
- * -ENOSPC: there are SERVERS_MAX already. */
+ * -ENOSPC: there are SERVERS_MAX already. -ENOMEM. */
 int servers_learn(struct servers *servers, const struct pcap_packet *packet);
-size_t servers_count(const struct servers *servers);
+/* Forgets those that were learned. */
+void servers_clear(struct servers *servers);
 
 struct servers_packet {
 	uint32_t direction; /* enum wire_direction */

@@ -14,6 +14,7 @@
 #include "../random.h"
 #include "base/unused.h"
 #include "replay/streams.h"
+#include "wire/rules/rules.h"
 
 #include <stdlib.h>
 #include <string.h>

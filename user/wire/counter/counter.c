@@ -26,6 +26,7 @@ struct counter_window {
 	struct wire_source_bucket *sources;
 	struct wire_source_rtt_entry *rtts;
 	uint32_t n_rtts;
+	struct wire_touched touched;
 };
 
 void counter_configure(struct counter *counter, const struct wire_rules *rules)
@@ -93,6 +94,18 @@ static size_t counters_of(uint32_t interfaces)
 	return (size_t)interfaces * WIRE_DIRECTIONS * WIRE_SLOTS;
 }
 
+/* Entries of all interfaces fill whole pages: WIRE_SLOTS * WIRE_RARE_ENTRIES is a multiple of one.
+ */
+static size_t rare_pages(uint32_t interfaces)
+{
+	return (size_t)interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES / WIRE_RARE_PAGE;
+}
+
+static size_t rare_words(uint32_t interfaces)
+{
+	return (rare_pages(interfaces) + 63) / 64;
+}
+
 int counter_window_new(struct counter_window **ret, const struct counter *counter)
 {
 	const uint32_t interfaces = counter->state.interfaces;
@@ -108,8 +121,9 @@ int counter_window_new(struct counter_window **ret, const struct counter *counte
 	window->rtt = calloc(WIRE_SLOTS, sizeof(*window->rtt));
 	window->sources = calloc(WIRE_SOURCE_BUCKETS, sizeof(*window->sources));
 	window->rtts = calloc(RTT_PLACES, sizeof(*window->rtts));
+	window->touched.rare = calloc(rare_words(interfaces), sizeof(*window->touched.rare));
 	if (!window->counters || !window->rare || !window->rtt || !window->sources ||
-	    !window->rtts) {
+	    !window->rtts || !window->touched.rare) {
 		counter_window_free(window);
 		return -ENOMEM;
 	}
@@ -126,34 +140,44 @@ void counter_window_free(struct counter_window *window)
 	free(window->rtt);
 	free(window->sources);
 	free(window->rtts);
+	free(window->touched.rare);
 	free(window);
 }
 
-/* A page that was never written takes no memory. */
-static void clear_sources(struct wire_source_bucket *buckets)
+/* The next bit that is set, from `from` on; `n` of them. */
+static size_t next_bit(const uint64_t *bits, size_t from, size_t n)
 {
-	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
-		if (buckets[i].clients[0].low) /* the first way is taken first, and none is freed */
-			memset(&buckets[i], 0, sizeof(buckets[i]));
+	while (from < n) {
+		const uint64_t rest = bits[from / 64] >> from % 64;
+
+		if (rest)
+			return from + (size_t)__builtin_ctzll(rest);
+		from = (from / 64 + 1) * 64;
 	}
+	return n;
+}
+
+/* Of what was touched; a page that was never written takes no memory. */
+static void clear(void *table, size_t bytes, uint64_t *bits, size_t n)
+{
+	for (size_t i = next_bit(bits, 0, n); i < n; i = next_bit(bits, i + 1, n))
+		memset((uint8_t *)table + i * bytes, 0, bytes);
+	memset(bits, 0, (n + 63) / 64 * sizeof(*bits));
 }
 
 void counter_window_clear(struct counter_window *window)
 {
-	for (uint32_t i = 0; i < window->interfaces; i++) {
-		if (counter_window_rare(window, i))
-			memset(window->rare + wire_rare_index(i, SLOT), 0,
-			    WIRE_RARE_ENTRIES * sizeof(*window->rare));
-	}
+	clear(window->rare, WIRE_RARE_PAGE * sizeof(*window->rare), window->touched.rare,
+	    rare_pages(window->interfaces));
 	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
 	memset(window->rtt, 0, sizeof(*window->rtt));
-	clear_sources(window->sources);
-	if (window->n_rtts)
-		memset(window->rtts, 0, RTT_PLACES * sizeof(*window->rtts));
+	clear(window->sources, sizeof(*window->sources), window->touched.sources,
+	    WIRE_SOURCE_BUCKETS);
+	clear(window->rtts, sizeof(*window->rtts), window->touched.rtts, RTT_PLACES);
 	window->n_rtts = 0;
 }
 
-static void use_window(struct counter *counter, const struct counter_window *window)
+static void use_window(struct counter *counter, struct counter_window *window)
 {
 	struct wire_state *state = &counter->state;
 
@@ -163,6 +187,21 @@ static void use_window(struct counter *counter, const struct counter_window *win
 	state->sources = window->sources;
 	state->rtts = window->rtts;
 	state->n_rtts = window->n_rtts;
+	state->touched = &window->touched;
+}
+
+void counter_clear(struct counter *counter)
+{
+	struct wire_state *state = &counter->state;
+
+	if (!counter->follow)
+		memset(state->flows, 0,
+		    (size_t)state->flow_sets * WIRE_FLOW_WAYS * sizeof(*state->flows));
+	if (state->hinted)
+		memset(state->hints, 0, WIRE_HINTS * sizeof(*state->hints));
+	state->hinted = false;
+	state->sampled = 0;
+	state->packets = 0;
 }
 
 void counter_add_packet(
@@ -252,6 +291,13 @@ static void add_words(void *into, const void *from, size_t bytes)
 		to[i] += words[i];
 }
 
+/* Which bucket is this counter in? */
+static size_t bucket_of(const struct counter_window *window, const uint64_t *messages)
+{
+	return (size_t)((const uint8_t *)messages - (const uint8_t *)window->sources) /
+	    sizeof(*window->sources);
+}
+
 static void add_clients(
     const struct counter *counter, struct counter_window *into, const struct counter_window *from)
 {
@@ -261,7 +307,9 @@ static void add_clients(
 		uint64_t *messages =
 		    wire_source_place(counter->state.config, into->sources, &client.address, SLOT);
 
-		if (!messages)
+		if (messages)
+			wire_touch(into->touched.sources, bucket_of(into, messages));
+		else
 			messages =
 			    &into->counters[wire_counters_index(0, WIRE_IN, SLOT)].sources_other;
 		*messages += client.messages;
@@ -270,8 +318,10 @@ static void add_clients(
 
 static void add_rtts(struct counter_window *into, const struct counter_window *from)
 {
-	struct wire_state state = {
-	    .rtts = into->rtts, .max_rtts = WIRE_MAX_SOURCE_RTTS, .n_rtts = into->n_rtts};
+	struct wire_state state = {.rtts = into->rtts,
+	    .max_rtts = WIRE_MAX_SOURCE_RTTS,
+	    .n_rtts = into->n_rtts,
+	    .touched = &into->touched};
 	struct wire_client_rtt rtt;
 
 	for (size_t at = 0; counter_window_next_rtt(from, &at, &rtt);) {
@@ -286,12 +336,13 @@ static void add_rtts(struct counter_window *into, const struct counter_window *f
 void counter_window_add(
     const struct counter *counter, struct counter_window *into, const struct counter_window *from)
 {
-	for (uint32_t i = 0; i < from->interfaces; i++) {
-		const uint64_t *rare = counter_window_rare(from, i);
+	const size_t pages = rare_pages(from->interfaces);
 
-		if (rare)
-			add_words(into->rare + wire_rare_index(i, SLOT), rare,
-			    WIRE_RARE_ENTRIES * sizeof(*rare));
+	for (size_t i = next_bit(from->touched.rare, 0, pages); i < pages;
+	     i = next_bit(from->touched.rare, i + 1, pages)) {
+		add_words(into->rare + i * WIRE_RARE_PAGE, from->rare + i * WIRE_RARE_PAGE,
+		    WIRE_RARE_PAGE * sizeof(*from->rare));
+		wire_touch(into->touched.rare, i);
 	}
 	add_words(into->counters, from->counters,
 	    counters_of(from->interfaces) * sizeof(*from->counters));
@@ -327,17 +378,19 @@ size_t counter_window_interfaces(const struct counter_window *window)
 bool counter_window_next_client(
     const struct counter_window *window, size_t *at, struct wire_client *ret)
 {
-	for (; *at < WIRE_MAX_SOURCES; ++*at) {
-		const struct wire_source_bucket *bucket = &window->sources[*at / WIRE_SOURCE_WAYS];
-		const size_t way = *at % WIRE_SOURCE_WAYS;
+	while (*at < WIRE_MAX_SOURCES) {
+		const size_t number =
+		    next_bit(window->touched.sources, *at / WIRE_SOURCE_WAYS, WIRE_SOURCE_BUCKETS);
+		const size_t way = number == *at / WIRE_SOURCE_WAYS ? *at % WIRE_SOURCE_WAYS : 0;
+		const struct wire_source_bucket *bucket = &window->sources[number];
 
-		if (!bucket->clients[way].low)
+		*at = number * WIRE_SOURCE_WAYS + way + 1;
+		if (number == WIRE_SOURCE_BUCKETS || !bucket->clients[way].low)
 			continue;
 		*ret = (struct wire_client){
 		    .address = wire_source_address(&bucket->clients[way]),
 		    .messages = bucket->messages[SLOT][way],
 		};
-		++*at;
 		return true;
 	}
 	return false;
@@ -346,19 +399,17 @@ bool counter_window_next_client(
 bool counter_window_next_rtt(
     const struct counter_window *window, size_t *at, struct wire_client_rtt *ret)
 {
-	for (; window->n_rtts && *at < RTT_PLACES; ++*at) {
-		const struct wire_source_rtt_entry *entry = &window->rtts[*at];
+	const struct wire_source_rtt_entry *entry;
 
-		if (!entry->rtt.count[SLOT])
-			continue;
-		*ret = (struct wire_client_rtt){
-		    .address = entry->client,
-		    .count = entry->rtt.count[SLOT],
-		    .sum_us = entry->rtt.sum_us[SLOT],
-		    .min_us = entry->rtt.min_us,
-		};
-		++*at;
-		return true;
-	}
-	return false;
+	*at = next_bit(window->touched.rtts, *at, RTT_PLACES);
+	if (*at == RTT_PLACES)
+		return false;
+	entry = &window->rtts[(*at)++];
+	*ret = (struct wire_client_rtt){
+	    .address = entry->client,
+	    .count = entry->rtt.count[SLOT],
+	    .sum_us = entry->rtt.sum_us[SLOT],
+	    .min_us = entry->rtt.min_us,
+	};
+	return true;
 }

@@ -31,6 +31,8 @@ struct counter_packet {
 /* Counts what the rules say, which are not kept. -ENOMEM. */
 int counter_new(struct counter **ret, const struct wire_rules *rules, size_t n_interfaces);
 void counter_free(struct counter *counter);
+/* As if it were new, for other traffic. */
+void counter_clear(struct counter *counter);
 /* Takes other rules. */
 void counter_configure(struct counter *counter, const struct wire_rules *rules);
 /* Packets to any address count: the caller has looked whose they are. */
