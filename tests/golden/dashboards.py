@@ -120,8 +120,9 @@ def check_names(program):
 def check_the_check(names):
     """Names that are not there are found, wherever they stand."""
     for query in ('SELECT sum("query") FROM "dns" GROUP BY "zone"', 'SELECT sum("queries") FROM "dnss"',
-                  'SELECT sum("queries") FROM "dns" WHERE "qtype" = \'A\'', 'SHOW TAG VALUES FROM "dns" WITH KEY = "zon"',
-                  "rate(crosstap_dns_queries[5m])", 'crosstap_verdict{verdikt="ok"}', "sum by (zon) (crosstap_dns_queries_total)",
+                  'SELECT sum("queries") FROM "dns" WHERE "qtype" = \'A\'',
+                  'SHOW TAG VALUES FROM "dns" WITH KEY = "zon"', "rate(crosstap_dns_queries[5m])",
+                  'crosstap_verdict{verdikt="ok"}', "sum by (zon) (crosstap_dns_queries_total)",
                   "crosstap_dns_response_time_seconds", "label_values(crosstap_dns_queries_total, zon)",
                   'from(bucket: "dns") |> filter(fn: (r) => r._measurement == "dns" and r._field == "querys")',
                   'from(bucket: "dns") |> filter(fn: (r) => r._measurement == "dns" and r.zon == "x")'):
