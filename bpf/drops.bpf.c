@@ -6,7 +6,7 @@
  *
  * The map `config` is crosstap.bpf.c's; user space puts it in place before loading. The numbers of
  * the reasons differ from kernel to kernel, and user space takes their names from the kernel's BTF:
- * which reason means what is decided there (source/stack_drops.c).
+ * which reason means what is decided there (user/wire/host/stack_drops.c).
  */
 #include "crosstap/compat.h"
 

@@ -7,8 +7,8 @@
  *   read_bench [ROUNDS]
  */
 #include "base/unused.h"
-#include "wire/bpf/wire.h"
-#include "wire/bpf/wire_internal.h"
+#include "wire/watch.h"
+#include "wire/bpf/internal.h"
 
 #include "base/clock.h"
 #include "crosstap/wire_source_table.h"
@@ -31,7 +31,8 @@
 
 struct bench {
 	struct config config;
-	struct wire *wire;
+	struct watch *watch;
+	struct wire_bpf *wire; /* of it */
 	struct arena *arena;
 	struct packet_address *keys;
 	struct wire_source_bucket *table; /* `sources`, as the programs have it */
@@ -73,10 +74,11 @@ static void make_clients(struct bench *bench)
 static int bench_open(struct bench *bench)
 {
 	static const char *names[] = {"va"};
-	struct wire_options options = {
+	struct watch_options options = {
 	    .config = &bench->config, .clock = &clock_system, .say = say};
 	int r = make_link();
 
+	bench->config.references = 1; /* ours: nobody frees it */
 	bench->config.server = "read-bench";
 	bench->config.wire.interfaces.items = names;
 	bench->config.wire.interfaces.n = 1;
@@ -89,13 +91,15 @@ static int bench_open(struct bench *bench)
 	if (r < 0)
 		return r;
 	if (!bench->keys || !bench->rtts || arena_new(&bench->arena) < 0 ||
-	    wire_new(&bench->wire, &options) < 0)
+	    watch_new(&bench->watch, &options) < 0)
 		return -ENOMEM;
 	make_clients(bench);
-	r = wire_start(bench->wire);
-	if (r < 0 || !bench->wire->word)
+	r = watch_start(bench->watch);
+	bench->wire = watch_bpf(bench->watch);
+	if (r < 0 || !bench->wire->config_map)
 		return r < 0 ? r : -ENOTSUP;
-	bench->wire->word->source_mask = WIRE_SOURCE_BUCKETS - 1; /* as it has grown by then */
+	bench->wire->config_map->source_mask =
+	    WIRE_SOURCE_BUCKETS - 1; /* as it has grown by then */
 	bench->table = mmap(NULL, WIRE_SOURCE_BUCKETS * sizeof(*bench->table),
 	    PROT_READ | PROT_WRITE, MAP_SHARED, bench->wire->shared.fds[WIRE_MAP_SOURCES], 0);
 	return bench->table == MAP_FAILED ? -errno : 0;
@@ -103,9 +107,9 @@ static int bench_open(struct bench *bench)
 
 static void bench_close(struct bench *bench)
 {
-	if (bench->wire)
-		wire_stop(bench->wire);
-	wire_free(bench->wire);
+	if (bench->watch)
+		watch_stop(bench->watch);
+	watch_free(bench->watch);
 	arena_free(bench->arena);
 	free(bench->keys);
 	free(bench->rtts);
@@ -114,13 +118,13 @@ static void bench_close(struct bench *bench)
 /* One query and, of some, a handshake for each client. */
 static int count(struct bench *bench)
 {
-	const uint32_t slot = bench->wire->word->slot & 1;
+	const uint32_t slot = bench->wire->config_map->slot & 1;
 	uint32_t n_rtts = HANDSHAKES;
 
 	bench->counted = 0;
 	for (uint32_t i = 0; i < SOURCES; i++) {
 		uint64_t *messages =
-		    wire_source_place(bench->wire->word, bench->table, &bench->keys[i], slot);
+		    wire_source_place(bench->wire->config_map, bench->table, &bench->keys[i], slot);
 
 		if (!messages)
 			continue;
@@ -138,16 +142,17 @@ static int count(struct bench *bench)
 /* Milliseconds of CPU for one reading; negative on error. All of what was counted is in it. */
 static double measure(struct bench *bench)
 {
+	const int64_t now_ns = clock_wall_ns(&clock_system);
 	struct wire_window window;
 	uint64_t start, sum = 0;
 	double ms;
 
 	if (count(bench) < 0)
 		return -1;
-	wire_flip(bench->wire, clock_wall_ns(&clock_system));
+	watch_flip(bench->watch, now_ns, now_ns);
 	usleep(WIRE_SETTLE_NS / 1000);
 	start = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-	if (wire_collect(bench->wire, &window, bench->arena) < 0)
+	if (watch_collect(bench->watch, &window, bench->arena) < 0)
 		return -1;
 	ms = (double)(clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start) / NS_PER_MS;
 	for (size_t i = 0; i < window.n_clients; i++)

@@ -13,7 +13,7 @@
 
 #include "crosstap.skel.h"
 #include "host.h"
-#include "wire/bpf/wire_sources.h"
+#include "wire/bpf/sources.h"
 
 #define THREADS 4
 #define QUERIES 60000u /* of each thread */

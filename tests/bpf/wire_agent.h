@@ -22,11 +22,12 @@
 
 #include "base/unused.h"
 #include "frames.h"
-#include "wire/bpf/wire.h"
-#include "wire/bpf/wire_bpf.h"
-#include "wire/bpf/wire_detach.h"
-#include "wire/bpf/wire_dispatcher.h"
-#include "wire/netlink/wire_netlink.h"
+#include "wire/bpf/bpf.h"
+#include "wire/watch.h"
+#include "wire/bpf/object.h"
+#include "wire/bpf/detach.h"
+#include "wire/bpf/dispatcher.h"
+#include "wire/netlink/netlink.h"
 
 #define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 #define QUERY  HEADER "\7example\0\0\1\0\1"
@@ -140,7 +141,7 @@ static const char *interfaces[] = {"va"};
 
 struct agent {
 	struct config config;
-	struct wire *wire;
+	struct watch *wire;
 	struct arena *arena;
 	char lines[4096];
 	struct wire_window window;
@@ -160,6 +161,7 @@ static inline void agent_configure(struct agent *agent)
 	*agent = (struct agent){
 	    .config =
 		{
+		    .references = 1, /* ours: nobody frees it */
 		    .server = "wire-test",
 		    .wire =
 			{
@@ -175,22 +177,29 @@ static inline void agent_configure(struct agent *agent)
 
 static inline int agent_start(struct agent *agent)
 {
-	const struct wire_options options = {
+	const struct watch_options options = {
 	    .config = &agent->config, .clock = &clock_system, .say = say, .say_context = agent};
 
-	must(arena_new(&agent->arena) == 0 && wire_new(&agent->wire, &options) == 0, "wire_new");
-	return wire_start(agent->wire);
+	must(arena_new(&agent->arena) == 0 && watch_new(&agent->wire, &options) == 0, "watch_new");
+	return watch_start(agent->wire);
+}
+
+static inline void agent_flip(struct agent *agent)
+{
+	const int64_t now_ns = clock_wall_ns(&clock_system);
+
+	watch_flip(agent->wire, now_ns, now_ns);
 }
 
 static inline void agent_window(struct agent *agent)
 {
 	const struct wire_interface *interface;
 
-	wire_flip(agent->wire, clock_wall_ns(&clock_system));
+	agent_flip(agent);
 	usleep(WIRE_SETTLE_NS / 1000);
 	arena_reset(agent->arena);
-	must(wire_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_collect");
-	wire_commit(agent->wire, agent->window.mark);
+	must(watch_collect(agent->wire, &agent->window, agent->arena) == 0, "watch_collect");
+	wire_bpf_reported(watch_bpf(agent->wire), agent->window.mark);
 	for (size_t i = 0; i < agent->window.n_interfaces; i++) {
 		interface = &agent->window.interfaces[i];
 		for (u32 family = 0; family < 2; family++) {
@@ -207,16 +216,16 @@ static inline void agent_window(struct agent *agent)
 
 static inline void agent_stop(struct agent *agent)
 {
-	wire_stop(agent->wire);
-	wire_free(agent->wire);
+	watch_stop(agent->wire);
+	watch_free(agent->wire);
 	arena_free(agent->arena);
 }
 
 static inline const char *mode_of(const struct agent *agent)
 {
-	const struct wire_mode_info *modes;
+	const struct watch_mode *modes;
 
-	return wire_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
+	return watch_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
 }
 
 static inline void expect_mode(const struct agent *agent, const char *mode)
@@ -269,7 +278,7 @@ static inline pid_t doomed_agent(struct report *report)
 		report->rare = agent.rare;
 		ask(20);
 		ask_rare(3);
-		wire_flip(agent.wire, clock_wall_ns(&clock_system));
+		agent_flip(&agent);
 		raise(SIGSTOP);
 		_exit(1);
 	}
@@ -301,7 +310,7 @@ struct attached {
 	bool clsact;
 };
 
-static struct wire_netlink *netlink;
+static struct netlink *netlink;
 
 static inline void look_at(struct attached *found, const struct wire_link *link)
 {
@@ -313,8 +322,8 @@ static inline void look_at(struct attached *found, const struct wire_link *link)
 		found->xdp = ours.id;
 		wire_running_close(&ours);
 	}
-	wire_netlink_filters(netlink, link->index, WIRE_HOOK_INGRESS, NULL, 0, &found->ingress);
-	wire_netlink_filters(netlink, link->index, WIRE_HOOK_EGRESS, NULL, 0, &found->egress);
+	netlink_filters(netlink, link->index, WIRE_HOOK_INGRESS, NULL, 0, &found->ingress);
+	netlink_filters(netlink, link->index, WIRE_HOOK_EGRESS, NULL, 0, &found->egress);
 }
 
 static inline struct attached look(void)
@@ -324,7 +333,7 @@ static inline struct attached look(void)
 	struct wire_pin pins[16];
 	size_t n;
 
-	must(wire_netlink_links(netlink, &links, &n) == 0, "links");
+	must(netlink_links(netlink, &links, &n) == 0, "links");
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(links[i].name, "va") == 0)
 			look_at(&found, &links[i]);
@@ -372,7 +381,7 @@ static inline int run_tests(
 	running = "setup";
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	must(home >= 0 && unshare(CLONE_NEWNET) == 0, "network namespace");
-	must(wire_netlink_open(&netlink, -1) == 0, "netlink");
+	must(netlink_open(&netlink, -1) == 0, "netlink");
 	wire_bpf_quiet();
 	for (size_t i = 0; i < n; i++) {
 		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
@@ -382,7 +391,7 @@ static inline int run_tests(
 		tests[i].run();
 		remove_veth();
 	}
-	wire_netlink_close(netlink);
+	netlink_close(netlink);
 	printf("%zu tests of %s, %d failures\n", n, what, failures);
 	return failures != 0;
 }

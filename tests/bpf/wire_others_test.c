@@ -15,8 +15,8 @@ static void test_displaced(void)
 	agent_configure(&agent);
 	agent_start(&agent);
 	ask(10);
-	must(wire_netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "replace");
-	wire_process(agent.wire);
+	must(netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "replace");
+	watch_process(agent.wire);
 	expect_mode(&agent, "tc");
 	expect(strstr(agent.lines, "displaced"), "says why:\n%s", agent.lines);
 	ask(20);
@@ -26,7 +26,7 @@ static void test_displaced(void)
 	agent_stop(&agent);
 	expect(look().xdp == wire_program_id(fd), "theirs survives");
 	expect(!look().clsact && !look().pins, "our clsact and pins went");
-	must(wire_netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
+	must(netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
 	close(fd);
 }
 
@@ -36,7 +36,7 @@ static void test_occupied(void)
 	const int index = (int)if_nametoindex("va");
 	struct agent agent;
 
-	must(wire_netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "attach");
+	must(netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "attach");
 	agent_configure(&agent);
 	agent_start(&agent);
 	expect_mode(&agent, "tc");
@@ -46,7 +46,7 @@ static void test_occupied(void)
 	expect_sums(&agent, 20, 0);
 	agent_stop(&agent);
 	expect(look().xdp == wire_program_id(fd), "theirs survives");
-	must(wire_netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
+	must(netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
 	close(fd);
 }
 
@@ -59,10 +59,10 @@ static void test_other_filter(void)
 	struct agent agent;
 	struct attached found;
 
-	must(wire_netlink_add_clsact(netlink, index) == 0, "clsact");
-	must(wire_netlink_set_filter(
-		 netlink, index, WIRE_HOOK_EGRESS, &place, fd, "foreign", false) == 0 &&
-		wire_netlink_set_filter(
+	must(netlink_add_clsact(netlink, index) == 0, "clsact");
+	must(netlink_set_filter(netlink, index, WIRE_HOOK_EGRESS, &place, fd, "foreign", false) ==
+		    0 &&
+		netlink_set_filter(
 		    netlink, index, WIRE_HOOK_INGRESS, &place, fd, "foreign", false) == 0,
 	    "filters");
 	agent_configure(&agent);
@@ -76,7 +76,7 @@ static void test_other_filter(void)
 	agent_stop(&agent);
 	found = look();
 	expect(found.clsact && found.ingress == 1 && found.egress == 1, "theirs survive");
-	wire_netlink_delete_clsact(netlink, index);
+	netlink_delete_clsact(netlink, index);
 	close(fd);
 }
 
@@ -150,7 +150,7 @@ static void test_knot_after(void)
 	id = wait_knot(pid, ours);
 	expect(id != 0, "knotd starts beside us");
 	usleep(200000);
-	wire_process(agent.wire);
+	watch_process(agent.wire);
 	expect_mode(&agent, "tc");
 	agent_window(&agent);
 	expect_sums(&agent, 10, 0);

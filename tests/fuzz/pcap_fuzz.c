@@ -18,10 +18,10 @@ struct outcome {
 	uint64_t packets, counted, messages, malformed, cut;
 };
 
-static void sum(const struct tally_window *window, struct outcome *ret)
+static void sum(const struct counter_window *window, struct outcome *ret)
 {
 	for (uint32_t direction = 0; direction < WIRE_DIRECTIONS; direction++) {
-		const struct wire_counters *counters = tally_counters(window, 0, direction);
+		const struct wire_counters *counters = counter_window_sums(window, 0, direction);
 
 		for (unsigned i = 0; i < WIRE_TRANSPORTS * 2; i++) {
 			const struct wire_cell *cell = &counters->cells[i / 2][i % 2];
@@ -39,7 +39,7 @@ static void sum(const struct tally_window *window, struct outcome *ret)
 static void count(struct replay_wire *wire, const char *path, struct outcome *ret)
 {
 	char error[PCAP_FILE_ERROR_BYTES] = "";
-	struct tally_window *window;
+	struct counter_window *window;
 	struct pcap_packet packet;
 	struct pcap_file *file;
 	int r = pcap_file_open(&file, path, error);

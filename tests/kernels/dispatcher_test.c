@@ -93,7 +93,7 @@ static void test_after(void)
 	ask(500);
 	r = theirs_start(&theirs);
 	expect((r == 0) == together, "theirs attaches: %s", strerror(-r));
-	wire_process(agent.wire);
+	watch_process(agent.wire);
 	expect_mode(&agent, "native");
 	ask(1000);
 	agent_window(&agent);
@@ -133,7 +133,7 @@ static void test_swap_under_traffic(void)
 	while (waitpid(sender, NULL, WNOHANG) == 0) {
 		if (together && swaps++ < 8 && theirs_start(&theirs) == 0)
 			theirs_stop(&theirs);
-		wire_process(agent.wire);
+		watch_process(agent.wire);
 		usleep(10000);
 	}
 	expect_mode(&agent, "native");
@@ -223,11 +223,11 @@ static void test_displaced_and_killed(void)
 	struct report *report = share_report();
 	const pid_t pid = doomed_agent(report);
 
-	must(wire_netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "replace");
+	must(netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "replace");
 	kill_agent(pid);
 	detach(together ? 3 : 2);
 	expect(look().main == wire_program_id(fd) && !look().pins, "theirs stays");
-	must(wire_netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
+	must(netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
 	close(fd);
 	expect_nothing();
 	munmap(report, sizeof(*report));

@@ -24,7 +24,7 @@ void agent_renew_filter(struct agent *agent)
 	struct compare_filter *next = &agent->filters[!agent->filter];
 	const uint64_t(*own)[2], (*copy)[2];
 	uint64_t version;
-	size_t n = wire_side_own(agent->wire, &own, &version);
+	size_t n = wire_own(agent->wire, &own, &version);
 
 	if (version == agent->own_version)
 		return;
@@ -57,24 +57,14 @@ static void take_wire(void *context, const struct wire_window *window, int64_t s
 	report_wire(agent->report, window, start_ns);
 }
 
-void agent_start_wire(struct agent *agent, const struct config *config)
-{
-	const struct wire_side_listener listener = {take_wire, agent};
-	int r = wire_side_new(&agent->wire, config, agent->clock, &listener);
-
-	if (r < 0)
-		log_warning(MODULE, "the wire is not watched: %s", strerror(-r));
-	wire_side_start(agent->wire);
-}
-
 int agent_fd(const struct agent *agent)
 {
-	return wire_side_fd(agent->wire);
+	return wire_fd(agent->wire);
 }
 
 void agent_process(struct agent *agent)
 {
-	wire_side_process(agent->wire);
+	wire_process(agent->wire);
 	agent_renew_filter(agent);
 }
 
@@ -113,6 +103,7 @@ void agent_close_rssac002(struct agent *agent, const struct config *config)
 
 static int make_stages(struct agent *agent, char *error, size_t size)
 {
+	const struct wire_listener listener = {take_wire, agent};
 	const struct config *config = agent->config;
 	int r = zone_registry_new(&agent->registry);
 
@@ -120,6 +111,8 @@ static int make_stages(struct agent *agent, char *error, size_t size)
 		agent_limits_make(&agent->limits, config);
 		r = shard_new(&agent->empty, &agent->limits, &agent->seed);
 	}
+	if (r == 0)
+		r = wire_new(&agent->wire, config, agent->clock, &listener);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
@@ -175,8 +168,8 @@ int agent_start(struct agent *agent, char *error, size_t size)
 	windows_init(&agent->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
 	    agent->newest_ns, false);
 	agent->started = true;
-	agent_start_wire(agent, config);
-	if (wire_side_noted(agent->wire, &before, sizeof(before)))
+	wire_start(agent->wire);
+	if (wire_noted(agent->wire, &before, sizeof(before)))
 		windows_continue(&agent->windows, &before);
 	agent->opened = NULL;
 	r = input_set_commit(agent, opened);
@@ -203,7 +196,7 @@ void agent_stop(struct agent *agent, uint64_t timeout_ns)
 	for (size_t i = 0; i < agent->n_inputs; i++)
 		input_stop(agent->inputs[i]);
 	agent_close_everything(agent, &command, clock_wall_ns(agent->clock), false);
-	wire_side_stop(agent->wire);
+	wire_stop(agent->wire);
 	enrich_stop(agent->enrich);
 	agent_close_rssac002(agent, agent->config);
 	report_stop(agent->report, timeout_ns);
@@ -225,7 +218,7 @@ void agent_free(struct agent *agent)
 	report_free(agent->report);
 	enrich_free(agent->enrich);
 	rssac002_free(agent->rssac);
-	wire_side_free(agent->wire);
+	wire_free(agent->wire);
 	free((void *)agent->filters[0].own);
 	free((void *)agent->filters[1].own);
 	free(agent->report_inputs);

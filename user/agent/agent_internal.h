@@ -8,7 +8,7 @@
 #include "enrich/enrich.h"
 #include "report/report.h"
 #include "stats/windows.h"
-#include "wire/wire_side.h"
+#include "wire/wire.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,8 +28,8 @@ struct agent {
 	struct compare_filter
 	    filters[2]; /* one is in force, the other is made when addresses change */
 	unsigned filter;
-	uint64_t own_version;   /* of this host's addresses in it */
-	struct wire_side *wire; /* NULL: wire.mode is off */
+	uint64_t own_version; /* of this host's addresses in it */
+	struct wire *wire;
 	struct shard_limits limits;
 	struct windows windows;
 	int64_t now_ns;       /* the wall clock as this turn looked at it */
@@ -70,7 +70,6 @@ struct agent_change {
 void agent_renew_filter(struct agent *agent);
 void agent_open_rssac002(struct agent *agent, const struct config *config);
 void agent_close_rssac002(struct agent *agent, const struct config *config);
-void agent_start_wire(struct agent *agent, const struct config *config);
 
 /* -- inputs.c */
 

@@ -82,7 +82,7 @@ static void fill_comparison(
 	struct crosscheck_inputs *inputs = &ret->inputs;
 
 	*ret = (struct comparison_window){
-	    .wire = wire_side_get(agent->wire, span->index),
+	    .wire = wire_get(agent->wire, span->index),
 	    /* Where a window begins is told to the millisecond. */
 	    .duration_ns = (uint64_t)(to_ns > from_ns + NS_PER_MS ? to_ns - from_ns : NS_PER_MS),
 	    .inputs = {.started = !agent->reported,
@@ -147,7 +147,7 @@ static void report_span(struct agent *agent, const struct window_span *span)
 	agent->n_closed = kept;
 	report_window(
 	    agent->report, base.shard ? base.shard : agent->empty, span, &compared, &figures);
-	wire_side_done(agent->wire, span->index);
+	wire_done(agent->wire, span->index);
 	if (base.shard)
 		give_back(agent, base.shard, base.owner);
 	else
@@ -156,7 +156,7 @@ static void report_span(struct agent *agent, const struct window_span *span)
 
 static int64_t newest_closed(const struct agent *agent)
 {
-	int64_t newest = wire_side_newest(agent->wire);
+	int64_t newest = wire_newest(agent->wire);
 
 	for (size_t i = 0; i < agent->n_closed; i++) {
 		if (agent->closed[i].shard->index > newest)
@@ -171,7 +171,7 @@ static bool is_counted(const struct agent *agent, int64_t index)
 		if (agent->closed[i].shard->index <= index)
 			return true;
 	}
-	return wire_side_has(agent->wire, index);
+	return wire_has(agent->wire, index);
 }
 
 /* Reports all windows before `oldest`. Where the clock leapt, those in between that nobody counted
@@ -193,8 +193,7 @@ static void report_until(struct agent *agent, int64_t oldest)
 		}
 		windows_close(&agent->windows, &span);
 		/* Before the points go anywhere: a successor writes none of this time. */
-		wire_side_note(
-		    agent->wire, &agent->windows.written, sizeof(agent->windows.written));
+		wire_note(agent->wire, &agent->windows.written, sizeof(agent->windows.written));
 		report_span(agent, &span);
 	}
 }
@@ -206,7 +205,7 @@ void agent_close_everything(
 	int64_t last;
 
 	agent->now_ns = now_ns;
-	wire_side_cut(agent->wire, now_ns, whole);
+	wire_cut(agent->wire, now_ns, whole);
 	command->oldest = INT64_MAX;
 	agent_command_all(agent, command);
 	last = newest_closed(agent);
@@ -243,7 +242,7 @@ int64_t agent_tick(struct agent *agent)
 {
 	/* One look at the clock for both witnesses: were it set in between, they would part. */
 	const int64_t now_ns = clock_wall_ns(agent->clock);
-	const int64_t wire_ns = wire_side_tick(agent->wire, now_ns);
+	const int64_t wire_ns = wire_tick(agent->wire, now_ns);
 	const int64_t due_ns = windows_due_ns(&agent->windows);
 	int64_t next_ns;
 

@@ -169,24 +169,25 @@ static void abandon_inputs(void *next)
 
 /* -- the wire */
 
-static void commit_wire(struct agent *agent, const struct agent_change *change, void *next UNUSED)
+static int prepare_wire(struct agent *agent, const struct agent_change *change, void **ret_next,
+    char *error, size_t size)
 {
-	const struct config *config = change->config;
+	struct wire_next *next;
+	int r = wire_prepare(agent->wire, change->config, &next, error, size);
 
-	if (agent->wire && config->wire.mode == WIRE_OFF) {
-		wire_side_stop(agent->wire);
-		wire_side_free(agent->wire);
-		agent->wire = NULL;
-	} else if (agent->wire) {
-		wire_side_configure(agent->wire, config);
-	} else {
-		agent_start_wire(agent, config);
-	}
+	if (r == 0)
+		*ret_next = next;
+	return r;
 }
 
-static const struct config *config_of_wire(const struct agent *agent)
+static void commit_wire(struct agent *agent, const struct agent_change *change UNUSED, void *next)
 {
-	return agent->wire ? wire_side_config(agent->wire) : agent->config;
+	wire_commit(agent->wire, next);
+}
+
+static void abandon_wire(void *next)
+{
+	wire_next_free(next);
 }
 
 /* -- which messages are compared */
@@ -217,7 +218,7 @@ static const struct stage stages[] = {
 	commit_enrich, abandon_enrich, config_of_enrich},
     {"rssac002", BIT(RSSAC002), .commit = commit_rssac002},
     {"inputs", BIT(INPUTS), false, prepare_inputs, commit_inputs, abandon_inputs, config_of_agent},
-    {"wire", BIT(WIRE), .commit = commit_wire, .in_force = config_of_wire},
+    {"wire", BIT(WIRE), false, prepare_wire, commit_wire, abandon_wire, config_of_agent},
     {"compared", BIT(COMPARED), .commit = commit_compared},
     {"log", BIT(LOG), .commit = commit_log},
 };

@@ -4,8 +4,8 @@
 #include "command/command.h"
 
 #include "base/log.h"
-#include "wire/bpf/wire_detach.h"
-#include "wire/netlink/wire_netns.h"
+#include "wire/bpf/detach.h"
+#include "wire/netlink/netns.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -59,7 +59,7 @@ static int detach_named(char **interfaces, size_t n, size_t *total)
 
 		if (entry->d_name[0] == '.')
 			continue;
-		namespace = wire_netns_open(entry->d_name);
+		namespace = netns_open(entry->d_name);
 		if (namespace < 0)
 			continue; /* removed meanwhile */
 		r = detach_in(namespace, entry->d_name, interfaces, n, &removed);

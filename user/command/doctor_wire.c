@@ -2,12 +2,13 @@
 /* crosstap doctor: how interfaces would be watched, and whether a nameserver is behind them. */
 #include "command/doctor.h"
 
-#include "wire/bpf/wire_bpf.h"
-#include "wire/bpf/wire_dispatcher.h"
-#include "wire/bpf/wire_features.h"
-#include "wire/bpf/wire_internal.h"
-#include "wire/netlink/wire_netns.h"
-#include "wire/netlink/wire_select.h"
+#include "wire/bpf/object.h"
+#include "wire/bpf/dispatcher.h"
+#include "wire/bpf/features.h"
+#include "wire/netlink/netlink.h"
+#include "wire/netlink/netns.h"
+#include "wire/rules/select.h"
+#include "wire/window/mode.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ static enum wire_mode said(
 	return mode;
 }
 
-/* Of `auto` and `native`, where BPF is to be had: the ladder of wire_tap.c, without climbing. */
+/* Of `auto` and `native`, where BPF is to be had: the ladder of attachment.c, without climbing. */
 static enum wire_mode native_or_less(const struct doctor_nic *nic, char reason[DOCTOR_REASON_BYTES])
 {
 	const struct wire_link *link = nic->link;
@@ -85,7 +86,7 @@ enum wire_mode doctor_mode(
 
 struct visit {
 	struct doctor *doctor;
-	struct wire_netlink *netlink;
+	struct netlink *netlink;
 	struct doctor_nic host; /* what holds for all interfaces */
 	struct wire_link *links;
 	bool *chosen, *once;
@@ -106,7 +107,7 @@ static void choose(struct visit *visit)
 	const struct config_wire *wire = &visit->doctor->config->wire;
 
 	if (wire->interfaces_auto) {
-		(void)wire_netlink_routes(visit->netlink, take_route, visit);
+		(void)netlink_routes(visit->netlink, take_route, visit);
 		return;
 	}
 	for (size_t j = 0; j < wire->interfaces.n; j++) {
@@ -212,10 +213,10 @@ static void look_at_chosen(struct visit *visit)
 static void visit_interfaces(void *context)
 {
 	struct visit *visit = context;
-	int r = wire_netlink_open(&visit->netlink, -1);
+	int r = netlink_open(&visit->netlink, -1);
 
 	if (r == 0)
-		r = wire_netlink_links(visit->netlink, &visit->links, &visit->n);
+		r = netlink_links(visit->netlink, &visit->links, &visit->n);
 	if (r == 0) {
 		visit->chosen = calloc(visit->n + 1, sizeof(*visit->chosen));
 		visit->once = calloc(visit->n + 1, sizeof(*visit->once));
@@ -229,15 +230,14 @@ static void visit_interfaces(void *context)
 	free(visit->chosen);
 	free(visit->once);
 	free(visit->links);
-	wire_netlink_close(visit->netlink);
+	netlink_close(visit->netlink);
 }
 
 static void in_namespace(struct doctor *doctor, void (*work)(void *context), void *context)
 {
 	const char *name = doctor->config->wire.netns;
-	const int namespace = *name ? wire_netns_open(name) : -1;
-	const int r =
-	    *name && namespace < 0 ? namespace : wire_netns_call(namespace, work, context);
+	const int namespace = *name ? netns_open(name) : -1;
+	const int r = *name && namespace < 0 ? namespace : netns_call(namespace, work, context);
 
 	if (r < 0)
 		doctor_note(doctor, DOCTOR_WARNING, "make it, or change wire.netns",
@@ -255,7 +255,7 @@ void doctor_interfaces(struct doctor *doctor)
 		return;
 	}
 	wire_bpf_quiet();
-	visit.host.bpf = wire_bpf_probe();
+	visit.host.bpf = wire_bpf_allowed();
 	visit.host.dispatcher = visit.host.bpf == 0 && wire_dispatcher_works();
 	in_namespace(doctor, visit_interfaces, &visit);
 }

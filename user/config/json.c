@@ -3,7 +3,7 @@
 #include "config/write.h"
 
 #include "base/arena.h"
-#include "config/options.h"
+#include "config/output_kind.h"
 #include "config/value_scalar.h"
 
 #include <errno.h>
@@ -187,10 +187,10 @@ static json_t *inputs_to_json(const struct config *config, uint32_t takers)
 static json_t *output_to_json(const struct config_output *output)
 {
 	json_t *map = json_object(),
-	       *values = section_to_json(&options_output[output->kind], "", output, UINT32_MAX);
+	       *values = section_to_json(&output->kind->table, "", output->settings, UINT32_MAX);
 
 	/* Takes over `values`, in failure too. */
-	if (json_object_set_new(map, output_kind_names[output->kind], values) < 0) {
+	if (json_object_set_new(map, output->kind->name, values) < 0) {
 		json_decref(map);
 		return NULL;
 	}

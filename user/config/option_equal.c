@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "config/options.h"
+#include "config/output_kind.h"
 
 #include <string.h>
 
@@ -41,9 +41,7 @@ static bool equal_input(const void *a, const void *b)
 
 static bool equal_output(const void *a, const void *b)
 {
-	const struct config_output *x = a, *y = b;
-
-	return x->kind == y->kind && options_equal(&options_output[x->kind], a, b);
+	return output_equal(a, b);
 }
 
 /* A pointer to items at `offset`, and their number at `other`. */

@@ -1,38 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/options.h"
 
-#include "base/clock.h"
+#include "config/option_row.h"
 #include "config/texts.h"
 
-#define KIB 1024.0
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
-#define TIB (1024 * GIB)
-#define MS  ((double)NS_PER_MS)
-#define S   ((double)NS_PER_S)
-#define H   (3600 * S)
-#define D   (24 * H)
-
-#define MAX_PATH      4095
 #define MAX_UNIX_PATH 107 /* sun_path with its NUL, unix(7) */
-#define MAX_TEXT      255
-#define MAX_SECRET    4096
 #define MAX_ZONES     16000
-
-#define AT(type, member)           .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define ARRAY(type, member, count) .offset = offsetof(type, member), .other = offsetof(type, count)
-#define RANGE(lo, hi)              .min = (lo), .max = (hi)
-#define WORDS(...)                                                                                 \
-	.words = (const char *const[])                                                             \
-	{                                                                                          \
-		__VA_ARGS__, NULL                                                                  \
-	}
-#define WHEN(type, member, v, says)                                                                \
-	.when = {true, offsetof(type, member), sizeof(((type *)0)->member), (v), (says)}
-#define TABLE(array, says)                                                                         \
-	{                                                                                          \
-		array, sizeof(array) / sizeof((array)[0]), says                                    \
-	}
 
 #define TO(taker) (1u << TAKER_##taker)
 #define C         struct config
@@ -282,57 +255,6 @@ static const struct config_option input[] = {
 };
 
 #undef I
-#define P    struct config_output
-#define V1   WHEN(P, version, 1, "with `version: 1`")
-#define V2   WHEN(P, version, 2, "with `version: 2`")
-#define URL  .check = text_check_url, .is_url = true
-#define CA   "PEM file of the authorities to trust; empty: the system's."
-#define WAIT "How long one request may take."
-
-static const struct config_option influxdb[] = {
-    {"url", OPTION_TEXT, .fallback = "http://127.0.0.1:8086", RANGE(1, MAX_PATH), AT(P, url), URL,
-	.help = "The server."},
-    {"version", OPTION_UINT, .fallback = "2", RANGE(1, 2), AT(P, version),
-	.help = "Which API to speak: 2, or 1 for InfluxDB 1.x."},
-    {"org", OPTION_TEXT, .fallback = "dns", RANGE(0, MAX_TEXT), AT(P, org), V2,
-	.help = "Organization."},
-    {"bucket", OPTION_TEXT, .fallback = "dns", RANGE(1, MAX_TEXT), AT(P, bucket), V2,
-	.help = "Bucket."},
-    {"token", OPTION_TEXT, .environment = "INFLUX_TOKEN", .example = "$INFLUX_TOKEN",
-	RANGE(0, MAX_SECRET), AT(P, token), V2, .secret = true,
-	.help = "Token. Default: $INFLUX_TOKEN where that is set."},
-    {"database", OPTION_TEXT, .fallback = "dns", RANGE(1, MAX_TEXT), AT(P, database), V1,
-	.help = "Database."},
-    {"username", OPTION_TEXT, .example = "crosstap", RANGE(0, MAX_TEXT), AT(P, username), V1,
-	.help = "User."},
-    {"password", OPTION_TEXT, .example = "$INFLUX_PASSWORD", RANGE(0, MAX_SECRET), AT(P, password),
-	V1, .secret = true, .help = "Password."},
-    {"ca", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(P, ca), .help = CA},
-    {"timeout", OPTION_TIME, .fallback = "10s", RANGE(100 * MS, 600 * S), AT(P, timeout_ns),
-	.help = WAIT},
-};
-
-static const struct config_option file[] = {
-    {"path", OPTION_TEXT, .fallback = "/var/log/crosstap/points.lp", RANGE(1, MAX_PATH),
-	AT(P, path), .help = "The file; `-` is stdout."},
-    {"format", OPTION_WORD, .fallback = "line", WORDS("line", "json"), AT(P, format),
-	.help = "Line protocol, or one JSON object a line."},
-};
-
-static const struct config_option otlp[] = {
-    {"url", OPTION_TEXT, .fallback = "http://127.0.0.1:4318/v1/metrics", RANGE(1, MAX_PATH),
-	AT(P, url), URL, .help = "The collector's OTLP/HTTP endpoint for metrics."},
-    {"ca", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(P, ca), .help = CA},
-    {"timeout", OPTION_TIME, .fallback = "10s", RANGE(100 * MS, 600 * S), AT(P, timeout_ns),
-	.help = WAIT},
-};
 
 const struct option_table options_root = TABLE(root, NULL);
 const struct option_table options_input = TABLE(input, NULL);
-const struct option_table options_output[OUTPUT_KINDS] = {
-    [OUTPUT_INFLUXDB] = TABLE(influxdb, "InfluxDB, or what takes its line protocol over HTTP."),
-    [OUTPUT_FILE] = TABLE(file, "A file of points."),
-    [OUTPUT_OTLP] = TABLE(otlp, "OpenTelemetry metrics over HTTP."),
-};
-const char *const output_kind_names[OUTPUT_KINDS + 1] = {
-    [OUTPUT_INFLUXDB] = "influxdb", [OUTPUT_FILE] = "file", [OUTPUT_OTLP] = "otlp"};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of options. Parsing, defaults, limits, what `check` prints, config/crosstap.yaml and
- * crosstap.yaml(5) all come from it: to add an option is one field in config.h and one row here.
+ * crosstap.yaml(5) all come from it: to add an option is one field in config.h and one row in
+ * options.c. The options of an output stand with its kind (output_kind.h).
  */
 #ifndef CROSSTAP_CONFIG_OPTIONS_H
 #define CROSSTAP_CONFIG_OPTIONS_H
@@ -85,6 +86,7 @@ struct config_option {
 	const char *help; /* sentences */
 	bool secret;      /* its value is never printed */
 	bool is_url;      /* its passwords are never printed */
+	bool unique;      /* no two outputs of a kind may have the same value */
 	/* NULL, or why a text (of a list: an item) is not valid. Not called for an empty text. */
 	const char *(*check)(const char *text);
 	size_t offset, size; /* of the member */
@@ -100,10 +102,6 @@ struct option_table {
 
 extern const struct option_table options_root;  /* struct config */
 extern const struct option_table options_input; /* struct config_input */
-/* struct config_output; both indexed by enum output_kind and ended by OUTPUT_KINDS / NULL. */
-#define OUTPUT_KINDS 3
-extern const struct option_table options_output[OUTPUT_KINDS];
-extern const char *const output_kind_names[OUTPUT_KINDS + 1];
 
 /* The option at `prefix` + `key`, or NULL. */
 const struct config_option *option_find(

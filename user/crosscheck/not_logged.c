@@ -2,7 +2,7 @@
 #include "crosscheck/not_logged.h"
 
 #include "base/clock.h"
-#include "wire/wire_sum.h"
+#include "wire/window/sum.h"
 
 #include <string.h>
 #include <strings.h>
@@ -19,7 +19,7 @@ static const struct trait {
     [PRODUCER_OTHER] = {NULL, 0, 5},
     /* Logs the response alone where it finds fault with the query, and does not answer one without
      * a question or with several. */
-    [PRODUCER_KNOT] = {"knot",
+    [PRODUCER_KNOT] = {"knot dns",
 	CLASS(QUESTIONS) | CLASS(FAULT) | CLASS(FAULT_CHAOS) | CLASS(FAULT_OTHER) |
 	    CLASS(FORMERR_META),
 	5},

@@ -2,8 +2,8 @@
 /* The table of options as JSON, for programs: `crosstap check --options`. */
 #include "document/document.h"
 
-#include "config/options.h"
-#include "document/limits_text.h"
+#include "config/limits_text.h"
+#include "config/output_kind.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -93,11 +93,11 @@ int document_write_options(FILE *out)
 
 	if (r == 0)
 		r = add_table(all, &options_input, "inputs", 0);
-	for (int i = 0; i < OUTPUT_KINDS && r == 0; i++) {
+	for (size_t i = 0; output_kinds[i] && r == 0; i++) {
 		char list[64];
 
-		snprintf(list, sizeof(list), "outputs.%s", output_kind_names[i]);
-		r = add_table(all, &options_output[i], list, outputs);
+		snprintf(list, sizeof(list), "outputs.%s", output_kinds[i]->name);
+		r = add_table(all, &output_kinds[i]->table, list, outputs);
 	}
 	if (r == 0 &&
 	    (json_dumpf(all, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) < 0 ||

@@ -2,9 +2,9 @@
 #include "base/unused.h"
 #include "http/http.h"
 
+#include "base/listen_tcp.h"
 #include "http/route.h"
 #include "http/secret_file.h"
-#include "dnstap/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -173,11 +173,10 @@ static int start(struct http *http, char *error, size_t size)
 {
 	struct stat st = {0};
 	bool loopback = false;
-	int fd, r;
+	int fd, r = listen_tcp(http->settings.listen, &fd, 1, error, size);
 
-	fd = listen_tcp(http->settings.listen, error, size);
-	if (fd < 0)
-		return fd;
+	if (r < 0)
+		return r;
 	r = fstat(fd, &st) < 0 ? -errno : find_address(fd, &http->port, &loopback);
 	if (r < 0) {
 		snprintf(error, size, "%s: %s", http->settings.listen, strerror(-r));

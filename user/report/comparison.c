@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/comparison.h"
 
-#include "encode/encode_crosscheck.h"
-#include "encode/encode_wire.h"
-#include "encode/json_wire.h"
+#include "encode/documents.h"
+#include "encode/json_text.h"
 #include "report/witness.h"
 
 #include <errno.h>
@@ -98,7 +97,7 @@ char *comparison_json(const struct crosscheck_result *result, const struct wire_
     int64_t time_ms, struct privacy *privacy)
 {
 	json_t *document = json_crosscheck_window(result, wire, time_ms, privacy);
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *text = json_text(document);
 
 	json_decref(document);
 	return text;

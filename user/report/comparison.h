@@ -8,9 +8,9 @@
 
 #include "config/config.h"
 #include "crosscheck/crosscheck.h"
-#include "encode/encode_dns.h"
+#include "encode/encode.h"
 #include "stats/view.h"
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 struct comparison;
 

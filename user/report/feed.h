@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From a window to those who keep something of it: RSSAC002's day and the resolvers' distances. */
+/* Gives a window's figures to those who keep them for longer: the day of RSSAC002, and the
+ * round-trip times of resolvers. */
 #ifndef CROSSTAP_REPORT_FEED_H
 #define CROSSTAP_REPORT_FEED_H
 
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 #include "enrich/enrich.h"
 #include "rssac002/rssac002.h"
 #include "stats/view.h"

@@ -42,7 +42,7 @@ struct entry {
 struct spool {
 	char *root, *folder;
 	int fd; /* of the folder; -1: not there yet */
-	uint64_t limit_bytes;
+	_Atomic uint64_t limit_bytes;
 	_Atomic uint64_t bytes;
 	size_t foreign;
 	bool loaded;           /* the first entry is with the caller */
@@ -168,19 +168,29 @@ int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t 
 	if (!s)
 		return -ENOMEM;
 	s->fd = -1;
-	s->limit_bytes = limit_bytes;
+	atomic_init(&s->limit_bytes, limit_bytes);
 	s->root = strdup(path);
 	if (asprintf(&s->folder, "%s/%016" PRIx64, path, identity) < 0)
 		s->folder = NULL;
 	if (!s->root || !s->folder)
-		r = -ENOMEM;
-	else if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
 		r = -ENOMEM;
 	if (r < 0)
 		spool_free(s);
 	else
 		*ret = s;
 	return r;
+}
+
+int spool_load(struct spool *s)
+{
+	if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
+		return -ENOMEM;
+	return 0;
+}
+
+void spool_set_limit(struct spool *s, uint64_t limit_bytes)
+{
+	atomic_store(&s->limit_bytes, limit_bytes);
 }
 
 void spool_free(struct spool *s)

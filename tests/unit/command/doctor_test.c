@@ -3,7 +3,7 @@
 #include "base/unused.h"
 #include "command/command.h"
 #include "command/doctor.h"
-#include "wire/netlink/wire_netlink.h"
+#include "wire/netlink/netlink.h"
 
 #include "run_command.h"
 
@@ -42,7 +42,7 @@ static void assert_mode(
 		fail_msg("%s is not in: %s", why, reason);
 }
 
-/* As wire_tap.c climbs down. */
+/* As wire/bpf/attachment.c climbs down. */
 static void modes_of_interfaces(void **state UNUSED)
 {
 	struct wire_link link = {.name = "eth0", .hardware = ARPHRD_ETHER, .mtu = 1500};

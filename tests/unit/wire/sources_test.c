@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of clients, with the programs' part done by the same functions over shared memory. */
 #include "base/unused.h"
-#include "wire/bpf/wire_sources.h"
+#include "wire/bpf/sources.h"
 
 #include "crosstap/wire_source_table.h"
 

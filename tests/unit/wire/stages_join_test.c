@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "wire/host/wire_stages_join.h"
+#include "wire/host/stages_join.h"
 
 #include <stdlib.h>
 #include <string.h>

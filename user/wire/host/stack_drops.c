@@ -2,8 +2,8 @@
 #include "wire/host/stack_drops.h"
 
 #include "wire/host/stack_drops_count.h"
-#include "wire/bpf/wire_bpf.h"
-#include "wire/netlink/wire_netns.h"
+#include "wire/bpf/object.h"
+#include "wire/netlink/netns.h"
 
 #include "drops.skel.h"
 
@@ -29,8 +29,8 @@ struct stack_drops {
 
 static int netns_inode(const char *netns, uint32_t *ret)
 {
-	const int fd = *netns ? wire_netns_open(netns)
-			      : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	const int fd =
+	    *netns ? netns_open(netns) : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct stat status;
 	int r = 0;
 

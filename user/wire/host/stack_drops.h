@@ -10,12 +10,12 @@
 #define CROSSTAP_WIRE_HOST_STACK_DROPS_H
 
 #include "base/arena.h"
-#include "wire/wire_window.h"
+#include "wire/window/window.h"
 
 struct stack_drops;
 
 struct stack_drops_options {
-	int config_fd;     /* wire_config_fd(); stays the caller's */
+	int config_fd;     /* wire_bpf_config_fd(); stays the caller's */
 	const char *netns; /* wire.netns; empty: the calling thread's */
 };
 

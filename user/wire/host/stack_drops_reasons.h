@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the running kernel's drop reasons mean. Inside source/stack_drops*.c only. */
+/* What the running kernel's drop reasons mean. For stack_drops*.c only. */
 #ifndef CROSSTAP_WIRE_HOST_STACK_DROPS_REASONS_H
 #define CROSSTAP_WIRE_HOST_STACK_DROPS_REASONS_H
 

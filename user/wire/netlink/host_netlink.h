@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests over netlink, for user/source/host*.c and wire_features.c. */
+/* Requests over netlink, for wire/host and bpf/features.c. */
 #ifndef CROSSTAP_WIRE_NETLINK_HOST_NETLINK_H
 #define CROSSTAP_WIRE_NETLINK_HOST_NETLINK_H
 

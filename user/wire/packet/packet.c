@@ -2,9 +2,9 @@
 #include "wire/packet/packet.h"
 
 #include "base/clock.h"
-#include "wire/packet/packet_ring.h"
-#include "wire/packet/tally_window.h"
-#include "wire/netlink/wire_netns.h"
+#include "wire/packet/ring.h"
+#include "wire/counter/fill.h"
+#include "wire/netlink/netns.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -21,8 +21,6 @@
 #define IDLE_MS   1000
 
 struct packet_source {
-	const struct config_wire *wire;
-	double cpu;
 	struct packet_ring *rings;
 	char (*names)[IFNAMSIZ];
 	size_t n_rings;
@@ -32,13 +30,14 @@ struct packet_source {
 	bool started;
 
 	pthread_mutex_t lock; /* all below; held for a block, a flip, a take */
-	struct tally *tally;
-	struct tally_window *now, *before; /* `before`: flipped, not taken; else NULL */
-	struct tally_window *spare;
+	struct counter *counter;
+	struct counter_window *now, *before; /* `before`: flipped, not taken; else NULL */
+	struct counter_window *spare;
+	double cpu;          /* of one processor that the thread may take */
 	int64_t boundary_ns; /* packets older than this belong to `before` */
+	int64_t end_ns;      /* packets from then on are another's to count */
 	bool changed[2];     /* of now and before: not watched all the time, or by other rules */
 	bool stopped;
-	bool has_addresses;
 	char problem[128];
 };
 
@@ -47,8 +46,8 @@ struct packet_source {
 static void take_frame(
     struct packet_source *source, uint32_t interface, const struct packet_frame *frame)
 {
-	struct tally_window *window = source->now;
-	const struct tally_packet packet = {
+	struct counter_window *window = source->now;
+	const struct counter_packet packet = {
 	    .data = frame->data,
 	    .length = frame->length,
 	    .frame_bytes = frame->frame_bytes,
@@ -59,11 +58,11 @@ static void take_frame(
 	    .raw = source->rings[interface].raw,
 	};
 
-	if (!frame->outgoing && !frame->incoming)
+	if ((!frame->outgoing && !frame->incoming) || frame->time_ns >= source->end_ns)
 		return;
 	if (source->before && frame->time_ns < source->boundary_ns)
 		window = source->before;
-	tally_count(source->tally, window, &packet);
+	counter_add_packet(source->counter, window, &packet);
 }
 
 static void drain(struct packet_source *source, uint32_t interface)
@@ -97,7 +96,7 @@ static void stop_with(struct packet_source *source, const char *format, const ch
 }
 
 /* The thread takes more of the processor than it may. */
-static bool is_over(const struct packet_source *source, uint64_t *round_ns, uint64_t *round_cpu_ns)
+static bool is_over(struct packet_source *source, uint64_t *round_ns, uint64_t *round_cpu_ns)
 {
 	const uint64_t now = clock_monotonic_ns();
 	uint64_t cpu;
@@ -106,7 +105,9 @@ static bool is_over(const struct packet_source *source, uint64_t *round_ns, uint
 	if (now - *round_ns < CPU_ROUND)
 		return false;
 	cpu = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	pthread_mutex_lock(&source->lock);
 	over = (double)(cpu - *round_cpu_ns) > CPU_SHARE * source->cpu * (double)(now - *round_ns);
+	pthread_mutex_unlock(&source->lock);
 	*round_ns = now;
 	*round_cpu_ns = cpu;
 	return over;
@@ -143,6 +144,7 @@ static void *run(void *context)
 
 struct opening {
 	struct packet_source *source;
+	const struct wire_rules *rules;
 	size_t failed;
 	int error;
 };
@@ -154,34 +156,29 @@ static void open_rings(void *context)
 
 	for (size_t i = 0; i < source->n_rings && opening->error == 0; i++) {
 		opening->error =
-		    packet_ring_open(&source->rings[i], source->names[i], source->wire);
+		    packet_ring_open(&source->rings[i], source->names[i], opening->rules->ports);
 		opening->failed = i;
 		source->polls[i] =
 		    (struct pollfd){.fd = source->rings[i].fd, .events = POLLIN | POLLERR};
 	}
 }
 
-static int enter_and_open(struct packet_source *source, char *error, size_t size)
+static int enter_and_open(struct packet_source *source, const struct wire_rules *rules,
+    int namespace, char *error, size_t size)
 {
-	struct opening opening = {.source = source};
-	int namespace = -1, r = 0;
+	struct opening opening = {.source = source, .rules = rules};
+	int r = netns_call(namespace, open_rings, &opening);
 
-	if (source->wire->netns[0])
-		r = namespace = wire_netns_open(source->wire->netns);
-	if (r >= 0)
-		r = wire_netns_call(namespace, open_rings, &opening);
-	if (namespace >= 0)
-		close(namespace);
 	if (r < 0)
-		snprintf(error, size, "wire.netns %s: %s", source->wire->netns, strerror(-r));
+		snprintf(error, size, "wire.netns: %s", strerror(-r));
 	else if (opening.error < 0)
 		snprintf(
 		    error, size, "%s: %s", source->names[opening.failed], strerror(-opening.error));
 	return r < 0 ? r : opening.error;
 }
 
-static int allocate(
-    struct packet_source *source, const char *const *interfaces, size_t n_interfaces)
+static int allocate(struct packet_source *source, const struct wire_rules *rules,
+    const char *const *interfaces, size_t n_interfaces)
 {
 	int r;
 
@@ -197,15 +194,15 @@ static int allocate(
 		snprintf(source->names[i], sizeof(source->names[i]), "%s", interfaces[i]);
 	}
 	source->polls[n_interfaces] = (struct pollfd){.fd = source->stop, .events = POLLIN};
-	r = tally_new(&source->tally, source->wire, n_interfaces);
+	r = counter_new(&source->counter, rules, n_interfaces);
 	if (r == 0)
-		r = tally_window_new(&source->now, source->tally);
+		r = counter_window_new(&source->now, source->counter);
 	if (r == 0)
-		r = tally_window_new(&source->spare, source->tally);
+		r = counter_window_new(&source->spare, source->counter);
 	return r;
 }
 
-int packet_new(struct packet_source **ret, const struct config *config,
+int packet_new(struct packet_source **ret, const struct wire_rules *rules, int namespace,
     const char *const *interfaces, size_t n_interfaces, char *error, size_t size)
 {
 	struct packet_source *source = calloc(1, sizeof(*source));
@@ -214,14 +211,14 @@ int packet_new(struct packet_source **ret, const struct config *config,
 	snprintf(error, size, "%s", strerror(ENOMEM));
 	if (!source)
 		return r;
-	source->wire = &config->wire;
-	source->cpu = config->limits.cpu;
+	source->cpu = rules->cpu;
 	source->stop = -1;
+	source->end_ns = INT64_MAX;
 	source->changed[0] = true; /* the first window does not begin with its start */
 	pthread_mutex_init(&source->lock, NULL);
-	r = allocate(source, interfaces, n_interfaces);
+	r = allocate(source, rules, interfaces, n_interfaces);
 	if (r == 0)
-		r = enter_and_open(source, error, size);
+		r = enter_and_open(source, rules, namespace, error, size);
 	if (r == 0) {
 		r = -pthread_create(&source->thread, NULL, run, source);
 		source->started = r == 0;
@@ -248,10 +245,10 @@ void packet_free(struct packet_source *source)
 		packet_ring_close(&source->rings[i]);
 	if (source->stop >= 0)
 		close(source->stop);
-	tally_window_free(source->now);
-	tally_window_free(source->before);
-	tally_window_free(source->spare);
-	tally_free(source->tally);
+	counter_window_free(source->now);
+	counter_window_free(source->before);
+	counter_window_free(source->spare);
+	counter_free(source->counter);
 	free(source->rings);
 	free(source->names);
 	free(source->polls);
@@ -261,19 +258,29 @@ void packet_free(struct packet_source *source)
 
 /* --- windows ---------------------------------------------------------------------------------- */
 
-int packet_set_addresses(
-    struct packet_source *source, const struct wire_local *locals, size_t n_locals)
+void packet_configure(struct packet_source *source, const struct wire_rules *rules)
 {
-	int r;
+	const char *failed = NULL;
 
 	pthread_mutex_lock(&source->lock);
-	r = wire_config_addresses(tally_config(source->tally), locals, n_locals) ? 0 : -ENOSPC;
-	if (r == 0) {
-		source->changed[0] = source->changed[0] || source->has_addresses;
-		source->has_addresses = true;
+	counter_configure(source->counter, rules);
+	source->cpu = rules->cpu;
+	source->changed[0] = true;
+	for (size_t i = 0; i < source->n_rings && !source->stopped; i++) {
+		if (packet_ring_set_ports(&source->rings[i], rules->ports) < 0)
+			failed = source->names[i];
 	}
 	pthread_mutex_unlock(&source->lock);
-	return r;
+	if (failed)
+		stop_with(source, "%s: the kernel does not take the filter of ports", failed);
+}
+
+void packet_end(struct packet_source *source, int64_t end_ns)
+{
+	pthread_mutex_lock(&source->lock);
+	source->end_ns = end_ns;
+	source->changed[0] = true;
+	pthread_mutex_unlock(&source->lock);
 }
 
 int packet_flip(struct packet_source *source, int64_t boundary_ns)
@@ -296,7 +303,7 @@ int packet_flip(struct packet_source *source, int64_t boundary_ns)
 
 static void set_names(const struct packet_source *source, struct wire_window *window)
 {
-	/* tally_window_fill() made them in the caller's arena. */
+	/* counter_window_fill() made them in the caller's arena. */
 	struct wire_interface *interfaces = (struct wire_interface *)window->interfaces;
 
 	for (size_t i = 0; i < source->n_rings; i++)
@@ -305,13 +312,15 @@ static void set_names(const struct packet_source *source, struct wire_window *wi
 
 int packet_take(struct packet_source *source, struct arena *arena, struct wire_window *ret)
 {
-	struct tally_window *taken;
+	struct counter_window *taken;
 	struct wire_window window;
 	int r;
 
 	pthread_mutex_lock(&source->lock);
 	taken = source->before;
-	r = taken ? tally_window_fill(taken, source->wire, "packet", arena, &window) : -EINVAL;
+	r = taken
+	    ? counter_window_fill(taken, counter_options(source->counter), "packet", arena, &window)
+	    : -EINVAL;
 	if (r == 0) {
 		window.watched = !source->stopped;
 		window.whole = !source->changed[1];
@@ -324,7 +333,7 @@ int packet_take(struct packet_source *source, struct arena *arena, struct wire_w
 		return r;
 	window.whole = window.whole && !window.missed;
 	set_names(source, &window);
-	tally_window_clear(taken);
+	counter_window_clear(taken);
 	source->spare = taken; /* touched by flip and take alone: one thread's */
 	*ret = window;
 	return 0;

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire/netlink/netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+struct visit {
+	int namespace, error;
+	void (*work)(void *context);
+	void *context;
+};
+
+int netns_open(const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/run/netns/", name) >=
+	    (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void *run(void *context)
+{
+	struct visit *visit = context;
+
+	if (setns(visit->namespace, CLONE_NEWNET) < 0)
+		visit->error = -errno;
+	else
+		visit->work(visit->context);
+	return NULL;
+}
+
+int netns_call(int namespace, void (*work)(void *context), void *context)
+{
+	struct visit visit = {.namespace = namespace, .work = work, .context = context};
+	pthread_t thread;
+	int r;
+
+	if (namespace < 0) {
+		work(context);
+		return 0;
+	}
+	r = pthread_create(&thread, NULL, run, &visit);
+	if (r != 0)
+		return -r;
+	pthread_join(thread, NULL);
+	return visit.error;
+}
