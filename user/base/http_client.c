@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/http_client.h"
 
+#define CONNECTING_WAIT_MS 50
+#define LONGEST_WAIT_MS    60000
+
 #define SET(option, value) (code = code ? code : curl_easy_setopt(curl, option, value))
 
 CURLcode http_client_init(CURL *curl, const char *ca, char *error)
@@ -27,4 +30,14 @@ CURLcode http_client_direct(CURL *curl)
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROXY, "");
 	return code;
+}
+
+int http_client_wait_ms(CURL *curl)
+{
+	curl_off_t connected_us = 0;
+
+	/* Zero until the connection stands, TLS included, or an old one is taken again. */
+	if (curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us) != CURLE_OK)
+		return CONNECTING_WAIT_MS;
+	return connected_us ? LONGEST_WAIT_MS : CONNECTING_WAIT_MS;
 }

@@ -16,5 +16,9 @@ CURLcode http_client_init(CURL *curl, const char *ca, char *error);
 /* For requests with credentials of the configured place only: http and https, no redirects, and no
  * proxy of the environment's. */
 CURLcode http_client_direct(CURL *curl);
+/* For who waits for a transfer by curl_multi_poll(): at most so many milliseconds at a time. While
+ * it connects that is short: libcurl (7.88) does not watch the socket of the address that it has
+ * moved on to, and looks at it only when it is called. */
+int http_client_wait_ms(CURL *curl);
 
 #endif

@@ -149,7 +149,7 @@ static void start_http(struct daemon *daemon)
 	const struct http_hooks hooks = {
 	    .healthy = healthy, .document = document, .context = daemon};
 	const struct config *config = agent_config(daemon->agent);
-	char error[sizeof(daemon->http_error)];
+	char error[sizeof(daemon->http_error)] = "";
 
 	if (daemon->http && http_matches(daemon->http, config))
 		return;
@@ -164,6 +164,8 @@ static void start_http(struct daemon *daemon)
 		return;
 	}
 	*daemon->http_error = 0;
+	if (*error)
+		log_warning(MODULE, "status page not on every address: %s", error);
 	log_info(MODULE, "status page listen=%s", config->http.listen);
 }
 

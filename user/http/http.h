@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * This room shows the agent over HTTP, to people, Prometheus and scripts. The main thread starts
- * and stops it; one thread of libmicrohttpd answers, asleep in epoll while nobody asks, and reads
- * the report by the functions that any thread may call.
+ * and stops it. It listens on every address of its name; for each one thread of libmicrohttpd
+ * answers, asleep in epoll while nobody asks, and reads the report by the functions that any thread
+ * may call.
  *
  *   GET /                    the status page (its files are part of the program)
  *   GET /metrics             Prometheus text format 0.0.4, see prometheus.h
@@ -31,7 +32,7 @@
 
 struct http;
 
-/* Called in HTTP's thread; NULL members do nothing. */
+/* Called in HTTP's threads; NULL members do nothing. */
 struct http_hooks {
 	/* False: writes why as the text of a JSON array of strings. NULL: always healthy. */
 	bool (*healthy)(void *context, char *reasons_json, size_t size);
@@ -42,9 +43,11 @@ struct http_hooks {
 };
 
 /*
- * Listens and starts. `report` and what `hooks` refers to outlive it; `config` need not. *ret is
- * NULL where http.listen is `off`. Errors with the reason in `error`: those of the socket; -EPERM:
- * others may read the token or the key; -EINVAL: a token, certificate or key that is none.
+ * Listens and starts. Addresses of the name that this host does not have are passed over: `error`
+ * names them then, and is empty otherwise. `report` and what `hooks` refers to outlive it; `config`
+ * need not. *ret is NULL where http.listen is `off`. Errors with the reason in `error`: those of
+ * the socket; -EPERM: others may read the token or the key; -EINVAL: a token, certificate or key
+ * that is none.
  */
 int http_new(struct http **ret, const struct config *config, struct report *report,
     const struct http_hooks *hooks, char *error, size_t size);

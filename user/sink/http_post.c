@@ -267,7 +267,7 @@ static CURLcode transfer(struct http_post *p)
 	for (;;) {
 		uint64_t deadline_ns, now_ns;
 		CURLMsg *message;
-		int wait_ms = 60000;
+		int wait_ms;
 
 		if (curl_multi_perform(p->multi, &running))
 			break;
@@ -279,6 +279,7 @@ static CURLcode transfer(struct http_post *p)
 		now_ns = clock_monotonic_ns();
 		if (!running || now_ns >= deadline_ns)
 			break;
+		wait_ms = http_client_wait_ms(p->easy);
 		if (deadline_ns - now_ns < (uint64_t)wait_ms * NS_PER_MS)
 			wait_ms = (int)((deadline_ns - now_ns) / NS_PER_MS) + 1;
 		curl_multi_poll(p->multi, NULL, 0, wait_ms, NULL);
