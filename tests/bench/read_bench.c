@@ -7,7 +7,7 @@
  *   read_bench [ROUNDS]
  */
 #include "base/unused.h"
-#include "wire/bpf/bpf.h"
+#include "wire/watch.h"
 #include "wire/bpf/internal.h"
 
 #include "base/clock.h"
@@ -31,7 +31,8 @@
 
 struct bench {
 	struct config config;
-	struct wire_bpf *wire;
+	struct watch *watch;
+	struct wire_bpf *wire; /* of it */
 	struct arena *arena;
 	struct packet_address *keys;
 	struct wire_source_bucket *table; /* `sources`, as the programs have it */
@@ -73,10 +74,11 @@ static void make_clients(struct bench *bench)
 static int bench_open(struct bench *bench)
 {
 	static const char *names[] = {"va"};
-	struct wire_bpf_options options = {
+	struct watch_options options = {
 	    .config = &bench->config, .clock = &clock_system, .say = say};
 	int r = make_link();
 
+	bench->config.references = 1; /* ours: nobody frees it */
 	bench->config.server = "read-bench";
 	bench->config.wire.interfaces.items = names;
 	bench->config.wire.interfaces.n = 1;
@@ -89,10 +91,11 @@ static int bench_open(struct bench *bench)
 	if (r < 0)
 		return r;
 	if (!bench->keys || !bench->rtts || arena_new(&bench->arena) < 0 ||
-	    wire_bpf_new(&bench->wire, &options) < 0)
+	    watch_new(&bench->watch, &options) < 0)
 		return -ENOMEM;
 	make_clients(bench);
-	r = wire_bpf_start(bench->wire);
+	r = watch_start(bench->watch);
+	bench->wire = watch_bpf(bench->watch);
 	if (r < 0 || !bench->wire->config_map)
 		return r < 0 ? r : -ENOTSUP;
 	bench->wire->config_map->source_mask =
@@ -104,9 +107,9 @@ static int bench_open(struct bench *bench)
 
 static void bench_close(struct bench *bench)
 {
-	if (bench->wire)
-		wire_bpf_stop(bench->wire);
-	wire_bpf_free(bench->wire);
+	if (bench->watch)
+		watch_stop(bench->watch);
+	watch_free(bench->watch);
 	arena_free(bench->arena);
 	free(bench->keys);
 	free(bench->rtts);
@@ -139,16 +142,17 @@ static int count(struct bench *bench)
 /* Milliseconds of CPU for one reading; negative on error. All of what was counted is in it. */
 static double measure(struct bench *bench)
 {
+	const int64_t now_ns = clock_wall_ns(&clock_system);
 	struct wire_window window;
 	uint64_t start, sum = 0;
 	double ms;
 
 	if (count(bench) < 0)
 		return -1;
-	wire_bpf_flip(bench->wire, clock_wall_ns(&clock_system));
+	watch_flip(bench->watch, now_ns, now_ns);
 	usleep(WIRE_SETTLE_NS / 1000);
 	start = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-	if (wire_bpf_collect(bench->wire, &window, bench->arena) < 0)
+	if (watch_collect(bench->watch, &window, bench->arena) < 0)
 		return -1;
 	ms = (double)(clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start) / NS_PER_MS;
 	for (size_t i = 0; i < window.n_clients; i++)

@@ -23,6 +23,7 @@
 #include "base/unused.h"
 #include "frames.h"
 #include "wire/bpf/bpf.h"
+#include "wire/watch.h"
 #include "wire/bpf/object.h"
 #include "wire/bpf/detach.h"
 #include "wire/bpf/dispatcher.h"
@@ -140,7 +141,7 @@ static const char *interfaces[] = {"va"};
 
 struct agent {
 	struct config config;
-	struct wire_bpf *wire;
+	struct watch *wire;
 	struct arena *arena;
 	char lines[4096];
 	struct wire_window window;
@@ -160,6 +161,7 @@ static inline void agent_configure(struct agent *agent)
 	*agent = (struct agent){
 	    .config =
 		{
+		    .references = 1, /* ours: nobody frees it */
 		    .server = "wire-test",
 		    .wire =
 			{
@@ -175,23 +177,29 @@ static inline void agent_configure(struct agent *agent)
 
 static inline int agent_start(struct agent *agent)
 {
-	const struct wire_bpf_options options = {
+	const struct watch_options options = {
 	    .config = &agent->config, .clock = &clock_system, .say = say, .say_context = agent};
 
-	must(arena_new(&agent->arena) == 0 && wire_bpf_new(&agent->wire, &options) == 0,
-	    "wire_bpf_new");
-	return wire_bpf_start(agent->wire);
+	must(arena_new(&agent->arena) == 0 && watch_new(&agent->wire, &options) == 0, "watch_new");
+	return watch_start(agent->wire);
+}
+
+static inline void agent_flip(struct agent *agent)
+{
+	const int64_t now_ns = clock_wall_ns(&clock_system);
+
+	watch_flip(agent->wire, now_ns, now_ns);
 }
 
 static inline void agent_window(struct agent *agent)
 {
 	const struct wire_interface *interface;
 
-	wire_bpf_flip(agent->wire, clock_wall_ns(&clock_system));
+	agent_flip(agent);
 	usleep(WIRE_SETTLE_NS / 1000);
 	arena_reset(agent->arena);
-	must(wire_bpf_collect(agent->wire, &agent->window, agent->arena) == 0, "wire_bpf_collect");
-	wire_bpf_reported(agent->wire, agent->window.mark);
+	must(watch_collect(agent->wire, &agent->window, agent->arena) == 0, "watch_collect");
+	wire_bpf_reported(watch_bpf(agent->wire), agent->window.mark);
 	for (size_t i = 0; i < agent->window.n_interfaces; i++) {
 		interface = &agent->window.interfaces[i];
 		for (u32 family = 0; family < 2; family++) {
@@ -208,16 +216,16 @@ static inline void agent_window(struct agent *agent)
 
 static inline void agent_stop(struct agent *agent)
 {
-	wire_bpf_stop(agent->wire);
-	wire_bpf_free(agent->wire);
+	watch_stop(agent->wire);
+	watch_free(agent->wire);
 	arena_free(agent->arena);
 }
 
 static inline const char *mode_of(const struct agent *agent)
 {
-	const struct wire_bpf_mode_info *modes;
+	const struct watch_mode *modes;
 
-	return wire_bpf_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
+	return watch_modes(agent->wire, &modes) == 1 ? modes[0].mode : "none";
 }
 
 static inline void expect_mode(const struct agent *agent, const char *mode)
@@ -270,7 +278,7 @@ static inline pid_t doomed_agent(struct report *report)
 		report->rare = agent.rare;
 		ask(20);
 		ask_rare(3);
-		wire_bpf_flip(agent.wire, clock_wall_ns(&clock_system));
+		agent_flip(&agent);
 		raise(SIGSTOP);
 		_exit(1);
 	}

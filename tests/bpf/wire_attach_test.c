@@ -30,7 +30,7 @@ static void test_native(void)
 	agent_window(&agent);
 	expect_sums(&agent, 110, 50);
 	expect(agent.clients == 110, "clients %llu", (unsigned long long)agent.clients);
-	expect(wire_bpf_own_addresses(agent.wire, &own, &version) >= 3, "own addresses");
+	expect(watch_own(agent.wire, &own, &version) >= 3, "own addresses");
 	agent_stop(&agent);
 	expect_nothing();
 }
@@ -200,14 +200,17 @@ static void test_configure(void)
 	    WIRE_TC, WIRE_GENERIC, WIRE_NATIVE, WIRE_OFF, WIRE_AUTO, WIRE_TC, WIRE_AUTO};
 	static const char *const names[] = {
 	    "tc", "generic", "native", "none", "native", "tc", "native"};
+	static struct config configs[sizeof(modes) / sizeof(modes[0])];
 	struct agent agent;
 	u64 asked = 0;
 
 	agent_configure(&agent);
 	agent_start(&agent);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		agent.config.wire.mode = modes[i];
-		expect(wire_bpf_configure(agent.wire, &agent.config) == 0, "configure");
+		/* One configuration is never another. */
+		configs[i] = agent.config;
+		configs[i].wire.mode = modes[i];
+		watch_configure(agent.wire, &configs[i]);
 		expect_mode(&agent, names[i]);
 		ask(10);
 		answer(10);
@@ -230,7 +233,7 @@ static void test_swept(void)
 	agent_start(&agent);
 	answer(5);
 	must(netlink_delete_clsact(netlink, (int)if_nametoindex("va")) == 0, "sweep");
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	answer(6);
 	agent_window(&agent);
 	expect_sums(&agent, 0, 11);
@@ -246,9 +249,9 @@ static void test_vanish_and_return(void)
 	agent_start(&agent);
 	ask(10);
 	remove_veth();
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	make_veth();
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	expect_mode(&agent, "native");
 	ask(20);
 	answer(4);
@@ -271,10 +274,10 @@ static void test_addresses(void)
 	agent_start(&agent);
 	send_frames("vb", &spec, 5);
 	shell("ip address add 192.0.2.9/24 dev va");
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	send_frames("vb", &spec, 6);
 	shell("ip address delete 192.0.2.9/24 dev va");
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	send_frames("vb", &spec, 7);
 	agent_window(&agent);
 	expect_sums(&agent, 6, 0);
@@ -337,14 +340,14 @@ static void test_netns(void)
 
 static void work_unprivileged(void)
 {
-	const struct wire_bpf_mode_info *modes;
+	const struct watch_mode *modes;
 	struct agent agent;
 
 	must(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0, "setuid");
 	agent_configure(&agent);
 	expect(agent_start(&agent) == -EPERM, "start says EPERM");
 	expect_mode(&agent, "off");
-	expect(wire_bpf_modes(agent.wire, &modes) == 1 && strstr(modes[0].reason, "BPF"), "reason");
+	expect(watch_modes(agent.wire, &modes) == 1 && strstr(modes[0].reason, "BPF"), "reason");
 	expect(strstr(agent.lines, "CAP_BPF"), "says what it lacks:\n%s", agent.lines);
 	agent_window(&agent);
 	expect(!agent.window.watched, "nothing watched");

@@ -16,7 +16,7 @@ static void test_displaced(void)
 	agent_start(&agent);
 	ask(10);
 	must(netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_DRV_MODE) == 0, "replace");
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	expect_mode(&agent, "tc");
 	expect(strstr(agent.lines, "displaced"), "says why:\n%s", agent.lines);
 	ask(20);
@@ -150,7 +150,7 @@ static void test_knot_after(void)
 	id = wait_knot(pid, ours);
 	expect(id != 0, "knotd starts beside us");
 	usleep(200000);
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	expect_mode(&agent, "tc");
 	agent_window(&agent);
 	expect_sums(&agent, 10, 0);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Forms in which frames come to a replay: several streams in a file, compressed files."""
+"""Forms in which frames come to a replay: several streams in a file, compressed files, frames that leave things out or
+say them in another way."""
 
 import gzip
 import json
@@ -83,7 +84,53 @@ def check_damaged(program, folder):
     assert status == 1 and "is compressed by lz4, which is not read here" in said and document["frames"] == 0, said
 
 
+def check_same_traffic(program, folder):
+    """A hundred queries and answers on the wire and in dnstap: nothing is lost, however the frames say it."""
+    capture = os.path.join(folder, "hundred_queries.pcap")
+    for name, known in (("without_messages.fstrm", False), ("mapped_clients.fstrm", True)):
+        status, document, said = replay(program, "--pcap", capture, os.path.join(folder, name))
+        assert (status, said) == (0, ""), f"{name}: {status} {said}"
+        check, zone = document["crosscheck"], document["zones"]["default"]
+        row = {"wire": 100, "dnstap": 100, "difference": 0, "left_out": 0}
+        assert check["query"] == check["response"] == {"udp": {"ipv4": row}}, f"{name}: {check}"
+        assert (check["unexplained"], check["verdict"]) == (0, "ok"), f"{name}: {check}"
+        assert check["funnel"]["malformed"] == 0 and check["funnel"]["corrected"] == 100, f"{name}: {check['funnel']}"
+        assert zone["messages"] == {"udp": {"ipv4": {"queries": 100, "responses": 100}}}, f"{name}: {zone['messages']}"
+        assert zone["malformed"] == {"query": 0, "response": 0} and zone["sources"] == 50, f"{name}: {zone}"
+        contents = [zone["query_size"], zone["response_size"], zone["qtype"], zone["rcode"], zone["opcode"]]
+        assert all(sum(c.values()) == (100 if known else 0) for c in contents), f"{name}: {contents}"
+        assert (check["qtype"] != {}) == known, f"{name}: {check['qtype']}"
+
+
+def check_unknown_protocol(program, folder):
+    """A transport that is newer than this program is not UDP, and makes up for no lost query."""
+    capture = os.path.join(folder, "hundred_queries.pcap")
+    _, document, _ = replay(program, "--pcap", capture, os.path.join(folder, "protocol_8.fstrm"))
+    messages = document["zones"]["default"]["messages"]
+    assert messages == {"other": {"ipv4": {"queries": 100, "responses": 100}}}, messages
+    row = document["crosscheck"]["query"]["udp"]["ipv4"]
+    assert (row["wire"], row["dnstap"], document["crosscheck"]["verdict"]) == (100, 0, "dnstap-blind"), row
+
+
+def check_unusable_databases(program, folder):
+    """Databases that cannot be used are said, each once, and are events of the points."""
+    with tempfile.TemporaryDirectory() as work:
+        config, points = os.path.join(work, "geo.yaml"), os.path.join(work, "points.lp")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"geo: {{country: {folder}/no_countries.mmdb, asn: {work}/not-there.mmdb}}\n")
+        status, _, said = replay(program, "-c", config, "--points", points, os.path.join(folder, "six_queries.fstrm"))
+        with open(points, encoding="utf-8") as file:
+            events = [line for line in file if line.startswith("crosstap_event,") and ",kind=database," in line]
+    texts = [f"geo.country not used: {folder}/no_countries.mmdb: holds no countries",
+             f"geo.asn not used: {work}/not-there.mmdb: No such file or directory"]
+    assert status == 0 and said.splitlines() == [f"warning report: {text}" for text in texts], said
+    assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
+
+
 TESTS = [
+    ("unusable-databases", check_unusable_databases),
+    ("same-traffic", check_same_traffic),
+    ("unknown-protocol", check_unknown_protocol),
     ("several-streams", check_several_streams),
     ("compressed", check_compressed),
     ("damaged", check_damaged),

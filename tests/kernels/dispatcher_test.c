@@ -93,7 +93,7 @@ static void test_after(void)
 	ask(500);
 	r = theirs_start(&theirs);
 	expect((r == 0) == together, "theirs attaches: %s", strerror(-r));
-	wire_bpf_process(agent.wire);
+	watch_process(agent.wire);
 	expect_mode(&agent, "native");
 	ask(1000);
 	agent_window(&agent);
@@ -133,7 +133,7 @@ static void test_swap_under_traffic(void)
 	while (waitpid(sender, NULL, WNOHANG) == 0) {
 		if (together && swaps++ < 8 && theirs_start(&theirs) == 0)
 			theirs_stop(&theirs);
-		wire_bpf_process(agent.wire);
+		watch_process(agent.wire);
 		usleep(10000);
 	}
 	expect_mode(&agent, "native");

@@ -150,22 +150,9 @@ static void change_interval(struct pipeline *pipeline, const struct config *conf
 	windows_regrid(&pipeline->windows, next.interval_ns, next.grace_ns, now_ns);
 }
 
-static void configure_wire(struct pipeline *pipeline, const struct config *config)
-{
-	if (pipeline->wire && config->wire.mode == WIRE_OFF) {
-		wire_stop(pipeline->wire);
-		wire_free(pipeline->wire);
-		pipeline->wire = NULL;
-	} else if (pipeline->wire) {
-		wire_configure(pipeline->wire, config);
-	} else {
-		pipeline_start_wire(pipeline, config);
-	}
-}
-
 /* All that can fail. */
 static int prepare(struct pipeline *pipeline, const struct config *config, struct new_inputs *new,
-    char *error, size_t size)
+    struct wire_next **wire, char *error, size_t size)
 {
 	const struct config *old = pipeline->config;
 	const bool regrid = config->interval_ns != old->interval_ns ||
@@ -174,6 +161,8 @@ static int prepare(struct pipeline *pipeline, const struct config *config, struc
 
 	if (r == 0)
 		r = prepare_inputs(pipeline, config, new, error, size);
+	if (r == 0)
+		r = wire_prepare(pipeline->wire, config, wire, error, size);
 	if (r == 0)
 		r = pipeline_allocate_inputs(
 		    pipeline, config->n_inputs > old->n_inputs ? config->n_inputs : old->n_inputs);
@@ -233,10 +222,12 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 {
 	struct config *old = pipeline->config;
 	struct new_inputs new = {0};
-	int r = prepare(pipeline, config, &new, error, size);
+	struct wire_next *wire = NULL;
+	int r = prepare(pipeline, config, &new, &wire, error, size);
 
 	if (r < 0) {
 		new_inputs_free(&new);
+		wire_next_free(wire);
 		config_unref(config);
 		return r;
 	}
@@ -247,7 +238,7 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 	}
 	pipeline->config = config;
 	replace_inputs(pipeline, config, &new);
-	configure_wire(pipeline, config);
+	wire_commit(pipeline->wire, wire);
 	pipeline->own_version = 0; /* ports may differ */
 	pipeline_renew_filter(pipeline);
 	pipeline->reloaded = true;

@@ -21,9 +21,10 @@ static const char usage[] = "usage: crosstap check [-c FILE] [--json]\n"
 			    "time series it can make.\n"
 			    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
 			    "  --json    one JSON document on stdout\n"
+			    "  --measurements  print what is measured, as JSON, and nothing else\n"
 			    "Exit status: 0 valid, 2 not valid or bad usage.\n";
 
-enum action { CHECK, HELP, WRITE_DEFAULT, WRITE_MAN, BAD_USAGE };
+enum action { CHECK, HELP, MEASUREMENTS_JSON, WRITE_DEFAULT, WRITE_MAN, WRITE_TABLE, BAD_USAGE };
 
 struct arguments {
 	const char *path;
@@ -32,13 +33,15 @@ struct arguments {
 
 static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-	enum { JSON = 256, DEFAULT, MAN };
+	enum { JSON = 256, MEASURED, DEFAULT, MAN, TABLE };
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, JSON},
 	    {"help", no_argument, NULL, 'h'},
+	    {"measurements", no_argument, NULL, MEASURED},
 	    {"write-default", no_argument, NULL, DEFAULT}, /* for config/crosstap.yaml */
 	    {"write-man", no_argument, NULL, MAN},         /* for config/man/crosstap.yaml.5 */
+	    {"write-table", no_argument, NULL, TABLE},     /* for README.md */
 	    {0},
 	};
 	enum action action = CHECK;
@@ -52,6 +55,10 @@ static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->json = 1;
 		else if (c == 'h')
 			action = HELP;
+		else if (c == MEASURED)
+			action = MEASUREMENTS_JSON;
+		else if (c == TABLE)
+			action = WRITE_TABLE;
 		else if (c == DEFAULT)
 			action = WRITE_DEFAULT;
 		else if (c == MAN)
@@ -136,6 +143,12 @@ int command_check(int argc, char **argv)
 		break;
 	case HELP:
 		r = fputs(usage, stdout) == EOF ? -EIO : 0;
+		break;
+	case MEASUREMENTS_JSON:
+		r = document_write_measurements(stdout);
+		break;
+	case WRITE_TABLE:
+		r = document_write_table(stdout);
 		break;
 	case WRITE_DEFAULT:
 		r = document_write_default(stdout);

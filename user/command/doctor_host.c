@@ -98,7 +98,7 @@ void doctor_bpf(struct doctor *doctor)
 			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing),
 			    "%s%s", *missing ? ", " : "", needed[i].name);
 	}
-	r = wire_bpf_probe();
+	r = wire_bpf_allowed();
 	if (*missing)
 		doctor_note(doctor, DOCTOR_WARNING, "run as root, or give the agent these",
 		    "without %s the wire is counted by packet sockets or not at all", missing);

@@ -5,9 +5,10 @@
 #include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
 #include "wire/bpf/features.h"
-#include "wire/bpf/internal.h"
+#include "wire/netlink/netlink.h"
 #include "wire/netlink/netns.h"
-#include "wire/netlink/select.h"
+#include "wire/rules/select.h"
+#include "wire/window/mode.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -254,7 +255,7 @@ void doctor_interfaces(struct doctor *doctor)
 		return;
 	}
 	wire_bpf_quiet();
-	visit.host.bpf = wire_bpf_probe();
+	visit.host.bpf = wire_bpf_allowed();
 	visit.host.dispatcher = visit.host.bpf == 0 && wire_dispatcher_works();
 	in_namespace(doctor, visit_interfaces, &visit);
 }

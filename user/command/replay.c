@@ -25,7 +25,7 @@ static const char usage[] =
     "Counts what dnstap files and captures hold, as the daemon would, and prints one report.\n"
     "  -c FILE              settings of inputs, windows, outputs; without it zone `default`\n"
     "  --input N            label, zones, scope and queries of the N-th input of -c (1)\n"
-    "  --pcap FILE          a capture (pcap, pcapng) of the same traffic; more than once: more of "
+    "  --pcap FILE|-        a capture (pcap, pcapng) of the same traffic; more than once: more of "
     "it\n"
     "  --queries MODE       frames | responses, as the input's option\n"
     "  --points FILE|-      the windows of the frames' own times, as line protocol\n"
@@ -42,6 +42,17 @@ struct arguments {
 	size_t n_pcaps;
 	bool json, push, help;
 };
+
+static size_t readings_of_stdin(const struct arguments *arguments, char *const *names)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < arguments->n_pcaps; i++)
+		n += strcmp(arguments->pcaps[i], "-") == 0;
+	for (; *names; names++)
+		n += strcmp(*names, "-") == 0;
+	return n;
+}
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
@@ -100,6 +111,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 		}
 	}
 	if (ret->json && ret->points && strcmp(ret->points, "-") == 0)
+		return -EINVAL;
+	if (readings_of_stdin(ret, argv + optind) > 1)
 		return -EINVAL;
 	return (optind < argc || ret->n_pcaps) && !(ret->push && !ret->config) ? 0 : -EINVAL;
 }

@@ -21,7 +21,8 @@ struct entry {
 	struct quiet quiet; /* the last one before it */
 };
 
-/* Differences between the witnesses, less what may be next door. */
+/* Differences between the witnesses, less what they may have counted on different sides of the
+ * horizon's edges. */
 struct figures {
 	int64_t missed; /* by dnstap */
 	int64_t unseen; /* by the wire, of what dnstap has */

@@ -43,7 +43,7 @@ struct dnstap_input {
 	char *address;
 	struct listen_sockets listeners;
 	pthread_mutex_t listeners_lock; /* closing them, and their file's access */
-	bool listening; /* the listeners are in the epoll set */
+	bool listening;                 /* the listeners are in the epoll set */
 	uint64_t listen_again_ns;
 	int epoll_fd, event_fd;
 	_Atomic bool stopping;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "document/document.h"
 
-#include "document/limits_text.h"
+#include "config/limits_text.h"
 #include "config/output_kind.h"
 
 #include <errno.h>

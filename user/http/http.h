@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The agent over HTTP, for people, Prometheus and scripts. It listens on every address of its name,
- * each with a thread of libmicrohttpd's, asleep in epoll while nobody asks; they read the report by
- * the functions that any thread may call.
+ * This room shows the agent over HTTP, to people, Prometheus and scripts. The main thread starts
+ * and stops it. It listens on every address of its name; for each one thread of libmicrohttpd
+ * answers, asleep in epoll while nobody asks, and reads the report by the functions that any thread
+ * may call.
  *
  *   GET /                    the status page (its files are part of the program)
  *   GET /metrics             Prometheus text format 0.0.4, see prometheus.h

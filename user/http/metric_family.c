@@ -31,12 +31,12 @@ void family_row(
 
 	if (!measure_known(field, known))
 		return;
-	if (field->form != FORM_DOUBLE && !field->scale) {
+	if (field->form != FORM_DOUBLE && !field->divisor) {
 		begin(family, labels);
 		exposition_integer(family->to, measure_integer(field, row));
 		return;
 	}
-	value = measure_number(field, row) * (field->scale ? field->scale : 1);
+	value = measure_number(field, row) / (field->divisor ? field->divisor : 1);
 	if (isnan(value))
 		return;
 	begin(family, labels);

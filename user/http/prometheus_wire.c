@@ -98,6 +98,13 @@ static void put_rows(const struct metric_family *family, const struct wire_total
 	}
 }
 
+/* A sum stays when the last window does not know the field; a gauge is of that window. */
+static void put_funnel(const struct metric_family *family, const struct wire_totals_data *data)
+{
+	family_row(family, NULL, &data->funnel,
+	    family->field->type == MEASURE_COUNTER ? data->funnel_ever : data->funnel_now);
+}
+
 static void put_verdict(const struct metric_family *family, const struct wire_totals_data *data)
 {
 	for (unsigned i = 0; i < VERDICT_COUNT; i++)
@@ -119,6 +126,9 @@ static void put_family(const struct metric_family *family, const struct wire_tot
 		break;
 	case METRICS_CROSSCHECK:
 		put_rows(family, data);
+		break;
+	case METRICS_FUNNEL:
+		put_funnel(family, data);
 		break;
 	case METRICS_VERDICT:
 		put_verdict(family, data);

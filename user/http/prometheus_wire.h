@@ -5,7 +5,7 @@
 
 #include "http/exposition.h"
 #include "measure/measurement.h"
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 /* A measurement whose metrics are written here. */
 bool prometheus_is_wire(const struct measurement *measurement);

@@ -25,7 +25,7 @@
 	X(ZONE, "zone", 0, "Label of the input, or the longest of `zones` that ends the name.")    \
 	X(INTERFACE, "interface", 0, "Network interface; `pcap` in replay.")                       \
 	X(DIRECTION, "direction", 2, "query or response.")                                         \
-	X(TRANSPORT, "transport", 7, "udp, tcp, dot, doh, doq, dnscrypt-udp, dnscrypt-tcp.")       \
+	X(TRANSPORT, "transport", 8, "udp, tcp, dot, doh, doq, dnscrypt-udp, dnscrypt-tcp, other.")       \
 	X(WIRE_TRANSPORT, "transport", 5, "udp, tcp, dot, doh, doq.")                              \
 	X(PLAIN_TRANSPORT, "transport", 2, "udp, tcp: whose messages the wire shows.")             \
 	X(FAMILY, "family", 2, "ipv4 or ipv6.")                                                    \
@@ -94,7 +94,7 @@ struct measure_field {
 	bool amount;       /* the cells' amounts, not their counts */
 	/* In /metrics: NULL the name that follows from this one, "" nowhere. A float needs one. */
 	const char *metric;
-	double scale;   /* of the metric's value; 0: 1 */
+	double divisor; /* of the metric's value; 0: 1 */
 	uint8_t not_in; /* NOT_IN_POINTS, NOT_IN_JSON */
 };
 
@@ -124,6 +124,7 @@ enum measure_metrics {
 	METRICS_WIRE, /* from here on: what wire and cross-check have counted */
 	METRICS_RTT,
 	METRICS_CROSSCHECK,
+	METRICS_FUNNEL,
 	METRICS_VERDICT,
 	METRICS_MODES
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ping/ping_rules.h"
 
+#include "config/network.h"
+
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -49,26 +51,10 @@ const char *ping_refusal_name(enum ping_refusal refusal)
 	return (unsigned)refusal < PING_N_REFUSALS ? names[refusal] : "unknown";
 }
 
-static bool has_prefix(const uint8_t *address, const uint8_t *network, unsigned prefix)
-{
-	unsigned bytes = prefix / 8, bits = prefix % 8;
-
-	if (memcmp(address, network, bytes) != 0)
-		return false;
-	return bits == 0 || ((address[bytes] ^ network[bytes]) >> (8 - bits)) == 0;
-}
-
 static bool in_networks(
     const struct ping_address *address, const struct config_network *networks, size_t n)
 {
-	const unsigned most = address->family == 4 ? 32 : 128;
-
-	for (size_t i = 0; i < n; i++) {
-		if (networks[i].family == address->family && networks[i].prefix <= most &&
-		    has_prefix(address->bytes, networks[i].address, networks[i].prefix))
-			return true;
-	}
-	return false;
+	return networks_have(networks, n, address->family, address->bytes);
 }
 
 static int compare(const void *a, const void *b)
@@ -226,7 +212,7 @@ static enum ping_refusal check_special(
     const struct special *table, size_t n, const struct ping_address *address)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (has_prefix(address->bytes, table[i].address, table[i].prefix))
+		if (network_prefix_agrees(address->bytes, table[i].address, table[i].prefix))
 			return (enum ping_refusal)table[i].refusal;
 	}
 	return PING_ALLOWED;

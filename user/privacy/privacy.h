@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one door through which addresses and names of clients leave the process: points, page, JSON,
- * logs. `privacy.addresses` and `privacy.names` of the configuration decide what passes.
+ * Every address and name of a client that leaves the process, in points, on the page, in JSON or in
+ * logs, is written by this room. `privacy.addresses` and `privacy.names` of the configuration
+ * decide what is left of it. The report's thread calls it for each window that it encodes; replay
+ * and doctor use one of their own.
  */
 #ifndef CROSSTAP_PRIVACY_PRIVACY_H
 #define CROSSTAP_PRIVACY_PRIVACY_H

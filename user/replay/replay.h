@@ -16,7 +16,7 @@
 struct replay;
 
 struct replay_options {
-	const struct config *config;
+	const struct config *config;      /* a reference of its own is taken */
 	const struct config_input *input; /* label, zones, scope, queries */
 	bool windows;                     /* report every window to the configuration's outputs */
 	bool captures; /* there will be some: their clients' addresses are shown */
@@ -26,7 +26,9 @@ int replay_new(struct replay **ret, const struct replay_options *options, char *
 /* Frames, compressed or not (replay/unpacked.h), one stream after the other. `fd` is read, not
  * closed; `name` is for messages and must stay valid. */
 int replay_add(struct replay *replay, int fd, const char *name);
-/* A capture; errors with the reason in `error`. `path` must stay valid. */
+/* A capture, "-": stdin. What cannot be read twice is kept in a file without a name
+ * (replay/spool.h) where the servers must be learned from it. Errors with the reason in `error`.
+ * `path` must stay valid. */
 int replay_add_pcap(
     struct replay *replay, const char *path, char error[static PCAP_FILE_ERROR_BYTES]);
 /* Reads all files to their ends and closes the windows. -EIO if one could not be read to its end:

@@ -10,7 +10,7 @@
 static bool has_frames(const struct replay *replay)
 {
 	for (size_t i = 0; i < replay->n_files; i++) {
-		if (!replay->files[i]->pcap)
+		if (!replay->files[i]->capture)
 			return true;
 	}
 	return false;

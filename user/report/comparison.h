@@ -10,7 +10,7 @@
 #include "crosscheck/crosscheck.h"
 #include "encode/encode.h"
 #include "stats/view.h"
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 struct comparison;
 

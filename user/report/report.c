@@ -8,6 +8,7 @@
 #include "encode/json_text.h"
 #include "encode/row.h"
 #include "report/agent_rows.h"
+#include "report/databases.h"
 #include "report/events.h"
 #include "report/feed.h"
 #include "report/news.h"
@@ -38,6 +39,7 @@ struct report {
 	size_t n_always;
 	struct events events;
 	struct changes *changes;
+	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
@@ -201,11 +203,6 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 	return 0;
 }
 
-void report_use_enrich(struct report *report, struct enrich *enrich)
-{
-	report->enrich = enrich;
-}
-
 void report_use_rssac002(struct report *report, struct rssac002 *rssac)
 {
 	report->rssac = rssac;
@@ -245,6 +242,31 @@ void report_event(struct report *report, const char *kind, const char *format, .
 	va_start(args, format);
 	events_add(&report->events, clock_wall_ns(&clock_system) / NS_PER_MS, kind, format, args);
 	va_end(args);
+}
+
+static void note_databases(struct report *report)
+{
+	for (int i = 0; i < GEO_DATABASES; i++) {
+		char text[DATABASES_TEXT_BYTES];
+		struct geo_status status;
+		bool usable;
+
+		geo_get_status(enrich_geo(report->enrich), (enum geo_database)i, &status);
+		if (!databases_note(
+			&report->databases, (enum geo_database)i, &status, &usable, text))
+			continue;
+		if (usable)
+			log_info(MODULE, "database in use: %s path=%s", text, status.path);
+		else
+			log_warning(MODULE, "%s", text);
+		report_event(report, "database", "%s", text);
+	}
+}
+
+void report_use_enrich(struct report *report, struct enrich *enrich)
+{
+	report->enrich = enrich;
+	note_databases(report);
 }
 
 static const struct dnstap_stats *stats_before(const struct report *report, const char *address)
@@ -397,23 +419,6 @@ static void publish(struct report *report, const struct window_view *view,
 	keep_inputs(report, agent);
 }
 
-static void note_databases(struct report *report, unsigned changed)
-{
-	static const char *const names[GEO_DATABASES] = {"country", "asn"};
-
-	for (int i = 0; i < GEO_DATABASES; i++) {
-		struct geo_status status;
-
-		if (!(changed & 1u << i))
-			continue;
-		geo_get_status(enrich_geo(report->enrich), (enum geo_database)i, &status);
-		log_info(MODULE, "database in use geo.%s=%s type=%s built_s=%lld", names[i],
-		    status.path, status.type, (long long)status.built_s);
-		report_event(report, "database", "geo.%s %s, built %lld", names[i], status.type,
-		    (long long)status.built_s);
-	}
-}
-
 /* Who the resolvers are. Without memory for that, the window goes without. */
 static void enrich_sources(struct report *report, const struct shard *total,
     const struct window_span *span, const struct wire_window *wire,
@@ -426,8 +431,10 @@ static void enrich_sources(struct report *report, const struct shard *total,
 	*ret = (struct enrich_view){0};
 	if (!report->enrich)
 		return;
-	if (agent)
-		note_databases(report, enrich_refresh(report->enrich));
+	if (agent) {
+		enrich_refresh(report->enrich);
+		note_databases(report);
+	}
 	if (wire)
 		feed_tcp_rtt(report->enrich, wire, window.now_ns);
 	r = enrich_window(report->enrich, &total->sources, &window, ret);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A window's end: arranges what was counted, encodes it, hands it to the sinks and keeps what HTTP
- * shows. One thread calls everything here but what says otherwise; only the sinks' and HTTP's
- * threads wait for anybody.
+ * This room does what is to be done at a window's end: it arranges what was counted, compares both
+ * witnesses, encodes points, hands them to the sinks and keeps what HTTP shows. The main thread
+ * calls it (agent/pipeline_windows.c; "the report's thread" elsewhere), replay its own; functions
+ * that any thread may call say so. None of them waits for a disk or a network but report_stop() and
+ * report_free(): sinks and HTTP have threads of their own.
  */
 #ifndef CROSSTAP_REPORT_REPORT_H
 #define CROSSTAP_REPORT_REPORT_H
@@ -12,7 +14,7 @@
 #include "rssac002/rssac002.h"
 #include "report/board.h"
 #include "report/comparison.h"
-#include "report/totals.h"
+#include "measure/totals.h"
 #include "stats/view.h"
 
 struct report;

@@ -239,12 +239,13 @@ static void pair(struct collector *collector, struct item *item)
 	bool paired;
 
 	if (item->direction == DIR_QUERY) {
-		if (!(item->carried))
+		if (!item->carried && item->has_message)
 			pairing_put(collector->pairing, item->pair_hash, item->zone, item->time_ns);
 		return;
 	}
-	paired = pairing_take(
-	    collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
+	paired = item->has_message && /* its id */
+	    pairing_take(
+		collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
 	if (paired && !item->facts.has_question && collector->config.traits.zones)
 		item->zone = query_zone;
 	if (record->has & RECORD_QUERY_TIME && record->has & RECORD_RESPONSE_TIME)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a window's compared messages are spread over it: counts by slices of a power of two of
- * nanoseconds, at most PACE_SLICES in a window, so that a message costs a shift and an addition.
- * What belongs next door is reckoned by the busiest slice, not by the window's mean.
+ * How the messages that the cross-check compares are spread over a window: counts by slices of a
+ * power of two of nanoseconds, at most PACE_SLICES in a window, so that a message costs a shift and
+ * an addition. The cross-check computes `boundary`, how many messages the other witness may have
+ * counted in a neighbouring window, from the busiest slice, not from the window's mean.
  *
- * What lies within PACE_NEAR_NS of an edge is counted more finely as well: by it the verdict knows
- * how many messages a producer's clock can have moved over that edge.
+ * Messages within PACE_NEAR_NS of an edge are counted in finer slices as well: from these the
+ * verdict knows how many messages a producer's clock can have moved over that edge.
  */
 #ifndef CROSSTAP_STATS_PACE_H
 #define CROSSTAP_STATS_PACE_H

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/wire.h"
 
-#include "base/unused.h"
 #include "base/log.h"
-#include "wire/packet/packet.h"
-#include "wire/bpf/bpf.h"
-#include "wire/window/join.h"
+#include "base/unused.h"
 #include "stats/windows.h"
-#include "wire/window/gap.h"
+#include "wire/bpf/bpf.h"
 #include "wire/host/stages.h"
+#include "wire/watch.h"
+#include "wire/window/gap.h"
+#include "wire/window/join.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,34 +16,26 @@
 
 #define MODULE      "wire"
 #define MAX_PENDING 8
-#define MAX_PACKET  16
-#define MAX_LOCALS  512
 
 /* What was counted from one flip to the next: one window, the last, unless the flip came so late
  * that it ended those before it as well. */
 struct pending {
 	int64_t first, last;
+	int64_t start_ns;    /* of the last */
+	uint32_t generation; /* of the watch that counted it */
 	struct arena *arena;
 	struct wire_window window, gap;
 };
 
-struct packet_attachment {
-	char interface[WIRE_NAME_BYTES];
-	struct packet_source *source;
-};
-
 struct wire {
-	const struct config *config;
+	struct config *config;
 	const struct clock *clock;
 	struct wire_listener listener;
-	struct wire_bpf *bpf;
-	struct wire_stages *stages;
-	struct packet_attachment attachments[MAX_PACKET];
-	size_t n_attachments;
-	uint64_t own_version; /* that the attachments know */
-	struct wire_bpf_fallback fallback;
-	int64_t open;  /* index of the window that is counted into */
-	bool settling; /* the one before it was flipped and is not read yet */
+	struct watch *watch;        /* NULL: wire.mode is off, or it has not begun */
+	uint32_t generation;        /* of the watch: each begins to number its parts anew */
+	struct wire_stages *stages; /* NULL: no memory for them */
+	int64_t open;               /* index of the window that is counted into */
+	bool settling;              /* the one before it was flipped and is not read yet */
 	int64_t settling_first, settling_last; /* windows; more than one after a late flip */
 	uint64_t settled_ns;                   /* CLOCK_MONOTONIC */
 	struct pending pending[MAX_PENDING];
@@ -51,102 +43,15 @@ struct wire {
 	struct arena *spare;
 };
 
+struct wire_next {
+	struct config *config;
+	struct watch *watch; /* where none runs yet */
+	struct wire_stages_next *stages;
+};
+
 static void say(void *context UNUSED, enum log_level level, const char *text)
 {
 	log_write(level, MODULE, "%s", text);
-}
-
-/* -- AF_PACKET, by interface */
-
-static int start_attachment(void *context, const char *interface, int index UNUSED,
-    int namespace UNUSED, char *reason, size_t size)
-{
-	struct wire *wire = context;
-	struct packet_attachment *attachment = &wire->attachments[wire->n_attachments];
-	int r;
-
-	if (wire->n_attachments == MAX_PACKET) {
-		snprintf(reason, size, "more than %d interfaces", MAX_PACKET);
-		return -ENOSPC;
-	}
-	r = packet_new(&attachment->source, wire->config, &interface, 1, reason, size);
-	if (r < 0)
-		return r;
-	snprintf(attachment->interface, sizeof(attachment->interface), "%s", interface);
-	wire->n_attachments++;
-	wire->own_version = 0; /* this one knows no address yet */
-	return 0;
-}
-
-static void stop_attachment(void *context, const char *interface)
-{
-	struct wire *wire = context;
-
-	for (size_t i = 0; i < wire->n_attachments; i++) {
-		if (strcmp(wire->attachments[i].interface, interface) != 0)
-			continue;
-		packet_free(wire->attachments[i].source);
-		wire->attachments[i] = wire->attachments[--wire->n_attachments];
-		return;
-	}
-}
-
-/* From the form of stats/sources.h: network order bytes, IPv4 in the first four. */
-static struct wire_local to_local(const uint64_t own[2], uint32_t flags)
-{
-	struct wire_local local = {.flags = flags};
-	uint32_t words[4];
-
-	memcpy(words, own, sizeof(words));
-	if (!words[1] && !words[2] && !words[3]) {
-		local.family = PACKET_IPV4;
-		((uint8_t *)local.address.words)[10] = 0xff;
-		((uint8_t *)local.address.words)[11] = 0xff;
-		local.address.words[3] = words[0];
-	} else {
-		local.family = PACKET_IPV6;
-		memcpy(local.address.words, words, sizeof(words));
-	}
-	return local;
-}
-
-static size_t list_locals(const struct wire *wire, struct wire_local *locals, uint64_t *ret_version)
-{
-	const struct config_wire *config = &wire->config->wire;
-	const uint32_t flags =
-	    config->n_addresses ? WIRE_ADDRESS_HOST : WIRE_ADDRESS_HOST | WIRE_ADDRESS_SERVER;
-	const uint64_t(*own)[2];
-	size_t n_own = wire_bpf_own_addresses(wire->bpf, &own, ret_version), n = 0;
-
-	for (size_t i = 0; i < n_own && n < MAX_LOCALS; i++)
-		locals[n++] = to_local(own[i], flags);
-	for (size_t i = 0; i < config->n_addresses && n < MAX_LOCALS; i++) {
-		uint64_t address[2] = {0};
-
-		memcpy(address, config->addresses[i].address,
-		    config->addresses[i].family == 4 ? 4 : 16);
-		locals[n++] = to_local(address, WIRE_ADDRESS_SERVER);
-	}
-	return n;
-}
-
-static void tell_attachments(struct wire *wire)
-{
-	struct wire_local locals[MAX_LOCALS];
-	uint64_t version;
-	size_t n;
-
-	if (!wire->n_attachments)
-		return;
-	n = list_locals(wire, locals, &version);
-	if (version == wire->own_version)
-		return;
-	for (size_t i = 0; i < wire->n_attachments; i++) {
-		if (packet_set_addresses(wire->attachments[i].source, locals, n) < 0)
-			log_warning(MODULE, "more addresses than can be told apart interface=%s",
-			    wire->attachments[i].interface);
-	}
-	wire->own_version = version;
 }
 
 /* -- life */
@@ -154,28 +59,14 @@ static void tell_attachments(struct wire *wire)
 int wire_new(struct wire **ret, const struct config *config, const struct clock *clock,
     const struct wire_listener *listener)
 {
-	struct wire *wire;
-	struct wire_bpf_options options = {.config = config, .clock = clock, .say = say};
-	int r;
+	struct wire *wire = calloc(1, sizeof(*wire));
 
-	if (config->wire.mode == WIRE_OFF) {
-		*ret = NULL;
-		return 0;
-	}
-	wire = calloc(1, sizeof(*wire));
 	if (!wire)
 		return -ENOMEM;
-	wire->config = config;
+	wire->config = config_ref(config);
 	wire->clock = clock;
 	wire->listener = *listener;
-	wire->fallback = (struct wire_bpf_fallback){
-	    .start = start_attachment, .stop = stop_attachment, .context = wire};
-	options.fallback = &wire->fallback;
-	r = wire_bpf_new(&wire->bpf, &options);
-	if (r < 0) {
-		wire_free(wire);
-		return r;
-	}
+	wire->generation = 1;
 	*ret = wire;
 	return 0;
 }
@@ -185,62 +76,151 @@ static int64_t index_of(const struct wire *wire, int64_t time_ns)
 	return window_index(time_ns, (int64_t)wire->config->interval_ns);
 }
 
-void wire_start(struct wire *wire)
+static int make_watch(struct watch **ret, const struct wire *wire, const struct config *config)
 {
-	int r;
+	const struct watch_options options = {.config = config, .clock = wire->clock, .say = say};
 
-	if (!wire)
-		return;
-	r = wire_stages_new(&wire->stages, wire->config);
+	return watch_new(ret, &options);
+}
+
+/* Takes the watch over. */
+static void begin(struct wire *wire, struct watch *watch)
+{
+	int r = wire_stages_new(&wire->stages, wire->config);
+
 	if (r < 0)
 		log_warning(MODULE, "what the host drops cannot be read: %s", strerror(-r));
-	(void)wire_bpf_start(wire->bpf); /* says itself what is missing */
+	wire->watch = watch;
+	wire->generation++;
+	(void)watch_start(watch); /* says itself what is missing */
 	if (wire->stages)
-		wire_stages_follow(wire->stages, wire->bpf);
-	tell_attachments(wire);
+		wire_stages_follow(wire->stages, wire_bpf_config_fd(watch_bpf(watch)));
 	wire->open = index_of(wire, clock_wall_ns(wire->clock));
 }
 
-void wire_note(struct wire *wire, const void *note, size_t size)
+static void end(struct wire *wire)
 {
-	if (wire)
-		wire_bpf_note(wire->bpf, note, size);
+	watch_free(wire->watch);
+	wire_stages_free(wire->stages);
+	wire->watch = NULL;
+	wire->stages = NULL;
+	wire->generation++;
 }
 
-bool wire_noted(const struct wire *wire, void *ret, size_t size)
+void wire_start(struct wire *wire)
 {
-	return wire && wire_bpf_noted(wire->bpf, ret, size);
-}
+	struct watch *watch;
 
-void wire_configure(struct wire *wire, const struct config *config)
-{
-	if (!wire)
+	if (!wire || wire->config->wire.mode == WIRE_OFF)
 		return;
-	wire->config = config;
-	if (wire_bpf_configure(wire->bpf, config) < 0)
-		log_warning(MODULE, "the configuration is not taken in whole");
-	wire->open = index_of(wire, clock_wall_ns(wire->clock));
-	tell_attachments(wire);
+	if (make_watch(&watch, wire, wire->config) < 0)
+		log_error(MODULE, "the wire is not watched: %s", strerror(ENOMEM));
+	else
+		begin(wire, watch);
 }
 
 void wire_stop(struct wire *wire)
 {
-	if (wire)
-		wire_bpf_stop(wire->bpf);
+	if (wire && wire->watch)
+		watch_stop(wire->watch);
 }
 
 void wire_free(struct wire *wire)
 {
 	if (!wire)
 		return;
-	wire_bpf_free(wire->bpf);
-	for (size_t i = 0; i < wire->n_attachments; i++)
-		packet_free(wire->attachments[i].source);
-	wire_stages_free(wire->stages);
+	end(wire);
 	for (size_t i = 0; i < wire->n_pending; i++)
 		arena_free(wire->pending[i].arena);
 	arena_free(wire->spare);
+	config_unref(wire->config);
 	free(wire);
+}
+
+/* -- another configuration */
+
+int wire_prepare(struct wire *wire, const struct config *config, struct wire_next **ret,
+    char *error, size_t size)
+{
+	struct wire_next *next = calloc(1, sizeof(*next));
+	int r = next ? 0 : -ENOMEM;
+
+	if (r == 0) {
+		next->config = config_ref(config);
+		if (wire && config->wire.mode != WIRE_OFF && !wire->watch)
+			r = make_watch(&next->watch, wire, config);
+		else if (wire && config->wire.mode != WIRE_OFF && wire->stages)
+			r = wire_stages_prepare(wire->stages, config, &next->stages);
+	}
+	if (r < 0) {
+		snprintf(error, size, "wire: %s", strerror(-r));
+		wire_next_free(next);
+		return r;
+	}
+	*ret = next;
+	return 0;
+}
+
+void wire_next_free(struct wire_next *next)
+{
+	if (!next)
+		return;
+	watch_free(next->watch);
+	wire_stages_next_free(next->stages);
+	config_unref(next->config);
+	free(next);
+}
+
+static void swap_config(struct wire *wire, struct wire_next *next)
+{
+	struct config *old = wire->config;
+
+	wire->config = next->config;
+	next->config = old;
+}
+
+void wire_commit(struct wire *wire, struct wire_next *next)
+{
+	const bool on = next->config->wire.mode != WIRE_OFF;
+	bool regrid;
+
+	if (!wire) {
+		wire_next_free(next);
+		return;
+	}
+	/* What was counted until now is still reported. */
+	if (wire->watch && !on) {
+		wire_cut(wire, clock_wall_ns(wire->clock), false);
+		watch_stop(wire->watch);
+		end(wire);
+	}
+	regrid = next->config->interval_ns != wire->config->interval_ns;
+	swap_config(wire, next);
+	if (wire->watch) {
+		watch_configure(wire->watch, wire->config);
+		if (next->stages)
+			wire_stages_commit(wire->stages, next->stages);
+		if (regrid)
+			wire->open = index_of(wire, clock_wall_ns(wire->clock));
+	} else if (on && next->watch) {
+		begin(wire, next->watch);
+	}
+	next->stages = NULL;
+	next->watch = NULL;
+	wire_next_free(next);
+}
+
+/* -- what outlives the agent */
+
+void wire_note(struct wire *wire, const void *note, size_t size)
+{
+	if (wire && wire->watch)
+		wire_bpf_note(watch_bpf(wire->watch), note, size);
+}
+
+bool wire_noted(const struct wire *wire, void *ret, size_t size)
+{
+	return wire && wire->watch && wire_bpf_noted(watch_bpf(wire->watch), ret, size);
 }
 
 /* -- windows */
@@ -251,58 +231,11 @@ static void flip(struct wire *wire, int64_t last, int64_t boundary_ns)
 {
 	const int64_t first_ns = (wire->open + 1) * (int64_t)wire->config->interval_ns;
 
-	wire_bpf_flip(wire->bpf, first_ns < boundary_ns ? first_ns : boundary_ns);
-	for (size_t i = 0; i < wire->n_attachments; i++)
-		(void)packet_flip(wire->attachments[i].source, boundary_ns);
+	watch_flip(wire->watch, boundary_ns, first_ns < boundary_ns ? first_ns : boundary_ns);
 	wire->settling = true;
 	wire->settling_first = wire->open;
 	wire->settling_last = last;
-	wire->settled_ns =
-	    clock_monotonic_ns() + (wire->n_attachments ? PACKET_SETTLE_NS : WIRE_SETTLE_NS);
-}
-
-static struct wire_interface *find_interface(struct wire_window *window, const char *name)
-{
-	for (size_t i = 0; i < window->n_interfaces; i++) {
-		if (strcmp(window->interfaces[i].name, name) == 0)
-			return (struct wire_interface *)&window->interfaces[i];
-	}
-	return NULL;
-}
-
-/* Joins what AF_PACKET saw of one interface to what BPF saw of the others. */
-static void join_attachment(struct wire_window *window, const struct packet_attachment *attachment,
-    const struct wire_window *part, struct arena *arena)
-{
-	struct wire_interface *interface = find_interface(window, attachment->interface);
-
-	if (!part->watched) {
-		window->whole = false;
-		return;
-	}
-	if (interface && part->n_interfaces) {
-		const char *mode = interface->mode;
-
-		*interface = part->interfaces[0];
-		interface->mode = mode;
-	}
-	if (!window->watched) {
-		/* BPF has nothing: the packets are all there is. */
-		const struct wire_interface *interfaces = window->interfaces;
-		const size_t n = window->n_interfaces;
-
-		*window = *part;
-		if (interface) {
-			window->interfaces = interfaces;
-			window->n_interfaces = n;
-		}
-		return;
-	}
-	window->whole &= part->whole;
-	window->missed += part->missed;
-	if (wire_join_clients(window, part, arena) < 0)
-		log_warning(
-		    MODULE, "no memory for the clients of interface=%s", attachment->interface);
+	wire->settled_ns = clock_monotonic_ns() + watch_settle_ns(wire->watch);
 }
 
 static struct arena *take_arena(struct wire *wire)
@@ -333,9 +266,30 @@ static void push(struct wire *wire, const struct pending *pending)
 	wire->pending[wire->n_pending++] = *pending;
 }
 
+/* A window that was counted in two parts, as the wire was off in between: is the first one here? */
+static struct pending *first_part(struct wire *wire)
+{
+	struct pending *newest = wire->n_pending ? &wire->pending[wire->n_pending - 1] : NULL;
+
+	return newest && newest->last == wire->settling_last &&
+		newest->generation != wire->generation
+	    ? newest
+	    : NULL;
+}
+
+static void read_window(struct wire *wire, struct wire_window *window, struct arena *arena)
+{
+	if (watch_collect(wire->watch, window, arena) < 0)
+		log_warning(MODULE, "a window of the wire could not be read: the next one has it");
+	if (wire->stages)
+		wire_stages_read(wire->stages, watch_is_native(wire->watch),
+		    wire_bpf_config_fd(watch_bpf(wire->watch)), window, arena);
+}
+
 static void collect(struct wire *wire)
 {
-	struct arena *arena = take_arena(wire);
+	struct pending *part = first_part(wire);
+	struct arena *arena = part ? part->arena : take_arena(wire);
 	struct wire_window window = {0};
 	struct pending pending;
 
@@ -344,18 +298,17 @@ static void collect(struct wire *wire)
 		log_error(MODULE, "no memory to read a window of the wire: the next one has it");
 		return;
 	}
-	if (wire_bpf_collect(wire->bpf, &window, arena) < 0)
-		log_warning(MODULE, "a window of the wire could not be read: the next one has it");
-	for (size_t i = 0; i < wire->n_attachments; i++) {
-		struct wire_window part = {0};
-
-		if (packet_take(wire->attachments[i].source, arena, &part) == 0)
-			join_attachment(&window, &wire->attachments[i], &part, arena);
+	read_window(wire, &window, arena);
+	if (part) {
+		if (wire_join(&part->window, &window, arena) < 0)
+			log_warning(MODULE, "no memory for the second part of a window");
+		part->generation = wire->generation;
+		return;
 	}
-	if (wire->stages)
-		wire_stages_read(wire->stages, wire->bpf, &window, arena);
 	pending = (struct pending){.first = wire->settling_first,
 	    .last = wire->settling_last,
+	    .start_ns = wire->settling_last * (int64_t)wire->config->interval_ns,
+	    .generation = wire->generation,
 	    .arena = arena,
 	    .window = window};
 	if (pending.last > pending.first)
@@ -379,7 +332,7 @@ int64_t wire_tick(struct wire *wire, int64_t now_ns)
 {
 	const uint64_t now = clock_monotonic_ns();
 
-	if (!wire)
+	if (!wire || !wire->watch)
 		return INT64_MAX;
 	if (wire->settling && now >= wire->settled_ns)
 		collect(wire);
@@ -398,7 +351,7 @@ void wire_cut(struct wire *wire, int64_t now_ns, bool whole)
 {
 	int64_t now;
 
-	if (!wire)
+	if (!wire || !wire->watch)
 		return;
 	if (wire->settling) {
 		wait_settled(wire);
@@ -461,9 +414,10 @@ void wire_done(struct wire *wire, int64_t index)
 			wire->pending[kept++] = *pending;
 			continue;
 		}
-		wire->listener.on_window(wire->listener.context, &pending->window,
-		    pending->last * (int64_t)wire->config->interval_ns);
-		wire_bpf_reported(wire->bpf, pending->window.mark);
+		wire->listener.on_window(
+		    wire->listener.context, &pending->window, pending->start_ns);
+		if (pending->generation == wire->generation && wire->watch)
+			wire_bpf_reported(watch_bpf(wire->watch), pending->window.mark);
 		give_arena(wire, pending->arena);
 	}
 	wire->n_pending = kept;
@@ -473,23 +427,23 @@ void wire_done(struct wire *wire, int64_t index)
 
 int wire_fd(const struct wire *wire)
 {
-	return wire ? wire_bpf_fd(wire->bpf) : -1;
+	return wire && wire->watch ? watch_fd(wire->watch) : -1;
 }
 
 void wire_process(struct wire *wire)
 {
-	if (!wire)
-		return;
-	wire_bpf_process(wire->bpf);
-	tell_attachments(wire);
+	if (wire && wire->watch)
+		watch_process(wire->watch);
 }
 
 size_t wire_own(const struct wire *wire, const uint64_t (**ret)[2], uint64_t *ret_version)
 {
-	if (!wire) {
-		*ret = NULL;
-		*ret_version = 0;
-		return 0;
-	}
-	return wire_bpf_own_addresses(wire->bpf, ret, ret_version);
+	uint64_t version = 0;
+	size_t n = 0;
+
+	*ret = NULL;
+	if (wire && wire->watch)
+		n = watch_own(wire->watch, ret, &version);
+	*ret_version = (uint64_t)(wire ? wire->generation : 1) << 32 | version;
+	return n;
 }

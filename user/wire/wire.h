@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pipeline's second witness: BPF where it can be had, AF_PACKET where not, and the host's
- * counters, in the same windows as dnstap. Each window is flipped at its end, read a little later,
- * and kept until its report takes it. One thread. Nothing here can stop a start: what is missing is
- * said once and shown.
+ * The second witness: the packets that the kernel saw, by BPF where it can be had and by packet
+ * sockets where not, and the host's counters, in the same windows as dnstap. Each window is flipped
+ * at its end, read a little later, and kept until its report takes it. The agent calls all of this,
+ * in the one thread that ends windows. Nothing here can stop a start: what is missing is said once
+ * and shown.
+ *
+ * From here a figure goes on in a struct wire_window (window/window.h), which cross-check and
+ * reports read. Behind this: watch.c (which devices, which way), bpf/ and packet/ (the two ways),
+ * counter/ (counting in user space), rules/ (what counts), host/ (what the host dropped), netlink/.
  */
 #ifndef CROSSTAP_WIRE_WIRE_H
 #define CROSSTAP_WIRE_WIRE_H
@@ -13,6 +18,7 @@
 #include "wire/window/window.h"
 
 struct wire;
+struct wire_next;
 
 /* Told of each window once it is reported, and before an agent that adopts our programs would no
  * longer report it: what is not told here when we are killed, the next agent is told. */
@@ -21,20 +27,32 @@ struct wire_listener {
 	void *context;
 };
 
-/* NULL in *ret where wire.mode is off. -ENOMEM. The configuration outlives it, or is replaced. */
+/* Touches nothing yet. -ENOMEM. Takes a reference to the configuration. */
 int wire_new(struct wire **ret, const struct config *config, const struct clock *clock,
     const struct wire_listener *listener);
-/* Begins to watch, in the window of this moment. */
+/* Begins to watch, in the window of this moment; nothing where wire.mode is off. */
 void wire_start(struct wire *wire);
-void wire_configure(struct wire *wire, const struct config *config);
-/* What outlives an agent that is killed, where BPF counts: see wire_bpf_note(). */
+
+/*
+ * A reload, after wire_start(): all that can fail, beside what runs. -ENOMEM with the reason in
+ * `error`. wire_commit() takes it over, whatever the modes before and after are; what cannot be had
+ * then is said, as at a start, and tried again when something changes. wire.netns and server stay
+ * what they were when watching began. For another interval, wire_cut() comes first, and every
+ * window is done.
+ */
+int wire_prepare(struct wire *wire, const struct config *config, struct wire_next **ret,
+    char *error, size_t size);
+void wire_commit(struct wire *wire, struct wire_next *next);
+void wire_next_free(struct wire_next *next);
+
+/* What outlives an agent that is killed, where BPF counts: at most 1 KiB. */
 void wire_note(struct wire *wire, const void *note, size_t size);
 bool wire_noted(const struct wire *wire, void *ret, size_t size);
 /* Detaches, unless on_exit says keep. */
 void wire_stop(struct wire *wire);
 void wire_free(struct wire *wire);
 
-/* Does what is due at `now_ns` (wall clock); the time of the next call. INT64_MAX for NULL. */
+/* Does what is due at `now_ns` (wall clock); the time of the next call, INT64_MAX: none. */
 int64_t wire_tick(struct wire *wire, int64_t now_ns);
 /* Ends the open window now: the clock was set back, the interval changes, the agent stops. `whole`:
  * it was watched from its start to this end; false: it is not to be counted in a balance. */
@@ -52,8 +70,8 @@ void wire_done(struct wire *wire, int64_t index);
 /* Readable when wire_process() has something to do; -1: nothing to wait for. */
 int wire_fd(const struct wire *wire);
 void wire_process(struct wire *wire);
-/* This host's addresses as in struct source, sorted; NULL without a wire. *ret_version changes with
- * them. */
+/* This host's addresses as in struct source, sorted; none where wire.mode is off. *ret_version,
+ * never 0, changes with them. */
 size_t wire_own(const struct wire *wire, const uint64_t (**ret)[2], uint64_t *ret_version);
 
 #endif

@@ -132,6 +132,36 @@ def socket_activation(lab):
 
 
 @test
+def passed_sockets_over_reloads(lab):
+    """A passed socket is the process's: an input that leaves gives back none, and the next one finds it. One that cannot
+    be used is named, and the reload changes nothing."""
+    paths = [lab.path("one.sock"), lab.path("two.sock")]
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.bind(lab.path("deaf.sock"))
+    one, two = ({"zone": name, "listen_fd": name} for name in ("one", "two"))
+    crosstap = agent(lab, one, two)
+    start_activated(lab, crosstap, ["one", "two", "deaf"], [*(listening_socket(p) for p in paths), deaf])
+
+    def reload(*inputs, answer="configuration reloaded"):
+        before = crosstap.process.log().count(answer)
+        crosstap.config["inputs"] = list(inputs)
+        crosstap.write_config()
+        crosstap.process.kill(signal.SIGHUP)
+        wait_for(lambda: crosstap.process.log().count(answer) > before, 10, answer)
+
+    for i in range(3):
+        reload(one)
+        send(paths[0], 10)
+        reload(one, two)
+        send(paths[0], 10)
+        send(paths[1], 10)
+    reload(one, two, {"zone": "deaf", "listen_fd": "deaf"}, answer="does not listen")
+    send(paths[1], 5)
+    wait_for(lambda: crosstap.metric("crosstap_dns_queries_total") == 95, 10, "all queries")
+    check_equal(stop_and_sum(lab, crosstap, "zone"), {("one",): 60, ("two",): 35}, "queries by zone")
+
+
+@test
 def missing_passed_socket(lab):
     crosstap = agent(lab, {"zone": "a", "listen_fd": "nothing"}).start(ready=False)
     check_equal(crosstap.process.wait(), 1, "exit code")

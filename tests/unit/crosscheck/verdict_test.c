@@ -88,6 +88,72 @@ static void the_horizon_has_two_windows_at_least(void **state)
 	assert_int_equal(f->result.horizon.windows, 6);
 }
 
+/* A producer whose clock is early takes from a window what it gives to the one before; when the
+ * traffic is over the horizon holds its last window alone. */
+static void what_is_next_door_is_no_loss(void **state)
+{
+	static const enum producer bind = PRODUCER_BIND;
+	static struct pace pace[2];
+	struct fixture *f = *state;
+
+	memset(pace, 0, sizeof(pace));
+	for (int i = 0; i < 25; i++)
+		pace_add(&pace[1], 0, WINDOW_NS - 1, WINDOW_NS, pace_shift(WINDOW_NS));
+	for (int i = 0; i < 8; i++) {
+		const bool full = i < 4;
+
+		f->inputs.producers = &bind;
+		f->inputs.n_producers = 1;
+		f->dnstap.pace = &pace[full];
+		fixture_window(f,
+		    full         ? 5000
+			: i == 4 ? 1000
+				 : 0,
+		    i == 0       ? 5025
+			: full   ? 5000
+			: i == 4 ? 975
+				 : 0);
+		expect(f, VERDICT_OK);
+	}
+	assert_int_equal(f->result.funnel.balance, 0);
+}
+
+/* However late the producer's clock was. */
+static void a_balance_that_is_back_is_no_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int again = 0; again < 2; again++) {
+		fixture_window(f, 0, 0);
+		fixture_window(f, 1000, 1060);
+		fixture_window(f, 1000, 1000);
+		fixture_window(f, 1000, 1000);
+		fixture_window(f, 1000, 940);
+		expect(f, VERDICT_OK);
+		fixture_window(f, 0, 0);
+		expect(f, VERDICT_OK);
+	}
+	/* Beyond what it was it is one, though it was quiet in between. */
+	fixture_window(f, 0, 0);
+	fixture_window(f, 1000, 960);
+	fixture_window(f, 0, 0);
+	expect(f, VERDICT_DNSTAP_LOSS);
+}
+
+/* Of an hour ago nobody knows what it stood for. */
+static void an_old_balance_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 0, 0);
+	fixture_window(f, 1000, 3000);
+	for (int i = 0; i < 400; i++)
+		fixture_window(f, 1000, 1000);
+	fixture_window(f, 1000, 900);
+	fixture_window(f, 1000, 1000);
+	expect(f, VERDICT_DNSTAP_LOSS);
+}
+
 static void a_surplus_is_no_loss(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +422,9 @@ int main(void)
 	    TEST(a_condition_holds_twice_running),
 	    TEST(the_horizon_is_summed),
 	    TEST(the_horizon_has_two_windows_at_least),
+	    TEST(what_is_next_door_is_no_loss),
+	    TEST(a_balance_that_is_back_is_no_loss),
+	    TEST(an_old_balance_says_nothing),
 	    TEST(a_surplus_is_no_loss),
 	    TEST(nobody_at_the_wire),
 	    TEST(no_wire_at_all),

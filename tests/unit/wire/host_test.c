@@ -389,6 +389,94 @@ static void test_nft_counter(void **state UNUSED)
 	host_free(host);
 }
 
+static void reload(struct host *host, const struct config *config)
+{
+	struct host_next *next;
+
+	assert_int_equal(host_prepare(config, &next), 0);
+	host_commit(host, next);
+}
+
+/* What sockets of another port dropped before a reload is not new; what they drop then is. */
+static void test_other_port(void **state UNUSED)
+{
+	struct config config = {
+	    .wire = {.interfaces_auto = true, .ports = {{CLOSED}, 1}, .netns = ""}};
+	struct host_counters counters;
+	struct host_next *unused;
+	struct host *host;
+	unsigned read;
+	int fd;
+
+	if (!namespace_ready)
+		skip();
+	fd = listener(8192);
+	send_to(PORT, 200);
+	assert_int_equal(host_new(&host, &config), 0);
+	host_read(host, &counters);
+	assert_int_equal(counters.queued_bytes, 0);
+	config.wire.ports.ports[0] = PORT;
+	assert_int_equal(host_prepare(&config, &unused), 0);
+	host_next_free(unused);
+	host_read(host, &counters);
+	assert_int_equal(counters.queued_bytes, 0); /* prepared alone */
+	reload(host, &config);
+	drain(fd);
+	send_to(PORT, 300);
+	host_read(host, &counters);
+	read = drain(fd);
+	assert_int_equal(counters.socket_drops, 300 - read);
+	assert_true(counters.queued_bytes > 0);
+	/* The same ports once more: nothing is lost. */
+	send_to(PORT, 300);
+	reload(host, &config);
+	host_read(host, &counters);
+	assert_int_equal(counters.socket_drops, 300 - drain(fd));
+	close(fd);
+	host_free(host);
+}
+
+/* A counter that a reload names counts from then on, one that stays goes on. */
+static void test_other_counters(void **state UNUSED)
+{
+	static const char *both[] = {"filter/late", "filter/early"};
+	struct config config = {
+	    .wire = {.interfaces_auto = true, .ports = {{PORT}, 1}, .netns = ""}};
+	struct host_counters counters;
+	struct host *host;
+	int fd;
+
+	if (!namespace_ready ||
+	    system("nft -f - <<'.' 2>/dev/null\n"
+		   "table inet filter {\n"
+		   "counter early {}\n"
+		   "counter late {}\n"
+		   "chain in { type filter hook input priority 0; udp dport 5353 counter name "
+		   "early counter name late drop; }\n"
+		   "}\n"
+		   ".\n") != 0)
+		skip();
+	config.nft_counters = (struct config_strings){both + 1, 1};
+	assert_int_equal(host_new(&host, &config), 0);
+	fd = listener(0);
+	send_to(PORT, 20);
+	config.nft_counters = (struct config_strings){both, 2};
+	reload(host, &config);
+	send_to(PORT, 5);
+	host_read(host, &counters);
+	assert_null(host_problem(host, HOST_NFT));
+	assert_int_equal(drops(&counters, "filter/early"), 25);
+	assert_int_equal(drops(&counters, "filter/late"), 5);
+	config.nft_counters.n = 0;
+	reload(host, &config);
+	send_to(PORT, 5);
+	host_read(host, &counters);
+	assert_int_equal(counters.n_stack_drops, 0);
+	assert_int_equal(system("nft delete table inet filter"), 0);
+	close(fd);
+	host_free(host);
+}
+
 static void test_devices(void **state UNUSED)
 {
 	struct host *host = make_host(NULL, 0);
@@ -413,6 +501,8 @@ int main(void)
 	    cmocka_unit_test(test_closed_port),
 	    cmocka_unit_test(test_wrong_checksum),
 	    cmocka_unit_test(test_nft_counter),
+	    cmocka_unit_test(test_other_port),
+	    cmocka_unit_test(test_other_counters),
 	    cmocka_unit_test(test_devices),
 	};
 

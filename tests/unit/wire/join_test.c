@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two packet taps, some clients on both. */
+/* What two ways of watching saw becomes one window. */
 #include "base/unused.h"
 #include "wire/window/join.h"
 
@@ -82,10 +82,59 @@ static void test_nothing_to_add(void **state UNUSED)
 	arena_free(arena);
 }
 
+/* A device that went from one way to the other within a window is one row, and so are its codes. */
+static void test_interfaces(void **state UNUSED)
+{
+	static struct wire_interface ours[2], theirs[2];
+	const struct wire_rare a[] = {{300, 2, 1}, {500, 4, 0}};
+	const struct wire_rare b[] = {{400, 8, 0}, {500, 16, 3}};
+	struct wire_window into = {.watched = true,
+	    .whole = true,
+	    .interfaces = ours,
+	    .n_interfaces = 2,
+	    .flip_end_ns = 70,
+	    .missed = 1};
+	const struct wire_window part = {.watched = true,
+	    .whole = true,
+	    .interfaces = theirs,
+	    .n_interfaces = 2,
+	    .missed = 2,
+	    .known = WIRE_KNOWS_SOURCES};
+	struct arena *arena;
+
+	ours[0] = (struct wire_interface){.name = "eth0", .mode = "off", .qtypes = {a, 2}};
+	ours[1] = (struct wire_interface){.name = "eth1", .mode = "native", .egress = true};
+	theirs[0] = (struct wire_interface){.name = "eth2", .mode = "packet"};
+	theirs[1] = (struct wire_interface){
+	    .name = "eth0", .mode = "packet", .egress = true, .qtypes = {b, 2}};
+	ours[0].counters[WIRE_IN].cells[WIRE_UDP][0].messages = 40;
+	theirs[1].counters[WIRE_IN].cells[WIRE_UDP][0].messages = 2;
+	theirs[1].counters[WIRE_OUT].rcodes[3] = 9;
+	assert_int_equal(arena_new(&arena), 0);
+	assert_int_equal(wire_join(&into, &part, arena), 0);
+	assert_int_equal(into.n_interfaces, 3);
+	assert_string_equal(into.interfaces[0].name, "eth0");
+	assert_string_equal(into.interfaces[0].mode, "packet");
+	assert_true(into.interfaces[0].egress);
+	assert_int_equal(into.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][0].messages, 42);
+	assert_int_equal(into.interfaces[0].counters[WIRE_OUT].rcodes[3], 9);
+	assert_int_equal(into.interfaces[0].qtypes.n, 3);
+	assert_int_equal(into.interfaces[0].qtypes.items[1].code, 400);
+	assert_int_equal(into.interfaces[0].qtypes.items[2].messages, 20);
+	assert_int_equal(into.interfaces[0].qtypes.items[2].left_out, 3);
+	assert_string_equal(into.interfaces[2].name, "eth2");
+	assert_int_equal(ours[0].counters[WIRE_IN].cells[WIRE_UDP][0].messages, 40);
+	assert_int_equal(into.missed, 3);
+	assert_int_equal(into.flip_end_ns, 70);
+	assert_int_equal(into.known, WIRE_KNOWS_SOURCES);
+	assert_true(into.watched && into.whole);
+	arena_free(arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_each_address_once), cmocka_unit_test(test_nothing_to_add)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_address_once),
+	    cmocka_unit_test(test_nothing_to_add), cmocka_unit_test(test_interfaces)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/unused.h"
-#include "wire/netlink/select.h"
+#include "wire/rules/select.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

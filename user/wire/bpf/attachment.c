@@ -7,6 +7,7 @@
 
 #include "base/unused.h"
 #include "wire/bpf/dispatcher.h"
+#include "wire/window/mode.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ int attachment_new(struct attachment **ret, const struct wire_link *link)
 	attachment->index = link->index;
 	memcpy(attachment->name, link->name, sizeof(attachment->name));
 	attachment->raw = link->hardware != ARPHRD_ETHER;
-	attachment->mode = WIRE_OFF;
+	attachment->state.mode = WIRE_OFF;
 	attachment->xdp_fd = -1;
 	wire_maps_init(&attachment->maps);
 	*ret = attachment;
@@ -50,20 +51,21 @@ void attachment_free(struct attachment *attachment)
 
 bool attachment_counts(const struct attachment *attachment)
 {
-	return attachment->mode == WIRE_NATIVE || attachment->mode == WIRE_GENERIC ||
-	    attachment->mode == WIRE_TC;
+	return attachment->state.mode == WIRE_NATIVE || attachment->state.mode == WIRE_GENERIC ||
+	    attachment->state.mode == WIRE_TC;
 }
 
 void attachment_reason(struct attachment *attachment, const char *format, ...)
 {
-	const size_t used = strlen(attachment->reason);
+	const size_t used = strlen(attachment->state.reason);
 	va_list arguments;
 
 	va_start(arguments, format);
 	if (used)
-		snprintf(attachment->reason + used, sizeof(attachment->reason) - used, "; ");
-	vsnprintf(attachment->reason + strlen(attachment->reason),
-	    sizeof(attachment->reason) - strlen(attachment->reason), format, arguments);
+		snprintf(
+		    attachment->state.reason + used, sizeof(attachment->state.reason) - used, "; ");
+	vsnprintf(attachment->state.reason + strlen(attachment->state.reason),
+	    sizeof(attachment->state.reason) - strlen(attachment->state.reason), format, arguments);
 	va_end(arguments);
 }
 
@@ -272,24 +274,9 @@ static enum wire_mode climb(struct wire_bpf *wire, struct attachment *attachment
 	/* Never both: a packet would count twice. */
 	attachment_detach_xdp(wire, attachment, running);
 	attachment_set_xdp(attachment, -1, false);
-	if (from != WIRE_PACKET && attach_ingress_filter(wire, attachment, running) == 0)
+	if (attach_ingress_filter(wire, attachment, running) == 0)
 		return WIRE_TC;
 	detach_filter(wire, attachment, WIRE_HOOK_INGRESS, running);
-	return WIRE_OFF;
-}
-
-static enum wire_mode fall_back(struct wire_bpf *wire, struct attachment *attachment)
-{
-	char reason[128] = "";
-
-	if (!wire->fallback) {
-		attachment_reason(attachment, "packet: not available");
-		return WIRE_OFF;
-	}
-	if (wire->fallback->start(wire->fallback->context, attachment->name, attachment->index,
-		wire->namespace, reason, sizeof(reason)) == 0)
-		return WIRE_PACKET;
-	attachment_reason(attachment, "packet: %s", reason);
 	return WIRE_OFF;
 }
 
@@ -312,7 +299,7 @@ static enum wire_mode attach_programs(struct wire_bpf *wire, struct attachment *
 		return mode;
 	}
 	r = attach_filter(wire, attachment, WIRE_HOOK_EGRESS, running, egress_fd);
-	attachment->egress = r == 0;
+	attachment->state.egress = r == 0;
 	if (r < 0)
 		attachment_reason(attachment, "egress: %s",
 		    r == -EBUSY ? "somebody's ingress qdisc has the place of clsact"
@@ -325,31 +312,16 @@ void attachment_attach(struct wire_bpf *wire, struct attachment *attachment,
 {
 	struct attachment_running running;
 
-	if (attachment->mode == WIRE_PACKET && wire->fallback)
-		wire->fallback->stop(wire->fallback->context, attachment->name);
-	attachment->mtu = link->mtu;
-	attachment->flags = link->flags;
-	attachment->egress = false;
-	attachment->mode = WIRE_OFF;
-	if (wire->error)
-		attachment_reason(attachment, "BPF: %s", strerror(-wire->error));
-	if (!wire->error && from != WIRE_PACKET && from != WIRE_OFF) {
-		find_running(wire, attachment, link, &running);
-		attachment->mode = attach_programs(wire, attachment, link, &running, from);
-		close_running(&running);
-	}
-	if (attachment->mode == WIRE_OFF && from != WIRE_OFF)
-		attachment->mode = fall_back(wire, attachment);
-	wire_bpf_say(wire, attachment->mode == WIRE_OFF ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-	    "interface %s: mode=%s egress=%s%s%s", attachment->name,
-	    wire_mode_name(attachment->mode), attachment->egress ? "yes" : "no",
-	    attachment->reason[0] ? " because: " : "", attachment->reason);
+	find_running(wire, attachment, link, &running);
+	attachment->state.egress = false;
+	attachment->state.mode = attach_programs(wire, attachment, link, &running, from);
+	close_running(&running);
 }
 
 static bool is_displaced(const struct attachment *attachment, const struct wire_link *link UNUSED,
     const struct attachment_running *running)
 {
-	if (attachment->mode != WIRE_NATIVE && attachment->mode != WIRE_GENERIC)
+	if (attachment->state.mode != WIRE_NATIVE && attachment->state.mode != WIRE_GENERIC)
 		return false;
 	return running->xdp.fd < 0 || running->xdp.id != attachment->xdp_id;
 }
@@ -357,7 +329,7 @@ static bool is_displaced(const struct attachment *attachment, const struct wire_
 bool attachment_check(
     struct wire_bpf *wire, struct attachment *attachment, const struct wire_link *link)
 {
-	enum wire_mode from = attachment->mode;
+	enum wire_mode from = attachment->state.mode;
 	struct attachment_running running;
 	bool displaced, whole;
 
@@ -366,21 +338,22 @@ bool attachment_check(
 		return false;
 	find_running(wire, attachment, link, &running);
 	displaced = is_displaced(attachment, link, &running);
-	whole = !displaced && (!attachment->egress || running.filters[WIRE_HOOK_EGRESS].fd >= 0) &&
-	    (attachment->mode != WIRE_TC || running.filters[WIRE_HOOK_INGRESS].fd >= 0);
+	whole = !displaced &&
+	    (!attachment->state.egress || running.filters[WIRE_HOOK_EGRESS].fd >= 0) &&
+	    (attachment->state.mode != WIRE_TC || running.filters[WIRE_HOOK_INGRESS].fd >= 0);
 	close_running(&running);
 	if (whole)
 		return false;
-	attachment->reason[0] = 0;
+	attachment->state.reason[0] = 0;
 	if (displaced) {
 		const uint32_t id =
-		    attachment->mode == WIRE_GENERIC ? link->xdp_generic : link->xdp_native;
+		    attachment->state.mode == WIRE_GENERIC ? link->xdp_generic : link->xdp_native;
 
 		from = WIRE_TC;
 		attachment_reason(attachment,
 		    id ? "%s: displaced by another XDP program (id %u)"
 		       : "%s: our XDP program was taken away",
-		    wire_mode_name(attachment->mode), id);
+		    wire_mode_name(attachment->state.mode), id);
 	} else {
 		attachment_reason(attachment, "our filters were taken away, and put back");
 	}
@@ -406,13 +379,11 @@ static void remove_clsact(struct wire_bpf *wire, struct attachment *attachment)
 void attachment_detach(struct wire_bpf *wire, struct attachment *attachment)
 {
 	const struct wire_link link = {
-	    .xdp_native = attachment->mode == WIRE_NATIVE ? attachment->xdp_id : 0,
-	    .xdp_generic = attachment->mode == WIRE_GENERIC ? attachment->xdp_id : 0,
+	    .xdp_native = attachment->state.mode == WIRE_NATIVE ? attachment->xdp_id : 0,
+	    .xdp_generic = attachment->state.mode == WIRE_GENERIC ? attachment->xdp_id : 0,
 	};
 	struct attachment_running running;
 
-	if (attachment->mode == WIRE_PACKET && wire->fallback)
-		wire->fallback->stop(wire->fallback->context, attachment->name);
 	if (attachment->gone && attachment->dispatched)
 		wire_dispatcher_unpin(attachment->xdp_id);
 	if (attachment_counts(attachment) && !attachment->gone) {
@@ -424,6 +395,6 @@ void attachment_detach(struct wire_bpf *wire, struct attachment *attachment)
 		remove_clsact(wire, attachment);
 	}
 	attachment_set_xdp(attachment, -1, false);
-	attachment->egress = false;
-	attachment->mode = WIRE_OFF;
+	attachment->state.egress = false;
+	attachment->state.mode = WIRE_OFF;
 }

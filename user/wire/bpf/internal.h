@@ -6,24 +6,21 @@
 #include "wire/bpf/bpf.h"
 #include "wire/bpf/object.h"
 #include "wire/netlink/netlink.h"
+#include "wire/rules/rules.h"
 #include "wire/bpf/source_rtts.h"
 #include "wire/bpf/sources.h"
 
-#define WIRE_MAX_ATTACHMENTS 64
-#define WIRE_REASON_BYTES    320
+#define WIRE_MAX_ATTACHMENTS 128 /* also those to be read once more */
 
 /* One interface. */
 struct attachment {
 	int index;
 	char name[IFNAMSIZ];
 	bool raw; /* no link header */
-	uint32_t mtu, flags;
-	enum wire_mode mode;
-	bool dispatched; /* by libxdp's dispatcher */
-	bool egress;
-	bool gone;    /* to be read once more, then forgotten */
-	bool adopted; /* its counters go back to an agent before us */
-	char reason[WIRE_REASON_BYTES];
+	struct wire_watched state;
+	bool dispatched;       /* by libxdp's dispatcher */
+	bool gone;             /* to be read once more, then forgotten */
+	bool adopted;          /* its counters go back to an agent before us */
 	struct wire_maps maps; /* the shared ones belong to the wire */
 	int xdp_fd;
 	uint32_t xdp_id;
@@ -37,40 +34,30 @@ struct attachment {
 };
 
 struct wire_bpf {
-	const struct config *config;
 	const struct clock *clock;
 	void (*say)(void *context, enum log_level level, const char *text);
 	void *say_context;
-	const struct wire_bpf_fallback *fallback;
+	const struct wire_rules *rules;
 	uint32_t owner;
-	int namespace;       /* -1: the process's */
-	enum wire_mode mode; /* that the ladders began with */
+	int namespace; /* -1: the process's */
 	struct netlink *netlink;
 	bool dispatcher;         /* the kernel has what libxdp's dispatcher needs */
 	struct wire_maps shared; /* own maps: -1 */
 	struct wire_config *config_map;
+	uint64_t told_version; /* of the rules in it */
 	struct attachment *attachments[WIRE_MAX_ATTACHMENTS];
 	size_t n_attachments;
 	struct wire_sources *clients; /* with the maps */
 	struct wire_source_rtts *client_rtts;
-	struct wire_local *locals; /* with what they are to us */
-	size_t n_locals;
-	uint64_t (*own)[2];
-	size_t n_own;
-	uint64_t own_version;
 	uint64_t flip_start_ns, flip_end_ns;
-	bool flipped, whole, next_whole;
-	bool told_interfaces;
 	uint64_t serials;
 	int error; /* that keeps BPF out; 0: nothing does */
 	struct wire_counters *cpu_values;
 	int cpus;
-	struct wire_bpf_mode_info modes[WIRE_MAX_ATTACHMENTS];
 };
 
 void wire_bpf_say(const struct wire_bpf *wire, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-const char *wire_mode_name(enum wire_mode mode);
 
 /* attachment.c: one interface's programs. */
 int attachment_new(struct attachment **ret, const struct wire_link *link);
@@ -86,16 +73,14 @@ bool attachment_check(
 void attachment_detach(struct wire_bpf *wire, struct attachment *attachment);
 bool attachment_counts(const struct attachment *attachment);
 
-/* config_map.c: what the programs are told. */
+/* config_map.c: the rules, as the programs have them. */
 int config_map_open(struct wire_bpf *wire);
-/* True if other ports are ours. */
-bool config_map_configure(struct wire_bpf *wire);
-/* Reads local addresses; true if they, or those of them that are the server's, changed. */
-bool config_map_addresses(struct wire_bpf *wire);
+void config_map_configure(struct wire_bpf *wire);
 void config_map_close(struct wire_bpf *wire);
 
 /* read.c */
 int attachment_open_reading(struct wire_bpf *wire, struct attachment *attachment);
 void attachment_close_reading(struct attachment *attachment);
+int wire_bpf_collect(void *way, struct wire_window *window, struct arena *arena);
 
 #endif

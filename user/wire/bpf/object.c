@@ -357,7 +357,7 @@ uint32_t wire_program_id(int program_fd)
 	return bpf_obj_get_info_by_fd(program_fd, &info, &size) < 0 ? 0 : info.id;
 }
 
-int wire_bpf_probe(void)
+int wire_bpf_allowed(void)
 {
 	const int fd = bpf_map_create(
 	    BPF_MAP_TYPE_ARRAY, "probe", sizeof(uint32_t), sizeof(uint64_t), 1, NULL);

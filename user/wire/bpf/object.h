@@ -114,7 +114,7 @@ uint32_t wire_program_id(int program_fd); /* 0: cannot be had */
 
 /* May maps be made? The first thing that fails without CAP_BPF, or in a kernel without BPF. 0, or
  * -errno. */
-int wire_bpf_probe(void);
+int wire_bpf_allowed(void);
 
 /* Silences libbpf and libxdp, which write to stderr: reasons are told by error numbers. */
 void wire_bpf_quiet(void);

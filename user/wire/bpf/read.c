@@ -2,6 +2,9 @@
 /* The closed slot: what it counted since it was read last. Nobody clears a counter. */
 #include "wire/bpf/mark.h"
 
+#include "wire/window/join.h"
+#include "wire/window/mode.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -220,8 +223,8 @@ static size_t interface_row(struct collection *all, const struct attachment *att
 		all->n++;
 	}
 	if (!attachment->gone) {
-		all->interfaces[row].mode = wire_mode_name(attachment->mode);
-		all->interfaces[row].egress = attachment->egress;
+		all->interfaces[row].mode = wire_mode_name(attachment->state.mode);
+		all->interfaces[row].egress = attachment->state.egress;
 	}
 	return row;
 }
@@ -344,19 +347,18 @@ static int read_all(struct collection *all, struct wire_window *ret)
 {
 	struct wire_bpf *wire = all->wire;
 	const uint32_t closed = wire->config_map ? !(wire->config_map->slot & 1) : 0;
+	const uint32_t options = wire->rules->options;
 	int r = 0;
 
 	for (size_t i = 0; i < wire->n_attachments && r == 0; i++) {
 		if (wire->attachments[i]->now)
 			r = read_attachment(all, wire->attachments[i], closed);
-		else
-			interface_row(all, wire->attachments[i]);
 		ret->watched |=
 		    attachment_counts(wire->attachments[i]) || wire->attachments[i]->gone;
 	}
-	if (r == 0 && wire->clients && wire->config->wire.per_source)
+	if (r == 0 && wire->clients && options & WIRE_PER_SOURCE)
 		r = read_clients(all, ret, closed);
-	if (r == 0 && wire->config_map && wire->client_rtts && wire->config->wire.rtt)
+	if (r == 0 && wire->config_map && options & WIRE_RTT)
 		r = read_client_rtts(all, ret, closed);
 	return r;
 }
@@ -374,12 +376,12 @@ static void forget_gone(struct wire_bpf *wire)
 	wire->n_attachments = kept;
 }
 
-int wire_bpf_collect(struct wire_bpf *wire, struct wire_window *ret, struct arena *arena)
+int wire_bpf_collect(void *way, struct wire_window *ret, struct arena *arena)
 {
+	struct wire_bpf *wire = way;
 	struct collection *all = arena_alloc(arena, sizeof(*all));
-	struct wire_window window = {.flip_start_ns = wire->flip_start_ns,
-	    .flip_end_ns = wire->flip_end_ns,
-	    .whole = wire->whole};
+	struct wire_window window = {
+	    .flip_start_ns = wire->flip_start_ns, .flip_end_ns = wire->flip_end_ns, .whole = true};
 	int r;
 
 	if (!all)
@@ -397,12 +399,14 @@ int wire_bpf_collect(struct wire_bpf *wire, struct wire_window *ret, struct aren
 		finish_rares(&all->qtypes[i], &all->interfaces[i].qtypes);
 		finish_rares(&all->rcodes[i], &all->interfaces[i].rcodes);
 	}
-	wire_mark_advance(all->mark, wire);
-	forget_gone(wire);
 	window.mark = all->mark;
 	window.interfaces = all->interfaces;
 	window.n_interfaces = all->n;
-	window.rtt = window.watched && wire->config->wire.rtt ? all->rtt : NULL;
-	*ret = window;
+	window.rtt = window.watched && wire->rules->options & WIRE_RTT ? all->rtt : NULL;
+	r = wire_join(ret, &window, arena);
+	if (r < 0)
+		return r;
+	wire_mark_advance(all->mark, wire);
+	forget_gone(wire);
 	return 0;
 }

@@ -13,6 +13,9 @@
 
 struct counter {
 	struct wire_state state; /* its counters are those of the window counted last */
+	counter_follow *follow;  /* NULL: the state's own cursors */
+	void *follower;
+	bool takes_all;
 };
 
 struct counter_window {
@@ -23,28 +26,37 @@ struct counter_window {
 	struct wire_source_bucket *sources;
 	struct wire_source_rtt_entry *rtts;
 	uint32_t n_rtts;
+	struct wire_touched touched;
 };
 
-static void set_ports(struct wire_config *config, const struct config_ports *ports, uint8_t what)
+void counter_configure(struct counter *counter, const struct wire_rules *rules)
 {
-	for (size_t i = 0; i < ports->n; i++)
-		config->ports[ports->ports[i]] |= what;
+	wire_rules_tell(rules, counter->state.config, counter->takes_all ? WIRE_ANY_ADDRESS : 0);
 }
 
-static void configure(struct wire_config *config, const struct config_wire *wire)
+void counter_take_all(struct counter *counter)
 {
+	counter->takes_all = true;
+	counter->state.config->options |= WIRE_ANY_ADDRESS;
+}
+
+uint32_t counter_options(const struct counter *counter)
+{
+	return counter->state.config->options & (WIRE_RTT | WIRE_PER_SOURCE);
+}
+
+static void configure(struct counter *counter, const struct wire_rules *rules)
+{
+	struct wire_config *config = counter->state.config;
+
 	config->abi = WIRE_ABI_VERSION;
-	config->options = (wire->rtt ? WIRE_RTT : 0) | (wire->per_source ? WIRE_PER_SOURCE : 0);
 	hash_random(&config->seed, sizeof(config->seed));
 	hash_random(config->source_keys, sizeof(config->source_keys));
 	config->source_mask = WIRE_SOURCE_BUCKETS - 1;
-	set_ports(config, &wire->ports, WIRE_PORT_DNS);
-	set_ports(config, &wire->dot_ports, WIRE_PORT_DOT);
-	set_ports(config, &wire->doh_ports, WIRE_PORT_DOH);
-	set_ports(config, &wire->doq_ports, WIRE_PORT_DOQ);
+	counter_configure(counter, rules);
 }
 
-int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_interfaces)
+int counter_new(struct counter **ret, const struct wire_rules *rules, size_t n_interfaces)
 {
 	struct counter *counter = calloc(1, sizeof(*counter));
 
@@ -62,7 +74,7 @@ int counter_new(struct counter **ret, const struct config_wire *wire, size_t n_i
 		counter_free(counter);
 		return -ENOMEM;
 	}
-	configure(counter->state.config, wire);
+	configure(counter, rules);
 	*ret = counter;
 	return 0;
 }
@@ -77,14 +89,21 @@ void counter_free(struct counter *counter)
 	free(counter);
 }
 
-struct wire_config *counter_config(struct counter *counter)
-{
-	return counter->state.config;
-}
-
 static size_t counters_of(uint32_t interfaces)
 {
 	return (size_t)interfaces * WIRE_DIRECTIONS * WIRE_SLOTS;
+}
+
+/* Entries of all interfaces fill whole pages: WIRE_SLOTS * WIRE_RARE_ENTRIES is a multiple of one.
+ */
+static size_t rare_pages(uint32_t interfaces)
+{
+	return (size_t)interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES / WIRE_RARE_PAGE;
+}
+
+static size_t rare_words(uint32_t interfaces)
+{
+	return (rare_pages(interfaces) + 63) / 64;
 }
 
 int counter_window_new(struct counter_window **ret, const struct counter *counter)
@@ -102,8 +121,9 @@ int counter_window_new(struct counter_window **ret, const struct counter *counte
 	window->rtt = calloc(WIRE_SLOTS, sizeof(*window->rtt));
 	window->sources = calloc(WIRE_SOURCE_BUCKETS, sizeof(*window->sources));
 	window->rtts = calloc(RTT_PLACES, sizeof(*window->rtts));
+	window->touched.rare = calloc(rare_words(interfaces), sizeof(*window->touched.rare));
 	if (!window->counters || !window->rare || !window->rtt || !window->sources ||
-	    !window->rtts) {
+	    !window->rtts || !window->touched.rare) {
 		counter_window_free(window);
 		return -ENOMEM;
 	}
@@ -120,37 +140,73 @@ void counter_window_free(struct counter_window *window)
 	free(window->rtt);
 	free(window->sources);
 	free(window->rtts);
+	free(window->touched.rare);
 	free(window);
 }
 
-/* A page that was never written takes no memory. */
-static void clear_sources(struct wire_source_bucket *buckets)
+/* The next bit that is set, from `from` on; `n` of them. */
+static size_t next_bit(const uint64_t *bits, size_t from, size_t n)
 {
-	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
-		if (buckets[i].clients[0].low) /* the first way is taken first, and none is freed */
-			memset(&buckets[i], 0, sizeof(buckets[i]));
+	while (from < n) {
+		const uint64_t rest = bits[from / 64] >> from % 64;
+
+		if (rest)
+			return from + (size_t)__builtin_ctzll(rest);
+		from = (from / 64 + 1) * 64;
 	}
+	return n;
+}
+
+/* Of what was touched; a page that was never written takes no memory. */
+static void clear(void *table, size_t bytes, uint64_t *bits, size_t n)
+{
+	for (size_t i = next_bit(bits, 0, n); i < n; i = next_bit(bits, i + 1, n))
+		memset((uint8_t *)table + i * bytes, 0, bytes);
+	memset(bits, 0, (n + 63) / 64 * sizeof(*bits));
 }
 
 void counter_window_clear(struct counter_window *window)
 {
-	for (uint32_t i = 0; i < window->interfaces; i++) {
-		if (counter_window_rare(window, i))
-			memset(window->rare + wire_rare_index(i, SLOT), 0,
-			    WIRE_RARE_ENTRIES * sizeof(*window->rare));
-	}
+	clear(window->rare, WIRE_RARE_PAGE * sizeof(*window->rare), window->touched.rare,
+	    rare_pages(window->interfaces));
 	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
 	memset(window->rtt, 0, sizeof(*window->rtt));
-	clear_sources(window->sources);
-	if (window->n_rtts)
-		memset(window->rtts, 0, RTT_PLACES * sizeof(*window->rtts));
+	clear(window->sources, sizeof(*window->sources), window->touched.sources,
+	    WIRE_SOURCE_BUCKETS);
+	clear(window->rtts, sizeof(*window->rtts), window->touched.rtts, RTT_PLACES);
 	window->n_rtts = 0;
+}
+
+static void use_window(struct counter *counter, struct counter_window *window)
+{
+	struct wire_state *state = &counter->state;
+
+	state->counters = window->counters;
+	state->rare = window->rare;
+	state->rtt = window->rtt;
+	state->sources = window->sources;
+	state->rtts = window->rtts;
+	state->n_rtts = window->n_rtts;
+	state->touched = &window->touched;
+}
+
+void counter_clear(struct counter *counter)
+{
+	struct wire_state *state = &counter->state;
+
+	if (!counter->follow)
+		memset(state->flows, 0,
+		    (size_t)state->flow_sets * WIRE_FLOW_WAYS * sizeof(*state->flows));
+	if (state->hinted)
+		memset(state->hints, 0, WIRE_HINTS * sizeof(*state->hints));
+	state->hinted = false;
+	state->sampled = 0;
+	state->packets = 0;
 }
 
 void counter_add_packet(
     struct counter *counter, struct counter_window *window, const struct counter_packet *packet)
 {
-	struct wire_state *state = &counter->state;
 	const struct wire_input input = {
 	    .data = packet->data,
 	    .length = packet->length,
@@ -162,14 +218,67 @@ void counter_add_packet(
 	    .raw = packet->raw,
 	};
 
-	state->counters = window->counters;
-	state->rare = window->rare;
-	state->rtt = window->rtt;
-	state->sources = window->sources;
-	state->rtts = window->rtts;
-	state->n_rtts = window->n_rtts;
-	wire_packet(state, &input);
-	window->n_rtts = state->n_rtts;
+	use_window(counter, window);
+	wire_packet(&counter->state, &input);
+	window->n_rtts = counter->state.n_rtts;
+}
+
+static void take_segment(void *taker, const struct wire_work *work, const u8 *packet)
+{
+	const struct counter *counter = taker;
+	const struct packet *headers = &work->packet;
+	struct counter_segment segment = {
+	    .key = &work->key,
+	    .length = headers->length,
+	    .sequence = headers->sequence,
+	    .flags = headers->tcp_flags,
+	    .family = headers->family,
+	};
+
+	if (work->frame.readable > headers->payload) {
+		segment.data = packet + headers->payload;
+		segment.readable = work->frame.readable - headers->payload;
+	}
+	if (segment.readable > segment.length)
+		segment.readable = segment.length;
+	counter->follow(counter->follower, &segment);
+}
+
+void counter_set_follower(struct counter *counter, counter_follow *follow, void *context)
+{
+	counter->follow = follow;
+	counter->follower = context;
+	counter->state.take_segment = take_segment;
+	counter->state.taker = counter;
+}
+
+void counter_add_segment(struct counter *counter, struct counter_window *window,
+    struct wire_flow *cursor, const struct counter_segment *segment)
+{
+	struct wire_state *state = &counter->state;
+	const struct packet packet = {
+	    .length = segment->length,
+	    .sequence = segment->sequence,
+	    .tcp_flags = segment->flags,
+	    .family = segment->family,
+	    .protocol = PACKET_TCP,
+	};
+	struct wire_env env = {
+	    .view = {.data = segment->data, .end = segment->data + segment->readable},
+	    .config = state->config,
+	    .context = state,
+	    .access = WIRE_ACCESS_MEMORY,
+	    .direction = segment->key->direction,
+	    .slot = SLOT,
+	};
+	struct wire_peer peer = {.client = segment->key->client, .family = segment->family};
+
+	use_window(counter, window);
+	env.counters = wire_find_counters(&env);
+	wire_is_ours(&env, &segment->key->server, &peer);
+	state->cursor = cursor;
+	wire_count_stream(&env, &packet, segment->key, &peer, segment->readable);
+	state->cursor = NULL;
 }
 
 /* Structures of u64 alone. */
@@ -182,6 +291,13 @@ static void add_words(void *into, const void *from, size_t bytes)
 		to[i] += words[i];
 }
 
+/* Which bucket is this counter in? */
+static size_t bucket_of(const struct counter_window *window, const uint64_t *messages)
+{
+	return (size_t)((const uint8_t *)messages - (const uint8_t *)window->sources) /
+	    sizeof(*window->sources);
+}
+
 static void add_clients(
     const struct counter *counter, struct counter_window *into, const struct counter_window *from)
 {
@@ -191,7 +307,9 @@ static void add_clients(
 		uint64_t *messages =
 		    wire_source_place(counter->state.config, into->sources, &client.address, SLOT);
 
-		if (!messages)
+		if (messages)
+			wire_touch(into->touched.sources, bucket_of(into, messages));
+		else
 			messages =
 			    &into->counters[wire_counters_index(0, WIRE_IN, SLOT)].sources_other;
 		*messages += client.messages;
@@ -200,8 +318,10 @@ static void add_clients(
 
 static void add_rtts(struct counter_window *into, const struct counter_window *from)
 {
-	struct wire_state state = {
-	    .rtts = into->rtts, .max_rtts = WIRE_MAX_SOURCE_RTTS, .n_rtts = into->n_rtts};
+	struct wire_state state = {.rtts = into->rtts,
+	    .max_rtts = WIRE_MAX_SOURCE_RTTS,
+	    .n_rtts = into->n_rtts,
+	    .touched = &into->touched};
 	struct wire_client_rtt rtt;
 
 	for (size_t at = 0; counter_window_next_rtt(from, &at, &rtt);) {
@@ -216,12 +336,13 @@ static void add_rtts(struct counter_window *into, const struct counter_window *f
 void counter_window_add(
     const struct counter *counter, struct counter_window *into, const struct counter_window *from)
 {
-	for (uint32_t i = 0; i < from->interfaces; i++) {
-		const uint64_t *rare = counter_window_rare(from, i);
+	const size_t pages = rare_pages(from->interfaces);
 
-		if (rare)
-			add_words(into->rare + wire_rare_index(i, SLOT), rare,
-			    WIRE_RARE_ENTRIES * sizeof(*rare));
+	for (size_t i = next_bit(from->touched.rare, 0, pages); i < pages;
+	     i = next_bit(from->touched.rare, i + 1, pages)) {
+		add_words(into->rare + i * WIRE_RARE_PAGE, from->rare + i * WIRE_RARE_PAGE,
+		    WIRE_RARE_PAGE * sizeof(*from->rare));
+		wire_touch(into->touched.rare, i);
 	}
 	add_words(into->counters, from->counters,
 	    counters_of(from->interfaces) * sizeof(*from->counters));
@@ -257,17 +378,19 @@ size_t counter_window_interfaces(const struct counter_window *window)
 bool counter_window_next_client(
     const struct counter_window *window, size_t *at, struct wire_client *ret)
 {
-	for (; *at < WIRE_MAX_SOURCES; ++*at) {
-		const struct wire_source_bucket *bucket = &window->sources[*at / WIRE_SOURCE_WAYS];
-		const size_t way = *at % WIRE_SOURCE_WAYS;
+	while (*at < WIRE_MAX_SOURCES) {
+		const size_t number =
+		    next_bit(window->touched.sources, *at / WIRE_SOURCE_WAYS, WIRE_SOURCE_BUCKETS);
+		const size_t way = number == *at / WIRE_SOURCE_WAYS ? *at % WIRE_SOURCE_WAYS : 0;
+		const struct wire_source_bucket *bucket = &window->sources[number];
 
-		if (!bucket->clients[way].low)
+		*at = number * WIRE_SOURCE_WAYS + way + 1;
+		if (number == WIRE_SOURCE_BUCKETS || !bucket->clients[way].low)
 			continue;
 		*ret = (struct wire_client){
 		    .address = wire_source_address(&bucket->clients[way]),
 		    .messages = bucket->messages[SLOT][way],
 		};
-		++*at;
 		return true;
 	}
 	return false;
@@ -276,19 +399,17 @@ bool counter_window_next_client(
 bool counter_window_next_rtt(
     const struct counter_window *window, size_t *at, struct wire_client_rtt *ret)
 {
-	for (; window->n_rtts && *at < RTT_PLACES; ++*at) {
-		const struct wire_source_rtt_entry *entry = &window->rtts[*at];
+	const struct wire_source_rtt_entry *entry;
 
-		if (!entry->rtt.count[SLOT])
-			continue;
-		*ret = (struct wire_client_rtt){
-		    .address = entry->client,
-		    .count = entry->rtt.count[SLOT],
-		    .sum_us = entry->rtt.sum_us[SLOT],
-		    .min_us = entry->rtt.min_us,
-		};
-		++*at;
-		return true;
-	}
-	return false;
+	*at = next_bit(window->touched.rtts, *at, RTT_PLACES);
+	if (*at == RTT_PLACES)
+		return false;
+	entry = &window->rtts[(*at)++];
+	*ret = (struct wire_client_rtt){
+	    .address = entry->client,
+	    .count = entry->rtt.count[SLOT],
+	    .sum_us = entry->rtt.sum_us[SLOT],
+	    .min_us = entry->rtt.min_us,
+	};
+	return true;
 }

@@ -113,21 +113,21 @@ static int fill_rtt(
 	return 0;
 }
 
-int counter_window_fill(const struct counter_window *window, const struct config_wire *wire,
-    const char *mode, struct arena *arena, struct wire_window *ret)
+int counter_window_fill(const struct counter_window *window, uint32_t options, const char *mode,
+    struct arena *arena, struct wire_window *ret)
 {
 	struct wire_window filled = {.watched = true, .whole = true};
 	int r = fill_interfaces(window, mode, arena, &filled);
 
-	if (r == 0 && wire->rtt)
+	if (r == 0 && options & WIRE_RTT)
 		r = fill_rtt(window, arena, &filled);
-	if (r == 0 && wire->rtt)
+	if (r == 0 && options & WIRE_RTT)
 		r = fill_client_rtts(window, arena, &filled);
-	if (r == 0 && wire->per_source)
+	if (r == 0 && options & WIRE_PER_SOURCE)
 		r = fill_clients(window, arena, &filled);
 	if (r < 0)
 		return r;
-	filled.known = wire->per_source ? WIRE_KNOWS_SOURCES : 0;
+	filled.known = options & WIRE_PER_SOURCE ? WIRE_KNOWS_SOURCES : 0;
 	*ret = filled;
 	return 0;
 }

@@ -10,7 +10,7 @@
 /* Fills interfaces (their names are the caller's to set; all have `mode`, a string constant, and
  * egress), clients, rtt and client_rtts; `watched` and `whole` are true, nothing was late or
  * missed, and nothing else is known. -ENOMEM: *ret is not written. */
-int counter_window_fill(const struct counter_window *window, const struct config_wire *wire,
-    const char *mode, struct arena *arena, struct wire_window *ret);
+int counter_window_fill(const struct counter_window *window, uint32_t options, const char *mode,
+    struct arena *arena, struct wire_window *ret);
 
 #endif

@@ -13,19 +13,6 @@
 
 #define MAX_TEXT (4u << 20) /* of a file in /proc: a line for each of thousands of CPUs */
 
-struct host {
-	struct host_links links;
-	struct host_sockets sockets;
-	struct host_nft nft;
-	int files[HOST_PROC_FILES];
-	uint64_t before[HOST_PROC_COUNT];
-	bool begun;
-	char *text;
-	size_t text_size;
-	int open_errors[HOST_PARTS]; /* -errno */
-	char problems[HOST_PARTS][192];
-};
-
 /* --- opening, in the namespace ---------------------------------------------------------------- */
 
 static void open_all(void *context)
@@ -37,9 +24,8 @@ static void open_all(void *context)
 	    host_netlink_open(&host->links.netlink, NETLINK_ROUTE);
 	host->open_errors[HOST_SOCKETS] =
 	    host_netlink_open(&host->sockets.netlink, NETLINK_SOCK_DIAG);
-	if (host->nft.n_counters)
-		host->open_errors[HOST_NFT] =
-		    host_netlink_open(&host->nft.netlink, NETLINK_NETFILTER);
+	/* Also without a counter: another configuration may name some. */
+	host->open_errors[HOST_NFT] = host_netlink_open(&host->nft.netlink, NETLINK_NETFILTER);
 	for (int i = 0; i < HOST_PROC_FILES; i++) {
 		/* An open file goes on showing the namespace that it was opened in. */
 		snprintf(path, sizeof(path), "/proc/thread-self/net/%s", host_proc_paths[i]);
@@ -49,53 +35,20 @@ static void open_all(void *context)
 	}
 }
 
-static int set_names(struct host_links *links, const struct config_wire *wire)
-{
-	if (wire->interfaces_auto || !wire->interfaces.n)
-		return 0;
-	links->names = calloc(wire->interfaces.n, sizeof(*links->names));
-	if (!links->names)
-		return -ENOMEM;
-	for (size_t i = 0; i < wire->interfaces.n; i++)
-		snprintf(links->names[i], sizeof(links->names[i]), "%s", wire->interfaces.items[i]);
-	links->n_names = wire->interfaces.n;
-	return 0;
-}
-
-static int set_counters(struct host_nft *nft, const struct config_strings *names)
-{
-	nft->counters = calloc(names->n + 1, sizeof(*nft->counters));
-	if (!nft->counters)
-		return -ENOMEM;
-	for (size_t i = 0; i < names->n; i++) {
-		struct host_nft_counter *counter = &nft->counters[nft->n_counters];
-
-		counter->name = strdup(names->items[i]);
-		if (!counter->name)
-			return -ENOMEM;
-		counter->after = strchr(counter->name, '/');
-		if (counter->after)
-			nft->n_counters++;
-		else
-			free(counter->name);
-	}
-	return 0;
-}
-
 int host_new(struct host **ret, const struct config *config)
 {
 	struct host_counters first;
 	struct host *host = calloc(1, sizeof(*host));
+	struct host_next *next;
 	int namespace = -1, r;
 
 	if (!host)
 		return -ENOMEM;
 	for (int i = 0; i < HOST_PROC_FILES; i++)
 		host->files[i] = -1;
-	host->sockets.ports = config->wire.ports;
-	r = set_names(&host->links, &config->wire);
+	r = host_prepare(config, &next);
 	if (r == 0)
-		r = set_counters(&host->nft, &config->nft_counters);
+		host_choose(host, next);
 	if (r == 0 && config->wire.netns[0])
 		r = namespace = netns_open(config->wire.netns);
 	if (r >= 0)
@@ -119,10 +72,7 @@ void host_free(struct host *host)
 		if (host->files[i] >= 0)
 			close(host->files[i]);
 	}
-	for (size_t i = 0; i < host->nft.n_counters; i++)
-		free(host->nft.counters[i].name);
-	free(host->nft.counters);
-	free(host->links.names);
+	host_choice_free(&host->links, &host->nft);
 	host_netlink_close(&host->links.netlink);
 	host_netlink_close(&host->sockets.netlink);
 	host_netlink_close(&host->nft.netlink);

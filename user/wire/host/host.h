@@ -2,7 +2,8 @@
 /*
  * What the host did to packets before and behind the nameserver: counters of the nameserver's
  * network namespace and of its sockets, as differences from one reading to the next. Each part
- * that cannot be read says why and leaves the others alone.
+ * that cannot be read says why and leaves the others alone. stages.c calls this, in the one thread
+ * that ends windows.
  */
 #ifndef CROSSTAP_WIRE_HOST_HOST_H
 #define CROSSTAP_WIRE_HOST_HOST_H
@@ -11,6 +12,7 @@
 #include "wire/window/window.h"
 
 struct host;
+struct host_next;
 
 /* What can be missing by itself. */
 enum host_part {
@@ -43,6 +45,11 @@ struct host_counters {
  * -ENOMEM, or the error of entering the namespace. */
 int host_new(struct host **ret, const struct config *config);
 void host_free(struct host *host);
+/* Another configuration's ports, interfaces and nft_counters. -ENOMEM. */
+int host_prepare(const struct config *config, struct host_next **ret);
+/* What goes on being read goes on from where it was; what is new counts from now on. */
+void host_commit(struct host *host, struct host_next *next);
+void host_next_free(struct host_next *next);
 void host_read(struct host *host, struct host_counters *ret);
 /* Why a part could not be read the last time; NULL: it could. */
 const char *host_problem(const struct host *host, enum host_part part);

@@ -44,6 +44,19 @@ struct host_nft {
 	size_t n_counters;
 };
 
+struct host {
+	struct host_links links;
+	struct host_sockets sockets;
+	struct host_nft nft;
+	int files[HOST_PROC_FILES];
+	uint64_t before[HOST_PROC_COUNT];
+	bool begun;
+	char *text;
+	size_t text_size;
+	int open_errors[HOST_PARTS]; /* -errno */
+	char problems[HOST_PARTS][192];
+};
+
 /* Each: reads, and sets its part of *ret; -errno leaves that part unknown. */
 int host_links_read(struct host_links *links, uint64_t softnet, struct host_counters *ret);
 int host_qdiscs_read(struct host_links *links, struct host_counters *ret);
@@ -51,6 +64,12 @@ int host_sockets_read(struct host_sockets *sockets, struct host_counters *ret);
 /* -ENOENT: a counter is not there. */
 int host_nft_read(struct host_nft *nft, struct host_counters *ret);
 const char *host_nft_missing(const struct host_nft *nft);
+/* Counters that were not read yet count from now on. */
+void host_nft_begin(struct host_nft *nft);
+
+/* configure.c. What the configuration names takes the place of what was named; consumes `next`. */
+void host_choose(struct host *host, struct host_next *next);
+void host_choice_free(struct host_links *links, struct host_nft *nft);
 
 void host_add_drop(struct host_counters *counters, const char *reason, uint64_t messages);
 

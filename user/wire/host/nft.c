@@ -64,7 +64,7 @@ static int take_object(const struct nlmsghdr *message, void *context)
 	return MNL_CB_OK;
 }
 
-int host_nft_read(struct host_nft *nft, struct host_counters *ret)
+static int read_packets(struct host_nft *nft)
 {
 	const struct nfgenmsg all = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
 	int r = -EINTR;
@@ -75,6 +75,19 @@ int host_nft_read(struct host_nft *nft, struct host_counters *ret)
 		r = host_netlink_dump(&nft->netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ,
 		    &all, sizeof(all), take_object, nft);
 	}
+	return r;
+}
+
+static void go_on(struct host_nft_counter *counter)
+{
+	counter->before = counter->packets;
+	counter->begun = true;
+}
+
+int host_nft_read(struct host_nft *nft, struct host_counters *ret)
+{
+	int r = read_packets(nft);
+
 	for (size_t i = 0; i < nft->n_counters && r == 0; i++) {
 		struct host_nft_counter *counter = &nft->counters[i];
 
@@ -83,10 +96,19 @@ int host_nft_read(struct host_nft *nft, struct host_counters *ret)
 			host_add_drop(ret, counter->name,
 			    counter->packets -
 				(counter->packets >= counter->before ? counter->before : 0));
-		counter->before = counter->packets;
-		counter->begun = true;
+		go_on(counter);
 	}
 	return r == 0 && host_nft_missing(nft) ? -ENOENT : r;
+}
+
+void host_nft_begin(struct host_nft *nft)
+{
+	if (!nft->n_counters || !nft->netlink.socket || read_packets(nft) < 0)
+		return;
+	for (size_t i = 0; i < nft->n_counters; i++) {
+		if (!nft->counters[i].begun)
+			go_on(&nft->counters[i]);
+	}
 }
 
 const char *host_nft_missing(const struct host_nft *nft)

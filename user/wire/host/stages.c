@@ -21,6 +21,10 @@ struct wire_stages {
 	struct wire_stages_state state;
 };
 
+struct wire_stages_next {
+	struct host_next *host;
+};
+
 int wire_stages_new(struct wire_stages **ret, const struct config *config)
 {
 	struct wire_stages *stages = calloc(1, sizeof(*stages));
@@ -50,13 +54,45 @@ void wire_stages_free(struct wire_stages *stages)
 	free(stages);
 }
 
-void wire_stages_follow(struct wire_stages *stages, const struct wire_bpf *wire)
+int wire_stages_prepare(
+    struct wire_stages *stages, const struct config *config, struct wire_stages_next **ret)
 {
-	const struct stack_drops_options options = {
-	    .config_fd = wire_bpf_config_fd(wire), .netns = stages->netns};
+	struct wire_stages_next *next = calloc(1, sizeof(*next));
+	int r = next ? 0 : -ENOMEM;
+
+	if (r == 0 && stages->host)
+		r = host_prepare(config, &next->host);
+	if (r < 0) {
+		wire_stages_next_free(next);
+		return r;
+	}
+	*ret = next;
+	return 0;
+}
+
+void wire_stages_commit(struct wire_stages *stages, struct wire_stages_next *next)
+{
+	if (stages->host && next->host) {
+		host_commit(stages->host, next->host);
+		next->host = NULL;
+	}
+	wire_stages_next_free(next);
+}
+
+void wire_stages_next_free(struct wire_stages_next *next)
+{
+	if (!next)
+		return;
+	host_next_free(next->host);
+	free(next);
+}
+
+void wire_stages_follow(struct wire_stages *stages, int config_fd)
+{
+	const struct stack_drops_options options = {.config_fd = config_fd, .netns = stages->netns};
 	char problem[160];
 
-	if (stages->tried || options.config_fd < 0)
+	if (stages->tried || config_fd < 0)
 		return;
 	stages->tried = true;
 	if (stack_drops_new(&stages->drops, &options, problem, sizeof(problem)) < 0)
@@ -67,20 +103,8 @@ void wire_stages_follow(struct wire_stages *stages, const struct wire_bpf *wire)
 		log_info(MODULE, "stack drops are told packet by packet");
 }
 
-static bool all_native(struct wire_bpf *wire)
-{
-	const struct wire_bpf_mode_info *modes;
-	const size_t n = wire_bpf_modes(wire, &modes);
-
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(modes[i].mode, "native") != 0)
-			return false;
-	}
-	return n > 0;
-}
-
-void wire_stages_read(struct wire_stages *stages, struct wire_bpf *wire, struct wire_window *window,
-    struct arena *arena)
+void wire_stages_read(struct wire_stages *stages, bool native, int config_fd,
+    struct wire_window *window, struct arena *arena)
 {
 	struct host_counters *counters = arena_alloc(arena, sizeof(*counters));
 	struct stack_drops_window drops = {0};
@@ -91,7 +115,7 @@ void wire_stages_read(struct wire_stages *stages, struct wire_bpf *wire, struct 
 	memset(counters, 0, sizeof(*counters));
 	/* Packets first: what they take off the sockets' drops is in these then. */
 	if (stages->drops && !stages->failed)
-		r = stack_drops_read(stages->drops, all_native(wire), arena, &drops);
+		r = stack_drops_read(stages->drops, native, arena, &drops);
 	if (stages->host)
 		host_read(stages->host, counters);
 	if (r < 0) {
@@ -99,5 +123,5 @@ void wire_stages_read(struct wire_stages *stages, struct wire_bpf *wire, struct 
 		stages->failed = true;
 	}
 	wire_stages_join(&stages->state, counters, drops.whole ? &drops : NULL, window, arena);
-	wire_stages_follow(stages, wire);
+	wire_stages_follow(stages, config_fd);
 }

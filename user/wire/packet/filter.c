@@ -3,8 +3,8 @@
 
 #include "crosstap/packet.h"
 
-#define LISTS 4       /* of ports */
-#define WHOLE 0x40000 /* bytes of the frame that are wanted: all */
+#define MAX_PORTS 64      /* four lists of 16 */
+#define WHOLE     0x40000 /* bytes of the frame that are wanted: all */
 
 enum label { IPV4, IPV6, PORTS, ACCEPT, REFUSE, LABELS };
 
@@ -115,22 +115,23 @@ static void ipv6(struct assembler *as)
 	emit(as, BPF_MISC | BPF_TAX, 0);
 }
 
-static void ports(struct assembler *as, const struct config_wire *wire)
+static void test_ports(struct assembler *as, const uint8_t ports[65536])
 {
-	const struct config_ports *const lists[LISTS] = {
-	    &wire->ports, &wire->dot_ports, &wire->doh_ports, &wire->doq_ports};
-
 	here(as, PORTS);
 	for (uint32_t end = 0; end < 2; end++) {
+		uint32_t left = MAX_PORTS;
+
 		emit(as, BPF_LD | BPF_H | BPF_IND, 2 * end);
-		for (size_t i = 0; i < LISTS; i++) {
-			for (size_t k = 0; k < lists[i]->n; k++)
-				go_if(as, BPF_JEQ, lists[i]->ports[k], ACCEPT);
+		for (uint32_t port = 0; port < 65536 && left; port++) {
+			if (!ports[port])
+				continue;
+			go_if(as, BPF_JEQ, port, ACCEPT);
+			left--;
 		}
 	}
 }
 
-void packet_filter_make(struct packet_filter *ret, const struct config_wire *wire, bool raw)
+void packet_filter_make(struct packet_filter *ret, const uint8_t ports[65536], bool raw)
 {
 	struct assembler as = {.filter = ret};
 
@@ -141,7 +142,7 @@ void packet_filter_make(struct packet_filter *ret, const struct config_wire *wir
 		ethernet(&as);
 	ipv4(&as);
 	ipv6(&as);
-	ports(&as, wire);
+	test_ports(&as, ports);
 	here(&as, REFUSE);
 	emit(&as, BPF_RET | BPF_K, 0);
 	here(&as, ACCEPT);

@@ -4,10 +4,9 @@
 #ifndef CROSSTAP_WIRE_PACKET_FILTER_H
 #define CROSSTAP_WIRE_PACKET_FILTER_H
 
-#include "config/config.h"
-
 #include <linux/filter.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define PACKET_FILTER_MAX 512 /* instructions: four lists of 16 ports */
 
@@ -16,7 +15,8 @@ struct packet_filter {
 	unsigned n;
 };
 
-/* `raw`: frames begin with the IP header. */
-void packet_filter_make(struct packet_filter *ret, const struct config_wire *wire, bool raw);
+/* Lets through the ports with any use, at most four lists of 16. `raw`: frames begin with the IP
+ * header. */
+void packet_filter_make(struct packet_filter *ret, const uint8_t ports[65536], bool raw);
 
 #endif

@@ -21,8 +21,6 @@
 #define IDLE_MS   1000
 
 struct packet_source {
-	const struct config_wire *wire;
-	double cpu;
 	struct packet_ring *rings;
 	char (*names)[IFNAMSIZ];
 	size_t n_rings;
@@ -35,10 +33,11 @@ struct packet_source {
 	struct counter *counter;
 	struct counter_window *now, *before; /* `before`: flipped, not taken; else NULL */
 	struct counter_window *spare;
+	double cpu;          /* of one processor that the thread may take */
 	int64_t boundary_ns; /* packets older than this belong to `before` */
+	int64_t end_ns;      /* packets from then on are another's to count */
 	bool changed[2];     /* of now and before: not watched all the time, or by other rules */
 	bool stopped;
-	bool has_addresses;
 	char problem[128];
 };
 
@@ -59,7 +58,7 @@ static void take_frame(
 	    .raw = source->rings[interface].raw,
 	};
 
-	if (!frame->outgoing && !frame->incoming)
+	if ((!frame->outgoing && !frame->incoming) || frame->time_ns >= source->end_ns)
 		return;
 	if (source->before && frame->time_ns < source->boundary_ns)
 		window = source->before;
@@ -97,7 +96,7 @@ static void stop_with(struct packet_source *source, const char *format, const ch
 }
 
 /* The thread takes more of the processor than it may. */
-static bool is_over(const struct packet_source *source, uint64_t *round_ns, uint64_t *round_cpu_ns)
+static bool is_over(struct packet_source *source, uint64_t *round_ns, uint64_t *round_cpu_ns)
 {
 	const uint64_t now = clock_monotonic_ns();
 	uint64_t cpu;
@@ -106,7 +105,9 @@ static bool is_over(const struct packet_source *source, uint64_t *round_ns, uint
 	if (now - *round_ns < CPU_ROUND)
 		return false;
 	cpu = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	pthread_mutex_lock(&source->lock);
 	over = (double)(cpu - *round_cpu_ns) > CPU_SHARE * source->cpu * (double)(now - *round_ns);
+	pthread_mutex_unlock(&source->lock);
 	*round_ns = now;
 	*round_cpu_ns = cpu;
 	return over;
@@ -143,6 +144,7 @@ static void *run(void *context)
 
 struct opening {
 	struct packet_source *source;
+	const struct wire_rules *rules;
 	size_t failed;
 	int error;
 };
@@ -154,34 +156,29 @@ static void open_rings(void *context)
 
 	for (size_t i = 0; i < source->n_rings && opening->error == 0; i++) {
 		opening->error =
-		    packet_ring_open(&source->rings[i], source->names[i], source->wire);
+		    packet_ring_open(&source->rings[i], source->names[i], opening->rules->ports);
 		opening->failed = i;
 		source->polls[i] =
 		    (struct pollfd){.fd = source->rings[i].fd, .events = POLLIN | POLLERR};
 	}
 }
 
-static int enter_and_open(struct packet_source *source, char *error, size_t size)
+static int enter_and_open(struct packet_source *source, const struct wire_rules *rules,
+    int namespace, char *error, size_t size)
 {
-	struct opening opening = {.source = source};
-	int namespace = -1, r = 0;
+	struct opening opening = {.source = source, .rules = rules};
+	int r = netns_call(namespace, open_rings, &opening);
 
-	if (source->wire->netns[0])
-		r = namespace = netns_open(source->wire->netns);
-	if (r >= 0)
-		r = netns_call(namespace, open_rings, &opening);
-	if (namespace >= 0)
-		close(namespace);
 	if (r < 0)
-		snprintf(error, size, "wire.netns %s: %s", source->wire->netns, strerror(-r));
+		snprintf(error, size, "wire.netns: %s", strerror(-r));
 	else if (opening.error < 0)
 		snprintf(
 		    error, size, "%s: %s", source->names[opening.failed], strerror(-opening.error));
 	return r < 0 ? r : opening.error;
 }
 
-static int allocate(
-    struct packet_source *source, const char *const *interfaces, size_t n_interfaces)
+static int allocate(struct packet_source *source, const struct wire_rules *rules,
+    const char *const *interfaces, size_t n_interfaces)
 {
 	int r;
 
@@ -197,7 +194,7 @@ static int allocate(
 		snprintf(source->names[i], sizeof(source->names[i]), "%s", interfaces[i]);
 	}
 	source->polls[n_interfaces] = (struct pollfd){.fd = source->stop, .events = POLLIN};
-	r = counter_new(&source->counter, source->wire, n_interfaces);
+	r = counter_new(&source->counter, rules, n_interfaces);
 	if (r == 0)
 		r = counter_window_new(&source->now, source->counter);
 	if (r == 0)
@@ -205,7 +202,7 @@ static int allocate(
 	return r;
 }
 
-int packet_new(struct packet_source **ret, const struct config *config,
+int packet_new(struct packet_source **ret, const struct wire_rules *rules, int namespace,
     const char *const *interfaces, size_t n_interfaces, char *error, size_t size)
 {
 	struct packet_source *source = calloc(1, sizeof(*source));
@@ -214,14 +211,14 @@ int packet_new(struct packet_source **ret, const struct config *config,
 	snprintf(error, size, "%s", strerror(ENOMEM));
 	if (!source)
 		return r;
-	source->wire = &config->wire;
-	source->cpu = config->limits.cpu;
+	source->cpu = rules->cpu;
 	source->stop = -1;
+	source->end_ns = INT64_MAX;
 	source->changed[0] = true; /* the first window does not begin with its start */
 	pthread_mutex_init(&source->lock, NULL);
-	r = allocate(source, interfaces, n_interfaces);
+	r = allocate(source, rules, interfaces, n_interfaces);
 	if (r == 0)
-		r = enter_and_open(source, error, size);
+		r = enter_and_open(source, rules, namespace, error, size);
 	if (r == 0) {
 		r = -pthread_create(&source->thread, NULL, run, source);
 		source->started = r == 0;
@@ -261,19 +258,29 @@ void packet_free(struct packet_source *source)
 
 /* --- windows ---------------------------------------------------------------------------------- */
 
-int packet_set_addresses(
-    struct packet_source *source, const struct wire_local *locals, size_t n_locals)
+void packet_configure(struct packet_source *source, const struct wire_rules *rules)
 {
-	int r;
+	const char *failed = NULL;
 
 	pthread_mutex_lock(&source->lock);
-	r = wire_config_addresses(counter_config(source->counter), locals, n_locals) ? 0 : -ENOSPC;
-	if (r == 0) {
-		source->changed[0] = source->changed[0] || source->has_addresses;
-		source->has_addresses = true;
+	counter_configure(source->counter, rules);
+	source->cpu = rules->cpu;
+	source->changed[0] = true;
+	for (size_t i = 0; i < source->n_rings && !source->stopped; i++) {
+		if (packet_ring_set_ports(&source->rings[i], rules->ports) < 0)
+			failed = source->names[i];
 	}
 	pthread_mutex_unlock(&source->lock);
-	return r;
+	if (failed)
+		stop_with(source, "%s: the kernel does not take the filter of ports", failed);
+}
+
+void packet_end(struct packet_source *source, int64_t end_ns)
+{
+	pthread_mutex_lock(&source->lock);
+	source->end_ns = end_ns;
+	source->changed[0] = true;
+	pthread_mutex_unlock(&source->lock);
 }
 
 int packet_flip(struct packet_source *source, int64_t boundary_ns)
@@ -311,7 +318,9 @@ int packet_take(struct packet_source *source, struct arena *arena, struct wire_w
 
 	pthread_mutex_lock(&source->lock);
 	taken = source->before;
-	r = taken ? counter_window_fill(taken, source->wire, "packet", arena, &window) : -EINVAL;
+	r = taken
+	    ? counter_window_fill(taken, counter_options(source->counter), "packet", arena, &window)
+	    : -EINVAL;
 	if (r == 0) {
 		window.watched = !source->stopped;
 		window.whole = !source->changed[1];

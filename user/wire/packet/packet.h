@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The wire by AF_PACKET, where no BPF program can be attached: a thread that counts what the
- * kernel's port filter lets through, out of the rings, with the parser of the kernel side.
+ * Watching by packet sockets (AF_PACKET), where no BPF program can be attached: a thread that
+ * counts what the kernel's port filter lets through, out of the rings, with the parser of the
+ * kernel side. devices.c calls this, in the one thread that ends windows.
  *
  * Packets carry their own time, so a window's end is exact: packet_flip() says where it is, packets
  * from before go on being counted in the old window until packet_take() takes it out.
@@ -10,9 +11,8 @@
 #define CROSSTAP_WIRE_PACKET_PACKET_H
 
 #include "base/arena.h"
-#include "config/config.h"
 #include "wire/window/window.h"
-#include "crosstap/wire_config.h"
+#include "wire/rules/rules.h"
 
 /* How long after a flip the last packet from before it may still be on its way out of the kernel:
  * wait as long before packet_take(). */
@@ -21,19 +21,19 @@
 struct packet_source;
 
 /*
- * Opens a ring for each interface, in wire.netns, and starts the thread. -errno with the reason in
- * `error`: -EPERM without CAP_NET_RAW. No address is ours before packet_set_addresses().
+ * Opens a ring for each interface, in the namespace (as for netns_call()), and starts the thread.
+ * Nothing of the rules is kept. -errno with the reason in `error`: -EPERM without CAP_NET_RAW.
  */
-int packet_new(struct packet_source **ret, const struct config *config,
+int packet_new(struct packet_source **ret, const struct wire_rules *rules, int namespace,
     const char *const *interfaces, size_t n_interfaces, char *error, size_t size);
 void packet_free(struct packet_source *source);
 
 /* The others from one thread. */
 
-/* -ENOSPC: more than the table holds; the old ones stay. Makes the window not `whole`, but for the
- * first time. */
-int packet_set_addresses(
-    struct packet_source *source, const struct wire_local *locals, size_t n_locals);
+/* Takes other rules; makes the window not `whole`. */
+void packet_configure(struct packet_source *source, const struct wire_rules *rules);
+/* Counts no packet from `end_ns` (wall clock) on; those from before are still to be taken. */
+void packet_end(struct packet_source *source, int64_t end_ns);
 /* Packets from `boundary_ns` (wall clock) on belong to the next window. -EBUSY: the window before
  * was not taken. */
 int packet_flip(struct packet_source *source, int64_t boundary_ns);

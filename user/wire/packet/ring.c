@@ -46,12 +46,12 @@ static int find_link(int fd, const char *interface, bool *ret_raw)
 	return 0;
 }
 
-static int set_filter(int fd, const struct config_wire *wire, bool raw)
+static int set_filter(int fd, const uint8_t ports[65536], bool raw)
 {
 	struct packet_filter filter;
 	struct sock_fprog program = {.filter = filter.code};
 
-	packet_filter_make(&filter, wire, raw);
+	packet_filter_make(&filter, ports, raw);
 	program.len = (unsigned short)filter.n;
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
 											   : 0;
@@ -85,8 +85,7 @@ static int map_ring(struct packet_ring *ring)
 }
 
 /* Protocol 0 until everything is set: no packet comes in unfiltered. */
-int packet_ring_open(
-    struct packet_ring *ring, const char *interface, const struct config_wire *wire)
+int packet_ring_open(struct packet_ring *ring, const char *interface, const uint8_t ports[65536])
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	int r;
@@ -96,7 +95,7 @@ int packet_ring_open(
 		return -errno;
 	r = find_link(ring->fd, interface, &ring->raw);
 	if (r == 0)
-		r = set_filter(ring->fd, wire, ring->raw);
+		r = set_filter(ring->fd, ports, ring->raw);
 	if (r == 0)
 		r = map_ring(ring);
 	if (r == 0) {
@@ -108,6 +107,11 @@ int packet_ring_open(
 	if (r < 0)
 		packet_ring_close(ring);
 	return r;
+}
+
+int packet_ring_set_ports(struct packet_ring *ring, const uint8_t ports[65536])
+{
+	return set_filter(ring->fd, ports, ring->raw);
 }
 
 void packet_ring_close(struct packet_ring *ring)
@@ -176,8 +180,10 @@ bool packet_ring_frame(
 	    .frame_bytes = header->tp_len,
 	    .time_ns = (int64_t)header->tp_sec * NS_PER_S + header->tp_nsec,
 	    .outgoing = link->sll_pkttype == PACKET_OUTGOING,
-	    .incoming = link->sll_pkttype == PACKET_HOST || link->sll_pkttype == PACKET_BROADCAST ||
-		link->sll_pkttype == PACKET_MULTICAST,
+	    /* Whatever Ethernet address they are for, as XDP and tc have it: the ports of a bridge,
+	     * and devices with upper ones, see frames for others' with an address of ours inside.
+	     */
+	    .incoming = link->sll_pkttype <= PACKET_OTHERHOST,
 	};
 	ret->segments = count_segments(ring, ret);
 	return true;

@@ -27,8 +27,9 @@ struct packet_frame {
 };
 
 /* In the network namespace of the calling thread. -errno. */
-int packet_ring_open(
-    struct packet_ring *ring, const char *interface, const struct config_wire *wire);
+int packet_ring_open(struct packet_ring *ring, const char *interface, const uint8_t ports[65536]);
+/* Lets packets of other ports through, in one step. -errno: those of before. */
+int packet_ring_set_ports(struct packet_ring *ring, const uint8_t ports[65536]);
 void packet_ring_close(struct packet_ring *ring);
 
 /* The next full block, or NULL. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNTER_WORDS (WIRE_DIRECTIONS * sizeof(struct wire_counters) / sizeof(uint64_t))
+
 static int compare_rtts(const void *a, const void *b)
 {
 	const struct wire_client_rtt *x = a, *y = b;
@@ -17,13 +19,13 @@ static int compare_rtts(const void *a, const void *b)
 static void *concatenate(
     const void *a, size_t n_a, const void *b, size_t n_b, size_t size, struct arena *arena)
 {
-	uint8_t *all = arena_alloc(arena, (n_a + n_b) * size);
+	uint8_t *all = arena_alloc(arena, (n_a + n_b + 1) * size);
 
 	if (!all)
 		return NULL;
 	if (n_a)
 		memcpy(all, a, n_a * size);
-	if (n_b)
+	if (b)
 		memcpy(all + n_a * size, b, n_b * size);
 	return all;
 }
@@ -35,6 +37,11 @@ static int join_messages(
 
 	if (!part->n_clients)
 		return 0;
+	if (!into->n_clients) {
+		into->clients = part->clients;
+		into->n_clients = part->n_clients;
+		return 0;
+	}
 	all = concatenate(
 	    into->clients, into->n_clients, part->clients, part->n_clients, sizeof(*all), arena);
 	if (!all)
@@ -53,6 +60,11 @@ static int join_handshakes(
 
 	if (!part->n_client_rtts)
 		return 0;
+	if (!into->n_client_rtts) {
+		into->client_rtts = part->client_rtts;
+		into->n_client_rtts = part->n_client_rtts;
+		return 0;
+	}
 	all = concatenate(into->client_rtts, into->n_client_rtts, part->client_rtts,
 	    part->n_client_rtts, sizeof(*all), arena);
 	if (!all)
@@ -107,4 +119,98 @@ int wire_join_clients(struct wire_window *into, const struct wire_window *part, 
 	if (r == 0)
 		*into = joined;
 	return r;
+}
+
+/* -- interfaces */
+
+static int add_rares(struct wire_rares *into, const struct wire_rares *part, struct arena *arena)
+{
+	struct wire_rare *all;
+	size_t a = 0, b = 0, n = 0;
+
+	if (!part->n)
+		return 0;
+	all = arena_alloc(arena, (into->n + part->n) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	while (a < into->n || b < part->n) {
+		const bool from_part =
+		    a == into->n || (b < part->n && part->items[b].code < into->items[a].code);
+
+		all[n] = from_part ? part->items[b++] : into->items[a++];
+		if (!from_part && b < part->n && part->items[b].code == all[n].code) {
+			all[n].messages += part->items[b].messages;
+			all[n].left_out += part->items[b++].left_out;
+		}
+		n++;
+	}
+	*into = (struct wire_rares){.items = all, .n = n};
+	return 0;
+}
+
+static int add_interface(
+    struct wire_interface *into, const struct wire_interface *part, struct arena *arena)
+{
+	uint64_t *sums = (uint64_t *)into->counters;
+	const uint64_t *counts = (const uint64_t *)part->counters;
+	int r = add_rares(&into->qtypes, &part->qtypes, arena);
+
+	if (r == 0)
+		r = add_rares(&into->rcodes, &part->rcodes, arena);
+	/* Structures of u64 alone. */
+	for (size_t i = 0; i < COUNTER_WORDS; i++)
+		sums[i] += counts[i];
+	into->mode = part->mode;
+	into->egress = part->egress;
+	return r;
+}
+
+int wire_join_interfaces(
+    struct wire_window *into, const struct wire_window *part, struct arena *arena)
+{
+	struct wire_interface *all = concatenate(
+	    into->interfaces, into->n_interfaces, NULL, part->n_interfaces, sizeof(*all), arena);
+	size_t n = into->n_interfaces;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < part->n_interfaces; i++) {
+		const struct wire_interface *from = &part->interfaces[i];
+		size_t row = 0;
+
+		while (row < n && strcmp(all[row].name, from->name) != 0)
+			row++;
+		if (row == n)
+			all[n++] = *from;
+		else if (add_interface(&all[row], from, arena) < 0)
+			return -ENOMEM;
+	}
+	into->interfaces = all;
+	into->n_interfaces = n;
+	return 0;
+}
+
+/* -- all of it */
+
+int wire_join(struct wire_window *into, const struct wire_window *part, struct arena *arena)
+{
+	struct wire_window joined = *into;
+	int r = wire_join_interfaces(&joined, part, arena);
+
+	if (r == 0)
+		r = wire_join_clients(&joined, part, arena);
+	if (r < 0)
+		return r;
+	joined.watched |= part->watched;
+	joined.whole &= part->whole;
+	if (part->watched && part->flip_start_ns > joined.flip_start_ns)
+		joined.flip_start_ns = part->flip_start_ns;
+	if (part->watched && part->flip_end_ns > joined.flip_end_ns)
+		joined.flip_end_ns = part->flip_end_ns;
+	joined.missed += part->missed;
+	joined.known |= part->known;
+	if (part->mark)
+		joined.mark = part->mark;
+	*into = joined;
+	return 0;
 }

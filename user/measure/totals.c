@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "report/totals.h"
+#include "measure/totals.h"
 
 #include "measure/measurement.h"
 #include "stats/margins.h"

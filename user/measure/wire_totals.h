@@ -4,8 +4,8 @@
  * grow: the rows of the table of what is measured, added up by it (measure_add()). Written by the
  * report, read by HTTP; a lock of its own.
  */
-#ifndef CROSSTAP_REPORT_WIRE_TOTALS_H
-#define CROSSTAP_REPORT_WIRE_TOTALS_H
+#ifndef CROSSTAP_MEASURE_WIRE_TOTALS_H
+#define CROSSTAP_MEASURE_WIRE_TOTALS_H
 
 #include "crosscheck/crosscheck.h"
 #include "measure/rows.h"
@@ -36,6 +36,8 @@ struct wire_totals_data {
 	struct tcp_rtt_row handshakes[CROSSCHECK_FAMILIES]; /* counts only */
 	struct wire_totals_row rows[CROSSCHECK_DIRECTIONS][CROSSCHECK_TRANSPORTS]
 				   [CROSSCHECK_FAMILIES];
+	struct funnel_row funnel;
+	uint32_t funnel_ever, funnel_now; /* what any window, and the last one, knew of it */
 };
 
 struct wire_totals;

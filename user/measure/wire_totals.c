@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 #include "measure/measurement.h"
 #include "wire/window/sum.h"
@@ -109,11 +109,21 @@ static void add_row(struct wire_totals_row *to, const struct crosscheck_result *
 		to->surplus -= (uint64_t)row->difference;
 }
 
+static void add_funnel(struct wire_totals_data *data, const struct crosscheck_result *result)
+{
+	struct funnel_row row;
+
+	data->funnel_now = funnel_row(result, &row);
+	data->funnel_ever |= data->funnel_now;
+	measure_add(&measurements[M_FUNNEL], &data->funnel, &row, data->funnel_now);
+}
+
 static void add_result(struct wire_totals_data *data, const struct crosscheck_result *result)
 {
 	data->judged = true;
 	data->verdict = result->verdict;
 	data->responses |= result->responses && result->counted;
+	add_funnel(data, result);
 	for (unsigned d = 0; d < (result->responses ? 2u : 1u); d++)
 		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++)
 			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++)

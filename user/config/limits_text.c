@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "document/limits_text.h"
+#include "config/limits_text.h"
 
 #include "config/value_scalar.h"
 

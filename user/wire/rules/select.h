@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which devices are watched, so that no packet is counted twice. */
-#ifndef CROSSTAP_WIRE_NETLINK_SELECT_H
-#define CROSSTAP_WIRE_NETLINK_SELECT_H
+#ifndef CROSSTAP_WIRE_RULES_SELECT_H
+#define CROSSTAP_WIRE_RULES_SELECT_H
 
 #include "wire/netlink/netlink.h"
 

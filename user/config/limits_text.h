@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An option's limits in words, for the default configuration and the man page. */
-#ifndef CROSSTAP_DOCUMENT_LIMITS_TEXT_H
-#define CROSSTAP_DOCUMENT_LIMITS_TEXT_H
+#ifndef CROSSTAP_CONFIG_LIMITS_TEXT_H
+#define CROSSTAP_CONFIG_LIMITS_TEXT_H
 
 #include "config/options.h"
 

@@ -3,8 +3,8 @@
  * What was counted since the start: the margins of all closed windows, for readers that want
  * counters which only grow. Written by the report, read by HTTP; a lock of its own.
  */
-#ifndef CROSSTAP_REPORT_TOTALS_H
-#define CROSSTAP_REPORT_TOTALS_H
+#ifndef CROSSTAP_MEASURE_TOTALS_H
+#define CROSSTAP_MEASURE_TOTALS_H
 
 #include "measure/unassigned.h"
 #include "stats/view.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "wire/netlink/select.h"
+#include "wire/rules/select.h"
 
 #include <string.h>
 
