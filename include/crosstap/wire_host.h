@@ -30,16 +30,26 @@ struct wire_source_rtt_entry {
 /* Which parts of a window's large tables hold something, a bit each: most are never touched, so
  * that whoever reads or clears them need not look. */
 #define WIRE_RARE_PAGE 512 /* entries of `rare` */
+#define WIRE_BITS      32768
 
-struct wire_touched {
-	u64 *rare;                               /* a bit for each page; the caller's */
-	u64 sources[WIRE_SOURCE_BUCKETS / 64];   /* buckets */
-	u64 rtts[2 * WIRE_MAX_SOURCE_RTTS / 64]; /* places */
+struct wire_bits {
+	u64 some; /* a bit for each 512 */
+	u64 words[WIRE_BITS / 64];
 };
 
-static inline void wire_touch(u64 *bits, u64 n)
+struct wire_touched {
+	u64 *rare;                /* a bit for each page; the caller's */
+	struct wire_bits sources; /* buckets */
+	struct wire_bits rtts;    /* places */
+};
+
+_Static_assert(WIRE_SOURCE_BUCKETS <= WIRE_BITS && 2 * WIRE_MAX_SOURCE_RTTS <= WIRE_BITS, "bits");
+_Static_assert(WIRE_SLOTS *WIRE_RARE_ENTRIES % WIRE_RARE_PAGE == 0, "pages of one interface");
+
+static inline void wire_touch(struct wire_bits *bits, u64 n)
 {
-	bits[n / 64] |= (u64)1 << n % 64;
+	bits->some |= (u64)1 << n / 512;
+	bits->words[n / 64] |= (u64)1 << n % 64;
 }
 
 struct wire_state {
@@ -125,7 +135,8 @@ CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 
 	state->rare[index]++;
 	if (state->touched)
-		wire_touch(state->touched->rare, index / WIRE_RARE_PAGE);
+		state->touched->rare[index / WIRE_RARE_PAGE / 64] |= (u64)1
+		    << index / WIRE_RARE_PAGE % 64;
 }
 
 CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
@@ -138,7 +149,7 @@ CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
 {
 	wire_source_put(bucket, id);
 	if (wire_host(env)->touched)
-		wire_touch(wire_host(env)->touched->sources, index);
+		wire_touch(&wire_host(env)->touched->sources, index);
 }
 
 CT_INLINE u32 *wire_source_samples(const struct wire_env *env)
@@ -263,7 +274,7 @@ static inline void wire_host_add_rtt(struct wire_state *state, const struct pack
 		entry->rtt.min_us = more->min_us;
 		state->n_rtts++;
 		if (state->touched)
-			wire_touch(state->touched->rtts, (u64)(entry - state->rtts));
+			wire_touch(&state->touched->rtts, (u64)(entry - state->rtts));
 	}
 	if (more->min_us < entry->rtt.min_us)
 		entry->rtt.min_us = more->min_us;

@@ -145,10 +145,10 @@ void counter_window_free(struct counter_window *window)
 }
 
 /* The next bit that is set, from `from` on; `n` of them. */
-static size_t next_bit(const uint64_t *bits, size_t from, size_t n)
+static size_t next_bit(const uint64_t *words, size_t from, size_t n)
 {
 	while (from < n) {
-		const uint64_t rest = bits[from / 64] >> from % 64;
+		const uint64_t rest = words[from / 64] >> from % 64;
 
 		if (rest)
 			return from + (size_t)__builtin_ctzll(rest);
@@ -157,23 +157,50 @@ static size_t next_bit(const uint64_t *bits, size_t from, size_t n)
 	return n;
 }
 
-/* Of what was touched; a page that was never written takes no memory. */
-static void clear(void *table, size_t bytes, uint64_t *bits, size_t n)
+static size_t next_touched(const struct wire_bits *bits, size_t from)
 {
-	for (size_t i = next_bit(bits, 0, n); i < n; i = next_bit(bits, i + 1, n))
+	while (from < WIRE_BITS) {
+		const uint64_t rest = bits->some >> from / 512;
+		size_t group, end;
+
+		if (!rest)
+			break;
+		group = from / 512 + (size_t)__builtin_ctzll(rest);
+		end = (group + 1) * 512;
+		from = next_bit(bits->words, from > group * 512 ? from : group * 512, end);
+		if (from < end)
+			return from;
+	}
+	return WIRE_BITS;
+}
+
+/* Of what was touched; a page that was never written takes no memory. */
+static void clear(void *table, size_t bytes, struct wire_bits *bits)
+{
+	for (size_t i = next_touched(bits, 0); i < WIRE_BITS; i = next_touched(bits, i + 1))
 		memset((uint8_t *)table + i * bytes, 0, bytes);
-	memset(bits, 0, (n + 63) / 64 * sizeof(*bits));
+	*bits = (struct wire_bits){0};
+}
+
+static void clear_rare(struct counter_window *window)
+{
+	const size_t pages = rare_pages(window->interfaces);
+
+	for (size_t i = next_bit(window->touched.rare, 0, pages); i < pages;
+	     i = next_bit(window->touched.rare, i + 1, pages))
+		memset(
+		    window->rare + i * WIRE_RARE_PAGE, 0, WIRE_RARE_PAGE * sizeof(*window->rare));
+	memset(window->touched.rare, 0,
+	    rare_words(window->interfaces) * sizeof(*window->touched.rare));
 }
 
 void counter_window_clear(struct counter_window *window)
 {
-	clear(window->rare, WIRE_RARE_PAGE * sizeof(*window->rare), window->touched.rare,
-	    rare_pages(window->interfaces));
+	clear_rare(window);
 	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
 	memset(window->rtt, 0, sizeof(*window->rtt));
-	clear(window->sources, sizeof(*window->sources), window->touched.sources,
-	    WIRE_SOURCE_BUCKETS);
-	clear(window->rtts, sizeof(*window->rtts), window->touched.rtts, RTT_PLACES);
+	clear(window->sources, sizeof(*window->sources), &window->touched.sources);
+	clear(window->rtts, sizeof(*window->rtts), &window->touched.rtts);
 	window->n_rtts = 0;
 }
 
@@ -229,6 +256,7 @@ static void take_segment(void *taker, const struct wire_work *work, const u8 *pa
 	const struct packet *headers = &work->packet;
 	struct counter_segment segment = {
 	    .key = &work->key,
+	    .data = packet,
 	    .length = headers->length,
 	    .sequence = headers->sequence,
 	    .flags = headers->tcp_flags,
@@ -281,13 +309,19 @@ void counter_add_segment(struct counter *counter, struct counter_window *window,
 	state->cursor = NULL;
 }
 
+/* Eight at a time, wherever they are. */
+typedef uint64_t words8 __attribute__((vector_size(64), aligned(8), may_alias));
+
 /* Structures of u64 alone. */
 static void add_words(void *into, const void *from, size_t bytes)
 {
 	uint64_t *to = into;
 	const uint64_t *words = from;
+	size_t i = 0;
 
-	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+	for (; i + 8 <= bytes / sizeof(*to); i += 8)
+		*(words8 *)(to + i) += *(const words8 *)(words + i);
+	for (; i < bytes / sizeof(*to); i++)
 		to[i] += words[i];
 }
 
@@ -296,6 +330,22 @@ static size_t bucket_of(const struct counter_window *window, const uint64_t *mes
 {
 	return (size_t)((const uint8_t *)messages - (const uint8_t *)window->sources) /
 	    sizeof(*window->sources);
+}
+
+/* No other slot is counted into. Were handshakes timed? */
+static bool add_counters(
+    struct counter_window *into, const struct counter_window *from, uint32_t interface)
+{
+	uint64_t handshakes = 0;
+
+	for (uint32_t direction = 0; direction < WIRE_DIRECTIONS; direction++) {
+		const uint32_t index = wire_counters_index(interface, direction, SLOT);
+		const struct wire_counters *counters = &from->counters[index];
+
+		add_words(&into->counters[index], counters, sizeof(*counters));
+		handshakes += counters->handshakes[0] + counters->handshakes[1];
+	}
+	return handshakes;
 }
 
 static void add_clients(
@@ -308,7 +358,7 @@ static void add_clients(
 		    wire_source_place(counter->state.config, into->sources, &client.address, SLOT);
 
 		if (messages)
-			wire_touch(into->touched.sources, bucket_of(into, messages));
+			wire_touch(&into->touched.sources, bucket_of(into, messages));
 		else
 			messages =
 			    &into->counters[wire_counters_index(0, WIRE_IN, SLOT)].sources_other;
@@ -337,16 +387,18 @@ void counter_window_add(
     const struct counter *counter, struct counter_window *into, const struct counter_window *from)
 {
 	const size_t pages = rare_pages(from->interfaces);
+	bool timed = false;
 
 	for (size_t i = next_bit(from->touched.rare, 0, pages); i < pages;
 	     i = next_bit(from->touched.rare, i + 1, pages)) {
 		add_words(into->rare + i * WIRE_RARE_PAGE, from->rare + i * WIRE_RARE_PAGE,
 		    WIRE_RARE_PAGE * sizeof(*from->rare));
-		wire_touch(into->touched.rare, i);
+		into->touched.rare[i / 64] |= (uint64_t)1 << i % 64;
 	}
-	add_words(into->counters, from->counters,
-	    counters_of(from->interfaces) * sizeof(*from->counters));
-	add_words(into->rtt, from->rtt, sizeof(*from->rtt));
+	for (uint32_t i = 0; i < from->interfaces; i++)
+		timed |= add_counters(into, from, i);
+	if (timed)
+		add_words(&into->rtt[SLOT], &from->rtt[SLOT], sizeof(*from->rtt));
 	add_clients(counter, into, from);
 	add_rtts(into, from);
 }
@@ -380,12 +432,12 @@ bool counter_window_next_client(
 {
 	while (*at < WIRE_MAX_SOURCES) {
 		const size_t number =
-		    next_bit(window->touched.sources, *at / WIRE_SOURCE_WAYS, WIRE_SOURCE_BUCKETS);
+		    next_touched(&window->touched.sources, *at / WIRE_SOURCE_WAYS);
 		const size_t way = number == *at / WIRE_SOURCE_WAYS ? *at % WIRE_SOURCE_WAYS : 0;
 		const struct wire_source_bucket *bucket = &window->sources[number];
 
 		*at = number * WIRE_SOURCE_WAYS + way + 1;
-		if (number == WIRE_SOURCE_BUCKETS || !bucket->clients[way].low)
+		if (number >= WIRE_SOURCE_BUCKETS || !bucket->clients[way].low)
 			continue;
 		*ret = (struct wire_client){
 		    .address = wire_source_address(&bucket->clients[way]),
@@ -401,8 +453,8 @@ bool counter_window_next_rtt(
 {
 	const struct wire_source_rtt_entry *entry;
 
-	*at = next_bit(window->touched.rtts, *at, RTT_PLACES);
-	if (*at == RTT_PLACES)
+	*at = next_touched(&window->touched.rtts, *at);
+	if (*at >= RTT_PLACES)
 		return false;
 	entry = &window->rtts[(*at)++];
 	*ret = (struct wire_client_rtt){
