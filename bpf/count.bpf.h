@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The kernel side's hooks of wire_count.h: bytes, names, counters of the open slot, sources. */
+/*
+ * The kernel side's hooks of wire_message.h, wire_source.h and wire_count.h: bytes, names, clients,
+ * counters of the open slot. crosstap.bpf.c opens the environment (wire_env, wire_open_env), and
+ * makes the functions that walk names and headers once for each type of context.
+ */
 #ifndef CROSSTAP_COUNT_BPF_H
 #define CROSSTAP_COUNT_BPF_H
 

@@ -2,7 +2,8 @@
 /*
  * Packets that the kernel drops, with its reason: raw tracepoint kfree_skb, which gives one
  * since 5.17. An object of its own, so that a kernel without it loads the rest. Counts the queries
- * over UDP that the cross-check compares, by the same headers that count them on the wire.
+ * over UDP that the cross-check compares, by the same headers that count them on the wire: the
+ * hooks of wire_message.h, wire_read and wire_walk, are here, over the memory of an skb.
  *
  * The map `config` is crosstap.bpf.c's; user space puts it in place before loading. The numbers of
  * the reasons differ from kernel to kernel, and user space takes their names from the kernel's BTF:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The kernel side's hooks of wire_handshake.h. */
+/* The kernel side's hooks of wire_handshake.h, which calls them: hints, clock, histogram, clients.
+ */
 #ifndef CROSSTAP_HANDSHAKE_BPF_H
 #define CROSSTAP_HANDSHAKE_BPF_H
 

@@ -4,6 +4,10 @@
  * IPv4 with options, IPv6 with extension headers (RFC 8200 section 4), fragments, UDP, TCP. Looks
  * at addresses and ports only where somebody asks: most packets of a host are not for us, and the
  * ports tell.
+ *
+ * A hook, PACKET_FOLLOW: to the next extension header of IPv6. Whoever defines it before including
+ * this supplies a function that the verifier sees once (bpf/count.bpf.h; bpf/drops.bpf.c); user
+ * space has it inline. Called here.
  */
 #ifndef CROSSTAP_PACKET_H
 #define CROSSTAP_PACKET_H

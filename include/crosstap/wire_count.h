@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What a packet adds to the counters. Compiled for XDP, tc and user space, so that each counts the
- * same packets alike. Tables and payload bytes are reached through the hooks below, which the file
- * that includes this one defines: bpf/maps.bpf.h or wire_host.h.
+ * same packets alike. wire_plain.h, wire_packet.h and wire_tcp.h call it.
+ *
+ * Hooks: bpf/count.bpf.h supplies them for XDP and tc, wire_host.h for user space.
+ *   wire_find_counters   the open slot's counters; called by wire_plain.h and wire_packet.h
+ *   wire_add_rare        a code without a counter of its own; called here
  */
 #ifndef CROSSTAP_WIRE_COUNT_H
 #define CROSSTAP_WIRE_COUNT_H

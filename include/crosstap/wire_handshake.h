@@ -8,6 +8,13 @@
  * it; overwritten by whoever comes later, so that a SYN flood evicts hints and does nothing else. A
  * segment that is sent twice leaves its time ambiguous, and it is not used (Karn's algorithm, RFC
  * 6298 section 3).
+ *
+ * wire_packet.h calls this in a step of its own. Hooks, which only this file calls:
+ * bpf/handshake.bpf.h supplies them for XDP and tc, wire_host.h for user space.
+ *   wire_hint             a word of the table of hints
+ *   wire_now_ns           a steady clock: the kernel's, or the packet's own time
+ *   wire_add_rtt          into the histogram
+ *   wire_add_source_rtt   to the client
  */
 #ifndef CROSSTAP_WIRE_HANDSHAKE_H
 #define CROSSTAP_WIRE_HANDSHAKE_H

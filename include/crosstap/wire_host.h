@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The wire counters over plain memory: what XDP and tc do, for AF_PACKET, pcap files and tests. The
- * same headers count; here are the hooks that the kernel side has in bpf/.
+ * same headers count; here are the hooks that the kernel side has in bpf/. user/wire/counter/ calls
+ * wire_packet(), in the thread of a packet socket or of a replay.
  *
  *   for each packet: wire_packet(&state, &packet)
  *

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A packet's two ends and the message in a datagram: what the counting and the kernel's drops
- * share. Bytes are reached through hooks, which the file that includes this one defines.
+ * share.
+ *
+ * Hooks that the program supplies: bpf/count.bpf.h for XDP and tc, bpf/drops.bpf.c for the
+ * tracepoint, wire_host.h for user space.
+ *   wire_read   bytes of the packet; called here, by wire_packet.h and wire_tcp.h
+ *   wire_walk   past a name; called here, by wire_plain.h and wire_tcp.h
  */
 #ifndef CROSSTAP_WIRE_MESSAGE_H
 #define CROSSTAP_WIRE_MESSAGE_H

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What is done with a packet, from its first byte to the last counter: the decisions that XDP, tc
- * and user space share.
+ * and user space share. bpf/crosstap.bpf.c calls wire_count_packet() for XDP and tc, wire_packet()
+ * of wire_host.h for user space.
+ *
+ * A hook of its own: wire_do, one step of a packet that is not plain. bpf/crosstap.bpf.c supplies
+ * it for XDP and tc, wire_host.h for user space; called here.
  */
 #ifndef CROSSTAP_WIRE_PACKET_H
 #define CROSSTAP_WIRE_PACKET_H

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Counting by client address, through hooks which the file that includes this one defines. */
+/*
+ * Counting by client address. wire_count.h calls it, for each compared query.
+ *
+ * Hooks, which only this file calls: bpf/count.bpf.h supplies them for XDP and tc, wire_host.h for
+ * user space.
+ *   wire_source_bucket    a bucket of the table
+ *   wire_take_way         enters a client, while other CPUs may enter theirs
+ *   wire_source_samples   counts clients that have no place yet
+ */
 #ifndef CROSSTAP_WIRE_SOURCE_H
 #define CROSSTAP_WIRE_SOURCE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A counter's counters as the plain data that cross-check and encoders read. */
+/* What a counter counted in a window, as the plain data that cross-check and encoders read. packet/
+ * and replay call this. */
 #ifndef CROSSTAP_WIRE_COUNTER_FILL_H
 #define CROSSTAP_WIRE_COUNTER_FILL_H
 

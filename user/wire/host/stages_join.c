@@ -69,12 +69,33 @@ static void join_drops(struct wire_stages_state *state, const struct host_counte
 		window->socket_drops = socket_drops(state, counters, drops);
 }
 
+/* Names of a reader or a counter go with it, which a reload may end before the window is reported.
+ */
+static void keep_reasons(struct wire_window *window, struct arena *arena)
+{
+	const size_t n = window->n_stack_drops;
+	struct wire_drop *list = arena_alloc(arena, (n + 1) * sizeof(*list));
+	size_t kept = 0;
+
+	for (; list && kept < n; kept++) {
+		list[kept] = window->stack_drops[kept];
+		list[kept].reason = arena_strdup(arena, list[kept].reason);
+		if (!list[kept].reason)
+			break;
+	}
+	window->stack_drops = list;
+	window->n_stack_drops = kept;
+	if (kept < n)
+		window->known &= ~(uint32_t)WIRE_KNOWS_STACK_DROPS;
+}
+
 void wire_stages_join(struct wire_stages_state *state, const struct host_counters *counters,
     const struct stack_drops_window *drops, struct wire_window *window, struct arena *arena)
 {
 	join_host(counters, window);
 	if (drops)
 		join_drops(state, counters, drops, window, arena);
+	keep_reasons(window, arena);
 	state->checksums = counters->checksums > 0;
 	state->sockets_changed = counters->sockets_changed;
 }

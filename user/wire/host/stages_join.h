@@ -17,7 +17,7 @@ struct wire_stages_state {
 };
 
 /* Sets the window's stages. `drops` NULL: no packets are known, or not of the whole window; they
- * are not taken either where there is no memory for them. */
+ * are not taken either where there is no memory for them. All is in `arena` then. */
 void wire_stages_join(struct wire_stages_state *state, const struct host_counters *counters,
     const struct stack_drops_window *drops, struct wire_window *window, struct arena *arena);
 

@@ -3,6 +3,9 @@
  * rtnetlink(7) as far as the wire needs it: links, local addresses, routes, XDP programs, clsact
  * and its BPF filters. One socket for requests, one for news, both in the network namespace in
  * which they were opened; whoever holds them may be elsewhere. Requests block, one at a time.
+ * watch.c and bpf/ call this in the thread that ends windows, doctor and detach in theirs.
+ *
+ * The room: client.h is the one client of netlink, netns.h works in another network namespace.
  */
 #ifndef CROSSTAP_WIRE_NETLINK_NETLINK_H
 #define CROSSTAP_WIRE_NETLINK_NETLINK_H

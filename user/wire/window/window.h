@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the wire saw in one window, as plain data: filled by the BPF maps' reader, by AF_PACKET and
- * by pcap alike, read by the cross-check and the encoders.
+ * What the wire saw in one window, as plain data: bpf/, packet/ and host/ fill it by watch.c and
+ * stages.c, replay fills it from captures by counter/fill.h; cross-check, reports and encoders read
+ * it. All in the one thread that ends windows. The room holds what belongs to such a window and
+ * nothing that fills it: sums over it, joining two of them, the modes' names, and the operations of
+ * those who fill it (ops.h).
  *
  * All counts are of this window: differences, never running totals. What could not be measured is
  * not `known` (or NULL), which is something else than 0.
@@ -55,8 +58,8 @@ struct wire_client_rtt { /* TCP handshakes of this window */
 /* Where a compared, well-formed query over UDP ended between the wire and the nameserver's socket.
  * Malformed ones that end there are explained as malformed already. */
 struct wire_drop {
-	const char *reason; /* the kernel's skb_drop_reason or SNMP name, or an nftables counter's
-			     */
+	const char *reason; /* the kernel's skb_drop_reason or SNMP name, or the name of an nftables
+			       counter */
 	uint64_t messages;
 	bool upper_bound; /* from counters that other packets move as well */
 };
