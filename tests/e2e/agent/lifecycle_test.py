@@ -92,7 +92,8 @@ def reload_adds_an_input(lab):
     crosstap.config["inputs"] = crosstap.config["inputs"] + [{"zone": "second", "unix": lab.path("second.sock")}]
     crosstap.write_config()
     crosstap.process.kill(signal.SIGHUP)
-    wait_for(lambda: os.path.exists(lab.path("second.sock")), 10, "the new input listens")
+    listening = f"listening input={lab.path('second.sock')}"
+    wait_for(lambda: listening in crosstap.process.log(), 10, "the new input listens")
     send(lab.path("second.sock"), 77)
     # Sent at once after the reload: had Knot's connection been closed, its first frames would be lost.
     second = dnsload(knot, count=700, rate=2000)
@@ -169,7 +170,7 @@ def port_in_use(lab):
                                                                          str(free_port(("127.0.0.1",)))}])
     second.config["http"] = first.config["http"]
     second.start(ready=False)
-    wait_for(lambda: second.process.must_live() and os.path.exists(lab.path("b.sock")), 10, "the input listens")
+    wait_for(lambda: second.process.must_live() and "listening input=" in second.process.log(), 10, "the input listens")
     send(lab.path("b.sock"), 9)
     check_equal(second.stop(), 0, "exit code")
     check_equal(Points(open(lab.path("b.lp")).read()).by("dns", "queries"), {(): 9}, "queries")

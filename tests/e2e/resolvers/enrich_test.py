@@ -215,7 +215,8 @@ def pings_resolvers(lab):
                             outputs=[{"file": {"path": lab.path("points.lp")}}],
                             ping={"enabled": True, "rate": "50/s", "every": "1m"})
         crosstap.start(prefix=["ip", "netns", "exec", link.a], ready=False)
-        wait_for(lambda: crosstap.process.must_live() and os.path.exists(path), 10, "the input listens")
+        wait_for(lambda: crosstap.process.must_live() and "listening input=" in crosstap.process.log(), 10,
+                 "the input listens")
         def measured():
             with open(lab.path("points.lp")) as file:
                 points = Points(file.read().rpartition("\n")[0])
