@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/replace.h"
 #include "sink/batch.h"
 
 #include <dirent.h>
@@ -208,26 +209,22 @@ void spool_free(struct spool *s)
 static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length)
 {
 	struct header header = {.length = length, .points = entry->points};
+	struct replace file;
 	char name[NAME_SIZE];
-	int fd, r;
+	int r;
 
 	memcpy(header.magic, MAGIC, sizeof(header.magic));
 	header.checksum = XXH64(text, length, 0);
 	entry_name(name, entry);
-	/* Left behind by a process that was killed. */
-	unlinkat(s->fd, TEMPORARY, 0);
-	fd = openat(s->fd, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return -errno;
-	r = io_write(fd, &header, sizeof(header));
-	if (r == 0)
-		r = io_write(fd, text, length);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && renameat(s->fd, TEMPORARY, s->fd, name) < 0)
-		r = -errno;
+	r = replace_begin_at(&file, s->fd, name, TEMPORARY, 0640);
 	if (r < 0)
-		unlinkat(s->fd, TEMPORARY, 0);
+		return r;
+	r = io_write(file.fd, &header, sizeof(header));
+	if (r == 0)
+		r = io_write(file.fd, text, length);
+	if (r == 0)
+		r = replace_commit(&file, REPLACE_FAST);
+	replace_abort(&file);
 	return r;
 }
 
