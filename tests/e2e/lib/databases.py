@@ -96,7 +96,7 @@ class VictoriaMetrics:
         return self
 
     def output(self, **more):
-        options = {"url": self.url, "version": 2, "org": "dns", "bucket": "dns", "token": "e2e"}
+        options = {"url": self.url, "version": 2, "org": "dns", "bucket": "dns", "token": "e2e-token"}
         return {"influxdb": dict(options, **more)}
 
     def by(self, measurement, field, *group, **tags):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/bpf/features.h"
 
-#include "wire/netlink/host_netlink.h"
+#include "wire/netlink/client.h"
 
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -55,7 +55,7 @@ static int take_device_message(const struct nlmsghdr *message, void *context)
 	return mnl_attr_parse(message, sizeof(struct genlmsghdr), take_features, context);
 }
 
-static int ask_family(struct host_netlink *netlink, struct answer *answer)
+static int ask_family(struct netlink_client *netlink, struct answer *answer)
 {
 	const struct {
 		struct genlmsghdr generic;
@@ -66,11 +66,11 @@ static int ask_family(struct host_netlink *netlink, struct answer *answer)
 		.nla_type = CTRL_ATTR_FAMILY_NAME},
 	    .text = NETDEV_FAMILY};
 
-	return host_netlink_ask(netlink, GENL_ID_CTRL, NLM_F_ACK, &request, sizeof(request),
+	return netlink_client_ask(netlink, GENL_ID_CTRL, NLM_F_ACK, &request, sizeof(request),
 	    take_family_message, answer);
 }
 
-static int ask_device(struct host_netlink *netlink, int index, struct answer *answer)
+static int ask_device(struct netlink_client *netlink, int index, struct answer *answer)
 {
 	const struct {
 		struct genlmsghdr generic;
@@ -81,15 +81,15 @@ static int ask_device(struct host_netlink *netlink, int index, struct answer *an
 		.nla_type = NETDEV_DEV_IFINDEX},
 	    .index = (uint32_t)index};
 
-	return host_netlink_ask(netlink, answer->family, NLM_F_ACK, &request, sizeof(request),
+	return netlink_client_ask(netlink, answer->family, NLM_F_ACK, &request, sizeof(request),
 	    take_device_message, answer);
 }
 
 int wire_features_read(int index, struct wire_features *ret)
 {
-	struct host_netlink netlink;
+	struct netlink_client netlink;
 	struct answer answer = {0};
-	int r = host_netlink_open(&netlink, NETLINK_GENERIC);
+	int r = netlink_client_open(&netlink, NETLINK_GENERIC);
 
 	if (r < 0)
 		return r;
@@ -98,7 +98,7 @@ int wire_features_read(int index, struct wire_features *ret)
 		answer.found = false;
 		r = ask_device(&netlink, index, &answer);
 	}
-	host_netlink_close(&netlink);
+	netlink_client_close(&netlink);
 	if (r == 0 && !answer.found)
 		r = -ENOENT;
 	if (r == 0)

@@ -21,11 +21,11 @@ static void open_all(void *context)
 	char path[64];
 
 	host->open_errors[HOST_LINKS] = host->open_errors[HOST_QDISCS] =
-	    host_netlink_open(&host->links.netlink, NETLINK_ROUTE);
+	    netlink_client_open(&host->links.netlink, NETLINK_ROUTE);
 	host->open_errors[HOST_SOCKETS] =
-	    host_netlink_open(&host->sockets.netlink, NETLINK_SOCK_DIAG);
+	    netlink_client_open(&host->sockets.netlink, NETLINK_SOCK_DIAG);
 	/* Also without a counter: another configuration may name some. */
-	host->open_errors[HOST_NFT] = host_netlink_open(&host->nft.netlink, NETLINK_NETFILTER);
+	host->open_errors[HOST_NFT] = netlink_client_open(&host->nft.netlink, NETLINK_NETFILTER);
 	for (int i = 0; i < HOST_PROC_FILES; i++) {
 		/* An open file goes on showing the namespace that it was opened in. */
 		snprintf(path, sizeof(path), "/proc/thread-self/net/%s", host_proc_paths[i]);
@@ -73,9 +73,9 @@ void host_free(struct host *host)
 			close(host->files[i]);
 	}
 	host_choice_free(&host->links, &host->nft);
-	host_netlink_close(&host->links.netlink);
-	host_netlink_close(&host->sockets.netlink);
-	host_netlink_close(&host->nft.netlink);
+	netlink_client_close(&host->links.netlink);
+	netlink_client_close(&host->sockets.netlink);
+	netlink_client_close(&host->nft.netlink);
 	host_table_done(&host->links.links);
 	host_table_done(&host->links.qdiscs);
 	host_table_done(&host->sockets.table);

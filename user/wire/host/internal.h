@@ -4,7 +4,7 @@
 #define CROSSTAP_WIRE_HOST_INTERNAL_H
 
 #include "wire/host/host.h"
-#include "wire/netlink/host_netlink.h"
+#include "wire/netlink/client.h"
 #include "wire/host/proc.h"
 #include "wire/host/table.h"
 
@@ -17,7 +17,7 @@
 #define HOST_TRIES     3 /* of a dump that another process's change interrupts */
 
 struct host_links {
-	struct host_netlink netlink;
+	struct netlink_client netlink;
 	char (*names)[IFNAMSIZ]; /* n_names; none: all but loopback */
 	size_t n_names;
 	int selected[HOST_MAX_LINKS]; /* indexes, as of the last reading */
@@ -27,14 +27,14 @@ struct host_links {
 };
 
 struct host_sockets {
-	struct host_netlink netlink;
+	struct netlink_client netlink;
 	struct config_ports ports;
 	struct host_table table; /* by cookie: drops */
 	uint64_t bytes;          /* in all of them, this reading */
 };
 
 struct host_nft {
-	struct host_netlink netlink;
+	struct netlink_client netlink;
 	struct host_nft_counter {
 		char *name;        /* TABLE/COUNTER */
 		const char *after; /* the slash in it */

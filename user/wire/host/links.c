@@ -61,7 +61,7 @@ int host_links_read(struct host_links *links, uint64_t softnet, struct host_coun
 	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
 		links->n_selected = 0;
 		host_table_begin(&links->links);
-		r = host_netlink_dump(
+		r = netlink_client_dump(
 		    &links->netlink, RTM_GETLINK, &all, sizeof(all), take_link, links);
 	}
 	if (r == 0)
@@ -123,7 +123,7 @@ int host_qdiscs_read(struct host_links *links, struct host_counters *ret)
 
 	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
 		host_table_begin(&links->qdiscs);
-		r = host_netlink_dump(
+		r = netlink_client_dump(
 		    &links->netlink, RTM_GETQDISC, &all, sizeof(all), take_qdisc, links);
 	}
 	if (r == 0)

@@ -72,7 +72,7 @@ static int read_packets(struct host_nft *nft)
 	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
 		for (size_t k = 0; k < nft->n_counters; k++)
 			nft->counters[k].found = false, nft->counters[k].packets = 0;
-		r = host_netlink_dump(&nft->netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ,
+		r = netlink_client_dump(&nft->netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ,
 		    &all, sizeof(all), take_object, nft);
 	}
 	return r;

@@ -54,8 +54,8 @@ static int dump(struct host_sockets *sockets, uint8_t family)
 	    .idiag_states = UINT32_MAX,
 	};
 
-	return host_netlink_dump(&sockets->netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request),
-	    take_socket, sockets);
+	return netlink_client_dump(&sockets->netlink, SOCK_DIAG_BY_FAMILY, &request,
+	    sizeof(request), take_socket, sockets);
 }
 
 int host_sockets_read(struct host_sockets *sockets, struct host_counters *ret)

@@ -5,22 +5,18 @@
 
 #include "wire/netlink/netlink.h"
 
-#include <libmnl/libmnl.h>
+#include "wire/netlink/client.h"
 
 struct netlink {
-	struct mnl_socket *requests, *news;
-	int namespace;
-	uint32_t sequence;
-	char error[256];
+	struct netlink_client client;
+	struct mnl_socket *news;
 	_Alignas(struct nlmsghdr) uint8_t request[1024];
-	_Alignas(struct nlmsghdr) uint8_t buffer[32768];
 };
 
 /* Begins a request with its head (struct ifinfomsg, tcmsg, ...). */
 struct nlmsghdr *netlink_request(
     struct netlink *netlink, uint16_t type, uint16_t flags, const void *head, size_t bytes);
 /* Sends it and takes the answers; a request that is no dump asks for NLM_F_ACK. */
-int netlink_run(struct netlink *netlink, const struct nlmsghdr *request,
-    int (*take)(const struct nlmsghdr *message, void *context), void *context);
+int netlink_run(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t take, void *context);
 
 #endif
