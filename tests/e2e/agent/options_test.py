@@ -19,7 +19,7 @@ BASE = {
     "http": {"listen": "127.0.0.1:9053"},
     "outputs": [{"file": {"path": "@/points.lp"}},
                 {"influxdb": {"url": "http://127.0.0.1:8086", "token": "$TOKEN"}},
-                {"influxdb": {"url": "http://127.0.0.1:8086", "version": 1, "username": "u", "password": "p"}},
+                {"influxdb": {"url": "http://127.0.0.1:8086", "version": 1, "username": "u", "password": "pass-word"}},
                 {"influxdb": {"url": "http://127.0.0.1:8087"}},
                 {"otlp": {"url": "http://127.0.0.1:8086/v1/metrics"}}],
 }
