@@ -5,29 +5,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define MODULE AGENT_MODULE
+#define MODULE     AGENT_MODULE
+#define MAX_PASSED 64 /* of one name: more than an input takes, which says so */
 
 /* -- prepare */
 
 static int open_input(struct agent *agent, const struct config_input *config, struct input **ret,
     char *error, size_t size)
 {
-	int fds[PASSED_OF_A_NAME];
+	int fds[MAX_PASSED];
 	size_t n = 0;
-	int r = 0;
 
 	if (config->kind == INPUT_LISTEN_FD)
-		r = passed_sockets_dup(agent->passed, config->address, fds, &n);
-	if (r < 0) {
-		snprintf(error, size, "passed sockets named %s: %s", config->address, strerror(-r));
-		return r;
-	}
-	r = input_open(ret, config, fds, n, error, size);
-	while (r < 0 && n)
-		close(fds[--n]);
-	return r;
+		n = passed_sockets_find(agent->passed, config->address, fds, MAX_PASSED);
+	return input_open(ret, config, fds, n, error, size);
 }
 
 void input_set_free(struct input_set *set)

@@ -2,11 +2,9 @@
 #include "agent/passed.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 int passed_sockets_take(struct passed_sockets *ret)
 {
@@ -38,27 +36,14 @@ void passed_sockets_done(struct passed_sockets *sockets)
 	*sockets = (struct passed_sockets){0};
 }
 
-int passed_sockets_dup(const struct passed_sockets *sockets, const char *name,
-    int ret[static PASSED_OF_A_NAME], size_t *ret_n)
+size_t passed_sockets_find(
+    const struct passed_sockets *sockets, const char *name, int *ret, size_t max)
 {
 	size_t n = 0;
-	int r = 0;
 
-	for (size_t i = 0; i < sockets->n && r == 0; i++) {
-		int fd;
-
-		if (strcmp(sockets->list[i].name, name) != 0)
-			continue;
-		fd = n < PASSED_OF_A_NAME
-		    ? fcntl(sockets->list[i].fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-		    : -1;
-		if (fd >= 0)
-			ret[n++] = fd;
-		else
-			r = n < PASSED_OF_A_NAME ? -errno : -E2BIG;
+	for (size_t i = 0; i < sockets->n && n < max; i++) {
+		if (strcmp(sockets->list[i].name, name) == 0)
+			ret[n++] = sockets->list[i].fd;
 	}
-	while (r < 0 && n)
-		close(ret[--n]);
-	*ret_n = n;
-	return r;
+	return n;
 }

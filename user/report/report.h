@@ -2,7 +2,7 @@
 /*
  * This room does what is to be done at a window's end: it arranges what was counted, compares both
  * witnesses, encodes points, hands them to the sinks and keeps what HTTP shows. The main thread
- * calls it (agent/pipeline_windows.c; "the report's thread" elsewhere), replay its own; functions
+ * calls it (agent/agent_windows.c; "the report's thread" elsewhere), replay its own; functions
  * that any thread may call say so. None of them waits for a disk or a network but report_stop() and
  * report_free(): sinks and HTTP have threads of their own.
  */

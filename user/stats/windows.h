@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which windows are open, when each closes, and the time that its points carry. The agent's main
- * thread owns it (agent/pipeline_windows.c), in replay the thread that reads. It knows nothing of
+ * thread owns it (agent/agent_windows.c), in replay the thread that reads. It knows nothing of
  * what is counted and reads no clock: `now_ns` is the wall clock, or, in replay, the newest
  * timestamp.
  *
@@ -20,7 +20,7 @@
  *   |                                        |--| settled (10 ms; 150 ms with packet sockets):
  *   |                                           | wire_tick() reads the closed window, and keeps it
  *
- * When it is due the main thread does all of this in one turn (pipeline_tick()):
+ * When it is due the main thread does all of this in one turn (agent_tick()):
  *
  *   closed     every input's thread passes its shards on (collector_close()), all at the same time;
  *              windows_close() fixes the time of the points

@@ -19,7 +19,7 @@ BASE = {
     "http": {"listen": "127.0.0.1:9053"},
     "outputs": [{"file": {"path": "@/points.lp"}},
                 {"influxdb": {"url": "http://127.0.0.1:8086", "token": "$TOKEN"}},
-                {"influxdb": {"url": "http://127.0.0.1:8086", "version": 1, "username": "u", "password": "p"}},
+                {"influxdb": {"url": "http://127.0.0.1:8086", "version": 1, "username": "u", "password": "pass-word"}},
                 {"influxdb": {"url": "http://127.0.0.1:8087"}},
                 {"otlp": {"url": "http://127.0.0.1:8086/v1/metrics"}}],
 }
@@ -32,17 +32,12 @@ def interval_of(config):
 class Pair:
     """The agent that is changed, and one that is started anew with what it was changed to."""
 
-    def __init__(self, lab, mode):
-        self.running, self.fresh = Twin(lab, "running").make_certificates(), Twin(lab, "fresh")
+    def __init__(self, running, fresh, mode):
+        self.running, self.fresh, self.tested = running.make_certificates(), fresh, 0
         self.fresh.share_certificates(self.running)
         self.base = dict(BASE, wire={"mode": mode, "interfaces": [self.running.net.device]})
         self.running.write(self.base)
         self.running.start()
-        self.tested = 0
-
-    def close(self):
-        self.running.close()
-        self.fresh.close()
 
     def observe_both(self, config, rules):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -83,11 +78,8 @@ class Pair:
 
 @contextlib.contextmanager
 def pair(lab, mode):
-    twins = Pair(lab, mode)
-    try:
-        yield twins
-    finally:
-        twins.close()
+    with contextlib.closing(Twin(lab, "running")) as running, contextlib.closing(Twin(lab, "fresh")) as fresh:
+        yield Pair(running.make(), fresh.make(), mode)
 
 
 def change_all(twins, wanted):

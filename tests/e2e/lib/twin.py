@@ -68,16 +68,19 @@ class Twin:
 
     def __init__(self, lab, name):
         self.lab, self.name, self.dir = lab, name, lab.folder(name)
-        self.net = Namespaces(name).make()
-        self.net_sockets = []
+        self.net = Namespaces(name)
+        self.net_sockets, self.passed = [], []
         self.process = self.receiver = self.config = None
-        self.passed = []
+
+    def make(self):
+        self.net.make()
         self._files()
         self.net.ip("-n", self.net.server, "link", "add", "spare0", "type", "veth", "peer", "name", "spare1")
         for device in ("spare0", "spare1"):
             self.net.ip("-n", self.net.server, "link", "set", device, "up")
         self.receiver = Receiver(self.net.server)
         in_namespace(self.net.server, self._listen_tcp)
+        return self
 
     def _listen_tcp(self):
         """For handshakes that the wire can time."""
@@ -304,7 +307,7 @@ class Twin:
             return type(error).__name__
 
     def _big_frame(self, place):
-        """Whether a frame of 2,000 bytes is taken, and one of nearly 256 KiB."""
+        """Whether a frame of over 2,000 bytes is taken."""
         try:
             producer = frames.Producer(place, timeout=3)
             producer.send([frames.frame(wire=frames.message() + bytes(2000))])
