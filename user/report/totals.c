@@ -41,7 +41,7 @@ void totals_free(struct totals *totals)
 
 static bool is_kept(enum margin margin)
 {
-	return margin != MARGIN_SIZE && margin != MARGIN_FLAG && margin < MARGIN_COMPARED;
+	return margin != MARGIN_SIZE && margin != MARGIN_FLAG && margin < MARGIN_CLASS;
 }
 
 static uint64_t bounded_key(uint64_t key, int64_t time_ms, struct unassigned *unassigned)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/collector.h"
 
+#include "stats/item_facts.h"
 #include "stats/item_key.h"
 #include "stats/pairing.h"
 #include "stats/windows.h"
@@ -207,6 +208,7 @@ static void locate(struct collector *collector, struct item *item)
 	if (!item->client_side || !traits->figures)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
+	item_facts_prefetch_row(traits, item);
 	pairing_prefetch(collector->pairing, item->pair_hash);
 	if (item->has_source)
 		sources_prefetch(&item->shard->sources, item->source_hash);
@@ -227,6 +229,7 @@ static void set_keys(struct collector *collector, struct item *item)
 		item->latency_hash = cells_hash(cube, item->latency_key);
 		cells_prefetch(cube, item->latency_hash);
 	}
+	item_facts_prefetch_cell(&collector->config.traits, item);
 }
 
 /* The response time, from the producer or from the query that it answers; and that query's zone,
@@ -328,6 +331,8 @@ static void count(struct collector *collector, struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
+	if (collector->config.traits.facts)
+		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (item->has_source)
 		count_source(collector, item);
 	count_name(item);

@@ -32,7 +32,9 @@ struct collector_traits {
 	bool figures;                 /* scope server, zone */
 	bool compared;                /* scope server, witness */
 	bool queries_from_responses;
-	const struct compare_filter *filter; /* NULL: compare nothing */
+	uint8_t facts;                         /* enum facts_wanted */
+	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
+	const struct compare_filter *filter;   /* NULL: compare nothing */
 };
 
 struct collector_config {

@@ -103,7 +103,7 @@ static int fold_readable(struct cells *margins, const struct cell *cell)
 		    cell->count, 0);
 	else if (!(key & CUBE_NO_QUESTION))
 		r = margins_add(margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, cube_type(key)),
-		    cell->count, 0);
+		    cell->count, cell->amount);
 	if (r == 0 && direction == DIR_QUERY)
 		r = margins_add(margins, margin_key(zone, MARGIN_OPCODE, 0, 0, 0, cube_opcode(key)),
 		    cell->count, 0);

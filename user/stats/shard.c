@@ -29,6 +29,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 	r = cells_init(&shard->cube, FIRST_CUBE_SLOTS, seed);
 	if (r == 0)
 		r = sources_init(&shard->sources, 0);
+	if (r == 0)
+		r = facts_init(&shard->facts, seed);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	if (r < 0) {
@@ -45,6 +47,7 @@ void shard_free(struct shard *shard)
 		return;
 	cells_done(&shard->cube);
 	cells_done(&shard->margins);
+	facts_done(&shard->facts);
 	sources_done(&shard->sources);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		topk_free(shard->names[kind]);
@@ -56,6 +59,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 {
 	struct cells cube, margins = shard->margins;
 	struct sources sources;
+	struct facts facts;
 	struct topk *names[NAMES_KINDS];
 
 	/* A cube that had to be folded was full, whatever it holds now. */
@@ -65,6 +69,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	if (shard->overflow)
 		shard->sources.used = shard->sources.limit;
 	sources_clear(&shard->sources, limits->source_slots);
+	facts_clear(&shard->facts, limits->facts_cells);
 	for (int kind = 0; kind < NAMES_KINDS; kind++) {
 		if (shard->names[kind])
 			topk_clear(shard->names[kind]);
@@ -74,7 +79,8 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	overflow_free(shard->overflow);
 	cube = shard->cube;
 	sources = shard->sources;
-	*shard = (struct shard){.cube = cube, .sources = sources};
+	facts = shard->facts;
+	*shard = (struct shard){.cube = cube, .sources = sources, .facts = facts};
 	memcpy(shard->names, names, sizeof(names));
 }
 
@@ -85,12 +91,20 @@ static int need_margins(struct shard *shard)
 	    : cells_init(&shard->margins, FIRST_MARGIN_SLOTS, &shard->cube.seed);
 }
 
+static void fold_cube(struct shard *shard)
+{
+	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
+		shard->lost++;
+	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
+	shard->cube.used = 0;
+}
+
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
 {
 	const size_t slots = (size_t)shard->cube.mask + 1;
 
 	if (slots * 2 > limits->cube_slots || cells_resize(&shard->cube, slots * 2) < 0)
-		shard_fold(shard);
+		fold_cube(shard);
 	return cells_at(&shard->cube, cells_hash(&shard->cube, key), key);
 }
 
@@ -107,10 +121,65 @@ struct source *shard_source_slow(struct shard *shard, const struct shard_limits 
 
 void shard_fold(struct shard *shard)
 {
-	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
+	fold_cube(shard);
+	shard_fold_facts(shard);
+}
+
+/* The number of unassigned cells stays: they are in the margins now. */
+void shard_fold_facts(struct shard *shard)
+{
+	const size_t unassigned = shard->facts.unassigned;
+
+	if (need_margins(shard) < 0 || facts_fold(&shard->facts, &shard->margins) < 0)
 		shard->lost++;
-	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
-	shard->cube.used = 0;
+	facts_clear(&shard->facts, 0);
+	shard->facts.unassigned = unassigned;
+}
+
+struct facts_row *shard_row_slow(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone)
+{
+	const size_t most = limits->facts_blocks ? limits->facts_blocks : 1;
+	struct facts_row *row;
+	int r = facts_need_row(&shard->facts, zone, most, &row);
+
+	if (r < 0 && shard->facts.n_blocks) {
+		shard_fold_facts(shard);
+		facts_release_rows(&shard->facts);
+		r = facts_need_row(&shard->facts, zone, most, &row);
+	}
+	if (r == 0)
+		return row;
+	shard->lost++;
+	return NULL;
+}
+
+struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
+{
+	struct cells *cells = &shard->facts.cells;
+	const size_t slots = (size_t)cells->mask + 1;
+
+	if (slots * 2 > limits->facts_cells || cells_resize(cells, slots * 2) < 0)
+		shard_fold_facts(shard);
+	return cells_at(cells, cells_hash(cells, key), key);
+}
+
+struct cell *shard_fact_unassigned(
+    struct shard *shard, const struct shard_limits *limits, struct cell *cell)
+{
+	struct cells *cells = &shard->facts.cells;
+	uint64_t key;
+
+	if (shard->facts.unassigned < limits->unassigned) {
+		shard->facts.unassigned++;
+		return cell;
+	}
+	/* It was made last, so that no other is behind it on the same way. */
+	key = facts_other_key(cell->key);
+	cell->key = 0;
+	cells->used--;
+	cell = cells_at(cells, cells_hash(cells, key), key);
+	return cell ? cell : shard_fact_slow(shard, limits, key);
 }
 
 void shard_add_late(struct shard *shard, uint64_t key)
@@ -225,6 +294,8 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 
 	if (r == 0)
 		r = margins_fold(&into->margins, &from->cube);
+	if (r == 0)
+		r = facts_fold(&from->facts, &into->margins);
 	if (r == 0 && from->margins.slots)
 		r = margins_merge(&into->margins, &from->margins);
 	if (r == 0)
