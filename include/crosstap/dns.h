@@ -462,15 +462,6 @@ enum dns_name_trait {
 
 #define DNS_BYTES(b) (0x0101010101010101ull * (b))
 
-/* Bit 7 of each byte from `first` to `last`, both below 0x80. */
-static inline u64 dns_bytes_within(u64 v, u8 first, u8 last)
-{
-	const u64 low7 = v & DNS_BYTES(0x7f);
-
-	return (low7 + DNS_BYTES(0x80u - first)) & ~(low7 + DNS_BYTES(0x7fu - last)) & ~v &
-	    DNS_BYTES(0x80);
-}
-
 /* Is `label`, from its length on, this one of `n` lower case bytes, length included? */
 static inline bool dns_is_label(const u8 *label, const char *lower, u32 n)
 {
@@ -500,39 +491,46 @@ static inline u8 dns_name_labels(const u8 *name)
 	return traits;
 }
 
-/* The bytes of the question's name, eight at a time; the header lies before it, so that the last
- * eight are there however short it is. Bit 7 of each byte from `first` to `last`, of all together.
- */
-static inline u64 dns_name_within(const u8 *name, u32 length, u8 first, u8 last)
-{
-	u64 tail = ct_load_le64(name + length - 8), within = 0;
+/* Eight bytes of a name: a bit for each that may be a capital (0x40 to 0x5f, and some above 0x7f),
+ * a bit where one is a hyphen. Lengths of labels are below both. */
+#define DNS_MAYBE_CAPITAL(v) ((v) & ~((v) << 1) & DNS_BYTES(0x40))
+#define DNS_HYPHEN_(x)       (((x)-DNS_BYTES(1)) & ~(x)&DNS_BYTES(0x80))
+#define DNS_HYPHEN(v)        DNS_HYPHEN_((v) ^ DNS_BYTES('-'))
 
-	if (length < 8)
-		tail &= ~0ull << (64 - 8 * length);
-	for (u32 at = 0; at + 8 < length; at += 8)
-		within |= dns_bytes_within(ct_load_le64(name + at), first, last);
-	return within | dns_bytes_within(tail, first, last);
+/* Letters of both cases. */
+static inline bool dns_name_is_mixed(const u8 *name, u32 length)
+{
+	bool upper = false, lower = false;
+
+	for (u32 i = 0; i < length; i++) {
+		upper |= name[i] >= 'A' && name[i] <= 'Z';
+		lower |= name[i] >= 'a' && name[i] <= 'z';
+	}
+	return upper && lower;
 }
 
-/* Does it end in a label of four bytes that is arpa? */
-static inline bool dns_name_ends_in_arpa(const u8 *name, u32 length)
-{
-	const u64 tail = ct_load_le64(name + length - 8) >> 16;
-
-	return length >= 6 && (tail | 0x2020202000) == 0x6170726104;
-}
-
-/* enum dns_name_trait of the question's name. Most names have no capital, no hyphen and no arpa,
- * and so none. */
+/* enum dns_name_trait of the question's name. Most names have no capital, no hyphen and no arpa at
+ * their end, and so none. */
 static inline u8 dns_name_traits(const u8 *message, const struct dns_facts *facts)
 {
 	const u8 *name = message + DNS_HEADER_BYTES;
 	const u32 length = facts->qname_length;
+	/* The header lies before the name, so that there are eight bytes however short it is. */
+	const u64 last = ct_load_le64(name + length - 8);
+	const u64 tail = length < 8 ? last & ~0ull << (64 - 8 * length) : last;
+	const bool arpa = length >= 6 && (tail >> 16 | 0x2020202000) == 0x6170726104;
+	u64 capital = DNS_MAYBE_CAPITAL(tail), hyphen = DNS_HYPHEN(tail);
 	u8 traits = 0;
 
-	if (dns_name_within(name, length, '-', '-') || dns_name_ends_in_arpa(name, length))
+	for (u32 at = 0; at + 8 < length; at += 8) {
+		const u64 v = ct_load_le64(name + at);
+
+		capital |= DNS_MAYBE_CAPITAL(v);
+		hyphen |= DNS_HYPHEN(v);
+	}
+	if (hyphen || arpa)
 		traits = dns_name_labels(name);
-	if (dns_name_within(name, length, 'A', 'Z') && dns_name_within(name, length, 'a', 'z'))
+	if (capital && dns_name_is_mixed(name, length))
 		traits |= DNS_NAME_MIXED;
 	return traits;
 }

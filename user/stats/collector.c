@@ -13,6 +13,7 @@
 
 struct collector {
 	struct collector_config config;
+	struct cube_types types;
 	struct pairing *pairing;
 	struct shard *open[COLLECTOR_MAX_SHARDS];  /* by index, oldest first */
 	struct shard *spare[COLLECTOR_MAX_SHARDS]; /* empty */
@@ -35,6 +36,7 @@ int collector_new(struct collector **ret, const struct collector_config *config)
 	collector->config = *config;
 	collector->pace_shift = pace_shift((uint64_t)config->interval_ns);
 	collector->oldest = INT64_MIN;
+	cube_types_make(&collector->types, config->traits.qtype_assigned);
 	r = pairing_new(&collector->pairing);
 	if (r == 0)
 		r = shard_new(&collector->spare[0], &config->limits, &config->seed);
@@ -70,6 +72,7 @@ void collector_configure(
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits)
 {
 	collector->config.traits = *traits;
+	cube_types_make(&collector->types, traits->qtype_assigned);
 }
 
 int64_t collector_oldest(const struct collector *collector)
@@ -189,10 +192,11 @@ static bool prepare(struct collector *collector, const struct record *record, in
 	if (!item->shard)
 		return false;
 	item->client_side = record_is_client_side(record);
+	item->wanted = item_wanted(traits, item);
 	item->zone = traits->zone;
 	if (traits->zones && item->facts.has_question)
-		zone_set_probe(
-		    traits->zones, item_name(item), item->facts.qname_length, &item->probe);
+		zone_set_probe(traits->zones, item_name(item), item->facts.qname_length,
+		    item->facts.labels, &item->probe);
 	return true;
 }
 
@@ -208,7 +212,7 @@ static void locate(struct collector *collector, struct item *item)
 	if (!item->client_side || !traits->figures)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
-	item_facts_prefetch_row(traits, item);
+	item_facts_prefetch_row(item);
 	pairing_prefetch(collector->pairing, item->pair_hash);
 	if (item->has_source)
 		sources_prefetch(&item->shard->sources, item->source_hash);
@@ -220,8 +224,9 @@ static void set_keys(struct collector *collector, struct item *item)
 {
 	const struct cells *cube = &item->shard->cube;
 
-	item->key = item->client_side ? item_cube_key(&collector->config.traits, item->record, item)
-				      : item_outgoing_key(item);
+	item->key = item->client_side
+	    ? item_cube_key(&collector->config.traits, &collector->types, item->record, item)
+	    : item_outgoing_key(item);
 	item->hash = cells_hash(cube, item->key);
 	cells_prefetch(cube, item->hash);
 	if (item->has_latency) {
@@ -229,7 +234,6 @@ static void set_keys(struct collector *collector, struct item *item)
 		item->latency_hash = cells_hash(cube, item->latency_key);
 		cells_prefetch(cube, item->latency_hash);
 	}
-	item_facts_prefetch_cell(&collector->config.traits, item);
 }
 
 /* The response time, from the producer or from the query that it answers; and that query's zone,
@@ -331,7 +335,7 @@ static void count(struct collector *collector, struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
-	if (collector->config.traits.facts)
+	if (item->wanted | item->rare)
 		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (item->has_source)
 		count_source(collector, item);

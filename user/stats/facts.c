@@ -64,7 +64,6 @@ void facts_clear(struct facts *facts, size_t max_cells)
 	}
 	cells_clear(&facts->cells, max_cells);
 	facts->unassigned = 0;
-	facts->counted = 0;
 }
 
 int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct facts_row **ret)
@@ -84,56 +83,27 @@ int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct
 	return 0;
 }
 
-static int add(
-    struct cells *margins, uint32_t zone, enum margin margin, uint32_t value, uint64_t count)
+uint64_t facts_place_key(uint32_t zone, unsigned place)
 {
-	return count ? margins_add(margins, margin_key(zone, margin, 0, 0, 0, value), count, 0) : 0;
-}
+#define FACTS_PLACE_(id, margin, values) [FACTS_##id... FACTS_##id##_LAST_] = {margin, FACTS_##id},
+	static const struct {
+		enum margin margin;
+		unsigned first;
+	} places[] = {FACTS_PLACES(FACTS_PLACE_)};
+#undef FACTS_PLACE_
+	const unsigned value = place == FACTS_IN ? DNS_CLASS_IN : place - places[place].first;
 
-static int add_all(
-    struct cells *margins, uint32_t zone, enum margin margin, const uint32_t *counts, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = add(margins, zone, margin, (uint32_t)i, counts[i]);
-	return r;
+	return margin_key(zone, places[place].margin, 0, 0, 0, value);
 }
 
 static int fold_row(struct cells *margins, uint32_t zone, const struct facts_row *row)
 {
-	uint64_t version_0 = 0;
-	int r = add(margins, zone, MARGIN_CLASS, DNS_CLASS_IN, row->in);
+	int r = 0;
 
-	for (size_t i = 0; i < EDNS_SIZE_NONE; i++)
-		version_0 += row->size[i];
-	version_0 -= row->version_other;
-	if (r == 0)
-		r = add(margins, zone, MARGIN_EDNS, EDNS_VERSION_NONE, row->size[EDNS_SIZE_NONE]);
-	if (r == 0)
-		r = add(margins, zone, MARGIN_EDNS, EDNS_VERSION_0, version_0);
-	if (r == 0)
-		r = add(margins, zone, MARGIN_EDNS, EDNS_VERSION_OTHER, row->version_other);
-	if (r == 0)
-		r = add_all(margins, zone, MARGIN_EDNS_SIZE, row->size, EDNS_SIZE_COUNT);
-	if (r == 0)
-		r = add_all(margins, zone, MARGIN_QNAME_LENGTH, row->length, KEY_QNAME_BINS);
-	if (r == 0)
-		r = add_all(margins, zone, MARGIN_QNAME_LABELS, row->labels, KEY_QNAME_LABELS + 1);
-	if (r == 0)
-		r = add_all(margins, zone, MARGIN_QNAME_TRAIT, row->traits, QNAME_TRAIT_COUNT);
-	return r;
-}
-
-static int fold_cell(struct cells *margins, const struct cell *cell)
-{
-	int r = margins_add(margins, cell->key, cell->count, cell->amount);
-
-	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE)
-		r = margins_add(margins,
-		    margin_key(margin_zone(cell->key), MARGIN_QTYPE_RESPONSES, 0, 0, 0,
-			key_qtype(margin_value(cell->key))),
-		    cell->count, cell->amount);
+	for (unsigned i = 0; i < FACTS_PLACE_COUNT && r == 0; i++) {
+		if (row->low[i])
+			r = margins_add(margins, facts_place_key(zone, i), row->low[i], 0);
+	}
 	return r;
 }
 
@@ -151,9 +121,18 @@ int facts_fold(const struct facts *facts, struct cells *margins)
 	}
 	for (size_t i = 0; i <= facts->cells.mask && r == 0; i++) {
 		if (facts->cells.slots[i].key)
-			r = fold_cell(margins, &facts->cells.slots[i]);
+			r = margins_add_fact(margins, &facts->cells.slots[i]);
 	}
 	return r;
+}
+
+void cube_types_make(struct cube_types *ret, bool (*qtype_assigned)(uint16_t))
+{
+	*ret = (struct cube_types){0};
+	for (uint32_t type = CUBE_QTYPE_NONE + 1; type < CUBE_QTYPE_RARE; type++) {
+		if (!qtype_assigned || qtype_assigned((uint16_t)type))
+			ret->bits[type / 64] |= 1ull << type % 64;
+	}
 }
 
 static bool class_is_assigned(uint32_t class)

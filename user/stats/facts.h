@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Further facts of a window's messages, for which the cube's key has no room and which would
- * multiply its cells: a client chooses its EDNS size, the length of a name, its class. They are
- * counted by themselves, as margins: where the values are few, in a row of counters for each zone;
- * else in cells whose keys are those of margins.
+ * multiply its cells: a client chooses its EDNS size, the length of a name, its class. Where the
+ * values are few they are counted in a row of small counters for each zone, one cache line however
+ * many figures a query has; what runs over, and values that are many, in cells whose keys are those
+ * of margins. (By type and rcode, the cube itself has the responses: stats/key.h.)
  *
  * A client must not choose how many cells there are. Of values that IANA has not assigned a shard
  * keeps shard_limits.unassigned cells, the others are counted under KEY_OTHER. Rows and cells that
@@ -23,19 +24,26 @@ enum facts_wanted {
 	FACTS_ALL = 7,
 };
 
-/* A zone's queries. Three cache lines. */
-struct facts_row {
-	uint32_t in; /* of class IN */
-	uint32_t version_other;
-	uint32_t size[EDNS_SIZE_COUNT];
-	uint32_t length[KEY_QNAME_BINS];
-	uint32_t labels[KEY_QNAME_LABELS + 1];
-	uint32_t traits[QNAME_TRAIT_COUNT];
-	uint32_t unused[2];
-};
-_Static_assert(sizeof(struct facts_row) == 192, "three cache lines");
+/* The places of a row: margin, values. */
+#define FACTS_PLACES(X)                                                                            \
+	X(IN, MARGIN_CLASS, 1) /* of class IN alone */                                             \
+	X(VERSION, MARGIN_EDNS, EDNS_VERSION_OTHER + 1)                                            \
+	X(SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_COUNT)                                                 \
+	X(LENGTH, MARGIN_QNAME_LENGTH, KEY_QNAME_BINS)                                             \
+	X(LABELS, MARGIN_QNAME_LABELS, KEY_QNAME_LABELS + 1)                                       \
+	X(TRAIT, MARGIN_QNAME_TRAIT, QNAME_TRAIT_COUNT)
+#define FACTS_PLACE_(id, margin, values) FACTS_##id, FACTS_##id##_LAST_ = FACTS_##id + (values)-1,
+enum facts_place { FACTS_PLACES(FACTS_PLACE_) FACTS_PLACE_COUNT };
+#undef FACTS_PLACE_
 
-#define FACTS_BLOCK_ZONES 64 /* 12 KiB */
+/* A zone's queries. */
+struct facts_row {
+	uint8_t low[64]; /* by enum facts_place; FACTS_CARRY of them are in a cell */
+};
+#define FACTS_CARRY 256
+_Static_assert(FACTS_PLACE_COUNT <= 64, "a cache line");
+
+#define FACTS_BLOCK_ZONES 64 /* 4 KiB */
 #define FACTS_BLOCKS      (KEY_MAX_ZONES / FACTS_BLOCK_ZONES)
 
 struct facts {
@@ -43,7 +51,6 @@ struct facts {
 	size_t n_blocks;
 	struct cells cells;
 	size_t unassigned; /* cells of values that are not assigned */
-	uint32_t counted;  /* messages since the rows were empty: no counter of a row runs over */
 };
 
 int facts_init(struct facts *facts, const struct hash_seed *seed);
@@ -68,14 +75,11 @@ int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct
 
 static inline void facts_prefetch_row(const struct facts *facts, uint32_t zone)
 {
-	const struct facts_row *row = facts_row(facts, zone);
-
-	if (!row)
-		return;
-	__builtin_prefetch(row, 1);
-	__builtin_prefetch(row->length, 1);
-	__builtin_prefetch(row->labels, 1);
+	__builtin_prefetch(facts_row(facts, zone), 1);
 }
+
+/* The margin that a place of a zone's row is a part of. */
+uint64_t facts_place_key(uint32_t zone, unsigned place);
 
 /* The bin of an advertised size: a query's way has no room for a search. */
 extern const uint8_t facts_size_bins[4098];
@@ -84,6 +88,19 @@ static inline enum edns_size facts_size_bin(uint32_t bytes)
 {
 	return (enum edns_size)facts_size_bins[bytes < 4097 ? bytes : 4097];
 }
+
+/* Types of queries that the cube tells apart in responses. */
+struct cube_types {
+	uint64_t bits[(CUBE_QTYPE_RARE + 1) / 64];
+};
+
+static inline bool cube_types_has(const struct cube_types *types, uint32_t type)
+{
+	return type < CUBE_QTYPE_RARE && types->bits[type / 64] >> type % 64 & 1;
+}
+
+/* Those that are assigned; all for NULL. */
+void cube_types_make(struct cube_types *ret, bool (*qtype_assigned)(uint16_t));
 
 /* Whether the registry has a meaning for the value of such a key; `qtype_assigned` says so of query
  * types. */

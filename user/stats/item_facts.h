@@ -12,42 +12,26 @@
 #include "crosstap/dns.h"
 
 /* Malformed ones count nowhere but in messages, bytes and sizes. */
-static inline bool item_has_facts(const struct collector_traits *traits, const struct item *item)
+static inline uint8_t item_wanted(const struct collector_traits *traits, const struct item *item)
 {
-	return traits->facts && traits->figures && item->client_side && !item->facts.malformed;
+	if (!traits->figures || !item->client_side || item->facts.malformed)
+		return 0;
+	return item->facts.has_question ? traits->facts : traits->facts & FACTS_EDNS;
 }
 
-static inline bool item_has_type(const struct collector_traits *traits, const struct item *item)
+static inline void item_facts_prefetch_row(const struct item *item)
 {
-	return item->direction == DIR_RESPONSE && traits->facts & FACTS_TYPES &&
-	    item->facts.has_question;
-}
-
-static inline void item_facts_prefetch_row(
-    const struct collector_traits *traits, const struct item *item)
-{
-	if (item->direction == DIR_QUERY && item_has_facts(traits, item))
+	if (item->wanted && item->direction == DIR_QUERY)
 		facts_prefetch_row(&item->shard->facts, item->zone);
 }
 
-static inline void item_facts_prefetch_cell(
-    const struct collector_traits *traits, struct item *item)
-{
-	const struct cells *cells = &item->shard->facts.cells;
-
-	if (!item_has_facts(traits, item) || !item_has_type(traits, item))
-		return;
-	item->type_key = margin_key(item->zone, MARGIN_QTYPE_RCODE, 0, 0, 0,
-	    key_qtype_rcode(item->facts.qtype, item->facts.rcode));
-	item->type_hash = cells_hash(cells, item->type_key);
-	cells_prefetch(cells, item->type_hash);
-}
-
+/* In a cell: one of the few that have something besides the usual. */
 static inline void item_fact_add(const struct collector_traits *traits,
-    const struct shard_limits *limits, struct shard *shard, uint64_t hash, uint64_t key,
-    uint64_t amount)
+    const struct shard_limits *limits, const struct item *item, uint64_t key, uint64_t amount)
 {
-	struct cell *cell = cells_at(&shard->facts.cells, hash, key);
+	struct shard *shard = item->shard;
+	struct cells *cells = &shard->facts.cells;
+	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
 
 	if (!cell)
 		cell = shard_fact_slow(shard, limits, key);
@@ -57,106 +41,126 @@ static inline void item_fact_add(const struct collector_traits *traits,
 	cell->amount += amount;
 }
 
-/* One of the few that have something besides the usual. */
-static inline void item_fact_add_rare(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, enum margin margin, uint32_t family,
-    uint32_t value)
+static inline uint64_t item_fact_key(
+    const struct item *item, enum margin margin, uint32_t family, uint32_t value)
 {
-	const uint64_t key = margin_key(item->zone, margin, 0, 0, family, value);
+	return margin_key(item->zone, margin, 0, 0, family, value);
+}
 
-	item_fact_add(
-	    traits, limits, item->shard, cells_hash(&item->shard->facts.cells, key), key, 0);
+/* In the zone's row. */
+static inline void item_place_add(const struct shard_limits *limits, const struct item *item,
+    struct facts_row *row, unsigned place)
+{
+	if (__builtin_expect(++row->low[place] == 0, 0))
+		shard_fact_carry(item->shard, limits, item->zone, place);
 }
 
 static inline void item_ecs_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
 	uint8_t family, prefix;
+	uint64_t key;
 
 	if (dns_ecs(item->message, &item->facts, &family, &prefix))
-		item_fact_add_rare(traits, limits, item, MARGIN_ECS,
-		    family == DNS_ECS_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6, prefix);
+		key = item_fact_key(
+		    item, MARGIN_ECS, family == DNS_ECS_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6, prefix);
 	else
-		item_fact_add_rare(traits, limits, item, MARGIN_ECS, 0, KEY_OTHER);
+		key = item_fact_key(item, MARGIN_ECS, 0, KEY_OTHER);
+	item_fact_add(traits, limits, item, key, 0);
 }
 
 static inline void item_edns_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
+	unsigned version = EDNS_VERSION_NONE, size = EDNS_SIZE_NONE;
 
-	if (!facts->opt) {
-		row->size[EDNS_SIZE_NONE]++;
-		return;
+	if (facts->opt) {
+		version =
+		    dns_edns_version(item->message, facts) ? EDNS_VERSION_OTHER : EDNS_VERSION_0;
+		size = facts_size_bin(dns_udp_size(item->message, facts));
 	}
-	row->size[facts_size_bin(dns_udp_size(item->message, facts))]++;
-	if (dns_edns_version(item->message, facts))
-		row->version_other++;
+	item_place_add(limits, item, row, FACTS_VERSION + version);
+	item_place_add(limits, item, row, FACTS_SIZE + size);
 	if (facts->flags & DNS_FLAG_ECS)
 		item_ecs_count(traits, limits, item);
 }
 
-static inline void item_qname_count(const struct item *item, struct facts_row *row)
+static inline void item_qname_count(
+    const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
-	uint32_t traits = dns_name_traits(item->message, facts);
+	const unsigned labels = facts->labels < KEY_QNAME_LABELS ? facts->labels : KEY_QNAME_LABELS;
+	unsigned traits = dns_name_traits(item->message, facts);
 
-	row->length[facts->qname_length / KEY_QNAME_STEP]++;
-	row->labels[facts->labels < KEY_QNAME_LABELS ? facts->labels : KEY_QNAME_LABELS]++;
+	item_place_add(limits, item, row, FACTS_LENGTH + facts->qname_length / KEY_QNAME_STEP);
+	item_place_add(limits, item, row, FACTS_LABELS + labels);
 	for (; traits; traits &= traits - 1)
-		row->traits[__builtin_ctz(traits)]++;
+		item_place_add(limits, item, row, FACTS_TRAIT + (unsigned)__builtin_ctz(traits));
 }
 
 static inline void item_query_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
-	struct facts *facts = &item->shard->facts;
-	struct facts_row *row = facts_row(facts, item->zone);
+	struct facts_row *row = facts_row(&item->shard->facts, item->zone);
 
 	if (!row)
 		row = shard_row_slow(item->shard, limits, item->zone);
 	if (!row)
 		return;
-	if (traits->facts & FACTS_QNAME && item->facts.has_question)
-		item_qname_count(item, row);
-	if (traits->facts & FACTS_TYPES && item->facts.has_question) {
+	if (item->wanted & FACTS_QNAME)
+		item_qname_count(limits, item, row);
+	if (item->wanted & FACTS_TYPES) {
 		const uint16_t class = dns_class(item->message, &item->facts);
 
 		if (class == DNS_CLASS_IN)
-			row->in++;
+			item_place_add(limits, item, row, FACTS_IN);
 		else
-			item_fact_add_rare(traits, limits, item, MARGIN_CLASS, 0, class);
+			item_fact_add(
+			    traits, limits, item, item_fact_key(item, MARGIN_CLASS, 0, class), 0);
 	}
-	if (traits->facts & FACTS_EDNS)
+	if (item->wanted & FACTS_EDNS)
 		item_edns_count(traits, limits, item, row);
-	if (++facts->counted == UINT32_MAX)
-		shard_fold_facts(item->shard);
 }
 
-static inline void item_response_count(const struct collector_traits *traits,
+/* What the cube does not say of a response. */
+static inline void item_rare_count(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item)
+{
+	const struct dns_facts *facts = &item->facts;
+
+	if (facts->rcode >= CUBE_RCODE_RARE)
+		item_fact_add(
+		    traits, limits, item, item_fact_key(item, MARGIN_RCODE, 0, facts->rcode), 0);
+	if (item->wanted & FACTS_TYPES)
+		item_fact_add(traits, limits, item,
+		    item_fact_key(
+			item, MARGIN_QTYPE_RCODE, 0, key_qtype_rcode(facts->qtype, facts->rcode)),
+		    item->length);
+}
+
+static inline void item_ede_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
 	uint16_t codes[DNS_MAX_EDE];
-	uint32_t n = 0;
+	const uint32_t n = dns_ede(item->message, &item->facts, codes);
 
-	if (item_has_type(traits, item))
-		item_fact_add(
-		    traits, limits, item->shard, item->type_hash, item->type_key, item->length);
-	if (traits->facts & FACTS_EDNS && item->facts.opt)
-		n = dns_ede(item->message, &item->facts, codes);
 	for (uint32_t i = 0; i < n; i++)
-		item_fact_add_rare(traits, limits, item, MARGIN_EDE, 0, codes[i]);
+		item_fact_add(
+		    traits, limits, item, item_fact_key(item, MARGIN_EDE, 0, codes[i]), 0);
 }
 
 static inline void item_facts_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
-	if (!item_has_facts(traits, item))
-		return;
-	if (item->direction == DIR_QUERY)
+	if (item->direction == DIR_QUERY) {
 		item_query_count(traits, limits, item);
-	else
-		item_response_count(traits, limits, item);
+		return;
+	}
+	if (item->rare)
+		item_rare_count(traits, limits, item);
+	if (item->wanted & FACTS_EDNS && item->facts.opt)
+		item_ede_count(traits, limits, item);
 }
 
 #endif

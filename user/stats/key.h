@@ -8,6 +8,9 @@
  *   kind 2 | figures 1 | compared 1 | no question 1 | type 16 | flags 11 | opcode 4 | size 9 |
  *   family 1 | transport 3 | direction 1 | zone 14          (most significant first)
  *
+ * The type of a response is: an answer to AXFR or IXFR 1 | type of the question 10 | rcode 5. What
+ * does not fit, and types that IANA has not assigned, are rare: counted as margins at once.
+ *
  * A margin is the cube summed over all but a few of these; zone first, so that sorted margins are
  * grouped by zone and, within it, by dataset:
  *
@@ -25,9 +28,6 @@
 #define KEY_MAX_ZONES (1u << KEY_ZONE_BITS)
 #define KEY_SIZE_STEP 16  /* RSSAC002 section 2.4: bins of 16 bytes */
 #define KEY_SIZE_BINS 257 /* the last one holds everything from 4096 on */
-#define KEY_XFR_BIT                                                                                \
-	0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR               \
-		 */
 
 enum key_direction { DIR_QUERY, DIR_RESPONSE };
 enum key_family { FAMILY_IPV4, FAMILY_IPV6 };
@@ -64,6 +64,15 @@ enum cube_other {
 #define CUBE_TRANSPORT_SHIFT 15
 #define CUBE_DIRECTION_SHIFT 14
 
+/* In the type of a response. */
+#define CUBE_XFR_BIT     0x8000u
+#define CUBE_QTYPE_SHIFT 5
+#define CUBE_QTYPE_RARE  1023u
+#define CUBE_QTYPE_NONE  0u /* no question, or nobody wants to know */
+#define CUBE_RCODE_RARE  31u
+#define CUBE_QTYPE(type) ((type) >> CUBE_QTYPE_SHIFT & CUBE_QTYPE_RARE)
+#define CUBE_RCODE(type) ((type)&CUBE_RCODE_RARE)
+
 #define CUBE_FIELD(key, shift, bits) ((uint32_t)((key) >> (shift) & ((1u << (bits)) - 1)))
 #define cube_kind(key)               CUBE_FIELD(key, CUBE_KIND_SHIFT, 2)
 #define cube_type(key)               CUBE_FIELD(key, CUBE_TYPE_SHIFT, 16)
@@ -86,8 +95,8 @@ static inline uint32_t key_size_bin(uint32_t bytes)
  * what lies in between (DNS flag day 2020: 1232). */
 #define EDNS_SIZES(X)                                                                              \
 	X(0)                                                                                       \
-	X(512) X(513) X(1220) X(1232) X(1233) X(1400) X(1452) X(1472) X(1500) X(2048) X(4096)      \
-	    X(4097)
+	X(512)                                                                                     \
+	X(513) X(1220) X(1232) X(1233) X(1400) X(1452) X(1472) X(1500) X(2048) X(4096) X(4097)
 #define EDNS_SIZE_(bytes) EDNS_SIZE_##bytes,
 enum edns_size { EDNS_SIZES(EDNS_SIZE_) EDNS_SIZE_NONE, EDNS_SIZE_COUNT };
 #undef EDNS_SIZE_

@@ -119,14 +119,8 @@ struct source *shard_source_slow(struct shard *shard, const struct shard_limits 
 	return sources_at(&shard->sources, hash, address, zone_family);
 }
 
-void shard_fold(struct shard *shard)
-{
-	fold_cube(shard);
-	shard_fold_facts(shard);
-}
-
 /* The number of unassigned cells stays: they are in the margins now. */
-void shard_fold_facts(struct shard *shard)
+static void fold_facts(struct shard *shard)
 {
 	const size_t unassigned = shard->facts.unassigned;
 
@@ -134,6 +128,12 @@ void shard_fold_facts(struct shard *shard)
 		shard->lost++;
 	facts_clear(&shard->facts, 0);
 	shard->facts.unassigned = unassigned;
+}
+
+void shard_fold(struct shard *shard)
+{
+	fold_cube(shard);
+	fold_facts(shard);
 }
 
 struct facts_row *shard_row_slow(
@@ -144,7 +144,7 @@ struct facts_row *shard_row_slow(
 	int r = facts_need_row(&shard->facts, zone, most, &row);
 
 	if (r < 0 && shard->facts.n_blocks) {
-		shard_fold_facts(shard);
+		fold_facts(shard);
 		facts_release_rows(&shard->facts);
 		r = facts_need_row(&shard->facts, zone, most, &row);
 	}
@@ -160,8 +160,20 @@ struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *lim
 	const size_t slots = (size_t)cells->mask + 1;
 
 	if (slots * 2 > limits->facts_cells || cells_resize(cells, slots * 2) < 0)
-		shard_fold_facts(shard);
+		fold_facts(shard);
 	return cells_at(cells, cells_hash(cells, key), key);
+}
+
+void shard_fact_carry(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place)
+{
+	const uint64_t key = facts_place_key(zone, place);
+	struct cells *cells = &shard->facts.cells;
+	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
+
+	if (!cell)
+		cell = shard_fact_slow(shard, limits, key);
+	cell->count += FACTS_CARRY;
 }
 
 struct cell *shard_fact_unassigned(

@@ -77,8 +77,9 @@ struct facts_row *shard_row_slow(
 struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
 struct cell *shard_fact_unassigned(
     struct shard *shard, const struct shard_limits *limits, struct cell *cell);
-/* The counters of the rows are about to run over. */
-void shard_fold_facts(struct shard *shard);
+/* A place of a zone's row has run over. */
+void shard_fact_carry(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place);
 /* A message with this key in the cube came when its window was closed. */
 void shard_add_late(struct shard *shard, uint64_t key);
 /* A message of a source that has no entry. */

@@ -337,10 +337,10 @@ static bool has_depth(const struct zone_set *set, unsigned depth)
 	return set->depths[depth / 64] >> depth % 64 & 1;
 }
 
-void zone_set_probe(
-    const struct zone_set *set, const uint8_t *name, size_t length, struct zone_probe *ret)
+void zone_set_probe(const struct zone_set *set, const uint8_t *name, size_t length, unsigned labels,
+    struct zone_probe *ret)
 {
-	unsigned depth = count_labels(name);
+	unsigned depth = labels;
 	size_t start = 0;
 
 	for (; !has_depth(set, depth); depth--) {
@@ -392,6 +392,6 @@ uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t l
 {
 	struct zone_probe probe;
 
-	zone_set_probe(set, name, length, &probe);
+	zone_set_probe(set, name, length, count_labels(name), &probe);
 	return zone_set_find_from(set, name, length, &probe, ds);
 }

@@ -39,9 +39,9 @@ struct zone_probe {
 	uint8_t start; /* of the suffix in the name */
 	bool any;      /* false: no zone has so few labels */
 };
-/* `name`: wire format, `length` with the root label, checked by dns_parse(). */
-void zone_set_probe(
-    const struct zone_set *set, const uint8_t *name, size_t length, struct zone_probe *ret);
+/* `name`: wire format, `length` with the root label, `labels` without, checked by dns_parse(). */
+void zone_set_probe(const struct zone_set *set, const uint8_t *name, size_t length, unsigned labels,
+    struct zone_probe *ret);
 /* Type DS at a zone's own name belongs to the parent (RFC 4035 section 3.1.4.1), where that is
  * listed. */
 uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, size_t length,
