@@ -19,6 +19,7 @@ struct input_command {
 	bool configure; /* then take what is below, with no window open */
 	int64_t interval_ns;
 	struct shard_limits limits;
+	uint64_t generation; /* collector_renew_labels(); 0: as it was */
 	bool set_traits;
 	struct collector_traits traits;
 };
@@ -36,6 +37,7 @@ struct input {
 	pthread_cond_t done;
 	struct input_command command;
 	bool pending;
+	uint64_t labels_since; /* collector_labels_since(), when the last command was executed */
 };
 
 /* Opens the socket. Errors as dnstap_input_open(). */

@@ -56,6 +56,7 @@ int pipeline_start_input(struct pipeline *pipeline, struct input *input, struct 
 	    .seed = pipeline->seed,
 	    .limits = pipeline->limits,
 	    .max_shards = shards_per_collector(pipeline->config),
+	    .labels_since = zone_registry_generation(pipeline->registry),
 	};
 	struct dnstap_limits limits;
 

@@ -77,6 +77,9 @@ void pipeline_renew_filter(struct pipeline *pipeline);
 
 /* Takes the shards that an input's thread has let go of. */
 void pipeline_collect_closed(struct pipeline *pipeline, struct input *input);
+/* Lets go of zone labels that nobody needs any more. After every input has answered a command since
+ * the last label was given up. */
+void pipeline_forget_labels(struct pipeline *pipeline);
 /* The open windows, before their time: at the end, on a step of the clock, for a new interval. The
  * wire's last one is `whole` if nothing but its length changed. */
 void pipeline_close_everything(

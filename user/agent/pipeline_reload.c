@@ -125,10 +125,11 @@ static void start_new_inputs(struct pipeline *pipeline, struct new_inputs *new)
 		    ? pipeline_start_input(pipeline, new->inputs[i], &new->setups[i])
 		    : 0;
 
-		if (r < 0)
+		if (r < 0) {
 			log_error(MODULE, "input does not start: %s input=%s", strerror(-r),
 			    dnstap_input_address(new->inputs[i]->source));
-		else if (new->is_new[i])
+			input_setup_done(&new->setups[i]);
+		} else if (new->is_new[i])
 			log_info(MODULE, "listening input=%s",
 			    dnstap_input_address(new->inputs[i]->source));
 	}
@@ -247,6 +248,7 @@ int pipeline_reload(struct pipeline *pipeline, struct config *config, char *erro
 	}
 	pipeline->config = config;
 	replace_inputs(pipeline, config, &new);
+	pipeline_forget_labels(pipeline);
 	configure_wire(pipeline, config);
 	pipeline->own_version = 0; /* ports may differ */
 	pipeline_renew_filter(pipeline);

@@ -39,8 +39,11 @@ void pipeline_collect_closed(struct pipeline *pipeline, struct input *input)
 /* All inputs at once, then all answers: they work side by side. */
 static void command_all(struct pipeline *pipeline, const struct input_command *command)
 {
+	struct input_command own = *command;
+
+	own.generation = zone_registry_generation(pipeline->registry);
 	for (size_t i = 0; i < pipeline->n_inputs; i++)
-		input_send(pipeline->inputs[i], command);
+		input_send(pipeline->inputs[i], &own);
 	for (size_t i = 0; i < pipeline->n_inputs; i++) {
 		input_wait(pipeline->inputs[i]);
 		pipeline_collect_closed(pipeline, pipeline->inputs[i]);
@@ -155,6 +158,25 @@ static void report_span(struct pipeline *pipeline, const struct window_span *spa
 		shard_clear(pipeline->empty, &pipeline->limits);
 }
 
+void pipeline_forget_labels(struct pipeline *pipeline)
+{
+	uint64_t since = UINT64_MAX;
+	struct zone_numbers numbers;
+
+	for (size_t i = 0; i < pipeline->n_inputs; i++) {
+		if (since > pipeline->inputs[i]->labels_since)
+			since = pipeline->inputs[i]->labels_since;
+	}
+	for (size_t i = 0; i < pipeline->n_closed; i++) {
+		if (since > pipeline->closed[i].shard->labels_since)
+			since = pipeline->closed[i].shard->labels_since;
+	}
+	/* Without memory, the next window tries again. */
+	if (zone_registry_due(pipeline->registry, since, &numbers) &&
+	    report_forget_zones(pipeline->report, &numbers) == 0)
+		zone_registry_forget(pipeline->registry, &numbers);
+}
+
 static int64_t newest_closed(const struct pipeline *pipeline)
 {
 	int64_t newest = wire_side_newest(pipeline->wire);
@@ -262,6 +284,8 @@ int64_t pipeline_tick(struct pipeline *pipeline)
 		report_until(pipeline, oldest);
 		pipeline->lag_ns = (uint64_t)(clock_wall_ns(pipeline->clock) - due_ns);
 	}
+	if (windows_due_ns(&pipeline->windows) != due_ns)
+		pipeline_forget_labels(pipeline);
 	next_ns = windows_due_ns(&pipeline->windows);
 	atomic_store_explicit(&pipeline->due_ns, next_ns, memory_order_relaxed);
 	return next_ns < wire_ns ? next_ns : wire_ns;

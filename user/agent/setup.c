@@ -37,13 +37,16 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 		if (r == 0)
 			setup.traits.zone = zone_set_other(setup.zones);
 	} else {
-		r = zone_registry_id(registry, input->zone);
-		if (r >= 0)
+		r = zone_registry_ref(registry, input->zone);
+		if (r >= 0) {
+			setup.registry = registry;
 			setup.traits.zone = (uint16_t)r;
+		}
 	}
 	if (r < 0) {
 		snprintf(error, size, "%s: %s", input->address,
-		    r == -ENOSPC ? "more zones than the 16384 that can be told apart"
+		    r == -ENOSPC ? "more zones than the 16384 that can be told apart, those of "
+				   "windows that are still open included"
 				 : strerror(-r));
 		return r;
 	}
@@ -55,6 +58,8 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 void input_setup_done(struct input_setup *setup)
 {
 	zone_set_free(setup->zones);
+	if (setup->registry)
+		zone_registry_unref(setup->registry, setup->traits.zone);
 	*setup = (struct input_setup){0};
 }
 

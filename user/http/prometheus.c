@@ -127,10 +127,8 @@ struct cell_metric {
 	enum cell_label labels[MAX_CELL_LABELS];
 };
 
-struct counted { /* a copy of the totals */
-	struct report *report;
-	struct cell *cells;
-	size_t n;
+struct counted { /* copies of the totals */
+	struct totals_data *dns;
 	struct wire_totals_data *wire; /* NULL: no cross-check */
 };
 
@@ -172,16 +170,16 @@ static void put_cells(
     struct exposition *to, const struct cell_metric *metric, const struct counted *counted)
 {
 	exposition_family(to, metric->name, COUNTER, metric->help);
-	for (size_t i = 0; i < counted->n; i++) {
-		const struct cell *cell = &counted->cells[i];
+	for (size_t i = 0; i < counted->dns->n; i++) {
+		const struct cell *cell = &counted->dns->cells[i];
 
 		if (margin_kind(cell->key) != metric->margin ||
 		    (metric->direction != ANY_DIRECTION &&
 			margin_direction(cell->key) != metric->direction))
 			continue;
 		exposition_begin(to, metric->name);
-		exposition_label(to, "zone",
-		    report_zone_label(counted->report, (uint16_t)margin_zone(cell->key)));
+		exposition_label(
+		    to, "zone", totals_data_label(counted->dns, margin_zone(cell->key)));
 		for (size_t l = 0; l < MAX_CELL_LABELS; l++)
 			put_cell_label(to, metric->labels[l], cell->key);
 		exposition_count(to, metric->value == VALUE_COUNT ? cell->count : cell->amount);
@@ -213,8 +211,8 @@ static void put_latencies(struct exposition *to, const struct counted *counted)
 
 	exposition_family(to, name, "histogram",
 	    "Time from query to response, of responses whose query is known.");
-	for (size_t i = 0; i < counted->n;) {
-		const uint64_t key = counted->cells[i].key;
+	for (size_t i = 0; i < counted->dns->n;) {
+		const uint64_t key = counted->dns->cells[i].key;
 		const uint32_t zone = margin_zone(key), transport = margin_transport(key);
 
 		if (margin_kind(key) != MARGIN_LATENCY) {
@@ -222,12 +220,14 @@ static void put_latencies(struct exposition *to, const struct counted *counted)
 			continue;
 		}
 		memset(&histogram, 0, sizeof(histogram));
-		for (; i < counted->n && is_latency_of(&counted->cells[i], zone, transport); i++)
-			exposition_histogram_add(&histogram, margin_value(counted->cells[i].key),
-			    counted->cells[i].count);
+		for (;
+		     i < counted->dns->n && is_latency_of(&counted->dns->cells[i], zone, transport);
+		     i++)
+			exposition_histogram_add(&histogram,
+			    margin_value(counted->dns->cells[i].key), counted->dns->cells[i].count);
 		exposition_histogram_put(to, name, &histogram,
 		    (const struct exposition_pair[]){
-			{"zone", report_zone_label(counted->report, (uint16_t)zone)},
+			{"zone", totals_data_label(counted->dns, zone)},
 			{"transport", mnemonic_transport(transport)}},
 		    2);
 	}
@@ -337,19 +337,19 @@ static int write_all(const struct counted *counted, const struct report_status *
 int prometheus_text(struct report *report, char **ret, size_t *ret_length)
 {
 	struct report_status *status = NULL;
-	struct counted counted = {.report = report};
+	struct counted counted = {0};
 	int r;
 
 	r = report_get_status(report, &status);
 	if (r < 0)
 		return r;
-	r = totals_copy(report_totals(report), &counted.cells, &counted.n);
+	r = totals_copy(report_totals(report), &counted.dns);
 	if (r == 0 && report_wire_totals(report))
 		r = wire_totals_copy(report_wire_totals(report), &counted.wire);
 	if (r == 0)
 		r = write_all(&counted, status, ret, ret_length);
 	free(counted.wire);
-	free(counted.cells);
+	totals_data_free(counted.dns);
 	report_status_free(status);
 	return r;
 }

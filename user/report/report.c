@@ -42,6 +42,13 @@ struct report {
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 };
 
+static void release_always(struct zone_registry *registry, uint16_t *always, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		zone_registry_unref(registry, always[i]);
+	free(always);
+}
+
 /* Zones that an input is labelled with send `dns` in every window. */
 static int find_always(struct report *report, const struct config *config)
 {
@@ -56,14 +63,14 @@ static int find_always(struct report *report, const struct config *config)
 
 		if (input->zones.n || input->scope == SCOPE_WITNESS)
 			continue;
-		id = zone_registry_id(report->registry, input->zone);
+		id = zone_registry_ref(report->registry, input->zone);
 		if (id < 0) {
-			free(always);
+			release_always(report->registry, always, n);
 			return id;
 		}
 		always[n++] = (uint16_t)id;
 	}
-	free(report->always);
+	release_always(report->registry, report->always, report->n_always);
 	report->always = always;
 	report->n_always = n;
 	return 0;
@@ -177,7 +184,7 @@ void report_free(struct report *report)
 	privacy_free(report->privacy);
 	totals_free(report->totals);
 	arena_free(report->arena);
-	free(report->always);
+	release_always(report->registry, report->always, report->n_always);
 	free(report->before);
 	free(report);
 }
@@ -492,7 +499,9 @@ struct totals *report_totals(struct report *report)
 	return report->totals;
 }
 
-const char *report_zone_label(struct report *report, uint16_t zone)
+int report_forget_zones(struct report *report, const struct zone_numbers *zones)
 {
-	return zone_registry_label(report->registry, zone);
+	int r = totals_forget(report->totals, zones);
+
+	return r == 0 && report->enrich ? enrich_forget_zones(report->enrich, zones) : r;
 }

@@ -71,8 +71,29 @@ void collector_configure(
 
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits)
 {
+	struct zone_numbers numbers;
+
+	if (traits->zones)
+		zone_set_numbers(traits->zones, &numbers);
+	pairing_relabel(collector->pairing, traits->zones ? &numbers : NULL, traits->zone);
 	collector->config.traits = *traits;
 	cube_types_make(&collector->types, traits->qtype_assigned);
+}
+
+void collector_renew_labels(struct collector *collector, uint64_t generation)
+{
+	collector->config.labels_since = generation;
+}
+
+uint64_t collector_labels_since(const struct collector *collector)
+{
+	uint64_t since = UINT64_MAX;
+
+	for (size_t i = 0; i < collector->n_open; i++) {
+		if (since > collector->open[i]->labels_since)
+			since = collector->open[i]->labels_since;
+	}
+	return since;
 }
 
 int64_t collector_oldest(const struct collector *collector)
@@ -121,6 +142,7 @@ static struct shard *shard_of(struct collector *collector, int64_t index)
 	collector->open[at] = shard;
 	collector->n_open++;
 	shard->index = index;
+	shard->labels_since = collector->config.labels_since;
 	shard->frames += collector->unplaced;
 	shard->lost += collector->unplaced;
 	collector->unplaced = 0;

@@ -41,7 +41,8 @@ struct collector_config {
 	int64_t interval_ns;
 	struct hash_seed seed;
 	struct shard_limits limits;
-	size_t max_shards; /* 2 to COLLECTOR_MAX_SHARDS */
+	size_t max_shards;     /* 2 to COLLECTOR_MAX_SHARDS */
+	uint64_t labels_since; /* zone_registry_generation() */
 	struct collector_traits traits;
 	struct ring
 	    *returned; /* empty shards come back through it; NULL: through collector_give() */
@@ -54,7 +55,7 @@ void collector_free(struct collector *collector);
 /* While no window is open. */
 void collector_configure(
     struct collector *collector, int64_t interval_ns, const struct shard_limits *limits);
-/* Between batches only. */
+/* Between batches only. What is counted from then on has labels of these traits alone. */
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits);
 
 /* At most RECORD_BATCH records, received at `now_ns` (wall clock): no window later than that one is
@@ -63,6 +64,11 @@ void collector_take(
     struct collector *collector, const struct record *records, size_t n, int64_t now_ns);
 /* A frame that is no dnstap message. */
 void collector_bad(struct collector *collector, int64_t now_ns);
+
+/* Shards are begun in this generation of the zone registry from now on. */
+void collector_renew_labels(struct collector *collector, uint64_t generation);
+/* The oldest generation in which one of the open shards was begun; UINT64_MAX: none is open. */
+uint64_t collector_labels_since(const struct collector *collector);
 
 /* The oldest window that frames may join. */
 int64_t collector_oldest(const struct collector *collector);

@@ -38,7 +38,8 @@ struct shard_overflow {
 };
 
 struct shard {
-	int64_t index; /* of the window: start / interval */
+	int64_t index;         /* of the window: start / interval */
+	uint64_t labels_since; /* generation of the zone registry in which it was begun */
 	struct cells cube;
 	struct cells margins; /* of cubes and facts that were full; slots NULL until then */
 	struct facts facts;

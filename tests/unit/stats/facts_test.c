@@ -400,7 +400,7 @@ static void test_captures(void **state UNUSED)
 		n = fread(data, 1, sizeof(data), file);
 		fclose(file);
 		assert_int_equal(zone_registry_new(&registry), 0);
-		capture.zone = (uint64_t)zone_registry_id(registry, names[i]);
+		capture.zone = (uint64_t)zone_registry_ref(registry, names[i]);
 		assert_int_equal(collector_new(&capture.collector, &config), 0);
 		receiver_init(&receiver, 256 << 10);
 		for (size_t at = 0; at < n; at += step.used) {
@@ -569,7 +569,7 @@ static void check_made(const struct shard_limits *limits)
 		char label[16];
 
 		snprintf(label, sizeof(label), "z%u", i);
-		zones[i] = (uint64_t)zone_registry_id(registry, label);
+		zones[i] = (uint64_t)zone_registry_ref(registry, label);
 	}
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(collector_new(&collectors[i], &config), 0);
@@ -657,7 +657,7 @@ static void test_flood(void **state UNUSED)
 
 	config.limits.unassigned = KEPT;
 	assert_int_equal(zone_registry_new(&registry), 0);
-	config.traits.zone = (uint16_t)zone_registry_id(registry, "nl");
+	config.traits.zone = (uint16_t)zone_registry_ref(registry, "nl");
 	assert_int_equal(collector_new(&collector, &config), 0);
 	for (unsigned i = 0; i < N; i++) {
 		const bool query = i % 2;

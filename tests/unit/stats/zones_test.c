@@ -110,7 +110,7 @@ static void test_ten_thousand_zones(void **state UNUSED)
 		names[i] = texts[i];
 	}
 	set = make(names, N);
-	assert_true(zone_registry_count(registry) >= N);
+	assert_true(zone_registry_bound(registry) >= N);
 	for (int i = 0; i < N; i++) {
 		snprintf(wire, sizeof(wire), "\3www\1S\6Z%05d\4tesT", i);
 		assert_string_equal(label_of(set, wire, false), names[i]);
@@ -162,17 +162,17 @@ static void test_registry(void **state UNUSED)
 	char label[16];
 
 	assert_int_equal(zone_registry_new(&own), 0);
-	assert_int_equal(zone_registry_id(own, "a"), 0);
-	assert_int_equal(zone_registry_id(own, "b"), 1);
-	assert_int_equal(zone_registry_id(own, "a"), 0);
+	assert_int_equal(zone_registry_ref(own, "a"), 0);
+	assert_int_equal(zone_registry_ref(own, "b"), 1);
+	assert_int_equal(zone_registry_ref(own, "a"), 0);
 	assert_string_equal(zone_registry_label(own, 1), "b");
 	assert_string_equal(zone_registry_label(own, 999), "other");
 	for (unsigned i = 2; i < 1u << 14; i++) {
 		snprintf(label, sizeof(label), "%c%u", 'a' + i % 26, i);
-		assert_int_equal(zone_registry_id(own, label), i);
+		assert_int_equal(zone_registry_ref(own, label), i);
 	}
-	assert_int_equal(zone_registry_id(own, "more"), -ENOSPC);
-	assert_int_equal(zone_registry_id(own, "b"), 1);
+	assert_int_equal(zone_registry_ref(own, "more"), -ENOSPC);
+	assert_int_equal(zone_registry_ref(own, "b"), 1);
 	zone_registry_free(own);
 	zone_registry_free(NULL);
 }
@@ -197,7 +197,7 @@ static void test_zone_of_the_paired_query(void **state UNUSED)
 	take_one(collector, &r, T0_NS);
 	take_one(collector, &r, T0_NS); /* answers nothing: other */
 	total = collect(collector);
-	nl = (uint16_t)zone_registry_id(registry, "nl");
+	nl = (uint16_t)zone_registry_ref(registry, "nl");
 	assert_int_equal(margin_count(total, nl, MARGIN_MESSAGES, DIR_QUERY, 0, 0, 0), 1);
 	assert_int_equal(margin_count(total, nl, MARGIN_MESSAGES, DIR_RESPONSE, 0, 0, 0), 1);
 	assert_int_equal(
