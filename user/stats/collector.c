@@ -13,7 +13,6 @@
 
 struct collector {
 	struct collector_config config;
-	struct cube_types types;
 	struct pairing *pairing;
 	struct shard *open[COLLECTOR_MAX_SHARDS];  /* by index, oldest first */
 	struct shard *spare[COLLECTOR_MAX_SHARDS]; /* empty */
@@ -36,7 +35,6 @@ int collector_new(struct collector **ret, const struct collector_config *config)
 	collector->config = *config;
 	collector->pace_shift = pace_shift((uint64_t)config->interval_ns);
 	collector->oldest = INT64_MIN;
-	cube_types_make(&collector->types, config->traits.qtype_assigned);
 	r = pairing_new(&collector->pairing);
 	if (r == 0)
 		r = shard_new(&collector->spare[0], &config->limits, &config->seed);
@@ -77,7 +75,6 @@ void collector_set_traits(struct collector *collector, const struct collector_tr
 		zone_set_numbers(traits->zones, &numbers);
 	pairing_relabel(collector->pairing, traits->zones ? &numbers : NULL, traits->zone);
 	collector->config.traits = *traits;
-	cube_types_make(&collector->types, traits->qtype_assigned);
 }
 
 void collector_renew_labels(struct collector *collector, uint64_t generation)
@@ -234,7 +231,7 @@ static void locate(struct collector *collector, struct item *item)
 	if (!item->client_side || !traits->figures)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
-	item_facts_prefetch_row(item);
+	item_facts_prefetch(item);
 	pairing_prefetch(collector->pairing, item->pair_hash);
 	if (item->has_source)
 		sources_prefetch(&item->shard->sources, item->source_hash);
@@ -246,9 +243,8 @@ static void set_keys(struct collector *collector, struct item *item)
 {
 	const struct cells *cube = &item->shard->cube;
 
-	item->key = item->client_side
-	    ? item_cube_key(&collector->config.traits, &collector->types, item->record, item)
-	    : item_outgoing_key(item);
+	item->key = item->client_side ? item_cube_key(&collector->config.traits, item->record, item)
+				      : item_outgoing_key(item);
 	item->hash = cells_hash(cube, item->key);
 	cells_prefetch(cube, item->hash);
 	if (item->has_latency) {
@@ -357,7 +353,7 @@ static void count(struct collector *collector, struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
-	if (item->wanted | item->rare)
+	if (item->wanted)
 		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (item->has_source)
 		count_source(collector, item);

@@ -107,6 +107,18 @@ static int fold_row(struct cells *margins, uint32_t zone, const struct facts_row
 	return r;
 }
 
+static int fold_cell(struct cells *margins, const struct cell *cell)
+{
+	int r = margins_add(margins, cell->key, cell->count, cell->amount);
+
+	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE)
+		r = margins_add(margins,
+		    margin_key(margin_zone(cell->key), MARGIN_QTYPE_RESPONSES, 0, 0, 0,
+			key_qtype(margin_value(cell->key))),
+		    cell->count, cell->amount);
+	return r;
+}
+
 int facts_fold(const struct facts *facts, struct cells *margins)
 {
 	int r = 0;
@@ -121,18 +133,9 @@ int facts_fold(const struct facts *facts, struct cells *margins)
 	}
 	for (size_t i = 0; i <= facts->cells.mask && r == 0; i++) {
 		if (facts->cells.slots[i].key)
-			r = margins_add_fact(margins, &facts->cells.slots[i]);
+			r = fold_cell(margins, &facts->cells.slots[i]);
 	}
 	return r;
-}
-
-void cube_types_make(struct cube_types *ret, bool (*qtype_assigned)(uint16_t))
-{
-	*ret = (struct cube_types){0};
-	for (uint32_t type = CUBE_QTYPE_NONE + 1; type < CUBE_QTYPE_RARE; type++) {
-		if (!qtype_assigned || qtype_assigned((uint16_t)type))
-			ret->bits[type / 64] |= 1ull << type % 64;
-	}
 }
 
 static bool class_is_assigned(uint32_t class)

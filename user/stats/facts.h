@@ -4,7 +4,7 @@
  * multiply its cells: a client chooses its EDNS size, the length of a name, its class. Where the
  * values are few they are counted in a row of small counters for each zone, one cache line however
  * many figures a query has; what runs over, and values that are many, in cells whose keys are those
- * of margins. (By type and rcode, the cube itself has the responses: stats/key.h.)
+ * of margins.
  *
  * A client must not choose how many cells there are. Of values that IANA has not assigned a shard
  * keeps shard_limits.unassigned cells, the others are counted under KEY_OTHER. Rows and cells that
@@ -88,19 +88,6 @@ static inline enum edns_size facts_size_bin(uint32_t bytes)
 {
 	return (enum edns_size)facts_size_bins[bytes < 4097 ? bytes : 4097];
 }
-
-/* Types of queries that the cube tells apart in responses. */
-struct cube_types {
-	uint64_t bits[(CUBE_QTYPE_RARE + 1) / 64];
-};
-
-static inline bool cube_types_has(const struct cube_types *types, uint32_t type)
-{
-	return type < CUBE_QTYPE_RARE && types->bits[type / 64] >> type % 64 & 1;
-}
-
-/* Those that are assigned; all for NULL. */
-void cube_types_make(struct cube_types *ret, bool (*qtype_assigned)(uint16_t));
 
 /* Whether the registry has a meaning for the value of such a key; `qtype_assigned` says so of query
  * types. */

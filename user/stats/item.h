@@ -23,11 +23,11 @@ struct item {
 	uint64_t address[2];
 	uint64_t key, hash, source_hash, pair_hash, name_hash;
 	uint64_t latency_key, latency_hash;
+	uint64_t type_key, type_hash; /* of a response, by type and rcode */
 	struct zone_probe probe;
 	uint16_t zone, hashed_zone_family;
 	uint8_t direction, transport, family;
 	uint8_t wanted; /* enum facts_wanted, of what this message has */
-	bool rare;      /* a response whose type or rcode the cube does not tell apart */
 	bool client_side, has_source, has_latency;
 	bool late;
 	bool carried; /* a query that its response brought along */
@@ -76,7 +76,6 @@ static inline void item_init(
 	item->has_source = record->query_address_length != 0;
 	item->has_latency = false;
 	item->carried = false;
-	item->rare = false;
 	item->address[0] = item->address[1] = 0;
 	if (record->query_address_length == 4)
 		memcpy(item->address, record->query_address, 4);

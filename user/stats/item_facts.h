@@ -19,19 +19,30 @@ static inline uint8_t item_wanted(const struct collector_traits *traits, const s
 	return item->facts.has_question ? traits->facts : traits->facts & FACTS_EDNS;
 }
 
-static inline void item_facts_prefetch_row(const struct item *item)
+/* Once its zone is known. A response with a question keeps it. */
+static inline void item_facts_prefetch(struct item *item)
 {
-	if (item->wanted && item->direction == DIR_QUERY)
-		facts_prefetch_row(&item->shard->facts, item->zone);
+	const struct facts *facts = &item->shard->facts;
+
+	if (!item->wanted)
+		return;
+	if (item->direction == DIR_QUERY) {
+		facts_prefetch_row(facts, item->zone);
+	} else if (item->wanted & FACTS_TYPES) {
+		item->type_key = margin_key(item->zone, MARGIN_QTYPE_RCODE, 0, 0, 0,
+		    key_qtype_rcode(item->facts.qtype, item->facts.rcode));
+		item->type_hash = cells_hash(&facts->cells, item->type_key);
+		cells_prefetch(&facts->cells, item->type_hash);
+	}
 }
 
-/* In a cell: one of the few that have something besides the usual. */
-static inline void item_fact_add(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, uint64_t key, uint64_t amount)
+/* In a cell. */
+static inline void item_cell_add(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, uint64_t hash, uint64_t key,
+    uint64_t amount)
 {
 	struct shard *shard = item->shard;
-	struct cells *cells = &shard->facts.cells;
-	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
+	struct cell *cell = cells_at(&shard->facts.cells, hash, key);
 
 	if (!cell)
 		cell = shard_fact_slow(shard, limits, key);
@@ -41,10 +52,14 @@ static inline void item_fact_add(const struct collector_traits *traits,
 	cell->amount += amount;
 }
 
-static inline uint64_t item_fact_key(
-    const struct item *item, enum margin margin, uint32_t family, uint32_t value)
+/* One of the few that have something besides the usual. */
+static inline void item_rare_add(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, enum margin margin, uint32_t family,
+    uint32_t value)
 {
-	return margin_key(item->zone, margin, 0, 0, family, value);
+	const uint64_t key = margin_key(item->zone, margin, 0, 0, family, value);
+
+	item_cell_add(traits, limits, item, cells_hash(&item->shard->facts.cells, key), key, 0);
 }
 
 /* In the zone's row. */
@@ -59,14 +74,12 @@ static inline void item_ecs_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
 	uint8_t family, prefix;
-	uint64_t key;
 
 	if (dns_ecs(item->message, &item->facts, &family, &prefix))
-		key = item_fact_key(
-		    item, MARGIN_ECS, family == DNS_ECS_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6, prefix);
+		item_rare_add(traits, limits, item, MARGIN_ECS,
+		    family == DNS_ECS_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6, prefix);
 	else
-		key = item_fact_key(item, MARGIN_ECS, 0, KEY_OTHER);
-	item_fact_add(traits, limits, item, key, 0);
+		item_rare_add(traits, limits, item, MARGIN_ECS, 0, KEY_OTHER);
 }
 
 static inline void item_edns_count(const struct collector_traits *traits,
@@ -116,27 +129,10 @@ static inline void item_query_count(const struct collector_traits *traits,
 		if (class == DNS_CLASS_IN)
 			item_place_add(limits, item, row, FACTS_IN);
 		else
-			item_fact_add(
-			    traits, limits, item, item_fact_key(item, MARGIN_CLASS, 0, class), 0);
+			item_rare_add(traits, limits, item, MARGIN_CLASS, 0, class);
 	}
 	if (item->wanted & FACTS_EDNS)
 		item_edns_count(traits, limits, item, row);
-}
-
-/* What the cube does not say of a response. */
-static inline void item_rare_count(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item)
-{
-	const struct dns_facts *facts = &item->facts;
-
-	if (facts->rcode >= CUBE_RCODE_RARE)
-		item_fact_add(
-		    traits, limits, item, item_fact_key(item, MARGIN_RCODE, 0, facts->rcode), 0);
-	if (item->wanted & FACTS_TYPES)
-		item_fact_add(traits, limits, item,
-		    item_fact_key(
-			item, MARGIN_QTYPE_RCODE, 0, key_qtype_rcode(facts->qtype, facts->rcode)),
-		    item->length);
 }
 
 static inline void item_ede_count(const struct collector_traits *traits,
@@ -146,8 +142,7 @@ static inline void item_ede_count(const struct collector_traits *traits,
 	const uint32_t n = dns_ede(item->message, &item->facts, codes);
 
 	for (uint32_t i = 0; i < n; i++)
-		item_fact_add(
-		    traits, limits, item, item_fact_key(item, MARGIN_EDE, 0, codes[i]), 0);
+		item_rare_add(traits, limits, item, MARGIN_EDE, 0, codes[i]);
 }
 
 static inline void item_facts_count(const struct collector_traits *traits,
@@ -157,8 +152,8 @@ static inline void item_facts_count(const struct collector_traits *traits,
 		item_query_count(traits, limits, item);
 		return;
 	}
-	if (item->rare)
-		item_rare_count(traits, limits, item);
+	if (item->wanted & FACTS_TYPES)
+		item_cell_add(traits, limits, item, item->type_hash, item->type_key, item->length);
 	if (item->wanted & FACTS_EDNS && item->facts.opt)
 		item_ede_count(traits, limits, item);
 }

@@ -46,24 +46,8 @@ static inline bool item_is_xfr(const struct dns_facts *facts)
 	    (facts->qtype == DNS_TYPE_AXFR || facts->qtype == DNS_TYPE_IXFR);
 }
 
-/* The type of a response in its key. */
-static inline uint32_t item_response_type(const struct cube_types *types, struct item *item)
-{
-	const struct dns_facts *facts = &item->facts;
-	uint32_t qtype = CUBE_QTYPE_NONE, rcode = facts->rcode;
-
-	if (item->wanted & FACTS_TYPES)
-		qtype = cube_types_has(types, facts->qtype) ? facts->qtype : CUBE_QTYPE_RARE;
-	if (rcode >= CUBE_RCODE_RARE) {
-		rcode = CUBE_RCODE_RARE;
-		qtype = CUBE_QTYPE_RARE;
-	}
-	item->rare = qtype == CUBE_QTYPE_RARE;
-	return qtype << CUBE_QTYPE_SHIFT | rcode | (item_is_xfr(facts) ? CUBE_XFR_BIT : 0);
-}
-
-static inline uint64_t item_cube_key(const struct collector_traits *traits,
-    const struct cube_types *types, const struct record *record, struct item *item)
+static inline uint64_t item_cube_key(
+    const struct collector_traits *traits, const struct record *record, const struct item *item)
 {
 	const struct dns_facts *facts = &item->facts;
 	uint64_t key = (uint64_t)item->direction << CUBE_DIRECTION_SHIFT |
@@ -85,7 +69,7 @@ static inline uint64_t item_cube_key(const struct collector_traits *traits,
 	if (item->direction == DIR_QUERY)
 		type = facts->qtype;
 	else
-		type = item_response_type(types, item);
+		type = facts->rcode | (item_is_xfr(facts) ? CUBE_XFR_BIT : 0);
 	return key | (uint64_t)CUBE_MESSAGE << CUBE_KIND_SHIFT | (uint64_t)type << CUBE_TYPE_SHIFT |
 	    (uint64_t)facts->flags << CUBE_FLAGS_SHIFT;
 }

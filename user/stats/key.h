@@ -8,9 +8,6 @@
  *   kind 2 | figures 1 | compared 1 | no question 1 | type 16 | flags 11 | opcode 4 | size 9 |
  *   family 1 | transport 3 | direction 1 | zone 14          (most significant first)
  *
- * The type of a response is: an answer to AXFR or IXFR 1 | type of the question 10 | rcode 5. What
- * does not fit, and types that IANA has not assigned, are rare: counted as margins at once.
- *
  * A margin is the cube summed over all but a few of these; zone first, so that sorted margins are
  * grouped by zone and, within it, by dataset:
  *
@@ -64,14 +61,8 @@ enum cube_other {
 #define CUBE_TRANSPORT_SHIFT 15
 #define CUBE_DIRECTION_SHIFT 14
 
-/* In the type of a response. */
-#define CUBE_XFR_BIT     0x8000u
-#define CUBE_QTYPE_SHIFT 5
-#define CUBE_QTYPE_RARE  1023u
-#define CUBE_QTYPE_NONE  0u /* no question, or nobody wants to know */
-#define CUBE_RCODE_RARE  31u
-#define CUBE_QTYPE(type) ((type) >> CUBE_QTYPE_SHIFT & CUBE_QTYPE_RARE)
-#define CUBE_RCODE(type) ((type)&CUBE_RCODE_RARE)
+#define CUBE_XFR_BIT 0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR  \
+			      */
 
 #define CUBE_FIELD(key, shift, bits) ((uint32_t)((key) >> (shift) & ((1u << (bits)) - 1)))
 #define cube_kind(key)               CUBE_FIELD(key, CUBE_KIND_SHIFT, 2)

@@ -81,42 +81,13 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 			cube_family(key), 0),
 		    cell->count, 0);
 	if (r == 0 && direction == DIR_RESPONSE && !malformed &&
-	    CUBE_RCODE(type) == DNS_RCODE_REFUSED)
+	    (type & ~CUBE_XFR_BIT) == DNS_RCODE_REFUSED)
 		r = margins_add(margins,
 		    margin_key(0, MARGIN_COMPARED_REFUSED, 0, cube_transport(key), 0, 0),
 		    cell->count, 0);
 	if (r == 0 && direction == DIR_QUERY && has_question(key))
 		r = margins_add(
 		    margins, margin_key(0, MARGIN_COMPARED_QTYPE, 0, 0, 0, type), cell->count, 0);
-	return r;
-}
-
-int margins_add_fact(struct cells *margins, const struct cell *cell)
-{
-	int r = margins_add(margins, cell->key, cell->count, cell->amount);
-
-	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE)
-		r = margins_add(margins,
-		    margin_key(margin_zone(cell->key), MARGIN_QTYPE_RESPONSES, 0, 0, 0,
-			key_qtype(margin_value(cell->key))),
-		    cell->count, cell->amount);
-	return r;
-}
-
-static int fold_response(struct cells *margins, const struct cell *cell)
-{
-	const uint32_t zone = cube_zone(cell->key), type = cube_type(cell->key);
-	const uint32_t qtype = CUBE_QTYPE(type), rcode = CUBE_RCODE(type);
-	int r = 0;
-
-	if (rcode != CUBE_RCODE_RARE)
-		r = margins_add(
-		    margins, margin_key(zone, MARGIN_RCODE, 0, 0, 0, rcode), cell->count, 0);
-	if (r == 0 && qtype != CUBE_QTYPE_NONE && qtype != CUBE_QTYPE_RARE)
-		r = margins_add_fact(margins,
-		    &(struct cell){margin_key(zone, MARGIN_QTYPE_RCODE, 0, 0, 0,
-				       key_qtype_rcode(qtype, rcode)),
-			cell->count, cell->amount});
 	return r;
 }
 
@@ -127,7 +98,9 @@ static int fold_readable(struct cells *margins, const struct cell *cell)
 	int r = 0;
 
 	if (direction == DIR_RESPONSE)
-		r = fold_response(margins, cell);
+		r = margins_add(margins,
+		    margin_key(zone, MARGIN_RCODE, 0, 0, 0, cube_type(key) & ~CUBE_XFR_BIT),
+		    cell->count, 0);
 	else if (!(key & CUBE_NO_QUESTION))
 		r = margins_add(margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, cube_type(key)),
 		    cell->count, cell->amount);

@@ -13,8 +13,6 @@
 int margins_fold(struct cells *margins, const struct cells *cube);
 /* Adds one margin: counts and bytes are summed, of a largest value the larger stays. */
 int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount);
-/* Adds a cell of further facts (stats/facts.h). */
-int margins_add_fact(struct cells *margins, const struct cell *cell);
 /* A message with this key in the cube came when its window was closed. */
 int margins_add_late(struct cells *margins, uint64_t key);
 int margins_merge(struct cells *into, const struct cells *from);
