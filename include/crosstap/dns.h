@@ -73,6 +73,8 @@ struct dns_facts {
 	u8 has_question;
 	u8 malformed; /* enum dns_malformed; other fields but id, qr, opcode are then not valid */
 	u8 qname_length; /* wire bytes, root label included; the name starts at DNS_HEADER_BYTES */
+	u8 labels;       /* of the name, the root not counted */
+	u32 opt;         /* offset of the OPT record, its data inside the message; 0: none */
 };
 
 /* AA TC RD are bits 10..8 of the second header word, RA AD CD bits 7, 5, 4 (RFC 1035, RFC 4035). */
@@ -117,8 +119,10 @@ CT_INLINE bool dns_is_pairs(const u8 *p, u32 n)
 /*
  * Walks an uncompressed name whose next label begins at `at`, in a message that ends at `end`;
  * `used` bytes of the name came before (a name may be cut by a TCP segment). A label a turn.
+ * `ret_labels`: how many a whole name has, the root not counted; 0 where nobody wants to know.
  */
-CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns)
+CT_INLINE u64 dns_walk_labels(
+    const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns, u8 *ret_labels)
 {
 	const u64 limit = at + DNS_MAX_NAME_BYTES - used;
 
@@ -130,8 +134,11 @@ CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u3
 		p = ct_bytes(view, at, 1);
 		if (!p)
 			return (u64)DNS_WALK_VIEW << 32 | at;
-		if (*p == 0)
+		if (*p == 0) {
+			if (ret_labels)
+				*ret_labels = (u8)turn;
 			return at + 1;
+		}
 		if (*p > DNS_MAX_LABEL)
 			return (u64)(*p >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL)
 			    << 32;
@@ -141,6 +148,11 @@ CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u3
 			return (u64)DNS_MALFORMED_NAME_LENGTH << 32;
 	}
 	return (u64)DNS_WALK_MORE << 32 | at;
+}
+
+CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns)
+{
+	return dns_walk_labels(view, at, end, used, turns, 0);
 }
 
 /*
@@ -202,30 +214,6 @@ CT_INLINE u32 dns_skip_name(const u8 *message, u32 length, u32 at)
 	return 0;
 }
 
-/* Options of an OPT record (RFC 6891 section 6.1.2): NSID 3 (RFC 5001), ECS 8 (RFC 7871), COOKIE 10
- * (RFC 7873). One that overruns its data ends the options and does not count itself. */
-CT_INLINE u16 dns_opt_options(const u8 *data, u32 length)
-{
-	u16 flags = 0;
-
-	while (length >= 4) {
-		const u16 code = ct_load_be16(data);
-		const u32 size = 4u + ct_load_be16(data + 2);
-
-		if (size > length)
-			break;
-		if (code == 3)
-			flags |= DNS_FLAG_NSID;
-		else if (code == 8)
-			flags |= DNS_FLAG_ECS;
-		else if (code == 10)
-			flags |= DNS_FLAG_COOKIE;
-		data += size;
-		length -= size;
-	}
-	return flags;
-}
-
 /* Record from its owner on: 0: owner, 1: type, 3: class (payload size), 5: TTL = extended rcode,
  * version, DO and Z bits, 9: length of the data. */
 #define DNS_OPT_BYTES 11
@@ -241,24 +229,78 @@ CT_INLINE u16 dns_opt_rcode(const u8 *record)
 	return (u16)((u16)record[5] << 4);
 }
 
+#ifndef __bpf__
+/* The options of an OPT record (RFC 6891 section 6.1.2) one after another. One that overruns its
+ * data ends them and is none itself. */
+struct dns_option {
+	const u8 *next; /* where the following one begins */
+	u32 left;       /* bytes from there on */
+	u16 code;
+	u16 length;
+	const u8 *data;
+};
+
+/* `record`: from the owner on, its data inside the message. */
+static inline struct dns_option dns_options(const u8 *record)
+{
+	return (struct dns_option){
+	    .next = record + DNS_OPT_BYTES, .left = ct_load_be16(record + DNS_OPT_BYTES - 2)};
+}
+
+static inline bool dns_next_option(struct dns_option *option)
+{
+	u32 size;
+
+	if (option->left < 4)
+		return false;
+	option->code = ct_load_be16(option->next);
+	option->length = ct_load_be16(option->next + 2);
+	size = 4u + option->length;
+	if (size > option->left)
+		return false;
+	option->data = option->next + 4;
+	option->next += size;
+	option->left -= size;
+	return true;
+}
+
+#define DNS_OPTION_NSID   3  /* RFC 5001 */
+#define DNS_OPTION_ECS    8  /* RFC 7871 */
+#define DNS_OPTION_COOKIE 10 /* RFC 7873 */
+#define DNS_OPTION_EDE    15 /* RFC 8914 */
+
+static inline u16 dns_opt_options(const u8 *record)
+{
+	struct dns_option option = dns_options(record);
+	u16 flags = 0;
+
+	while (dns_next_option(&option)) {
+		if (option.code == DNS_OPTION_NSID)
+			flags |= DNS_FLAG_NSID;
+		else if (option.code == DNS_OPTION_ECS)
+			flags |= DNS_FLAG_ECS;
+		else if (option.code == DNS_OPTION_COOKIE)
+			flags |= DNS_FLAG_COOKIE;
+	}
+	return flags;
+}
+
 /* `record` is an OPT record with the root as owner, its data inside the message. */
-CT_INLINE void dns_take_opt(const u8 *record, u32 rdlength, struct dns_facts *facts)
+static inline void dns_take_opt(const u8 *record, struct dns_facts *facts)
 {
 	facts->flags |= DNS_FLAG_EDNS;
 	if (record[7] & 0x80)
 		facts->flags |= DNS_FLAG_DO;
 	facts->rcode |= dns_opt_rcode(record);
-	if (rdlength)
-		facts->flags |= dns_opt_options(record + DNS_OPT_BYTES, rdlength);
+	facts->flags |= dns_opt_options(record);
 }
 
-#ifndef __bpf__
 /* The first question's name in linear memory. Returns the offset behind its root label, or 0 and a
  * reason. */
-static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *reason)
+static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *ret_labels, u8 *reason)
 {
 	const struct ct_view view = {.data = message, .end = message + length};
-	const u64 walk = dns_walk(&view, at, length, 0, DNS_WALK_TURNS);
+	const u64 walk = dns_walk_labels(&view, at, length, 0, DNS_WALK_TURNS, ret_labels);
 
 	if (DNS_WALK_STATUS(walk) == DNS_WALK_DONE)
 		return DNS_WALK_AT(walk);
@@ -298,7 +340,8 @@ static inline void dns_find_opt(const u8 *message, u32 length, u32 at, struct dn
 			skip--;
 		} else {
 			if (at == owner + 1 && dns_is_opt(message + owner)) {
-				dns_take_opt(message + owner, rdlength, facts);
+				facts->opt = owner;
+				dns_take_opt(message + owner, facts);
 				return;
 			}
 			additional--;
@@ -323,7 +366,7 @@ static inline void dns_parse(const u8 *message, u32 length, struct dns_facts *fa
 	facts->qr = (u8)(word >> 15);
 	facts->opcode = (u8)(word >> 11 & 15);
 	if (ct_load_be16(message + 4)) {
-		at = dns_walk_qname(message, length, at, &facts->malformed);
+		at = dns_walk_qname(message, length, at, &facts->labels, &facts->malformed);
 		if (!at)
 			return;
 		if (length - at < 4) {
@@ -338,6 +381,158 @@ static inline void dns_parse(const u8 *message, u32 length, struct dns_facts *fa
 	facts->flags = dns_header_flags(word);
 	facts->rcode = word & 15;
 	dns_find_opt(message, length, at, facts);
+}
+
+/*
+ * What only some want to know of a message, read when they ask. `facts` is what dns_parse() found
+ * in it; questions about the question need facts->has_question, about EDNS facts->opt.
+ */
+
+static inline u16 dns_class(const u8 *message, const struct dns_facts *facts)
+{
+	return ct_load_be16(message + DNS_HEADER_BYTES + facts->qname_length + 2);
+}
+
+/* The UDP payload size that the sender takes (RFC 6891 section 6.2.3). */
+static inline u16 dns_udp_size(const u8 *message, const struct dns_facts *facts)
+{
+	return ct_load_be16(message + facts->opt + 3);
+}
+
+static inline u8 dns_edns_version(const u8 *message, const struct dns_facts *facts)
+{
+	return message[facts->opt + 6];
+}
+
+enum dns_ecs_family { DNS_ECS_IPV4 = 1, DNS_ECS_IPV6 = 2 }; /* IANA address families */
+
+/* The source prefix of the first client subnet option (RFC 7871 section 6). False where there is
+ * none, or its family or length is none that the standard has. */
+static inline bool dns_ecs(
+    const u8 *message, const struct dns_facts *facts, u8 *ret_family, u8 *ret_prefix)
+{
+	struct dns_option option = dns_options(message + facts->opt);
+
+	while (dns_next_option(&option)) {
+		u16 family;
+
+		if (option.code != DNS_OPTION_ECS)
+			continue;
+		if (option.length < 4)
+			return false;
+		family = ct_load_be16(option.data);
+		if (!(family == DNS_ECS_IPV4 && option.data[2] <= 32) &&
+		    !(family == DNS_ECS_IPV6 && option.data[2] <= 128))
+			return false;
+		*ret_family = (u8)family;
+		*ret_prefix = option.data[2];
+		return true;
+	}
+	return false;
+}
+
+#define DNS_MAX_EDE 8
+
+/* The codes of the message's extended errors (RFC 8914 section 2), each once, the first DNS_MAX_EDE
+ * of them. Returns how many. */
+static inline u32 dns_ede(const u8 *message, const struct dns_facts *facts, u16 ret[DNS_MAX_EDE])
+{
+	struct dns_option option = dns_options(message + facts->opt);
+	u32 n = 0;
+
+	while (n < DNS_MAX_EDE && dns_next_option(&option)) {
+		u32 i = 0;
+
+		if (option.code != DNS_OPTION_EDE || option.length < 2)
+			continue;
+		ret[n] = ct_load_be16(option.data);
+		while (ret[i] != ret[n])
+			i++;
+		n += i == n;
+	}
+	return n;
+}
+
+/* What a name looks like. */
+enum dns_name_trait {
+	DNS_NAME_IDN = 1,     /* a label begins with xn-- (RFC 5890 section 2.3.1) */
+	DNS_NAME_MIXED = 2,   /* letters of both cases */
+	DNS_NAME_REVERSE = 4, /* in in-addr.arpa or ip6.arpa, or one of these */
+};
+
+#define DNS_BYTES(b) (0x0101010101010101ull * (b))
+
+/* Is `label`, from its length on, this one of `n` lower case bytes, length included? */
+static inline bool dns_is_label(const u8 *label, const char *lower, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		const u8 byte = label[i];
+
+		if ((byte >= 'A' && byte <= 'Z' ? byte + 32 : byte) != (u8)lower[i])
+			return false;
+	}
+	return true;
+}
+
+/* Label by label. */
+static inline u8 dns_name_labels(const u8 *name)
+{
+	const u8 *before = name, *label = name;
+	u8 traits = 0;
+
+	for (; *label; label += 1 + *label) {
+		if (*label >= 4 && dns_is_label(label + 1, "xn--", 4))
+			traits |= DNS_NAME_IDN;
+		if (dns_is_label(label, "\4arpa", 6) && label != name &&
+		    (dns_is_label(before, "\7in-addr", 8) || dns_is_label(before, "\3ip6", 4)))
+			traits |= DNS_NAME_REVERSE;
+		before = label;
+	}
+	return traits;
+}
+
+/* Eight bytes of a name: a bit for each that may be a capital (0x40 to 0x5f, and some above 0x7f),
+ * a bit where one is a hyphen. Lengths of labels are below both. */
+#define DNS_MAYBE_CAPITAL(v) ((v) & ~((v) << 1) & DNS_BYTES(0x40))
+#define DNS_HYPHEN_(x)       (((x)-DNS_BYTES(1)) & ~(x)&DNS_BYTES(0x80))
+#define DNS_HYPHEN(v)        DNS_HYPHEN_((v) ^ DNS_BYTES('-'))
+
+/* Letters of both cases. */
+static inline bool dns_name_is_mixed(const u8 *name, u32 length)
+{
+	bool upper = false, lower = false;
+
+	for (u32 i = 0; i < length; i++) {
+		upper |= name[i] >= 'A' && name[i] <= 'Z';
+		lower |= name[i] >= 'a' && name[i] <= 'z';
+	}
+	return upper && lower;
+}
+
+/* enum dns_name_trait of the question's name. Most names have no capital, no hyphen and no arpa at
+ * their end, and so none. */
+static inline u8 dns_name_traits(const u8 *message, const struct dns_facts *facts)
+{
+	const u8 *name = message + DNS_HEADER_BYTES;
+	const u32 length = facts->qname_length;
+	/* The header lies before the name, so that there are eight bytes however short it is. */
+	const u64 last = ct_load_le64(name + length - 8);
+	const u64 tail = length < 8 ? last & ~0ull << (64 - 8 * length) : last;
+	const bool arpa = length >= 6 && (tail >> 16 | 0x2020202000) == 0x6170726104;
+	u64 capital = DNS_MAYBE_CAPITAL(tail), hyphen = DNS_HYPHEN(tail);
+	u8 traits = 0;
+
+	for (u32 at = 0; at + 8 < length; at += 8) {
+		const u64 v = ct_load_le64(name + at);
+
+		capital |= DNS_MAYBE_CAPITAL(v);
+		hyphen |= DNS_HYPHEN(v);
+	}
+	if (hyphen || arpa)
+		traits = dns_name_labels(name);
+	if (capital && dns_name_is_mixed(name, length))
+		traits |= DNS_NAME_MIXED;
+	return traits;
 }
 #endif
 

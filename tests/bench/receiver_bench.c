@@ -168,7 +168,8 @@ static void await(const struct dnstap_input *source, uint64_t frames)
 }
 
 /* Counts until `frames` have come twice; writes its CPU time to `fd`. */
-static void receive(const char *path, const struct config *config, uint64_t frames, int fd)
+static void receive(
+    const char *path, const struct config *config, uint8_t facts, uint64_t frames, int fd)
 {
 	static const struct dnstap_ops ops = {
 	    .receiver = {.take = take, .bad = bad}, .now = now, .wake = wake};
@@ -201,6 +202,7 @@ static void receive(const char *path, const struct config *config, uint64_t fram
 		&setup, &input, registry, &filter, &collector.seed, error, sizeof(error)) < 0)
 		errx(1, "setup");
 	collector.traits = setup.traits;
+	collector.traits.facts = facts;
 	if (collector_new(&context.collector, &collector) < 0)
 		errx(1, "collector");
 	give_grown(context.collector, &collector,
@@ -232,7 +234,8 @@ static void receive(const char *path, const struct config *config, uint64_t fram
 }
 
 /* CPU ns per frame of a receiving process, socket to statistics. */
-static double run_receiver(const struct workload *workload, const struct config *config)
+static double run_receiver_with(
+    const struct workload *workload, const struct config *config, uint8_t facts)
 {
 	char path[128];
 	double used = 0;
@@ -245,7 +248,7 @@ static double run_receiver(const struct workload *workload, const struct config 
 		err(1, "pipe");
 	child = fork();
 	if (child == 0)
-		receive(path, config, workload->frames, pipes[1]);
+		receive(path, config, facts, workload->frames, pipes[1]);
 	close(pipes[1]);
 	workload_send(workload, path, CHUNK);
 	if (read(pipes[0], &used, 1) != 1)
@@ -256,6 +259,18 @@ static double run_receiver(const struct workload *workload, const struct config 
 	close(pipes[0]);
 	waitpid(child, &status, 0);
 	return used / (double)workload->frames;
+}
+
+static double run_receiver(const struct workload *workload, const struct config *config)
+{
+	return run_receiver_with(workload, config, FACTS_ALL);
+}
+
+/* With all further facts, and without any. */
+static double cost_of_facts(const struct workload *workload, const struct config *config)
+{
+	return run_receiver_with(workload, config, FACTS_ALL) /
+	    run_receiver_with(workload, config, 0);
 }
 
 /* CPU ns per frame of fstrm_capture, which decodes nothing. */
@@ -411,6 +426,9 @@ enum {
 	ZONES_VS_ONE,
 	ZONES_SPREAD,
 	SCALING,
+	FACTS,
+	FACTS_RANDOM,
+	FACTS_ZONES,
 	FIGURES
 };
 
@@ -447,6 +465,16 @@ int main(int argc, char **argv)
 		.bar = 1.15,
 		.excellent = 1.15,
 		.unit = "ratio"},
+	    [FACTS] = {.name = "receiver with all further facts / with none",
+		.bar = 1.05,
+		.excellent = 1.03,
+		.unit = "ratio"},
+	    [FACTS_RANDOM] = {.name = "the same, 1,000,000 random sources",
+		.bar = 1.05,
+		.excellent = 1.03,
+		.unit = "ratio"},
+	    [FACTS_ZONES] = {.name = "the same, traffic in all of 10,000 zones, by Zipf's law",
+		.unit = "ratio"},
 	};
 	const size_t rounds =
 	    argc > 1 && atoi(argv[1]) > 0 && atoi(argv[1]) < MAX_ROUNDS ? (size_t)atoi(argv[1]) : 7;
@@ -482,6 +510,9 @@ int main(int argc, char **argv)
 		    run_receiver(&one, many_zones) / run_receiver(&one, one_zone);
 		figures[ZONES_SPREAD].values[i] =
 		    run_receiver(&many, many_zones) / run_receiver(&many, one_zone);
+		figures[FACTS].values[i] = cost_of_facts(&stream, normal);
+		figures[FACTS_RANDOM].values[i] = cost_of_facts(&random_sources, large);
+		figures[FACTS_ZONES].values[i] = cost_of_facts(&many, many_zones);
 		figures[SCALING].values[i] =
 		    2 * run_lanes(&stream, normal, 1) / run_lanes(&stream, normal, 2);
 		fprintf(stderr, "round %zu of %zu\r", i + 1, rounds);

@@ -100,6 +100,7 @@ static void read_options(struct dns_facts *facts, const uint8_t *data, size_t si
 static bool read_record(struct cursor *c, bool additional, struct dns_facts *facts)
 {
 	unsigned type, upper, flags, length;
+	const size_t start = c->at;
 	size_t data;
 	bool root;
 
@@ -118,6 +119,7 @@ static bool read_record(struct cursor *c, bool additional, struct dns_facts *fac
 	if (c->over || !additional || !root || type != 41)
 		return false;
 	facts->flags |= DNS_FLAG_EDNS;
+	facts->opt = (u32)start;
 	facts->flags |= flags & 0x8000 ? DNS_FLAG_DO : 0;
 	facts->rcode = (u16)(upper << 4 | facts->rcode);
 	read_options(facts, c->data + data, length);
@@ -190,6 +192,38 @@ static struct dns_facts read_message(const uint8_t *data, size_t size)
 	return facts;
 }
 
+static u8 count_labels(const uint8_t *name)
+{
+	u8 labels = 0;
+
+	for (; *name; name += 1 + *name)
+		labels++;
+	return labels;
+}
+
+/* What is read on demand stays inside the message, and what it says is possible. */
+static void ask_more(const uint8_t *data, const struct dns_facts *facts)
+{
+	u16 codes[DNS_MAX_EDE];
+	u8 family, prefix;
+
+	if (facts->has_question) {
+		dns_class(data, facts);
+		if (facts->labels != count_labels(data + DNS_HEADER_BYTES) ||
+		    dns_name_traits(data, facts) > 7)
+			abort();
+	}
+	if (!facts->opt)
+		return;
+	dns_udp_size(data, facts);
+	dns_edns_version(data, facts);
+	if (dns_ede(data, facts, codes) > DNS_MAX_EDE)
+		abort();
+	if (dns_ecs(data, facts, &family, &prefix) &&
+	    (!(facts->flags & DNS_FLAG_ECS) || prefix > (family == DNS_ECS_IPV4 ? 32 : 128)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct dns_facts expected = read_message(data, size);
@@ -205,7 +239,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (facts.flags != expected.flags || facts.rcode != expected.rcode ||
 	    facts.has_question != expected.has_question || facts.qtype != expected.qtype ||
-	    facts.qname_length != expected.qname_length)
+	    facts.qname_length != expected.qname_length || facts.opt != expected.opt)
 		abort();
+	ask_more(data, &facts);
 	return 0;
 }

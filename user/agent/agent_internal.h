@@ -99,6 +99,9 @@ void input_set_free(struct input_set *set);
 void agent_collect_closed(struct agent *agent, struct input *input);
 /* To all inputs at once, then all answers: they work side by side. */
 void agent_command_all(struct agent *agent, const struct input_command *command);
+/* Lets go of zone labels that nobody needs any more. After every input has answered a command since
+ * the last label was given up. */
+void agent_forget_labels(struct agent *agent);
 /* The open windows, before their time: at the end, on a step of the clock, for a new interval. The
  * wire's last one is `whole` if nothing but its length changed. */
 void agent_close_everything(

@@ -38,8 +38,11 @@ void agent_collect_closed(struct agent *agent, struct input *input)
 
 void agent_command_all(struct agent *agent, const struct input_command *command)
 {
+	struct input_command own = *command;
+
+	own.generation = zone_registry_generation(agent->registry);
 	for (size_t i = 0; i < agent->n_inputs; i++)
-		input_send(agent->inputs[i], command);
+		input_send(agent->inputs[i], &own);
 	for (size_t i = 0; i < agent->n_inputs; i++) {
 		input_wait(agent->inputs[i]);
 		agent_collect_closed(agent, agent->inputs[i]);
@@ -154,6 +157,25 @@ static void report_span(struct agent *agent, const struct window_span *span)
 		shard_clear(agent->empty, &agent->limits);
 }
 
+void agent_forget_labels(struct agent *agent)
+{
+	uint64_t since = UINT64_MAX;
+	struct zone_numbers numbers;
+
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		if (since > agent->inputs[i]->labels_since)
+			since = agent->inputs[i]->labels_since;
+	}
+	for (size_t i = 0; i < agent->n_closed; i++) {
+		if (since > agent->closed[i].shard->labels_since)
+			since = agent->closed[i].shard->labels_since;
+	}
+	/* Without memory, the next window tries again. */
+	if (zone_registry_due(agent->registry, since, &numbers) &&
+	    report_forget_zones(agent->report, &numbers) == 0)
+		zone_registry_forget(agent->registry, &numbers);
+}
+
 static int64_t newest_closed(const struct agent *agent)
 {
 	int64_t newest = wire_newest(agent->wire);
@@ -260,6 +282,8 @@ int64_t agent_tick(struct agent *agent)
 		report_until(agent, oldest);
 		agent->lag_ns = (uint64_t)(clock_wall_ns(agent->clock) - due_ns);
 	}
+	if (windows_due_ns(&agent->windows) != due_ns)
+		agent_forget_labels(agent);
 	next_ns = windows_due_ns(&agent->windows);
 	atomic_store_explicit(&agent->due_ns, next_ns, memory_order_relaxed);
 	return next_ns < wire_ns ? next_ns : wire_ns;

@@ -61,6 +61,9 @@ static void execute(struct input *input)
 		collector_set_traits(input->collector, &command->traits);
 	if (command->reopen != INT64_MIN)
 		collector_reopen(input->collector, command->reopen);
+	if (command->generation)
+		collector_renew_labels(input->collector, command->generation);
+	input->labels_since = collector_labels_since(input->collector);
 	input->pending = false;
 	pthread_cond_signal(&input->done);
 }
@@ -119,6 +122,7 @@ int input_start(struct input *input, const struct input_setup *setup,
 	if (r < 0)
 		return r;
 	collector_reopen(input->collector, oldest);
+	input->labels_since = config->labels_since; /* of what it opens before any command */
 	context_of(input)->running = true;
 	r = dnstap_input_start(input->source, limits, &ops, context_of(input));
 	if (r < 0) {

@@ -20,6 +20,7 @@ struct input_command {
 	bool set_limits;
 	struct shard_limits limits;
 	size_t max_shards;
+	uint64_t generation; /* collector_renew_labels(); 0: as it was */
 	bool set_traits;
 	struct collector_traits traits;
 };
@@ -37,6 +38,7 @@ struct input {
 	pthread_cond_t done;
 	struct input_command command;
 	bool pending;
+	uint64_t labels_since; /* collector_labels_since(), when the last command was executed */
 };
 
 /* Opens the socket. Errors as dnstap_input_open(). */

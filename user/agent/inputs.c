@@ -180,6 +180,7 @@ static int start_input(
 	    .seed = agent->seed,
 	    .limits = agent->limits,
 	    .max_shards = shards_per_collector(config),
+	    .labels_since = zone_registry_generation(agent->registry),
 	};
 	const struct config_input *input = &config->inputs[i];
 	int r = input_start(agent->inputs[i], setup, &collector, agent->windows.oldest, limits);

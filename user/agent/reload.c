@@ -255,6 +255,7 @@ static void commit(struct agent *agent, const struct agent_change *change, void 
 		if (concerns(&stages[i], change))
 			stages[i].commit(agent, change, next[i]);
 	}
+	agent_forget_labels(agent);
 	agent_renew_filter(agent);
 }
 

@@ -2,6 +2,7 @@
 #include "agent/setup.h"
 
 #include "enrich/enrich.h"
+#include "measure/mnemonic.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define LEAST_NAME_SLOTS 512
 #define MOST_NAME_SLOTS  8192
 #define SLOTS_PER_NAME   16
+#define UNASSIGNED_CELLS 256
 
 int input_setup_make(struct input_setup *ret, const struct config_input *input,
     struct zone_registry *registry, const struct compare_filter *filter,
@@ -23,6 +25,8 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 		    .figures = input->scope != SCOPE_WITNESS,
 		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
+		    .facts = FACTS_ALL,
+		    .qtype_assigned = mnemonic_qtype_assigned,
 		    .filter = filter,
 		},
 	};
@@ -33,13 +37,16 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 		if (r == 0)
 			setup.traits.zone = zone_set_other(setup.zones);
 	} else {
-		r = zone_registry_id(registry, input->zone);
-		if (r >= 0)
+		r = zone_registry_ref(registry, input->zone);
+		if (r >= 0) {
+			setup.registry = registry;
 			setup.traits.zone = (uint16_t)r;
+		}
 	}
 	if (r < 0) {
 		snprintf(error, size, "%s: %s", input->address,
-		    r == -ENOSPC ? "more zones than the 16384 that can be told apart"
+		    r == -ENOSPC ? "more zones than the 16384 that can be told apart, those of "
+				   "windows that are still open included"
 				 : strerror(-r));
 		return r;
 	}
@@ -51,6 +58,8 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 void input_setup_done(struct input_setup *setup)
 {
 	zone_set_free(setup->zones);
+	if (setup->registry)
+		zone_registry_unref(setup->registry, setup->traits.zone);
 	*setup = (struct input_setup){0};
 }
 
@@ -83,6 +92,10 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 		ret->cube_slots = MAX_CUBE_SLOTS;
 	if (ret->cube_slots < LEAST_CUBE_SLOTS)
 		ret->cube_slots = LEAST_CUBE_SLOTS;
+	/* Of both less than the cube may take: there are as many as zones. */
+	ret->facts_cells = ret->cube_slots / 2;
+	ret->facts_blocks = share / 16 / (FACTS_BLOCK_ZONES * sizeof(struct facts_row));
+	ret->unassigned = UNASSIGNED_CELLS;
 	ret->source_slots = power_of_two_within(share / 4 * 3 / sizeof(struct source));
 	names *= SLOTS_PER_NAME;
 	if (names && names < LEAST_NAME_SLOTS)

@@ -6,14 +6,15 @@
 #include "config/config.h"
 #include "stats/collector.h"
 
-/* What a collector needs of one input. Its zone set belongs to it. */
+/* What a collector needs of one input. Its zone set, or its reference to a label, belongs to it. */
 struct input_setup {
+	struct zone_registry *registry; /* where it has a reference to traits.zone; else NULL */
 	struct zone_set *zones;
 	struct collector_traits traits;
 };
 
 /* Errors with the reason in `error`: -ENOSPC more labels than there are numbers, -ENOMEM, -EINVAL.
- */
+ * The registry outlives the setup. */
 int input_setup_make(struct input_setup *ret, const struct config_input *input,
     struct zone_registry *registry, const struct compare_filter *filter,
     const struct hash_seed *seed, char *error, size_t size);

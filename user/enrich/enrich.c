@@ -460,6 +460,11 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 
 /* -- reading */
 
+int enrich_forget_zones(struct enrich *enrich, const struct zone_numbers *zones)
+{
+	return admission_forget(enrich->admission, zones);
+}
+
 static int order(const struct breakdown_row *row, uint16_t zone, enum breakdown_kind kind)
 {
 	if (row->zone != zone)

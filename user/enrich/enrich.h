@@ -15,6 +15,7 @@
 #include "ping/ping.h"
 #include "enrich/resolvers.h"
 #include "stats/sources.h"
+#include "stats/zones.h"
 
 struct enrich;
 struct enrich_next;
@@ -79,6 +80,9 @@ void enrich_set_tcp_rtt(struct enrich *enrich, const uint64_t address[2], unsign
 /* Takes the sources of a closed window. -ENOMEM: no rows. */
 int enrich_window(struct enrich *enrich, const struct sources *sources,
     const struct enrich_window *window, struct enrich_view *ret);
+
+/* These numbers will be other zones'. -ENOMEM: nothing has changed. */
+int enrich_forget_zones(struct enrich *enrich, const struct zone_numbers *zones);
 
 /* The rows of a zone and kind. */
 const struct breakdown_row *enrich_rows(

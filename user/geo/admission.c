@@ -8,7 +8,7 @@
 #define MAX_SLOTS   (256u << 10)
 #define KINDS       4
 #define KIND_SHIFT  48
-#define MAX_ZONES   16384
+#define MAX_ZONES   KEY_MAX_ZONES
 
 struct entry {
 	uint64_t key;     /* 0: free */
@@ -64,8 +64,19 @@ static struct entry *find(const struct admission *admission, uint64_t key)
 	return &admission->slots[at];
 }
 
-/* Into a table of that size; what nobody needs any more stays behind. */
-static int rebuild(struct admission *admission, uint32_t size, int32_t since_day)
+static uint64_t key_of(uint16_t zone, unsigned kind, uint32_t value)
+{
+	return 1ull << 63 | (uint64_t)kind << KIND_SHIFT | (uint64_t)zone << 32 | value;
+}
+
+static bool is_of(const struct entry *entry, const struct zone_numbers *zones)
+{
+	return zones && zone_numbers_has(zones, (uint16_t)(entry->key >> 32));
+}
+
+/* Into a table of that size; what nobody needs any more stays behind, as does what is of `but`. */
+static int rebuild(
+    struct admission *admission, uint32_t size, int32_t since_day, const struct zone_numbers *but)
 {
 	struct entry *old = admission->slots, *slots = calloc(size, sizeof(*slots));
 	const uint32_t old_mask = admission->mask;
@@ -78,7 +89,7 @@ static int rebuild(struct admission *admission, uint32_t size, int32_t since_day
 	for (uint32_t i = 0; i <= old_mask; i++) {
 		if (!old[i].key || (old[i].day < since_day && !old[i].admitted))
 			continue;
-		if (old[i].day < since_day - 1)
+		if (old[i].day < since_day - 1 || is_of(&old[i], but))
 			continue;
 		*find(admission, old[i].key) = old[i];
 		admission->used++;
@@ -96,7 +107,18 @@ void admission_begin(struct admission *admission, int64_t day, unsigned windows)
 	for (size_t i = 0; i < (size_t)MAX_ZONES * KINDS; i++)
 		admission->admitted[i] = 0;
 	/* Yesterday's admitted ones may come back. */
-	(void)rebuild(admission, admission->mask + 1, admission->day);
+	(void)rebuild(admission, admission->mask + 1, admission->day, NULL);
+}
+
+int admission_forget(struct admission *admission, const struct zone_numbers *zones)
+{
+	int r = rebuild(admission, admission->mask + 1, INT32_MIN + 1, zones);
+
+	for (uint32_t zone = 0; r == 0 && zone < MAX_ZONES; zone++) {
+		for (unsigned kind = 0; kind < KINDS && zone_numbers_has(zones, zone); kind++)
+			admission->admitted[(size_t)zone * KINDS + kind] = 0;
+	}
+	return r;
 }
 
 static struct entry *get(struct admission *admission, uint64_t key)
@@ -107,7 +129,7 @@ static struct entry *get(struct admission *admission, uint64_t key)
 	if (entry->key)
 		return entry;
 	if (admission->used >= size / 2) {
-		if (size == MAX_SLOTS || rebuild(admission, size * 2, INT32_MIN + 1) < 0)
+		if (size == MAX_SLOTS || rebuild(admission, size * 2, INT32_MIN + 1, NULL) < 0)
 			return NULL;
 		entry = find(admission, key);
 	}
@@ -135,8 +157,7 @@ static void set_limit(struct admission *admission, unsigned kind, uint64_t limit
 bool admission_ask(
     struct admission *admission, uint16_t zone, unsigned kind, uint32_t value, uint64_t limit)
 {
-	const uint64_t key =
-	    1ull << 63 | (uint64_t)kind << KIND_SHIFT | (uint64_t)zone << 32 | value;
+	const uint64_t key = key_of(zone, kind, value);
 	uint32_t *admitted = &admission->admitted[(size_t)(zone % MAX_ZONES) * KINDS + kind];
 	struct entry *entry = get(admission, key);
 

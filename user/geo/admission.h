@@ -12,6 +12,7 @@
 #define CROSSTAP_GEO_ADMISSION_H
 
 #include "base/hash.h"
+#include "stats/zones.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,5 +30,7 @@ void admission_begin(struct admission *admission, int64_t day, unsigned windows)
  * holds for today as well. */
 bool admission_ask(
     struct admission *admission, uint16_t zone, unsigned kind, uint32_t value, uint64_t limit);
+/* These numbers will be other zones': nothing is admitted to them. -ENOMEM: nothing has changed. */
+int admission_forget(struct admission *admission, const struct zone_numbers *zones);
 
 #endif

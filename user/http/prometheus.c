@@ -13,11 +13,9 @@
 
 #define NAME_BYTES 300
 
-struct counted { /* a copy of the totals */
-	struct report *report;
+struct counted { /* copies of the totals */
 	const struct report_status *status;
-	struct cell *cells;
-	size_t n;
+	struct totals_data *dns;
 	struct wire_totals_data *wire; /* NULL: no cross-check */
 };
 
@@ -27,7 +25,7 @@ static const char *label_of(
     const struct counted *counted, enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES])
 {
 	if (tag == TAG_ZONE)
-		return report_zone_label(counted->report, (uint16_t)margin_zone(key));
+		return totals_data_label(counted->dns, margin_zone(key));
 	if (tag == TAG_QTYPE && margin_value(key) == TOTALS_QTYPE_OTHER)
 		return UNASSIGNED_OTHER;
 	return margin_tag_text(tag, key, buffer);
@@ -44,8 +42,8 @@ static void put_cells(const struct metric_family *family, const struct counted *
 {
 	const struct measure_field *field = family->field;
 
-	for (size_t i = 0; i < counted->n; i++) {
-		const struct cell *cell = &counted->cells[i];
+	for (size_t i = 0; i < counted->dns->n; i++) {
+		const struct cell *cell = &counted->dns->cells[i];
 		const char *labels[MEASURE_MAX_TAGS];
 		char buffer[MNEMONIC_BYTES];
 
@@ -71,17 +69,17 @@ static void put_latencies(const struct metric_family *family, const struct count
 	const char *labels[MEASURE_MAX_TAGS];
 	char buffer[MNEMONIC_BYTES];
 
-	for (size_t i = 0; i < counted->n;) {
-		const uint64_t key = counted->cells[i].key;
+	for (size_t i = 0; i < counted->dns->n;) {
+		const uint64_t key = counted->dns->cells[i].key;
 		struct exposition_histogram histogram = {0};
 
 		if (margin_kind(key) != MARGIN_LATENCY) {
 			i++;
 			continue;
 		}
-		for (; i < counted->n && is_latency_of(&counted->cells[i], key); i++)
-			exposition_histogram_add(&histogram, margin_value(counted->cells[i].key),
-			    counted->cells[i].count);
+		for (; i < counted->dns->n && is_latency_of(&counted->dns->cells[i], key); i++)
+			exposition_histogram_add(&histogram,
+			    margin_value(counted->dns->cells[i].key), counted->dns->cells[i].count);
 		make_labels(family, counted, key, labels, buffer);
 		family_histogram(family, labels, &histogram);
 	}
@@ -197,20 +195,20 @@ static int write_all(const struct counted *counted, char **ret, size_t *ret_leng
 int prometheus_text(struct report *report, char **ret, size_t *ret_length)
 {
 	struct report_status *status = NULL;
-	struct counted counted = {.report = report};
+	struct counted counted = {0};
 	int r;
 
 	r = report_get_status(report, &status);
 	if (r < 0)
 		return r;
 	counted.status = status;
-	r = totals_copy(report_totals(report), &counted.cells, &counted.n);
+	r = totals_copy(report_totals(report), &counted.dns);
 	if (r == 0 && report_wire_totals(report))
 		r = wire_totals_copy(report_wire_totals(report), &counted.wire);
 	if (r == 0)
 		r = write_all(&counted, ret, ret_length);
 	free(counted.wire);
-	free(counted.cells);
+	totals_data_free(counted.dns);
 	report_status_free(status);
 	return r;
 }

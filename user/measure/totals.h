@@ -21,8 +21,21 @@ void totals_free(struct totals *totals);
 /* Adds a window. -ENOMEM: a part of it is missing. */
 int totals_add(
     struct totals *totals, const struct window_view *view, struct unassigned *unassigned);
-/* A sorted copy of the margins that metrics are made of (measure_margin_is_kept()); free() it.
- * -ENOMEM. */
-int totals_copy(struct totals *totals, struct cell **ret_cells, size_t *ret_n);
+/* Takes zones out, whose numbers will be others'. -ENOMEM: nothing has changed. */
+int totals_forget(struct totals *totals, const struct zone_numbers *zones);
+
+/* The margins that metrics are made of (measure_margin_is_kept()), and what their zones were called
+ * when they were copied. */
+struct totals_data {
+	struct cell *cells; /* sorted */
+	size_t n;
+	char **labels; /* by number of the zone */
+	size_t n_labels;
+};
+
+/* -ENOMEM. */
+int totals_copy(struct totals *totals, struct totals_data **ret);
+void totals_data_free(struct totals_data *data);
+const char *totals_data_label(const struct totals_data *data, uint32_t zone);
 
 #endif

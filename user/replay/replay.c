@@ -33,6 +33,7 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 	collector.max_shards = shards_per_collector(config);
 	collector.traits = replay->setup.traits;
 	shard_limits_make(&replay->limits, config, collector.max_shards + 1);
+	replay->limits.unassigned = SIZE_MAX; /* a file says all that it holds */
 	collector.limits = replay->limits;
 	r = collector_new(&replay->collector, &collector);
 	if (r == 0)

@@ -50,10 +50,18 @@ struct report {
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 };
 
+static void release_always(struct zone_registry *registry, uint16_t *always, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		zone_registry_unref(registry, always[i]);
+	free(always);
+}
+
 /* What another configuration comes to, beside what is in force. */
 struct report_next {
 	struct config *config;
 	struct privacy *privacy; /* NULL: as it is; so are the next */
+	struct zone_registry *registry;
 	uint16_t *always;
 	size_t n_always;
 	bool compares;
@@ -70,7 +78,7 @@ void report_next_free(struct report_next *next)
 	comparison_free(next->comparison);
 	crosscheck_next_free(next->crosscheck);
 	privacy_free(next->privacy);
-	free(next->always);
+	release_always(next->registry, next->always, next->n_always);
 	config_unref(next->config);
 	free(next);
 }
@@ -87,7 +95,7 @@ static int find_always(struct report *report, const struct config *config, struc
 
 		if (input->zones.n || input->scope == SCOPE_WITNESS)
 			continue;
-		id = zone_registry_id(report->registry, input->zone);
+		id = zone_registry_ref(report->registry, input->zone);
 		if (id < 0)
 			return id;
 		next->always[next->n_always++] = (uint16_t)id;
@@ -144,6 +152,7 @@ int report_prepare(struct report *report, const struct config *config, uint32_t 
 		return -ENOMEM;
 	}
 	next->config = config_ref(config);
+	next->registry = report->registry;
 	next->compares = config->wire.mode != WIRE_OFF;
 	r = prepare(report, config, takers, next, error, size);
 	if (r < 0) {
@@ -179,10 +188,11 @@ void report_commit(struct report *report, struct report_next *next)
 		next->privacy = NULL;
 	}
 	if (next->always) {
-		free(report->always);
+		release_always(report->registry, report->always, report->n_always);
 		report->always = next->always;
 		report->n_always = next->n_always;
 		next->always = NULL;
+		next->n_always = 0;
 	}
 	commit_comparison(report, next);
 	if (next->outputs)
@@ -258,7 +268,7 @@ void report_free(struct report *report)
 	privacy_free(report->privacy);
 	totals_free(report->totals);
 	arena_free(report->arena);
-	free(report->always);
+	release_always(report->registry, report->always, report->n_always);
 	free(report->before);
 	config_unref(report->config);
 	free(report);
@@ -609,7 +619,9 @@ struct totals *report_totals(struct report *report)
 	return report->totals;
 }
 
-const char *report_zone_label(struct report *report, uint16_t zone)
+int report_forget_zones(struct report *report, const struct zone_numbers *zones)
 {
-	return zone_registry_label(report->registry, zone);
+	int r = totals_forget(report->totals, zones);
+
+	return r == 0 && report->enrich ? enrich_forget_zones(report->enrich, zones) : r;
 }

@@ -64,6 +64,9 @@ void report_free(struct report *report);
  * cross-check needs to know; NULL: nothing is compared. `agent` NULL: replay. */
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
     const struct comparison_window *compared, const struct report_agent *agent);
+/* Labels that nobody counts under any more: their figures since the start go. -ENOMEM: all or some
+ * are still there. */
+int report_forget_zones(struct report *report, const struct zone_numbers *zones);
 /* Becomes a point crosstap_event with the next window. `kind` as in the README. */
 void report_event(struct report *report, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -80,7 +83,5 @@ char *report_crosscheck_json(struct report *report);
 struct wire_totals *report_wire_totals(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
-const char *report_zone_label(
-    struct report *report, uint16_t zone); /* valid for the life of the registry */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/collector.h"
 
+#include "stats/item_facts.h"
 #include "stats/item_key.h"
 #include "stats/pairing.h"
 #include "stats/windows.h"
@@ -73,7 +74,28 @@ void collector_set_limits(
 
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits)
 {
+	struct zone_numbers numbers;
+
+	if (traits->zones)
+		zone_set_numbers(traits->zones, &numbers);
+	pairing_relabel(collector->pairing, traits->zones ? &numbers : NULL, traits->zone);
 	collector->config.traits = *traits;
+}
+
+void collector_renew_labels(struct collector *collector, uint64_t generation)
+{
+	collector->config.labels_since = generation;
+}
+
+uint64_t collector_labels_since(const struct collector *collector)
+{
+	uint64_t since = UINT64_MAX;
+
+	for (size_t i = 0; i < collector->n_open; i++) {
+		if (since > collector->open[i]->labels_since)
+			since = collector->open[i]->labels_since;
+	}
+	return since;
 }
 
 int64_t collector_oldest(const struct collector *collector)
@@ -125,6 +147,7 @@ static struct shard *shard_of(struct collector *collector, int64_t index)
 	collector->open[at] = shard;
 	collector->n_open++;
 	shard->index = index;
+	shard->labels_since = collector->config.labels_since;
 	shard->frames += collector->unplaced;
 	shard->lost += collector->unplaced;
 	collector->unplaced = 0;
@@ -196,10 +219,11 @@ static bool prepare(struct collector *collector, const struct record *record, in
 	if (!item->shard)
 		return false;
 	item->client_side = record_is_client_side(record);
+	item->wanted = item_wanted(traits, item);
 	item->zone = traits->zone;
 	if (traits->zones && item->facts.has_question)
-		zone_set_probe(
-		    traits->zones, item_name(item), item->facts.qname_length, &item->probe);
+		zone_set_probe(traits->zones, item_name(item), item->facts.qname_length,
+		    item->facts.labels, &item->probe);
 	return true;
 }
 
@@ -215,6 +239,7 @@ static void locate(struct collector *collector, struct item *item)
 	if (!item->client_side || !traits->figures)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
+	item_facts_prefetch(item);
 	pairing_prefetch(collector->pairing, item->pair_hash);
 	if (item->has_source)
 		sources_prefetch(&item->shard->sources, item->source_hash);
@@ -338,6 +363,8 @@ static void count(struct collector *collector, struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
+	if (item->wanted)
+		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (item->has_source)
 		count_source(collector, item);
 	count_name(item);

@@ -34,14 +34,17 @@ struct collector_traits {
 	bool figures;                 /* scope server, zone */
 	bool compared;                /* scope server, witness */
 	bool queries_from_responses;
-	const struct compare_filter *filter; /* NULL: compare nothing */
+	uint8_t facts;                         /* enum facts_wanted */
+	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
+	const struct compare_filter *filter;   /* NULL: compare nothing */
 };
 
 struct collector_config {
 	int64_t interval_ns;
 	struct hash_seed seed;
 	struct shard_limits limits;
-	size_t max_shards; /* 2 to COLLECTOR_MAX_SHARDS */
+	size_t max_shards;     /* 2 to COLLECTOR_MAX_SHARDS */
+	uint64_t labels_since; /* zone_registry_generation() */
 	struct collector_traits traits;
 	struct ring
 	    *returned; /* empty shards come back through it; NULL: through collector_give() */
@@ -56,7 +59,7 @@ void collector_set_interval(struct collector *collector, int64_t interval_ns);
 /* Between batches only: tables of open windows keep what they hold. */
 void collector_set_limits(
     struct collector *collector, const struct shard_limits *limits, size_t max_shards);
-/* Between batches only. */
+/* Between batches only. What is counted from then on has labels of these traits alone. */
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits);
 
 /* At most RECORD_BATCH records, received at `now_ns` (wall clock): no window later than that one is
@@ -65,6 +68,11 @@ void collector_take(
     struct collector *collector, const struct record *records, size_t n, int64_t now_ns);
 /* A frame that is no dnstap message. */
 void collector_bad(struct collector *collector, int64_t now_ns);
+
+/* Shards are begun in this generation of the zone registry from now on. */
+void collector_renew_labels(struct collector *collector, uint64_t generation);
+/* The oldest generation in which one of the open shards was begun; UINT64_MAX: none is open. */
+uint64_t collector_labels_since(const struct collector *collector);
 
 /* The oldest window that frames may join. */
 int64_t collector_oldest(const struct collector *collector);

@@ -23,9 +23,11 @@ struct item {
 	uint64_t address[2];
 	uint64_t key, hash, source_hash, pair_hash, name_hash;
 	uint64_t latency_key, latency_hash;
+	uint64_t type_key, type_hash; /* of a response, by type and rcode */
 	struct zone_probe probe;
 	uint16_t zone, hashed_zone_family;
 	uint8_t direction, transport, family;
+	uint8_t wanted; /* enum facts_wanted, of what this message has */
 	bool client_side, has_source, has_latency;
 	bool has_message; /* else the producer left it out: the facts are not known, and zeros */
 	bool late;

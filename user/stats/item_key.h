@@ -69,7 +69,7 @@ static inline uint64_t item_cube_key(
 	if (item->direction == DIR_QUERY)
 		type = facts->qtype;
 	else
-		type = facts->rcode | (item_is_xfr(facts) ? KEY_XFR_BIT : 0);
+		type = facts->rcode | (item_is_xfr(facts) ? CUBE_XFR_BIT : 0);
 	return key | (uint64_t)CUBE_MESSAGE << CUBE_KIND_SHIFT | (uint64_t)type << CUBE_TYPE_SHIFT |
 	    (uint64_t)facts->flags << CUBE_FLAGS_SHIFT;
 }

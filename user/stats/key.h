@@ -11,7 +11,9 @@
  * A margin is the cube summed over all but a few of these; zone first, so that sorted margins are
  * grouped by zone and, within it, by dataset:
  *
- *   zone 14 | margin 6 | direction 1 | transport 3 | family 1 | value 16, above a set lowest bit
+ *   zone 14 | margin 6 | direction 1 | transport 3 | family 1 | value 32, above a set lowest bit
+ *
+ * What the cube's key has no room for is counted beside it (stats/facts.h), in margins at once.
  */
 #ifndef CROSSTAP_STATS_KEY_H
 #define CROSSTAP_STATS_KEY_H
@@ -23,9 +25,6 @@
 #define KEY_MAX_ZONES (1u << KEY_ZONE_BITS)
 #define KEY_SIZE_STEP 16  /* RSSAC002 section 2.4: bins of 16 bytes */
 #define KEY_SIZE_BINS 257 /* the last one holds everything from 4096 on */
-#define KEY_XFR_BIT                                                                                \
-	0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR               \
-		 */
 
 enum key_direction { DIR_QUERY, DIR_RESPONSE };
 enum key_family { FAMILY_IPV4, FAMILY_IPV6 };
@@ -65,6 +64,10 @@ enum cube_other {
 #define CUBE_TRANSPORT_SHIFT 15
 #define CUBE_DIRECTION_SHIFT 14
 
+#define CUBE_XFR_BIT                                                                               \
+	0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR               \
+		 */
+
 #define CUBE_FIELD(key, shift, bits) ((uint32_t)((key) >> (shift) & ((1u << (bits)) - 1)))
 #define cube_kind(key)               CUBE_FIELD(key, CUBE_KIND_SHIFT, 2)
 #define cube_type(key)               CUBE_FIELD(key, CUBE_TYPE_SHIFT, 16)
@@ -83,16 +86,49 @@ static inline uint32_t key_size_bin(uint32_t bytes)
 	return bin < KEY_SIZE_BINS ? bin : KEY_SIZE_BINS - 1;
 }
 
+/* Lower bounds of the bins of the UDP size that a query advertises: what resolvers really send, and
+ * what lies in between (DNS flag day 2020: 1232). */
+#define EDNS_SIZES(X)                                                                              \
+	X(0)                                                                                       \
+	X(512)                                                                                     \
+	X(513) X(1220) X(1232) X(1233) X(1400) X(1452) X(1472) X(1500) X(2048) X(4096) X(4097)
+#define EDNS_SIZE_(bytes) EDNS_SIZE_##bytes,
+enum edns_size { EDNS_SIZES(EDNS_SIZE_) EDNS_SIZE_NONE, EDNS_SIZE_COUNT };
+#undef EDNS_SIZE_
+
+enum edns_version { EDNS_VERSION_NONE, EDNS_VERSION_0, EDNS_VERSION_OTHER };
+
+#define KEY_QNAME_STEP   16 /* bytes on the wire, root label included */
+#define KEY_QNAME_BINS   16
+#define KEY_QNAME_LABELS 10 /* and more */
+
+/* In the order of their bits in enum dns_name_trait. */
+enum qname_trait { QNAME_IDN, QNAME_MIXED_CASE, QNAME_REVERSE, QNAME_TRAIT_COUNT };
+
+/* Stands for the values that have no number of their own. */
+#define KEY_OTHER 0x10000u
+
 enum margin {
 	MARGIN_MESSAGES = 1, /* direction, transport, family; amount: bytes */
 	MARGIN_MALFORMED,    /* direction, transport, family */
-	MARGIN_QTYPE,        /* value */
+	MARGIN_QTYPE,        /* value; queries; amount: bytes */
 	MARGIN_RCODE,        /* value */
 	MARGIN_OPCODE,       /* value */
 	MARGIN_FLAG,         /* direction, value: enum dns_flag_bit */
 	MARGIN_SIZE,         /* direction, transport, value: bin */
 	MARGIN_LATENCY,      /* transport, value: bucket; amount: the largest, ns */
 	MARGIN_OUTGOING,     /* direction */
+	/* Further facts (stats/facts.h), of readable messages. */
+	MARGIN_CLASS,           /* value: of the question, or KEY_OTHER; queries */
+	MARGIN_EDNS,            /* value: enum edns_version; queries */
+	MARGIN_EDNS_SIZE,       /* value: enum edns_size; queries */
+	MARGIN_ECS,             /* family, value: source prefix; or KEY_OTHER; queries */
+	MARGIN_EDE,             /* value: code, or KEY_OTHER; responses */
+	MARGIN_QNAME_LENGTH,    /* value: bin of KEY_QNAME_STEP bytes; queries */
+	MARGIN_QNAME_LABELS,    /* value: without the root, at most KEY_QNAME_LABELS; queries */
+	MARGIN_QNAME_TRAIT,     /* value: enum qname_trait; queries */
+	MARGIN_QTYPE_RESPONSES, /* value: type of the question, or KEY_OTHER; amount: bytes */
+	MARGIN_QTYPE_RCODE,     /* value: key_qtype_rcode(); responses; amount: bytes */
 	/* What the cross-check compares; of all zones, under zone 0. */
 	MARGIN_COMPARED,           /* direction, transport, family */
 	MARGIN_COMPARED_MALFORMED, /* direction, transport, family */
@@ -104,11 +140,11 @@ enum margin {
 	MARGIN_COUNT
 };
 
-#define MARGIN_ZONE_SHIFT      28
-#define MARGIN_KIND_SHIFT      22
-#define MARGIN_DIRECTION_SHIFT 21
-#define MARGIN_TRANSPORT_SHIFT 18
-#define MARGIN_FAMILY_SHIFT    17
+#define MARGIN_ZONE_SHIFT      44
+#define MARGIN_KIND_SHIFT      38
+#define MARGIN_DIRECTION_SHIFT 37
+#define MARGIN_TRANSPORT_SHIFT 34
+#define MARGIN_FAMILY_SHIFT    33
 #define MARGIN_VALUE_SHIFT     1
 
 static inline uint64_t margin_key(uint32_t zone, enum margin margin, uint32_t direction,
@@ -120,11 +156,20 @@ static inline uint64_t margin_key(uint32_t zone, enum margin margin, uint32_t di
 	    (uint64_t)family << MARGIN_FAMILY_SHIFT | (uint64_t)value << MARGIN_VALUE_SHIFT | 1;
 }
 
+/* 12 bits of rcode. */
+static inline uint32_t key_qtype_rcode(uint32_t qtype, uint32_t rcode)
+{
+	return qtype << 12 | rcode;
+}
+
+#define key_qtype(qtype_rcode) ((qtype_rcode) >> 12)
+#define key_rcode(qtype_rcode) ((qtype_rcode)&0xfffu)
+
 #define margin_zone(key)      CUBE_FIELD(key, MARGIN_ZONE_SHIFT, KEY_ZONE_BITS)
 #define margin_kind(key)      CUBE_FIELD(key, MARGIN_KIND_SHIFT, 6)
 #define margin_direction(key) CUBE_FIELD(key, MARGIN_DIRECTION_SHIFT, 1)
 #define margin_transport(key) CUBE_FIELD(key, MARGIN_TRANSPORT_SHIFT, 3)
 #define margin_family(key)    CUBE_FIELD(key, MARGIN_FAMILY_SHIFT, 1)
-#define margin_value(key)     CUBE_FIELD(key, MARGIN_VALUE_SHIFT, 16)
+#define margin_value(key)     ((uint32_t)((key) >> MARGIN_VALUE_SHIFT))
 
 #endif

@@ -58,7 +58,7 @@ static bool is_compared(uint64_t key)
 		return false;
 	return !has_question(key) ||
 	    !(cube_direction(key) == DIR_QUERY ? type == DNS_TYPE_AXFR || type == DNS_TYPE_IXFR
-					       : type & KEY_XFR_BIT);
+					       : type & CUBE_XFR_BIT);
 }
 
 int margins_add_late(struct cells *margins, uint64_t key)
@@ -89,7 +89,7 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 		    margin_key(0, margin, direction, cube_transport(key), cube_family(key), 0),
 		    cell->count, 0);
 	if (r == 0 && direction == DIR_RESPONSE && !malformed &&
-	    (type & ~KEY_XFR_BIT) == DNS_RCODE_REFUSED)
+	    (type & ~CUBE_XFR_BIT) == DNS_RCODE_REFUSED)
 		r = margins_add(margins,
 		    margin_key(0, MARGIN_COMPARED_REFUSED, 0, cube_transport(key), 0, 0),
 		    cell->count, 0);
@@ -107,11 +107,11 @@ static int fold_readable(struct cells *margins, const struct cell *cell)
 
 	if (direction == DIR_RESPONSE)
 		r = margins_add(margins,
-		    margin_key(zone, MARGIN_RCODE, 0, 0, 0, cube_type(key) & ~KEY_XFR_BIT),
+		    margin_key(zone, MARGIN_RCODE, 0, 0, 0, cube_type(key) & ~CUBE_XFR_BIT),
 		    cell->count, 0);
 	else if (!(key & CUBE_NO_QUESTION))
 		r = margins_add(margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, cube_type(key)),
-		    cell->count, 0);
+		    cell->count, cell->amount);
 	if (r == 0 && direction == DIR_QUERY)
 		r = margins_add(margins, margin_key(zone, MARGIN_OPCODE, 0, 0, 0, cube_opcode(key)),
 		    cell->count, 0);

@@ -130,6 +130,18 @@ bool pairing_take(struct pairing *pairing, uint64_t hash, int64_t time_ns, int64
 	return true;
 }
 
+void pairing_relabel(struct pairing *pairing, const struct zone_numbers *numbers, uint16_t other)
+{
+	for (size_t i = 0; i <= pairing->mask; i++) {
+		for (int way = 0; way < WAYS; way++) {
+			uint64_t *slot = &pairing->sets[i].ways[way].tag_zone;
+
+			if (*slot && !(numbers && zone_numbers_has(numbers, *slot & 0xffff)))
+				*slot = (*slot & ~0xffffull) | other;
+		}
+	}
+}
+
 uint64_t pairing_evicted(const struct pairing *pairing)
 {
 	return pairing->evicted;

@@ -7,6 +7,8 @@
 #ifndef CROSSTAP_STATS_PAIRING_H
 #define CROSSTAP_STATS_PAIRING_H
 
+#include "stats/zones.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +27,9 @@ void pairing_put(struct pairing *pairing, uint64_t hash, uint16_t zone, int64_t 
 /* True if there is a query: it is taken out. */
 bool pairing_take(struct pairing *pairing, uint64_t hash, int64_t time_ns, int64_t *ret_query_ns,
     uint16_t *ret_zone);
+/* Queries of zones that are not among `numbers` (all, if NULL) are of zone `other` from now on. Not
+ * on a frame's way. */
+void pairing_relabel(struct pairing *pairing, const struct zone_numbers *numbers, uint16_t other);
 /* Queries that had to go while they could still have been answered, since the start. */
 uint64_t pairing_evicted(const struct pairing *pairing);
 /* Doubles where queries were evicted since the last call. Not on a frame's way. */

@@ -29,6 +29,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 	r = cells_init(&shard->cube, FIRST_CUBE_SLOTS, seed);
 	if (r == 0)
 		r = sources_init(&shard->sources, 0);
+	if (r == 0)
+		r = facts_init(&shard->facts, seed);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	shard->name_slots = limits->name_slots;
@@ -46,6 +48,7 @@ void shard_free(struct shard *shard)
 		return;
 	cells_done(&shard->cube);
 	cells_done(&shard->margins);
+	facts_done(&shard->facts);
 	sources_done(&shard->sources);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		topk_free(shard->names[kind]);
@@ -71,6 +74,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct cells cube, margins = shard->margins;
 	const size_t name_slots = shard->name_slots;
 	struct sources sources;
+	struct facts facts;
 	struct topk *names[NAMES_KINDS];
 
 	/* A cube that had to be folded was full, whatever it holds now. */
@@ -80,6 +84,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	if (shard->overflow)
 		shard->sources.used = shard->sources.limit;
 	sources_clear(&shard->sources, limits->source_slots);
+	facts_clear(&shard->facts, limits->facts_cells);
 	for (int kind = 0; kind < NAMES_KINDS; kind++) {
 		if (shard->names[kind])
 			topk_clear(shard->names[kind]);
@@ -89,7 +94,9 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	overflow_free(shard->overflow);
 	cube = shard->cube;
 	sources = shard->sources;
-	*shard = (struct shard){.cube = cube, .sources = sources, .name_slots = name_slots};
+	facts = shard->facts;
+	*shard = (struct shard){
+	    .cube = cube, .sources = sources, .facts = facts, .name_slots = name_slots};
 	memcpy(shard->names, names, sizeof(names));
 	shard_fit_names(shard, limits);
 }
@@ -101,12 +108,20 @@ static int need_margins(struct shard *shard)
 	    : cells_init(&shard->margins, FIRST_MARGIN_SLOTS, &shard->cube.seed);
 }
 
+static void fold_cube(struct shard *shard)
+{
+	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
+		shard->lost++;
+	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
+	shard->cube.used = 0;
+}
+
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
 {
 	const size_t slots = (size_t)shard->cube.mask + 1;
 
 	if (slots * 2 > limits->cube_slots || cells_resize(&shard->cube, slots * 2) < 0)
-		shard_fold(shard);
+		fold_cube(shard);
 	return cells_at(&shard->cube, cells_hash(&shard->cube, key), key);
 }
 
@@ -121,12 +136,79 @@ struct source *shard_source_slow(struct shard *shard, const struct shard_limits 
 	return sources_at(&shard->sources, hash, address, zone_family);
 }
 
+/* The number of unassigned cells stays: they are in the margins now. */
+static void fold_facts(struct shard *shard)
+{
+	const size_t unassigned = shard->facts.unassigned;
+
+	if (need_margins(shard) < 0 || facts_fold(&shard->facts, &shard->margins) < 0)
+		shard->lost++;
+	facts_clear(&shard->facts, 0);
+	shard->facts.unassigned = unassigned;
+}
+
 void shard_fold(struct shard *shard)
 {
-	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
-		shard->lost++;
-	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
-	shard->cube.used = 0;
+	fold_cube(shard);
+	fold_facts(shard);
+}
+
+struct facts_row *shard_row_slow(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone)
+{
+	const size_t most = limits->facts_blocks ? limits->facts_blocks : 1;
+	struct facts_row *row;
+	int r = facts_need_row(&shard->facts, zone, most, &row);
+
+	if (r < 0 && shard->facts.n_blocks) {
+		fold_facts(shard);
+		facts_release_rows(&shard->facts);
+		r = facts_need_row(&shard->facts, zone, most, &row);
+	}
+	if (r == 0)
+		return row;
+	shard->lost++;
+	return NULL;
+}
+
+struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
+{
+	struct cells *cells = &shard->facts.cells;
+	const size_t slots = (size_t)cells->mask + 1;
+
+	if (slots * 2 > limits->facts_cells || cells_resize(cells, slots * 2) < 0)
+		fold_facts(shard);
+	return cells_at(cells, cells_hash(cells, key), key);
+}
+
+void shard_fact_carry(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place)
+{
+	const uint64_t key = facts_place_key(zone, place);
+	struct cells *cells = &shard->facts.cells;
+	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
+
+	if (!cell)
+		cell = shard_fact_slow(shard, limits, key);
+	cell->count += FACTS_CARRY;
+}
+
+struct cell *shard_fact_unassigned(
+    struct shard *shard, const struct shard_limits *limits, struct cell *cell)
+{
+	struct cells *cells = &shard->facts.cells;
+	uint64_t key;
+
+	if (shard->facts.unassigned < limits->unassigned) {
+		shard->facts.unassigned++;
+		return cell;
+	}
+	/* It was made last, so that no other is behind it on the same way. */
+	key = facts_other_key(cell->key);
+	cell->key = 0;
+	cells->used--;
+	cell = cells_at(cells, cells_hash(cells, key), key);
+	return cell ? cell : shard_fact_slow(shard, limits, key);
 }
 
 void shard_add_late(struct shard *shard, uint64_t key)
@@ -241,6 +323,8 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 
 	if (r == 0)
 		r = margins_fold(&into->margins, &from->cube);
+	if (r == 0)
+		r = facts_fold(&from->facts, &into->margins);
 	if (r == 0 && from->margins.slots)
 		r = margins_merge(&into->margins, &from->margins);
 	if (r == 0)

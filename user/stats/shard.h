@@ -8,6 +8,7 @@
 
 #include "base/distinct.h"
 #include "base/topk.h"
+#include "stats/facts.h"
 #include "stats/margins.h"
 #include "stats/pace.h"
 #include "stats/sources.h"
@@ -15,8 +16,10 @@
 enum shard_names { NAMES_QUERY, NAMES_NXDOMAIN, NAMES_KINDS };
 
 struct shard_limits {
-	size_t cube_slots, source_slots; /* largest sizes that the tables may grow to */
-	size_t name_slots;               /* of each list of names; 0: no names */
+	size_t cube_slots, source_slots;  /* largest sizes that the tables may grow to */
+	size_t name_slots;                /* of each list of names; 0: no names */
+	size_t facts_blocks, facts_cells; /* of further facts (stats/facts.h); 0: the least */
+	size_t unassigned; /* cells of further facts with values that IANA has not assigned */
 };
 
 /* Sources that found the table full: counted, not listed. */
@@ -35,9 +38,11 @@ struct shard_overflow {
 };
 
 struct shard {
-	int64_t index; /* of the window: start / interval */
+	int64_t index;         /* of the window: start / interval */
+	uint64_t labels_since; /* generation of the zone registry in which it was begun */
 	struct cells cube;
-	struct cells margins; /* of cubes that were full; slots NULL until then */
+	struct cells margins; /* of cubes and facts that were full; slots NULL until then */
+	struct facts facts;
 	struct sources sources;
 	struct topk *names[NAMES_KINDS]; /* NULL: none */
 	size_t name_slots;               /* of each of them, as they were asked for */
@@ -67,16 +72,27 @@ void shard_fit_names(struct shard *shard, const struct shard_limits *limits);
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
 struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
-/* Sums the cube into the margins and empties it. */
+/* Sums the cube and the further facts into the margins and empties them. */
 void shard_fold(struct shard *shard);
+/* The further facts of a zone whose row facts_row() does not have; NULL without memory. */
+struct facts_row *shard_row_slow(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone);
+/* Their cell, which cells_at() has no room for; and the one to count in, where it is new and of a
+ * value that IANA has not assigned. */
+struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
+struct cell *shard_fact_unassigned(
+    struct shard *shard, const struct shard_limits *limits, struct cell *cell);
+/* A place of a zone's row has run over. */
+void shard_fact_carry(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place);
 /* A message with this key in the cube came when its window was closed. */
 void shard_add_late(struct shard *shard, uint64_t key);
 /* A message of a source that has no entry. */
 void shard_overflow_add(struct shard *shard, uint64_t hash, const uint64_t address[2],
     uint16_t zone_family, uint32_t transport);
 
-/* Adds all of `from` (same seed), growing as need be; `from` stays as it was but for its cube,
- * which is folded. -ENOMEM: part of it is missing, counted in into->lost. */
+/* Adds all of `from` (same seed), growing as need be; the cube and the facts of `from` join the
+ * margins of `into`. -ENOMEM: part of it is missing, counted in into->lost. */
 int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed);
 
 /* Once, when the window is complete: adds the table's sources to the overflow's groups. */

@@ -242,7 +242,7 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
     size_t n_always, const struct view_limits *limits, struct arena *arena)
 {
 	struct builder builder = {.view = ret,
-	    .n_zones = zone_registry_count(registry),
+	    .n_zones = zone_registry_bound(registry),
 	    .limits = limits,
 	    .seed = seed,
 	    .arena = arena};

@@ -1,102 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/zones.h"
 
-#include "stats/key.h"
-
 #include <ctype.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_NAME_BYTES 255
 #define MAX_LABELS     128
-
-struct zone_registry {
-	pthread_mutex_t lock;
-	char **labels;
-	size_t n, size;
-};
-
-int zone_registry_new(struct zone_registry **ret)
-{
-	struct zone_registry *registry = calloc(1, sizeof(*registry));
-
-	if (!registry)
-		return -ENOMEM;
-	pthread_mutex_init(&registry->lock, NULL);
-	*ret = registry;
-	return 0;
-}
-
-void zone_registry_free(struct zone_registry *registry)
-{
-	if (!registry)
-		return;
-	for (size_t i = 0; i < registry->n; i++)
-		free(registry->labels[i]);
-	free(registry->labels);
-	pthread_mutex_destroy(&registry->lock);
-	free(registry);
-}
-
-static int find_or_add(struct zone_registry *registry, const char *label)
-{
-	char *copy;
-
-	/* Only at start and reload; 10,000 labels take 50 million comparisons of first bytes. */
-	for (size_t i = 0; i < registry->n; i++) {
-		if (registry->labels[i][0] == label[0] && strcmp(registry->labels[i], label) == 0)
-			return (int)i;
-	}
-	if (registry->n == KEY_MAX_ZONES)
-		return -ENOSPC;
-	if (registry->n == registry->size) {
-		size_t size = registry->size ? registry->size * 2 : 16;
-		char **labels = reallocarray(registry->labels, size, sizeof(*labels));
-
-		if (!labels)
-			return -ENOMEM;
-		registry->labels = labels;
-		registry->size = size;
-	}
-	copy = strdup(label);
-	if (!copy)
-		return -ENOMEM;
-	registry->labels[registry->n] = copy;
-	return (int)registry->n++;
-}
-
-int zone_registry_id(struct zone_registry *registry, const char *label)
-{
-	int id;
-
-	pthread_mutex_lock(&registry->lock);
-	id = find_or_add(registry, label);
-	pthread_mutex_unlock(&registry->lock);
-	return id;
-}
-
-const char *zone_registry_label(struct zone_registry *registry, uint16_t id)
-{
-	const char *label = ZONE_OTHER_LABEL;
-
-	pthread_mutex_lock(&registry->lock);
-	if (id < registry->n)
-		label = registry->labels[id];
-	pthread_mutex_unlock(&registry->lock);
-	return label;
-}
-
-size_t zone_registry_count(struct zone_registry *registry)
-{
-	size_t n;
-
-	pthread_mutex_lock(&registry->lock);
-	n = registry->n;
-	pthread_mutex_unlock(&registry->lock);
-	return n;
-}
 
 #define INLINE_BYTES 20
 
@@ -113,6 +24,7 @@ struct zone_slot { /* half a cache line: what a lookup touches */
 _Static_assert(sizeof(struct zone_slot) == 32, "two slots a cache line");
 
 struct zone_set {
+	struct zone_registry *registry;
 	struct zone_slot *slots;
 	uint32_t mask;
 	uint8_t *names;
@@ -241,7 +153,7 @@ static const struct zone_slot *find_slot(
 	}
 }
 
-static int add_zone(struct zone_set *set, struct zone_registry *registry, const char *text)
+static int add_zone(struct zone_set *set, const char *text)
 {
 	uint8_t wire[MAX_NAME_BYTES];
 	unsigned labels;
@@ -254,7 +166,7 @@ static int add_zone(struct zone_set *set, struct zone_registry *registry, const 
 	hash = name_hash(&set->seed, wire, (size_t)length);
 	if (find_slot(set, hash, wire, (size_t)length))
 		return 0;
-	id = zone_registry_id(registry, text);
+	id = zone_registry_ref(set->registry, text);
 	if (id < 0)
 		return id;
 	for (at = (uint32_t)hash & set->mask; set->slots[at].length; at = (at + 1) & set->mask)
@@ -282,9 +194,10 @@ int zone_set_new(struct zone_set **ret, struct zone_registry *registry, const ch
 	if (!set)
 		return -ENOMEM;
 	set->seed = *seed;
-	r = zone_registry_id(registry, ZONE_OTHER_LABEL);
+	r = zone_registry_ref(registry, ZONE_OTHER_LABEL);
 	if (r < 0)
 		goto out;
+	set->registry = registry;
 	set->other = (uint16_t)r;
 	while (slots < n * 2)
 		slots *= 2;
@@ -298,7 +211,7 @@ int zone_set_new(struct zone_set **ret, struct zone_registry *registry, const ch
 	set->mask = (uint32_t)(slots - 1);
 	r = 0;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = add_zone(set, registry, names[i]);
+		r = add_zone(set, names[i]);
 out:
 	if (r < 0) {
 		zone_set_free(set);
@@ -312,6 +225,12 @@ void zone_set_free(struct zone_set *set)
 {
 	if (!set)
 		return;
+	for (size_t i = 0; set->slots && i <= set->mask; i++) {
+		if (set->slots[i].length)
+			zone_registry_unref(set->registry, set->slots[i].id);
+	}
+	if (set->registry)
+		zone_registry_unref(set->registry, set->other);
 	free(set->slots);
 	free(set->names);
 	free(set);
@@ -320,6 +239,16 @@ void zone_set_free(struct zone_set *set)
 uint16_t zone_set_other(const struct zone_set *set)
 {
 	return set->other;
+}
+
+void zone_set_numbers(const struct zone_set *set, struct zone_numbers *ret)
+{
+	*ret = (struct zone_numbers){0};
+	zone_numbers_add(ret, set->other);
+	for (size_t i = 0; i <= set->mask; i++) {
+		if (set->slots[i].length)
+			zone_numbers_add(ret, set->slots[i].id);
+	}
 }
 
 /* Labels of a name, the root not counted. */
@@ -337,10 +266,10 @@ static bool has_depth(const struct zone_set *set, unsigned depth)
 	return set->depths[depth / 64] >> depth % 64 & 1;
 }
 
-void zone_set_probe(
-    const struct zone_set *set, const uint8_t *name, size_t length, struct zone_probe *ret)
+void zone_set_probe(const struct zone_set *set, const uint8_t *name, size_t length, unsigned labels,
+    struct zone_probe *ret)
 {
-	unsigned depth = count_labels(name);
+	unsigned depth = labels;
 	size_t start = 0;
 
 	for (; !has_depth(set, depth); depth--) {
@@ -392,6 +321,6 @@ uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t l
 {
 	struct zone_probe probe;
 
-	zone_set_probe(set, name, length, &probe);
+	zone_set_probe(set, name, length, count_labels(name), &probe);
 	return zone_set_find_from(set, name, length, &probe, ds);
 }

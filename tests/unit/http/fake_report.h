@@ -40,11 +40,6 @@ struct wire_totals *report_wire_totals(struct report *report UNUSED)
 	return NULL;
 }
 
-const char *report_zone_label(struct report *report, uint16_t zone)
-{
-	return zone_registry_label(report->registry, zone);
-}
-
 char *report_window_json(struct report *report)
 {
 	char *text;
@@ -101,7 +96,7 @@ static inline void fake_report_free(struct report *report)
 
 static inline uint16_t fake_zone(struct report *report, const char *label)
 {
-	int zone = zone_registry_id(report->registry, label);
+	int zone = zone_registry_ref(report->registry, label);
 
 	assert_true(zone >= 0);
 	return (uint16_t)zone;
@@ -124,7 +119,8 @@ static inline void fake_sinks(struct report *report, size_t n)
 static inline void fake_window(
     struct report *report, uint16_t zone, const struct cell *cells, size_t n)
 {
-	struct zone_view view = {.zone = zone};
+	struct zone_view view = {
+	    .zone = zone, .label = zone_registry_label(report->registry, zone)};
 	struct window_view window = {.zones = &view, .n_zones = 1};
 	struct unassigned unassigned = {0};
 

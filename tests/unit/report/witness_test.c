@@ -30,7 +30,7 @@ static int setup(void **state)
 	assert_int_equal(collector_new(&f->collector, &config), 0);
 	collector_reopen(f->collector, T0_NS / config.interval_ns);
 	assert_int_equal(zone_registry_new(&f->registry), 0);
-	assert_int_equal(zone_registry_id(f->registry, "default"), 0);
+	assert_int_equal(zone_registry_ref(f->registry, "default"), 0);
 	assert_int_equal(arena_new(&f->arena), 0);
 	*state = f;
 	return 0;

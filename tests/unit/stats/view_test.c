@@ -258,9 +258,9 @@ static int setup(void **state UNUSED)
 {
 	if (zone_registry_new(&registry) < 0 || arena_new(&arena) < 0)
 		return -1;
-	zone_a = (uint16_t)zone_registry_id(registry, "a");
-	zone_b = (uint16_t)zone_registry_id(registry, "b");
-	zone_idle = (uint16_t)zone_registry_id(registry, "idle");
+	zone_a = (uint16_t)zone_registry_ref(registry, "a");
+	zone_b = (uint16_t)zone_registry_ref(registry, "b");
+	zone_idle = (uint16_t)zone_registry_ref(registry, "idle");
 	return 0;
 }
 

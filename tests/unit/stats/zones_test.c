@@ -110,7 +110,7 @@ static void test_ten_thousand_zones(void **state UNUSED)
 		names[i] = texts[i];
 	}
 	set = make(names, N);
-	assert_true(zone_registry_count(registry) >= N);
+	assert_true(zone_registry_bound(registry) >= N);
 	for (int i = 0; i < N; i++) {
 		snprintf(wire, sizeof(wire), "\3www\1S\6Z%05d\4tesT", i);
 		assert_string_equal(label_of(set, wire, false), names[i]);
@@ -162,17 +162,17 @@ static void test_registry(void **state UNUSED)
 	char label[16];
 
 	assert_int_equal(zone_registry_new(&own), 0);
-	assert_int_equal(zone_registry_id(own, "a"), 0);
-	assert_int_equal(zone_registry_id(own, "b"), 1);
-	assert_int_equal(zone_registry_id(own, "a"), 0);
+	assert_int_equal(zone_registry_ref(own, "a"), 0);
+	assert_int_equal(zone_registry_ref(own, "b"), 1);
+	assert_int_equal(zone_registry_ref(own, "a"), 0);
 	assert_string_equal(zone_registry_label(own, 1), "b");
 	assert_string_equal(zone_registry_label(own, 999), "other");
 	for (unsigned i = 2; i < 1u << 14; i++) {
 		snprintf(label, sizeof(label), "%c%u", 'a' + i % 26, i);
-		assert_int_equal(zone_registry_id(own, label), i);
+		assert_int_equal(zone_registry_ref(own, label), i);
 	}
-	assert_int_equal(zone_registry_id(own, "more"), -ENOSPC);
-	assert_int_equal(zone_registry_id(own, "b"), 1);
+	assert_int_equal(zone_registry_ref(own, "more"), -ENOSPC);
+	assert_int_equal(zone_registry_ref(own, "b"), 1);
 	zone_registry_free(own);
 	zone_registry_free(NULL);
 }
@@ -197,7 +197,7 @@ static void test_zone_of_the_paired_query(void **state UNUSED)
 	take_one(collector, &r, T0_NS);
 	take_one(collector, &r, T0_NS); /* answers nothing: other */
 	total = collect(collector);
-	nl = (uint16_t)zone_registry_id(registry, "nl");
+	nl = (uint16_t)zone_registry_ref(registry, "nl");
 	assert_int_equal(margin_count(total, nl, MARGIN_MESSAGES, DIR_QUERY, 0, 0, 0), 1);
 	assert_int_equal(margin_count(total, nl, MARGIN_MESSAGES, DIR_RESPONSE, 0, 0, 0), 1);
 	assert_int_equal(
@@ -206,6 +206,202 @@ static void test_zone_of_the_paired_query(void **state UNUSED)
 	shard_free(total);
 	collector_free(collector);
 	zone_set_free(set);
+}
+
+/* -- labels that come and go */
+
+#define SHARDS      6
+#define LABELS_EACH 5000
+
+/* A window of some thread, and what it counted: the label that each number had. */
+struct open_shard {
+	uint64_t since; /* 0: not open */
+	size_t n;
+	uint16_t ids[64];
+	char labels[64][24];
+};
+
+static void count_label(
+    struct open_shard *shard, const struct zone_registry *own, uint16_t id, const char *label)
+{
+	if (!shard->since)
+		shard->since = zone_registry_generation(own);
+	if (shard->n == 64)
+		return;
+	shard->ids[shard->n] = id;
+	snprintf(shard->labels[shard->n++], sizeof(shard->labels[0]), "%s", label);
+}
+
+/* Closed and reported: its figures still go by the names that they were counted under. */
+static void report_shard(struct open_shard *shard, const struct zone_registry *own)
+{
+	for (size_t i = 0; i < shard->n; i++)
+		assert_string_equal(zone_registry_label(own, shard->ids[i]), shard->labels[i]);
+	*shard = (struct open_shard){0};
+}
+
+static void forget_due(struct zone_registry *own, const struct open_shard *shards)
+{
+	uint64_t since = UINT64_MAX;
+	struct zone_numbers due;
+
+	for (int i = 0; i < SHARDS; i++) {
+		if (shards[i].since && since > shards[i].since)
+			since = shards[i].since;
+	}
+	if (zone_registry_due(own, since, &due))
+		zone_registry_forget(own, &due);
+}
+
+/* 200 reloads of 5,000 labels each, half of them new: half a million labels. */
+static void test_labels_turn_over(void **state UNUSED)
+{
+	static struct open_shard shards[SHARDS];
+	struct zone_registry *own = NULL;
+	uint16_t *ids = calloc(LABELS_EACH, sizeof(*ids)),
+		 *next = calloc(LABELS_EACH, sizeof(*next));
+	uint64_t random = 0x9e3779b97f4a7c15;
+	char label[24];
+	size_t n = 0;
+
+	assert_int_equal(zone_registry_new(&own), 0);
+	for (unsigned reload = 0; reload < 200; reload++) {
+		for (unsigned i = 0; i < LABELS_EACH; i++) {
+			int id;
+
+			snprintf(label, sizeof(label), "z%u.example", reload * LABELS_EACH / 2 + i);
+			id = zone_registry_ref(own, label);
+			assert_true(id >= 0);
+			next[i] = (uint16_t)id;
+			if (n && i < LABELS_EACH / 2) /* it stays, under its number */
+				assert_int_equal(next[i], ids[i + LABELS_EACH / 2]);
+		}
+		for (size_t i = 0; i < n; i++)
+			zone_registry_unref(own, ids[i]);
+		memcpy(ids, next, LABELS_EACH * sizeof(*ids));
+		n = LABELS_EACH;
+		for (int i = 0; i < 40; i++) {
+			const uint16_t id = ids[random_below(&random, LABELS_EACH)];
+
+			count_label(&shards[random_below(&random, SHARDS)], own, id,
+			    zone_registry_label(own, id));
+		}
+		report_shard(&shards[random_below(&random, SHARDS)], own);
+		if (reload % 4 == 3) {
+			for (int i = 0; i < SHARDS; i++)
+				report_shard(&shards[i], own);
+		}
+		forget_due(own, shards);
+	}
+	/* With nobody left, all are forgotten. */
+	for (size_t i = 0; i < n; i++)
+		zone_registry_unref(own, ids[i]);
+	memset(shards, 0, sizeof(shards));
+	forget_due(own, shards);
+	for (unsigned i = 0; i < zone_registry_bound(own); i++)
+		assert_string_equal(zone_registry_label(own, (uint16_t)i), ZONE_OTHER_LABEL);
+	for (unsigned i = 0; i < KEY_MAX_ZONES; i++) {
+		snprintf(label, sizeof(label), "n%u", i);
+		assert_true(zone_registry_ref(own, label) >= 0);
+	}
+	free(ids);
+	free(next);
+	zone_registry_free(own);
+}
+
+static void test_label_that_comes_back(void **state UNUSED)
+{
+	struct zone_registry *own = NULL;
+	struct zone_numbers due;
+	uint64_t before;
+
+	assert_int_equal(zone_registry_new(&own), 0);
+	assert_int_equal(zone_registry_ref(own, "a"), 0);
+	assert_int_equal(zone_registry_ref(own, "b"), 1);
+	before = zone_registry_generation(own);
+	zone_registry_unref(own, 0);
+	assert_int_equal(zone_registry_due(own, before, &due), 0); /* a shard may hold it */
+	assert_int_equal(zone_registry_due(own, zone_registry_generation(own), &due), 1);
+	assert_int_equal(zone_registry_ref(own, "a"), 0); /* it has not been forgotten */
+	assert_int_equal(zone_registry_due(own, UINT64_MAX, &due), 0);
+	zone_registry_unref(own, 0);
+	assert_int_equal(zone_registry_due(own, UINT64_MAX, &due), 1);
+	assert_true(zone_numbers_has(&due, 0) && !zone_numbers_has(&due, 1));
+	zone_registry_forget(own, &due);
+	assert_string_equal(zone_registry_label(own, 0), ZONE_OTHER_LABEL);
+	assert_int_equal(zone_registry_ref(own, "c"), 0);
+	assert_int_equal(zone_registry_ref(own, "a"), 2);
+	zone_registry_free(own);
+}
+
+/* Sets share labels, and give each back once. */
+static void test_set_holds_labels(void **state UNUSED)
+{
+	static const char *const names[] = {"nl", "org", "nl", "example.org"};
+	struct zone_registry *own = NULL;
+	struct zone_numbers due;
+	struct zone_set *a, *b;
+
+	assert_int_equal(zone_registry_new(&own), 0);
+	assert_int_equal(zone_set_new(&a, own, names, 4, &test_seed), 0);
+	assert_int_equal(zone_set_new(&b, own, names, 1, &test_seed), 0);
+	assert_int_equal(zone_registry_due(own, UINT64_MAX, &due), 0);
+	zone_set_free(a);
+	assert_int_equal(zone_registry_due(own, UINT64_MAX, &due), 2); /* org, example.org */
+	zone_set_free(b);
+	assert_int_equal(zone_registry_due(own, UINT64_MAX, &due), 4);
+	/* One that cannot be made holds nothing. */
+	assert_int_equal(
+	    zone_set_new(&a, own, (const char *const[]){"new", ".."}, 2, &test_seed), -EINVAL);
+	assert_int_equal(zone_registry_due(own, UINT64_MAX, &due), 5);
+	zone_registry_free(own);
+}
+
+/* After new traits a response has no label that only the old ones had. */
+static void test_paired_query_of_a_label_that_went(void **state UNUSED)
+{
+	struct zone_set *before = make((const char *const[]){"nl", "org"}, 2);
+	struct zone_set *after = make((const char *const[]){"org", "net"}, 2);
+	struct collector_config config = test_config();
+	struct collector *collector = NULL;
+	struct sample q, r;
+	struct shard *total;
+
+	config.traits.zones = before;
+	config.traits.zone = zone_set_other(before);
+	config.labels_since = 7;
+	assert_int_equal(collector_new(&collector, &config), 0);
+	assert_true(collector_labels_since(collector) == UINT64_MAX);
+	for (uint16_t id = 1; id <= 2; id++) {
+		sample_init(&q, RECORD_AUTH_QUERY, 1, id, T0_NS);
+		sample_question(&q, id == 1 ? "\1x\2nl" : "\1x\3org", 1);
+		take_one(collector, &q, T0_NS);
+	}
+	config.traits.zones = after;
+	config.traits.zone = zone_set_other(after);
+	collector_set_traits(collector, &config.traits);
+	collector_renew_labels(collector, 9);
+	for (uint16_t id = 1; id <= 2; id++) {
+		sample_init(&r, RECORD_AUTH_RESPONSE, 1, id, T0_NS + 5);
+		take_one(collector, &r, T0_NS);
+	}
+	assert_int_equal(collector_labels_since(collector), 7); /* this window has nl */
+	total = collect(collector);
+	assert_true(collector_labels_since(collector) == UINT64_MAX);
+	assert_int_equal(margin_count(total, (uint32_t)zone_registry_ref(registry, "nl"),
+			     MARGIN_MESSAGES, DIR_RESPONSE, 0, 0, 0),
+	    0);
+	assert_int_equal(margin_count(total, (uint32_t)zone_registry_ref(registry, "org"),
+			     MARGIN_MESSAGES, DIR_RESPONSE, 0, 0, 0),
+	    1);
+	assert_int_equal(
+	    margin_count(total, zone_set_other(after), MARGIN_MESSAGES, DIR_RESPONSE, 0, 0, 0), 1);
+	take_one(collector, &q, T0_NS);
+	assert_int_equal(collector_labels_since(collector), 9);
+	shard_free(total);
+	collector_free(collector);
+	zone_set_free(before);
+	zone_set_free(after);
 }
 
 static int setup(void **state UNUSED)
@@ -232,6 +428,10 @@ int main(void)
 	    cmocka_unit_test(test_deep_and_long_names),
 	    cmocka_unit_test(test_refuses_what_is_no_name),
 	    cmocka_unit_test(test_registry),
+	    cmocka_unit_test(test_labels_turn_over),
+	    cmocka_unit_test(test_label_that_comes_back),
+	    cmocka_unit_test(test_set_holds_labels),
+	    cmocka_unit_test(test_paired_query_of_a_label_that_went),
 	    cmocka_unit_test(test_zone_of_the_paired_query),
 	};
 

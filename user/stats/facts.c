@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/facts.h"
+
+#include "stats/margins.h"
+
+#include "crosstap/dns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CELLS 256
+#define CLASS_HS    4
+#define CLASS_NONE  254
+#define EDE_LAST    30 /* IANA's registry as of 2025 */
+#define BLOCK_BYTES (FACTS_BLOCK_ZONES * sizeof(struct facts_row))
+#define CACHE_LINE  64
+
+_Static_assert(1 << QNAME_IDN == DNS_NAME_IDN && 1 << QNAME_MIXED_CASE == DNS_NAME_MIXED &&
+	1 << QNAME_REVERSE == DNS_NAME_REVERSE,
+    "one order");
+
+const uint8_t facts_size_bins[4098] = {
+    [0 ... 511] = EDNS_SIZE_0,
+    [512] = EDNS_SIZE_512,
+    [513 ... 1219] = EDNS_SIZE_513,
+    [1220 ... 1231] = EDNS_SIZE_1220,
+    [1232] = EDNS_SIZE_1232,
+    [1233 ... 1399] = EDNS_SIZE_1233,
+    [1400 ... 1451] = EDNS_SIZE_1400,
+    [1452 ... 1471] = EDNS_SIZE_1452,
+    [1472 ... 1499] = EDNS_SIZE_1472,
+    [1500 ... 2047] = EDNS_SIZE_1500,
+    [2048 ... 4095] = EDNS_SIZE_2048,
+    [4096] = EDNS_SIZE_4096,
+    [4097] = EDNS_SIZE_4097,
+};
+
+int facts_init(struct facts *facts, const struct hash_seed *seed)
+{
+	return cells_init(&facts->cells, FIRST_CELLS, seed);
+}
+
+void facts_release_rows(struct facts *facts)
+{
+	for (size_t i = 0; i < FACTS_BLOCKS; i++) {
+		free(facts->blocks[i]);
+		facts->blocks[i] = NULL;
+	}
+	facts->n_blocks = 0;
+}
+
+void facts_done(struct facts *facts)
+{
+	facts_release_rows(facts);
+	cells_done(&facts->cells);
+}
+
+void facts_clear(struct facts *facts, size_t max_cells)
+{
+	for (size_t i = 0; i < FACTS_BLOCKS; i++) {
+		if (facts->blocks[i])
+			memset(facts->blocks[i], 0, BLOCK_BYTES);
+	}
+	cells_clear(&facts->cells, max_cells);
+	facts->unassigned = 0;
+}
+
+int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct facts_row **ret)
+{
+	struct facts_row **block = &facts->blocks[zone / FACTS_BLOCK_ZONES];
+
+	if (!*block) {
+		if (facts->n_blocks >= max_blocks)
+			return -ENOSPC;
+		*block = aligned_alloc(CACHE_LINE, BLOCK_BYTES);
+		if (!*block)
+			return -ENOMEM;
+		memset(*block, 0, BLOCK_BYTES);
+		facts->n_blocks++;
+	}
+	*ret = &(*block)[zone % FACTS_BLOCK_ZONES];
+	return 0;
+}
+
+uint64_t facts_place_key(uint32_t zone, unsigned place)
+{
+#define FACTS_PLACE_(id, margin, values) [FACTS_##id... FACTS_##id##_LAST_] = {margin, FACTS_##id},
+	static const struct {
+		enum margin margin;
+		unsigned first;
+	} places[] = {FACTS_PLACES(FACTS_PLACE_)};
+#undef FACTS_PLACE_
+	const unsigned value = place == FACTS_IN ? DNS_CLASS_IN : place - places[place].first;
+
+	return margin_key(zone, places[place].margin, 0, 0, 0, value);
+}
+
+static int fold_row(struct cells *margins, uint32_t zone, const struct facts_row *row)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < FACTS_PLACE_COUNT && r == 0; i++) {
+		if (row->low[i])
+			r = margins_add(margins, facts_place_key(zone, i), row->low[i], 0);
+	}
+	return r;
+}
+
+static int fold_cell(struct cells *margins, const struct cell *cell)
+{
+	int r = margins_add(margins, cell->key, cell->count, cell->amount);
+
+	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE)
+		r = margins_add(margins,
+		    margin_key(margin_zone(cell->key), MARGIN_QTYPE_RESPONSES, 0, 0, 0,
+			key_qtype(margin_value(cell->key))),
+		    cell->count, cell->amount);
+	return r;
+}
+
+int facts_fold(const struct facts *facts, struct cells *margins)
+{
+	int r = 0;
+
+	for (uint32_t zone = 0; zone < KEY_MAX_ZONES && r == 0; zone++) {
+		const struct facts_row *row = facts_row(facts, zone);
+
+		if (row)
+			r = fold_row(margins, zone, row);
+		else
+			zone |= FACTS_BLOCK_ZONES - 1;
+	}
+	for (size_t i = 0; i <= facts->cells.mask && r == 0; i++) {
+		if (facts->cells.slots[i].key)
+			r = fold_cell(margins, &facts->cells.slots[i]);
+	}
+	return r;
+}
+
+static bool class_is_assigned(uint32_t class)
+{
+	return class == DNS_CLASS_IN || class == DNS_CLASS_CH || class == CLASS_HS ||
+	    class == CLASS_NONE || class == DNS_CLASS_ANY;
+}
+
+bool facts_is_assigned(uint64_t key, bool (*qtype_assigned)(uint16_t))
+{
+	const uint32_t value = margin_value(key);
+
+	switch (margin_kind(key)) {
+	case MARGIN_CLASS:
+		return value == KEY_OTHER || class_is_assigned(value);
+	case MARGIN_EDE:
+		return value == KEY_OTHER || value <= EDE_LAST;
+	case MARGIN_QTYPE_RCODE:
+		return key_qtype(value) == KEY_OTHER || !qtype_assigned ||
+		    qtype_assigned((uint16_t)key_qtype(value));
+	default:
+		return true; /* of ECS: a prefix that a family can have */
+	}
+}
+
+uint64_t facts_other_key(uint64_t key)
+{
+	const uint32_t value = margin_kind(key) == MARGIN_QTYPE_RCODE
+	    ? key_qtype_rcode(KEY_OTHER, key_rcode(margin_value(key)))
+	    : KEY_OTHER;
+
+	return margin_key(margin_zone(key), (enum margin)margin_kind(key), 0, 0, 0, value);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Further facts of a window's messages, for which the cube's key has no room and which would
+ * multiply its cells: a client chooses its EDNS size, the length of a name, its class. Where the
+ * values are few they are counted in a row of small counters for each zone, one cache line however
+ * many figures a query has; what runs over, and values that are many, in cells whose keys are those
+ * of margins.
+ *
+ * A client must not choose how many cells there are. Of values that IANA has not assigned a shard
+ * keeps shard_limits.unassigned cells, the others are counted under KEY_OTHER. Rows and cells that
+ * are full are summed into the margins and start again, as the cube does.
+ */
+#ifndef CROSSTAP_STATS_FACTS_H
+#define CROSSTAP_STATS_FACTS_H
+
+#include "stats/cells.h"
+#include "stats/key.h"
+
+/* Which are wanted. What is not costs nothing. */
+enum facts_wanted {
+	FACTS_TYPES = 1, /* class of queries; responses by type, and by type and rcode */
+	FACTS_EDNS = 2,  /* version, size, client subnet; extended errors */
+	FACTS_QNAME = 4, /* length, labels, traits */
+	FACTS_ALL = 7,
+};
+
+/* The places of a row: margin, values. */
+#define FACTS_PLACES(X)                                                                            \
+	X(IN, MARGIN_CLASS, 1) /* of class IN alone */                                             \
+	X(VERSION, MARGIN_EDNS, EDNS_VERSION_OTHER + 1)                                            \
+	X(SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_COUNT)                                                 \
+	X(LENGTH, MARGIN_QNAME_LENGTH, KEY_QNAME_BINS)                                             \
+	X(LABELS, MARGIN_QNAME_LABELS, KEY_QNAME_LABELS + 1)                                       \
+	X(TRAIT, MARGIN_QNAME_TRAIT, QNAME_TRAIT_COUNT)
+#define FACTS_PLACE_(id, margin, values) FACTS_##id, FACTS_##id##_LAST_ = FACTS_##id + (values)-1,
+enum facts_place { FACTS_PLACES(FACTS_PLACE_) FACTS_PLACE_COUNT };
+#undef FACTS_PLACE_
+
+/* A zone's queries. */
+struct facts_row {
+	uint8_t low[64]; /* by enum facts_place; FACTS_CARRY of them are in a cell */
+};
+#define FACTS_CARRY 256
+_Static_assert(FACTS_PLACE_COUNT <= 64, "a cache line");
+
+#define FACTS_BLOCK_ZONES 64 /* 4 KiB */
+#define FACTS_BLOCKS      (KEY_MAX_ZONES / FACTS_BLOCK_ZONES)
+
+struct facts {
+	struct facts_row *blocks[FACTS_BLOCKS]; /* by zone; NULL: none of its zones was asked */
+	size_t n_blocks;
+	struct cells cells;
+	size_t unassigned; /* cells of values that are not assigned */
+};
+
+int facts_init(struct facts *facts, const struct hash_seed *seed);
+void facts_done(struct facts *facts);
+/* Empty, its tables as they are: not on a frame's way. */
+void facts_clear(struct facts *facts, size_t max_cells);
+/* Gives the memory of the rows back; they are empty. */
+void facts_release_rows(struct facts *facts);
+/* Adds everything to the margins. -ENOMEM: a part of it is missing. */
+int facts_fold(const struct facts *facts, struct cells *margins);
+
+/* The zone's row, or NULL where facts_need_row() has to make it. */
+static inline struct facts_row *facts_row(const struct facts *facts, uint32_t zone)
+{
+	struct facts_row *block = facts->blocks[zone / FACTS_BLOCK_ZONES];
+
+	return block ? &block[zone % FACTS_BLOCK_ZONES] : NULL;
+}
+
+/* -ENOSPC at `max_blocks`, -ENOMEM. */
+int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct facts_row **ret);
+
+static inline void facts_prefetch_row(const struct facts *facts, uint32_t zone)
+{
+	__builtin_prefetch(facts_row(facts, zone), 1);
+}
+
+/* The margin that a place of a zone's row is a part of. */
+uint64_t facts_place_key(uint32_t zone, unsigned place);
+
+/* The bin of an advertised size: a query's way has no room for a search. */
+extern const uint8_t facts_size_bins[4098];
+
+static inline enum edns_size facts_size_bin(uint32_t bytes)
+{
+	return (enum edns_size)facts_size_bins[bytes < 4097 ? bytes : 4097];
+}
+
+/* Whether the registry has a meaning for the value of such a key; `qtype_assigned` says so of query
+ * types. */
+bool facts_is_assigned(uint64_t key, bool (*qtype_assigned)(uint16_t));
+/* The same with KEY_OTHER in the value's place. */
+uint64_t facts_other_key(uint64_t key);
+
+#endif
