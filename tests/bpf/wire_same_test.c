@@ -372,11 +372,36 @@ static void test_reload_interfaces(void)
 	}
 }
 
+/* A socket's thread that takes too much of the processor stops, and is no longer said to watch. */
+static void test_too_slow(void)
+{
+	const struct watch_mode *found;
+	struct agent agent;
+
+	agent_configure(&agent);
+	choose(&agent.config, &choices[0], WIRE_PACKET);
+	agent.config.limits.cpu = 1e-9;
+	agent_start(&agent);
+	for (int i = 0; i < 100 && watch_modes(agent.wire, &found) == 1 &&
+	     strcmp(found[0].mode, "packet") == 0;
+	     i++) {
+		send_traffic();
+		take_window(&agent);
+	}
+	expect_mode(&agent, "off");
+	watch_modes(agent.wire, &found);
+	expect(strstr(found[0].reason, "limits.cpu"), "the reason: %s", found[0].reason);
+	take_window(&agent);
+	expect(!agent.window.watched, "nothing is watched");
+	agent_stop(&agent);
+}
+
 static const struct test tests[] = {
     {"start", test_start},
     {"reload", test_reload},
     {"reload_options", test_reload_options},
     {"reload_interfaces", test_reload_interfaces},
+    {"too_slow", test_too_slow},
 };
 
 int main(int argc, char **argv)
