@@ -14,7 +14,7 @@ UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd libsystemd jansson \
-	libpcap libmnl libcap-ng ncurses zlib libxxhash
+	libmnl libcap-ng ncurses zlib libzstd liblzma libxxhash nettle
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong
@@ -163,6 +163,7 @@ check-unit: $(UNIT_BIN)
 	@scripts/run-unit $(UNIT_BIN)
 check-golden: $(O)/crosstap
 	@O=$(O) tests/golden/run
+	@O=$(O) tests/golden/run_captures
 check-fuzz: $(FUZZ_BIN)
 	@scripts/run-corpora $(O)
 check-bpf: $(BPF_TEST_BIN)

@@ -27,6 +27,12 @@ CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env)
 	return local ? &local->segment : 0;
 }
 
+/* Not for a SYN: a flood of them would cost a look at `flows` each. */
+CT_INLINE u8 wire_stream_flags(const struct wire_env *env CT_UNUSED)
+{
+	return PACKET_FIN | PACKET_RST;
+}
+
 CT_INLINE struct wire_segment *tcp_open(struct wire_env *env)
 {
 	if (!wire_open_env(env))

@@ -17,7 +17,7 @@
 #include "crosstap/dns.h"
 #include "crosstap/packet.h"
 
-#define WIRE_ABI_VERSION 3
+#define WIRE_ABI_VERSION 4
 #define WIRE_SLOTS       2
 
 enum wire_direction { WIRE_IN, WIRE_OUT, WIRE_DIRECTIONS };
@@ -245,6 +245,9 @@ enum wire_sync {
 	WIRE_SYNC_LOST, /* waiting for a segment that begins with a message */
 };
 
+/* Data this far behind the cursor is no repetition but another connection. */
+#define WIRE_FLOW_BEHIND (1 << 24)
+
 struct wire_flow {
 	u32 next; /* sequence number of the first byte not yet looked at */
 	u32 left; /* bytes of the message still to come, from `next` on */
@@ -263,7 +266,9 @@ struct wire_flow {
 	u8 sync;      /* enum wire_sync */
 	u8 held;      /* bytes of a prefix, header or type that the last segment cut */
 	u8 pad[3];
-	u8 bytes[16]; /* 12 at most are held */
+	u8 bytes[12];
+	u32 begin; /* sequence number from which on the stream was seen, at most WIRE_FLOW_BEHIND
+		      before `next` */
 };
 
 /* --- rtt: shared; one entry a slot ---------------------------------------------------------- */

@@ -28,6 +28,31 @@ struct wire_source_rtt_entry {
 	struct wire_source_rtt rtt; /* count 0 in both slots: free */
 };
 
+/* Which parts of a window's large tables hold something, a bit each: most are never touched, so
+ * that whoever reads or clears them need not look. */
+#define WIRE_RARE_PAGE 512 /* entries of `rare` */
+#define WIRE_BITS      32768
+
+struct wire_bits {
+	u64 some; /* a bit for each 512 */
+	u64 words[WIRE_BITS / 64];
+};
+
+struct wire_touched {
+	u64 *rare;                /* a bit for each page; the caller's */
+	struct wire_bits sources; /* buckets */
+	struct wire_bits rtts;    /* places */
+};
+
+_Static_assert(WIRE_SOURCE_BUCKETS <= WIRE_BITS && 2 * WIRE_MAX_SOURCE_RTTS <= WIRE_BITS, "bits");
+_Static_assert(WIRE_SLOTS *WIRE_RARE_ENTRIES % WIRE_RARE_PAGE == 0, "pages of one interface");
+
+static inline void wire_touch(struct wire_bits *bits, u64 n)
+{
+	bits->some |= (u64)1 << n / 512;
+	bits->words[n / 64] |= (u64)1 << n % 64;
+}
+
 struct wire_state {
 	struct wire_config *config;
 	u32 interfaces;
@@ -41,11 +66,18 @@ struct wire_state {
 	struct wire_source_bucket *sources; /* config->source_mask + 1 */
 	struct wire_source_rtt_entry *rtts; /* 2 * max_rtts, a power of two */
 	u32 max_rtts, n_rtts;
-	u32 sampled; /* messages of sources that were not entered */
-	u32 packets; /* clock of `used` */
+	struct wire_touched *touched; /* of `rare`, `sources`, `rtts`; NULL: nobody asks */
+	bool hinted;                  /* `hints` were written */
+	u32 sampled;                  /* messages of sources that were not entered */
+	u32 packets;                  /* clock of `used` */
 	struct wire_segment segment;
 	struct wire_work work;
 	u64 now_ns;
+	/* Whoever keeps the cursors and puts segments in order; NULL: they are followed as they
+	 * come, with cursors in `flows`. */
+	void (*take_segment)(void *taker, const struct wire_work *work, const u8 *packet);
+	void *taker;
+	struct wire_flow *cursor; /* of the segment that the taker hands on */
 };
 
 /* One packet. `length` bytes of the `frame_bytes` that were on the wire are at `data`. */
@@ -99,7 +131,13 @@ CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 
 CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 {
-	wire_host(env)->rare[wire_rare_index(env->interface, env->slot) + entry]++;
+	const u64 index = wire_rare_index(env->interface, env->slot) + entry;
+	struct wire_state *state = wire_host(env);
+
+	state->rare[index]++;
+	if (state->touched)
+		state->touched->rare[index / WIRE_RARE_PAGE / 64] |= (u64)1
+		    << index / WIRE_RARE_PAGE % 64;
 }
 
 CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
@@ -107,10 +145,12 @@ CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *e
 	return &wire_host(env)->sources[index];
 }
 
-CT_INLINE void wire_take_way(const struct wire_env *env CT_UNUSED, u32 index CT_UNUSED,
+CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
     struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
 	wire_source_put(bucket, id);
+	if (wire_host(env)->touched)
+		wire_touch(&wire_host(env)->touched->sources, index);
 }
 
 CT_INLINE u32 *wire_source_samples(const struct wire_env *env)
@@ -144,8 +184,11 @@ CT_INLINE u32 wire_host_tick(struct wire_state *state)
 CT_INLINE struct wire_flow *wire_find_flow(
     const struct wire_env *env, const struct wire_flow_key *key)
 {
-	struct wire_flow_entry *entry = wire_host_flow(wire_host(env), key, false);
+	struct wire_flow_entry *entry;
 
+	if (wire_host(env)->cursor)
+		return wire_host(env)->cursor;
+	entry = wire_host_flow(wire_host(env), key, false);
 	if (!entry)
 		return NULL;
 	entry->used = wire_host_tick(wire_host(env));
@@ -159,6 +202,13 @@ CT_INLINE void wire_put_flow(
 
 	entry->used = wire_host_tick(wire_host(env));
 	entry->flow = *flow;
+}
+
+CT_INLINE u8 wire_stream_flags(const struct wire_env *env)
+{
+	const u8 ends = PACKET_FIN | PACKET_RST;
+
+	return wire_host(env)->take_segment ? ends | PACKET_SYN : ends;
 }
 
 CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env)
@@ -180,6 +230,7 @@ CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment
 
 CT_INLINE volatile u64 *wire_hint(const struct wire_env *env, u32 index)
 {
+	wire_host(env)->hinted = true;
 	return &wire_host(env)->hints[index];
 }
 
@@ -223,6 +274,8 @@ static inline void wire_host_add_rtt(struct wire_state *state, const struct pack
 		entry->client = *client;
 		entry->rtt.min_us = more->min_us;
 		state->n_rtts++;
+		if (state->touched)
+			wire_touch(&state->touched->rtts, (u64)(entry - state->rtts));
 	}
 	if (more->min_us < entry->rtt.min_us)
 		entry->rtt.min_us = more->min_us;
@@ -244,9 +297,14 @@ CT_INLINE void wire_add_source_rtt(
 
 CT_INLINE u32 wire_do(const struct wire_env *env, enum wire_step step)
 {
+	struct wire_state *state = wire_host(env);
 	struct wire_env inner = *env;
 
-	return wire_take_step(&inner, &wire_host(env)->work, step);
+	if (step == WIRE_STREAM && state->take_segment) {
+		state->take_segment(state->taker, &state->work, env->view.data);
+		return 0;
+	}
+	return wire_take_step(&inner, &state->work, step);
 }
 
 /* Counts one packet. */

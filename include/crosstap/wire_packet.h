@@ -58,7 +58,7 @@ CT_INLINE u32 wire_count_tcp(const struct wire_env *env, struct wire_cell *cell,
 		cell->resync++;
 		return then;
 	}
-	if (!packet->length && !(packet->tcp_flags & (PACKET_FIN | PACKET_RST)))
+	if (!packet->length && !(packet->tcp_flags & wire_stream_flags(env)))
 		return then;
 	key->client = peer->client;
 	key->server = *server;

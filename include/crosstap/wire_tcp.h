@@ -7,7 +7,8 @@
  *
  * Exact while segments pass in order, however the stream is cut. A repeated segment is recognised
  * by its sequence number. After a hole the cursor starts again at the next segment that begins with
- * a message, and `resync` counts.
+ * a message, and `resync` counts; so does a segment from before the first that was seen. Whoever
+ * can wait for the segments that come late puts them in order first (replay/streams.h).
  */
 #ifndef CROSSTAP_WIRE_TCP_H
 #define CROSSTAP_WIRE_TCP_H
@@ -17,9 +18,6 @@
 /* Messages followed in one segment (merged segments: 64 KiB in one) are this number's cube; past
  * that, resync. */
 #define WIRE_BURST 16
-
-/* Data this far behind the cursor is no repetition but another connection. */
-#define WIRE_FLOW_BEHIND (1 << 24)
 
 struct wire_segment {
 	struct wire_flow flow;
@@ -37,6 +35,8 @@ CT_INLINE void wire_put_flow(
 CT_INLINE struct wire_segment *wire_segment(const struct wire_env *env);
 /* Calls wire_tcp_step up to WIRE_BURST cubed times, until it returns 0. */
 CT_INLINE void wire_tcp_steps(const struct wire_env *env, struct wire_segment *segment);
+/* Which segments without data does the follower of streams ask for? Their TCP flags. */
+CT_INLINE u8 wire_stream_flags(const struct wire_env *env);
 /* Calls wire_tcp_message. */
 CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment *segment);
 
@@ -71,7 +71,7 @@ CT_INLINE bool wire_take(const struct wire_env *env, struct wire_segment *segmen
 	if (segment->at >= segment->end)
 		return false;
 	CT_OPAQUE(held);
-	if (held > 15 || wire_read(env, segment->at, flow->bytes + held, 1))
+	if (held >= sizeof(flow->bytes) || wire_read(env, segment->at, flow->bytes + held, 1))
 		goto lost;
 	segment->at++;
 	flow->held++;
@@ -278,17 +278,25 @@ CT_INLINE int wire_tcp_step(const struct wire_env *env, struct wire_segment *seg
 /*
  * Where in the segment does the cursor go on? Returns the bytes to skip, or -1 if all of it was
  * seen before. Data ahead of the cursor is a hole, unless it falls into a body that nobody looks
- * at.
+ * at. Data from before the first that was seen came late, or is another connection's that began
+ * with a lower number.
  */
 CT_INLINE s64 wire_tcp_place(const struct wire_env *env, struct wire_segment *segment, u32 sequence)
 {
 	struct wire_flow *flow = &segment->flow;
 	const s32 ahead = (s32)(sequence - flow->next);
+	const bool near = ahead <= 0 && ahead > -WIRE_FLOW_BEHIND;
+	const bool unseen = (s32)(sequence - flow->begin) < 0;
 
-	if (ahead <= 0 && ahead > -WIRE_FLOW_BEHIND)
+	if (near && !(unseen && flow->closed)) {
+		if (unseen) {
+			wire_cell(env, WIRE_TCP, segment->peer.family)->resync++;
+			flow->begin = sequence;
+		}
 		return (u64) - (s64)ahead < segment->bytes ? -(s64)ahead : -1;
+	}
 	if (flow->closed) {
-		*flow = (struct wire_flow){.next = sequence};
+		*flow = (struct wire_flow){.next = sequence, .begin = sequence};
 		return 0;
 	}
 	if (ahead > 0 && flow->phase == WIRE_AT_BODY) {
@@ -300,7 +308,8 @@ CT_INLINE s64 wire_tcp_place(const struct wire_env *env, struct wire_segment *se
 		wire_tcp_complete(env, segment);
 	}
 	wire_cell(env, WIRE_TCP, segment->peer.family)->resync++;
-	*flow = (struct wire_flow){.next = sequence, .sync = WIRE_SYNC_LOST};
+	*flow = (struct wire_flow){
+	    .next = sequence, .begin = ahead > 0 ? flow->begin : sequence, .sync = WIRE_SYNC_LOST};
 	return 0;
 }
 
@@ -320,11 +329,24 @@ CT_INLINE void wire_tcp_data(const struct wire_env *env, const struct packet *pa
 	segment->at = packet->payload + (u64)skip;
 	segment->end = packet->payload + readable;
 	flow->next = sequence + (u32)readable;
+	if (flow->next - flow->begin > WIRE_FLOW_BEHIND)
+		flow->begin = flow->next - WIRE_FLOW_BEHIND;
 	wire_tcp_steps(env, segment);
 	if (segment->at < segment->end)
 		wire_lose(env, segment);
 	else if (flow->sync == WIRE_SYNC_NEW)
 		flow->sync = WIRE_SYNC_HELD;
+}
+
+/* The stream ends here: did all of it pass? */
+CT_INLINE void wire_tcp_end(
+    const struct wire_env *env, const struct packet *packet, struct wire_segment *segment)
+{
+	struct wire_flow *flow = &segment->flow;
+	const u32 end = packet->sequence + (u32)packet->length;
+
+	if (!flow->closed && (s32)(end - flow->next) > 0)
+		wire_lose(env, segment);
 }
 
 /* A segment of a connection to `wire.ports` with data or an end. `readable`: bytes of the packet
@@ -347,13 +369,16 @@ CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet
 	if (flow) {
 		segment->flow = *flow;
 	} else {
-		segment->flow = (struct wire_flow){.next = packet->sequence};
+		segment->flow =
+		    (struct wire_flow){.next = packet->sequence, .begin = packet->sequence};
 		if (packet->tcp_flags & PACKET_SYN)
 			segment->flow.next++;
 		env->counters->flows_new++;
 	}
 	if (bytes)
 		wire_tcp_data(env, packet, segment, bytes);
+	else if (packet->tcp_flags & PACKET_FIN)
+		wire_tcp_end(env, packet, segment);
 	if (last)
 		segment->flow.closed = 1;
 	if (flow)

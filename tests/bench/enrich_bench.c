@@ -11,7 +11,7 @@
  */
 #include "base/clock.h"
 #include "enrich/enrich.h"
-#include "encode/encode_enrich.h"
+#include "encode/encode.h"
 
 #include "../unit/geo/mmdb_writer.h"
 #include "../unit/random.h"

@@ -78,7 +78,7 @@ static inline void make_tcp_connection(struct frames *frames)
 	    (struct frame_spec){.direction = WIRE_OUT,
 		.tcp = 1,
 		.tcp_options = 20,
-		.sequence = 0,
+		.sequence = 999,
 		.acknowledged = 1000,
 		.flags = PACKET_SYN | PACKET_ACK,
 		.time_us = 10});
@@ -86,7 +86,7 @@ static inline void make_tcp_connection(struct frames *frames)
 	    (struct frame_spec){.tcp = 1,
 		.tcp_options = 12,
 		.sequence = 1000,
-		.acknowledged = 1,
+		.acknowledged = 1000,
 		.time_us = 20010});
 	fixture_tcp(frames, WIRE_IN, &stream, 0, stream.length);
 	fixture_tcp(frames, WIRE_OUT, &response, 0, response.length);
@@ -187,6 +187,45 @@ static inline void make_tcp_again(struct frames *frames)
 		.sequence = 8 + 34,
 		.payload = stream.bytes + 34,
 		.length = 34});
+}
+
+/* What comes first on the wire need not be first in the stream. */
+static inline void make_tcp_late(struct frames *frames)
+{
+	const struct message stream = fixture_stream(4);
+
+	fixture_tcp(frames, WIRE_IN, &stream, 68, 102);
+	fixture_tcp(frames, WIRE_IN, &stream, 34, 68);  /* passed unseen, and it is said */
+	fixture_tcp(frames, WIRE_IN, &stream, 34, 68);  /* repeated */
+	fixture_tcp(frames, WIRE_IN, &stream, 0, 136);  /* more that passed, and the last one */
+	fixture_tcp(frames, WIRE_IN, &stream, 68, 136); /* repeated */
+}
+
+/* The same ports again, whose numbers begin a little lower. */
+static inline void make_tcp_lower(struct frames *frames)
+{
+	const struct message stream = fixture_stream(3);
+
+	fixture_tcp(frames, WIRE_IN, &stream, 0, 102);
+	frames_add(frames, (struct frame_spec){.tcp = 1, .sequence = 1102, .flags = PACKET_FIN});
+	frames_add(
+	    frames, (struct frame_spec){.tcp = 1, .sequence = 1000 - 50000, .flags = PACKET_SYN});
+	frames_add(frames,
+	    (struct frame_spec){.tcp = 1,
+		.sequence = 1001 - 50000,
+		.payload = stream.bytes,
+		.length = stream.length});
+}
+
+/* Of a stream whose beginning nobody saw: what has no header begins no message. */
+static inline void make_tcp_short_first(struct frames *frames)
+{
+	const struct message empty = {.length = 0}, query = message_query(0, 1);
+	struct message stream = {.length = 0};
+
+	message_prefixed(&stream, &empty);
+	message_prefixed(&stream, &query);
+	fixture_tcp(frames, WIRE_IN, &stream, 0, stream.length);
 }
 
 static inline void make_tcp_malformed(struct frames *frames)

@@ -171,6 +171,18 @@ static const struct fixture fixtures[] = {
 	"in.tcp4.connections=1 in.tcp4.resync=1 in.tcp_size.32=5 in.opcode.0=5 in.qtype.1=4 "
 	"in.qtype.2=1 in.flows=2 sources=2 source_messages=5",
 	0},
+    {"tcp_late", make_tcp_late,
+	"in.tcp4.packets=5 in.tcp4.bytes=506 in.tcp4.messages=2 in.tcp4.message_bytes=64 "
+	"in.tcp4.resync=2 in.tcp_size.32=2 in.opcode.0=2 in.qtype.3=1 in.qtype.4=1 "
+	"in.flows=1 sources=1 source_messages=2",
+	0},
+    {"tcp_lower", make_tcp_lower,
+	"in.tcp4.packets=4 in.tcp4.bytes=364 in.tcp4.messages=6 in.tcp4.message_bytes=192 "
+	"in.tcp4.connections=1 in.tcp_size.32=6 in.opcode.0=6 in.qtype.1=2 in.qtype.2=2 "
+	"in.qtype.3=2 in.flows=1 sources=1 source_messages=6",
+	0},
+    {"tcp_short_first", make_tcp_short_first,
+	"in.tcp4.packets=1 in.tcp4.bytes=76 in.tcp4.resync=1 in.flows=1", 0},
     {"tcp_malformed", make_tcp_malformed,
 	"in.tcp4.packets=446 in.tcp4.bytes=18732 in.tcp4.messages=19 "
 	"in.tcp4.message_bytes=854 in.tcp4.malformed=15 in.tcp_size.0=5 in.tcp_size.16=8 "

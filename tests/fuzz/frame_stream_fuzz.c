@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A stream gives the same frames, replies and errors whole, and in pieces as they may come. */
+/* A stream gives the same frames, replies and errors whole, and in pieces as they may come; as a
+ * producer's, and as a file's, where others may follow. */
 #include "dnstap/frame_stream.h"
 
 #include <stdlib.h>
@@ -66,13 +67,14 @@ static size_t feed(
 }
 
 /* Piece by piece, each in memory of its own size. */
-static struct outcome run(const uint8_t *data, size_t size, size_t piece)
+static struct outcome run(const uint8_t *data, size_t size, size_t piece, bool several)
 {
 	struct outcome outcome = {0};
 	struct frame_stream stream;
 	size_t have = 0;
 
 	frame_stream_init(&stream, MAX_FRAME);
+	stream.several = several;
 	while (have < size && !outcome.error) {
 		const size_t more = size - have < piece ? size - have : piece;
 		const size_t length = have + more - outcome.used;
@@ -88,17 +90,27 @@ static struct outcome run(const uint8_t *data, size_t size, size_t piece)
 	return outcome;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static struct outcome run_all(const uint8_t *data, size_t size, bool several)
 {
 	static const size_t pieces[] = {1, 3, 7, 64};
-	const struct outcome whole = run(data, size, size);
+	const struct outcome whole = run(data, size, size, several);
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]) && size <= 4096; i++) {
-		const struct outcome parts = run(data, size, pieces[i]);
+		const struct outcome parts = run(data, size, pieces[i], several);
 
 		check(parts.digest == whole.digest && parts.frames == whole.frames);
 		check(parts.replies == whole.replies && parts.used == whole.used);
 		check(parts.error == whole.error && parts.state == whole.state);
 	}
+	return whole;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct outcome one = run_all(data, size, false);
+	const struct outcome file = run_all(data, size, true);
+
+	/* A file's reader takes all that a producer's takes. */
+	check(file.used >= one.used && file.frames >= one.frames);
 	return 0;
 }

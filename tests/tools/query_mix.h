@@ -189,7 +189,7 @@ static inline uint16_t mix_type(struct query_mix *mix)
 	return 1;
 }
 
-/* Existing names are those of tests/e2e/nameservers/zones; one in five does not exist. */
+/* Existing names are those of tests/e2e/lib/nameservers/zones; one in five does not exist. */
 static inline void mix_name(struct query_mix *mix, const char *zone, char *buf, size_t size)
 {
 	static const char *const known[] = {

@@ -104,6 +104,17 @@ static inline void fixture_window(struct fixture *f, uint64_t wire, uint64_t dns
 	fixture_close(f);
 }
 
+/* Takes f->options over, as a reload does; what is prepared and not wanted changes nothing. */
+static inline void fixture_configure(struct fixture *f)
+{
+	struct crosscheck_next *next;
+
+	assert_int_equal(crosscheck_prepare(f->crosscheck, &f->options, &next), 0);
+	crosscheck_next_free(next);
+	assert_int_equal(crosscheck_prepare(f->crosscheck, &f->options, &next), 0);
+	crosscheck_commit(f->crosscheck, next);
+}
+
 static inline struct crosscheck_row *fixture_row(
     struct fixture *f, unsigned direction, unsigned transport, unsigned family)
 {

@@ -53,8 +53,10 @@ static void execute(struct input *input)
 		for (size_t i = 0; i < n; i++)
 			ring_push(&input->closed, shards[i]);
 	}
-	if (command->configure)
-		collector_configure(input->collector, command->interval_ns, &command->limits);
+	if (command->interval_ns)
+		collector_set_interval(input->collector, command->interval_ns);
+	if (command->set_limits)
+		collector_set_limits(input->collector, &command->limits, command->max_shards);
 	if (command->set_traits)
 		collector_set_traits(input->collector, &command->traits);
 	if (command->reopen != INT64_MIN)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An input as the pipeline sees it: the source's thread, the collector in it, and the two ways
+ * An input as the agent sees it: the source's thread, the collector in it, and the two ways
  * across: commands go in through a mailbox, shards travel through rings.
  */
 #ifndef CROSSTAP_AGENT_INPUT_H
@@ -14,11 +14,12 @@
 #include <pthread.h>
 
 struct input_command {
-	int64_t oldest; /* collector_close() up to here; INT64_MAX: all; INT64_MIN: none */
-	int64_t reopen; /* then the oldest open window is this one; INT64_MIN: as closed */
-	bool configure; /* then take what is below, with no window open */
-	int64_t interval_ns;
+	int64_t oldest;      /* collector_close() up to here; INT64_MAX: all; INT64_MIN: none */
+	int64_t reopen;      /* then the oldest open window is this one; INT64_MIN: as closed */
+	int64_t interval_ns; /* then windows are so long, none being open; 0: as they are */
+	bool set_limits;
 	struct shard_limits limits;
+	size_t max_shards;
 	bool set_traits;
 	struct collector_traits traits;
 };

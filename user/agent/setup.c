@@ -99,3 +99,9 @@ size_t shards_per_collector(const struct config *config)
 
 	return n > COLLECTOR_MAX_SHARDS ? COLLECTOR_MAX_SHARDS : n;
 }
+
+void agent_limits_make(struct shard_limits *ret, const struct config *config)
+{
+	/* One more set for merging. */
+	shard_limits_make(ret, config, shards_per_collector(config) * (config->n_inputs + 1));
+}

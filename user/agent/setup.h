@@ -23,6 +23,8 @@ void compare_filter_make(struct compare_filter *ret, const struct config *config
 
 /* How large the tables of one shard may be, when `shards` share limits.memory. */
 void shard_limits_make(struct shard_limits *ret, const struct config *config, size_t shards);
+/* The same for the shards of a running agent's inputs. */
+void agent_limits_make(struct shard_limits *ret, const struct config *config);
 /* Windows that can be open at once, and one more. */
 size_t shards_per_collector(const struct config *config);
 

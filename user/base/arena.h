@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that is given back all at once: the strings of a configuration, of a window, of a report.
- */
+/* Memory whose owner gives it back all at once: the strings of a configuration, of a window, of a
+ * report. One thread at a time uses an arena. */
 #ifndef CROSSTAP_BASE_ARENA_H
 #define CROSSTAP_BASE_ARENA_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whole reads and writes of files: interrupted and short ones go on. */
+/* Reads and writes files whole: goes on after a call that was interrupted or short. */
 #ifndef CROSSTAP_BASE_IO_H
 #define CROSSTAP_BASE_IO_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Messages of the daemon: one line each on stderr, `level module: text key=value...`. The only
- * global state of the program. Library code returns errors; main, pipeline, commands and the loops
+ * global state of the program. Library code returns errors; main, agent, commands and the loops
  * of threads log them. Safe from any thread; a line is one write().
  */
 #ifndef CROSSTAP_BASE_LOG_H

@@ -12,39 +12,57 @@
 
 #define SUFFIX ".part"
 
-static int keep_mode(int fd, const char *path)
+static int keep_mode(const struct replace *replace)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if (fstatat(replace->folder, replace->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (S_ISREG(st.st_mode) && fchmod(fd, st.st_mode & 0777) < 0)
+	if (S_ISREG(st.st_mode) && fchmod(replace->fd, st.st_mode & 0777) < 0)
 		return -errno;
 	return 0;
 }
 
-int replace_begin(struct replace *replace, const char *path, mode_t mode)
+static int begin(struct replace *replace, mode_t mode)
 {
 	int r;
 
-	replace->fd = -1;
-	replace->path = path;
-	if ((size_t)snprintf(replace->part, sizeof(replace->part), "%s" SUFFIX, path) >=
-	    sizeof(replace->part))
-		return -ENAMETOOLONG;
-	if (unlink(replace->part) < 0 && errno != ENOENT)
+	if (unlinkat(replace->folder, replace->part, 0) < 0 && errno != ENOENT)
 		return -errno;
-	replace->fd =
-	    open(replace->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	replace->fd = openat(replace->folder, replace->part,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (replace->fd < 0)
 		return -errno;
-	r = keep_mode(replace->fd, path);
+	r = keep_mode(replace);
 	if (r < 0)
 		replace_abort(replace);
 	return r;
 }
 
-static int sync_folder_of(const char *path)
+int replace_begin(struct replace *replace, const char *path, mode_t mode)
+{
+	replace->fd = -1;
+	replace->folder = AT_FDCWD;
+	replace->path = path;
+	if ((size_t)snprintf(replace->part, sizeof(replace->part), "%s" SUFFIX, path) >=
+	    sizeof(replace->part))
+		return -ENAMETOOLONG;
+	return begin(replace, mode);
+}
+
+int replace_begin_at(
+    struct replace *replace, int folder, const char *path, const char *part, mode_t mode)
+{
+	replace->fd = -1;
+	replace->folder = folder;
+	replace->path = path;
+	if ((size_t)snprintf(replace->part, sizeof(replace->part), "%s", part) >=
+	    sizeof(replace->part))
+		return -ENAMETOOLONG;
+	return begin(replace, mode);
+}
+
+static int sync_folder_of(int at, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char folder[PATH_MAX] = ".";
@@ -52,7 +70,7 @@ static int sync_folder_of(const char *path)
 
 	if (slash)
 		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(at, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	/* EINVAL: the file system knows nothing to do for a folder. */
@@ -62,11 +80,16 @@ static int sync_folder_of(const char *path)
 	return r;
 }
 
+static int move(int fd, int folder, const char *part, const char *path)
+{
+	if (fsync(fd) < 0 || renameat(folder, part, folder, path) < 0)
+		return -errno;
+	return sync_folder_of(folder, path);
+}
+
 int replace_move(int fd, const char *part, const char *path)
 {
-	if (fsync(fd) < 0 || rename(part, path) < 0)
-		return -errno;
-	return sync_folder_of(path);
+	return move(fd, AT_FDCWD, part, path);
 }
 
 int replace_commit(struct replace *replace, enum replace_sync sync)
@@ -75,15 +98,16 @@ int replace_commit(struct replace *replace, enum replace_sync sync)
 	int r = 0;
 
 	if (sync == REPLACE_DURABLE)
-		r = replace_move(fd, replace->part, replace->path);
+		r = move(fd, replace->folder, replace->part, replace->path);
 	/* Where the disk is remote, close() tells what write() did not. */
 	replace->fd = -1;
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
-	if (r == 0 && sync == REPLACE_FAST && rename(replace->part, replace->path) < 0)
+	if (r == 0 && sync == REPLACE_FAST &&
+	    renameat(replace->folder, replace->part, replace->folder, replace->path) < 0)
 		r = -errno;
 	if (r < 0)
-		(void)unlink(replace->part);
+		(void)unlinkat(replace->folder, replace->part, 0);
 	return r;
 }
 
@@ -91,7 +115,7 @@ void replace_abort(struct replace *replace)
 {
 	if (replace->fd < 0)
 		return;
-	(void)unlink(replace->part);
+	(void)unlinkat(replace->folder, replace->part, 0);
 	close(replace->fd);
 	replace->fd = -1;
 }

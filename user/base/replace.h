@@ -21,7 +21,8 @@ enum replace_sync {
 };
 
 struct replace {
-	int fd; /* to write to */
+	int fd;     /* to write to */
+	int folder; /* that the paths are relative to; AT_FDCWD: the process's */
 	const char *path;
 	char part[PATH_MAX];
 };
@@ -29,6 +30,9 @@ struct replace {
 /* `mode`: of a file that is not there yet, less the umask. A PATH.part that somebody left is
  * removed, never followed. `path` must stay valid. */
 int replace_begin(struct replace *replace, const char *path, mode_t mode);
+/* The same for a file of an open folder, written as `part` beside it. `folder` must stay open. */
+int replace_begin_at(
+    struct replace *replace, int folder, const char *path, const char *part, mode_t mode);
 /* Moves what was written into place and closes it; closed and removed after an error. */
 int replace_commit(struct replace *replace, enum replace_sync sync);
 /* Closes and removes what was not committed. Does nothing after a commit. */

@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "document/document.h"
+#include "encode/json_text.h"
 #include "measure/series.h"
 #include "config/write.h"
 
@@ -16,13 +17,25 @@
 #define EXIT_BAD 2
 
 static const char usage[] = "usage: crosstap check [-c FILE] [--json]\n"
+			    "       crosstap check --options | --measurements\n"
 			    "Validates a configuration, prints the effective one and the bound of "
 			    "time series it can make.\n"
 			    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
 			    "  --json    one JSON document on stdout\n"
+			    "  --options       print every option that there is, as JSON\n"
+			    "  --measurements  print what is measured, as JSON, and nothing else\n"
 			    "Exit status: 0 valid, 2 not valid or bad usage.\n";
 
-enum action { CHECK, HELP, WRITE_DEFAULT, WRITE_MAN, BAD_USAGE };
+enum action {
+	CHECK,
+	HELP,
+	OPTIONS_JSON,
+	MEASUREMENTS_JSON,
+	WRITE_DEFAULT,
+	WRITE_MAN,
+	WRITE_TABLE,
+	BAD_USAGE
+};
 
 struct arguments {
 	const char *path;
@@ -31,13 +44,16 @@ struct arguments {
 
 static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-	enum { JSON = 256, DEFAULT, MAN };
+	enum { JSON = 256, OPTIONS, MEASURED, DEFAULT, MAN, TABLE };
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, JSON},
+	    {"options", no_argument, NULL, OPTIONS},
 	    {"help", no_argument, NULL, 'h'},
+	    {"measurements", no_argument, NULL, MEASURED},
 	    {"write-default", no_argument, NULL, DEFAULT}, /* for config/crosstap.yaml */
 	    {"write-man", no_argument, NULL, MAN},         /* for config/man/crosstap.yaml.5 */
+	    {"write-table", no_argument, NULL, TABLE},     /* for README.md */
 	    {0},
 	};
 	enum action action = CHECK;
@@ -51,10 +67,16 @@ static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->json = 1;
 		else if (c == 'h')
 			action = HELP;
+		else if (c == MEASURED)
+			action = MEASUREMENTS_JSON;
+		else if (c == TABLE)
+			action = WRITE_TABLE;
 		else if (c == DEFAULT)
 			action = WRITE_DEFAULT;
 		else if (c == MAN)
 			action = WRITE_MAN;
+		else if (c == OPTIONS)
+			action = OPTIONS_JSON;
 		else
 			return BAD_USAGE;
 	}
@@ -86,8 +108,7 @@ static int print_json(const struct config *config, const struct config_series *s
 	if (json_object_set_new(map, "config", config_to_json(config)) < 0 ||
 	    json_object_set_new(map, "series", series_to_json(series)) < 0)
 		r = -ENOMEM;
-	else if (json_dumpf(map, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) < 0 ||
-	    putchar('\n') == EOF)
+	else if (json_print(map, 2, stdout) < 0 || putchar('\n') == EOF)
 		r = -EIO;
 	json_decref(map);
 	return r;
@@ -137,11 +158,20 @@ int command_check(int argc, char **argv)
 	case HELP:
 		r = fputs(usage, stdout) == EOF ? -EIO : 0;
 		break;
+	case MEASUREMENTS_JSON:
+		r = document_write_measurements(stdout);
+		break;
+	case WRITE_TABLE:
+		r = document_write_table(stdout);
+		break;
 	case WRITE_DEFAULT:
 		r = document_write_default(stdout);
 		break;
 	case WRITE_MAN:
 		r = document_write_man(stdout);
+		break;
+	case OPTIONS_JSON:
+		r = document_write_options(stdout);
 		break;
 	default:
 		fputs(usage, stderr);

@@ -4,10 +4,10 @@
 
 #include "base/log.h"
 #include "command/command.h"
+#include "encode/json_text.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +147,7 @@ int doctor_print_json(const struct doctor *doctor, FILE *out)
 		    (json_int_t)doctor_count(doctor, DOCTOR_ERROR));
 	if (!document)
 		r = -ENOMEM;
-	else if (json_dumpf(document, out, JSON_INDENT(1)) < 0 || fputc('\n', out) == EOF)
+	else if (json_print(document, 1, out) < 0 || fputc('\n', out) == EOF)
 		r = -EIO;
 	json_decref(document);
 	json_decref(findings);

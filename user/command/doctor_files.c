@@ -2,7 +2,10 @@
 /* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
 #include "command/doctor.h"
 
+#include "base/listen_tcp.h"
+#include "config/output_kind.h"
 #include "dnstap/listen.h"
+#include "sink/sink.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -163,12 +166,16 @@ static void check_unix(struct doctor *doctor, const struct config_input *input)
 static void check_tcp(struct doctor *doctor, const struct config_input *input)
 {
 	char reason[256];
-	const int fd = listen_tcp(input->address, reason, sizeof(reason));
+	int fds[LISTEN_MAX];
+	const int n = listen_tcp(input->address, fds, LISTEN_MAX, reason, sizeof(reason));
 
-	if (fd >= 0) {
-		close(fd);
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+	if (n > 0 && *reason) {
+		doctor_note(doctor, DOCTOR_WARNING, "fine if nobody connects to it", "%s", reason);
+	} else if (n > 0) {
 		doctor_note(doctor, DOCTOR_OK, NULL, "%s is free", input->address);
-	} else if (fd == -EADDRINUSE) {
+	} else if (n == -EADDRINUSE) {
 		doctor_note(doctor, DOCTOR_WARNING, "fine if it is the running agent",
 		    "%s: somebody listens there", input->address);
 	} else {
@@ -220,11 +227,13 @@ void doctor_folders(struct doctor *doctor)
 	if (*config->rssac002.dir)
 		check_folder(doctor, config->rssac002.dir, "rssac002.dir");
 	for (size_t i = 0; i < config->n_outputs; i++) {
-		const struct config_output *output = &config->outputs[i];
+		const char *file = sink_local_file(&config->outputs[i]);
+		char option[64];
 
-		if (output->kind != OUTPUT_FILE || strcmp(output->path, "-") == 0)
+		if (!file)
 			continue;
-		folder_of(output->path, folder);
-		check_folder(doctor, folder, "outputs.file");
+		snprintf(option, sizeof(option), "outputs.%s", config->outputs[i].kind->name);
+		folder_of(file, folder);
+		check_folder(doctor, folder, option);
 	}
 }

@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "encode/json_text.h"
 #include "replay/replay.h"
+#include "sink/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +25,15 @@ static const char usage[] =
     "Counts what dnstap files and captures hold, as the daemon would, and prints one report.\n"
     "  -c FILE              settings of inputs, windows, outputs; without it zone `default`\n"
     "  --input N            label, zones, scope and queries of the N-th input of -c (1)\n"
-    "  --pcap FILE          a capture (pcap, pcapng) of the same traffic; more than once: more of "
+    "  --pcap FILE|-        a capture (pcap, pcapng) of the same traffic; more than once: more of "
     "it\n"
     "  --queries MODE       frames | responses, as the input's option\n"
     "  --points FILE|-      the windows of the frames' own times, as line protocol\n"
     "  --push               send the windows to the outputs of -c (backfill)\n"
     "  --json               one JSON document on stdout\n"
-    "Exit status: 0 done, 1 an input could not be read to its end, 2 bad usage or configuration.\n";
+    "Exit status: 0 done, 1 an input could not be read to its end or an output did not take every "
+    "point,\n"
+    "2 bad usage or configuration.\n";
 
 struct arguments {
 	const char *config, *points, *queries;
@@ -38,6 +42,17 @@ struct arguments {
 	size_t n_pcaps;
 	bool json, push, help;
 };
+
+static size_t readings_of_stdin(const struct arguments *arguments, char *const *names)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < arguments->n_pcaps; i++)
+		n += strcmp(arguments->pcaps[i], "-") == 0;
+	for (; *names; names++)
+		n += strcmp(*names, "-") == 0;
+	return n;
+}
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
@@ -97,6 +112,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	}
 	if (ret->json && ret->points && strcmp(ret->points, "-") == 0)
 		return -EINVAL;
+	if (readings_of_stdin(ret, argv + optind) > 1)
+		return -EINVAL;
 	return (optind < argc || ret->n_pcaps) && !(ret->push && !ret->config) ? 0 : -EINVAL;
 }
 
@@ -121,7 +138,8 @@ static int load_config(const struct arguments *arguments, struct config **ret)
 
 /* The configuration's outputs (--push), and a file (--points); no spool: who replays can do it
  * again. */
-static int set_outputs(struct config *config, const struct arguments *arguments)
+static int set_outputs(struct config *config, const struct arguments *arguments,
+    const struct sink_file_settings *points)
 {
 	const size_t n = arguments->push ? config->n_outputs : 0;
 	struct config_output *outputs = calloc(n + 1, sizeof(*outputs));
@@ -132,17 +150,7 @@ static int set_outputs(struct config *config, const struct arguments *arguments)
 		memcpy(outputs, config->outputs, n * sizeof(*outputs));
 	config->n_outputs = n;
 	if (arguments->points) {
-		outputs[n] = (struct config_output){.kind = OUTPUT_FILE,
-		    .url = "",
-		    .org = "",
-		    .bucket = "",
-		    .token = "",
-		    .database = "",
-		    .username = "",
-		    .password = "",
-		    .ca = "",
-		    .path = arguments->points,
-		    .format = FORMAT_LINE};
+		outputs[n] = sink_file_output(points);
 		config->n_outputs++;
 	}
 	config->outputs = outputs;
@@ -266,6 +274,20 @@ static void print_report(FILE *out, const json_t *document)
 	print_verdict(out, json_object_get(document, "crosscheck"));
 }
 
+/* A backfill of which points are missing has failed. */
+static int check_outputs(struct replay *replay)
+{
+	struct sink_stats sum;
+
+	replay_sum_outputs(replay, &sum);
+	if (!sum.points_rejected && !sum.points_dropped)
+		return 0;
+	log_error(MODULE, "not every point arrived: refused=%llu not delivered=%llu arrived=%llu",
+	    (unsigned long long)sum.points_rejected, (unsigned long long)sum.points_dropped,
+	    (unsigned long long)sum.points);
+	return -EIO;
+}
+
 static int replay_files(
     const struct arguments *arguments, const struct config *config, char **names)
 {
@@ -297,25 +319,29 @@ static int replay_files(
 	if (!document)
 		failed = -ENOMEM;
 	else if (arguments->json)
-		json_dumpf(document, stdout, JSON_INDENT(1)), fputc('\n', stdout);
+		json_print(document, 1, stdout), fputc('\n', stdout);
 	else
 		print_report(
 		    arguments->points && strcmp(arguments->points, "-") == 0 ? stderr : stdout,
 		    document);
 	json_decref(document);
+	if (check_outputs(replay) < 0)
+		failed = -EIO;
 	replay_free(replay);
 	return failed < 0 || r < 0 ? BAD_INPUT : 0;
 }
 
 static int run(const struct arguments *arguments, char **names)
 {
+	const struct sink_file_settings points = {
+	    .path = arguments->points, .format = SINK_FILE_LINE};
 	const struct config_output *outputs;
 	struct config *config;
 	int status;
 
 	if (load_config(arguments, &config) < 0)
 		return BAD_CONFIG;
-	if (truncate_points(arguments) < 0 || set_outputs(config, arguments) < 0) {
+	if (truncate_points(arguments) < 0 || set_outputs(config, arguments, &points) < 0) {
 		config_unref(config);
 		return BAD_INPUT;
 	}

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crosstap run: the daemon, in the foreground. Signals, time and supervision; the pipeline does the
+/* crosstap run: the daemon, in the foreground. Signals, time and supervision; the agent does the
  * rest. */
-#include "base/unused.h"
 #include "command/command.h"
 
+#include "agent/agent.h"
+#include "agent/lock.h"
 #include "base/log.h"
+#include "base/unused.h"
 #include "http/http.h"
-#include "agent/pipeline.h"
 #include "report/report.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -41,17 +41,15 @@ static const char usage[] =
 
 struct daemon {
 	const char *path;
-	struct pipeline *pipeline;
+	struct agent *agent;
 	struct http *http;
 	char http_error[512]; /* why there is none; said once */
 	sd_event_source *http_retry;
 	sd_event *loop;
 	sd_event_source *changes; /* of interfaces and addresses */
 	int timer_fd;
-	int lock_fd;
-	struct passed_socket *passed;
-	char **names; /* of the passed sockets */
-	size_t n_passed;
+	struct lock lock;
+	struct passed_sockets passed;
 };
 
 static int parse_arguments(int argc, char **argv, const char **ret_path, bool *ret_help)
@@ -75,27 +73,24 @@ static int parse_arguments(int argc, char **argv, const char **ret_path, bool *r
 	return optind == argc ? 0 : -EINVAL;
 }
 
-/* One agent for each `server` in a network namespace: two would write the same series. An abstract
- * socket vanishes with its process, however that ends. */
-static int take_lock(const char *server)
+/* What stands in the way of a lock is no reason not to count; another agent that has it is. */
+static int take_lock(struct daemon *daemon, const char *server)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), length;
+	struct lock *lock = &daemon->lock;
+	char directory[PATH_MAX];
+	int r = lock_take(lock, lock_directory(directory), server);
 
-	if (fd < 0)
-		return -errno;
-	length =
-	    snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "crosstap/%s", server);
-	if (length > (int)sizeof(address.sun_path) - 2)
-		length = (int)sizeof(address.sun_path) - 2;
-	if (bind(fd, (const struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) < 0) {
-		int r = -errno;
-
-		close(fd);
+	if (r == -EADDRINUSE) {
+		log_error(MODULE,
+		    "another agent runs here with the same name server=%s lock=%s pid=%ld", server,
+		    lock->path, (long)lock->holder);
 		return r;
 	}
-	return fd;
+	if (r < 0)
+		log_warning(MODULE,
+		    "no lock: another agent with the same name would go unnoticed: %s lock=%s",
+		    r == -EPERM ? "others may write there" : strerror(-r), lock->path);
+	return 0;
 }
 
 /* Threads and sockets: many small arenas would cost more memory than they save time. */
@@ -114,27 +109,11 @@ static void set_process_limits(void)
 	}
 }
 
-static int find_passed(struct daemon *daemon)
-{
-	int n = sd_listen_fds_with_names(1, &daemon->names);
-
-	if (n <= 0)
-		return n;
-	daemon->passed = calloc((size_t)n, sizeof(*daemon->passed));
-	if (!daemon->passed)
-		return -ENOMEM;
-	for (int i = 0; i < n; i++)
-		daemon->passed[i] =
-		    (struct passed_socket){daemon->names[i], SD_LISTEN_FDS_START + i};
-	daemon->n_passed = (size_t)n;
-	return 0;
-}
-
 static bool healthy(void *context, char *reasons, size_t size)
 {
 	struct daemon *daemon = context;
 
-	return pipeline_healthy(daemon->pipeline, reasons, size);
+	return agent_healthy(daemon->agent, reasons, size);
 }
 
 static char *document(void *context, const char *name)
@@ -142,9 +121,11 @@ static char *document(void *context, const char *name)
 	struct daemon *daemon = context;
 
 	if (strcmp(name, "resolvers") == 0)
-		return report_resolvers_json(pipeline_report(daemon->pipeline));
+		return report_resolvers_json(agent_report(daemon->agent));
+	if (strcmp(name, "config") == 0)
+		return agent_config_json(daemon->agent);
 	if (strcmp(name, "crosscheck") == 0)
-		return report_crosscheck_json(pipeline_report(daemon->pipeline));
+		return report_crosscheck_json(agent_report(daemon->agent));
 	return NULL;
 }
 
@@ -167,8 +148,8 @@ static void start_http(struct daemon *daemon)
 {
 	const struct http_hooks hooks = {
 	    .healthy = healthy, .document = document, .context = daemon};
-	const struct config *config = pipeline_config(daemon->pipeline);
-	char error[sizeof(daemon->http_error)];
+	const struct config *config = agent_config(daemon->agent);
+	char error[sizeof(daemon->http_error)] = "";
 
 	if (daemon->http && http_matches(daemon->http, config))
 		return;
@@ -177,12 +158,14 @@ static void start_http(struct daemon *daemon)
 	daemon->http_retry = sd_event_source_disable_unref(daemon->http_retry);
 	if (strcmp(config->http.listen, "off") == 0)
 		return;
-	if (http_new(&daemon->http, config, pipeline_report(daemon->pipeline), &hooks, error,
+	if (http_new(&daemon->http, config, agent_report(daemon->agent), &hooks, error,
 		sizeof(error)) < 0) {
 		retry_http(daemon, error);
 		return;
 	}
 	*daemon->http_error = 0;
+	if (*error)
+		log_warning(MODULE, "status page not on every address: %s", error);
 	log_info(MODULE, "status page listen=%s", config->http.listen);
 }
 
@@ -211,13 +194,13 @@ static bool arm(const struct daemon *daemon, int64_t due_ns)
 static void note_clock_set(struct daemon *daemon)
 {
 	log_info(MODULE, "the clock was set");
-	pipeline_clock_set(daemon->pipeline);
+	agent_clock_set(daemon->agent);
 }
 
 /* Every turn but the first needs another set of the clock. */
 static void tick(struct daemon *daemon)
 {
-	for (int i = 0; i < MAX_TICKS && !arm(daemon, pipeline_tick(daemon->pipeline)); i++)
+	for (int i = 0; i < MAX_TICKS && !arm(daemon, agent_tick(daemon->agent)); i++)
 		note_clock_set(daemon);
 }
 
@@ -238,14 +221,14 @@ static int on_change(
 {
 	struct daemon *daemon = context;
 
-	pipeline_process(daemon->pipeline);
+	agent_process(daemon->agent);
 	return 0;
 }
 
 /* The descriptor may be another one after a reload. */
 static void watch_changes(struct daemon *daemon)
 {
-	const int fd = pipeline_fd(daemon->pipeline);
+	const int fd = agent_fd(daemon->agent);
 	int r;
 
 	daemon->changes = sd_event_source_disable_unref(daemon->changes);
@@ -262,33 +245,46 @@ static int on_stop(
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
-static int on_reload(
-    sd_event_source *source UNUSED, const struct signalfd_siginfo *info UNUSED, void *context)
+/* Which options changed, and which did not although the file says so. */
+static void say_reloaded(const struct config_diff *diff)
 {
-	struct daemon *daemon = context;
+	char *changed, *restart;
+
+	(void)config_diff_paths(diff, false, &changed);
+	if (config_diff_paths(diff, true, &restart))
+		log_warning(MODULE, "changes of %s need a restart", restart ? restart : "options");
+	log_info(MODULE, "configuration reloaded changed=%s", changed ? changed : "?");
+	free(changed);
+	free(restart);
+}
+
+static void reload(struct daemon *daemon)
+{
+	struct config_diff diff;
 	struct config *config;
 	char error[512];
 
-	sd_notify(0, "RELOADING=1");
 	if (config_load(daemon->path, stderr, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
-	} else if (strcmp(config->server, pipeline_config(daemon->pipeline)->server) != 0) {
-		log_error(MODULE, "configuration not reloaded: another `server` needs a restart");
-		config_unref(config);
-	} else {
-		const int level = config->log_level;
-
-		if (pipeline_reload(daemon->pipeline, config, error, sizeof(error)) < 0) {
-			log_error(MODULE,
-			    "configuration not reloaded, the old one stays in force: %s", error);
-		} else {
-			log_set_level((enum log_level)level);
-			start_http(daemon);
-			watch_changes(daemon);
-			log_info(MODULE, "configuration reloaded");
-		}
+		return;
 	}
-	tick(daemon);
+	if (agent_reload(daemon->agent, config, &diff, error, sizeof(error)) < 0) {
+		log_error(
+		    MODULE, "configuration not reloaded, the old one stays in force: %s", error);
+		return;
+	}
+	if (diff.takers & 1u << TAKER_HTTP)
+		start_http(daemon);
+	watch_changes(daemon);
+	say_reloaded(&diff);
+}
+
+static int on_reload(
+    sd_event_source *source UNUSED, const struct signalfd_siginfo *info UNUSED, void *context)
+{
+	sd_notify(0, "RELOADING=1");
+	reload(context);
+	tick(context);
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -324,7 +320,8 @@ static int add_sources(struct daemon *daemon)
 
 static int start(struct daemon *daemon, struct config *config)
 {
-	struct pipeline_options options = {.config = config, .clock = &clock_system};
+	const struct agent_options options = {
+	    .config = config, .clock = &clock_system, .passed = &daemon->passed};
 	char error[512];
 	int r;
 
@@ -334,23 +331,18 @@ static int start(struct daemon *daemon, struct config *config)
 		config_unref(config);
 		return BAD_CONFIG;
 	}
-	r = find_passed(daemon);
-	if (r == 0)
-		r = take_lock(config->server);
+	r = passed_sockets_take(&daemon->passed);
+	if (r < 0)
+		log_error(MODULE, "passed sockets: %s", strerror(-r));
+	else
+		r = take_lock(daemon, config->server);
 	if (r < 0) {
-		log_error(MODULE, "%s server=%s: %s",
-		    r == -EADDRINUSE ? "another agent runs here with the same name"
-				     : "cannot start",
-		    config->server, strerror(-r));
 		config_unref(config);
 		return FAILED;
 	}
-	daemon->lock_fd = r;
-	options.passed = daemon->passed;
-	options.n_passed = daemon->n_passed;
-	r = pipeline_new(&daemon->pipeline, &options, error, sizeof(error));
+	r = agent_new(&daemon->agent, &options, error, sizeof(error));
 	if (r == 0)
-		r = pipeline_start(daemon->pipeline, error, sizeof(error));
+		r = agent_start(daemon->agent, error, sizeof(error));
 	if (r < 0) {
 		log_error(MODULE, "%s", error);
 		/* What a file of zones holds is the configuration's fault, sockets are the host's.
@@ -368,16 +360,12 @@ static void clean_up(struct daemon *daemon)
 	http_free(daemon->http);
 	sd_event_source_disable_unref(daemon->http_retry);
 	sd_event_source_disable_unref(daemon->changes);
-	pipeline_free(daemon->pipeline);
+	agent_free(daemon->agent);
 	sd_event_unref(daemon->loop);
 	if (daemon->timer_fd >= 0)
 		close(daemon->timer_fd);
-	if (daemon->lock_fd >= 0)
-		close(daemon->lock_fd);
-	for (size_t i = 0; i < daemon->n_passed; i++)
-		free(daemon->names[i]);
-	free(daemon->names);
-	free(daemon->passed);
+	lock_release(&daemon->lock);
+	passed_sockets_done(&daemon->passed);
 }
 
 static int run(struct daemon *daemon, struct config *config)
@@ -395,17 +383,17 @@ static int run(struct daemon *daemon, struct config *config)
 	tick(daemon);
 	sd_notify(0, "READY=1");
 	log_info(MODULE, "running version=%s server=%s", CROSSTAP_VERSION,
-	    pipeline_config(daemon->pipeline)->server);
+	    agent_config(daemon->agent)->server);
 	r = sd_event_loop(daemon->loop);
 	sd_notify(0, "STOPPING=1");
 	log_info(MODULE, "stopping");
-	pipeline_stop(daemon->pipeline, STOP_NS);
+	agent_stop(daemon->agent, STOP_NS);
 	return r < 0 ? FAILED : 0;
 }
 
 int command_run(int argc, char **argv)
 {
-	struct daemon daemon = {.timer_fd = -1, .lock_fd = -1};
+	struct daemon daemon = {.timer_fd = -1, .lock = {.fd = -1}};
 	struct config *config;
 	bool help = false;
 	int status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "command/top_client.h"
 
+#include "base/http_client.h"
 #include "base/unused.h"
 
 #include <curl/curl.h>
@@ -49,24 +50,21 @@ static int set_token(struct top_client *client, const char *token)
 	return client->headers ? 0 : -ENOMEM;
 }
 
-/* No redirects, no proxies: the token goes to this place only. */
+/* The token goes to this place only. */
 static int set_options(struct top_client *client, const char *ca)
 {
 	CURL *curl = client->curl;
+	CURLcode code = http_client_init(curl, ca, client->reason);
 
-	if (curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_DEFAULT_PROTOCOL, "http") != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->reason) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_WRITEDATA, client) != CURLE_OK)
-		return -ENOMEM;
-	if (ca && curl_easy_setopt(curl, CURLOPT_CAINFO, ca) != CURLE_OK)
-		return -ENOMEM;
-	return 0;
+#define SET(option, value) (code = code ? code : curl_easy_setopt(curl, option, value))
+	code = code ? code : http_client_direct(curl);
+	SET(CURLOPT_DEFAULT_PROTOCOL, "http");
+	SET(CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	SET(CURLOPT_HTTPHEADER, client->headers);
+	SET(CURLOPT_WRITEFUNCTION, take);
+	SET(CURLOPT_WRITEDATA, client);
+#undef SET
+	return code ? -ENOMEM : 0;
 }
 
 int top_client_new(struct top_client **ret, const char *url, const char *token, const char *ca)

@@ -2,6 +2,7 @@
 #include "config/config.h"
 
 #include "base/arena.h"
+#include "config/output_kind.h"
 #include "config/reader.h"
 #include "config/texts.h"
 #include "config/write.h"
@@ -166,46 +167,56 @@ static void read_input(
 	validate_input(reader, node, shown, input);
 }
 
-static int output_kind(const char *name)
+/* The kind that the one key of the map names, or NULL. */
+static const struct output_kind *read_kind(
+    struct reader *reader, const struct node *node, const char *shown)
 {
-	for (int i = 0; i < OUTPUT_KINDS; i++) {
-		if (strcmp(output_kind_names[i], name) == 0)
-			return i;
+	const struct output_kind *kind;
+	char list[256];
+
+	if (node->n != 1) {
+		output_kind_list(list, sizeof(list));
+		reader_problem(reader, node, shown, "must have one key, the kind: %s", list);
+		return NULL;
 	}
-	return -1;
+	kind = output_kind_find(node->first->key->text);
+	if (!kind) {
+		const char *name = node->first->key->text;
+
+		reader_problem(reader, node->first->key, shown,
+		    "unknown kind of output \"%.48s\" (did you mean \"%s\"?)", name,
+		    output_kind_nearest(name));
+	}
+	return kind;
 }
 
 static void read_output(
     struct reader *reader, const struct node *node, const char *shown, void *base)
 {
 	struct config_output *output = base;
+	const struct output_kind *kind;
 	char key[MAX_KEY], prefix[MAX_KEY];
-	int kind;
+	void *settings;
 
-	for (int i = 0; i < OUTPUT_KINDS; i++)
-		set_defaults(reader, &options_output[i], output);
 	if (!expect_map(reader, node, shown))
 		return;
-	if (node->n != 1) {
-		reader_problem(
-		    reader, node, shown, "must have one key, the kind: influxdb, file or otlp");
+	kind = read_kind(reader, node, shown);
+	if (!kind)
+		return;
+	settings = arena_alloc(reader->arena, kind->size);
+	if (!settings) {
+		reader->no_memory = true;
 		return;
 	}
-	kind = output_kind(node->first->key->text);
-	if (kind < 0) {
-		const char *name = node->first->key->text;
-
-		reader_problem(reader, node->first->key, shown,
-		    "unknown kind of output \"%.48s\" (did you mean \"%s\"?)", name,
-		    word_nearest(output_kind_names, name));
-		return;
+	*output = (struct config_output){.kind = kind, .settings = settings};
+	set_defaults(reader, &kind->table, settings);
+	join(key, shown, ".", kind->name);
+	if (!node_is_null(node->first)) {
+		if (!expect_map(reader, node->first, key))
+			return;
+		join(prefix, key, ".", "");
+		read_map(reader, &kind->table, "", node->first, prefix, settings);
 	}
-	output->kind = (enum output_kind)kind;
-	join(key, shown, ".", output_kind_names[kind]);
-	if (node_is_null(node->first) || !expect_map(reader, node->first, key))
-		return;
-	join(prefix, key, ".", "");
-	read_map(reader, &options_output[kind], "", node->first, prefix, output);
 	validate_output(reader, node->first, key, output);
 }
 

@@ -96,19 +96,11 @@ enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
 enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
-enum output_kind { OUTPUT_INFLUXDB, OUTPUT_FILE, OUTPUT_OTLP };
-enum output_format { FORMAT_LINE, FORMAT_JSON };
+struct output_kind; /* config/output_kind.h */
 
 struct config_output {
-	enum output_kind kind;
-	const char *url;
-	unsigned version; /* 1 or 2 */
-	const char *org, *bucket, *token;
-	const char *database, *username, *password;
-	const char *ca; /* PEM file, empty: the system's */
-	uint64_t timeout_ns;
-	const char *path; /* file; "-" is stdout */
-	enum output_format format;
+	const struct output_kind *kind;
+	const void *settings; /* the kind's own struct, complete */
 };
 
 struct config_limits {

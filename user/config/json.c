@@ -3,7 +3,7 @@
 #include "config/write.h"
 
 #include "base/arena.h"
-#include "config/options.h"
+#include "config/output_kind.h"
 #include "config/value_scalar.h"
 
 #include <errno.h>
@@ -166,15 +166,17 @@ static json_t *tags_to_json(const struct config_option *option, const void *base
 
 /* --- sections --- */
 
+/* Of options with one of these takers. */
 static json_t *section_to_json(
-    const struct option_table *table, const char *path, const void *base);
+    const struct option_table *table, const char *path, const void *base, uint32_t takers);
 
-static json_t *inputs_to_json(const struct config *config)
+static json_t *inputs_to_json(const struct config *config, uint32_t takers)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < config->n_inputs; i++) {
-		if (append(list, section_to_json(&options_input, "", &config->inputs[i])) < 0) {
+		if (append(list, section_to_json(&options_input, "", &config->inputs[i], takers)) <
+		    0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -185,10 +187,10 @@ static json_t *inputs_to_json(const struct config *config)
 static json_t *output_to_json(const struct config_output *output)
 {
 	json_t *map = json_object(),
-	       *values = section_to_json(&options_output[output->kind], "", output);
+	       *values = section_to_json(&output->kind->table, "", output->settings, UINT32_MAX);
 
 	/* Takes over `values`, in failure too. */
-	if (json_object_set_new(map, output_kind_names[output->kind], values) < 0) {
+	if (json_object_set_new(map, output->kind->name, values) < 0) {
 		json_decref(map);
 		return NULL;
 	}
@@ -233,14 +235,14 @@ static json_t *unit_to_json(const struct config_option *option, const void *base
 	return json_string(text);
 }
 
-static json_t *value_to_json(
-    const struct option_table *table, const struct config_option *option, const void *base)
+static json_t *value_to_json(const struct option_table *table, const struct config_option *option,
+    const void *base, uint32_t takers)
 {
 	bool flag;
 
 	switch (option->type) {
 	case OPTION_SECTION:
-		return section_to_json(table, option->path, base);
+		return section_to_json(table, option->path, base, takers);
 	case OPTION_TEXT:
 		return text_to_json(option, base);
 	case OPTION_BOOL:
@@ -269,7 +271,7 @@ static json_t *value_to_json(
 	case OPTION_TAGS:
 		return tags_to_json(option, base);
 	case OPTION_INPUTS:
-		return inputs_to_json(base);
+		return inputs_to_json(base, takers);
 	case OPTION_OUTPUTS:
 		return outputs_to_json(base);
 	}
@@ -295,7 +297,29 @@ static bool is_worth_writing(
 	return true;
 }
 
-static json_t *section_to_json(const struct option_table *table, const char *path, const void *base)
+/* A section is, if one of its options is, and a list of inputs, if one of theirs is. */
+static bool is_wanted(
+    const struct option_table *table, const struct config_option *option, uint32_t takers)
+{
+	const size_t length = strlen(option->path);
+	const struct option_table *below = option->type == OPTION_INPUTS ? &options_input : table;
+	bool wanted = takers == UINT32_MAX || option->takers & takers;
+
+	if (option->type != OPTION_INPUTS && option->type != OPTION_SECTION)
+		return wanted;
+	for (size_t i = 0; i < below->n && !wanted; i++) {
+		const struct config_option *other = &below->options[i];
+
+		wanted = other->takers & takers &&
+		    (below != table ||
+			(strncmp(other->path, option->path, length) == 0 &&
+			    other->path[length] == '.'));
+	}
+	return wanted;
+}
+
+static json_t *section_to_json(
+    const struct option_table *table, const char *path, const void *base, uint32_t takers)
 {
 	json_t *map = json_object();
 	char prefix[64];
@@ -304,10 +328,11 @@ static json_t *section_to_json(const struct option_table *table, const char *pat
 	for (size_t i = 0; map && i < table->n; i++) {
 		const struct config_option *option = &table->options[i];
 
-		if (!option_is_in(option, prefix) || !is_worth_writing(table, option, base))
+		if (!option_is_in(option, prefix) || !is_worth_writing(table, option, base) ||
+		    !is_wanted(table, option, takers))
 			continue;
 		if (json_object_set_new(
-			map, option_key(option), value_to_json(table, option, base)) < 0) {
+			map, option_key(option), value_to_json(table, option, base, takers)) < 0) {
 			json_decref(map);
 			return NULL;
 		}
@@ -317,7 +342,12 @@ static json_t *section_to_json(const struct option_table *table, const char *pat
 
 json_t *config_to_json(const struct config *config)
 {
-	return section_to_json(&options_root, "", config);
+	return config_part_to_json(config, UINT32_MAX);
+}
+
+json_t *config_part_to_json(const struct config *config, uint32_t takers)
+{
+	return section_to_json(&options_root, "", config, takers);
 }
 
 int config_write_json(const struct config *config, FILE *out)

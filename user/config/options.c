@@ -1,111 +1,91 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/options.h"
 
-#include "base/clock.h"
+#include "config/option_row.h"
 #include "config/texts.h"
 
-#define KIB 1024.0
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
-#define TIB (1024 * GIB)
-#define MS  ((double)NS_PER_MS)
-#define S   ((double)NS_PER_S)
-#define H   (3600 * S)
-#define D   (24 * H)
-
-#define MAX_PATH      4095
 #define MAX_UNIX_PATH 107 /* sun_path with its NUL, unix(7) */
-#define MAX_TEXT      255
-#define MAX_SECRET    4096
 #define MAX_ZONES     16000
 
-#define AT(type, member)           .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define ARRAY(type, member, count) .offset = offsetof(type, member), .other = offsetof(type, count)
-#define RANGE(lo, hi)              .min = (lo), .max = (hi)
-#define WORDS(...)                                                                                 \
-	.words = (const char *const[])                                                             \
-	{                                                                                          \
-		__VA_ARGS__, NULL                                                                  \
-	}
-#define WHEN(type, member, v, says)                                                                \
-	.when = {true, offsetof(type, member), sizeof(((type *)0)->member), (v), (says)}
-#define TABLE(array, says)                                                                         \
-	{                                                                                          \
-		array, sizeof(array) / sizeof((array)[0]), says                                    \
-	}
-
-#define C struct config
+#define TO(taker) (1u << TAKER_##taker)
+#define C         struct config
 
 static const struct config_option root[] = {
-    {"server", OPTION_TEXT, .environment = "NSID", .example = "ns1.ams", RANGE(1, MAX_TEXT),
-	AT(C, server),
+    {"server", OPTION_TEXT, .takers = TO(RESTART), .environment = "NSID", .example = "ns1.ams",
+	RANGE(1, MAX_TEXT), AT(C, server),
 	.help = "The tag `server` on every point: which nameserver this is. "
 		"Default: $NSID, else the host name."},
-    {"tags", OPTION_TAGS, .example = "{site: ams}", RANGE(0, 32), ARRAY(C, tags, n_tags),
-	.check = text_check_tag_key, .help = "More tags on every point."},
-    {"interval", OPTION_TIME, .fallback = "10s", RANGE(S, H), AT(C, interval_ns),
+    {"tags", OPTION_TAGS, .takers = TO(OUTPUTS), .example = "{site: ams}", RANGE(0, 32),
+	ARRAY(C, tags, n_tags), .check = text_check_tag_key, .help = "More tags on every point."},
+    {"interval", OPTION_TIME,
+	.takers = TO(WINDOWS) | TO(TABLES) | TO(WIRE) | TO(CROSSCHECK) | TO(OUTPUTS) | TO(PING),
+	.fallback = "10s", RANGE(S, H), AT(C, interval_ns),
 	.help = "Length of a window. Windows are aligned to the wall clock."},
-    {"grace", OPTION_TIME, .fallback = "2s", RANGE(0, 2 * H), AT(C, grace_ns),
-	.help = "How long a window waits for late frames; at most two intervals."},
-    {"inputs", OPTION_INPUTS, RANGE(0, 256), ARRAY(C, inputs, n_inputs),
+    {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
+	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
+    {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
+	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "
 		"`inputs: []` watches the wire only."},
 
     {"wire", OPTION_SECTION,
 	.help = "What the kernel counts on the network interfaces (XDP and tc)."},
-    {"wire.interfaces", OPTION_INTERFACES, .fallback = "auto", RANGE(1, 64),
+    {"wire.interfaces", OPTION_INTERFACES, .takers = TO(WIRE), .fallback = "auto", RANGE(1, 64),
 	ARRAY(C, wire.interfaces, wire.interfaces_auto), .check = text_check_interface,
 	.help = "`auto`, those that routes use, or a list as in [eth0]. Never a device together "
 		"with its upper "
 		"device (bond, VLAN)."},
-    {"wire.mode", OPTION_WORD, .fallback = "auto",
-	WORDS("auto", "native", "generic", "tc", "packet", "off"), AT(C, wire.mode),
+    {"wire.mode", OPTION_WORD, .takers = TO(WIRE) | TO(COMPARED) | TO(CROSSCHECK),
+	.fallback = "auto", WORDS("auto", "native", "generic", "tc", "packet", "off"),
+	AT(C, wire.mode),
 	.help = "How packets are counted: native XDP, generic XDP, tc, AF_PACKET. `auto` takes the "
 		"best "
 		"that works and never generic XDP."},
-    {"wire.ports", OPTION_PORTS, .fallback = "[53]", RANGE(1, 16), AT(C, wire.ports),
-	.help = "UDP and TCP ports of DNS."},
-    {"wire.dot_ports", OPTION_PORTS, .fallback = "[853]", RANGE(0, 16), AT(C, wire.dot_ports),
+    {"wire.ports", OPTION_PORTS, .takers = TO(WIRE) | TO(COMPARED), .fallback = "[53]",
+	RANGE(1, 16), AT(C, wire.ports), .help = "UDP and TCP ports of DNS."},
+    {"wire.dot_ports", OPTION_PORTS, .takers = TO(WIRE), .fallback = "[853]", RANGE(0, 16),
+	AT(C, wire.dot_ports),
 	.help = "TCP ports of DNS over TLS: packets and connections are counted."},
-    {"wire.doh_ports", OPTION_PORTS, .fallback = "[443]", RANGE(0, 16), AT(C, wire.doh_ports),
-	.help = "TCP ports of DNS over HTTPS."},
-    {"wire.doq_ports", OPTION_PORTS, .fallback = "[853]", RANGE(0, 16), AT(C, wire.doq_ports),
-	.help = "UDP ports of DNS over QUIC."},
-    {"wire.addresses", OPTION_NETWORKS, .fallback = "[]", RANGE(0, 1024),
-	ARRAY(C, wire.addresses, wire.n_addresses),
+    {"wire.doh_ports", OPTION_PORTS, .takers = TO(WIRE), .fallback = "[443]", RANGE(0, 16),
+	AT(C, wire.doh_ports), .help = "TCP ports of DNS over HTTPS."},
+    {"wire.doq_ports", OPTION_PORTS, .takers = TO(WIRE), .fallback = "[853]", RANGE(0, 16),
+	AT(C, wire.doq_ports), .help = "UDP ports of DNS over QUIC."},
+    {"wire.addresses", OPTION_NETWORKS, .takers = TO(WIRE) | TO(COMPARED) | TO(PING),
+	.fallback = "[]", RANGE(0, 1024), ARRAY(C, wire.addresses, wire.n_addresses),
 	.help = "Only traffic to and from these server addresses; empty: all of this host's."},
-    {"wire.rtt", OPTION_BOOL, .fallback = "true", AT(C, wire.rtt),
+    {"wire.rtt", OPTION_BOOL, .takers = TO(WIRE), .fallback = "true", AT(C, wire.rtt),
 	.help = "Round-trip time of TCP handshakes."},
-    {"wire.per_source", OPTION_BOOL, .fallback = "true", AT(C, wire.per_source),
+    {"wire.per_source", OPTION_BOOL, .takers = TO(WIRE), .fallback = "true", AT(C, wire.per_source),
 	.help = "Counters of the wire for each resolver."},
-    {"wire.netns", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(C, wire.netns),
+    {"wire.netns", OPTION_TEXT, .takers = TO(RESTART), .fallback = "\"\"", RANGE(0, MAX_PATH),
+	AT(C, wire.netns),
 	.help = "A network namespace to work in, by name or path; empty: the program's own."},
-    {"wire.on_exit", OPTION_WORD, .fallback = "detach", WORDS("detach", "keep"),
+    {"wire.on_exit", OPTION_WORD, .takers = TO(WIRE), .fallback = "detach", WORDS("detach", "keep"),
 	AT(C, wire.on_exit),
 	.help = "Whether the programs leave the interfaces at the end. `keep` is for NICs that "
 		"reset when a "
 		"program is attached."},
 
     {"crosscheck", OPTION_SECTION, .help = "Holding dnstap against the wire."},
-    {"crosscheck.horizon", OPTION_TIME, .fallback = "60s", RANGE(S, D),
+    {"crosscheck.horizon", OPTION_TIME, .takers = TO(CROSSCHECK), .fallback = "60s", RANGE(S, D),
 	AT(C, crosscheck_horizon_ns),
 	.help = "What the verdict sums; never less than two windows."},
-    {"crosscheck.nft_counters", OPTION_TEXTS, .fallback = "[]", RANGE(0, 64), AT(C, nft_counters),
-	.check = text_check_nft_counter,
+    {"crosscheck.nft_counters", OPTION_TEXTS, .takers = TO(WIRE), .fallback = "[]", RANGE(0, 64),
+	AT(C, nft_counters), .check = text_check_nft_counter,
 	.help = "Named nftables counters, as in [filter/dns_drops], of packets that are dropped on "
 		"purpose. Read where the kernel does not give each dropped packet and its reason."},
 
     {"ping", OPTION_SECTION, .help = "ICMP echo to resolvers."},
-    {"ping.enabled", OPTION_BOOL, .fallback = "true", AT(C, ping.enabled),
+    {"ping.enabled", OPTION_BOOL, .takers = TO(PING), .fallback = "true", AT(C, ping.enabled),
 	.help = "Whether to ping at all."},
-    {"ping.rate", OPTION_RATE, .fallback = "200/s", RANGE(0.01, 10000), AT(C, ping.rate_per_s),
-	.help = "At most so many echo requests a second."},
-    {"ping.every", OPTION_TIME, .fallback = "10m", RANGE(S, 7 * D), AT(C, ping.every_ns),
-	.help = "How often each resolver is measured."},
-    {"ping.exclude", OPTION_NETWORKS, .fallback = "[]", RANGE(0, 1024),
+    {"ping.rate", OPTION_RATE, .takers = TO(PING), .fallback = "200/s", RANGE(0.01, 10000),
+	AT(C, ping.rate_per_s), .help = "At most so many echo requests a second."},
+    {"ping.every", OPTION_TIME, .takers = TO(PING), .fallback = "10m", RANGE(S, 7 * D),
+	AT(C, ping.every_ns), .help = "How often each resolver is measured."},
+    {"ping.exclude", OPTION_NETWORKS, .takers = TO(PING), .fallback = "[]", RANGE(0, 1024),
 	ARRAY(C, ping.exclude, ping.n_exclude),
 	.help = "Networks that are never pinged, as in [10.0.0.0/8]."},
-    {"ping.source", OPTION_NETWORKS, .fallback = "[]", RANGE(0, 64),
+    {"ping.source", OPTION_NETWORKS, .takers = TO(PING), .fallback = "[]", RANGE(0, 64),
 	ARRAY(C, ping.source, ping.n_source),
 	.help = "Unicast addresses of this host to ping from. Without them never from an address "
 		"on lo or in "
@@ -114,105 +94,120 @@ static const struct config_option root[] = {
     {"geo", OPTION_SECTION,
 	.help = "Country and AS of resolvers, from MMDB files: GeoLite2, GeoIP2, DB-IP, IPinfo, "
 		"iptoasn."},
-    {"geo.country", OPTION_TEXT, .example = "/var/lib/crosstap/country.mmdb", RANGE(0, MAX_PATH),
-	AT(C, geo.country), .help = "A database with countries (Country or City)."},
-    {"geo.asn", OPTION_TEXT, .example = "/var/lib/crosstap/asn.mmdb", RANGE(0, MAX_PATH),
-	AT(C, geo.asn), .help = "A database with AS numbers."},
+    {"geo.country", OPTION_TEXT, .takers = TO(GEO) | TO(DOWNLOAD),
+	.example = "/var/lib/crosstap/country.mmdb", RANGE(0, MAX_PATH), AT(C, geo.country),
+	.help = "A database with countries (Country or City)."},
+    {"geo.asn", OPTION_TEXT, .takers = TO(GEO) | TO(DOWNLOAD),
+	.example = "/var/lib/crosstap/asn.mmdb", RANGE(0, MAX_PATH), AT(C, geo.asn),
+	.help = "A database with AS numbers."},
     {"geo.maxmind", OPTION_SECTION,
 	.help = "Download from MaxMind, with $MAXMIND_ACCOUNT_ID and $MAXMIND_LICENSE_KEY from the "
 		"environment."},
-    {"geo.maxmind.editions", OPTION_TEXTS, .fallback = "[]", RANGE(0, 2),
+    {"geo.maxmind.editions", OPTION_TEXTS, .takers = TO(DOWNLOAD), .fallback = "[]", RANGE(0, 2),
 	AT(C, geo.maxmind_editions), .check = text_check_edition,
 	.help = "What to fetch, as in [GeoLite2-Country, GeoLite2-ASN]; empty: nothing. Country or "
 		"City is kept at "
 		"geo.country, ASN at geo.asn."},
-    {"geo.maxmind.url", OPTION_TEXT, .fallback = "https://download.maxmind.com/geoip/databases",
-	RANGE(1, MAX_PATH), AT(C, geo.maxmind_url), .check = text_check_database_url,
-	.is_url = true,
+    {"geo.maxmind.url", OPTION_TEXT, .takers = TO(DOWNLOAD),
+	.fallback = "https://download.maxmind.com/geoip/databases", RANGE(1, MAX_PATH),
+	AT(C, geo.maxmind_url), .check = text_check_database_url, .is_url = true,
 	.help =
 	    "MaxMind, or a mirror of one's own, by https; {edition} stands for the edition, and "
 	    "without it /EDITION/download?suffix=tar.gz is appended. Account and key, if set, go "
 	    "to "
 	    "this host."},
-    {"geo.maxmind.every", OPTION_TIME, .fallback = "24h", RANGE(H, 365 * D),
+    {"geo.maxmind.every", OPTION_TIME, .takers = TO(DOWNLOAD), .fallback = "24h", RANGE(H, 365 * D),
 	AT(C, geo.maxmind_every_ns),
 	.help = "How old a file may become before a newer one is asked for."},
 
     {"privacy", OPTION_SECTION,
 	.help = "What may leave the process, in points, page, JSON and logs."},
-    {"privacy.addresses", OPTION_WORD, .fallback = "full",
+    {"privacy.addresses", OPTION_WORD, .takers = TO(PRIVACY), .fallback = "full",
 	WORDS("full", "prefix", "cryptopan", "none"), AT(C, privacy.addresses),
 	.help = "`prefix` keeps /24 and /48; `cryptopan` encrypts and keeps prefixes."},
-    {"privacy.names", OPTION_WORD, .fallback = "full", WORDS("full", "suffix", "none"),
-	AT(C, privacy.names), .help = "`suffix` cuts names to the registered domain."},
-    {"privacy.cryptopan_key_file", OPTION_TEXT, .fallback = "/etc/crosstap/cryptopan.key",
-	RANGE(1, MAX_PATH), AT(C, privacy.cryptopan_key_file),
+    {"privacy.names", OPTION_WORD, .takers = TO(PRIVACY), .fallback = "full",
+	WORDS("full", "suffix", "none"), AT(C, privacy.names),
+	.help = "`suffix` cuts names to the registered domain."},
+    {"privacy.cryptopan_key_file", OPTION_TEXT, .takers = TO(PRIVACY), .is_file = true,
+	.fallback = "/etc/crosstap/cryptopan.key", RANGE(1, MAX_PATH),
+	AT(C, privacy.cryptopan_key_file),
 	.help = "32 bytes, readable by its owner alone; without it `cryptopan` does not start."},
 
     {"top", OPTION_SECTION, .help = "The top lists of a window."},
-    {"top.resolvers", OPTION_UINT, .fallback = "50", RANGE(0, 10000), AT(C, top.resolvers),
-	.help = "Busiest resolvers."},
-    {"top.asns", OPTION_UINT, .fallback = "50", RANGE(0, 10000), AT(C, top.asns),
-	.help = "Busiest ASes."},
-    {"top.names", OPTION_UINT, .fallback = "20", RANGE(0, 10000), AT(C, top.names),
-	.help = "Names asked for most."},
-    {"top.nxdomain", OPTION_UINT, .fallback = "20", RANGE(0, 10000), AT(C, top.nxdomain),
-	.help = "Names that do not exist, asked for most."},
-    {"top.key", OPTION_WORD, .fallback = "rank", WORDS("rank", "value"), AT(C, top.key),
+    {"top.resolvers", OPTION_UINT, .takers = TO(REPORT) | TO(CROSSCHECK), .fallback = "50",
+	RANGE(0, 10000), AT(C, top.resolvers), .help = "Busiest resolvers."},
+    {"top.asns", OPTION_UINT, .takers = TO(RESOLVERS), .fallback = "50", RANGE(0, 10000),
+	AT(C, top.asns), .help = "Busiest ASes."},
+    {"top.names", OPTION_UINT, .takers = TO(REPORT) | TO(TABLES), .fallback = "20", RANGE(0, 10000),
+	AT(C, top.names), .help = "Names asked for most."},
+    {"top.nxdomain", OPTION_UINT, .takers = TO(REPORT) | TO(TABLES), .fallback = "20",
+	RANGE(0, 10000), AT(C, top.nxdomain), .help = "Names that do not exist, asked for most."},
+    {"top.key", OPTION_WORD, .takers = TO(REPORT), .fallback = "rank", WORDS("rank", "value"),
+	AT(C, top.key),
 	.help = "What the tag of a top list holds: `rank` bounds the number of series, `value` "
 		"(the address, the name) "
 		"does not."},
 
     {"rssac002", OPTION_SECTION, .help = "Daily files of RSSAC002 version 5."},
-    {"rssac002.dir", OPTION_TEXT, .example = "/var/lib/crosstap/rssac002", RANGE(0, MAX_PATH),
-	AT(C, rssac002.dir), .help = "Where they are written; without it none are."},
-    {"rssac002.source", OPTION_WORD, .fallback = "wire", WORDS("wire", "dnstap"),
-	AT(C, rssac002.source),
+    {"rssac002.dir", OPTION_TEXT, .takers = TO(RSSAC002), .example = "/var/lib/crosstap/rssac002",
+	RANGE(0, MAX_PATH), AT(C, rssac002.dir),
+	.help = "Where they are written; without it none are."},
+    {"rssac002.source", OPTION_WORD, .takers = TO(REPORT), .fallback = "wire",
+	WORDS("wire", "dnstap"), AT(C, rssac002.source),
 	.help = "Which witness they are made from; wire needs wire.per_source."},
 
-    {"outputs", OPTION_OUTPUTS, RANGE(0, 32), ARRAY(C, outputs, n_outputs),
+    {"outputs", OPTION_OUTPUTS, .takers = TO(OUTPUTS), RANGE(0, 32), ARRAY(C, outputs, n_outputs),
 	.help = "Where points go."},
     {"spool", OPTION_SECTION, .help = "Points that an output cannot take now wait on disk."},
-    {"spool.path", OPTION_TEXT, .fallback = "/var/lib/crosstap/spool", RANGE(1, MAX_PATH),
-	AT(C, spool_path), .help = "A folder for them; limits.spool bounds it."},
-    {"state", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(C, state),
-	.help = "A file for what shall outlive a restart; empty: nothing does."},
+    {"spool.path", OPTION_TEXT, .takers = TO(OUTPUTS), .fallback = "/var/lib/crosstap/spool",
+	RANGE(1, MAX_PATH), AT(C, spool_path),
+	.help = "A folder for them; limits.spool bounds it."},
+    {"state", OPTION_TEXT, .takers = TO(RESOLVERS), .fallback = "\"\"", RANGE(0, MAX_PATH),
+	AT(C, state), .help = "A file for what shall outlive a restart; empty: nothing does."},
 
     {"http", OPTION_SECTION, .help = "Page, JSON and Prometheus."},
-    {"http.listen", OPTION_TEXT, .fallback = "127.0.0.1:9053", RANGE(1, MAX_TEXT),
-	AT(C, http.listen), .check = text_check_listen, .help = "ADDRESS:PORT, or `off`."},
-    {"http.token_file", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(C, http.token_file),
+    {"http.listen", OPTION_TEXT, .takers = TO(HTTP), .fallback = "127.0.0.1:9053",
+	RANGE(1, MAX_TEXT), AT(C, http.listen), .check = text_check_listen,
+	.help = "ADDRESS:PORT, or `off`."},
+    {"http.token_file", OPTION_TEXT, .takers = TO(HTTP), .is_file = true, .fallback = "\"\"",
+	RANGE(0, MAX_PATH), AT(C, http.token_file),
 	.help = "A file with the bearer token that requests must carry; empty: none is asked for."},
     {"http.tls", OPTION_SECTION, .help = "HTTPS: both, or neither."},
-    {"http.tls.cert", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(C, http.tls_cert),
+    {"http.tls.cert", OPTION_TEXT, .takers = TO(HTTP), .is_file = true, .fallback = "\"\"",
+	RANGE(0, MAX_PATH), AT(C, http.tls_cert),
 	.help = "PEM file of the certificate and its chain."},
-    {"http.tls.key", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(C, http.tls_key),
-	.help = "PEM file of the private key."},
+    {"http.tls.key", OPTION_TEXT, .takers = TO(HTTP), .is_file = true, .fallback = "\"\"",
+	RANGE(0, MAX_PATH), AT(C, http.tls_key), .help = "PEM file of the private key."},
 
     {"limits", OPTION_SECTION,
 	.help = "Bounds on what clients, producers and outages can make the program use."},
-    {"limits.resolvers", OPTION_UINT, .fallback = "1000000", RANGE(1, 100e6),
-	AT(C, limits.resolvers), .help = "Resolvers remembered across windows."},
-    {"limits.memory", OPTION_SIZE, .fallback = "256MiB", RANGE(8 * MIB, TIB), AT(C, limits.memory),
+    {"limits.resolvers", OPTION_UINT, .takers = TO(RESOLVERS) | TO(TABLES) | TO(PING),
+	.fallback = "1000000", RANGE(1, 100e6), AT(C, limits.resolvers),
+	.help = "Resolvers remembered across windows."},
+    {"limits.memory", OPTION_SIZE, .takers = TO(RESOLVERS) | TO(TABLES) | TO(PING),
+	.fallback = "256MiB", RANGE(8 * MIB, TIB), AT(C, limits.memory),
 	.help = "Budget of all tables."},
-    {"limits.spool", OPTION_SIZE, .fallback = "256MiB", RANGE(0, 16 * TIB), AT(C, limits.spool),
+    {"limits.spool", OPTION_SIZE, .takers = TO(OUTPUTS), .fallback = "256MiB", RANGE(0, 16 * TIB),
+	AT(C, limits.spool),
 	.help = "Disk that waiting points may take; 0: none, they wait in memory."},
-    {"limits.frame", OPTION_SIZE, .fallback = "256KiB", RANGE(512, 16 * MIB), AT(C, limits.frame),
-	.help = "Longest dnstap frame."},
-    {"limits.connections", OPTION_UINT, .fallback = "1024", RANGE(1, 65536),
+    {"limits.frame", OPTION_SIZE, .takers = TO(INPUTS), .fallback = "256KiB", RANGE(512, 16 * MIB),
+	AT(C, limits.frame), .help = "Longest dnstap frame."},
+    {"limits.connections", OPTION_UINT, .takers = TO(INPUTS), .fallback = "1024", RANGE(1, 65536),
 	AT(C, limits.connections), .help = "Producers connected at a time, over all inputs."},
-    {"limits.handshake", OPTION_TIME, .fallback = "5s", RANGE(100 * MS, 600 * S),
-	AT(C, limits.handshake_ns),
+    {"limits.handshake", OPTION_TIME, .takers = TO(INPUTS), .fallback = "5s",
+	RANGE(100 * MS, 600 * S), AT(C, limits.handshake_ns),
 	.help = "How long a producer may take over the Frame Streams handshake."},
-    {"limits.asns", OPTION_UINT, .fallback = "500", RANGE(0, 1000000), AT(C, limits.asns),
-	.help = "ASes that get series of their own, for each zone and day."},
-    {"limits.cpu", OPTION_REAL, .fallback = "1.0", RANGE(0.01, 1024), AT(C, limits.cpu),
+    {"limits.asns", OPTION_UINT, .takers = TO(RESOLVERS), .fallback = "500", RANGE(0, 1000000),
+	AT(C, limits.asns), .help = "ASes that get series of their own, for each zone and day."},
+    {"limits.cpu", OPTION_REAL, .takers = TO(WIRE), .fallback = "1.0", RANGE(0.01, 1024),
+	AT(C, limits.cpu),
 	.help = "Cores that counting packets in user space (mode `packet`) may use before it sheds "
 		"itself."},
 
     {"log", OPTION_SECTION, .help = "Messages on stderr."},
-    {"log.level", OPTION_WORD, .fallback = "info", WORDS("error", "warning", "info", "debug"),
-	AT(C, log_level), .help = "The least important level that is written."},
+    {"log.level", OPTION_WORD, .takers = TO(LOG), .fallback = "info",
+	WORDS("error", "warning", "info", "debug"), AT(C, log_level),
+	.help = "The least important level that is written."},
 };
 
 #undef C
@@ -220,90 +215,46 @@ static const struct config_option root[] = {
 #define UNIX_ONLY WHEN(I, kind, INPUT_UNIX, "with `unix`")
 
 static const struct config_option input[] = {
-    {"zone", OPTION_TEXT, .fallback = "default", RANGE(1, MAX_TEXT), AT(I, zone),
-	WHEN(I, zones.n, 0, "without `zones` and `zones_file`"),
+    {"zone", OPTION_TEXT, .takers = TO(INPUTS) | TO(REPORT) | TO(PRIVACY), .fallback = "default",
+	RANGE(1, MAX_TEXT), AT(I, zone), WHEN(I, zones.n, 0, "without `zones` and `zones_file`"),
 	.help = "The label of everything that arrives here."},
-    {"zones", OPTION_ZONES, .example = "[nl, example.org]", RANGE(1, MAX_ZONES), AT(I, zones),
+    {"zones", OPTION_ZONES, .takers = TO(INPUTS) | TO(REPORT) | TO(PRIVACY),
+	.example = "[nl, example.org]", RANGE(1, MAX_ZONES), AT(I, zones),
 	.help = "Instead of `zone`: the label is the longest of these names that the query name "
 		"ends with, else "
 		"`other`."},
-    {"zones_file", OPTION_TEXT, .example = "/etc/crosstap/zones.txt", RANGE(1, MAX_PATH),
-	AT(I, zones_file), .help = "More such names, one a line; `#` begins a comment."},
-    {"unix", OPTION_TEXT, .example = CONFIG_DEFAULT_INPUT, RANGE(1, MAX_UNIX_PATH), AT(I, address),
-	UNIX_ONLY, .help = "A Unix socket, made by crosstap."},
-    {"mode", OPTION_MODE, .fallback = "\"0660\"", RANGE(0, 0777), AT(I, mode), UNIX_ONLY,
-	.help = "File mode of the Unix socket, octal."},
-    {"owner", OPTION_TEXT, .example = "crosstap", RANGE(0, 32), AT(I, owner),
+    {"zones_file", OPTION_TEXT, .takers = TO(INPUTS) | TO(REPORT) | TO(PRIVACY),
+	.example = "/etc/crosstap/zones.txt", RANGE(1, MAX_PATH), AT(I, zones_file),
+	.help = "More such names, one a line; `#` begins a comment."},
+    {"unix", OPTION_TEXT, .takers = TO(INPUTS) | TO(COMPARED), .example = CONFIG_DEFAULT_INPUT,
+	RANGE(1, MAX_UNIX_PATH), AT(I, address), UNIX_ONLY,
+	.help = "A Unix socket, made by crosstap."},
+    {"mode", OPTION_MODE, .takers = TO(INPUTS), .fallback = "\"0660\"", RANGE(0, 0777), AT(I, mode),
+	UNIX_ONLY, .help = "File mode of the Unix socket, octal."},
+    {"owner", OPTION_TEXT, .takers = TO(INPUTS), .example = "crosstap", RANGE(0, 32), AT(I, owner),
 	.check = text_check_account, UNIX_ONLY, .help = "Owner of the Unix socket."},
-    {"group", OPTION_TEXT, .example = "knot", RANGE(0, 32), AT(I, group),
+    {"group", OPTION_TEXT, .takers = TO(INPUTS), .example = "knot", RANGE(0, 32), AT(I, group),
 	.check = text_check_account, UNIX_ONLY, .help = "Group of the Unix socket."},
-    {"tcp", OPTION_TEXT, .example = "127.0.0.1:6000", RANGE(1, MAX_TEXT), AT(I, address),
-	.check = text_check_endpoint, WHEN(I, kind, INPUT_TCP, "as the only address"),
+    {"tcp", OPTION_TEXT, .takers = TO(INPUTS) | TO(COMPARED), .example = "127.0.0.1:6000",
+	RANGE(1, MAX_TEXT), AT(I, address), .check = text_check_endpoint,
+	WHEN(I, kind, INPUT_TCP, "as the only address"),
 	.help = "Instead of `unix`: ADDRESS:PORT or [IPV6]:PORT to listen on."},
-    {"listen_fd", OPTION_TEXT, .example = "org", RANGE(1, MAX_TEXT), AT(I, address),
-	.check = text_check_fd_name, WHEN(I, kind, INPUT_LISTEN_FD, "as the only address"),
+    {"listen_fd", OPTION_TEXT, .takers = TO(INPUTS) | TO(COMPARED), .example = "org",
+	RANGE(1, MAX_TEXT), AT(I, address), .check = text_check_fd_name,
+	WHEN(I, kind, INPUT_LISTEN_FD, "as the only address"),
 	.help = "Instead of `unix`: the name of a socket that systemd passes."},
-    {"scope", OPTION_WORD, .fallback = "server", WORDS("server", "zone", "witness"), AT(I, scope),
+    {"scope", OPTION_WORD, .takers = TO(INPUTS) | TO(REPORT) | TO(COMPARED), .fallback = "server",
+	WORDS("server", "zone", "witness"), AT(I, scope),
 	.help =
 	    "`server`: sees every query of the nameserver; `zone`: one zone's, so it feeds the "
 	    "figures and not the "
 	    "cross-check; `witness`: sees every query again, so it feeds the cross-check only."},
-    {"queries", OPTION_WORD, .fallback = "frames", WORDS("frames", "responses"), AT(I, queries),
+    {"queries", OPTION_WORD, .takers = TO(INPUTS) | TO(COMPARED), .fallback = "frames",
+	WORDS("frames", "responses"), AT(I, queries),
 	.help = "`responses`: count queries from the response frames that carry them."},
 };
 
 #undef I
-#define P    struct config_output
-#define V1   WHEN(P, version, 1, "with `version: 1`")
-#define V2   WHEN(P, version, 2, "with `version: 2`")
-#define URL  .check = text_check_url, .is_url = true
-#define CA   "PEM file of the authorities to trust; empty: the system's."
-#define WAIT "How long one request may take."
-
-static const struct config_option influxdb[] = {
-    {"url", OPTION_TEXT, .fallback = "http://127.0.0.1:8086", RANGE(1, MAX_PATH), AT(P, url), URL,
-	.help = "The server."},
-    {"version", OPTION_UINT, .fallback = "2", RANGE(1, 2), AT(P, version),
-	.help = "Which API to speak: 2, or 1 for InfluxDB 1.x."},
-    {"org", OPTION_TEXT, .fallback = "dns", RANGE(0, MAX_TEXT), AT(P, org), V2,
-	.help = "Organization."},
-    {"bucket", OPTION_TEXT, .fallback = "dns", RANGE(1, MAX_TEXT), AT(P, bucket), V2,
-	.help = "Bucket."},
-    {"token", OPTION_TEXT, .environment = "INFLUX_TOKEN", .example = "$INFLUX_TOKEN",
-	RANGE(0, MAX_SECRET), AT(P, token), V2, .secret = true,
-	.help = "Token. Default: $INFLUX_TOKEN where that is set."},
-    {"database", OPTION_TEXT, .fallback = "dns", RANGE(1, MAX_TEXT), AT(P, database), V1,
-	.help = "Database."},
-    {"username", OPTION_TEXT, .example = "crosstap", RANGE(0, MAX_TEXT), AT(P, username), V1,
-	.help = "User."},
-    {"password", OPTION_TEXT, .example = "$INFLUX_PASSWORD", RANGE(0, MAX_SECRET), AT(P, password),
-	V1, .secret = true, .help = "Password."},
-    {"ca", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(P, ca), .help = CA},
-    {"timeout", OPTION_TIME, .fallback = "10s", RANGE(100 * MS, 600 * S), AT(P, timeout_ns),
-	.help = WAIT},
-};
-
-static const struct config_option file[] = {
-    {"path", OPTION_TEXT, .fallback = "/var/log/crosstap/points.lp", RANGE(1, MAX_PATH),
-	AT(P, path), .help = "The file; `-` is stdout."},
-    {"format", OPTION_WORD, .fallback = "line", WORDS("line", "json"), AT(P, format),
-	.help = "Line protocol, or one JSON object a line."},
-};
-
-static const struct config_option otlp[] = {
-    {"url", OPTION_TEXT, .fallback = "http://127.0.0.1:4318/v1/metrics", RANGE(1, MAX_PATH),
-	AT(P, url), URL, .help = "The collector's OTLP/HTTP endpoint for metrics."},
-    {"ca", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(P, ca), .help = CA},
-    {"timeout", OPTION_TIME, .fallback = "10s", RANGE(100 * MS, 600 * S), AT(P, timeout_ns),
-	.help = WAIT},
-};
 
 const struct option_table options_root = TABLE(root, NULL);
 const struct option_table options_input = TABLE(input, NULL);
-const struct option_table options_output[OUTPUT_KINDS] = {
-    [OUTPUT_INFLUXDB] = TABLE(influxdb, "InfluxDB, or what takes its line protocol over HTTP."),
-    [OUTPUT_FILE] = TABLE(file, "A file of points."),
-    [OUTPUT_OTLP] = TABLE(otlp, "OpenTelemetry metrics over HTTP."),
-};
-const char *const output_kind_names[OUTPUT_KINDS + 1] = {
-    [OUTPUT_INFLUXDB] = "influxdb", [OUTPUT_FILE] = "file", [OUTPUT_OTLP] = "otlp"};

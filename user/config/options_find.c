@@ -7,6 +7,15 @@
 #define MAX_COMPARED 64 /* bytes of a word; keys are shorter */
 #define NEAR         2  /* edits between words that are likely the same */
 
+const char *option_taker_name(enum option_taker taker)
+{
+#define NAME_(id, name) [TAKER_##id] = (name),
+	static const char *const names[TAKERS] = {OPTION_TAKERS(NAME_)};
+#undef NAME_
+
+	return names[taker];
+}
+
 bool option_is_in(const struct config_option *option, const char *prefix)
 {
 	size_t length = strlen(prefix);

@@ -140,9 +140,32 @@ const char *text_check_listen(const char *text)
 	return strcmp(text, "off") == 0 ? NULL : text_check_endpoint(text);
 }
 
+const char *text_check_secret(const char *text)
+{
+	return *text && strlen(text) < SECRET_LEAST_BYTES
+	    ? "is a secret of fewer than 4 bytes, which messages could not be kept free of"
+	    : NULL;
+}
+
+/* Bytes of the password before the host, with %XX as one; 0: there is none. */
+static size_t password_length(const char *host)
+{
+	const char *end = host + strcspn(host, "/?#"),
+		   *at = memrchr(host, '@', (size_t)(end - host)),
+		   *p = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
+	size_t n = 0;
+
+	for (; p && ++p < at; n++) {
+		if (*p == '%' && at - p > 2)
+			p += 2;
+	}
+	return n;
+}
+
 const char *text_check_url(const char *text)
 {
 	const char *host;
+	size_t password;
 
 	if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
 		return "is not a URL that begins with http:// or https://";
@@ -151,6 +174,10 @@ const char *text_check_url(const char *text)
 		return "is a URL without a host";
 	if (strpbrk(text, " \"<>\\^`{|}"))
 		return "is a URL with a character that must be percent-encoded";
+	password = password_length(host);
+	if (password && password < SECRET_LEAST_BYTES)
+		return "is a URL with a password of fewer than 4 bytes, which messages could not "
+		       "be kept free of";
 	return NULL;
 }
 

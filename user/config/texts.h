@@ -13,7 +13,11 @@ const char *text_check_clean(const char *text);
 const char *text_check_endpoint(const char *text);
 /* The same, or `off`. */
 const char *text_check_listen(const char *text);
-/* http:// or https:// and a host. */
+#define SECRET_LEAST_BYTES 4
+
+/* Long enough to be taken out of a message without taking the message apart. */
+const char *text_check_secret(const char *text);
+/* http:// or https:// and a host; a password in it is a secret. */
 const char *text_check_url(const char *text);
 /* https only; {edition} may be in it, once. */
 const char *text_check_database_url(const char *text);

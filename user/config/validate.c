@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules between options. */
+#include "config/output_kind.h"
 #include "config/reader.h"
+#include "config/texts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_ZONES 16000
@@ -26,6 +29,43 @@ static void check_conditions(struct reader *reader, const struct option_table *t
 		if (node && !option_applies(option, base))
 			reader_problem(reader, node->key, key, "`%s` is valid only %s",
 			    option->path, option->when.text);
+	}
+}
+
+/* The value at a path of keys with dots. */
+static const struct node *node_at(const struct node *map, const char *path)
+{
+	const char *dot;
+	char key[64];
+
+	while ((dot = strchr(path, '.')) && (size_t)(dot - path) < sizeof(key)) {
+		snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
+		map = node_get(map, key);
+		path = dot + 1;
+	}
+	return node_get(map, path);
+}
+
+/* Every secret in use, wherever it comes from: the file, a variable in it, a default of the
+ * environment's. */
+static void check_secrets(struct reader *reader, const struct option_table *table,
+    const struct node *map, const char *key, const void *base)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct config_option *option = &table->options[i];
+		const struct node *node = node_at(map, option->path);
+		const char *text, *problem;
+
+		if (!option->secret || !option_applies(option, base))
+			continue;
+		memcpy(&text, (const char *)base + option->offset, sizeof(text));
+		problem = text_check_secret(text);
+		if (problem && !node && option->environment)
+			reader_problem(reader, map, key, "`%s` is by default $%s, which %s",
+			    option->path, option->environment, problem);
+		else if (problem)
+			reader_problem(
+			    reader, node ? node : map, key, "`%s` %s", option->path, problem);
 	}
 }
 
@@ -133,7 +173,8 @@ static void check_inputs(struct reader *reader)
 void validate_output(struct reader *reader, const struct node *node, const char *key,
     const struct config_output *output)
 {
-	check_conditions(reader, &options_output[output->kind], node, key, output);
+	check_conditions(reader, &output->kind->table, node, key, output->settings);
+	check_secrets(reader, &output->kind->table, node, key, output->settings);
 }
 
 static void check_outputs(struct reader *reader)
@@ -142,14 +183,13 @@ static void check_outputs(struct reader *reader)
 	const struct node *list = node_get(reader->root, "outputs");
 
 	for (size_t i = 0; i < config->n_outputs; i++) {
-		const struct config_output *a = &config->outputs[i];
+		for (size_t j = 0; j < i; j++) {
+			const struct config_option *option =
+			    output_clash(&config->outputs[i], &config->outputs[j]);
 
-		for (size_t j = 0; j < i && a->kind == OUTPUT_FILE; j++) {
-			const struct config_output *b = &config->outputs[j];
-
-			if (b->kind == OUTPUT_FILE && strcmp(a->path, b->path) == 0)
+			if (option)
 				reader_problem(reader, item(list, i), "outputs",
-				    "outputs %zu and %zu write the same file %s", j, i, a->path);
+				    "outputs %zu and %zu have the same `%s`", j, i, option->path);
 		}
 	}
 }
@@ -199,6 +239,7 @@ static void check_maxmind(struct reader *reader)
 	const struct node *node =
 	    where(node_get(node_get(reader->root, "geo"), "maxmind"), "editions");
 	const char *const key = "geo.maxmind.editions";
+	const char *licence = getenv("MAXMIND_LICENSE_KEY");
 	unsigned asn = 0, country = 0;
 
 	for (size_t i = 0; i < geo->maxmind_editions.n; i++) {
@@ -207,6 +248,9 @@ static void check_maxmind(struct reader *reader)
 		else
 			country++;
 	}
+	if (geo->maxmind_editions.n && licence && text_check_secret(licence))
+		reader_problem(reader, node, key, "environment variable MAXMIND_LICENSE_KEY %s",
+		    text_check_secret(licence));
 	if (asn && !*geo->asn)
 		reader_problem(reader, node, key, "needs geo.asn, where the file is kept");
 	if (country && !*geo->country)
@@ -246,6 +290,7 @@ void validate_config(struct reader *reader)
 	if (config->grace_ns > 2 * config->interval_ns)
 		reader_problem(
 		    reader, where(reader->root, "grace"), "grace", "is over two intervals");
+	check_secrets(reader, &options_root, reader->root, "", config);
 	check_disjoint(reader, "dot_ports", &wire->dot_ports, "ports", &wire->ports);
 	check_disjoint(reader, "doh_ports", &wire->doh_ports, "ports", &wire->ports);
 	check_disjoint(reader, "doq_ports", &wire->doq_ports, "ports", &wire->ports);

@@ -3,7 +3,7 @@
 #include "config/reader.h"
 
 #include "base/arena.h"
-#include "document/limits_text.h"
+#include "config/limits_text.h"
 #include "config/texts.h"
 #include "config/value_list.h"
 #include "config/value_scalar.h"

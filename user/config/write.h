@@ -10,6 +10,8 @@
 /* Every option that applies, in the file's own notation, without secrets. NULL when there is no
  * memory. The caller gives it back with json_decref(). */
 json_t *config_to_json(const struct config *config);
+/* The same of the options that one of these takers (1 << enum option_taker) takes over. */
+json_t *config_part_to_json(const struct config *config, uint32_t takers);
 int config_set_hash(struct config *config);
 
 #endif

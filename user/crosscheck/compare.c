@@ -22,7 +22,7 @@ static uint64_t near_edges(uint64_t messages, uint64_t duration_ns, uint64_t lag
 }
 
 /*
- * How many messages may count next door: on either side of the window, at the rate of the busier
+ * How many messages may be in a neighbouring window: on either side, at the rate of the busier
  * witness. That is the window's mean, or what dnstap shows of its busiest slice, or of the slice
  * before its start: traffic comes in bursts, and begins and ends at an edge.
  */
@@ -66,14 +66,28 @@ void compare_rows(struct crosscheck_result *result, const struct compare_span *s
 	}
 }
 
+static bool types_are_known(const struct crosscheck_dnstap *dnstap)
+{
+	for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++) {
+		for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
+			if (dnstap->unknown[DIR_QUERY][t][f])
+				return false;
+		}
+	}
+	return true;
+}
+
 int compare_qtypes(struct crosscheck_result *result, const struct wire_window *wire,
     const struct crosscheck_dnstap *dnstap, struct arena *arena)
 {
 	const struct wire_code *codes;
 	struct crosscheck_qtype *rows;
 	size_t n_codes, n = 0, w = 0, d = 0;
-	int r = wire_sum_qtypes(wire->interfaces, wire->n_interfaces, arena, &codes, &n_codes);
+	int r;
 
+	if (!types_are_known(dnstap))
+		return 0;
+	r = wire_sum_qtypes(wire->interfaces, wire->n_interfaces, arena, &codes, &n_codes);
 	rows = arena_alloc(arena, (n_codes + dnstap->n_qtypes + 1) * sizeof(*rows));
 	if (r < 0 || !rows)
 		return -ENOMEM;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts of a result that hold both witnesses side by side. Inside crosscheck/ only. */
+/* Fills the parts of a result that show both witnesses side by side: rows, query types, clients.
+ * Inside crosscheck/ only. */
 #ifndef CROSSTAP_CROSSCHECK_COMPARE_H
 #define CROSSTAP_CROSSCHECK_COMPARE_H
 
 #include "crosscheck/crosscheck.h"
 
-/* How many messages may count next door depends on how busy the window's edges were. */
+/* How many messages the witnesses may have counted in different windows depends on how busy the
+ * window's edges were. */
 struct compare_span {
 	uint64_t interval_ns, duration_ns; /* of a whole window; of this one */
 	uint64_t
@@ -16,7 +18,7 @@ struct compare_span {
 };
 void compare_rows(struct crosscheck_result *result, const struct compare_span *span,
     const struct wire_window *wire, const struct crosscheck_dnstap *dnstap);
-/* -ENOMEM. */
+/* Nothing where the type of some queries in dnstap is not known. -ENOMEM. */
 int compare_qtypes(struct crosscheck_result *result, const struct wire_window *wire,
     const struct crosscheck_dnstap *dnstap, struct arena *arena);
 /* At most `limit` clients, those that miss most first; none where the wire does not know them.

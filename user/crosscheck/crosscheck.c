@@ -2,6 +2,7 @@
 #include "crosscheck/crosscheck.h"
 
 #include "crosscheck/compare.h"
+#include "crosscheck/edge.h"
 #include "crosscheck/funnel.h"
 #include "wire/window/sum.h"
 
@@ -18,6 +19,7 @@ struct crosscheck {
 	bool balanced;
 	int64_t balance;
 	struct funnel_state funnel;
+	struct verdict_edge edge;  /* see edge_pass() */
 	uint64_t tails[PACE_ROWS]; /* see compare_rows() */
 };
 
@@ -50,20 +52,46 @@ void crosscheck_free(struct crosscheck *crosscheck)
 	free(crosscheck);
 }
 
-int crosscheck_configure(struct crosscheck *crosscheck, const struct crosscheck_options *options)
-{
-	struct verdicts *verdicts;
+struct crosscheck_next {
+	struct crosscheck_options options;
+	struct verdicts *verdicts; /* NULL: go on */
+};
 
-	if (options->interval_ns != crosscheck->options.interval_ns ||
-	    options->horizon_ns != crosscheck->options.horizon_ns) {
-		if (verdicts_new(&verdicts, options->interval_ns, options->horizon_ns) < 0)
-			return -ENOMEM;
-		verdicts_continue(verdicts, crosscheck->verdicts);
-		verdicts_free(crosscheck->verdicts);
-		crosscheck->verdicts = verdicts;
+int crosscheck_prepare(const struct crosscheck *crosscheck,
+    const struct crosscheck_options *options, struct crosscheck_next **ret)
+{
+	struct crosscheck_next *next = calloc(1, sizeof(*next));
+
+	if (!next)
+		return -ENOMEM;
+	next->options = *options;
+	if ((options->interval_ns != crosscheck->options.interval_ns ||
+		options->horizon_ns != crosscheck->options.horizon_ns) &&
+	    verdicts_new(&next->verdicts, options->interval_ns, options->horizon_ns) < 0) {
+		free(next);
+		return -ENOMEM;
 	}
-	crosscheck->options = *options;
+	*ret = next;
 	return 0;
+}
+
+void crosscheck_commit(struct crosscheck *crosscheck, struct crosscheck_next *next)
+{
+	if (next->verdicts) {
+		verdicts_continue(next->verdicts, crosscheck->verdicts);
+		verdicts_free(crosscheck->verdicts);
+		crosscheck->verdicts = next->verdicts;
+	}
+	crosscheck->options = next->options;
+	free(next);
+}
+
+void crosscheck_next_free(struct crosscheck_next *next)
+{
+	if (!next)
+		return;
+	verdicts_free(next->verdicts);
+	free(next);
 }
 
 static bool is_watched(const struct wire_window *wire)
@@ -81,8 +109,8 @@ static uint64_t flip_ns(const struct wire_window *wire)
 	return wire->flip_start_ns > wire->flip_end_ns ? wire->flip_start_ns : wire->flip_end_ns;
 }
 
-/* Of the flip, and of the producer whose clock is furthest off. */
-static uint64_t lag_ns(const struct wire_window *wire, const struct crosscheck_inputs *inputs)
+/* Of the producer whose clock is furthest off. */
+static uint64_t lag_ns(const struct crosscheck_inputs *inputs)
 {
 	uint64_t lag = producer_lag_ns(PRODUCER_OTHER);
 
@@ -91,7 +119,7 @@ static uint64_t lag_ns(const struct wire_window *wire, const struct crosscheck_i
 
 		lag = other > lag ? other : lag;
 	}
-	return lag + flip_ns(wire);
+	return lag;
 }
 
 static uint32_t find_incomplete(const struct wire_window *wire,
@@ -146,32 +174,68 @@ static struct verdict_sums sums_of(
 	return sums;
 }
 
+static void put_edges(struct crosscheck *crosscheck, const struct crosscheck_result *result,
+    uint64_t duration_ns, const struct wire_window *wire, const struct crosscheck_dnstap *dnstap,
+    const struct crosscheck_inputs *inputs, struct verdict_window *window)
+{
+	const struct edge_window edges = {
+	    .result = result,
+	    .dnstap = dnstap,
+	    .queue = &crosscheck->funnel.queue,
+	    .interval_ns = crosscheck->options.interval_ns,
+	    .duration_ns = duration_ns,
+	    .lag_ns = lag_ns(inputs),
+	    .flip_ns = result->wire ? wire->flip_start_ns : 0,
+	};
+
+	edge_pass(&crosscheck->edge, &edges, &window->start);
+	window->end = crosscheck->edge;
+}
+
 /* A window in which something began, ended or was exchanged says nothing about the rest. */
 static void judge(struct crosscheck *crosscheck, struct crosscheck_result *result,
-    const struct wire_window *wire, const struct crosscheck_inputs *inputs)
+    const struct wire_window *wire, const struct crosscheck_inputs *inputs,
+    struct verdict_window *window)
 {
 	const struct verdict_now now = {.wire = result->wire,
 	    .connected = inputs->connected,
 	    .compared = inputs->compared,
 	    .zone = inputs->zone};
-	/* Stalled: what it counted belongs next door, no one can tell how much. */
+	/* The agent stalled: what it counted belongs to neighbouring windows, nobody can tell how
+	 * much. */
 	const bool stalled = result->wire && flip_ns(wire) >= crosscheck->options.interval_ns;
 	const bool judged = crosscheck->options.whole ||
 	    !(inputs->started || inputs->stopped || inputs->changed || inputs->clock_set ||
 		stalled);
-	struct verdict_sums sums = {.windows = 1};
 
-	if (result->wire && (result->counted || crosscheck->options.whole))
-		sums = sums_of(result, wire);
+	window->counted = result->wire && (result->counted || crosscheck->options.whole);
+	window->sums = (struct verdict_sums){.windows = 1};
+	if (window->counted)
+		window->sums = sums_of(result, wire);
+	window->balanced = result->funnel.balanced;
+	window->balance = result->funnel.balance;
 	result->verdict_before = verdicts_last(crosscheck->verdicts);
 	if (crosscheck->options.whole) {
-		result->verdict = verdict_whole(&sums, &now);
-		result->horizon = sums;
+		result->verdict = verdict_whole(&window->sums, &now);
+		result->horizon = window->sums;
 		return;
 	}
-	result->verdict =
-	    judged ? verdicts_add(crosscheck->verdicts, &sums, &now) : result->verdict_before;
+	if (judged)
+		result->verdict = verdicts_add(crosscheck->verdicts, window, &now);
+	else
+		result->verdict = verdicts_skip(crosscheck->verdicts, &window->start);
 	result->horizon = *verdicts_horizon(crosscheck->verdicts);
+}
+
+/* Over UDP, that say what they hold. */
+static uint64_t readable_responses(const struct crosscheck_dnstap *dnstap)
+{
+	uint64_t count = 0;
+
+	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++)
+		count += dnstap->messages[DIR_RESPONSE][TRANSPORT_UDP][f] -
+		    dnstap->unknown[DIR_RESPONSE][TRANSPORT_UDP][f];
+	return count;
 }
 
 static int64_t find_not_logged(struct crosscheck *crosscheck,
@@ -182,8 +246,7 @@ static int64_t find_not_logged(struct crosscheck *crosscheck,
 	    .producers = inputs->producers,
 	    .n_producers = inputs->n_producers,
 	    .wire = wire,
-	    .dnstap_responses = dnstap->messages[DIR_RESPONSE][TRANSPORT_UDP][FAMILY_IPV4] +
-		dnstap->messages[DIR_RESPONSE][TRANSPORT_UDP][FAMILY_IPV6],
+	    .dnstap_responses = readable_responses(dnstap),
 	    .dnstap_refused = dnstap->refused,
 	    .connected = inputs->reconnected,
 	    .changed = inputs->changed,
@@ -207,6 +270,7 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 {
 	const struct crosscheck_options *options = &crosscheck->options;
 	struct crosscheck_result result = {.wire = is_watched(wire)};
+	struct verdict_window window = {.counted = false};
 
 	result.incomplete = find_incomplete(wire, dnstap, inputs);
 	result.counted = is_whole(wire) && inputs->compared && !inputs->started &&
@@ -221,7 +285,7 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 		compare_rows(&result,
 		    &(struct compare_span){.interval_ns = options->interval_ns,
 			.duration_ns = duration_ns,
-			.lag_ns = options->whole ? 0 : lag_ns(wire, inputs),
+			.lag_ns = options->whole ? 0 : lag_ns(inputs) + flip_ns(wire),
 			.tails = crosscheck->tails},
 		    wire, dnstap);
 		funnel_make(&result, wire, dnstap,
@@ -231,7 +295,8 @@ int crosscheck_window(struct crosscheck *crosscheck, uint64_t duration_ns,
 		funnel_make_blind(&result, dnstap);
 	}
 	add_balance(crosscheck, &result);
-	judge(crosscheck, &result, wire, inputs);
+	put_edges(crosscheck, &result, duration_ns, wire, dnstap, inputs, &window);
+	judge(crosscheck, &result, wire, inputs, &window);
 	*ret = result;
 	return 0;
 }

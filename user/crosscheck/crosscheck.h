@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One witness held against the other, window by window: what the wire saw, what dnstap said, and
- * where the difference went. Pure arithmetic: reads no clock, opens nothing, logs nothing.
+ * This room holds one witness against the other, window by window: what the wire saw, what dnstap
+ * said, and where the difference went. The report's thread calls it when a window is closed
+ * (report/comparison.c), replay once at the end of its input. It is arithmetic alone: it reads no
+ * clock, opens nothing and logs nothing.
  *
  * Compared are inbound messages with QR=0 and outbound ones with QR=1 that both witnesses can see;
  * what is left out is decided where messages are counted (wire_count.h, stats/collector.c,
  * stats/margins.c).
  *
- * Between windows the state holds the running balance and the horizon that the verdict sums; its
+ * Between windows the state holds the running balance, what may be on either side of the last
+ * window's end, and the horizon that the verdict sums (verdict.h says when a figure counts); its
  * size is fixed by the configuration.
  */
 #ifndef CROSSTAP_CROSSCHECK_CROSSCHECK_H
@@ -38,8 +41,9 @@ struct crosscheck_code {
 /* Messages of inputs whose scope is server or witness. */
 struct crosscheck_dnstap {
 	crosscheck_counts messages, malformed, late;
-	uint64_t refused;        /* responses over UDP with REFUSED */
-	const struct pace *pace; /* when in the window they came; NULL: evenly */
+	crosscheck_counts unknown; /* came without the message: of any type, perhaps malformed */
+	uint64_t refused;          /* responses over UDP with REFUSED */
+	const struct pace *pace;   /* when in the window they came; NULL: evenly */
 	uint64_t displaced; /* frames that were counted in another window than their own, or not at
 			       all: late, skewed, merged, lost */
 	const struct crosscheck_code *qtypes; /* of compared queries, sorted by code */
@@ -58,7 +62,7 @@ struct crosscheck_inputs {
 	bool started, stopped; /* the agent, within the window */
 	bool reloaded;         /* a new configuration ... */
 	bool changed;          /* ... that compares something else than the old one */
-	bool clock_set;        /* while the window was open: what it counted may belong next door */
+	bool clock_set;        /* while the window was open: what it counted may be a neighbour's */
 	const enum producer *producers; /* of the compared inputs */
 	size_t n_producers;
 };
@@ -130,7 +134,7 @@ struct crosscheck_result {
 	bool stack_bound; /* stack_drops come from counters that other packets move as well */
 	struct crosscheck_row rows[CROSSCHECK_DIRECTIONS][CROSSCHECK_TRANSPORTS]
 				  [CROSSCHECK_FAMILIES];
-	const struct crosscheck_qtype *qtypes; /* sorted by type */
+	const struct crosscheck_qtype *qtypes; /* sorted by type; none where dnstap does not tell */
 	size_t n_qtypes;
 	const struct crosscheck_source *sources; /* the most missing queries first */
 	size_t n_sources;
@@ -144,18 +148,22 @@ struct crosscheck_options {
 	uint64_t interval_ns, horizon_ns;
 	size_t top_sources;    /* at most this many in `sources` */
 	struct hash_seed seed; /* clients choose their addresses */
-	bool whole; /* replay: one window is all there is: nothing counts next door, and it is
-		       judged at once */
+	bool whole;            /* replay: one window is all there is: it has no neighbours, and is
+				  judged at once */
 };
 
 struct crosscheck;
+struct crosscheck_next;
 
 /* -ENOMEM. */
 int crosscheck_new(struct crosscheck **ret, const struct crosscheck_options *options);
 void crosscheck_free(struct crosscheck *crosscheck);
-/* Another interval or horizon: what the verdict summed is forgotten, balance and verdict stay.
- * -ENOMEM: nothing has changed. */
-int crosscheck_configure(struct crosscheck *crosscheck, const struct crosscheck_options *options);
+/* Other options; with another interval or horizon what the verdict summed is forgotten, balance and
+ * verdict stay. -ENOMEM: nothing has changed. */
+int crosscheck_prepare(const struct crosscheck *crosscheck,
+    const struct crosscheck_options *options, struct crosscheck_next **ret);
+void crosscheck_commit(struct crosscheck *crosscheck, struct crosscheck_next *next);
+void crosscheck_next_free(struct crosscheck_next *next); /* takes NULL */
 
 /*
  * Closes a window of `duration_ns`. `wire` NULL: there is none. Lists in *ret live in `arena`.

@@ -14,9 +14,12 @@ static uint64_t udp(const crosscheck_counts counts, unsigned direction)
 	    counts[direction][TRANSPORT_UDP][FAMILY_IPV6];
 }
 
-static int64_t malformed(const struct wire_window *wire, const struct crosscheck_dnstap *dnstap)
+static int64_t malformed(const struct wire_window *wire, const struct crosscheck_dnstap *dnstap,
+    int64_t missing, struct funnel_malformed *state)
 {
+	const int64_t before = state->explained;
 	uint64_t count = 0;
+	int64_t unlogged;
 
 	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
 		struct wire_cell cell;
@@ -24,7 +27,15 @@ static int64_t malformed(const struct wire_window *wire, const struct crosscheck
 		wire_sum_cell(wire, WIRE_IN, WIRE_UDP, f, &cell);
 		count += wire_cell_compared_malformed(&cell);
 	}
-	return (int64_t)(count - udp(dnstap->malformed, DIR_QUERY));
+	unlogged = (int64_t)(count - udp(dnstap->malformed, DIR_QUERY));
+	if (!udp(dnstap->unknown, DIR_QUERY))
+		return unlogged;
+	state->missing += missing;
+	state->most += unlogged;
+	state->explained = state->missing > 0 ? state->missing : 0;
+	if (state->explained > state->most)
+		state->explained = state->most;
+	return state->explained - before;
 }
 
 static uint64_t sum_drops(const struct wire_window *wire, bool upper_bound)
@@ -54,16 +65,20 @@ static int64_t queue_change(
 	const int64_t before = queue->messages;
 	int64_t now = before + missing;
 
+	queue->more = queue->fewer = 0;
 	if (!(wire->known & WIRE_KNOWS_SOCKETS))
 		return 0;
-	if (!queue->begun) {
-		queue->begun = true;
-		queue->messages = (int64_t)(wire->queued_bytes / TYPICAL_BYTES);
-		return 0;
-	}
+	if (!queue->begun)
+		now = (int64_t)(wire->queued_bytes / TYPICAL_BYTES);
 	now = now < least ? least : now;
-	queue->messages = now > most ? most : now;
-	return queue->messages - before;
+	now = now > most ? most : now;
+	queue->messages = now;
+	queue->more = (uint64_t)(most - now);
+	queue->fewer = (uint64_t)(now - least);
+	if (queue->begun)
+		return now - before;
+	queue->begun = true;
+	return 0;
 }
 
 static int64_t clamp(int64_t value, int64_t most)
@@ -126,14 +141,15 @@ void funnel_make(struct crosscheck_result *result, const struct wire_window *wir
 	funnel->known = wire->known;
 	funnel->nic_drops = known(wire, WIRE_KNOWS_NIC_DROPS, wire->nic_drops);
 	funnel->socket_drops = known(wire, WIRE_KNOWS_SOCKETS, wire->socket_drops);
-	funnel->malformed = malformed(wire, dnstap);
 	funnel->not_logged = not_logged;
 	funnel->tx_drops = known(wire, WIRE_KNOWS_TX_DROPS, wire->tx_drops);
 	funnel->listen_overflows = known(wire, WIRE_KNOWS_LISTEN, wire->listen_overflows);
 
 	difference = (int64_t)(funnel->wire_queries - funnel->dnstap_queries);
-	funnel->explained =
-	    (int64_t)(exact + funnel->socket_drops) + funnel->malformed + not_logged;
+	funnel->explained = (int64_t)(exact + funnel->socket_drops) + not_logged;
+	funnel->malformed =
+	    malformed(wire, dnstap, difference - funnel->explained, &state->malformed);
+	funnel->explained += funnel->malformed;
 	funnel->queued = queue_change(wire, difference - funnel->explained, &state->queue);
 	funnel->explained += funnel->queued;
 	missing = difference - funnel->explained;

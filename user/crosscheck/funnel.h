@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The way of a query over UDP from the NIC to its answer. Inside crosscheck/ only. */
+/* The way of a query over UDP from the NIC to its answer, and at which stage of it queries were
+ * lost. Inside crosscheck/ only. */
 #ifndef CROSSTAP_CROSSCHECK_FUNNEL_H
 #define CROSSTAP_CROSSCHECK_FUNNEL_H
 
@@ -7,8 +8,8 @@
 
 /*
  * Stack drops that are an upper bound (other packets move those counters, too) explain no more than
- * is missing. What is missing within the boundary may be next door: it waits, and as much of the
- * bound with it, until a later window makes good for it or has no neighbours any more.
+ * is missing. What is missing within the boundary may be in the next window: it waits, and as much
+ * of the bound with it, until a later window makes good for it or has no neighbours any more.
  */
 struct funnel_bound {
 	uint64_t credit; /* of the bounds so far, what may still explain something */
@@ -24,9 +25,21 @@ struct funnel_bound {
 struct funnel_queue {
 	bool begun;
 	int64_t messages;
+	uint64_t more, fewer; /* than `messages`, of what this memory can hold */
+};
+
+/*
+ * Frames without the message do not say whether it was malformed. Of windows with such frames: so
+ * many of the wire's malformed queries were not logged as are missing, summed so that what counts
+ * next door comes back.
+ */
+struct funnel_malformed {
+	int64_t missing;         /* not explained otherwise */
+	int64_t most, explained; /* malformed on the wire and not in dnstap; of these */
 };
 
 struct funnel_state {
+	struct funnel_malformed malformed;
 	struct funnel_bound bound;
 	struct funnel_queue queue;
 };

@@ -19,7 +19,7 @@ static const struct trait {
     [PRODUCER_OTHER] = {NULL, 0, 5},
     /* Logs the response alone where it finds fault with the query, and does not answer one without
      * a question or with several. */
-    [PRODUCER_KNOT] = {"knot",
+    [PRODUCER_KNOT] = {"knot dns",
 	CLASS(QUESTIONS) | CLASS(FAULT) | CLASS(FAULT_CHAOS) | CLASS(FAULT_OTHER) |
 	    CLASS(FORMERR_META),
 	5},

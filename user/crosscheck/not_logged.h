@@ -51,7 +51,7 @@ struct not_logged_window {
 	const enum producer *producers;
 	size_t n_producers;
 	const struct wire_window *wire;
-	uint64_t dnstap_responses, dnstap_refused; /* compared, over UDP */
+	uint64_t dnstap_responses, dnstap_refused; /* compared, over UDP; that say what they hold */
 	bool connected; /* anew: somebody in it, what was learned of the old ones is forgotten */
 	bool changed;   /* other inputs: nothing is known of them */
 	bool balanced;  /* the window adds to the balance */

@@ -7,13 +7,46 @@
 #define NAME(id, name) name,
 #define BIT(id)        (1u << VERDICT_##id)
 
+/* What the balance was in a quiet window. */
+struct quiet {
+	bool known;
+	int64_t balance;
+	uint64_t window; /* see struct verdicts */
+};
+
+struct entry {
+	struct verdict_sums sums;
+	struct verdict_edge start;
+	uint64_t gap;       /* at the edges of what was left out before it */
+	struct quiet quiet; /* the last one before it */
+};
+
+/* Differences between the witnesses, less what they may have counted on different sides of the
+ * horizon's edges. */
+struct figures {
+	int64_t missed; /* by dnstap */
+	int64_t unseen; /* by the wire, of what dnstap has */
+};
+
+struct judgement {
+	uint32_t held; /* 1 << enum verdict: conditions */
+	struct verdict_sums sums;
+	struct verdict_now now;
+	struct figures figures;
+};
+
 /* A ring of windows: the newest `horizon` of them, and before these an hour. */
 struct verdicts {
 	struct verdict_sums sums, earlier; /* of the two parts */
-	uint32_t held;                     /* 1 << enum verdict: conditions of the last judgement */
+	uint64_t gaps;                     /* of the horizon's windows */
+	bool apart;                        /* the last window has no share in the sums ... */
+	struct verdict_edge gap;           /* ... and this was where such windows began */
+	struct quiet quiet;
+	uint64_t added; /* windows */
+	struct judgement before;
 	enum verdict last;
 	size_t n_horizon, capacity, at, used;
-	struct verdict_sums windows[];
+	struct entry windows[];
 };
 
 const char *verdict_name(enum verdict verdict)
@@ -80,32 +113,73 @@ static void subtract(struct verdict_sums *from, const struct verdict_sums *windo
 }
 
 /* The window that was added `ago` windows before the newest one. */
-static struct verdict_sums *window_ago(struct verdicts *verdicts, size_t ago)
+static struct entry *window_ago(struct verdicts *verdicts, size_t ago)
 {
 	return &verdicts
 		    ->windows[(verdicts->at + verdicts->capacity - 1 - ago) % verdicts->capacity];
 }
 
+/* Of a window that is in the sums: what may have been counted in those that were left out before
+ * it, at both of their edges. */
+static uint64_t close_gap(struct verdicts *verdicts, const struct verdict_window *window)
+{
+	const uint64_t hidden =
+	    verdicts->gap.above + verdicts->gap.below + window->start.above + window->start.below;
+
+	if (!verdicts->apart)
+		return 0;
+	verdicts->apart = false;
+	return hidden;
+}
+
+static void open_gap(struct verdicts *verdicts, const struct verdict_edge *start)
+{
+	if (!verdicts->apart)
+		verdicts->gap = *start;
+	verdicts->apart = true;
+}
+
+/* The balance is exact at its end. */
+static bool is_quiet(const struct verdict_window *window)
+{
+	return window->counted && window->balanced && !window->sums.wire_queries &&
+	    !window->sums.dnstap_queries && !window->end.above && !window->end.below;
+}
+
 /* The earlier hour ends where a limit began: what is held against it does not join it. Where
  * nothing earlier is known (start, or after an hour of it), it does: some servers truncate that
  * much. */
-static void push(struct verdicts *verdicts, const struct verdict_sums *window)
+static void leave(struct verdicts *verdicts, struct entry *left)
 {
+	subtract(&verdicts->sums, &left->sums);
+	verdicts->gaps -= left->gap;
+	if (verdicts->before.held & BIT(RATE_LIMITED) && verdicts->earlier.responses)
+		left->sums.responses = left->sums.tc = 0;
+	add(&verdicts->earlier, &left->sums);
+}
+
+static void push(struct verdicts *verdicts, const struct verdict_window *window)
+{
+	struct entry *entry = &verdicts->windows[verdicts->at];
+
 	if (verdicts->used == verdicts->capacity)
-		subtract(&verdicts->earlier, &verdicts->windows[verdicts->at]);
+		subtract(&verdicts->earlier, &entry->sums);
 	else
 		verdicts->used++;
-	verdicts->windows[verdicts->at] = *window;
 	verdicts->at = (verdicts->at + 1) % verdicts->capacity;
-	add(&verdicts->sums, window);
-	if (verdicts->used > verdicts->n_horizon) {
-		struct verdict_sums *left = window_ago(verdicts, verdicts->n_horizon);
-
-		subtract(&verdicts->sums, left);
-		if (verdicts->held & BIT(RATE_LIMITED) && verdicts->earlier.responses)
-			left->responses = left->tc = 0;
-		add(&verdicts->earlier, left);
-	}
+	*entry =
+	    (struct entry){.sums = window->sums, .start = window->start, .quiet = verdicts->quiet};
+	if (window->counted)
+		entry->gap = close_gap(verdicts, window);
+	else
+		open_gap(verdicts, &window->start);
+	add(&verdicts->sums, &window->sums);
+	verdicts->gaps += entry->gap;
+	if (verdicts->used > verdicts->n_horizon)
+		leave(verdicts, window_ago(verdicts, verdicts->n_horizon));
+	verdicts->added++;
+	if (is_quiet(window))
+		verdicts->quiet = (struct quiet){true, window->balance, verdicts->added};
 }
 
 static bool beyond(const struct verdict_sums *sums, int64_t figure)
@@ -119,20 +193,47 @@ static int64_t clip(uint64_t count)
 	return count < INT64_MAX ? (int64_t)count : INT64_MAX;
 }
 
-static bool is_wire_blind(const struct verdict_sums *sums, const struct verdict_now *now)
+static int64_t less(int64_t figure, uint64_t by)
 {
-	return !now->wire || (!sums->wire_queries && beyond(sums, clip(sums->dnstap_queries)));
+	int64_t left;
+
+	return __builtin_sub_overflow(figure, clip(by), &left) ? INT64_MIN : left;
+}
+
+/* The horizon ends in `window`, which was just added. */
+static struct figures find_figures(struct verdicts *verdicts, const struct verdict_window *window)
+{
+	const struct verdict_sums *sums = &verdicts->sums;
+	const struct entry *first = window_ago(verdicts,
+	    (verdicts->used < verdicts->n_horizon ? verdicts->used : verdicts->n_horizon) - 1);
+	const uint64_t gaps = verdicts->gaps - first->gap;
+	struct figures figures = {
+	    .missed = less(sums->unexplained, first->start.below + gaps),
+	    .unseen =
+		less(clip(sums->dnstap_queries), first->start.above + window->end.below + gaps),
+	};
+
+	if (first->quiet.known && verdicts->added - first->quiet.window <= verdicts->capacity &&
+	    figures.missed > window->balance - first->quiet.balance)
+		figures.missed = window->balance - first->quiet.balance;
+	return figures;
+}
+
+static bool is_wire_blind(
+    const struct verdict_sums *sums, const struct figures *figures, const struct verdict_now *now)
+{
+	return !now->wire || (!sums->wire_queries && beyond(sums, figures->unseen));
 }
 
 /* Silence of dnstap means nothing where no query came so far that it could be logged. */
-static bool is_dnstap_blind(const struct verdict_sums *sums, const struct verdict_now *now)
+static bool is_dnstap_blind(
+    const struct verdict_sums *sums, const struct figures *figures, const struct verdict_now *now)
 {
 	if (!now->compared)
 		return !now->zone;
 	if (sums->dnstap_queries)
 		return false;
-	return beyond(sums, sums->unexplained) ||
-	    (!now->connected && !beyond(sums, sums->explained));
+	return beyond(sums, figures->missed) || (!now->connected && !beyond(sums, sums->explained));
 }
 
 /* `earlier` NULL: unknown. A share of 0 where there were no responses. */
@@ -155,16 +256,16 @@ static bool is_silent(const struct verdict_sums *sums)
 
 /* 1 << enum verdict, for each that holds. */
 static uint32_t conditions(const struct verdict_sums *sums, const struct verdict_sums *earlier,
-    const struct verdict_now *now)
+    const struct figures *figures, const struct verdict_now *now)
 {
-	return (is_wire_blind(sums, now) ? BIT(WIRE_BLIND) : 0) |
-	    (is_dnstap_blind(sums, now) ? BIT(DNSTAP_BLIND) : 0) |
+	return (is_wire_blind(sums, figures, now) ? BIT(WIRE_BLIND) : 0) |
+	    (is_dnstap_blind(sums, figures, now) ? BIT(DNSTAP_BLIND) : 0) |
 	    (!now->compared && now->zone ? BIT(PARTIAL) : 0) |
 	    (beyond(sums, clip(sums->stack_drops)) ? BIT(STACK_LOSS) : 0) |
 	    (beyond(sums, clip(sums->socket_drops)) ? BIT(SOCKET_LOSS) : 0) |
 	    (is_rate_limited(sums, earlier) ? BIT(RATE_LIMITED) : 0) |
 	    (is_silent(sums) ? BIT(SERVER_SILENT) : 0) |
-	    (beyond(sums, sums->unexplained) ? BIT(DNSTAP_LOSS) : 0) | BIT(OK);
+	    (beyond(sums, figures->missed) ? BIT(DNSTAP_LOSS) : 0) | BIT(OK);
 }
 
 static enum verdict first_of(uint32_t held)
@@ -172,15 +273,39 @@ static enum verdict first_of(uint32_t held)
 	return (enum verdict)__builtin_ctz(held | BIT(OK));
 }
 
-enum verdict verdicts_add(
-    struct verdicts *verdicts, const struct verdict_sums *sums, const struct verdict_now *now)
+/* What still holds of the last judgement, when the window after it shows how much of what its own
+ * end has missed was counted there. */
+static uint32_t still_held(const struct judgement *before, uint64_t above)
 {
-	uint32_t held;
+	const struct figures figures = {less(before->figures.missed, above), 0};
+	uint32_t held = before->held;
 
-	push(verdicts, sums);
-	held = conditions(&verdicts->sums, &verdicts->earlier, now);
-	verdicts->last = first_of(held & verdicts->held);
-	verdicts->held = held;
+	if (!is_dnstap_blind(&before->sums, &figures, &before->now))
+		held &= ~BIT(DNSTAP_BLIND);
+	if (!beyond(&before->sums, figures.missed))
+		held &= ~BIT(DNSTAP_LOSS);
+	return held;
+}
+
+enum verdict verdicts_add(
+    struct verdicts *verdicts, const struct verdict_window *window, const struct verdict_now *now)
+{
+	const struct verdict_edge *end = verdicts->apart ? &verdicts->gap : &window->start;
+	const uint32_t before = still_held(&verdicts->before, end->above);
+	struct judgement judgement = {.now = *now};
+
+	push(verdicts, window);
+	judgement.sums = verdicts->sums;
+	judgement.figures = find_figures(verdicts, window);
+	judgement.held = conditions(&verdicts->sums, &verdicts->earlier, &judgement.figures, now);
+	verdicts->last = first_of(judgement.held & before);
+	verdicts->before = judgement;
+	return verdicts->last;
+}
+
+enum verdict verdicts_skip(struct verdicts *verdicts, const struct verdict_edge *start)
+{
+	open_gap(verdicts, start);
 	return verdicts->last;
 }
 
@@ -192,7 +317,11 @@ enum verdict verdicts_last(const struct verdicts *verdicts)
 void verdicts_continue(struct verdicts *verdicts, const struct verdicts *from)
 {
 	verdicts->last = from->last;
-	verdicts->held = from->held;
+	verdicts->before = from->before;
+	verdicts->apart = from->apart;
+	verdicts->gap = from->gap;
+	verdicts->quiet = from->quiet;
+	verdicts->added = from->added;
 }
 
 const struct verdict_sums *verdicts_horizon(const struct verdicts *verdicts)
@@ -202,5 +331,7 @@ const struct verdict_sums *verdicts_horizon(const struct verdicts *verdicts)
 
 enum verdict verdict_whole(const struct verdict_sums *sums, const struct verdict_now *now)
 {
-	return first_of(conditions(sums, NULL, now));
+	const struct figures figures = {sums->unexplained, clip(sums->dnstap_queries)};
+
+	return first_of(conditions(sums, NULL, &figures, now));
 }

@@ -56,6 +56,27 @@ static uint8_t address_length(uint32_t length)
 	return length == 4 || length == 16 ? (uint8_t)length : 0;
 }
 
+/* The IPv4 address of a mapped one. */
+static inline void unmap(const uint8_t **address, uint8_t *length)
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (*length == 16 && memcmp(*address, prefix, sizeof(prefix)) == 0) {
+		*address += sizeof(prefix);
+		*length = 4;
+	}
+}
+
+/* A dual-stack socket's producer may call every client IPv6. */
+static inline uint8_t family_of(const struct raw *raw, const struct record *record)
+{
+	if ((raw->query_address_length == 16 && record->query_address_length == 4) ||
+	    (raw->query_address_length != 16 && raw->response_address_length == 16 &&
+		record->response_address_length == 4))
+		return DNSTAP__SOCKET_FAMILY__INET;
+	return raw->family <= DNSTAP__SOCKET_FAMILY__INET6 ? (uint8_t)raw->family : 0;
+}
+
 /* False where the message's type is none that dnstap.proto knows. */
 static inline bool judge(const struct raw *raw, struct record *record)
 {
@@ -71,12 +92,16 @@ static inline bool judge(const struct raw *raw, struct record *record)
 	record->response_address = raw->response_address;
 	record->query_address_length = address_length(raw->query_address_length);
 	record->response_address_length = address_length(raw->response_address_length);
+	unmap(&record->query_address, &record->query_address_length);
+	unmap(&record->response_address, &record->response_address_length);
 	record->has = raw->has;
 	record->query_port = (uint16_t)raw->query_port;
 	record->response_port = (uint16_t)raw->response_port;
 	record->type = (uint8_t)raw->type;
-	record->family = raw->family <= 2 ? (uint8_t)raw->family : 0;
-	record->protocol = raw->protocol <= 7 ? (uint8_t)raw->protocol : 0;
+	record->family = family_of(raw, record);
+	/* protobuf-c keeps a value of an enum that it does not know, as the walker does. */
+	record->protocol =
+	    raw->protocol < RECORD_PROTOCOL_OTHER ? (uint8_t)raw->protocol : RECORD_PROTOCOL_OTHER;
 	record->owner = NULL;
 	return true;
 }

@@ -7,7 +7,9 @@
 #include "dnstap/listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,17 +17,20 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define MODULE        "dnstap"
-#define EVENTS        64
-#define HOLD_NS       (1 * NS_PER_S) /* a peer that broke a rule waits so long for its close */
-#define RETRY_NS      (1 * NS_PER_S) /* accepting again after there was no room */
-#define LOG_EVERY_NS  (10 * NS_PER_S)
-#define DRAIN_MAX_NS  (1 * NS_PER_S)
-#define MAX_LISTENERS 8
-#define BACKLOG_MAX   4096 /* net.core.somaxconn */
+#define MODULE       "dnstap"
+#define EVENTS       64
+#define HOLD_NS      (1 * NS_PER_S) /* a peer that broke a rule waits so long for its close */
+#define RETRY_NS     (1 * NS_PER_S) /* accepting again after there was no room */
+#define LOG_EVERY_NS (10 * NS_PER_S)
+#define DRAIN_MAX_NS (1 * NS_PER_S)
+#define BACKLOG_MAX  4096 /* net.core.somaxconn */
+/* A producer whose host died says nothing more: its connection ends 60 + 4 * 15 seconds later. */
+#define KEEPALIVE_IDLE_S     60
+#define KEEPALIVE_INTERVAL_S 15
+#define KEEPALIVE_PROBES     4
+#define BROKEN_WAKE_MS       1000 /* commands to an input that has ended are looked for */
 
 /* Written by the input's thread alone, read by any. */
 struct counters {
@@ -35,13 +40,10 @@ struct counters {
 };
 
 struct dnstap_input {
-	char *address, *socket_path; /* the path only where we made the file */
-	dev_t device;
-	ino_t inode;
-	int listeners[MAX_LISTENERS];
-	size_t n_listeners;
-	bool passed;    /* listeners that live on without us */
-	bool listening; /* the listeners are in the epoll set */
+	char *address;
+	struct listen_sockets listeners;
+	pthread_mutex_t listeners_lock; /* closing them, and their file's access */
+	bool listening;                 /* the listeners are in the epoll set */
 	uint64_t listen_again_ns;
 	int epoll_fd, event_fd;
 	_Atomic bool stopping;
@@ -77,8 +79,8 @@ static int epoll_add(const struct dnstap_input *input, int fd, void *tag)
 
 static void listen_on(struct dnstap_input *input)
 {
-	for (size_t i = 0; i < input->n_listeners && !input->listening; i++)
-		(void)epoll_add(input, input->listeners[i], &input->listeners[i]);
+	for (size_t i = 0; i < input->listeners.n && !input->listening; i++)
+		(void)epoll_add(input, input->listeners.fds[i], &input->listeners.fds[i]);
 	input->listening = true;
 	input->listen_again_ns = 0;
 }
@@ -86,8 +88,8 @@ static void listen_on(struct dnstap_input *input)
 /* New connections wait in the kernel's queue. */
 static void listen_off(struct dnstap_input *input, uint64_t until_ns)
 {
-	for (size_t i = 0; i < input->n_listeners && input->listening; i++)
-		epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, input->listeners[i], NULL);
+	for (size_t i = 0; i < input->listeners.n && input->listening; i++)
+		epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, input->listeners.fds[i], NULL);
 	input->listening = false;
 	input->listen_again_ns = until_ns;
 }
@@ -117,9 +119,33 @@ static void hold(struct dnstap_input *input, struct connection *connection, cons
 	connection->deadline_ns = clock_monotonic_ns() + HOLD_NS;
 }
 
+/* A kernel that does not take it serves the connection without. */
+static void keep_alive(int fd)
+{
+	const int on = 1, idle_s = KEEPALIVE_IDLE_S, interval_s = KEEPALIVE_INTERVAL_S,
+		  probes = KEEPALIVE_PROBES;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+/* Who connects first after all others have gone may be another nameserver. */
+static void forget_version(struct dnstap_input *input)
+{
+	if (input->connections)
+		return;
+	pthread_mutex_lock(&input->lock);
+	memset(input->version, 0, sizeof(input->version));
+	pthread_mutex_unlock(&input->lock);
+}
+
 /* False where there is none, or no room for it. */
 static bool accept_one(struct dnstap_input *input, int listener)
 {
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t length = sizeof(peer);
 	struct connection *connection;
 	int fd;
 
@@ -133,7 +159,7 @@ static bool accept_one(struct dnstap_input *input, int listener)
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
-	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			listen_off(
@@ -150,6 +176,9 @@ static bool accept_one(struct dnstap_input *input, int listener)
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
+	if (peer.ss_family != AF_UNIX)
+		keep_alive(fd);
+	forget_version(input);
 	connection->deadline_ns =
 	    clock_monotonic_ns() + atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
 	connection->next = input->connections;
@@ -265,8 +294,8 @@ static void handle(struct dnstap_input *input, void *tag)
 
 		if (read(input->event_fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
 			input->ops.wake(input->context);
-	} else if (tag >= (void *)input->listeners &&
-	    tag < (void *)(input->listeners + MAX_LISTENERS)) {
+	} else if (tag >= (void *)input->listeners.fds &&
+	    tag < (void *)(input->listeners.fds + LISTEN_MAX)) {
 		accept_one(input, *(int *)tag);
 	} else {
 		read_connection(input, tag, &unused);
@@ -276,8 +305,8 @@ static void handle(struct dnstap_input *input, void *tag)
 /* Producers in the queue of a socket that goes away with us may have written, too. */
 static void accept_waiting(struct dnstap_input *input)
 {
-	for (size_t i = 0; i < input->n_listeners && !input->passed; i++) {
-		for (int n = 0; n < BACKLOG_MAX && accept_one(input, input->listeners[i]); n++)
+	for (size_t i = 0; i < input->listeners.n && !input->listeners.passed; i++) {
+		for (int n = 0; n < BACKLOG_MAX && accept_one(input, input->listeners.fds[i]); n++)
 			continue;
 	}
 }
@@ -302,71 +331,61 @@ static void drain(struct dnstap_input *input)
 		drop(input, input->connections);
 }
 
-static void *input_thread(void *argument)
+static bool is_stopping(struct dnstap_input *input)
 {
-	struct dnstap_input *input = argument;
+	return atomic_load_explicit(&input->stopping, memory_order_acquire);
+}
+
+/* Until it is to stop; -errno where it cannot wait any more. */
+static int serve(struct dnstap_input *input)
+{
 	struct epoll_event events[EVENTS];
 
-	while (!atomic_load_explicit(&input->stopping, memory_order_acquire)) {
+	while (!is_stopping(input)) {
 		int n =
 		    epoll_wait(input->epoll_fd, events, EVENTS, wait_ms(check_deadlines(input)));
 
+		if (n < 0 && errno != EINTR)
+			return -errno;
 		for (int i = 0; i < n; i++)
 			handle(input, events[i].data.ptr);
 	}
+	return 0;
+}
+
+/* Nothing is read any more, but whoever sends commands waits for them to be done. */
+static void serve_commands(struct dnstap_input *input)
+{
+	struct pollfd event = {.fd = input->event_fd, .events = POLLIN};
+	uint64_t count;
+
+	while (!is_stopping(input)) {
+		/* Either way it waits, and never turns in a loop. */
+		if (poll(&event, 1, BROKEN_WAKE_MS) < 0 || event.revents & ~POLLIN ||
+		    (event.revents &&
+			read(input->event_fd, &count, sizeof(count)) != (ssize_t)sizeof(count)))
+			usleep(BROKEN_WAKE_MS * 1000);
+		input->ops.wake(input->context);
+	}
+}
+
+static void *input_thread(void *argument)
+{
+	struct dnstap_input *input = argument;
+	int r = serve(input);
+
 	listen_off(input, 0);
 	drain(input);
+	if (r < 0) {
+		log_error(MODULE, "input has ended, start again: epoll_wait: %s input=%s",
+		    strerror(-r), input->address);
+		pthread_mutex_lock(&input->listeners_lock);
+		listen_close(&input->listeners); /* producers see that nobody is there */
+		pthread_mutex_unlock(&input->listeners_lock);
+		serve_commands(input);
+	}
 	input->ops.wake(input->context);
 	return NULL;
-}
-
-/* Whatever the parent made of them: accept() must not block, and no child may hold them. */
-static int take_passed(
-    struct dnstap_input *input, const int *fds, size_t n_fds, char *error, size_t size)
-{
-	for (size_t i = 0; i < n_fds; i++) {
-		const int flags = fcntl(fds[i], F_GETFL);
-
-		if (flags < 0 || fcntl(fds[i], F_SETFL, flags | O_NONBLOCK) < 0 ||
-		    fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0) {
-			int r = -errno;
-
-			snprintf(error, size, "passed socket %d: %s", fds[i], strerror(-r));
-			return r;
-		}
-	}
-	memcpy(input->listeners, fds, n_fds * sizeof(*fds));
-	input->n_listeners = n_fds;
-	input->passed = true;
-	return 0;
-}
-
-static int open_sockets(struct dnstap_input *input, const struct config_input *config,
-    const int *fds, size_t n_fds, char *error, size_t size)
-{
-	struct stat st;
-	int fd;
-
-	if (config->kind == INPUT_LISTEN_FD) {
-		if (n_fds == 0 || n_fds > MAX_LISTENERS) {
-			snprintf(error, size, "no socket named %s was passed (LISTEN_FDS)",
-			    config->address);
-			return -ENOENT;
-		}
-		return take_passed(input, fds, n_fds, error, size);
-	}
-	fd = config->kind == INPUT_UNIX ? listen_unix(config, error, size)
-					: listen_tcp(config->address, error, size);
-	if (fd < 0)
-		return fd;
-	input->listeners[0] = fd;
-	input->n_listeners = 1;
-	if (config->kind == INPUT_UNIX && lstat(config->address, &st) == 0) {
-		input->socket_path = strdup(config->address);
-		input->device = st.st_dev;
-		input->inode = st.st_ino;
-	}
-	return 0;
 }
 
 int dnstap_input_open(struct dnstap_input **ret, const struct config_input *config, const int *fds,
@@ -380,6 +399,7 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 		return r;
 	}
 	pthread_mutex_init(&input->lock, NULL);
+	pthread_mutex_init(&input->listeners_lock, NULL);
 	input->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	input->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (input->epoll_fd >= 0 && input->event_fd >= 0) {
@@ -393,7 +413,7 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 	}
 	r = epoll_add(input, input->event_fd, &input->event_fd);
 	if (r == 0)
-		r = open_sockets(input, config, fds, n_fds, error, size);
+		r = listen_open(&input->listeners, config, fds, n_fds, error, size);
 out:
 	if (r < 0) {
 		dnstap_input_free(input);
@@ -410,12 +430,27 @@ void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_lim
 	atomic_store_explicit(&input->max_connections, limits->connections, memory_order_relaxed);
 }
 
+int dnstap_input_set_access(
+    struct dnstap_input *input, const struct config_input *config, char *error, size_t size)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&input->listeners_lock);
+	if (input->listeners.file.path)
+		r = listen_set_access(
+		    input->listeners.fds[0], &input->listeners.file, config, error, size);
+	pthread_mutex_unlock(&input->listeners_lock);
+	return r;
+}
+
 int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,
     const struct dnstap_ops *ops, void *context)
 {
 	sigset_t all, before;
 	int r;
 
+	if (*input->listeners.skipped)
+		log_warning(MODULE, "%s input=%s", input->listeners.skipped, input->address);
 	dnstap_input_set_limits(input, limits);
 	input->open = limits->open;
 	input->ops = *ops;
@@ -456,16 +491,13 @@ void dnstap_input_free(struct dnstap_input *input)
 	if (!input)
 		return;
 	dnstap_input_stop(input);
-	for (size_t i = 0; i < input->n_listeners; i++)
-		close(input->listeners[i]);
-	if (input->socket_path)
-		listen_unlink(input->socket_path, input->device, input->inode);
-	free(input->socket_path);
+	listen_close(&input->listeners);
 	if (input->epoll_fd >= 0)
 		close(input->epoll_fd);
 	if (input->event_fd >= 0)
 		close(input->event_fd);
 	pthread_mutex_destroy(&input->lock);
+	pthread_mutex_destroy(&input->listeners_lock);
 	free(input->address);
 	free(input->buffer);
 	free(input);

@@ -38,20 +38,32 @@ struct dnstap_stats {
 	uint64_t refused;  /* broke a rule of the framing, or were too slow in the handshake */
 	int connections;
 	int64_t last_frame_ns; /* wall clock; 0: none yet */
-	char
-	    version[64]; /* Dnstap.version of the producer that was read first, as far as it fits */
+	char version[64]; /* Dnstap.version of the last producer that began to send, as far as it
+			     fits; "" while one that came alone has not yet */
 };
 
 /*
  * Opens and listens. `fds`, `n_fds`: sockets that were passed for this input (kind
- * INPUT_LISTEN_FD); taken over on success. Errors, with the reason in `error` (`size` bytes):
- * -EADDRINUSE somebody lives at the socket's path, -EEXIST something else than a socket is there,
- * and those of socket(2), bind(2), chown(2).
+ * INPUT_LISTEN_FD); they stay the process's own and open, the input uses duplicates. Errors, with
+ * the reason in `error` (`size` bytes): -EADDRINUSE somebody lives at the socket's path or address,
+ * -EEXIST something else than a socket is at the path, -ESTALE somebody replaced it while it was
+ * made; of passed sockets -ENOENT there is none, -E2BIG too many, -ENOTSOCK, -EAFNOSUPPORT,
+ * -EPROTOTYPE, -EOPNOTSUPP not one that listens for streams; and those of socket(2), bind(2),
+ * chown(2).
  */
 int dnstap_input_open(struct dnstap_input **ret, const struct config_input *config, const int *fds,
     size_t n_fds, char *error, size_t size);
 int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,
     const struct dnstap_ops *ops, void *context);
+/*
+ * Gives a Unix socket's file the mode, owner and group of `config`; without an owner or group those
+ * that it was made with. Connections stay. Nothing to do for other kinds. Errors, with the reason
+ * in `error`: -ENOENT no such user or group, -ESTALE the file is not known to be ours any more,
+ * those of chown(2) and chmod(2); the file then has what it had, or less. While the input runs: of
+ * the thread that starts and reloads the agent.
+ */
+int dnstap_input_set_access(
+    struct dnstap_input *input, const struct config_input *config, char *error, size_t size);
 void dnstap_input_wake(struct dnstap_input *input);
 /* Takes effect at the next frame or connection. */
 void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_limits *limits);

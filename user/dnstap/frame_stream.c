@@ -104,7 +104,7 @@ static enum frame_stream_result take_control(struct frame_stream *stream, const 
 		*ret_length = (uint32_t)write_control(reply, CONTROL_ACCEPT, true);
 		return FRAME_STREAM_REPLY;
 	case CONTROL_START:
-		if (stream->state != FRAME_STREAM_NEW && stream->state != FRAME_STREAM_READY)
+		if (stream->state > FRAME_STREAM_READY && !stream->several)
 			break;
 		if (!content_type_fits(control + 4, length - 4, ret_error))
 			return FRAME_STREAM_ERROR;
@@ -148,6 +148,13 @@ static enum frame_stream_result next_control(struct frame_stream *stream, const 
 	return result;
 }
 
+/* A handshake record, of version 1.0 to 1.2 by its header (RFC 8446 section 5.1): a length that a
+ * stream cannot begin with. */
+static bool is_tls(const struct frame_stream *stream, uint32_t length)
+{
+	return stream->state == FRAME_STREAM_NEW && length >> 16 == 0x1603;
+}
+
 enum frame_stream_result frame_stream_next(struct frame_stream *stream, const uint8_t **at,
     const uint8_t *end, const uint8_t **ret_frame, uint32_t *ret_length, uint8_t *reply,
     const char **ret_error)
@@ -163,7 +170,9 @@ enum frame_stream_result frame_stream_next(struct frame_stream *stream, const ui
 		return next_control(stream, at, end, ret_length, reply, ret_error);
 	}
 	if (stream->state != FRAME_STREAM_STARTED) {
-		*ret_error = "data outside START and STOP";
+		*ret_error = is_tls(stream, length)
+		    ? "it speaks TLS, which is not taken here: set `dnstap-tls: no` there"
+		    : "data outside START and STOP";
 		return FRAME_STREAM_ERROR;
 	}
 	if (length > stream->max_frame) {

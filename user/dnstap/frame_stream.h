@@ -31,6 +31,9 @@ enum frame_stream_state {
 struct frame_stream {
 	enum frame_stream_state state;
 	bool bidirectional;
+	/* A file: another stream may follow, behind STOP or, where its writer was killed, without.
+	 * False after frame_stream_init(): a producer that starts again breaks a rule. */
+	bool several;
 	uint32_t max_frame; /* bytes of a data frame */
 };
 

@@ -1,14 +1,51 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Listening sockets of inputs: made, owned, replaced when stale. */
+/*
+ * The sockets that an input listens on: a Unix socket with its file, the addresses of a TCP name,
+ * or those that were passed to the process. dnstap.c opens them before its thread runs, in the
+ * thread that starts or reloads the agent.
+ */
 #ifndef CROSSTAP_DNSTAP_LISTEN_H
 #define CROSSTAP_DNSTAP_LISTEN_H
 
 #include "config/config.h"
 
-/* A non-blocking listening socket, or -errno with the reason in `error`. */
-int listen_unix(const struct config_input *config, char *error, size_t size);
-int listen_tcp(const char *address, char *error, size_t size);
-/* Removes the socket file if it is still the one with this inode. */
-void listen_unlink(const char *path, dev_t device, ino_t inode);
+#include <sys/types.h>
+
+#define LISTEN_MAX 8
+
+/* A Unix socket's file, as bind(2) made it. */
+struct listen_file {
+	char *path; /* NULL: no file of ours */
+	dev_t device;
+	ino_t inode;
+	uid_t uid;
+	gid_t gid;
+};
+
+struct listen_sockets {
+	int fds[LISTEN_MAX];
+	size_t n;
+	bool passed; /* duplicates: the sockets live on without us */
+	struct listen_file file;
+	char skipped[256]; /* addresses of a name that this host does not have; "": none */
+};
+
+/*
+ * Non-blocking listening sockets. `passed`, `n_passed`: those that the process was given for this
+ * input (kind INPUT_LISTEN_FD); they stay open and the process's own, what is used are
+ * duplicates. Errors are those of dnstap_input_open(); *ret is then empty.
+ */
+int listen_open(struct listen_sockets *ret, const struct config_input *config, const int *passed,
+    size_t n_passed, char *error, size_t size);
+/* Closes them and removes the file, if it is still the one that was made. */
+void listen_close(struct listen_sockets *sockets);
+
+/* The three parts: listen_unix.c. */
+int listen_unix(struct listen_file *ret, const struct config_input *config, char *error,
+    size_t size); /* the socket */
+/* Mode, owner and group of the file as `config` has them, whatever is at its path now. */
+int listen_set_access(int fd, const struct listen_file *file, const struct config_input *config,
+    char *error, size_t size);
+void listen_file_remove(struct listen_file *file);
 
 #endif

@@ -11,6 +11,9 @@
 
 #define RECORD_BATCH 32
 
+/* A SocketProtocol that is newer than dnstap.proto here: whatever it is, it is not UDP. */
+#define RECORD_PROTOCOL_OTHER 8
+
 /* Present fields, where 0 is a value too. */
 enum record_has {
 	RECORD_QUERY_TIME = 1 << 0,
@@ -28,12 +31,14 @@ struct record {
 	    response_time_ns; /* since 1970; INT64_MAX where that is too little */
 	const uint8_t *query_address, *response_address;
 	uint8_t query_address_length,
-	    response_address_length; /* 0, 4 or 16: others are not taken */
+	    response_address_length; /* 0, 4 or 16: others are not taken. An IPv4 client of an IPv6
+				      * socket (::ffff:a.b.c.d) has 4: no such address is ever
+				      * on the wire (RFC 4291 section 2.5.5.2) */
 	uint16_t has;                /* enum record_has */
 	uint16_t query_port, response_port;
 	uint8_t type;     /* Message.Type: 1 to 14 */
-	uint8_t family;   /* SocketFamily, 0 where absent or unknown */
-	uint8_t protocol; /* SocketProtocol, 0 where absent or unknown */
+	uint8_t family;   /* SocketFamily, 0 where absent or unknown; IPv4 for a mapped address */
+	uint8_t protocol; /* SocketProtocol, 0 where absent, or RECORD_PROTOCOL_OTHER */
 	void *owner;      /* what the authority decoded, see dnstap_decode.h */
 };
 

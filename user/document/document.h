@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is written about the options for people: config/crosstap.yaml and
- * config/man/crosstap.yaml.5. */
+/* What is written about options and measurements: config/crosstap.yaml, config/man/crosstap.yaml.5
+ * and the table in README.md for people, lists for programs. */
 #ifndef CROSSTAP_DOCUMENT_DOCUMENT_H
 #define CROSSTAP_DOCUMENT_DOCUMENT_H
 
@@ -11,5 +11,19 @@
 int document_write_default(FILE *out);
 /* A page in mdoc(7). 0 or -EIO. */
 int document_write_man(FILE *out);
+/*
+ * The table of options as a JSON array of maps, one for each option: `path` (below `list`, which is
+ * `inputs` or `outputs.KIND`, where that is given), `type`, `default` as a file has it,
+ * `environment`, `example`, `min`, `max` (bytes, nanoseconds, characters or items), `values` in
+ * words, `words`, `secret`, `takers` (what a reload reaches; `restart`: nothing). 0, -EIO or
+ * -ENOMEM.
+ */
+int document_write_options(FILE *out);
+/* Its section about measurements. */
+void document_write_measurements_man(FILE *out);
+/* The table of the README's "What is counted". 0 or -EIO. */
+int document_write_table(FILE *out);
+/* A JSON document of all there is to know of each measurement. 0, -EIO or -ENOMEM. */
+int document_write_measurements(FILE *out);
 
 #endif

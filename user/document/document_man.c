@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "document/document.h"
 
-#include "document/limits_text.h"
-#include "config/options.h"
+#include "config/limits_text.h"
+#include "config/output_kind.h"
+#include "document/roff.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const char head[] = ".\\\" SPDX-License-Identifier: BSD-2-Clause\n"
-			   ".\\\" Made from the table of options by `crosstap check --write-man`.\n"
+			   ".\\\" Made from the tables of options and measurements by "
+			   "`crosstap check --write-man`.\n"
 			   ".Dd November 22, 2026\n"
 			   ".Dt CROSSTAP.YAML 5\n"
 			   ".Os\n"
@@ -54,34 +56,12 @@ static const char tail[] = ".Sh FILES\n"
 			   ".Sh SEE ALSO\n"
 			   ".Xr crosstap 1\n";
 
-/* Text that roff takes as text: no request at a line's beginning, no escapes. A sentence ends its
- * line (mdoc(7)). */
-static void write_text(FILE *out, const char *text)
-{
-	bool at_start = true;
-
-	for (; *text; text++) {
-		if (at_start && (*text == '.' || *text == '\''))
-			fputs("\\&", out);
-		if (*text == '\\')
-			fputs("\\e", out);
-		else
-			fputc(*text, out);
-		at_start = text[0] == '.' && text[1] == ' ';
-		if (at_start) {
-			fputc('\n', out);
-			text++;
-		}
-	}
-	fputc('\n', out);
-}
-
 static void write_option(FILE *out, const struct config_option *option)
 {
 	char limits[LIMITS_TEXT_SIZE];
 
 	fprintf(out, ".It Cm %s\n", option->path);
-	write_text(out, option->help);
+	roff_text(out, option->help);
 	limits_text(option, limits);
 	if (*limits) {
 		fputs("Values: ", out);
@@ -92,6 +72,8 @@ static void write_option(FILE *out, const struct config_option *option)
 		fprintf(out, "Default:\n.Ql %s\n", option->fallback);
 	else if (option->example)
 		fprintf(out, "Example:\n.Ql %s\n", option->example);
+	if (option->takers & 1u << TAKER_RESTART)
+		fputs("A change needs a restart.\n", out);
 }
 
 static void write_table(FILE *out, const struct option_table *table)
@@ -113,11 +95,12 @@ int document_write_man(FILE *out)
 	    out);
 	write_table(out, &options_input);
 	fputs(".Sh OUTPUTS\nEach item of\n.Cm outputs\nis a map with one key, its kind.\n", out);
-	for (size_t i = 0; i < OUTPUT_KINDS; i++) {
-		fprintf(out, ".Ss %s\n", output_kind_names[i]);
-		write_text(out, options_output[i].help);
-		write_table(out, &options_output[i]);
+	for (size_t i = 0; output_kinds[i]; i++) {
+		fprintf(out, ".Ss %s\n", output_kinds[i]->name);
+		roff_text(out, output_kinds[i]->table.help);
+		write_table(out, &output_kinds[i]->table);
 	}
+	document_write_measurements_man(out);
 	fputs(tail, out);
 	return ferror(out) ? -EIO : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "document/document.h"
 
-#include "document/limits_text.h"
-#include "config/options.h"
+#include "config/limits_text.h"
+#include "config/output_kind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,8 +82,8 @@ static void write_outputs(FILE *out, const struct config_option *option)
 {
 	write_help(out, "", option);
 	fputs("outputs:\n", out);
-	for (size_t i = 0; i < OUTPUT_KINDS; i++)
-		write_output(out, output_kind_names[i], &options_output[i]);
+	for (size_t i = 0; output_kinds[i]; i++)
+		write_output(out, output_kinds[i]->name, &output_kinds[i]->table);
 }
 
 /* The table has three levels. */

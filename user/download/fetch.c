@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "download/fetch.h"
 
-#include "base/unused.h"
+#include "base/http_client.h"
 #include "base/io.h"
+#include "base/unused.h"
 #include "download/unpack.h"
 
 #include <ctype.h>
@@ -95,21 +96,15 @@ static int on_progress(void *context, curl_off_t down_total UNUSED, curl_off_t d
 
 #define SET(option, value) (r = r ? r : curl_easy_setopt(curl, option, value))
 
-static CURLcode set_target(CURL *curl, const struct fetch_request *request)
+static CURLcode set_target(CURL *curl, const struct fetch_request *request, char *error)
 {
-	CURLcode r = CURLE_OK;
+	CURLcode r = http_client_init(curl, request->ca, error);
 
 	SET(CURLOPT_URL, request->url);
 	SET(CURLOPT_PROTOCOLS_STR, "https");
 	SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
 	SET(CURLOPT_FOLLOWLOCATION, 1L);
 	SET(CURLOPT_MAXREDIRS, (long)FETCH_MAX_REDIRECTS);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_USERAGENT, "crosstap/" CROSSTAP_VERSION);
-	if (request->ca)
-		SET(CURLOPT_CAINFO, request->ca);
 	if (request->user && request->password) {
 		SET(CURLOPT_UNRESTRICTED_AUTH, 0L); /* to the first host alone */
 		SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
@@ -127,7 +122,6 @@ static CURLcode set_transfer(CURL *curl, struct transfer *transfer)
 {
 	CURLcode r = CURLE_OK;
 
-	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_FILETIME, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT, (long)FETCH_CONNECT_TIMEOUT);
 	SET(CURLOPT_TIMEOUT, (long)FETCH_TIMEOUT);
@@ -138,7 +132,6 @@ static CURLcode set_transfer(CURL *curl, struct transfer *transfer)
 	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	SET(CURLOPT_XFERINFODATA, transfer);
 	SET(CURLOPT_NOPROGRESS, 0L);
-	SET(CURLOPT_ERRORBUFFER, transfer->curl_text);
 	return r;
 }
 
@@ -226,7 +219,7 @@ enum fetch_outcome fetch_database(const struct fetch_request *request, struct fe
 		return FETCH_LOCAL;
 	if (unpack_new(&transfer.unpack, request->max_bytes, write_out, &transfer) < 0)
 		goto out;
-	code = set_target(transfer.curl, request);
+	code = set_target(transfer.curl, request, transfer.curl_text);
 	if (code == CURLE_OK)
 		code = set_transfer(transfer.curl, &transfer);
 	if (code != CURLE_OK) {

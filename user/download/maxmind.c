@@ -37,7 +37,7 @@ struct target {
 };
 
 struct maxmind {
-	const struct config *config;
+	struct config *config;
 	const struct clock *clock;
 	const char *ca;
 	char *user, *password;
@@ -101,7 +101,7 @@ int maxmind_new(
 
 	if (!maxmind)
 		return -ENOMEM;
-	maxmind->config = config;
+	maxmind->config = config_ref(config);
 	maxmind->clock = options && options->clock ? options->clock : &clock_system;
 	maxmind->ca = options ? options->ca : NULL;
 	maxmind->every_s = (int64_t)(config->geo.maxmind_every_ns / NS_PER_S);
@@ -137,6 +137,7 @@ void maxmind_free(struct maxmind *maxmind)
 	pthread_mutex_destroy(&maxmind->lock);
 	free_secret(maxmind->user);
 	free_secret(maxmind->password);
+	config_unref(maxmind->config);
 	free(maxmind->targets);
 	if (maxmind->has_curl)
 		curl_global_cleanup();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keeps MaxMind's databases up to date at geo.country and geo.asn. MaxMind allows an account 30
- * downloads a day, so a site is asked rarely and politely:
+ * This room keeps MaxMind's databases up to date at geo.country and geo.asn, in a thread of its own
+ * (`maxmind`), which enrich/live.c starts and stops in the main thread. MaxMind allows an account
+ * 30 downloads a day, so the thread asks a site rarely and politely:
  *
  * - not before the file on disk, or the site's last word that it is the newest, is `every` old;
  * - then up to a quarter of `every` later, a delay that each server name fixes, so nodes spread
@@ -10,8 +11,9 @@
  * - one hour after an error at the earliest, a day after the answer that the limit is reached.
  *   An answer about the account or the site holds for all editions.
  *
- * This outlives restarts in the file's own time and in PATH.download beside it. A new database is
- * unpacked into PATH.part, opened, tried out and moved into place; the old one is used until then.
+ * A restart finds all of this in the file's own time and in PATH.download beside it. A new database
+ * is unpacked into PATH.part, opened, tried out and moved into place; the old one is used until
+ * then.
  *
  * $MAXMIND_ACCOUNT_ID and $MAXMIND_LICENSE_KEY go to the host of geo.maxmind.url by HTTP basic
  * authentication; a mirror of one's own works without them. They are never logged.
@@ -46,7 +48,7 @@ struct maxmind_status {
 };
 
 /*
- * `config` must outlive the result; `options` may be NULL. Reads the environment. To be called
+ * Holds a reference to `config`; `options` may be NULL. Reads the environment. To be called
  * before other threads start (it sets up libcurl). -ENOMEM is the only error: whatever else is
  * wrong is told by maxmind_get_status().
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/decimal.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT_INTEGERS 9007199254740992.0 /* 2^53 */
+/* Of at most DBL_DIG digits no two read back to the same value: none of them is one too many. */
+#define EXACT_INTEGERS 1e15
 
 /*
  * Most measurements have few decimals. If value is `scaled` / 10^places, both exact, then IEEE
@@ -41,15 +43,17 @@ static size_t write_scaled(char *out, double value, int places, int64_t power)
 	return used;
 }
 
-/* The least digits that read back to the same value, with whatever decimal point the locale has. */
+/* The least digits that read back to the same value, with whatever decimal point the locale has. Of
+ * DBL_DIG digits trailing zeros are left out; subnormal numbers have fewer. */
 static size_t write_shortest(char *out, double value)
 {
+	const int least = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
 	char text[DECIMAL_MAX];
 	bool is_float = false;
 	size_t used = 0;
 	int n = 0;
 
-	for (int precision = 15; precision <= 17; precision++) {
+	for (int precision = least; precision <= 17; precision++) {
 		n = snprintf(text, sizeof(text), "%.*g", precision, value);
 		if (strtod(text, NULL) == value)
 			break;

@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/encode_crosscheck.h"
+#include "encode/encode.h"
 
-#include "measure/funnel_fields.h"
+#include "encode/row.h"
 #include "measure/mnemonic.h"
+#include "measure/rows.h"
 
-#include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
+
+#define ALL (CROSSCHECK_KNOWS_LATE | CROSSCHECK_KNOWS_BOUNDARY | CROSSCHECK_KNOWS_COMPLETE)
 
 static void encode_row(struct points *points, int64_t time_ms,
     const struct crosscheck_result *result, unsigned direction, unsigned transport, unsigned family)
 {
-	const struct crosscheck_row *row = &result->rows[direction][transport][family];
+	const struct crosscheck_point row = {
+	    .row = result->rows[direction][transport][family],
+	    .complete = !result->incomplete,
+	};
 
-	points_begin(points, "crosscheck", time_ms);
-	points_tag(points, "direction", mnemonic_direction(direction));
-	points_tag(points, "transport", mnemonic_transport(transport));
-	points_tag(points, "family", mnemonic_family(family));
-	points_uint(points, "wire", row->wire);
-	points_uint(points, "dnstap", row->dnstap);
-	points_int(points, "difference", row->difference);
-	points_uint(points, "left_out", row->left_out);
-	points_uint(points, "late", row->late);
-	points_uint(points, "boundary", row->boundary);
-	points_uint(points, "complete", !result->incomplete);
-	points_end(points);
+	row_point(points, &measurements[M_CROSSCHECK], time_ms,
+	    (const char *[]){mnemonic_direction(direction), mnemonic_transport(transport),
+		mnemonic_family(family)},
+	    &row, ALL);
 }
 
 static void encode_rows(
@@ -40,12 +38,8 @@ static void encode_rows(
 static void encode_qtype(
     struct points *points, int64_t time_ms, const char *name, const struct crosscheck_qtype *row)
 {
-	points_begin(points, "crosscheck_qtype", time_ms);
-	points_tag(points, "qtype", name);
-	points_uint(points, "wire", row->wire);
-	points_uint(points, "dnstap", row->dnstap);
-	points_int(points, "difference", row->difference);
-	points_end(points);
+	row_point(
+	    points, &measurements[M_CROSSCHECK_QTYPE], time_ms, (const char *[]){name}, row, 0);
 }
 
 /* Types that are not to have a series of their own are sent as one point. */
@@ -77,36 +71,27 @@ static void encode_sources(struct points *points, int64_t time_ms,
     const struct crosscheck_result *result, const struct encode_context *context)
 {
 	for (size_t i = 0; i < result->n_sources; i++) {
-		const struct crosscheck_source *row = &result->sources[i];
-		char text[INET6_ADDRSTRLEN], rank[24];
+		const struct crosscheck_source *source = &result->sources[i];
+		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
 
-		privacy_address(context->privacy, row->address, row->length == 4 ? 4 : 6, text);
+		privacy_address(
+		    context->privacy, source->address, source->length == 4 ? 4 : 6, text);
 		if (!*text)
 			continue;
-		snprintf(rank, sizeof(rank), "%zu", i + 1);
-		points_begin(points, "crosscheck_source", time_ms);
-		points_tag(points, "rank", context->top_key == TOP_KEY_VALUE ? text : rank);
-		points_string(points, "address", text, strlen(text));
-		points_uint(points, "wire", row->wire);
-		points_uint(points, "dnstap", row->dnstap);
-		points_int(points, "difference", row->difference);
-		points_end(points);
+		row_point(points, &measurements[M_CROSSCHECK_SOURCE], time_ms,
+		    (const char *[]){encode_rank(context, i, text, rank)},
+		    &(struct source_row){text, source->wire, source->dnstap, source->difference},
+		    0);
 	}
 }
 
 static void encode_funnel(
     struct points *points, int64_t time_ms, const struct crosscheck_result *result)
 {
-	const char *verdict = verdict_name(result->verdict);
-	struct funnel_field fields[FUNNEL_FIELDS];
-	const size_t n = funnel_fields(result, fields);
+	struct funnel_row row;
+	const uint32_t known = funnel_row(result, &row);
 
-	points_begin(points, "funnel", time_ms);
-	for (size_t i = 0; i < n; i++)
-		points_int(points, fields[i].name, fields[i].value);
-	points_string(points, "verdict", verdict, strlen(verdict));
-	points_uint(points, "complete", !result->incomplete);
-	points_end(points);
+	row_point(points, &measurements[M_FUNNEL], time_ms, NULL, &row, known);
 }
 
 void encode_crosscheck(struct points *points, int64_t time_ms,

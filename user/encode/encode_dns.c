@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/encode_dns.h"
+#include "encode/encode.h"
 
 #include "base/clock.h"
+#include "encode/row.h"
+#include "measure/margin_tag.h"
+#include "measure/rows.h"
 #include "measure/size_bin.h"
-#include "crosstap/dns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +18,19 @@ struct job {
 	const struct encode_context *context;
 };
 
-static void begin(const struct job *job, const char *measurement)
+const char *encode_rank(const struct encode_context *context, size_t rank, const char *value,
+    char buffer[ENCODE_RANK_BYTES])
 {
-	points_begin(job->points, measurement, job->view->span.time_ms);
-	points_tag(job->points, "zone", job->zone->label);
+	snprintf(buffer, ENCODE_RANK_BYTES, "%zu", rank + 1);
+	return context->top_key == TOP_KEY_VALUE ? value : buffer;
+}
+
+/* `tags` after the zone. */
+static void put(const struct job *job, enum measurement_id id, const char *tag, const char *next,
+    const void *row)
+{
+	row_point(job->points, &measurements[id], job->view->span.time_ms,
+	    (const char *[MEASURE_MAX_TAGS]){job->zone->label, tag, next}, row, 0);
 }
 
 static bool is_always(const struct job *job)
@@ -31,43 +42,45 @@ static bool is_always(const struct job *job)
 	return false;
 }
 
-static const struct cell *messages(
-    const struct job *job, unsigned direction, unsigned transport, unsigned family)
+/* The sum of its margin that the field stands for. */
+static uint64_t sum_of(
+    const struct job *job, const struct measure_field *field, unsigned transport, unsigned family)
 {
-	return margin_at(&job->zone->margins[MARGIN_MESSAGES], job->zone->zone, MARGIN_MESSAGES,
-	    direction, transport, family, 0);
+	const bool any = field->direction == MEASURE_ANY;
+	uint64_t sum = 0;
+
+	for (unsigned d = any ? 0 : field->direction; d <= (any ? 1 : field->direction); d++) {
+		const struct cell *cell = margin_at(&job->zone->margins[field->margin],
+		    job->zone->zone, field->margin, d, transport, family, 0);
+
+		sum += field->amount ? cell->amount : cell->count;
+	}
+	return sum;
 }
 
-static uint64_t malformed(
-    const struct job *job, unsigned direction, unsigned transport, unsigned family)
+static void fill(const struct job *job, enum measurement_id id, unsigned transport, unsigned family,
+    struct dns_row *ret)
 {
-	return margin_at(&job->zone->margins[MARGIN_MALFORMED], job->zone->zone, MARGIN_MALFORMED,
-	    direction, transport, family, 0)
-	    ->count;
+	for (size_t i = 0; i < measurements[id].n_fields; i++) {
+		const struct measure_field *field = &measurements[id].fields[i];
+		const uint64_t sum = field->margin ? sum_of(job, field, transport, family) : 0;
+
+		memcpy((char *)ret + field->offset, &sum, sizeof(sum));
+	}
 }
 
 static void encode_messages(const struct job *job)
 {
 	const bool always = is_always(job);
+	struct dns_row row;
 
 	for (unsigned t = 0; t < TRANSPORT_COUNT; t++) {
 		for (unsigned f = 0; f < 2; f++) {
-			const struct cell *queries = messages(job, DIR_QUERY, t, f);
-			const struct cell *responses = messages(job, DIR_RESPONSE, t, f);
-
-			if (!queries->count && !responses->count && !(always && t <= TRANSPORT_TCP))
+			fill(job, M_DNS, t, f, &row);
+			if (!row.queries && !row.responses && !(always && t <= TRANSPORT_TCP))
 				continue;
-			begin(job, "dns");
-			points_tag(job->points, "transport", mnemonic_transport(t));
-			points_tag(job->points, "family", mnemonic_family(f));
-			points_uint(job->points, "queries", queries->count);
-			points_uint(job->points, "responses", responses->count);
-			points_uint(job->points, "query_bytes", queries->amount);
-			points_uint(job->points, "response_bytes", responses->amount);
-			points_uint(job->points, "sources", job->zone->sources[f][t]);
-			points_uint(job->points, "malformed",
-			    malformed(job, DIR_QUERY, t, f) + malformed(job, DIR_RESPONSE, t, f));
-			points_end(job->points);
+			row.sources = job->zone->sources[f][t];
+			put(job, M_DNS, mnemonic_transport(t), mnemonic_family(f), &row);
 		}
 	}
 }
@@ -77,73 +90,67 @@ static void encode_sources(const struct job *job)
 	const bool always = is_always(job);
 
 	for (unsigned f = 0; f < 2; f++) {
-		if (!job->zone->sources_all[f] && !always)
-			continue;
-		begin(job, "dns_sources");
-		points_tag(job->points, "family", mnemonic_family(f));
-		points_uint(job->points, "sources", job->zone->sources_all[f]);
-		points_end(job->points);
+		const struct count_row row = {job->zone->sources_all[f]};
+
+		if (row.count || always)
+			put(job, M_DNS_SOURCES, mnemonic_family(f), NULL, &row);
 	}
 }
 
-static void encode_one(const struct job *job, const char *measurement, const char *tag,
-    const char *name, const char *field, uint64_t count)
+static const char *code_text(
+    const struct job *job, enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES])
 {
-	begin(job, measurement);
-	points_tag(job->points, tag, name);
-	points_uint(job->points, field, count);
-	points_end(job->points);
+	if (tag == TAG_QTYPE && job->context->unassigned)
+		return unassigned_qtype(job->context->unassigned, job->view->span.time_ms,
+		    (uint16_t)margin_value(key), buffer);
+	return margin_tag_text(tag, key, buffer);
 }
 
-/* Types that are not to have a series of their own are sent as one point. */
-static void encode_qtypes(const struct job *job)
+/* A point for each value of a margin. Types that are not to have a series of their own are sent as
+ * one point. */
+static void encode_codes(const struct job *job, enum measurement_id id)
 {
-	const struct margin_slice *slice = &job->zone->margins[MARGIN_QTYPE];
+	const enum measure_tag tag = measurements[id].tags[1];
+	const struct margin_slice *slice = &job->zone->margins[measurements[id].fields[0].margin];
+	struct count_row other = {0};
 	char buffer[MNEMONIC_BYTES];
-	uint64_t other = 0;
 
 	for (size_t i = 0; i < slice->n; i++) {
-		const uint16_t type = (uint16_t)margin_value(slice->cells[i].key);
-		const char *name = job->context->unassigned
-		    ? unassigned_qtype(
-			  job->context->unassigned, job->view->span.time_ms, type, buffer)
-		    : mnemonic_qtype(type, buffer);
+		const struct count_row row = {slice->cells[i].count};
+		const char *text = code_text(job, tag, slice->cells[i].key, buffer);
 
-		if (strcmp(name, UNASSIGNED_OTHER) == 0)
-			other += slice->cells[i].count;
+		if (strcmp(text, UNASSIGNED_OTHER) == 0)
+			other.count += row.count;
 		else
-			encode_one(
-			    job, "dns_qtype", "qtype", name, "queries", slice->cells[i].count);
+			put(job, id, text, NULL, &row);
 	}
-	if (other)
-		encode_one(job, "dns_qtype", "qtype", UNASSIGNED_OTHER, "queries", other);
+	if (other.count)
+		put(job, id, UNASSIGNED_OTHER, NULL, &other);
 }
 
-static void encode_codes(const struct job *job, enum margin margin, const char *measurement,
-    const char *tag, const char *field, const char *(*name)(uint16_t, char *))
+static void encode_all_codes(const struct job *job)
 {
-	const struct margin_slice *slice = &job->zone->margins[margin];
-	char buffer[MNEMONIC_BYTES];
+	for (int id = 0; id < MEASUREMENT_COUNT; id++) {
+		const struct measurement *measurement = &measurements[id];
 
-	for (size_t i = 0; i < slice->n; i++)
-		encode_one(job, measurement, tag,
-		    name((uint16_t)margin_value(slice->cells[i].key), buffer), field,
-		    slice->cells[i].count);
+		if (measurement->fields[0].margin && measurement->n_tags == 2 &&
+		    margin_tag_is_code(measurement->tags[1]))
+			encode_codes(job, (enum measurement_id)id);
+	}
 }
 
 static void encode_flags(const struct job *job)
 {
 	for (unsigned d = 0; d < 2; d++) {
 		const struct margin_slice slice = margin_of(&job->zone->margins[MARGIN_FLAG], d);
+		struct flags_row row = {0};
 
 		if (!slice.n)
 			continue;
-		begin(job, "dns_flags");
-		points_tag(job->points, "direction", mnemonic_direction(d));
-		for (unsigned bit = 0; bit < DNS_FLAG_COUNT; bit++)
-			points_uint(job->points, mnemonic_flag(bit),
-			    margin_at(&slice, job->zone->zone, MARGIN_FLAG, d, 0, 0, bit)->count);
-		points_end(job->points);
+		for (size_t i = 0; i < slice.n; i++)
+			row.flags[margin_value(slice.cells[i].key) % DNS_FLAG_COUNT] =
+			    slice.cells[i].count;
+		put(job, M_DNS_FLAGS, mnemonic_direction(d), NULL, &row);
 	}
 }
 
@@ -154,9 +161,9 @@ static void encode_size(const struct job *job, unsigned direction, unsigned tran
 
 	if (!slice.n)
 		return;
-	begin(job, "dns_size");
-	points_tag(job->points, "direction", mnemonic_direction(direction));
-	points_tag(job->points, "transport", mnemonic_transport(transport));
+	row_begin(job->points, &measurements[M_DNS_SIZE], job->view->span.time_ms,
+	    (const char *[]){
+		job->zone->label, mnemonic_direction(direction), mnemonic_transport(transport)});
 	for (size_t i = 0; i < slice.n;) {
 		const unsigned bin = size_bin_coarse(margin_value(slice.cells[i].key));
 		uint64_t count = 0;
@@ -172,16 +179,12 @@ static void encode_size(const struct job *job, unsigned direction, unsigned tran
 
 static void encode_outgoing(const struct job *job)
 {
-	const struct margin_slice *slice = &job->zone->margins[MARGIN_OUTGOING];
+	struct dns_row row;
 
-	if (!slice->n)
+	if (!job->zone->margins[MARGIN_OUTGOING].n)
 		return;
-	begin(job, "dns_outgoing");
-	points_uint(job->points, "queries",
-	    margin_at(slice, job->zone->zone, MARGIN_OUTGOING, DIR_QUERY, 0, 0, 0)->count);
-	points_uint(job->points, "responses",
-	    margin_at(slice, job->zone->zone, MARGIN_OUTGOING, DIR_RESPONSE, 0, 0, 0)->count);
-	points_end(job->points);
+	fill(job, M_DNS_OUTGOING, 0, 0, &row);
+	put(job, M_DNS_OUTGOING, NULL, NULL, &row);
 }
 
 static void encode_latency(const struct job *job, unsigned transport)
@@ -192,41 +195,29 @@ static void encode_latency(const struct job *job, unsigned transport)
 
 	if (!slice.n || view_latency(&slice, &latency) < 0)
 		return;
-	begin(job, "dns_latency");
-	points_tag(job->points, "transport", mnemonic_transport(transport));
-	points_float(job->points, "p50_us", latency.p50_ns / NS_PER_US);
-	points_float(job->points, "p90_us", latency.p90_ns / NS_PER_US);
-	points_float(job->points, "p99_us", latency.p99_ns / NS_PER_US);
-	points_float(job->points, "max_us", latency.max_ns / NS_PER_US);
-	points_uint(job->points, "count", latency.count);
-	points_end(job->points);
-}
-
-/* The tag holds the rank, or the value itself where the operator wants to follow it over time. */
-static void rank_tag(const struct job *job, size_t rank, const char *value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%zu", rank + 1);
-	points_tag(job->points, "rank", job->context->top_key == TOP_KEY_VALUE ? value : text);
+	put(job, M_DNS_LATENCY, mnemonic_transport(transport), NULL,
+	    &(struct latency_row){
+		.p50_us = latency.p50_ns / NS_PER_US,
+		.p90_us = latency.p90_ns / NS_PER_US,
+		.p99_us = latency.p99_ns / NS_PER_US,
+		.max_us = latency.max_ns / NS_PER_US,
+		.count = latency.count,
+	    });
 }
 
 static void encode_names(const struct job *job, enum shard_names kind)
 {
 	for (size_t i = 0; i < job->zone->n_names[kind]; i++) {
 		const struct view_name *name = &job->zone->names[kind][i];
-		char text[PRIVACY_NAME_SIZE];
+		char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
 
 		if (privacy_name(
 			job->context->privacy, name->name, name->length, text, sizeof(text)) < 0 ||
 		    !*text)
 			continue;
-		begin(job, "dns_name");
-		points_tag(job->points, "kind", kind == NAMES_QUERY ? "query" : "nxdomain");
-		rank_tag(job, i, text);
-		points_string(job->points, "name", text, strlen(text));
-		points_uint(job->points, "count", name->count);
-		points_end(job->points);
+		put(job, M_DNS_NAME, kind == NAMES_QUERY ? "query" : "nxdomain",
+		    encode_rank(job->context, i, text, rank),
+		    &(struct name_row){text, name->count});
 	}
 }
 
@@ -234,9 +225,7 @@ static void encode_zone(const struct job *job)
 {
 	encode_messages(job);
 	encode_sources(job);
-	encode_qtypes(job);
-	encode_codes(job, MARGIN_RCODE, "dns_rcode", "rcode", "responses", mnemonic_rcode);
-	encode_codes(job, MARGIN_OPCODE, "dns_opcode", "opcode", "queries", mnemonic_opcode);
+	encode_all_codes(job);
 	encode_flags(job);
 	for (unsigned t = 0; t < TRANSPORT_COUNT; t++) {
 		encode_size(job, DIR_QUERY, t);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/encode_wire.h"
+#include "encode/encode.h"
 
 #include "base/hist.h"
-#include "wire/window/sum.h"
+#include "encode/row.h"
 #include "measure/mnemonic.h"
+#include "measure/rows.h"
 #include "measure/size_bin.h"
 #include "measure/wire_names.h"
+#include "wire/window/sum.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,56 +25,26 @@ struct job {
 	struct arena *arena;
 };
 
-static void begin(const struct job *job, const char *measurement)
-{
-	points_begin(job->points, measurement, job->time_ms);
-	points_tag(job->points, "interface", job->interface->name);
-}
-
-/* Whether the wire sees the messages inside. */
-static bool is_plain(unsigned transport)
-{
-	return transport <= WIRE_TCP;
-}
-
 static void encode_cell(
     const struct job *job, unsigned direction, unsigned transport, unsigned family)
 {
 	const struct wire_cell *cell =
 	    &job->interface->counters[direction].cells[transport][family];
-	struct points *points = job->points;
 
-	if (!is_plain(transport) && !cell->packets)
+	if (transport > WIRE_TCP && !cell->packets)
 		return;
-	begin(job, "wire");
-	points_tag(points, "direction", mnemonic_direction(direction));
-	points_tag(points, "transport", wire_name_transport(transport));
-	points_tag(points, "family", mnemonic_family(family));
-	points_uint(points, "packets", cell->packets);
-	points_uint(points, "bytes", cell->bytes);
-	points_uint(points, "fragments", cell->fragments);
-	if (is_plain(transport)) {
-		points_uint(points, "messages", cell->messages);
-		points_uint(points, "malformed", cell->malformed);
-		points_uint(points, "not_query", cell->not_query);
-		points_uint(points, "tc", cell->tc);
-	}
-	if (transport != WIRE_UDP) {
-		points_uint(points, "connections", cell->connections);
-		points_uint(points, "resets", cell->resets);
-	}
-	if (transport == WIRE_TCP)
-		points_uint(points, "resync", cell->resync);
-	points_end(points);
+	row_point(job->points, &measurements[M_WIRE], job->time_ms,
+	    (const char *[]){job->interface->name, mnemonic_direction(direction),
+		wire_name_transport(transport), mnemonic_family(family)},
+	    cell, wire_cell_known(transport));
 }
 
-static void encode_one(const struct job *job, const char *measurement, const char *tag,
-    const char *name, uint64_t messages)
+/* `tags` after the interface. */
+static void encode_one(const struct job *job, enum measurement_id id, const char *tag,
+    const char *next, uint64_t messages)
 {
-	begin(job, measurement);
-	points_tag(job->points, tag, name);
-	points_uint(job->points, "messages", messages);
-	points_end(job->points);
+	row_point(job->points, &measurements[id], job->time_ms,
+	    (const char *[]){job->interface->name, tag, next}, &(struct count_row){messages}, 0);
 }
 
 /* Types that are not to have a series of their own are sent as one point. */
@@ -91,10 +64,10 @@ static int encode_qtypes(const struct job *job)
 		if (strcmp(name, UNASSIGNED_OTHER) == 0)
 			other += codes[i].messages;
 		else
-			encode_one(job, "wire_qtype", "qtype", name, codes[i].messages);
+			encode_one(job, M_WIRE_QTYPE, name, NULL, codes[i].messages);
 	}
 	if (other)
-		encode_one(job, "wire_qtype", "qtype", UNASSIGNED_OTHER, other);
+		encode_one(job, M_WIRE_QTYPE, UNASSIGNED_OTHER, NULL, other);
 	return r;
 }
 
@@ -106,7 +79,7 @@ static int encode_rcodes(const struct job *job)
 	int r = wire_sum_rcodes(job->interface, 1, job->arena, &codes, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		encode_one(job, "wire_rcode", "rcode", mnemonic_rcode(codes[i].code, buffer),
+		encode_one(job, M_WIRE_RCODE, mnemonic_rcode(codes[i].code, buffer), NULL,
 		    codes[i].messages);
 	return r;
 }
@@ -118,8 +91,8 @@ static void encode_opcodes(const struct job *job)
 
 	for (unsigned i = 0; i < WIRE_OPCODES; i++) {
 		if (in->opcodes[i])
-			encode_one(job, "wire_opcode", "opcode",
-			    mnemonic_opcode((uint16_t)i, buffer), in->opcodes[i]);
+			encode_one(job, M_WIRE_OPCODE, mnemonic_opcode((uint16_t)i, buffer), NULL,
+			    in->opcodes[i]);
 	}
 }
 
@@ -127,9 +100,9 @@ static void encode_sizes(const struct job *job, unsigned direction, unsigned tra
 {
 	const uint64_t *bins = job->interface->counters[direction].sizes[transport];
 
-	begin(job, "wire_size");
-	points_tag(job->points, "direction", mnemonic_direction(direction));
-	points_tag(job->points, "transport", wire_name_transport(transport));
+	row_begin(job->points, &measurements[M_WIRE_SIZE], job->time_ms,
+	    (const char *[]){job->interface->name, mnemonic_direction(direction),
+		wire_name_transport(transport)});
 	for (unsigned i = 0; i < WIRE_SIZE_BINS;) {
 		const unsigned bin = size_bin_coarse(i);
 		uint64_t count = 0;
@@ -150,13 +123,9 @@ static void encode_malformed(const struct job *job, unsigned direction)
 	const uint64_t *reasons = job->interface->counters[direction].malformed;
 
 	for (unsigned i = DNS_MALFORMED_NONE + 1; i < DNS_MALFORMED_COUNT; i++) {
-		if (!reasons[i])
-			continue;
-		begin(job, "wire_malformed");
-		points_tag(job->points, "direction", mnemonic_direction(direction));
-		points_tag(job->points, "reason", wire_name_malformed(i));
-		points_uint(job->points, "messages", reasons[i]);
-		points_end(job->points);
+		if (reasons[i])
+			encode_one(job, M_WIRE_MALFORMED, mnemonic_direction(direction),
+			    wire_name_malformed(i), reasons[i]);
 	}
 }
 
@@ -165,22 +134,22 @@ static void encode_rtt(
 {
 	const struct wire_rtt *rtt = wire->rtt;
 	struct hist_count counts[WIRE_RTT_BINS];
-	uint64_t handshakes = 0;
+	struct tcp_rtt_row row = {.retransmitted = wire_sum_handshakes(wire, family).retransmitted,
+	    .p50_us = NAN,
+	    .p90_us = NAN,
+	    .p99_us = NAN};
 
 	for (uint32_t i = 0; i < WIRE_RTT_BINS; i++) {
 		counts[i] = (struct hist_count){i, rtt->bins[family][i]};
-		handshakes += counts[i].count;
+		row.handshakes += counts[i].count;
 	}
-	points_begin(points, "wire_tcp_rtt", time_ms);
-	points_tag(points, "family", mnemonic_family(family));
-	points_uint(points, "handshakes", handshakes);
-	points_uint(points, "retransmitted", wire_sum_handshakes(wire, family).retransmitted);
-	if (handshakes) {
-		points_float(points, "p50_us", hist_quantile(counts, WIRE_RTT_BINS, 0.50));
-		points_float(points, "p90_us", hist_quantile(counts, WIRE_RTT_BINS, 0.90));
-		points_float(points, "p99_us", hist_quantile(counts, WIRE_RTT_BINS, 0.99));
+	if (row.handshakes) {
+		row.p50_us = hist_quantile(counts, WIRE_RTT_BINS, 0.50);
+		row.p90_us = hist_quantile(counts, WIRE_RTT_BINS, 0.90);
+		row.p99_us = hist_quantile(counts, WIRE_RTT_BINS, 0.99);
 	}
-	points_end(points);
+	row_point(points, &measurements[M_WIRE_TCP_RTT], time_ms,
+	    (const char *[]){mnemonic_family(family)}, &row, 0);
 }
 
 static int encode_interface(const struct job *job)

@@ -1,233 +1,198 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/json_resolvers.h"
+#include "encode/documents.h"
 
 #include "base/clock.h"
-#include "encode/encode_enrich.h"
+#include "encode/json_text.h"
+#include "encode/origins.h"
+#include "encode/row.h"
 
-#include <jansson.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
 struct job {
+	struct json_build *build;
 	struct enrich *enrich;
 	const struct enrich_view *enriched;
 	struct privacy *privacy;
 	const struct zone_view *zone;
 };
 
-static void set_uint(json_t *object, const char *key, uint64_t value)
-{
-	json_object_set_new(object, key, json_integer((json_int_t)value));
-}
-
-/* Names in databases are strangers' text: what is not UTF-8 is left out. */
-static void set_org(const struct job *job, json_t *object, uint32_t asn)
+static void put_org(const struct job *job, json_t *object, uint32_t asn)
 {
 	char org[GEO_ORG_SIZE];
 
-	if (geo_as_org(enrich_geo(job->enrich), asn, org, sizeof(org)))
-		json_object_set_new(object, "as_org", json_string(org));
+	if (asn && geo_as_org(enrich_geo(job->enrich), asn, org, sizeof(org)))
+		json_put_text(job->build, object, "as_org", org);
 }
 
-static json_t *make_resolver(const struct job *job, const struct view_source *source, size_t rank)
+static void put_resolver(
+    const struct job *job, json_t *list, const struct view_source *source, size_t rank)
 {
 	const unsigned family = source->family == FAMILY_IPV4 ? 4 : 6;
-	json_t *object = json_object();
+	json_t *object = json_add_object(job->build, list);
 	struct enrich_resolver known;
+	struct resolver_row row;
 	char text[INET6_ADDRSTRLEN];
+	uint32_t bits;
 
 	privacy_address(job->privacy, (const uint8_t *)source->address, family, text);
-	enrich_resolver(job->enrich, source->address, family, &known);
-	set_uint(object, "rank", rank + 1);
-	if (*text)
-		json_object_set_new(object, "address", json_string(text));
-	if (*known.geo.country)
-		json_object_set_new(object, "country", json_string(known.geo.country));
-	if (known.geo.asn) {
-		set_uint(object, "asn", known.geo.asn);
-		set_org(job, object, known.geo.asn);
-	}
-	set_uint(object, "queries", source->queries);
-	set_uint(object, "nxdomain", source->nxdomain);
-	if (known.icmp_rtt_ms > 0)
-		json_object_set_new(object, "icmp_rtt_ms", json_real(known.icmp_rtt_ms));
-	if (known.tcp_rtt_ms > 0)
-		json_object_set_new(object, "tcp_rtt_ms", json_real(known.tcp_rtt_ms));
-	return object;
+	bits = resolver_row(source, text, job->enrich, &known, &row);
+	json_put_count(job->build, object, "rank", rank + 1);
+	row_members(job->build, object, &measurements[M_DNS_RESOLVER], &row, bits);
+	put_org(job, object, known.geo.asn);
 }
 
-static json_t *make_top(const struct job *job)
+static void put_top(const struct job *job, json_t *zone)
 {
 	struct view_source *top = calloc(job->zone->n_resolvers + 1, sizeof(*top)), rest;
-	json_t *list = json_array();
+	json_t *list = json_put_array(job->build, zone, "resolvers");
 
-	if (top)
-		enrich_top(job->zone, top, &rest);
-	for (size_t i = 0; top && i < job->zone->n_resolvers; i++)
-		json_array_append_new(list, make_resolver(job, &top[i], i));
-	free(top);
-	return list;
-}
-
-static json_t *make_row(const struct job *job, const struct breakdown_row *row)
-{
-	static const char *const p50[] = {"icmp_rtt_ms_p50", "tcp_rtt_ms_p50"};
-	static const char *const p90[] = {"icmp_rtt_ms_p90", "tcp_rtt_ms_p90"};
-	static const char *const queries[] = {"queries_icmp", "queries_tcp"};
-	json_t *object = json_object();
-
-	set_uint(object, "queries", row->queries);
-	set_uint(object, "responses", row->responses);
-	set_uint(object, "sources", row->sources);
-	for (int rtt = 0; rtt < BREAKDOWN_RTTS; rtt++) {
-		set_uint(object, queries[rtt], row->queries_by[rtt]);
-		if (!row->measured[rtt])
-			continue;
-		json_object_set_new(object, p50[rtt], json_real(row->p50_ms[rtt]));
-		json_object_set_new(object, p90[rtt], json_real(row->p90_ms[rtt]));
+	if (!top) {
+		job->build->failed = true;
+		return;
 	}
-	set_uint(object, "queries_both", row->queries_both);
-	if (row->kind == BREAKDOWN_ASN && row->value != BREAKDOWN_OTHER)
-		set_org(job, object, row->value);
-	return object;
+	resolver_top(job->zone, top, &rest);
+	for (size_t i = 0; i < job->zone->n_resolvers; i++)
+		put_resolver(job, list, &top[i], i);
+	free(top);
 }
 
-static json_t *make_kind(const struct job *job, enum breakdown_kind kind)
+static void put_row(const struct job *job, json_t *parent, const struct breakdown_row *row)
+{
+	char value[ORIGIN_VALUE_BYTES], org[GEO_ORG_SIZE];
+	struct origin_row fields;
+
+	origin_row(row, job->enrich, org, &fields);
+	row_members(job->build, json_put_object(job->build, parent, origin_value(row, value)),
+	    origin_measurement((enum breakdown_kind)row->kind), &fields, 0);
+}
+
+static void put_kind(const struct job *job, json_t *zone, const char *key, enum breakdown_kind kind)
 {
 	size_t n;
 	const struct breakdown_row *rows = enrich_rows(job->enriched, job->zone->zone, kind, &n);
-	json_t *object = json_object();
-	char buffer[ENRICH_VALUE_BYTES];
 	struct breakdown_row rest;
+	json_t *object;
 
+	if (!job->enriched->has[kind])
+		return;
+	object = json_put_object(job->build, zone, key);
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].value != BREAKDOWN_OTHER)
-			json_object_set_new(
-			    object, enrich_value(&rows[i], buffer), make_row(job, &rows[i]));
+			put_row(job, object, &rows[i]);
 	}
-	enrich_rest(job->zone, rows, n, &rest);
+	origin_rest(job->zone, rows, n, &rest);
 	rest.kind = (uint8_t)kind;
 	if (rest.queries || rest.responses)
-		json_object_set_new(object, "other", make_row(job, &rest));
-	return object;
+		put_row(job, object, &rest);
 }
 
-static json_t *make_zone(const struct job *job)
+static void put_zone(const struct job *job, json_t *zones)
 {
-	json_t *object = json_object();
+	json_t *zone = json_put_object(job->build, zones, job->zone->label);
 
-	json_object_set_new(object, "resolvers", make_top(job));
-	if (job->enriched->has[BREAKDOWN_COUNTRY])
-		json_object_set_new(object, "countries", make_kind(job, BREAKDOWN_COUNTRY));
-	if (job->enriched->has[BREAKDOWN_ASN])
-		json_object_set_new(object, "asns", make_kind(job, BREAKDOWN_ASN));
-	return object;
+	put_top(job, zone);
+	put_kind(job, zone, "countries", BREAKDOWN_COUNTRY);
+	put_kind(job, zone, "asns", BREAKDOWN_ASN);
 }
 
-static json_t *make_agreement(const struct breakdown_agreement *agreement)
+static void put_agreement(
+    struct json_build *build, json_t *document, const struct breakdown_agreement *agreement)
 {
-	json_t *object = json_object();
+	json_t *object = json_put_object(build, document, "agreement");
 
-	set_uint(object, "queries", agreement->queries);
-	set_uint(object, "queries_icmp", agreement->queries_by[BREAKDOWN_ICMP]);
-	set_uint(object, "queries_tcp", agreement->queries_by[BREAKDOWN_TCP]);
-	set_uint(object, "queries_both", agreement->queries_both);
-	set_uint(object, "resolvers_both", agreement->sources_both);
+	json_put_count(build, object, "queries", agreement->queries);
+	json_put_count(build, object, "queries_icmp", agreement->queries_by[BREAKDOWN_ICMP]);
+	json_put_count(build, object, "queries_tcp", agreement->queries_by[BREAKDOWN_TCP]);
+	json_put_count(build, object, "queries_both", agreement->queries_both);
+	json_put_count(build, object, "resolvers_both", agreement->sources_both);
 	if (!agreement->sources_both)
-		return object;
-	json_object_set_new(
-	    object, "tcp_less_icmp_ms_p10", json_real(agreement->difference_p10_ms));
-	json_object_set_new(
-	    object, "tcp_less_icmp_ms_p50", json_real(agreement->difference_p50_ms));
-	json_object_set_new(
-	    object, "tcp_less_icmp_ms_p90", json_real(agreement->difference_p90_ms));
-	return object;
+		return;
+	json_put_real(build, object, "tcp_less_icmp_ms_p10", agreement->difference_p10_ms);
+	json_put_real(build, object, "tcp_less_icmp_ms_p50", agreement->difference_p50_ms);
+	json_put_real(build, object, "tcp_less_icmp_ms_p90", agreement->difference_p90_ms);
 }
 
-static json_t *make_database(const struct geo *geo, enum geo_database database, int64_t now_s)
+static void put_database(struct json_build *build, json_t *databases, const char *key,
+    const struct geo *geo, enum geo_database database, int64_t now_s)
 {
 	struct geo_status status;
 	json_t *object;
 
 	geo_get_status(geo, database, &status);
 	if (!*status.path)
-		return NULL;
-	object = json_object();
-	json_object_set_new(object, "path", json_string(status.path));
-	json_object_set_new(object, "loaded", json_boolean(status.loaded));
+		return;
+	object = json_put_object(build, databases, key);
+	json_put_text(build, object, "path", status.path);
+	json_put_bool(build, object, "loaded", status.loaded);
 	if (status.loaded) {
-		json_object_set_new(object, "type", json_string(status.type));
-		json_object_set_new(object, "age_s",
-		    json_integer(now_s > status.built_s ? now_s - status.built_s : 0));
+		json_put_text(build, object, "type", status.type);
+		json_put_int(
+		    build, object, "age_s", now_s > status.built_s ? now_s - status.built_s : 0);
 	}
 	if (*status.reason)
-		json_object_set_new(object, "reason", json_string(status.reason));
-	return object;
+		json_put_text(build, object, "reason", status.reason);
 }
 
-static json_t *make_table(const struct enrich_stats *stats)
+static void put_table(struct json_build *build, json_t *document, const struct enrich_stats *stats)
 {
-	json_t *object = json_object();
+	json_t *object = json_put_object(build, document, "table");
 
-	set_uint(object, "known", stats->known);
-	set_uint(object, "limit", stats->limit);
-	set_uint(object, "memory_bytes", stats->memory_bytes);
-	set_uint(object, "evicted", stats->evicted);
-	set_uint(object, "refused", stats->refused);
-	return object;
+	json_put_count(build, object, "known", stats->known);
+	json_put_count(build, object, "limit", stats->limit);
+	json_put_count(build, object, "memory_bytes", stats->memory_bytes);
+	json_put_count(build, object, "evicted", stats->evicted);
+	json_put_count(build, object, "refused", stats->refused);
 }
 
-static json_t *make_ping(const struct enrich_stats *stats)
+static void put_ping(struct json_build *build, json_t *document, const struct enrich_stats *stats)
 {
-	json_t *object = json_object();
+	json_t *object = json_put_object(build, document, "ping");
 
-	json_object_set_new(object, "enabled", json_boolean(stats->ping));
+	json_put_bool(build, object, "enabled", stats->ping);
 	if (!stats->ping)
-		return object;
-	json_object_set_new(object, "status", json_string(stats->ping_status));
-	set_uint(object, "sent", stats->ping_stats.sent);
-	set_uint(object, "received", stats->ping_stats.received);
-	set_uint(object, "timeouts", stats->ping_stats.timeouts);
-	set_uint(object, "errors", stats->ping_stats.errors);
-	set_uint(object, "known", stats->ping_stats.known);
-	return object;
+		return;
+	json_put_text(build, object, "status", stats->ping_status);
+	json_put_count(build, object, "sent", stats->ping_stats.sent);
+	json_put_count(build, object, "received", stats->ping_stats.received);
+	json_put_count(build, object, "timeouts", stats->ping_stats.timeouts);
+	json_put_count(build, object, "errors", stats->ping_stats.errors);
+	json_put_count(build, object, "known", stats->ping_stats.known);
 }
 
-static void add_agent(json_t *document, struct enrich *enrich, int64_t now_s)
+static void put_agent(
+    struct json_build *build, json_t *document, struct enrich *enrich, int64_t now_s)
 {
 	const struct geo *geo = enrich_geo(enrich);
-	json_t *country = make_database(geo, GEO_COUNTRY, now_s);
-	json_t *asn = make_database(geo, GEO_ASN, now_s);
-	json_t *databases = json_object();
+	json_t *databases = json_put_object(build, document, "databases");
 	struct enrich_stats stats;
 
-	if (country)
-		json_object_set_new(databases, "country", country);
-	if (asn)
-		json_object_set_new(databases, "asn", asn);
+	put_database(build, databases, "country", geo, GEO_COUNTRY, now_s);
+	put_database(build, databases, "asn", geo, GEO_ASN, now_s);
 	enrich_get_stats(enrich, &stats);
-	json_object_set_new(document, "databases", databases);
-	json_object_set_new(document, "table", make_table(&stats));
-	json_object_set_new(document, "ping", make_ping(&stats));
+	put_table(build, document, &stats);
+	put_ping(build, document, &stats);
 }
 
 char *json_resolvers(const struct window_view *view, struct enrich *enrich,
     const struct enrich_view *enriched, struct privacy *privacy, int64_t now_s)
 {
-	json_t *document = json_object(), *zones = json_object();
+	struct json_build build = {0};
+	json_t *document = json_build_object(&build), *zones;
 	char *text;
 
+	json_put_int(&build, document, "start_ms", view->span.start_ns / NS_PER_MS);
+	json_put_int(&build, document, "end_ms", view->span.end_ns / NS_PER_MS);
+	zones = json_put_object(&build, document, "zones");
 	for (size_t i = 0; i < view->n_zones; i++) {
-		const struct job job = {enrich, enriched, privacy, &view->zones[i]};
+		const struct job job = {&build, enrich, enriched, privacy, &view->zones[i]};
 
-		json_object_set_new(zones, view->zones[i].label, make_zone(&job));
+		put_zone(&job, zones);
 	}
-	set_uint(document, "start_ms", (uint64_t)(view->span.start_ns / NS_PER_MS));
-	set_uint(document, "end_ms", (uint64_t)(view->span.end_ns / NS_PER_MS));
-	json_object_set_new(document, "zones", zones);
-	json_object_set_new(document, "agreement", make_agreement(&enriched->agreement));
-	add_agent(document, enrich, now_s);
-	text = json_dumps(document, JSON_COMPACT);
+	put_agreement(&build, document, &enriched->agreement);
+	put_agent(&build, document, enrich, now_s);
+	document = json_build_finish(&build, document);
+	text = json_text(document);
 	json_decref(document);
 	return text;
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/options.h"
 #include "crosstap/dns.h"
 #include "enrich/live.h"
 #include "enrich/resolvers_file.h"
@@ -21,7 +22,7 @@
 #define MAX_WAITING   65536
 
 struct enrich {
-	const struct config *config;
+	struct config *config;
 	struct geo *geo;
 	struct resolvers *resolvers;
 	struct resolvers
@@ -61,7 +62,7 @@ int enrich_new(
 
 	if (!enrich)
 		return -ENOMEM;
-	enrich->config = config;
+	enrich->config = config_ref(config);
 	enrich->valid_s = valid_s(config);
 	r = live ? live_new(&enrich->live, config) : 0;
 	if (r == 0)
@@ -93,6 +94,7 @@ void enrich_free(struct enrich *enrich)
 	breakdown_free(enrich->breakdown);
 	admission_free(enrich->admission);
 	free(enrich->missing);
+	config_unref(enrich->config);
 	free(enrich);
 }
 
@@ -162,34 +164,68 @@ void enrich_stop(struct enrich *enrich)
 	save(enrich);
 }
 
-static bool same_paths(const struct config *a, const struct config *b)
-{
-	return strcmp(a->geo.country, b->geo.country) == 0 && strcmp(a->geo.asn, b->geo.asn) == 0;
-}
+/* -- another configuration */
 
-static void change_databases(struct enrich *enrich, const struct config *config)
-{
-	struct geo *geo;
-	int r = geo_new(&geo, config->geo.country, config->geo.asn);
+struct enrich_next {
+	struct config *config;
+	struct geo *geo;        /* NULL: the databases stay */
+	struct live_next *live; /* NULL: all of it stays */
+};
 
-	if (r < 0) {
-		log_warning(MODULE, "the old databases stay in use: %s", strerror(-r));
+void enrich_next_free(struct enrich_next *next)
+{
+	if (!next)
 		return;
-	}
-	geo_free(enrich->geo);
-	enrich->geo = geo;
-	resolvers_forget_geo(enrich->resolvers);
+	geo_free(next->geo);
+	live_next_free(next->live);
+	config_unref(next->config);
+	free(next);
 }
 
-void enrich_configure(struct enrich *enrich, const struct config *config)
+int enrich_prepare(
+    struct enrich *enrich, const struct config *config, uint32_t takers, struct enrich_next **ret)
 {
-	if (!same_paths(enrich->config, config))
-		change_databases(enrich, config);
-	if (enrich->live)
-		live_configure(enrich->live, config);
-	resolvers_set_limit(enrich->resolvers, enrich_resolver_limit(config));
-	enrich->valid_s = valid_s(config);
-	enrich->config = config;
+	struct enrich_next *next = calloc(1, sizeof(*next));
+	int r = 0;
+
+	if (!next)
+		return -ENOMEM;
+	next->config = config_ref(config);
+	if (takers & 1u << TAKER_GEO)
+		r = geo_new(&next->geo, config->geo.country, config->geo.asn);
+	if (r == 0 && enrich->live)
+		r = live_prepare(enrich->live, config, takers, &next->live);
+	if (r < 0) {
+		enrich_next_free(next);
+		return r;
+	}
+	*ret = next;
+	return 0;
+}
+
+void enrich_commit(struct enrich *enrich, struct enrich_next *next)
+{
+	struct config *before = enrich->config;
+
+	if (next->geo) {
+		geo_free(enrich->geo);
+		enrich->geo = next->geo;
+		next->geo = NULL;
+		resolvers_forget_geo(enrich->resolvers);
+	}
+	if (next->live)
+		live_commit(enrich->live, next->live);
+	next->live = NULL;
+	enrich->config = next->config;
+	next->config = before;
+	resolvers_set_limit(enrich->resolvers, enrich_resolver_limit(enrich->config));
+	enrich->valid_s = valid_s(enrich->config);
+	enrich_next_free(next);
+}
+
+const struct config *enrich_config(const struct enrich *enrich)
+{
+	return enrich->config;
 }
 
 /* -- a window */

@@ -17,6 +17,7 @@
 #include "stats/sources.h"
 
 struct enrich;
+struct enrich_next;
 
 struct enrich_window {
 	int64_t start_ns; /* of the window, since 1970 */
@@ -48,9 +49,8 @@ struct enrich_stats {
 size_t enrich_resolver_limit(const struct config *config);
 
 /*
- * `config` outlives the result, or is replaced by enrich_configure(). To be called before other
- * threads start. `live` false (replay): databases only, nothing is asked on the network, and an AS
- * gets its series at once. -ENOMEM.
+ * Holds a reference to `config`. To be called before other threads start. `live` false (replay):
+ * databases only, nothing is asked on the network, and an AS gets its series at once. -ENOMEM.
  */
 int enrich_new(
     struct enrich **ret, const struct config *config, const struct hash_seed *seed, bool live);
@@ -59,8 +59,15 @@ void enrich_free(struct enrich *enrich);
 void enrich_start(struct enrich *enrich);
 /* Ends them, and writes `state`. */
 void enrich_stop(struct enrich *enrich);
-/* Measurements stay. What there is no memory for is logged, and goes on as before or ends. */
-void enrich_configure(struct enrich *enrich, const struct config *config);
+/* Another configuration, which differs from the one in force in options with these takers (1 <<
+ * enum option_taker). -ENOMEM: nothing has changed. */
+int enrich_prepare(
+    struct enrich *enrich, const struct config *config, uint32_t takers, struct enrich_next **ret);
+/* Takes `next`. Measurements stay. */
+void enrich_commit(struct enrich *enrich, struct enrich_next *next);
+void enrich_next_free(struct enrich_next *next); /* takes NULL */
+/* In force. */
+const struct config *enrich_config(const struct enrich *enrich);
 
 /* Looks for replaced databases: bits 1 << enum geo_database of those that changed. */
 unsigned enrich_refresh(struct enrich *enrich);

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/unused.h"
+#include "config/options.h"
 #include "download/maxmind.h"
 
 #include <errno.h>
@@ -88,7 +90,44 @@ void live_stop(struct live *live)
 	maxmind_stop(live->maxmind);
 }
 
-static void configure_ping(struct live *live, const struct config *config)
+/* -- another configuration */
+
+struct live_next {
+	struct config *config;
+	struct maxmind *maxmind; /* NULL: it stays */
+	bool ping;               /* is to have it */
+};
+
+void live_next_free(struct live_next *next)
+{
+	if (!next)
+		return;
+	maxmind_free(next->maxmind);
+	config_unref(next->config);
+	free(next);
+}
+
+int live_prepare(
+    struct live *live UNUSED, const struct config *config, uint32_t takers, struct live_next **ret)
+{
+	struct live_next *next = calloc(1, sizeof(*next));
+	int r = 0;
+
+	if (!next)
+		return -ENOMEM;
+	next->config = config_ref(config);
+	next->ping = takers & 1u << TAKER_PING;
+	if (takers & 1u << TAKER_DOWNLOAD)
+		r = maxmind_new(&next->maxmind, config, NULL);
+	if (r < 0) {
+		live_next_free(next);
+		return r;
+	}
+	*ret = next;
+	return 0;
+}
+
+static void commit_ping(struct live *live, const struct config *config)
 {
 	int r;
 
@@ -99,22 +138,23 @@ static void configure_ping(struct live *live, const struct config *config)
 		r = ping_configure(live->ping, config);
 		if (r < 0)
 			log_warning(MODULE, "ping keeps its old settings: %s", strerror(-r));
+	} else if (live->started) {
+		start_ping(live, config);
 	}
 }
 
-void live_configure(struct live *live, const struct config *config)
+void live_commit(struct live *live, struct live_next *next)
 {
-	int r;
-
-	/* It holds on to the old configuration. */
-	maxmind_free(live->maxmind);
-	live->maxmind = NULL;
-	r = maxmind_new(&live->maxmind, config, NULL);
-	if (r < 0)
-		log_warning(MODULE, "databases are no longer downloaded: %s", strerror(-r));
-	configure_ping(live, config);
-	if (live->started)
-		live_start(live, config);
+	if (next->maxmind) {
+		maxmind_free(live->maxmind);
+		live->maxmind = next->maxmind;
+		next->maxmind = NULL;
+		if (live->started)
+			start_maxmind(live);
+	}
+	if (next->ping)
+		commit_ping(live, next->config);
+	live_next_free(next);
 }
 
 /* -- echo times */

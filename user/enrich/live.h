@@ -7,6 +7,7 @@
 #include "enrich/enrich.h"
 
 struct live;
+struct live_next;
 
 /* Before other threads start. -ENOMEM. */
 int live_new(struct live **ret, const struct config *config);
@@ -14,8 +15,12 @@ void live_free(struct live *live);
 /* Logs what does not work. */
 void live_start(struct live *live, const struct config *config);
 void live_stop(struct live *live);
-/* `config` outlives it, as that of live_new(). Logs what there is no memory for. */
-void live_configure(struct live *live, const struct config *config);
+/* Another configuration, as enrich_prepare(). */
+int live_prepare(
+    struct live *live, const struct config *config, uint32_t takers, struct live_next **ret);
+/* Logs what does not work. */
+void live_commit(struct live *live, struct live_next *next);
+void live_next_free(struct live_next *next); /* takes NULL */
 
 /* The latest echo times, for the resolvers that are known. */
 void live_collect(struct live *live, struct resolvers *resolvers, uint32_t now_s);

@@ -7,6 +7,7 @@
 #define FIRST_SLOTS 1024
 #define MAX_SLOTS   (256u << 10)
 #define KINDS       4
+#define KIND_SHIFT  48
 #define MAX_ZONES   16384
 
 struct entry {
@@ -22,7 +23,8 @@ struct admission {
 	struct hash_seed seed;
 	int32_t day;
 	unsigned windows;
-	uint32_t *admitted; /* today, by zone and kind */
+	uint32_t *admitted;     /* today, by zone and kind */
+	uint64_t limits[KINDS]; /* that were asked with last */
 };
 
 int admission_new(struct admission **ret, const struct hash_seed *seed)
@@ -114,13 +116,32 @@ static struct entry *get(struct admission *admission, uint64_t key)
 	return entry;
 }
 
+/* A lower limit holds for today as well: the busiest are admitted anew, at once. */
+static void set_limit(struct admission *admission, unsigned kind, uint64_t limit)
+{
+	const bool lower = limit < admission->limits[kind];
+
+	admission->limits[kind] = limit;
+	for (uint32_t i = 0; lower && i <= admission->mask; i++) {
+		struct entry *entry = &admission->slots[i];
+
+		if ((entry->key >> KIND_SHIFT) % KINDS == kind)
+			entry->admitted = false;
+	}
+	for (size_t zone = 0; lower && zone < MAX_ZONES; zone++)
+		admission->admitted[zone * KINDS + kind] = 0;
+}
+
 bool admission_ask(
     struct admission *admission, uint16_t zone, unsigned kind, uint32_t value, uint64_t limit)
 {
-	const uint64_t key = 1ull << 63 | (uint64_t)kind << 48 | (uint64_t)zone << 32 | value;
+	const uint64_t key =
+	    1ull << 63 | (uint64_t)kind << KIND_SHIFT | (uint64_t)zone << 32 | value;
 	uint32_t *admitted = &admission->admitted[(size_t)(zone % MAX_ZONES) * KINDS + kind];
 	struct entry *entry = get(admission, key);
 
+	if (limit != admission->limits[kind])
+		set_limit(admission, kind, limit);
 	if (!entry)
 		return false;
 	if (entry->day != admission->day) {

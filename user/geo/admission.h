@@ -25,7 +25,8 @@ void admission_free(struct admission *admission);
 /* A window of this day (since 1970, UTC) begins. `windows`: 1 admits at once. */
 void admission_begin(struct admission *admission, int64_t day, unsigned windows);
 /* The value is in the top of its zone: to be asked once a window, the busiest first. `kind` (below
- * 4) keeps values of different meaning apart, each kind up to `limit`. */
+ * 4) keeps values of different meaning apart, each kind up to `limit`; a lower one than before
+ * holds for today as well. */
 bool admission_ask(
     struct admission *admission, uint16_t zone, unsigned kind, uint32_t value, uint64_t limit);
 

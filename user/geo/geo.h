@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Country and AS of resolvers, from two MMDB files that may be missing, late, damaged or replaced
- * at any time: what is there is used, what is not is reported with its reason. One thread owns a
- * struct geo (the report), except where a call says otherwise.
+ * at any time: this room uses what is there, and reports what is not with the reason. The report's
+ * thread owns a struct geo and calls everything here, through enrich/enrich.c.
  *
- * Answers are meant to be kept with the resolver: eight bytes, current as long as the databases are
+ * The caller keeps an answer with the resolver: eight bytes, current as long as the databases are
  * the same.
  */
 #ifndef CROSSTAP_GEO_GEO_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/access.h"
 
+#include "config/texts.h"
 #include "http/secret_file.h"
 
 #include <arpa/inet.h>
@@ -50,7 +51,7 @@ static bool is_token(const char *text)
 		if (text[i] <= ' ' || text[i] > '~')
 			return false;
 	}
-	return length > 0 && length <= TOKEN_MAX;
+	return length >= SECRET_LEAST_BYTES && length <= TOKEN_MAX;
 }
 
 static void trim(char *text)
@@ -76,8 +77,8 @@ int access_init(struct access *access, const char *path, char *error, size_t siz
 		return r;
 	trim(token);
 	if (!is_token(token)) {
-		snprintf(error, size, "%s: a token is 1 to %d printable ASCII characters", path,
-		    TOKEN_MAX);
+		snprintf(error, size, "%s: a token is %d to %d printable ASCII characters", path,
+		    SECRET_LEAST_BYTES, TOKEN_MAX);
 		secret_free(token);
 		return -EINVAL;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may ask: bearer token, and the guard against DNS rebinding. */
+/* Decides who may ask: by bearer token, and by the Host header against DNS rebinding. */
 #ifndef CROSSTAP_HTTP_ACCESS_H
 #define CROSSTAP_HTTP_ACCESS_H
 

@@ -51,6 +51,12 @@ void exposition_count(struct exposition *to, uint64_t count)
 	fprintf(to->out, "%" PRIu64 "\n", count);
 }
 
+void exposition_integer(struct exposition *to, int64_t value)
+{
+	end_labels(to);
+	fprintf(to->out, "%" PRId64 "\n", value);
+}
+
 void exposition_value(struct exposition *to, double value)
 {
 	char text[DECIMAL_MAX];

@@ -21,6 +21,7 @@ void exposition_begin(struct exposition *to, const char *name);
 /* Bytes of `value` that are no printable UTF-8 become \xNN, as everywhere (encode/escape.h). */
 void exposition_label(struct exposition *to, const char *name, const char *value);
 void exposition_count(struct exposition *to, uint64_t count);
+void exposition_integer(struct exposition *to, int64_t value);
 void exposition_value(struct exposition *to, double value);
 
 /* Upper bounds of buckets in nanoseconds, and as they are written. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The agent over HTTP, for people, Prometheus and scripts. One thread of libmicrohttpd's, asleep in
- * epoll while nobody asks; it reads the report by the functions that any thread may call.
+ * This room shows the agent over HTTP, to people, Prometheus and scripts. The main thread starts
+ * and stops it. It listens on every address of its name; for each one thread of libmicrohttpd
+ * answers, asleep in epoll while nobody asks, and reads the report by the functions that any thread
+ * may call.
  *
  *   GET /                    the status page (its files are part of the program)
  *   GET /metrics             Prometheus text format 0.0.4, see prometheus.h
@@ -10,6 +12,7 @@
  *   GET /api/v1/status       the agent: see status.h
  *   GET /api/v1/crosscheck   what the document hook gives; 404 while there is nothing
  *   GET /api/v1/resolvers    likewise
+ *   GET /api/v1/config       likewise: what each stage has in force, without secrets
  *
  * HEAD is answered as GET without a body, other methods by 405. Errors are {"error": "..."}.
  *
@@ -29,19 +32,22 @@
 
 struct http;
 
-/* Called in HTTP's thread; NULL members do nothing. */
+/* Called in HTTP's threads; NULL members do nothing. */
 struct http_hooks {
 	/* False: writes why as the text of a JSON array of strings. NULL: always healthy. */
 	bool (*healthy)(void *context, char *reasons_json, size_t size);
-	/* "crosscheck", "resolvers": a JSON document to free(), or NULL: there is none (404). */
+	/* "crosscheck", "resolvers", "config": a JSON document to free(), or NULL: there is none
+	 * (404). */
 	char *(*document)(void *context, const char *name);
 	void *context;
 };
 
 /*
- * Listens and starts. `report` and what `hooks` refers to outlive it; `config` need not. *ret is
- * NULL where http.listen is `off`. Errors with the reason in `error`: those of the socket; -EPERM:
- * others may read the token or the key; -EINVAL: a token, certificate or key that is none.
+ * Listens and starts. Addresses of the name that this host does not have are passed over: `error`
+ * names them then, and is empty otherwise. `report` and what `hooks` refers to outlive it; `config`
+ * need not. *ret is NULL where http.listen is `off`. Errors with the reason in `error`: those of
+ * the socket; -EPERM: others may read the token or the key; -EINVAL: a token, certificate or key
+ * that is none.
  */
 int http_new(struct http **ret, const struct config *config, struct report *report,
     const struct http_hooks *hooks, char *error, size_t size);

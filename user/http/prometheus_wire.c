@@ -3,137 +3,159 @@
 
 #include "base/clock.h"
 #include "base/hist.h"
+#include "http/metric_family.h"
 #include "measure/mnemonic.h"
+#include "measure/wire_names.h"
 
-#define COUNTER "counter"
-#define GAUGE   "gauge"
+#include <string.h>
 
-static void put_key(struct exposition *to, unsigned direction, unsigned transport, unsigned family)
-{
-	exposition_label(to, "direction", mnemonic_direction(direction));
-	exposition_label(to, "transport", mnemonic_transport(transport));
-	exposition_label(to, "family", mnemonic_family(family));
-}
-
+/* As points do: of udp and tcp all there are, of the others those with a packet. */
 static void put_interface(
-    struct exposition *to, const char *name, const struct wire_totals_interface *interface)
+    const struct metric_family *family, const struct wire_totals_interface *interface)
 {
 	for (unsigned d = 0; d < (interface->egress ? 2u : 1u); d++) {
-		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++) {
+		for (unsigned t = 0; t < WIRE_TRANSPORTS; t++) {
 			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
-				exposition_begin(to, name);
-				exposition_label(to, "interface", interface->name);
-				put_key(to, d, t, f);
-				exposition_count(to, interface->messages[d][t][f]);
+				const struct wire_cell *cell = &interface->cells[d][t][f];
+
+				if (t > WIRE_TCP && !cell->packets)
+					continue;
+				family_row(family,
+				    (const char *[]){interface->name, mnemonic_direction(d),
+					wire_name_transport(t), mnemonic_family(f)},
+				    cell, wire_cell_known(t));
 			}
 		}
 	}
 }
 
-static void put_messages(struct exposition *to, const struct wire_totals_data *data)
+static void put_wire(const struct metric_family *family, const struct wire_totals_data *data)
 {
-	static const char name[] = "crosstap_wire_messages_total";
-
-	exposition_family(to, name, COUNTER, "DNS messages seen on the wire.");
-	for (size_t i = 0; i < WIRE_TOTALS_INTERFACES; i++)
+	for (size_t i = 0; i < WIRE_TOTALS_INTERFACES; i++) {
 		if (*data->interfaces[i].name)
-			put_interface(to, name, &data->interfaces[i]);
+			put_interface(family, &data->interfaces[i]);
+	}
 }
 
-static void put_modes(struct exposition *to, const struct wire_totals_data *data)
+static void put_modes(const struct metric_family *family, const struct wire_totals_data *data)
 {
-	static const char name[] = "crosstap_wire_mode";
-
-	exposition_family(to, name, GAUGE, "1, with how the interface is watched.");
 	for (size_t i = 0; i < WIRE_TOTALS_INTERFACES; i++) {
-		if (!*data->interfaces[i].name || !data->interfaces[i].mode)
-			continue;
-		exposition_begin(to, name);
-		exposition_label(to, "interface", data->interfaces[i].name);
-		exposition_label(to, "mode", data->interfaces[i].mode);
-		exposition_count(to, 1);
+		const struct wire_totals_interface *interface = &data->interfaces[i];
+
+		if (*interface->name && interface->mode)
+			family_count(family, (const char *[]){interface->name, interface->mode}, 1);
 	}
 }
 
 /* The kernel side's bins are those of base/hist.h, in microseconds. */
-static void put_rtt(struct exposition *to, const struct wire_totals_data *data)
+static void put_rtt_histogram(
+    const struct metric_family *family, const char *const *labels, const uint64_t *bins)
 {
-	static const char name[] = "crosstap_wire_tcp_rtt_seconds";
+	struct exposition_histogram histogram = {0};
 
-	if (!data->timed)
-		return;
-	exposition_family(
-	    to, name, "histogram", "Round-trip time to clients, from TCP handshakes.");
+	for (uint32_t i = 0; i < WIRE_RTT_BINS; i++) {
+		if (bins[i])
+			exposition_histogram_add(&histogram,
+			    hist_bucket((uint64_t)(hist_middle(i) * NS_PER_US)), bins[i]);
+	}
+	family_histogram(family, labels, &histogram);
+}
+
+static void put_rtt(const struct metric_family *family, const struct wire_totals_data *data)
+{
 	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
-		struct exposition_histogram histogram = {0};
+		const char *const labels[] = {mnemonic_family(f)};
 
-		for (uint32_t i = 0; i < WIRE_RTT_BINS; i++) {
-			const uint64_t count = data->rtt.bins[f][i];
-
-			if (count)
-				exposition_histogram_add(&histogram,
-				    hist_bucket((uint64_t)(hist_middle(i) * NS_PER_US)), count);
-		}
-		exposition_histogram_put(to, name, &histogram,
-		    (const struct exposition_pair[]){{"family", mnemonic_family(f)}}, 1);
+		if (family->field->type == MEASURE_HISTOGRAM)
+			put_rtt_histogram(family, labels, data->rtt.bins[f]);
+		else
+			family_row(family, labels, &data->handshakes[f], 0);
 	}
 }
 
-static void put_retransmitted(struct exposition *to, const struct wire_totals_data *data)
+static void put_row(const struct metric_family *family, const char *const *labels,
+    const struct wire_totals_row *row)
 {
-	static const char name[] = "crosstap_wire_tcp_rtt_retransmitted_total";
-
-	if (!data->timed)
-		return;
-	exposition_family(
-	    to, name, COUNTER, "TCP handshakes not timed: a segment of theirs was sent twice.");
-	for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
-		exposition_begin(to, name);
-		exposition_label(to, "family", mnemonic_family(f));
-		exposition_count(to, data->retransmitted[f]);
-	}
+	if (strcmp(family->field->name, "missing") == 0)
+		family_count(family, labels, row->missing);
+	else if (strcmp(family->field->name, "surplus") == 0)
+		family_count(family, labels, row->surplus);
+	else if (row->known)
+		family_row(
+		    family, labels, &row->sums, CROSSCHECK_KNOWS_LATE | CROSSCHECK_KNOWS_BOUNDARY);
 }
 
-static void put_counts(struct exposition *to, const char *name, const char *help,
-    const crosscheck_counts counts, bool responses)
+static void put_rows(const struct metric_family *family, const struct wire_totals_data *data)
 {
-	exposition_family(to, name, COUNTER, help);
-	for (unsigned d = 0; d < (responses ? 2u : 1u); d++) {
+	for (unsigned d = 0; d < (data->responses ? 2u : 1u); d++) {
 		for (unsigned t = 0; t < CROSSCHECK_TRANSPORTS; t++) {
-			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++) {
-				exposition_begin(to, name);
-				put_key(to, d, t, f);
-				exposition_count(to, counts[d][t][f]);
-			}
+			for (unsigned f = 0; f < CROSSCHECK_FAMILIES; f++)
+				put_row(family,
+				    (const char *[]){mnemonic_direction(d), mnemonic_transport(t),
+					mnemonic_family(f)},
+				    &data->rows[d][t][f]);
 		}
 	}
 }
 
-static void put_verdict(struct exposition *to, const struct wire_totals_data *data)
+/* A sum stays when the last window does not know the field; a gauge is of that window. */
+static void put_funnel(const struct metric_family *family, const struct wire_totals_data *data)
 {
-	static const char name[] = "crosstap_verdict";
+	family_row(family, NULL, &data->funnel,
+	    family->field->type == MEASURE_COUNTER ? data->funnel_ever : data->funnel_now);
+}
 
-	exposition_family(to, name, GAUGE, "1 for the verdict of the cross-check, 0 for others.");
-	for (unsigned i = 0; i < VERDICT_COUNT; i++) {
-		exposition_begin(to, name);
-		exposition_label(to, "verdict", verdict_name((enum verdict)i));
-		exposition_count(to, data->verdict == i);
+static void put_verdict(const struct metric_family *family, const struct wire_totals_data *data)
+{
+	for (unsigned i = 0; i < VERDICT_COUNT; i++)
+		family_count(
+		    family, (const char *[]){verdict_name((enum verdict)i)}, data->verdict == i);
+}
+
+static void put_family(const struct metric_family *family, const struct wire_totals_data *data)
+{
+	switch (family->measurement->metrics) {
+	case METRICS_WIRE:
+		put_wire(family, data);
+		break;
+	case METRICS_MODES:
+		put_modes(family, data);
+		break;
+	case METRICS_RTT:
+		put_rtt(family, data);
+		break;
+	case METRICS_CROSSCHECK:
+		put_rows(family, data);
+		break;
+	case METRICS_FUNNEL:
+		put_funnel(family, data);
+		break;
+	case METRICS_VERDICT:
+		put_verdict(family, data);
+		break;
+	default:
+		break;
 	}
+}
+
+bool prometheus_is_wire(const struct measurement *measurement)
+{
+	return measurement->metrics >= METRICS_WIRE;
 }
 
 void prometheus_wire(struct exposition *to, const struct wire_totals_data *data)
 {
-	if (!data->judged)
-		return;
-	put_messages(to, data);
-	put_rtt(to, data);
-	put_retransmitted(to, data);
-	put_counts(to, "crosstap_crosscheck_missing_total",
-	    "Messages on the wire that dnstap does not have, summed over windows.", data->missing,
-	    data->responses);
-	put_counts(to, "crosstap_crosscheck_surplus_total",
-	    "Messages in dnstap that the wire does not have, summed over windows.", data->surplus,
-	    data->responses);
-	put_verdict(to, data);
-	put_modes(to, data);
+	struct metric_family family;
+
+	for (size_t i = 0; data->judged && i < MEASUREMENT_COUNT; i++) {
+		const struct measurement *measurement = &measurements[i];
+
+		if (!prometheus_is_wire(measurement) ||
+		    (measurement->metrics == METRICS_RTT && !data->timed))
+			continue;
+		for (size_t k = 0; k < measurement->n_fields; k++) {
+			if (family_begin(&family, to, measurement, &measurement->fields[k]))
+				put_family(&family, data);
+		}
+	}
 }

@@ -95,6 +95,7 @@ static const struct route {
     {"/api/v1/status", NULL, get_status},
     {"/api/v1/crosscheck", "crosscheck", get_document},
     {"/api/v1/resolvers", "resolvers", get_document},
+    {"/api/v1/config", "config", get_document},
 };
 
 static struct answer get(struct route_context *context, const char *path)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From a request to its answer. */
+/* Finds the answer to a request, by method and path. */
 #ifndef CROSSTAP_HTTP_ROUTE_H
 #define CROSSTAP_HTTP_ROUTE_H
 

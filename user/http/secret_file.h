@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Small files with secrets. */
+/* Reads small files with secrets (tokens, passwords) that others must not be able to read. */
 #ifndef CROSSTAP_HTTP_SECRET_FILE_H
 #define CROSSTAP_HTTP_SECRET_FILE_H
 

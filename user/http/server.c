@@ -2,9 +2,9 @@
 #include "base/unused.h"
 #include "http/http.h"
 
+#include "base/listen_tcp.h"
 #include "http/route.h"
 #include "http/secret_file.h"
-#include "dnstap/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_CONNECTIONS  64u
+#define MAX_ADDRESSES    8   /* of one name */
+#define MAX_CONNECTIONS  64u /* over all addresses */
 #define MAX_PER_ADDRESS  32u
 #define TIMEOUT_S        10u
 #define CONNECTION_BYTES ((size_t)16 * 1024) /* request line and headers, and the answer's */
@@ -32,13 +33,19 @@ struct settings {
 	struct access access;
 };
 
+/* One address, with a thread of the library's. */
+struct listener {
+	struct MHD_Daemon *daemon;
+	_Atomic bool started;
+	char failure[256]; /* what the library said before it was started */
+};
+
 struct http {
 	struct settings settings;
 	struct route_context context;
-	struct MHD_Daemon *daemon;
-	unsigned port;
-	_Atomic bool started;
-	char failure[256]; /* what the library said before it was started */
+	struct listener listeners[MAX_ADDRESSES];
+	size_t n_listeners;
+	unsigned port; /* of the first */
 };
 
 static void settings_done(struct settings *settings)
@@ -100,12 +107,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 /* The reason why it does not start; later messages are about peers, and nobody's business. */
 static void on_message(void *context, const char *format, va_list args)
 {
-	struct http *http = context;
+	struct listener *listener = context;
 
-	if (atomic_load(&http->started))
+	if (atomic_load(&listener->started))
 		return;
-	vsnprintf(http->failure, sizeof(http->failure), format, args);
-	http->failure[strcspn(http->failure, "\r\n")] = '\0';
+	vsnprintf(listener->failure, sizeof(listener->failure), format, args);
+	listener->failure[strcspn(listener->failure, "\r\n")] = '\0';
 }
 
 static int find_address(int fd, unsigned *ret_port, bool *ret_loopback)
@@ -132,7 +139,8 @@ static int find_address(int fd, unsigned *ret_port, bool *ret_loopback)
 }
 
 /* Takes over `fd` when it succeeds. The thread must not take the process's signals. */
-static struct MHD_Daemon *start_daemon(struct http *http, int fd)
+static struct MHD_Daemon *start_daemon(
+    struct http *http, struct listener *listener, int fd, unsigned connections)
 {
 	const bool tls = http->settings.cert != NULL;
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
@@ -149,8 +157,8 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, &http->context,
-	    MHD_OPTION_EXTERNAL_LOGGER, on_message, http, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	    MHD_OPTION_EXTERNAL_LOGGER, on_message, listener, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 	    MAX_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[3], MHD_OPTION_END);
@@ -169,31 +177,60 @@ static void close_unless_gone(int fd, ino_t inode)
 		close(fd);
 }
 
-static int start(struct http *http, char *error, size_t size)
+/* Takes over `fd`. */
+static int add_listener(struct http *http, int fd, unsigned connections, char *error, size_t size)
 {
+	struct listener *listener = &http->listeners[http->n_listeners];
 	struct stat st = {0};
-	bool loopback = false;
-	int fd, r;
 
-	fd = listen_tcp(http->settings.listen, error, size);
-	if (fd < 0)
-		return fd;
-	r = fstat(fd, &st) < 0 ? -errno : find_address(fd, &http->port, &loopback);
-	if (r < 0) {
-		snprintf(error, size, "%s: %s", http->settings.listen, strerror(-r));
-		close(fd);
-		return r;
-	}
-	http->context.local_only = loopback && !http->settings.access.bearer;
-	http->daemon = start_daemon(http, fd);
-	if (!http->daemon) {
+	if (fstat(fd, &st) == 0)
+		listener->daemon = start_daemon(http, listener, fd, connections);
+	if (!listener->daemon) {
 		snprintf(error, size, "%s: %s", http->settings.listen,
-		    *http->failure ? http->failure : "cannot start");
+		    *listener->failure ? listener->failure : "cannot start");
 		close_unless_gone(fd, st.st_ino);
 		return -EINVAL;
 	}
-	atomic_store(&http->started, true);
+	atomic_store(&listener->started, true);
+	http->n_listeners++;
 	return 0;
+}
+
+/* What all of them are decides about the Host header: one that others can reach has no secret to
+ * keep from a web page. */
+static int look_at(struct http *http, const int *fds, size_t n)
+{
+	bool local = true;
+
+	for (size_t i = n; i-- > 0;) {
+		bool loopback = false;
+		int r = find_address(fds[i], &http->port, &loopback);
+
+		if (r < 0)
+			return r;
+		local = local && loopback;
+	}
+	http->context.local_only = local && !http->settings.access.bearer;
+	return 0;
+}
+
+/* On every address of the name, before the first of them answers. */
+static int start(struct http *http, char *error, size_t size)
+{
+	int fds[MAX_ADDRESSES],
+	    r = listen_tcp(http->settings.listen, fds, MAX_ADDRESSES, error, size);
+	size_t n = r < 0 ? 0 : (size_t)r, done = 0;
+
+	if (r < 0)
+		return r;
+	r = look_at(http, fds, n);
+	if (r < 0)
+		snprintf(error, size, "%s: %s", http->settings.listen, strerror(-r));
+	while (r == 0 && done < n)
+		r = add_listener(http, fds[done++], (unsigned)(MAX_CONNECTIONS / n), error, size);
+	while (done < n)
+		close(fds[done++]);
+	return r;
 }
 
 int http_new(struct http **ret, const struct config *config, struct report *report,
@@ -249,8 +286,8 @@ void http_free(struct http *http)
 {
 	if (!http)
 		return;
-	if (http->daemon)
-		MHD_stop_daemon(http->daemon);
+	for (size_t i = 0; i < http->n_listeners; i++)
+		MHD_stop_daemon(http->listeners[i].daemon);
 	settings_done(&http->settings);
 	free(http);
 }

@@ -1,44 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "measure/series.h"
 
-#include "crosstap/dns.h"
-
 #include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FAMILIES           2
-#define DIRECTIONS         2
-#define DNSTAP_TRANSPORTS  7 /* dnstap.proto, SocketProtocol */
-#define WIRE_TRANSPORTS    5 /* udp tcp dot doh doq */
-#define MESSAGE_TRANSPORTS 2 /* whose messages the wire can see */
-#define QTYPES             160 /* 128 for IANA's assigned ones, of which there are under 100, 32 others */
-#define RCODES             24  /* assigned ones; a nameserver sends no others */
-#define OPCODES            16  /* RFC 1035 4.1.1: four bits */
-#define COUNTRIES          250 /* ISO 3166-1: 249, and one for unknown */
-#define EVENT_KINDS        7
-#define OTHER              1 /* what got no series of its own */
+#define OTHER 1 /* what got no series of its own */
 
 /* The parts that the bounds are products of. */
 struct factors {
 	uint64_t zones, interfaces;
 	bool figures, compared; /* some input feeds the figures; the cross-check */
 };
-
-static void add(
-    struct config_series *series, const char *measurement, uint64_t bound, bool unbounded)
-{
-	struct config_series_row *row = &series->rows[series->n];
-
-	if (!bound)
-		return;
-	*row = (struct config_series_row){
-	    .measurement = measurement, .bound = bound, .unbounded = unbounded};
-	series->n++;
-	series->total += bound;
-	series->unbounded |= unbounded;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -112,48 +86,77 @@ static int find_factors(const struct config *config, struct factors *ret)
 	return 0;
 }
 
-static void add_figures(const struct config *config, uint64_t zones, struct config_series *series)
+static bool holds(
+    const struct config *config, const struct factors *factors, enum measure_when when)
 {
-	bool by_value = config->top.key == TOP_KEY_VALUE;
-	uint64_t names =
-	    config->privacy.names == NAMES_NONE ? 0 : config->top.names + config->top.nxdomain;
-
-	add(series, "dns", zones * DNSTAP_TRANSPORTS * FAMILIES, false);
-	add(series, "dns_sources", zones * FAMILIES, false);
-	add(series, "dns_qtype", zones * (QTYPES + OTHER), false);
-	add(series, "dns_rcode", zones * RCODES, false);
-	add(series, "dns_opcode", zones * OPCODES, false);
-	add(series, "dns_flags", zones * DIRECTIONS, false);
-	add(series, "dns_size", zones * DIRECTIONS * DNSTAP_TRANSPORTS, false);
-	add(series, "dns_outgoing", zones, false);
-	add(series, "dns_latency", zones * DNSTAP_TRANSPORTS, false);
-	if (*config->geo.country)
-		add(series, "dns_country", zones * (COUNTRIES + OTHER), false);
-	if (*config->geo.asn)
-		add(series, "dns_asn", zones * (config->limits.asns + OTHER), false);
-	add(series, "dns_resolver", zones * (config->top.resolvers + OTHER), by_value);
-	add(series, "dns_name", zones * names, by_value);
+	switch (when) {
+	case WHEN_ALWAYS:
+		return true;
+	case WHEN_FIGURES:
+		return factors->figures;
+	case WHEN_COUNTRY:
+		return factors->figures && *config->geo.country;
+	case WHEN_ASN:
+		return factors->figures && *config->geo.asn;
+	case WHEN_WIRE:
+		return factors->interfaces;
+	case WHEN_RTT:
+		return factors->interfaces && config->wire.rtt;
+	case WHEN_COMPARED:
+		return factors->compared;
+	case WHEN_PER_SOURCE:
+		return factors->compared && config->wire.per_source;
+	case WHEN_METRICS:
+		break;
+	}
+	return false;
 }
 
-static void add_wire(const struct config *config, uint64_t interfaces, struct config_series *series)
+static uint64_t tag_bound(
+    const struct config *config, const struct factors *factors, enum measure_tag tag)
 {
-	add(series, "wire", interfaces * DIRECTIONS * WIRE_TRANSPORTS * FAMILIES, false);
-	add(series, "wire_qtype", interfaces * (QTYPES + OTHER), false);
-	add(series, "wire_rcode", interfaces * RCODES, false);
-	add(series, "wire_opcode", interfaces * OPCODES, false);
-	add(series, "wire_size", interfaces * DIRECTIONS * MESSAGE_TRANSPORTS, false);
-	add(series, "wire_malformed", interfaces * DIRECTIONS * DNS_MALFORMED_COUNT, false);
-	add(series, "wire_tcp_rtt", config->wire.rtt && interfaces ? FAMILIES : 0, false);
+	switch (tag) {
+	case TAG_ZONE:
+		return factors->zones;
+	case TAG_INTERFACE:
+		return factors->interfaces;
+	case TAG_ASN:
+		return config->limits.asns + OTHER;
+	case TAG_RESOLVER:
+		return config->top.resolvers + OTHER;
+	case TAG_CLIENT:
+		return config->top.resolvers;
+	case TAG_NAME:
+		return config->privacy.names == NAMES_NONE
+		    ? 0
+		    : config->top.names + config->top.nxdomain;
+	case TAG_INPUT:
+		return config->n_inputs;
+	default:
+		return measure_tags[tag].bound;
+	}
 }
 
-static void add_crosscheck(const struct config *config, struct config_series *series)
+/* Tags whose values `top.key: value` takes from the traffic. */
+static bool is_rank(enum measure_tag tag)
 {
-	add(series, "crosscheck", (uint64_t)DIRECTIONS * MESSAGE_TRANSPORTS * FAMILIES, false);
-	add(series, "crosscheck_qtype", QTYPES + OTHER, false);
-	if (config->wire.per_source)
-		add(series, "crosscheck_source", config->top.resolvers,
-		    config->top.key == TOP_KEY_VALUE);
-	add(series, "funnel", 1, false);
+	return tag == TAG_RESOLVER || tag == TAG_CLIENT || tag == TAG_NAME;
+}
+
+static void add(const struct config *config, const struct factors *factors,
+    const struct measurement *measurement, struct config_series *series)
+{
+	struct config_series_row row = {.measurement = measurement->name, .bound = 1};
+
+	for (size_t i = 0; i < measurement->n_tags; i++) {
+		row.bound *= tag_bound(config, factors, measurement->tags[i]);
+		row.unbounded |= is_rank(measurement->tags[i]) && config->top.key == TOP_KEY_VALUE;
+	}
+	if (!row.bound)
+		return;
+	series->rows[series->n++] = row;
+	series->total += row.bound;
+	series->unbounded |= row.unbounded;
 }
 
 int config_series_bound(const struct config *config, struct config_series *ret)
@@ -164,14 +167,10 @@ int config_series_bound(const struct config *config, struct config_series *ret)
 
 	if (r < 0)
 		return r;
-	if (factors.figures)
-		add_figures(config, factors.zones, &series);
-	add_wire(config, factors.interfaces, &series);
-	if (factors.compared)
-		add_crosscheck(config, &series);
-	add(&series, "crosstap", 1, false);
-	add(&series, "crosstap_input", config->n_inputs, false);
-	add(&series, "crosstap_event", EVENT_KINDS, false);
+	for (size_t i = 0; i < MEASUREMENT_COUNT; i++) {
+		if (holds(config, &factors, measurements[i].when))
+			add(config, &factors, &measurements[i], &series);
+	}
 	*ret = series;
 	return 0;
 }

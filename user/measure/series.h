@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many time series a configuration can make. A series is a measurement with one set of tag
- * values; the tags are those of the README's table of points. Bounds are those of one UTC day,
+ * values; tags and their bounds are those of measurement.h. Bounds are those of one UTC day,
  * since unassigned query types and ASes are admitted by the day. Interfaces `auto` count as those
  * this host has now.
  */
@@ -9,8 +9,7 @@
 #define CROSSTAP_MEASURE_SERIES_H
 
 #include "config/config.h"
-
-#define SERIES_MAX_ROWS 40
+#include "measure/measurement.h"
 
 struct config_series_row {
 	const char *measurement;
@@ -19,7 +18,7 @@ struct config_series_row {
 };
 
 struct config_series {
-	struct config_series_row rows[SERIES_MAX_ROWS];
+	struct config_series_row rows[MEASUREMENT_COUNT];
 	size_t n;
 	uint64_t total;
 	bool unbounded;

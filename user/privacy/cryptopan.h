@@ -8,15 +8,14 @@
 #ifndef CROSSTAP_PRIVACY_CRYPTOPAN_H
 #define CROSSTAP_PRIVACY_CRYPTOPAN_H
 
-#include "privacy/aes.h"
-
+#include <nettle/aes.h>
 #include <stdint.h>
 
 #define CRYPTOPAN_KEY_BYTES 32 /* 16 of the cipher's key, 16 from which the padding is made */
 
 struct cryptopan {
-	struct aes aes;
-	uint8_t pad[AES_BLOCK_BYTES];
+	struct aes128_ctx aes;
+	uint8_t pad[AES_BLOCK_SIZE];
 };
 
 void cryptopan_init(struct cryptopan *cryptopan, const uint8_t key[CRYPTOPAN_KEY_BYTES]);

@@ -29,6 +29,7 @@ struct pseudonym {
 };
 
 struct privacy {
+	struct config *config;
 	enum privacy_addresses addresses;
 	enum privacy_names names;
 	const char **zones; /* sorted, of the configuration */
@@ -171,6 +172,7 @@ int privacy_new(struct privacy **ret, const struct config *config, char *reason,
 	if (!privacy)
 		return fail(reason, size, -ENOMEM, "no memory");
 	pthread_mutex_init(&privacy->lock, NULL);
+	privacy->config = config_ref(config);
 	privacy->addresses = config->privacy.addresses;
 	privacy->names = config->privacy.names;
 	if (privacy->names == NAMES_SUFFIX && (r = collect_zones(privacy, config)) < 0) {
@@ -195,6 +197,7 @@ void privacy_free(struct privacy *privacy)
 	pthread_mutex_destroy(&privacy->lock);
 	free(privacy->zones);
 	free(privacy->cache);
+	config_unref(privacy->config);
 	explicit_bzero(privacy, sizeof(*privacy));
 	free(privacy);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one door through which addresses and names of clients leave the process: points, page, JSON,
- * logs. `privacy.addresses` and `privacy.names` of the configuration decide what passes.
+ * Every address and name of a client that leaves the process, in points, on the page, in JSON or in
+ * logs, is written by this room. `privacy.addresses` and `privacy.names` of the configuration
+ * decide what is left of it. The report's thread calls it for each window that it encodes; replay
+ * and doctor use one of their own.
  */
 #ifndef CROSSTAP_PRIVACY_PRIVACY_H
 #define CROSSTAP_PRIVACY_PRIVACY_H
@@ -18,7 +20,7 @@
 struct privacy;
 
 /*
- * `config` must outlive the result. With `addresses: cryptopan` the key is read from
+ * Holds a reference to `config`. With `addresses: cryptopan` the key is read from
  * privacy.cryptopan_key_file: 32 bytes, or 64 hexadecimal digits and a line end. The file must be a
  * regular one of root or of our user that nobody else can read or write. Any error must stop the
  * start: there is no weaker mode to fall back to. -ENOKEY (no file named), -EPERM (owner, mode or

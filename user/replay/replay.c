@@ -67,6 +67,7 @@ int replay_new(struct replay **ret, const struct replay_options *options, char *
 		return -ENOMEM;
 	}
 	replay->options = *options;
+	config_ref(options->config);
 	hash_seed_random(&replay->seed);
 	r = make_stages(replay, error, size);
 	if (r < 0) {
@@ -93,6 +94,7 @@ void replay_free(struct replay *replay)
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);
 	zone_registry_free(replay->registry);
+	config_unref(replay->options.config);
 	free(replay);
 }
 
@@ -183,13 +185,20 @@ static void close_windows(struct replay *replay, int64_t clock_ns)
 		collector_reopen(replay->collector, oldest);
 }
 
+/* How far the file has come. A capture that has its turn later begins with its first packet. */
+static int64_t time_of(const struct replay_file *file)
+{
+	return file->capture && !replay_capture_begun(file) ? replay_capture_time(file)
+							    : file->newest_ns;
+}
+
 static int64_t clock_of(const struct replay *replay)
 {
 	int64_t clock_ns = INT64_MAX;
 
 	for (size_t i = 0; i < replay->n_files; i++) {
-		if (!replay->files[i]->at_end && replay->files[i]->newest_ns < clock_ns)
-			clock_ns = replay->files[i]->newest_ns;
+		if (!replay->files[i]->at_end && time_of(replay->files[i]) < clock_ns)
+			clock_ns = time_of(replay->files[i]);
 	}
 	return clock_ns;
 }
@@ -289,6 +298,14 @@ void replay_take_bad(void *context)
 	collector_bad(replay->collector, now_ns);
 }
 
+/* The window that is open for this time. */
+static int64_t index_of(const struct replay *replay, int64_t time_ns)
+{
+	const int64_t index = windows_index(&replay->windows, time_ns);
+
+	return index < replay->windows.oldest ? replay->windows.oldest : index;
+}
+
 void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet)
 {
 	struct replay *replay = file->replay;
@@ -303,28 +320,73 @@ void replay_take_packet(struct replay_file *file, const struct pcap_packet *pack
 		if (clock_ns != INT64_MIN && clock_ns >= windows_due_ns(&replay->windows))
 			close_windows(replay, clock_ns);
 	}
-	index = windows_index(&replay->windows,
-	    packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
-	if (index < replay->windows.oldest)
-		index = replay->windows.oldest;
+	index =
+	    index_of(replay, packet->time_ns < file->newest_ns ? packet->time_ns : file->newest_ns);
 	if (replay_wire_count(replay->wire, index, packet) < 0) {
 		log_error(MODULE, "no memory for the packets of a window");
 		file->broken = true;
 	}
 }
 
+void replay_end_packets(struct replay_file *last)
+{
+	struct replay *replay = last->replay;
+
+	for (size_t i = 0; i < replay->n_files; i++) {
+		if (replay->files[i]->capture && !replay->files[i]->at_end)
+			return;
+	}
+	if (replay->begun && replay_wire_end(replay->wire, index_of(replay, last->newest_ns)) < 0) {
+		log_error(MODULE, "no memory for the packets of a window");
+		last->broken = true;
+	}
+}
+
+/* Packets are counted in the order of their times, so that streams can be followed from one capture
+ * to another. One whose time jumps ahead is not waited for: the packets behind it may be earlier.
+ */
+static int64_t turn_of(const struct replay_file *file)
+{
+	const int64_t time_ns = time_of(file);
+
+	if (!file->capture || !replay_capture_begun(file) || time_ns == INT64_MIN)
+		return time_ns;
+	return replay_capture_time(file) > time_ns + JUMP_NS ? time_ns : replay_capture_time(file);
+}
+
 /* The one whose time is least: it holds the clock back. */
 static struct replay_file *next_file(const struct replay *replay)
 {
 	struct replay_file *next = NULL;
+	int64_t least_ns = 0;
 
 	for (size_t i = 0; i < replay->n_files; i++) {
 		struct replay_file *file = replay->files[i];
 
-		if (!file->at_end && (!next || file->newest_ns < next->newest_ns))
-			next = file;
+		if (file->at_end || (next && turn_of(file) >= least_ns))
+			continue;
+		next = file;
+		least_ns = turn_of(file);
 	}
 	return next;
+}
+
+static void warn_of_captures(const struct replay *replay)
+{
+	const struct replay_wire *wire = replay->wire;
+	bool captures = false;
+	char hint[768];
+
+	for (size_t i = 0; i < replay->n_files; i++)
+		captures |= replay->files[i]->capture != NULL;
+
+	if (replay_wire_cut(wire))
+		log_warning(MODULE,
+		    "packets were captured without all of their message, which may not count: "
+		    "packets=%llu",
+		    (unsigned long long)replay_wire_cut(wire));
+	if (captures && replay_wire_hint(wire, hint, sizeof(hint)))
+		log_warning(MODULE, "%s", hint);
 }
 
 int replay_run(struct replay *replay)
@@ -337,11 +399,8 @@ int replay_run(struct replay *replay)
 		replay_file_feed(file);
 	if (replay->begun)
 		close_windows(replay, INT64_MAX);
-	if (replay->wire && replay_wire_cut(replay->wire))
-		log_warning(MODULE,
-		    "packets were captured without all of their message, which may not count: "
-		    "packets=%llu",
-		    (unsigned long long)replay_wire_cut(replay->wire));
+	if (replay->wire)
+		warn_of_captures(replay);
 	if (replay->report)
 		report_stop(replay->report, STOP_TIMEOUT_NS);
 	for (size_t i = 0; i < replay->n_files; i++) {
@@ -349,4 +408,11 @@ int replay_run(struct replay *replay)
 			r = -EIO;
 	}
 	return r;
+}
+
+void replay_sum_outputs(struct replay *replay, struct sink_stats *ret)
+{
+	*ret = (struct sink_stats){0};
+	if (replay->report)
+		report_sum_outputs(replay->report, ret);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/replay_internal.h"
 
-#include "encode/json.h"
-#include "encode/json_wire.h"
+#include "encode/documents.h"
 #include "report/witness.h"
 
 #include <errno.h>
@@ -11,7 +10,7 @@
 static bool has_frames(const struct replay *replay)
 {
 	for (size_t i = 0; i < replay->n_files; i++) {
-		if (!replay->files[i]->pcap)
+		if (!replay->files[i]->capture)
 			return true;
 	}
 	return false;

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define BUFFER_BYTES (1u << 20)
 #define STEP_BYTES   4096 /* what one of several files is ahead at most */
@@ -16,7 +14,8 @@ void replay_file_free(struct replay_file *file)
 {
 	if (!file)
 		return;
-	pcap_file_close(file->pcap);
+	replay_capture_free(file->capture);
+	unpacked_close(file->unpacked);
 	free(file->buffer);
 	free(file);
 }
@@ -43,10 +42,10 @@ int replay_add(struct replay *replay, int fd, const char *name)
 		return -ENOMEM;
 	file->size = BUFFER_BYTES + (size_t)replay->options.config->limits.frame;
 	file->buffer = malloc(file->size);
-	file->fd = fd;
 	file->name = name;
 	receiver_init(&file->receiver, (uint32_t)replay->options.config->limits.frame);
-	if (!file->buffer || add_file(replay, file) < 0) {
+	file->receiver.stream.several = true;
+	if (!file->buffer || unpacked_open(&file->unpacked, fd) < 0 || add_file(replay, file) < 0) {
 		replay_file_free(file);
 		return -ENOMEM;
 	}
@@ -57,46 +56,18 @@ int replay_add_pcap(
     struct replay *replay, const char *path, char error[static PCAP_FILE_ERROR_BYTES])
 {
 	struct replay_file *file = calloc(1, sizeof(*file));
-	struct stat status;
 	int r = -ENOMEM;
 
 	snprintf(error, PCAP_FILE_ERROR_BYTES, "%s", strerror(ENOMEM));
 	if (!file)
 		return r;
-	file->name = path;
-	if (!replay->wire && replay_wire_new(&replay->wire, &replay->options.config->wire) < 0)
-		goto out;
-	if (replay_wire_must_learn(replay->wire) && stat(path, &status) == 0 &&
-	    !S_ISREG(status.st_mode)) {
-		snprintf(error, PCAP_FILE_ERROR_BYTES,
-		    "no regular file, which is read twice: name the servers in wire.addresses");
-		r = -ESPIPE;
-		goto out;
-	}
-	r = pcap_file_open(&file->pcap, path, error);
+	file->replay = replay;
+	r = replay_capture_open(file, path, error);
 	if (r == 0)
 		r = add_file(replay, file);
-out:
 	if (r < 0)
 		replay_file_free(file);
 	return r;
-}
-
-static void feed_packet(struct replay_file *file)
-{
-	char error[PCAP_FILE_ERROR_BYTES];
-	struct pcap_packet packet;
-	int r = pcap_file_next(file->pcap, &packet, error);
-
-	if (r > 0) {
-		replay_take_packet(file, &packet);
-		return;
-	}
-	if (r < 0) {
-		log_error(MODULE, "%s: %s", file->name, error);
-		file->broken = true;
-	}
-	file->at_end = true;
 }
 
 static void stop_file(struct replay_file *file, const char *why)
@@ -117,11 +88,9 @@ static void fill(struct replay_file *file)
 	memmove(file->buffer, file->buffer + file->start, file->end - file->start);
 	file->end -= file->start;
 	file->start = 0;
-	do {
-		n = read(file->fd, file->buffer + file->end, file->size - file->end);
-	} while (n < 0 && errno == EINTR);
+	n = unpacked_read(file->unpacked, file->buffer + file->end, file->size - file->end);
 	if (n < 0) {
-		stop_file(file, strerror(errno));
+		stop_file(file, unpacked_problem(file->unpacked));
 	} else if (n == 0) {
 		if (file->end || file->receiver.stream.state == FRAME_STREAM_NEW)
 			stop_file(file, file->end ? "ends inside a frame" : "is empty");
@@ -142,8 +111,8 @@ void replay_file_feed(struct replay_file *file)
 	size_t length = file->end - file->start;
 	struct receiver_step step;
 
-	if (file->pcap) {
-		feed_packet(file);
+	if (file->capture) {
+		replay_capture_feed(file);
 		return;
 	}
 	for (size_t part = alone ? length : STEP_BYTES; length; part *= 2) {
@@ -162,22 +131,4 @@ void replay_file_feed(struct replay_file *file)
 		}
 	}
 	fill(file);
-}
-
-void replay_learn_servers(struct replay *replay)
-{
-	char error[PCAP_FILE_ERROR_BYTES];
-
-	if (!replay->wire || !replay_wire_must_learn(replay->wire))
-		return;
-	for (size_t i = 0; i < replay->n_files; i++) {
-		if (replay->files[i]->pcap &&
-		    replay_wire_learn(replay->wire, replay->files[i]->name, error) == -ENOSPC)
-			log_warning(MODULE, "%s: too many servers: name them in wire.addresses",
-			    replay->files[i]->name);
-	}
-	if (!replay_wire_servers(replay->wire))
-		log_warning(MODULE,
-		    "nobody answers from wire.ports in the captures: name the servers in "
-		    "wire.addresses");
 }

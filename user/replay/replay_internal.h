@@ -7,6 +7,7 @@
 #include "privacy/privacy.h"
 #include "replay/replay.h"
 #include "replay/replay_wire.h"
+#include "replay/unpacked.h"
 #include "agent/setup.h"
 #include "dnstap/receiver.h"
 
@@ -14,16 +15,16 @@
 
 struct replay_file {
 	struct replay *replay;
-	int fd;
 	const char *name;
-	struct pcap_file *pcap; /* NULL: frames, through the receiver */
+	struct replay_capture *capture; /* NULL: frames, through the receiver */
+	struct unpacked *unpacked;      /* the frames' bytes; NULL: packets */
 	struct receiver receiver;
 	uint8_t *buffer;
 	size_t start, end, size; /* of what is not consumed yet */
-	uint64_t bytes;
-	int64_t newest_ns; /* INT64_MIN: nothing yet */
-	int64_t jump_ns;   /* where the last frames say the time is, against newest_ns */
-	unsigned jumped;   /* how many, running */
+	uint64_t bytes;          /* read so far, as they are when unpacked */
+	int64_t newest_ns;       /* INT64_MIN: nothing yet */
+	int64_t jump_ns;         /* where the last frames say the time is, against newest_ns */
+	unsigned jumped;         /* how many, running */
 	bool at_end;
 	bool broken; /* not read to its end */
 };
@@ -55,6 +56,17 @@ struct replay {
 void replay_file_free(struct replay_file *file);
 /* Reads on: some frames, or one packet. */
 void replay_file_feed(struct replay_file *file);
+
+/* replay_capture.c. `file` has replay alone; it learns name and capture. */
+int replay_capture_open(
+    struct replay_file *file, const char *path, char error[static PCAP_FILE_ERROR_BYTES]);
+void replay_capture_free(struct replay_capture *capture);
+/* Counts a packet, and reads the next one. */
+void replay_capture_feed(struct replay_file *file);
+/* Of the packet that is counted next. */
+int64_t replay_capture_time(const struct replay_file *file);
+/* Has one been counted? */
+bool replay_capture_begun(const struct replay_file *file);
 /* Who the servers are takes a reading of its own. An error of the file is said when its packets are
  * counted. */
 void replay_learn_servers(struct replay *replay);
@@ -68,5 +80,7 @@ void replay_inputs(const struct replay *replay, struct crosscheck_inputs *ret);
 void replay_take(void *context, const struct record *records, size_t n);
 void replay_take_bad(void *context);
 void replay_take_packet(struct replay_file *file, const struct pcap_packet *packet);
+/* A capture is at its end. Behind the last one no segment is waited for. */
+void replay_end_packets(struct replay_file *last);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/replay_wire.h"
 
+#include "replay/others.h"
 #include "replay/servers.h"
+#include "replay/streams.h"
 #include "wire/counter/fill.h"
 
 #include <errno.h>
@@ -17,12 +19,14 @@ struct open_window {
 struct replay_wire {
 	const struct config_wire *config;
 	struct counter *counter;
+	struct streams *streams;
 	struct servers *servers;
 	struct open_window *open; /* few: as many as files are apart */
 	size_t n_open;
 	struct counter_window *spare; /* cleared; NULL: none */
 	struct counter_window *total, *empty;
-	uint64_t cut;
+	uint64_t packets, dns, counted, cut; /* all; to or from wire.ports; a server's */
+	struct others others;
 };
 
 static int make_counter(struct replay_wire *wire)
@@ -51,6 +55,8 @@ int replay_wire_new(struct replay_wire **ret, const struct config_wire *config)
 	wire->config = config;
 	r = make_counter(wire);
 	if (r == 0)
+		r = streams_new(&wire->streams, wire->counter);
+	if (r == 0)
 		r = servers_new(&wire->servers, config);
 	if (r == 0)
 		r = counter_window_new(&wire->total, wire->counter);
@@ -75,8 +81,21 @@ void replay_wire_free(struct replay_wire *wire)
 	counter_window_free(wire->total);
 	counter_window_free(wire->empty);
 	servers_free(wire->servers);
+	streams_free(wire->streams);
 	counter_free(wire->counter);
 	free(wire);
+}
+
+void replay_wire_clear(struct replay_wire *wire)
+{
+	while (wire->n_open)
+		replay_wire_give(wire, wire->open[--wire->n_open].window);
+	counter_window_clear(wire->total);
+	streams_clear(wire->streams);
+	servers_clear(wire->servers);
+	counter_clear(wire->counter);
+	wire->packets = wire->dns = wire->counted = wire->cut = 0;
+	wire->others = (struct others){0};
 }
 
 bool replay_wire_must_learn(const struct replay_wire *wire)
@@ -84,27 +103,9 @@ bool replay_wire_must_learn(const struct replay_wire *wire)
 	return servers_must_learn(wire->servers);
 }
 
-size_t replay_wire_servers(const struct replay_wire *wire)
+int replay_wire_learn(struct replay_wire *wire, const struct pcap_packet *packet)
 {
-	return servers_count(wire->servers);
-}
-
-int replay_wire_learn(
-    struct replay_wire *wire, const char *path, char error[static PCAP_FILE_ERROR_BYTES])
-{
-	struct pcap_packet packet;
-	struct pcap_file *file;
-	int full = 0;
-	int r = pcap_file_open(&file, path, error);
-
-	if (r < 0)
-		return r;
-	while ((r = pcap_file_next(file, &packet, error)) > 0) {
-		if (servers_learn(wire->servers, &packet) < 0)
-			full = -ENOSPC;
-	}
-	pcap_file_close(file);
-	return r < 0 ? r : full;
+	return servers_learn(wire->servers, packet);
 }
 
 static struct open_window *find_open(const struct replay_wire *wire, int64_t index)
@@ -116,10 +117,14 @@ static struct open_window *find_open(const struct replay_wire *wire, int64_t ind
 	return NULL;
 }
 
-static struct open_window *open_window(struct replay_wire *wire, int64_t index)
+/* Opens it where it is not yet; NULL: no memory. */
+static struct counter_window *window_of(struct replay_wire *wire, int64_t index)
 {
-	struct open_window *open = reallocarray(wire->open, wire->n_open + 1, sizeof(*wire->open));
+	struct open_window *open = find_open(wire, index);
 
+	if (open)
+		return open->window;
+	open = reallocarray(wire->open, wire->n_open + 1, sizeof(*wire->open));
 	if (!open)
 		return NULL;
 	wire->open = open;
@@ -130,7 +135,7 @@ static struct open_window *open_window(struct replay_wire *wire, int64_t index)
 	if (!open->window && counter_window_new(&open->window, wire->counter) < 0)
 		return NULL;
 	wire->n_open++;
-	return open;
+	return open->window;
 }
 
 int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap_packet *packet)
@@ -143,18 +148,37 @@ int replay_wire_count(struct replay_wire *wire, int64_t index, const struct pcap
 	    .segments = 1,
 	    .raw = packet->raw,
 	};
-	struct open_window *open;
-	bool cut;
+	struct counter_window *window;
+	struct servers_packet seen;
 
-	if (!servers_direction(wire->servers, packet, &counted.direction, &cut))
+	servers_look(wire->servers, packet, &seen);
+	wire->packets++;
+	wire->dns += seen.dns;
+	wire->cut += seen.cut;
+	if (packet->kind != PACKET_KIND_IP)
+		others_add(&wire->others, packet->kind, packet->number);
+	if (!seen.ours)
 		return 0;
-	open = find_open(wire, index);
-	if (!open)
-		open = open_window(wire, index);
-	if (!open)
+	wire->counted++;
+	counted.direction = seen.direction;
+	window = window_of(wire, index);
+	if (!window)
 		return -ENOMEM;
-	wire->cut += cut;
-	counter_add_packet(wire->counter, open->window, &counted);
+	streams_at(wire->streams, window, packet->time_ns);
+	counter_add_packet(wire->counter, window, &counted);
+	return 0;
+}
+
+int replay_wire_end(struct replay_wire *wire, int64_t index)
+{
+	struct counter_window *window;
+
+	if (!streams_wait(wire->streams))
+		return 0;
+	window = window_of(wire, index);
+	if (!window)
+		return -ENOMEM;
+	streams_flush(wire->streams, window);
 	return 0;
 }
 
@@ -214,6 +238,31 @@ int replay_wire_fill(const struct replay_wire *wire, const struct counter_window
 const struct counter_window *replay_wire_total(const struct replay_wire *wire)
 {
 	return wire->total;
+}
+
+bool replay_wire_hint(const struct replay_wire *wire, char *ret, size_t size)
+{
+	char others[512];
+
+	if (wire->counted || wire->cut)
+		return false;
+	if (wire->dns && replay_wire_must_learn(wire)) {
+		snprintf(ret, size,
+		    "nobody answers from wire.ports in the captures: name the servers in "
+		    "wire.addresses");
+		return true;
+	}
+	others_print(&wire->others, others, sizeof(others));
+	if (wire->dns)
+		snprintf(ret, size,
+		    "none of the packets to or from wire.ports is of a server in wire.addresses: "
+		    "packets=%llu",
+		    (unsigned long long)wire->dns);
+	else
+		snprintf(ret, size,
+		    "no packet to or from wire.ports is in the captures: packets=%llu%s%s",
+		    (unsigned long long)wire->packets, *others ? " " : "", others);
+	return true;
 }
 
 uint64_t replay_wire_cut(const struct replay_wire *wire)

@@ -20,13 +20,20 @@ void servers_free(struct servers *servers);
 /* False: the configuration names them. */
 bool servers_must_learn(const struct servers *servers);
 /* Takes the source of a response: a datagram from one of the ports with QR set, or a SYN-ACK.
- * -ENOSPC: there are SERVERS_MAX already. */
+ * -ENOSPC: there are SERVERS_MAX already. -ENOMEM. */
 int servers_learn(struct servers *servers, const struct pcap_packet *packet);
-size_t servers_count(const struct servers *servers);
+/* Forgets those that were learned. */
+void servers_clear(struct servers *servers);
 
-/* False: neither to nor from a server, or nothing that is counted. *ret_cut: the capture holds too
- * little of it to read a DNS header that is there. */
-bool servers_direction(const struct servers *servers, const struct pcap_packet *packet,
-    uint32_t *ret_direction, bool *ret_cut);
+struct servers_packet {
+	uint32_t direction; /* enum wire_direction */
+	bool ours;          /* to or from a server, and one that is counted */
+	bool dns;           /* to or from one of `wire.ports`, whoever's */
+	bool cut; /* the capture holds too little of it to read ports, DNS header or question that
+		     are there; over TCP, not all that was sent */
+};
+
+void servers_look(
+    const struct servers *servers, const struct pcap_packet *packet, struct servers_packet *ret);
 
 #endif

@@ -2,8 +2,10 @@
 #include "report/board.h"
 
 #include "base/clock.h"
+#include "measure/measurement.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,9 @@ int board_new(struct board **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&board->lock, NULL);
 	board->status.started_ns = clock_wall_ns(&clock_system);
+	board->status.figures =
+	    (struct agent_figures){.version = CROSSTAP_VERSION, .mmdb_age_s = NAN};
+	board->status.figures.start_time_s = (double)board->status.started_ns / NS_PER_S;
 	*ret = board;
 	return 0;
 }
@@ -45,7 +50,8 @@ void board_configure(struct board *board, const struct config *config)
 	pthread_mutex_lock(&board->lock);
 	snprintf(status->server, sizeof(status->server), "%s", config->server);
 	status->interval_ns = config->interval_ns;
-	status->config_hash = config->hash;
+	status->figures.interval_s = (double)config->interval_ns / NS_PER_S;
+	status->figures.config_hash = config->hash;
 	pthread_mutex_unlock(&board->lock);
 }
 
@@ -81,19 +87,12 @@ static struct report_input *copy_inputs(const struct report_input *inputs, size_
 
 static void add_figures(struct report_status *status, const struct agent_figures *figures)
 {
-	status->windows++;
-	status->frames += figures->frames;
-	status->frames_bad += figures->frames_bad;
-	status->late += figures->late;
-	status->skewed += figures->skewed;
-	status->merged += figures->merged;
-	status->lost += figures->lost;
-	status->evicted += figures->pairs_evicted;
-	status->ignored += figures->ignored;
-	status->overflow += figures->overflow;
-	status->resolvers = figures->resolvers;
-	status->rss_bytes = figures->rss_bytes;
-	status->cpu_us = clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID) / NS_PER_US;
+	struct agent_figures window = *figures;
+
+	window.windows = 1;
+	window.start_time_s = (double)status->started_ns / NS_PER_S;
+	window.window_end_time_s = (double)status->window_end_ns / NS_PER_S;
+	measure_add(&measurements[M_CROSSTAP], &status->figures, &window, 0);
 }
 
 void board_window(struct board *board, const struct window_span *span,

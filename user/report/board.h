@@ -7,17 +7,11 @@
 #define CROSSTAP_REPORT_BOARD_H
 
 #include "config/config.h"
+#include "measure/rows.h"
 #include "report/outputs.h"
-#include "dnstap/dnstap.h"
 #include "stats/windows.h"
 
 struct board;
-
-struct report_input {
-	char address[128];
-	struct dnstap_stats stats; /* since the start */
-	uint64_t late, skewed;     /* of this window */
-};
 
 /* For /api/v1/status and /metrics. */
 struct report_status {
@@ -25,26 +19,11 @@ struct report_status {
 	int64_t started_ns, window_start_ns,
 	    window_end_ns; /* the last closed window; 0, 0: none yet */
 	uint64_t interval_ns;
-	uint64_t config_hash;
-	uint64_t windows; /* closed since the start */
-	uint64_t frames, frames_bad, late, skewed, merged, lost, evicted,
-	    ignored;                /* since the start */
-	uint64_t resolvers;         /* in the last window */
-	uint64_t overflow;          /* messages of sources without an entry, since the start */
-	uint64_t rss_bytes, cpu_us; /* cpu since the start */
+	struct agent_figures figures; /* counters since the start, else of the last window */
 	struct report_input *inputs;
 	size_t n_inputs;
 	struct output_status *sinks;
 	size_t n_sinks;
-};
-
-/* Of one window. */
-struct agent_figures {
-	uint64_t config_hash, interval_ns, connections, resolvers, frames, frames_bad, late, skewed,
-	    merged, lost, ignored, overflow, pairs_evicted;
-	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
-	    window_lag_ns;
-	int64_t mmdb_age_s; /* -1: no database */
 };
 
 /* JSON documents. */

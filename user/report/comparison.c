@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/comparison.h"
 
-#include "encode/encode_crosscheck.h"
-#include "encode/encode_wire.h"
-#include "encode/json_wire.h"
+#include "encode/documents.h"
+#include "encode/json_text.h"
 #include "report/witness.h"
 
 #include <errno.h>
@@ -49,12 +48,18 @@ int comparison_new(
 	return 0;
 }
 
-int comparison_configure(struct comparison *comparison, const struct config *config)
+int comparison_prepare(
+    const struct comparison *comparison, const struct config *config, struct crosscheck_next **ret)
 {
 	struct crosscheck_options options;
 
 	make_options(&options, config, &comparison->seed);
-	return crosscheck_configure(comparison->crosscheck, &options);
+	return crosscheck_prepare(comparison->crosscheck, &options, ret);
+}
+
+void comparison_commit(struct comparison *comparison, struct crosscheck_next *next)
+{
+	crosscheck_commit(comparison->crosscheck, next);
 }
 
 void comparison_free(struct comparison *comparison)
@@ -92,7 +97,7 @@ char *comparison_json(const struct crosscheck_result *result, const struct wire_
     int64_t time_ms, struct privacy *privacy)
 {
 	json_t *document = json_crosscheck_window(result, wire, time_ms, privacy);
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *text = json_text(document);
 
 	json_decref(document);
 	return text;

@@ -8,13 +8,13 @@
 
 #include "config/config.h"
 #include "crosscheck/crosscheck.h"
-#include "encode/encode_dns.h"
+#include "encode/encode.h"
 #include "stats/view.h"
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
 
 struct comparison;
 
-/* What the pipeline knows of a window beside its counts. */
+/* What the agent knows of a window beside its counts. */
 struct comparison_window {
 	const struct wire_window *wire; /* NULL: none */
 	struct crosscheck_inputs inputs;
@@ -24,7 +24,10 @@ struct comparison_window {
 /* -ENOMEM. */
 int comparison_new(
     struct comparison **ret, const struct config *config, const struct hash_seed *seed);
-int comparison_configure(struct comparison *comparison, const struct config *config);
+/* Another horizon, interval or length of lists. -ENOMEM: nothing has changed. */
+int comparison_prepare(
+    const struct comparison *comparison, const struct config *config, struct crosscheck_next **ret);
+void comparison_commit(struct comparison *comparison, struct crosscheck_next *next);
 void comparison_free(struct comparison *comparison);
 
 /* Compares; the result is valid until the next call, its lists as long as `arena`. NULL: no memory.

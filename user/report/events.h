@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What happened since the last window: becomes points crosstap_event with the next one. */
+/* What happened since the last window: the next one makes points crosstap_event of it. */
 #ifndef CROSSTAP_REPORT_EVENTS_H
 #define CROSSTAP_REPORT_EVENTS_H
 

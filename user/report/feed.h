@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From a window to those who keep something of it: RSSAC002's day and the resolvers' distances. */
+/* Gives a window's figures to those who keep them for longer: the day of RSSAC002, and the
+ * round-trip times of resolvers. */
 #ifndef CROSSTAP_REPORT_FEED_H
 #define CROSSTAP_REPORT_FEED_H
 

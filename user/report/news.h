@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Events of a window that only its end shows: producers that came or went, interfaces watched
- * otherwise, outputs that fail or work again. */
+/* Finds events by comparing a window's end with the end before: producers came or went, an
+ * interface is watched in another mode, an output fails or works again. */
 #ifndef CROSSTAP_REPORT_NEWS_H
 #define CROSSTAP_REPORT_NEWS_H
 

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/output_kind.h"
+#include "report/drain.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,29 +15,47 @@
 #define MODULE           "report"
 #define MAX_POINTS_BYTES (64u << 20) /* of one window, encoded */
 #define PATIENCE_NS      (60 * NS_PER_S)
+#define LEAVE_NS         ((uint64_t)NS_PER_S) /* for a sink that is not wanted any more */
 
 struct outputs {
 	struct points *points[OUTPUT_FORMATS];
 	pthread_mutex_t lock; /* the list below, which other threads read */
 	struct sink **sinks;
 	size_t n;
+	struct drain *drain; /* those that had to leave */
+};
+
+struct outputs_next {
+	struct points *points[OUTPUT_FORMATS];
+	struct config *config;
+	struct sink **sinks; /* in the configuration's order */
+	bool *is_new;
+	size_t n;
 };
 
 int outputs_new(struct outputs **ret)
 {
 	struct outputs *outputs = calloc(1, sizeof(*outputs));
+	int r;
 
 	if (!outputs)
 		return -ENOMEM;
 	pthread_mutex_init(&outputs->lock, NULL);
-	*ret = outputs;
-	return 0;
+	r = drain_new(&outputs->drain);
+	if (r < 0)
+		outputs_free(outputs);
+	else
+		*ret = outputs;
+	return r;
 }
 
 void outputs_free(struct outputs *outputs)
 {
 	if (!outputs)
 		return;
+	for (size_t i = 0; i < outputs->n; i++)
+		sink_stop_begin(outputs->sinks[i], 0);
+	drain_free(outputs->drain);
 	for (size_t i = 0; i < outputs->n; i++)
 		sink_free(outputs->sinks[i]);
 	free(outputs->sinks);
@@ -47,115 +67,185 @@ void outputs_free(struct outputs *outputs)
 
 void outputs_stop(struct outputs *outputs, uint64_t timeout_ns)
 {
-	const uint64_t until = clock_monotonic_ns() + timeout_ns;
-
-	for (size_t i = 0; i < outputs->n; i++) {
-		const uint64_t now = clock_monotonic_ns();
-
-		sink_stop(outputs->sinks[i], now < until ? until - now : 0);
-	}
+	for (size_t i = 0; i < outputs->n; i++)
+		sink_stop_begin(outputs->sinks[i], timeout_ns);
+	drain_finish(outputs->drain, timeout_ns);
+	for (size_t i = 0; i < outputs->n; i++)
+		sink_stop_wait(outputs->sinks[i]);
 }
 
-static int make_points(struct outputs *outputs, const struct config *config)
+/* --- Another configuration --- */
+
+void outputs_next_free(struct outputs_next *next)
 {
-	for (int format = 0; format < OUTPUT_FORMATS; format++) {
-		struct points *points = NULL;
-		bool wanted = false;
+	if (!next)
+		return;
+	for (size_t i = 0; i < next->n; i++) {
+		if (next->is_new[i])
+			sink_free(next->sinks[i]);
+	}
+	for (int format = 0; format < OUTPUT_FORMATS; format++)
+		points_free(next->points[format]);
+	free(next->sinks);
+	free(next->is_new);
+	config_unref(next->config);
+	free(next);
+}
 
-		for (size_t i = 0; i < outputs->n; i++)
-			wanted |= (int)sink_format(outputs->sinks[i]) == format;
-		if (wanted) {
-			int r = points_new(&points, (enum points_format)format, MAX_POINTS_BYTES);
+static int make_points(struct outputs_next *next)
+{
+	const struct config *config = next->config;
 
-			if (r < 0)
-				return r;
-			points_common_tag(points, "server", config->server);
-			for (size_t i = 0; i < config->n_tags; i++)
-				points_common_tag(
-				    points, config->tags[i].key, config->tags[i].value);
-		}
-		points_free(outputs->points[format]);
-		outputs->points[format] = points;
+	for (size_t i = 0; i < next->n; i++) {
+		const enum points_format format = sink_format(next->sinks[i]);
+		struct points **points = &next->points[format];
+		int r;
+
+		if (*points)
+			continue;
+		r = points_new(points, format, MAX_POINTS_BYTES);
+		if (r < 0)
+			return r;
+		points_common_tag(*points, "server", config->server);
+		for (size_t k = 0; k < config->n_tags; k++)
+			points_common_tag(*points, config->tags[k].key, config->tags[k].value);
 	}
 	return 0;
 }
 
-/* What a sink took from the configuration beside its own output. */
-static bool sinks_may_stay(const struct config *a, const struct config *b)
+static bool is_in(const struct outputs_next *next, const struct sink *sink)
 {
-	return a && strcmp(a->server, b->server) == 0 && a->interval_ns == b->interval_ns &&
-	    strcmp(a->spool_path, b->spool_path) == 0 && a->limits.spool == b->limits.spool &&
-	    a->n_outputs == b->n_outputs;
+	for (size_t i = 0; i < next->n; i++) {
+		if (next->sinks[i] == sink)
+			return true;
+	}
+	return false;
 }
 
-static struct sink *take_matching(struct sink **sinks, size_t n, const struct config_output *output)
+/* The one that does what `output` asks for and is not taken yet. */
+static struct sink *find_staying(const struct outputs *outputs, const struct outputs_next *next,
+    const struct config_output *output)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct sink *sink = sinks[i];
-
-		if (sink && sink_matches(sink, output)) {
-			sinks[i] = NULL;
-			return sink;
-		}
+	for (size_t i = 0; i < outputs->n; i++) {
+		if (sink_stays(outputs->sinks[i], output, next->config) &&
+		    !is_in(next, outputs->sinks[i]))
+			return outputs->sinks[i];
 	}
 	return NULL;
 }
 
-static void make_sink(
-    struct sink **ret, const struct config_output *output, const struct config *config)
-{
-	int r = sink_new(ret, output, config);
-
-	if (r < 0)
-		log_warning(MODULE, "output left out: %s url=%s path=%s", strerror(-r), output->url,
-		    output->path);
-}
-
 static int make_sinks(
-    struct outputs *outputs, const struct config *before, const struct config *config)
+    const struct outputs *outputs, struct outputs_next *next, char *error, size_t size)
 {
-	const bool may_stay = sinks_may_stay(before, config);
-	struct sink **old = outputs->sinks, **sinks = calloc(config->n_outputs + 1, sizeof(*sinks));
-	size_t n_old = outputs->n, n = 0;
+	const struct config *config = next->config;
 
-	if (!sinks)
-		return -ENOMEM;
-	pthread_mutex_lock(&outputs->lock);
-	outputs->sinks = NULL;
-	outputs->n = 0;
-	pthread_mutex_unlock(&outputs->lock);
-	for (size_t i = 0; may_stay && i < config->n_outputs; i++)
-		sinks[i] = take_matching(old, n_old, &config->outputs[i]);
-	/* Before new ones open the same file or spool. */
-	for (size_t i = 0; i < n_old; i++) {
-		if (old[i]) {
-			sink_stop(old[i], NS_PER_S);
-			sink_free(old[i]);
-		}
-	}
-	free(old);
 	for (size_t i = 0; i < config->n_outputs; i++) {
-		struct sink *sink = sinks[i];
+		const struct config_output *output = &config->outputs[i];
+		struct sink *sink = find_staying(outputs, next, output);
+		int r;
 
-		if (!sink)
-			make_sink(&sink, &config->outputs[i], config);
-		if (sink)
-			sinks[n++] = sink;
+		next->is_new[i] = !sink;
+		if (!sink) {
+			r = sink_new(&sink, output, config);
+			if (r < 0) {
+				snprintf(error, size, "outputs[%zu].%s: %s", i, output->kind->name,
+				    r == -EINVAL ? "these options cannot work" : strerror(-r));
+				return r;
+			}
+		}
+		next->sinks[next->n++] = sink;
 	}
-	pthread_mutex_lock(&outputs->lock);
-	outputs->sinks = sinks;
-	outputs->n = n;
-	pthread_mutex_unlock(&outputs->lock);
 	return 0;
 }
 
-int outputs_configure(
-    struct outputs *outputs, const struct config *before, const struct config *config)
+static size_t count_leaving(const struct outputs *outputs, const struct outputs_next *next)
 {
-	int r = make_sinks(outputs, before, config);
+	size_t n = 0;
 
-	return r < 0 ? r : make_points(outputs, config);
+	for (size_t i = 0; i < outputs->n; i++)
+		n += !is_in(next, outputs->sinks[i]);
+	return n;
 }
+
+static int prepare(struct outputs *outputs, struct outputs_next *next, char *error, size_t size)
+{
+	int r = make_sinks(outputs, next, error, size);
+
+	if (r < 0)
+		return r;
+	r = make_points(next);
+	if (r == 0)
+		r = drain_prepare(outputs->drain, count_leaving(outputs, next));
+	if (r < 0)
+		snprintf(error, size, "outputs: %s",
+		    r == -EBUSY ? "too many of earlier configurations still deliver; try again "
+				  "in some seconds"
+				: strerror(-r));
+	return r;
+}
+
+int outputs_prepare(struct outputs *outputs, const struct config *config, struct outputs_next **ret,
+    char *error, size_t size)
+{
+	struct outputs_next *next = calloc(1, sizeof(*next));
+	int r = -ENOMEM;
+
+	if (next) {
+		next->config = config_ref(config);
+		next->sinks = calloc(config->n_outputs + 1, sizeof(*next->sinks));
+		next->is_new = calloc(config->n_outputs + 1, sizeof(*next->is_new));
+	}
+	if (next && next->sinks && next->is_new)
+		r = prepare(outputs, next, error, size);
+	else
+		snprintf(error, size, "%s", strerror(ENOMEM));
+	if (r < 0)
+		outputs_next_free(next);
+	else
+		*ret = next;
+	return r;
+}
+
+/* Before new ones that have the same place look for whom they must wait. */
+static void dismiss(struct outputs *outputs, const struct outputs_next *next)
+{
+	for (size_t i = 0; i < outputs->n; i++) {
+		if (is_in(next, outputs->sinks[i]))
+			continue;
+		sink_stop_begin(outputs->sinks[i], LEAVE_NS);
+		drain_add(outputs->drain, outputs->sinks[i]);
+	}
+}
+
+void outputs_commit(struct outputs *outputs, struct outputs_next *next)
+{
+	struct sink **sinks = outputs->sinks;
+
+	/* Whoever asks for the status meanwhile waits for this short while. */
+	pthread_mutex_lock(&outputs->lock);
+	dismiss(outputs, next);
+	outputs->sinks = next->sinks;
+	outputs->n = next->n;
+	for (size_t i = 0; i < next->n; i++) {
+		if (next->is_new[i])
+			drain_start_behind(outputs->drain, next->sinks[i]);
+		else
+			sink_keep(next->sinks[i], &next->config->outputs[i], next->config);
+		next->is_new[i] = false;
+	}
+	pthread_mutex_unlock(&outputs->lock);
+	next->sinks = sinks;
+	next->n = 0;
+	for (int format = 0; format < OUTPUT_FORMATS; format++) {
+		struct points *points = outputs->points[format];
+
+		outputs->points[format] = next->points[format];
+		next->points[format] = points;
+	}
+	outputs_next_free(next);
+}
+
+/* --- A window --- */
 
 struct points *outputs_points(struct outputs *outputs, enum points_format format)
 {
@@ -186,11 +276,12 @@ void outputs_push(struct outputs *outputs, enum points_format format, int64_t ti
 	batch_unref(batch);
 }
 
-void outputs_sum(const struct outputs *outputs, struct sink_stats *ret)
+void outputs_sum(struct outputs *outputs, struct sink_stats *ret)
 {
 	struct sink_stats stats;
 
 	*ret = (struct sink_stats){0};
+	drain_sum(outputs->drain, ret);
 	for (size_t i = 0; i < outputs->n; i++) {
 		sink_stats(outputs->sinks[i], &stats);
 		ret->points += stats.points;

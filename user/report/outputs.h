@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The configured outputs: their sinks, and the encoders of the formats that these want. One thread
- * calls everything but outputs_status().
+ * calls everything but outputs_status(); nothing of it waits for a far end but outputs_stop() and
+ * outputs_free(). Sinks that a new configuration does not want any more deliver what they hold for
+ * a second, side by side, and are freed by a thread of their own (`crosstap-drain`).
  */
 #ifndef CROSSTAP_REPORT_OUTPUTS_H
 #define CROSSTAP_REPORT_OUTPUTS_H
@@ -13,6 +15,7 @@
 #define OUTPUT_FORMATS 2 /* enum points_format */
 
 struct outputs;
+struct outputs_next;
 
 struct output_status {
 	char name[256];
@@ -21,12 +24,17 @@ struct output_status {
 
 /* None yet. -ENOMEM. */
 int outputs_new(struct outputs **ret);
-/* Sinks whose output is unchanged stay with their queues; the old ones that nobody wants any more
- * get a second to deliver what they hold. Sinks that cannot be made are said by log and left out.
- * `before`: the configuration in force until now, NULL at first. -ENOMEM. */
-int outputs_configure(
-    struct outputs *outputs, const struct config *before, const struct config *config);
-/* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
+/* The sinks of a configuration: those whose output is unchanged stay, the others are made and do
+ * nothing yet. -EINVAL: an output that cannot work; -EBUSY: too many of earlier configurations
+ * still deliver; the reason is in `error`. */
+int outputs_prepare(struct outputs *outputs, const struct config *config, struct outputs_next **ret,
+    char *error, size_t size);
+/* Takes `next` over, which was prepared last. */
+void outputs_commit(struct outputs *outputs, struct outputs_next *next);
+/* One that is not wanted after all; takes NULL. */
+void outputs_next_free(struct outputs_next *next);
+/* Delivers what is queued for at most `timeout_ns`, that of sinks which had to leave before
+ * included, then ends all sinks. */
 void outputs_stop(struct outputs *outputs, uint64_t timeout_ns);
 void outputs_free(struct outputs *outputs);
 
@@ -36,9 +44,9 @@ struct points *outputs_points(struct outputs *outputs, enum points_format format
  * live, nothing waits for a sink; a file can be read again as slowly as its points are taken. */
 void outputs_push(
     struct outputs *outputs, enum points_format format, int64_t time_ms, bool patient);
-/* Over all sinks that there are now. */
-void outputs_sum(const struct outputs *outputs, struct sink_stats *ret);
-/* Any thread: how each sink fares; free() it. -ENOMEM. */
+/* Over all sinks that there are and were; `failing` and `last_error` say nothing. */
+void outputs_sum(struct outputs *outputs, struct sink_stats *ret);
+/* Any thread: how each sink of the configuration fares; free() it. -ENOMEM. */
 int outputs_status(struct outputs *outputs, struct output_status **ret, size_t *ret_n);
 
 #endif

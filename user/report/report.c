@@ -3,24 +3,29 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "encode/encode_agent.h"
-#include "encode/encode_dns.h"
-#include "encode/encode_enrich.h"
+#include "config/options.h"
+#include "encode/documents.h"
+#include "encode/encode.h"
+#include "encode/json_text.h"
+#include "encode/row.h"
+#include "report/agent_rows.h"
+#include "report/databases.h"
 #include "report/events.h"
 #include "report/feed.h"
-#include "encode/json.h"
-#include "encode/json_resolvers.h"
 #include "report/news.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MODULE "report"
 
 struct report {
-	const struct config *config;
+	struct config *config; /* NULL only before the first */
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
@@ -29,7 +34,9 @@ struct report {
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct arena *arena;
-	struct comparison *_Atomic comparison;    /* NULL where wire.mode is off; never replaced */
+	struct comparison
+	    *_Atomic comparison; /* NULL while wire.mode was always off; never replaced */
+	_Atomic bool compares;   /* wire.mode is not off */
 	const struct crosscheck_result *compared; /* of the window that is being reported */
 	struct outputs *outputs;
 	struct board *board;
@@ -37,18 +44,42 @@ struct report {
 	size_t n_always;
 	struct events events;
 	struct changes *changes;
+	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
 };
 
-/* Zones that an input is labelled with send `dns` in every window. */
-static int find_always(struct report *report, const struct config *config)
-{
-	uint16_t *always = calloc(config->n_inputs + 1, sizeof(*always));
-	size_t n = 0;
+/* What another configuration comes to, beside what is in force. */
+struct report_next {
+	struct config *config;
+	struct privacy *privacy; /* NULL: as it is; so are the next */
+	uint16_t *always;
+	size_t n_always;
+	bool compares;
+	struct comparison *comparison;      /* the first one */
+	struct crosscheck_next *crosscheck; /* of the one that there is */
+	struct outputs_next *outputs;
+};
 
-	if (!always)
+void report_next_free(struct report_next *next)
+{
+	if (!next)
+		return;
+	outputs_next_free(next->outputs);
+	comparison_free(next->comparison);
+	crosscheck_next_free(next->crosscheck);
+	privacy_free(next->privacy);
+	free(next->always);
+	config_unref(next->config);
+	free(next);
+}
+
+/* Zones that an input is labelled with send `dns` in every window. */
+static int find_always(struct report *report, const struct config *config, struct report_next *next)
+{
+	next->always = calloc(config->n_inputs + 1, sizeof(*next->always));
+	if (!next->always)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_inputs; i++) {
 		const struct config_input *input = &config->inputs[i];
@@ -57,33 +88,20 @@ static int find_always(struct report *report, const struct config *config)
 		if (input->zones.n || input->scope == SCOPE_WITNESS)
 			continue;
 		id = zone_registry_id(report->registry, input->zone);
-		if (id < 0) {
-			free(always);
+		if (id < 0)
 			return id;
-		}
-		always[n++] = (uint16_t)id;
+		next->always[next->n_always++] = (uint16_t)id;
 	}
-	free(report->always);
-	report->always = always;
-	report->n_always = n;
 	return 0;
 }
 
 /* Nobody is asked to compare dnstap with a wire that was switched off. */
-static int make_comparison(struct report *report, const struct config *config)
+static int prepare_comparison(
+    struct report *report, const struct config *config, struct report_next *next)
 {
-	struct comparison *comparison;
-	int r;
-
 	if (report->comparison)
-		return comparison_configure(report->comparison, config);
-	if (config->wire.mode == WIRE_OFF)
-		return 0;
-	r = comparison_new(&comparison, config, &report->seed);
-	if (r < 0)
-		return r;
-	report->comparison = comparison;
-	return 0;
+		return comparison_prepare(report->comparison, config, &next->crosscheck);
+	return next->compares ? comparison_new(&next->comparison, config, &report->seed) : 0;
 }
 
 int report_check(const struct config *config, char *error, size_t size)
@@ -96,34 +114,96 @@ int report_check(const struct config *config, char *error, size_t size)
 	return r;
 }
 
-int report_configure(struct report *report, const struct config *config, char *error, size_t size)
+static int prepare(struct report *report, const struct config *config, uint32_t takers,
+    struct report_next *next, char *error, size_t size)
 {
-	struct privacy *privacy;
-	int r = privacy_new(&privacy, config, error, size);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	r = find_always(report, config);
-	if (r == 0)
-		r = make_comparison(report, config);
-	if (r == 0)
-		r = outputs_configure(report->outputs, report->config, config);
-	if (r < 0) {
+	*error = 0;
+	if (takers & 1u << TAKER_PRIVACY)
+		r = privacy_new(&next->privacy, config, error, size);
+	if (r == 0 && takers & 1u << TAKER_REPORT)
+		r = find_always(report, config, next);
+	if (r == 0 && takers & 1u << TAKER_CROSSCHECK)
+		r = prepare_comparison(report, config, next);
+	if (r == 0 && takers & 1u << TAKER_OUTPUTS)
+		r = outputs_prepare(report->outputs, config, &next->outputs, error, size);
+	if (r < 0 && !*error)
 		snprintf(error, size, "%s", strerror(-r));
-		privacy_free(privacy);
+	return r;
+}
+
+int report_prepare(struct report *report, const struct config *config, uint32_t takers,
+    struct report_next **ret, char *error, size_t size)
+{
+	struct report_next *next = calloc(1, sizeof(*next));
+	int r;
+
+	if (!next) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	next->config = config_ref(config);
+	next->compares = config->wire.mode != WIRE_OFF;
+	r = prepare(report, config, takers, next, error, size);
+	if (r < 0) {
+		report_next_free(next);
 		return r;
 	}
-	privacy_free(report->privacy);
-	report->privacy = privacy;
-	report->config = config;
-	board_configure(report->board, config);
+	*ret = next;
 	return 0;
+}
+
+static void commit_comparison(struct report *report, struct report_next *next)
+{
+	if (next->comparison) {
+		report->comparison = next->comparison;
+		next->comparison = NULL;
+	}
+	if (next->crosscheck) {
+		comparison_commit(report->comparison, next->crosscheck);
+		next->crosscheck = NULL;
+	}
+	if (!next->compares)
+		board_put(report->board, BOARD_CROSSCHECK, NULL);
+	atomic_store(&report->compares, next->compares);
+}
+
+void report_commit(struct report *report, struct report_next *next)
+{
+	struct config *before = report->config;
+
+	if (next->privacy) {
+		privacy_free(report->privacy);
+		report->privacy = next->privacy;
+		next->privacy = NULL;
+	}
+	if (next->always) {
+		free(report->always);
+		report->always = next->always;
+		report->n_always = next->n_always;
+		next->always = NULL;
+	}
+	commit_comparison(report, next);
+	if (next->outputs)
+		outputs_commit(report->outputs, next->outputs);
+	next->outputs = NULL;
+	report->config = next->config;
+	next->config = before;
+	board_configure(report->board, report->config);
+	report_next_free(next);
+}
+
+const struct config *report_config(const struct report *report)
+{
+	return report->config;
 }
 
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
     const struct hash_seed *seed, char *error, size_t size)
 {
 	struct report *report = calloc(1, sizeof(*report));
+	struct report_next *first;
 	int r = -ENOMEM;
 
 	if (report) {
@@ -142,23 +222,24 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 	if (r < 0)
 		snprintf(error, size, "%s", strerror(-r));
 	else
-		r = report_configure(report, config, error, size);
+		r = report_prepare(report, config, UINT32_MAX, &first, error, size);
 	if (r < 0) {
 		report_free(report);
 		return r;
 	}
+	report_commit(report, first);
 	*ret = report;
 	return 0;
-}
-
-void report_use_enrich(struct report *report, struct enrich *enrich)
-{
-	report->enrich = enrich;
 }
 
 void report_use_rssac002(struct report *report, struct rssac002 *rssac)
 {
 	report->rssac = rssac;
+}
+
+void report_sum_outputs(struct report *report, struct sink_stats *ret)
+{
+	outputs_sum(report->outputs, ret);
 }
 
 void report_stop(struct report *report, uint64_t timeout_ns)
@@ -179,6 +260,7 @@ void report_free(struct report *report)
 	arena_free(report->arena);
 	free(report->always);
 	free(report->before);
+	config_unref(report->config);
 	free(report);
 }
 
@@ -191,6 +273,31 @@ void report_event(struct report *report, const char *kind, const char *format, .
 	va_end(args);
 }
 
+static void note_databases(struct report *report)
+{
+	for (int i = 0; i < GEO_DATABASES; i++) {
+		char text[DATABASES_TEXT_BYTES];
+		struct geo_status status;
+		bool usable;
+
+		geo_get_status(enrich_geo(report->enrich), (enum geo_database)i, &status);
+		if (!databases_note(
+			&report->databases, (enum geo_database)i, &status, &usable, text))
+			continue;
+		if (usable)
+			log_info(MODULE, "database in use: %s path=%s", text, status.path);
+		else
+			log_warning(MODULE, "%s", text);
+		report_event(report, "database", "%s", text);
+	}
+}
+
+void report_use_enrich(struct report *report, struct enrich *enrich)
+{
+	report->enrich = enrich;
+	note_databases(report);
+}
+
 static const struct dnstap_stats *stats_before(const struct report *report, const char *address)
 {
 	for (size_t i = 0; i < report->n_before; i++) {
@@ -200,10 +307,9 @@ static const struct dnstap_stats *stats_before(const struct report *report, cons
 	return NULL;
 }
 
-/* A sink that left with a reload takes its counts with it: the difference then begins anew. */
 static uint64_t since(uint64_t now, uint64_t *before)
 {
-	const uint64_t difference = now >= *before ? now - *before : now;
+	const uint64_t difference = now - *before;
 
 	*before = now;
 	return difference;
@@ -213,11 +319,14 @@ static void figure_agent(struct report *report, const struct shard *total,
     const struct report_agent *agent, struct agent_figures *figures)
 {
 	const uint64_t cpu_ns = clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	const int64_t age_s =
+	    report->enrich ? geo_age_s(enrich_geo(report->enrich), agent->now_ns / NS_PER_S) : -1;
 	struct sink_stats sinks;
 
 	*figures = (struct agent_figures){
+	    .version = CROSSTAP_VERSION,
 	    .config_hash = report->config->hash,
-	    .interval_ns = report->config->interval_ns,
+	    .interval_s = (double)report->config->interval_ns / NS_PER_S,
 	    .resolvers = total->sources.used,
 	    .frames = total->frames,
 	    .frames_bad = total->frames_bad,
@@ -225,15 +334,13 @@ static void figure_agent(struct report *report, const struct shard *total,
 	    .skewed = total->skewed,
 	    .merged = total->merged,
 	    .lost = total->lost,
-	    .ignored = total->ignored,
+	    .frames_ignored = total->ignored,
 	    .overflow = total->overflow ? total->overflow->messages : 0,
 	    .pairs_evicted = total->evicted,
 	    .rss_bytes = agent_rss_bytes(),
-	    .cpu_us = (cpu_ns - report->cpu_before_ns) / NS_PER_US,
-	    .window_lag_ns = agent->window_lag_ns,
-	    .mmdb_age_s = report->enrich
-		? geo_age_s(enrich_geo(report->enrich), agent->now_ns / NS_PER_S)
-		: -1,
+	    .cpu_us = cpu_ns / NS_PER_US - report->cpu_before_ns / NS_PER_US,
+	    .window_lag_ms = (double)agent->window_lag_ns / NS_PER_MS,
+	    .mmdb_age_s = age_s < 0 ? NAN : (double)age_s,
 	};
 	report->cpu_before_ns = cpu_ns;
 	for (size_t i = 0; i < agent->n_inputs; i++)
@@ -243,6 +350,30 @@ static void figure_agent(struct report *report, const struct shard *total,
 	figures->points_dropped = since(sinks.points_dropped, &report->dropped_before);
 	figures->points_rejected = since(sinks.points_rejected, &report->rejected_before);
 	figures->spool_bytes = sinks.spool_bytes;
+}
+
+static void encode_agent(const struct report *report, struct points *points, int64_t time_ms,
+    const struct agent_figures *figures, const struct report_agent *agent)
+{
+	row_point(points, &measurements[M_CROSSTAP], time_ms, NULL, figures, 0);
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		const struct report_input *input = &agent->inputs[i];
+		struct input_row row;
+
+		input_row_of(input, stats_before(report, input->address), agent->now_ns, &row);
+		row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
+		    (const char *[]){input->address}, &row, 0);
+	}
+}
+
+static void encode_events(const struct report *report, struct points *points)
+{
+	for (size_t i = 0; i < report->events.n; i++) {
+		const struct event_row row = {report->events.list[i].text};
+
+		row_point(points, &measurements[M_CROSSTAP_EVENT], report->events.list[i].time_ms,
+		    (const char *[]){report->events.list[i].kind}, &row, 0);
+	}
 }
 
 static void encode_all(struct report *report, struct points *points, const struct window_view *view,
@@ -261,33 +392,34 @@ static void encode_all(struct report *report, struct points *points, const struc
 	encode_dns(points, view, &context);
 	if (report->enrich)
 		encode_enrich(points, view, &context, report->enrich, enriched);
-	if (agent) {
-		encode_agent(points, view->span.time_ms, figures);
-		for (size_t i = 0; i < agent->n_inputs; i++)
-			encode_input(points, view->span.time_ms, agent->now_ns, &agent->inputs[i],
-			    stats_before(report, agent->inputs[i].address));
-	}
+	if (agent)
+		encode_agent(report, points, view->span.time_ms, figures, agent);
 	if (report->compared)
 		comparison_encode(points, view->span.time_ms, compared->wire, report->compared,
 		    &context, report->arena);
-	for (size_t i = 0; i < report->events.n; i++)
-		encode_event(points, report->events.list[i].time_ms, report->events.list[i].kind,
-		    report->events.list[i].text);
+	encode_events(report, points);
 }
 
 static char *make_window_json(const struct report *report, const struct window_view *view)
 {
-	json_t *zones = json_zones(view);
-	json_t *document = json_pack("{s:s, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:o}",
-	    "server", report->config->server, "start_ms",
-	    (json_int_t)(view->span.start_ns / NS_PER_MS), "end_ms",
-	    (json_int_t)(view->span.end_ns / NS_PER_MS), "time_ms", (json_int_t)view->span.time_ms,
-	    "interval_s", (double)report->config->interval_ns / NS_PER_S, "partial",
-	    (int)view->span.partial, "frames", (json_int_t)view->total->frames, "frames_bad",
-	    (json_int_t)view->total->frames_bad, "late", (json_int_t)view->total->late, "skewed",
-	    (json_int_t)view->total->skewed, "zones", zones);
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	struct json_build build = {0};
+	json_t *document = json_build_object(&build);
+	char *text;
 
+	json_put_text(&build, document, "server", report->config->server);
+	json_put_int(&build, document, "start_ms", view->span.start_ns / NS_PER_MS);
+	json_put_int(&build, document, "end_ms", view->span.end_ns / NS_PER_MS);
+	json_put_int(&build, document, "time_ms", view->span.time_ms);
+	json_put_real(
+	    &build, document, "interval_s", (double)report->config->interval_ns / NS_PER_S);
+	json_put_bool(&build, document, "partial", view->span.partial);
+	json_put_count(&build, document, "frames", view->total->frames);
+	json_put_count(&build, document, "frames_bad", view->total->frames_bad);
+	json_put_count(&build, document, "late", view->total->late);
+	json_put_count(&build, document, "skewed", view->total->skewed);
+	json_put(&build, document, "zones", json_zones(view));
+	document = json_build_finish(&build, document);
+	text = json_text(document);
 	json_decref(document);
 	return text;
 }
@@ -316,23 +448,6 @@ static void publish(struct report *report, const struct window_view *view,
 	keep_inputs(report, agent);
 }
 
-static void note_databases(struct report *report, unsigned changed)
-{
-	static const char *const names[GEO_DATABASES] = {"country", "asn"};
-
-	for (int i = 0; i < GEO_DATABASES; i++) {
-		struct geo_status status;
-
-		if (!(changed & 1u << i))
-			continue;
-		geo_get_status(enrich_geo(report->enrich), (enum geo_database)i, &status);
-		log_info(MODULE, "database in use geo.%s=%s type=%s built_s=%lld", names[i],
-		    status.path, status.type, (long long)status.built_s);
-		report_event(report, "database", "geo.%s %s, built %lld", names[i], status.type,
-		    (long long)status.built_s);
-	}
-}
-
 /* Who the resolvers are. Without memory for that, the window goes without. */
 static void enrich_sources(struct report *report, const struct shard *total,
     const struct window_span *span, const struct wire_window *wire,
@@ -345,8 +460,10 @@ static void enrich_sources(struct report *report, const struct shard *total,
 	*ret = (struct enrich_view){0};
 	if (!report->enrich)
 		return;
-	if (agent)
-		note_databases(report, enrich_refresh(report->enrich));
+	if (agent) {
+		enrich_refresh(report->enrich);
+		note_databases(report);
+	}
 	if (wire)
 		feed_tcp_rtt(report->enrich, wire, window.now_ns);
 	r = enrich_window(report->enrich, &total->sources, &window, ret);
@@ -387,7 +504,7 @@ static void compare(struct report *report, const struct window_view *view,
     const struct comparison_window *window, const struct report_agent *agent)
 {
 	report->compared = NULL;
-	if (!window || !report->comparison)
+	if (!window || !report->compares)
 		return;
 	report->compared = comparison_make(report->comparison, view, window, report->arena);
 	if (!report->compared) {
@@ -452,7 +569,7 @@ struct wire_totals *report_wire_totals(struct report *report)
 {
 	struct comparison *comparison = report->comparison;
 
-	return comparison ? comparison_totals(comparison) : NULL;
+	return comparison && report->compares ? comparison_totals(comparison) : NULL;
 }
 
 char *report_crosscheck_json(struct report *report)

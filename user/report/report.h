@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A window's end: arranges what was counted, encodes it, hands it to the sinks and keeps what HTTP
- * shows. One thread calls everything here but what says otherwise; only the sinks' and HTTP's
- * threads wait for anybody.
+ * This room does what is to be done at a window's end: it arranges what was counted, compares both
+ * witnesses, encodes points, hands them to the sinks and keeps what HTTP shows. The main thread
+ * calls it (agent/agent_windows.c; "the report's thread" elsewhere), replay its own; functions
+ * that any thread may call say so. None of them waits for a disk or a network but report_stop() and
+ * report_free(): sinks and HTTP have threads of their own.
  */
 #ifndef CROSSTAP_REPORT_REPORT_H
 #define CROSSTAP_REPORT_REPORT_H
@@ -12,10 +14,11 @@
 #include "rssac002/rssac002.h"
 #include "report/board.h"
 #include "report/comparison.h"
-#include "report/totals.h"
+#include "measure/totals.h"
 #include "stats/view.h"
 
 struct report;
+struct report_next;
 
 /* The agent itself, at a window's end. */
 struct report_agent {
@@ -25,12 +28,12 @@ struct report_agent {
 	uint64_t window_lag_ns; /* from due to done, of the window before */
 };
 
-/* `config` and `registry` outlive the report, or are replaced by report_configure(). Fails with the
- * reason in `error` where privacy settings cannot be obeyed (nothing weaker is ever used). Sinks
- * that cannot be made are said by log and left out. */
+/* `registry` outlives the report, which holds a reference of the configuration. Fails with the
+ * reason in `error` where privacy settings cannot be obeyed (nothing weaker is ever used), or an
+ * output cannot work. */
 int report_new(struct report **ret, const struct config *config, struct zone_registry *registry,
     const struct hash_seed *seed, char *error, size_t size);
-/* Whether report_configure() could obey it: all that can be wrong with a checked configuration. */
+/* Whether report_prepare() could obey it: all that can be wrong with a checked configuration. */
 int report_check(const struct config *config, char *error, size_t size);
 /* Resolvers are enriched from the next window on. `enrich` outlives the report, which is the only
  * one to use it from then on. */
@@ -41,8 +44,18 @@ void report_use_rssac002(struct report *report, struct rssac002 *rssac);
 /* A window of the wire, for the day's files: to be called before a successor of this process would
  * no longer find it. */
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns);
-/* Sinks whose output is unchanged stay with their queues. */
-int report_configure(struct report *report, const struct config *config, char *error, size_t size);
+/* Another configuration, which differs from the one in force in options with these takers (1 <<
+ * enum option_taker). Fails as report_new(), and with -ENOMEM; nothing has changed then. Sinks
+ * whose output is unchanged will stay with their queues. */
+int report_prepare(struct report *report, const struct config *config, uint32_t takers,
+    struct report_next **ret, char *error, size_t size);
+/* Takes `next` over, the one that was prepared last. Waits for no far end. */
+void report_commit(struct report *report, struct report_next *next);
+void report_next_free(struct report_next *next); /* takes NULL */
+/* In force. */
+const struct config *report_config(const struct report *report);
+/* What the outputs took and did not take so far, over all that there are and were. */
+void report_sum_outputs(struct report *report, struct sink_stats *ret);
 /* Delivers what is queued for at most `timeout_ns`, then ends the sinks. */
 void report_stop(struct report *report, uint64_t timeout_ns);
 void report_free(struct report *report);

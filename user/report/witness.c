@@ -29,6 +29,7 @@ int witness_of(struct crosscheck_dnstap *ret, const struct window_view *view, st
 	put_counts(ret->messages, &view->compared[MARGIN_COMPARED]);
 	put_counts(ret->malformed, &view->compared[MARGIN_COMPARED_MALFORMED]);
 	put_counts(ret->late, &view->compared[MARGIN_COMPARED_LATE]);
+	put_counts(ret->unknown, &view->compared[MARGIN_COMPARED_UNKNOWN]);
 	for (size_t i = 0; i < refused->n; i++)
 		ret->refused += margin_transport(refused->cells[i].key) == TRANSPORT_UDP
 		    ? refused->cells[i].count

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A window's view as the cross-check's dnstap side. */
+/* Takes from a window's view what the cross-check compares: the dnstap side of it. */
 #ifndef CROSSTAP_REPORT_WITNESS_H
 #define CROSSTAP_REPORT_WITNESS_H
 

@@ -24,7 +24,7 @@
  * that the next start takes for today's sources whoever is in the kernel's table, also those in it
  * who last asked on an earlier day.
  *
- * One thread owns it, the report's.
+ * The report's thread owns it: it adds each window, and so each write of a file happens there.
  */
 #ifndef CROSSTAP_RSSAC002_RSSAC002_H
 #define CROSSTAP_RSSAC002_RSSAC002_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A day, and what rssac002_file.c makes of it. */
+/* A day as the parts of this room share it: rssac002.c counts it, rssac002_file.c writes its files,
+ * rssac002_state.c keeps it over a restart. */
 #ifndef CROSSTAP_RSSAC002_RSSAC002_INTERNAL_H
 #define CROSSTAP_RSSAC002_RSSAC002_INTERNAL_H
 

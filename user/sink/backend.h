@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A back end: where points go. worker.c calls it from the sink's own thread, so it may block, for
- * as long as its configured timeout and never past the deadline of a stop. It neither queues, waits
- * between attempts nor logs.
+ * A kind of output: its options, and its back end, where points go. worker.c calls the back end
+ * from the sink's own thread, so it may block, for as long as its configured timeout and never past
+ * the deadline of a stop. It neither queues, waits between attempts nor logs. A new kind is one
+ * file with one `const struct sink_ops`, and one line in kinds.h.
  */
 #ifndef CROSSTAP_SINK_BACKEND_H
 #define CROSSTAP_SINK_BACKEND_H
 
-#include "config/config.h"
+#include "config/output_kind.h"
+#include "encode/points.h"
+#include "sink/sink.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +18,8 @@
 #include <stdint.h>
 
 #define SEND_ERROR_MAX 256
+
+struct arena;
 
 /* When to give up, CLOCK_MONOTONIC; UINT64_MAX until the sink is stopped. */
 struct sink_control {
@@ -32,12 +37,23 @@ struct send_result {
 	char error[SEND_ERROR_MAX]; /* one printable line without secrets; empty: none */
 };
 
+/* `settings` are those of the kind's option table. */
 struct sink_ops {
-	const char *thread_name; /* at most 15 bytes */
-	bool remote;             /* spread over the interval, kept in the spool */
-	/* -EINVAL: the configuration cannot work. `control` outlives the back end. */
-	int (*open)(
-	    void **ret, const struct config_output *output, const struct sink_control *control);
+	struct output_kind kind;  /* the first member: a configuration's `kind` is this address */
+	const char *thread_name;  /* at most 15 bytes */
+	bool remote;              /* spread over the interval, kept in the spool */
+	const char *content_type; /* of what is sent over HTTP; NULL: it is not */
+	enum points_format (*format)(const void *settings);
+	/* The place in strings of the arena's. -ENOMEM. */
+	int (*describe)(struct arena *arena, const void *settings, struct sink_place *ret);
+	/* Asks the far end whether it is there, within some seconds; no point is sent. NULL: there
+	 * is nobody to ask. */
+	void (*probe)(const void *settings, struct sink_finding *ret);
+	/* The file of this host that it writes, NULL: none. The member may be NULL. */
+	const char *(*local_file)(const void *settings);
+	/* -EINVAL: the settings cannot work. `control` outlives the back end. Keeps no pointer to
+	 * the settings. Touches nothing outside the process: that is for the first send(). */
+	int (*open)(void **ret, const void *settings, const struct sink_control *control);
 	/* One attempt with the first lines of `text`; as many as fit one request. `*ret` comes
 	 * zeroed. */
 	void (*send)(void *backend, const char *text, size_t length, struct send_result *ret);
@@ -46,8 +62,7 @@ struct sink_ops {
 	void (*close)(void *backend); /* takes NULL */
 };
 
-extern const struct sink_ops sink_file_ops;
-extern const struct sink_ops sink_influx_ops;
-extern const struct sink_ops sink_otlp_ops;
+/* Of an output whose kind stands in kinds.h. */
+const struct sink_ops *sink_ops_of(const struct config_output *output);
 
 #endif

@@ -5,10 +5,13 @@
  * or, where others write too, ended, so that it never runs into the next one. What could not be
  * written is lost and counted: a disk that is full for hours must not fill the memory as well.
  */
-#include "sink/backend.h"
+#include "sink/file.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "config/option_row.h"
 #include "sink/batch.h"
+#include "sink/kinds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +23,15 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define P struct sink_file_settings
+
+static const struct config_option options[] = {
+    {"path", OPTION_TEXT, .fallback = "/var/log/crosstap/points.lp", RANGE(1, MAX_PATH),
+	AT(P, path), .unique = true, .help = "The file; `-` is stdout."},
+    {"format", OPTION_WORD, .fallback = "line", WORDS("line", "json"), AT(P, format),
+	.help = "Line protocol, or one JSON object a line."},
+};
 
 struct file {
 	char *path; /* NULL: stdout */
@@ -45,30 +57,58 @@ static void file_close(void *backend)
 	free(f);
 }
 
-static int file_open(
-    void **ret, const struct config_output *output, const struct sink_control *control)
+static bool is_stdout(const char *path)
 {
-	bool is_stdout = strcmp(output->path, "-") == 0;
+	return strcmp(path, "-") == 0;
+}
+
+static enum points_format file_format(const void *settings)
+{
+	const struct sink_file_settings *s = settings;
+
+	return s->format == SINK_FILE_JSON ? POINTS_JSON : POINTS_LINE;
+}
+
+static int file_describe(struct arena *arena, const void *settings, struct sink_place *ret)
+{
+	const struct sink_file_settings *s = settings;
+
+	ret->name = arena_printf(arena, "file %s", s->path);
+	ret->realm = "";
+	return ret->name ? 0 : -ENOMEM;
+}
+
+static const char *file_local(const void *settings)
+{
+	const struct sink_file_settings *s = settings;
+
+	return is_stdout(s->path) ? NULL : s->path;
+}
+
+static int file_open(void **ret, const void *settings, const struct sink_control *control)
+{
+	const struct sink_file_settings *s = settings;
+	const bool to_stdout = is_stdout(s->path);
 	struct file *f;
 	int r = 0;
 
-	if (!output->path[0])
+	if (!s->path[0])
 		return -EINVAL;
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->control = control;
-	f->fd = is_stdout ? STDOUT_FILENO : -1;
+	f->fd = to_stdout ? STDOUT_FILENO : -1;
 	f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->wake_fd < 0)
 		r = -errno;
-	if (!is_stdout && !(f->path = strdup(output->path)))
+	if (!to_stdout && !(f->path = strdup(s->path)))
 		r = -ENOMEM;
 	if (r < 0) {
 		file_close(f);
 		return r;
 	}
-	if (is_stdout) {
+	if (to_stdout) {
 		struct stat st;
 
 		f->regular = fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode);
@@ -247,9 +287,20 @@ static void file_wake(void *backend)
 }
 
 const struct sink_ops sink_file_ops = {
+    .kind = {.name = "file",
+	.table = TABLE(options, "A file of points."),
+	.size = sizeof(struct sink_file_settings)},
     .thread_name = "sink-file",
+    .format = file_format,
+    .describe = file_describe,
+    .local_file = file_local,
     .open = file_open,
     .send = file_send,
     .wake = file_wake,
     .close = file_close,
 };
+
+struct config_output sink_file_output(const struct sink_file_settings *settings)
+{
+	return (struct config_output){.kind = &sink_file_ops.kind, .settings = settings};
+}

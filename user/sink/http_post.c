@@ -2,6 +2,7 @@
 #include "sink/http_post.h"
 
 #include "base/clock.h"
+#include "base/http_client.h"
 #include "sink/influx_reply.h"
 
 #include <errno.h>
@@ -72,31 +73,63 @@ static bool has_control(const char *text)
 	return false;
 }
 
-static int set_credentials(struct http_post *p, const struct config_output *output)
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* The value may be a secret: no copy of it stays but libcurl's. */
+static int add_named_header(struct http_post *p, const char *name, const char *value)
 {
 	char *header;
 	int r;
 
-	if (has_control(output->token) || has_control(output->username) ||
-	    has_control(output->password))
+	if (has_control(value))
 		return -EINVAL;
-	if (output->token[0]) {
-		if (asprintf(&header, "Authorization: Token %s", output->token) < 0)
-			return -ENOMEM;
-		r = add_header(p, header);
-		explicit_bzero(header, strlen(header));
-		free(header);
-		p->secret = strdup(output->token);
-		return p->secret ? r : -ENOMEM;
-	}
-	if (!output->username[0])
-		return 0;
-	if (curl_easy_setopt(p->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) ||
-	    curl_easy_setopt(p->easy, CURLOPT_USERNAME, output->username) ||
-	    curl_easy_setopt(p->easy, CURLOPT_PASSWORD, output->password))
+	if (asprintf(&header, "%s: %s", name, value) < 0)
 		return -ENOMEM;
-	p->secret = strdup(output->password);
+	r = add_header(p, header);
+	explicit_bzero(header, strlen(header));
+	free(header);
+	return r;
+}
+
+static int hide_in_errors(struct http_post *p, const char *secret)
+{
+	p->secret = strdup(secret);
 	return p->secret ? 0 : -ENOMEM;
+}
+
+/* libcurl sends a user and password of the URL by itself; a server could say them again. */
+static int hide_password_of(struct http_post *p, CURLU *url)
+{
+	char *password = NULL;
+	int r = 0;
+
+	if (curl_url_get(url, CURLUPART_PASSWORD, &password, CURLU_URLDECODE) == CURLUE_OK)
+		r = hide_in_errors(p, password);
+	curl_free(password);
+	return r;
+}
+
+static int set_credentials(struct http_post *p, const struct http_post_options *options)
+{
+	const char *username = or_empty(options->username), *password = or_empty(options->password);
+
+	if (has_control(username) || has_control(password))
+		return -EINVAL;
+	if (*or_empty(options->authorization)) {
+		int r = add_named_header(p, "Authorization", options->authorization);
+
+		return r < 0 ? r : hide_in_errors(p, or_empty(options->secret));
+	}
+	if (!*username)
+		return hide_password_of(p, options->url);
+	if (curl_easy_setopt(p->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) ||
+	    curl_easy_setopt(p->easy, CURLOPT_USERNAME, username) ||
+	    curl_easy_setopt(p->easy, CURLOPT_PASSWORD, password))
+		return -ENOMEM;
+	return hide_in_errors(p, password);
 }
 
 static int set_url(struct http_post *p, CURLU *url)
@@ -117,11 +150,11 @@ static int set_url(struct http_post *p, CURLU *url)
 
 static int set_headers(struct http_post *p, const char *content_type)
 {
-	const char *const headers[] = {
-	    content_type, "Content-Encoding: gzip", "Accept: application/json",
+	static const char *const headers[] = {
+	    "Content-Encoding: gzip", "Accept: application/json",
 	    "Expect:", /* no round trip before the body */
 	};
-	int r = 0;
+	int r = add_named_header(p, "Content-Type", content_type);
 
 	for (size_t k = 0; k < sizeof(headers) / sizeof(headers[0]) && r == 0; k++)
 		r = add_header(p, headers[k]);
@@ -130,31 +163,20 @@ static int set_headers(struct http_post *p, const char *content_type)
 	return r;
 }
 
-static int set_options(struct http_post *p, const struct config_output *output)
+static int set_options(struct http_post *p, const struct http_post_options *options)
 {
-	uint64_t limit_ms = output->timeout_ns / NS_PER_MS;
+	uint64_t limit_ms = options->timeout_ns / NS_PER_MS;
 	long timeout_ms = limit_ms == 0 ? 10000L : limit_ms > 3600000 ? 3600000L : (long)limit_ms;
-	CURLcode code = CURLE_OK;
+	CURLcode code = http_client_init(p->easy, options->ca, p->error);
 
 #define SET(option, value) (code = code ? code : curl_easy_setopt(p->easy, option, value))
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_QUICK_EXIT, 1L); /* a hanging resolver must not hold the stop */
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, "");
+	code = code ? code : http_client_direct(p->easy);
 	SET(CURLOPT_TIMEOUT_MS, timeout_ms);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms < CONNECT_MS ? timeout_ms : CONNECT_MS);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_USERAGENT, "crosstap/" CROSSTAP_VERSION);
-	SET(CURLOPT_ERRORBUFFER, p->error);
 	SET(CURLOPT_WRITEFUNCTION, take_body);
 	SET(CURLOPT_WRITEDATA, p);
 	SET(CURLOPT_POST, 1L);
-	if (output->ca[0])
-		SET(CURLOPT_CAINFO, output->ca);
 #undef SET
 	return code ? -ENOMEM : 0;
 }
@@ -178,8 +200,8 @@ void http_post_free(struct http_post *p)
 	free(p);
 }
 
-int http_post_new(struct http_post **ret, CURLU *url, const char *content_type,
-    const struct config_output *output, const struct sink_control *control)
+int http_post_new(struct http_post **ret, const struct http_post_options *options,
+    const struct sink_control *control)
 {
 	struct http_post *p = calloc(1, sizeof(*p));
 	int r = -ENOMEM;
@@ -197,13 +219,13 @@ int http_post_new(struct http_post **ret, CURLU *url, const char *content_type,
 	if (deflateInit2(&p->gzip, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		goto out;
 	p->gzip_ready = true;
-	r = set_options(p, output);
+	r = set_options(p, options);
 	if (r == 0)
-		r = set_url(p, url);
+		r = set_url(p, options->url);
 	if (r == 0)
-		r = set_credentials(p, output);
+		r = set_credentials(p, options);
 	if (r == 0)
-		r = set_headers(p, content_type);
+		r = set_headers(p, options->content_type);
 out:
 	if (r < 0)
 		http_post_free(p);
@@ -245,7 +267,7 @@ static CURLcode transfer(struct http_post *p)
 	for (;;) {
 		uint64_t deadline_ns, now_ns;
 		CURLMsg *message;
-		int wait_ms = 60000;
+		int wait_ms;
 
 		if (curl_multi_perform(p->multi, &running))
 			break;
@@ -257,6 +279,7 @@ static CURLcode transfer(struct http_post *p)
 		now_ns = clock_monotonic_ns();
 		if (!running || now_ns >= deadline_ns)
 			break;
+		wait_ms = http_client_wait_ms(p->easy);
 		if (deadline_ns - now_ns < (uint64_t)wait_ms * NS_PER_MS)
 			wait_ms = (int)((deadline_ns - now_ns) / NS_PER_MS) + 1;
 		curl_multi_poll(p->multi, NULL, 0, wait_ms, NULL);
@@ -324,6 +347,15 @@ void http_post_explain(struct http_post *p, long status, size_t points, struct s
 		return;
 	}
 	ret->rejected = status == 400 || status == 422 ? reply.rejected : points;
+}
+
+void http_post_quote(const struct http_post *p, const char *text, char ret[HTTP_POST_WORDS_SIZE])
+{
+	struct influx_reply reply;
+
+	_Static_assert(sizeof(reply.words) == HTTP_POST_WORDS_SIZE, "one bound for words");
+	influx_reply_read(&reply, text, strlen(text), 0, p->secret);
+	memcpy(ret, reply.words, sizeof(reply.words));
 }
 
 const char *http_post_body(const struct http_post *p, size_t *ret_length)

@@ -10,12 +10,29 @@
 
 #include <curl/curl.h>
 
+/* What the options of every sink over HTTP say. */
+#define HTTP_POST_CA_HELP      "PEM file of the authorities to trust; empty: the system's."
+#define HTTP_POST_TIMEOUT_HELP "How long one request may take."
+
+/* NULL and empty mean "none"; all of it stays the caller's, and is copied. */
+struct http_post_options {
+	CURLU *url;
+	const char *content_type;        /* a media type */
+	const char *authorization;       /* the value of that header */
+	const char *username, *password; /* for HTTP's basic authentication, instead */
+	const char *secret;              /* beside passwords: hidden in errors */
+	const char *ca;
+	uint64_t timeout_ns;
+};
+
+#define HTTP_POST_WORDS_SIZE 201
+
 struct http_post;
 
-/* `url` stays the caller's; `content_type` is a whole header. Credentials, CA and timeout come from
- * `output`. -EINVAL: no http or https URL, or credentials that cannot stand in a header. */
-int http_post_new(struct http_post **ret, CURLU *url, const char *content_type,
-    const struct config_output *output, const struct sink_control *control);
+/* -EINVAL: no http or https URL, or credentials that cannot stand in a header. `control` outlives
+ * it. */
+int http_post_new(struct http_post **ret, const struct http_post_options *options,
+    const struct sink_control *control);
 void http_post_free(struct http_post *post);
 /* One request, at most until the timeout or the deadline. Returns the status of the answer; 0:
  * none. */
@@ -25,6 +42,9 @@ bool http_post_may_pass(long status);
 /* After a status that is not 2xx: fills retry or rejected, and the error with the server's words.
  */
 void http_post_explain(struct http_post *post, long status, size_t points, struct send_result *ret);
+/* Somebody else's words as they may stand in an error: one printable line, cut, without secrets. */
+void http_post_quote(
+    const struct http_post *post, const char *text, char ret[HTTP_POST_WORDS_SIZE]);
 /* Of the last answer, at most 64 KiB; valid until the next request. No NUL. */
 const char *http_post_body(const struct http_post *post, size_t *ret_length);
 /* From another thread: look at the deadline again. */

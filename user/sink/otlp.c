@@ -5,12 +5,21 @@
  * temporality. Tags are the attributes of its data point, and so are the point's strings; a point
  * of strings alone is a gauge of 1.
  */
+#include "base/arena.h"
+#include "base/unused.h"
+#include "config/option_row.h"
+#include "config/texts.h"
+#include "encode/json_text.h"
 #include "sink/batch.h"
 #include "sink/http_post.h"
+#include "sink/http_probe.h"
+#include "sink/http_url.h"
+#include "sink/kinds.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,24 +27,75 @@
 #define REQUEST_LINES 1000 /* some ten thousand data points */
 #define REQUEST_BYTES (1 << 20)
 
+struct settings {
+	const char *url;
+	const char *ca; /* PEM file, empty: the system's */
+	uint64_t timeout_ns;
+};
+
+#define P struct settings
+
+static const struct config_option options[] = {
+    {"url", OPTION_TEXT, .fallback = "http://127.0.0.1:4318/v1/metrics", RANGE(1, MAX_PATH),
+	AT(P, url), .check = text_check_url, .is_url = true,
+	.help = "The collector's OTLP/HTTP endpoint for metrics."},
+    {"ca", OPTION_TEXT, .fallback = "\"\"", RANGE(0, MAX_PATH), AT(P, ca),
+	.help = HTTP_POST_CA_HELP},
+    {"timeout", OPTION_TIME, .fallback = "10s", RANGE(100 * MS, 600 * S), AT(P, timeout_ns),
+	.help = HTTP_POST_TIMEOUT_HELP},
+};
+
+static enum points_format otlp_format(const void *settings UNUSED)
+{
+	return POINTS_JSON;
+}
+
+static int otlp_describe(struct arena *arena, const void *settings, struct sink_place *ret)
+{
+	const struct settings *s = settings;
+	const char *url = http_url_public(arena, s->url);
+
+	ret->name = url ? arena_printf(arena, "otlp %s", url) : NULL;
+	ret->realm = "";
+	return ret->name ? 0 : -ENOMEM;
+}
+
+/* OTLP answers POST alone; that it answers is all there is to see. */
+static void otlp_probe(const void *settings, struct sink_finding *ret)
+{
+	const struct settings *s = settings;
+	const struct http_probe probe = {.url = s->url,
+	    .path = "",
+	    .ca = s->ca,
+	    .timeout_ns = s->timeout_ns,
+	    .any_answer = true,
+	    .advice = "see outputs.otlp.url"};
+
+	http_probe_ask(&probe, ret);
+}
+
 static void otlp_close(void *backend)
 {
 	http_post_free(backend);
 }
 
-static int otlp_open(
-    void **ret, const struct config_output *output, const struct sink_control *control)
+static int otlp_open(void **ret, const void *settings, const struct sink_control *control)
 {
-	struct http_post *post;
+	const struct settings *s = settings;
 	CURLU *url = curl_url();
+	const struct http_post_options post_options = {.url = url,
+	    .content_type = sink_otlp_ops.content_type,
+	    .ca = s->ca,
+	    .timeout_ns = s->timeout_ns};
+	struct http_post *post;
 	int r = 0;
 
 	if (!url)
 		return -ENOMEM;
-	if (curl_url_set(url, CURLUPART_URL, output->url, 0))
+	if (curl_url_set(url, CURLUPART_URL, s->url, 0))
 		r = -EINVAL;
 	if (r == 0)
-		r = http_post_new(&post, url, "Content-Type: application/json", output, control);
+		r = http_post_new(&post, &post_options, control);
 	curl_url_cleanup(url);
 	if (r == 0)
 		*ret = post;
@@ -56,7 +116,8 @@ static json_t *attributes_of(json_t *tags, json_t *fields)
 	    json_array_append_new(attributes, attribute(key, json_string_value(value)));
 	json_object_foreach(fields, key, value)
 	{
-		if (json_is_string(value))
+		/* Keys of attributes are unique. */
+		if (json_is_string(value) && !json_object_get(tags, key))
 			json_array_append_new(attributes, attribute(key, json_string_value(value)));
 	}
 	return attributes;
@@ -132,7 +193,7 @@ static char *wrap(json_t *metrics)
 	root = json_pack("{s:[{s:{s:[o]}, s:[{s:{s:s, s:s}, s:o}]}]}", "resourceMetrics",
 	    "resource", "attributes", attribute("service.name", "crosstap"), "scopeMetrics",
 	    "scope", "name", "crosstap", "version", CROSSTAP_VERSION, "metrics", list);
-	text = json_dumps(root, JSON_COMPACT);
+	text = json_text(root);
 	json_decref(root);
 	return text;
 }
@@ -172,6 +233,26 @@ static char *translate(const char *text, size_t length, size_t max_lines, struct
 	return request;
 }
 
+/* The JSON mapping of Protocol Buffers writes lowerCamelCase; its readers take both. */
+static json_t *member(const json_t *object, const char *camel, const char *snake)
+{
+	json_t *value = json_object_get(object, camel);
+
+	return value ? value : json_object_get(object, snake);
+}
+
+/* An int64 of that mapping: a string, or a number. */
+static long long int64_of(const json_t *value)
+{
+	const double number = json_number_value(value);
+
+	if (json_is_string(value))
+		return strtoll(json_string_value(value), NULL, 10);
+	if (json_is_integer(value))
+		return json_integer_value(value);
+	return number >= (double)LLONG_MAX ? LLONG_MAX : number > 0 ? (long long)number : 0;
+}
+
 /* A 200 may still say that some were refused; they are data points, of which a line has several. */
 static size_t partially_rejected(
     const struct http_post *post, size_t lines, struct send_result *ret)
@@ -179,13 +260,19 @@ static size_t partially_rejected(
 	size_t length;
 	const char *body = http_post_body(post, &length);
 	json_t *root = json_loadb(body, length, 0, NULL);
-	const json_t *partial = json_object_get(root, "partialSuccess");
-	const json_t *count = json_object_get(partial, "rejectedDataPoints");
-	const char *digits = json_string_value(count);
-	long long rejected = digits ? strtoll(digits, NULL, 10) : json_integer_value(count);
+	const json_t *partial = member(root, "partialSuccess", "partial_success");
+	const char *message = json_string_value(member(partial, "errorMessage", "error_message"));
+	long long rejected =
+	    int64_of(member(partial, "rejectedDataPoints", "rejected_data_points"));
 
-	if (rejected > 0)
-		snprintf(ret->error, sizeof(ret->error), "data points refused: %lld", rejected);
+	if (rejected > 0) {
+		char words[HTTP_POST_WORDS_SIZE] = "";
+
+		if (message)
+			http_post_quote(post, message, words);
+		snprintf(ret->error, sizeof(ret->error), "data points refused: %lld%s%s", rejected,
+		    *words ? ": " : "", words);
+	}
 	json_decref(root);
 	if (rejected <= 0)
 		return 0;
@@ -232,8 +319,15 @@ static void otlp_wake(void *backend)
 }
 
 const struct sink_ops sink_otlp_ops = {
+    .kind = {.name = "otlp",
+	.table = TABLE(options, "OpenTelemetry metrics over HTTP."),
+	.size = sizeof(struct settings)},
     .thread_name = "sink-otlp",
     .remote = true,
+    .content_type = "application/json",
+    .format = otlp_format,
+    .describe = otlp_describe,
+    .probe = otlp_probe,
     .open = otlp_open,
     .send = otlp_send,
     .wake = otlp_wake,

@@ -109,6 +109,17 @@ static unsigned what_holds(const struct queue *q)
 	    (full(q) ? QUEUE_FULL : 0u) | (q->stopped ? QUEUE_STOPPED : 0u);
 }
 
+void queue_set_bytes(struct queue *q, size_t max_bytes)
+{
+	pthread_mutex_lock(&q->lock);
+	q->max_bytes = max_bytes;
+	if (what_holds(q) & q->wanted)
+		pthread_cond_signal(&q->events);
+	if (!crowded(q))
+		pthread_cond_broadcast(&q->room);
+	pthread_mutex_unlock(&q->lock);
+}
+
 size_t queue_push(struct queue *q, struct batch *batch, uint64_t due_ns)
 {
 	size_t dropped = 0;

@@ -21,6 +21,8 @@ enum {
 /* Holds at most `max_batches`, and `max_bytes` of text (or one larger batch alone). */
 int queue_new(struct queue **ret, size_t max_batches, size_t max_bytes);
 void queue_free(struct queue *queue);
+/* Another bound, from the next push on. */
+void queue_set_bytes(struct queue *queue, size_t max_bytes);
 
 /* Takes a reference of its own; `due_ns` (CLOCK_MONOTONIC) is handed back by queue_pop. Returns the
  * points of the batches that had to go for it; of its own if the queue is stopped. */

@@ -3,10 +3,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "sink/backend.h"
 #include "sink/spool.h"
 #include "sink/worker.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,41 +17,29 @@
 #define QUEUE_BYTES_LEAST (1 << 20)
 
 struct sink {
-	struct arena *arena; /* name and output */
-	const char *name;
-	struct config_output output;
+	struct arena *arena; /* of the place's strings */
+	struct sink_place place;
+	uint64_t place_id;
+	const struct sink_ops *ops;
+	const struct config
+	    *config; /* a reference; `output` and the spool's path are parts of it */
+	const struct config_output *output;
 	struct worker *worker;
 };
 
-static const struct sink_ops *ops_of(enum output_kind kind)
-{
-	switch (kind) {
-	case OUTPUT_INFLUXDB:
-		return &sink_influx_ops;
-	case OUTPUT_FILE:
-		return &sink_file_ops;
-	case OUTPUT_OTLP:
-		return &sink_otlp_ops;
-	}
-	return NULL;
-}
-
-static size_t count_remote(const struct config *config)
+/* Each keeps its share on disk. */
+static uint64_t spool_share(const struct config *config)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < config->n_outputs; i++) {
-		const struct sink_ops *ops = ops_of(config->outputs[i].kind);
-
-		n += ops && ops->remote;
-	}
-	return n ? n : 1;
+	for (size_t i = 0; i < config->n_outputs; i++)
+		n += sink_ops_of(&config->outputs[i])->remote;
+	return config->limits.spool / (n ? n : 1);
 }
 
 void sink_tuning_default(
     struct sink_tuning *ret, const struct config_output *output, const struct config *config)
 {
-	const struct sink_ops *ops = ops_of(output->kind);
 	uint64_t spread_ns = config->interval_ns / 2;
 
 	if (spread_ns > SPREAD_MAX_NS)
@@ -64,113 +52,73 @@ void sink_tuning_default(
 	};
 	if (ret->queue_bytes < QUEUE_BYTES_LEAST)
 		ret->queue_bytes = QUEUE_BYTES_LEAST;
-	if (ops && ops->remote && spread_ns)
+	if (sink_ops_of(output)->remote && spread_ns)
 		ret->spread_ns = XXH64(config->server, strlen(config->server), 0) % spread_ns;
 }
 
-/* The URL without user, password, query and fragment; "?" if it is none. */
-static char *public_url(struct arena *arena, const char *text)
+/* Of the place and, where there is a spool, the agent; not of credentials. */
+static int hash_place(struct arena *arena, const struct config_output *output,
+    const struct config *config, struct sink_place *ret, uint64_t *ret_hash)
 {
-	CURLU *url = curl_url();
-	char *clean = NULL, *copy;
-	size_t length;
+	const struct sink_ops *ops = sink_ops_of(output);
+	int r = ops->describe(arena, output->settings, ret);
+	const char *parts[] = {ret->name, ret->realm, ops->remote ? config->server : ""};
 
-	if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
-		curl_url_set(url, CURLUPART_USER, NULL, 0);
-		curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-		curl_url_set(url, CURLUPART_QUERY, NULL, 0);
-		curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-		if (curl_url_get(url, CURLUPART_URL, &clean, 0))
-			clean = NULL;
+	*ret_hash = 0;
+	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+		*ret_hash = XXH64(parts[i], strlen(parts[i]) + 1, *ret_hash);
+	return r;
+}
+
+/* The name of the spool's folder: which of those with this place it is, in the configuration's
+ * order, tells two outputs apart that differ in credentials alone. */
+static int identify(struct arena *arena, const struct config_output *output,
+    const struct config *config, struct sink_place *ret, uint64_t *ret_id)
+{
+	uint64_t before = 0, hash;
+	int r = hash_place(arena, output, config, ret, ret_id);
+
+	for (size_t i = 0; r == 0 && i < config->n_outputs && &config->outputs[i] != output; i++) {
+		struct sink_place other;
+
+		if (config->outputs[i].kind != output->kind)
+			continue;
+		r = hash_place(arena, &config->outputs[i], config, &other, &hash);
+		before += r == 0 && hash == *ret_id;
 	}
-	length = clean ? strlen(clean) : 0;
-	while (length && clean[length - 1] == '/')
-		length--;
-	copy = clean ? arena_strndup(arena, clean, length) : arena_strdup(arena, "?");
-	curl_free(clean);
-	curl_url_cleanup(url);
-	return copy;
+	if (r == 0 && before)
+		*ret_id = XXH64(&before, sizeof(before), *ret_id);
+	return r;
 }
 
-static const char *make_name(struct arena *arena, const struct config_output *output)
+static bool has_spool(const struct sink_ops *ops, const struct config *config)
 {
-	const char *url;
-
-	if (output->kind == OUTPUT_FILE)
-		return arena_printf(arena, "file %s", output->path);
-	url = public_url(arena, output->url);
-	if (!url)
-		return NULL;
-	if (output->kind == OUTPUT_OTLP)
-		return arena_printf(arena, "otlp %s", url);
-	if (output->version == 1)
-		return arena_printf(arena, "influxdb %s database=%s", url, output->database);
-	return arena_printf(arena, "influxdb %s bucket=%s", url, output->bucket);
-}
-
-/* Which spool folder is ours: the place and the agent, not its credentials. */
-static uint64_t identity_of(
-    const char *name, const struct config_output *output, const struct config *config)
-{
-	const char *parts[] = {name, output->org, config->server, output->version == 1 ? "1" : "2"};
-	uint64_t hash = 0;
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		hash = XXH64(parts[i], strlen(parts[i]) + 1, hash);
-	return hash;
-}
-
-#define OUTPUT_STRINGS(X)                                                                          \
-	X(url) X(org) X(bucket) X(token) X(database) X(username) X(password) X(ca) X(path)
-
-static int copy_output(struct sink *sink, const struct config_output *output)
-{
-	sink->output = *output;
-#define COPY(field)                                                                                \
-	if (!(sink->output.field = arena_strdup(sink->arena, output->field ? output->field : ""))) \
-		return -ENOMEM;
-	OUTPUT_STRINGS(COPY)
-#undef COPY
-	return 0;
-}
-
-bool sink_matches(const struct sink *sink, const struct config_output *output)
-{
-	const struct config_output *own = &sink->output;
-
-#define DIFFERS(field)                                                                             \
-	if (strcmp(own->field, output->field ? output->field : "") != 0)                           \
-		return false;
-	OUTPUT_STRINGS(DIFFERS)
-#undef DIFFERS
-	return own->kind == output->kind && own->version == output->version &&
-	    own->timeout_ns == output->timeout_ns && own->format == output->format;
+	return ops->remote && config->spool_path && config->spool_path[0];
 }
 
 int sink_new_tuned(struct sink **ret, const struct config_output *output,
     const struct config *config, const struct sink_tuning *tuning)
 {
-	struct worker_options options = {.ops = ops_of(output->kind), .tuning = *tuning};
-	struct sink *sink;
+	struct worker_options options = {.ops = sink_ops_of(output), .tuning = *tuning};
+	struct sink *sink = calloc(1, sizeof(*sink));
 	int r;
 
-	if (!options.ops)
-		return -EOPNOTSUPP;
-	sink = calloc(1, sizeof(*sink));
 	if (!sink)
 		return -ENOMEM;
+	sink->ops = options.ops;
+	sink->config = config_ref(config);
+	sink->output = output;
 	r = arena_new(&sink->arena);
 	if (r == 0)
-		r = copy_output(sink, output);
-	if (r == 0 && !(sink->name = make_name(sink->arena, &sink->output)))
-		r = -ENOMEM;
-	options.name = sink->name;
-	if (r == 0 && options.ops->remote && config->spool_path && config->spool_path[0])
-		r = spool_new(&options.spool, config->spool_path,
-		    identity_of(sink->name, &sink->output, config),
-		    config->limits.spool / count_remote(config));
+		r = identify(sink->arena, output, config, &sink->place, &sink->place_id);
+	if (r == 0) {
+		options.name = sink->place.name;
+		if (has_spool(sink->ops, config))
+			r = spool_new(&options.spool, config->spool_path, sink->place_id,
+			    spool_share(config));
+	}
 	if (r == 0)
-		r = worker_new(&sink->worker, &options, &sink->output);
+		r = worker_new(&sink->worker, &options, output->settings);
 	if (r < 0)
 		sink_free(sink);
 	else
@@ -186,6 +134,47 @@ int sink_new(struct sink **ret, const struct config_output *output, const struct
 	return sink_new_tuned(ret, output, config, &tuning);
 }
 
+void sink_start(struct sink *sink, const struct sink *after)
+{
+	worker_start(sink->worker, after ? after->worker : NULL);
+}
+
+bool sink_stays(
+    const struct sink *sink, const struct config_output *output, const struct config *config)
+{
+	struct arena *arena;
+	struct sink_place place;
+	uint64_t id;
+	bool same;
+
+	if (!output_equal(sink->output, output))
+		return false;
+	if (sink->ops->remote && strcmp(sink->config->spool_path, config->spool_path) != 0)
+		return false;
+	if (arena_new(&arena) < 0)
+		return false;
+	same = identify(arena, output, config, &place, &id) == 0 && id == sink->place_id;
+	arena_free(arena);
+	return same;
+}
+
+void sink_keep(struct sink *sink, const struct config_output *output, const struct config *config)
+{
+	const struct config *before = sink->config;
+	struct sink_tuning tuning;
+
+	sink_tuning_default(&tuning, output, config);
+	worker_tune(sink->worker, &tuning, spool_share(config));
+	sink->config = config_ref(config);
+	sink->output = output;
+	config_unref(before);
+}
+
+uint64_t sink_place_id(const struct sink *sink)
+{
+	return sink->place_id;
+}
+
 void sink_push(struct sink *sink, struct batch *batch)
 {
 	worker_push(sink->worker, batch);
@@ -198,16 +187,12 @@ bool sink_wait_room(struct sink *sink, uint64_t timeout_ns)
 
 enum points_format sink_format(const struct sink *sink)
 {
-	if (sink->output.kind == OUTPUT_OTLP)
-		return POINTS_JSON;
-	if (sink->output.kind == OUTPUT_FILE && sink->output.format == FORMAT_JSON)
-		return POINTS_JSON;
-	return POINTS_LINE;
+	return sink->ops->format(sink->output->settings);
 }
 
 const char *sink_name(const struct sink *sink)
 {
-	return sink->name;
+	return sink->place.name;
 }
 
 void sink_stats(const struct sink *sink, struct sink_stats *ret)
@@ -215,9 +200,20 @@ void sink_stats(const struct sink *sink, struct sink_stats *ret)
 	worker_stats(sink->worker, ret);
 }
 
+void sink_stop_begin(struct sink *sink, uint64_t timeout_ns)
+{
+	worker_stop_begin(sink->worker, timeout_ns);
+}
+
+void sink_stop_wait(struct sink *sink)
+{
+	worker_stop_wait(sink->worker);
+}
+
 void sink_stop(struct sink *sink, uint64_t timeout_ns)
 {
-	worker_stop(sink->worker, timeout_ns);
+	sink_stop_begin(sink, timeout_ns);
+	sink_stop_wait(sink);
 }
 
 void sink_free(struct sink *sink)
@@ -227,5 +223,24 @@ void sink_free(struct sink *sink)
 	/* A thread that could not be ended keeps its name. */
 	if (worker_free(sink->worker))
 		arena_free(sink->arena);
+	config_unref(sink->config);
 	free(sink);
+}
+
+bool sink_probe(const struct config_output *output, struct sink_finding *ret)
+{
+	const struct sink_ops *ops = sink_ops_of(output);
+
+	if (!ops->probe)
+		return false;
+	*ret = (struct sink_finding){0};
+	ops->probe(output->settings, ret);
+	return true;
+}
+
+const char *sink_local_file(const struct config_output *output)
+{
+	const struct sink_ops *ops = sink_ops_of(output);
+
+	return ops->local_file ? ops->local_file(output->settings) : NULL;
 }

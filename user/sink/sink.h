@@ -2,7 +2,7 @@
 /*
  * Outputs. A sink takes batches of encoded points and never blocks its caller: each sink that can
  * block has a thread behind a bounded queue, from which the oldest batch is dropped and counted
- * when it is full. Back ends (influx.c, file.c) export one `const struct sink_ops` each.
+ * when it is full. Each kind of output is one file with its options and its back end (kinds.h).
  */
 #ifndef CROSSTAP_SINK_SINK_H
 #define CROSSTAP_SINK_SINK_H
@@ -42,15 +42,48 @@ struct sink_tuning {
 	size_t queue_batches, queue_bytes;
 };
 
-/* What a sink needs to know of the whole: server (spreads pushes of many agents over the interval),
- * interval, spool, limits. Both configurations may be freed after the call. -EINVAL: a URL, path or
- * credential that cannot work; -EOPNOTSUPP: a kind of output that is not built. A far end or spool
- * that cannot be reached is no error. */
+/* Where an output's points go, without secrets. */
+struct sink_place {
+	const char *name;  /* "influxdb http://127.0.0.1:8086 bucket=dns" */
+	const char *realm; /* what else tells it from other places; may be empty */
+};
+
+struct sink_finding {
+	bool good;
+	bool unreachable; /* it did not answer at all */
+	char text[600];
+	const char *advice; /* NULL: none */
+};
+
+/* Asks the far end whether it is there: one request of at most five seconds, without points. False:
+ * it is an output of this host, and there is nothing to ask. */
+bool sink_probe(const struct config_output *output, struct sink_finding *ret);
+/* The file of this host that the output writes; NULL: none. */
+const char *sink_local_file(const struct config_output *output);
+
+/*
+ * A sink for `output`, which is part of `config`; what it needs to know of the whole: server
+ * (spreads pushes of many agents over the interval), interval, spool, limits. It holds a reference
+ * of the configuration. It does nothing before sink_start(), and can be freed instead. -EINVAL: a
+ * URL, path or credential that cannot work. A far end or spool that cannot be reached is no error.
+ */
 int sink_new(struct sink **ret, const struct config_output *output, const struct config *config);
 void sink_tuning_default(
     struct sink_tuning *ret, const struct config_output *output, const struct config *config);
 int sink_new_tuned(struct sink **ret, const struct config_output *output,
     const struct config *config, const struct sink_tuning *tuning);
+/* Begins to deliver; only then points may be pushed. `after` (or NULL) is a sink that is being
+ * stopped and has the same place: until its thread has ended, its file and spool are left to it,
+ * and what is pushed waits in the queue. It may be freed meanwhile. */
+void sink_start(struct sink *sink, const struct sink *after);
+/* Whether the sink does what `output` asks for: then it can stay, with its queue and spool. */
+bool sink_stays(
+    const struct sink *sink, const struct config_output *output, const struct config *config);
+/* For one that stays: what follows from other parts of the new configuration (how pushes are
+ * spread, bounds of queue and spool), and the reference. */
+void sink_keep(struct sink *sink, const struct config_output *output, const struct config *config);
+/* Equal for sinks that share a spool or a file. */
+uint64_t sink_place_id(const struct sink *sink);
 /* Queues the batch (takes a reference of its own). Any thread. Never blocks. */
 void sink_push(struct sink *sink, struct batch *batch);
 /* For who can wait (backfill): true once the queue is less than half full, false after the timeout.
@@ -60,13 +93,14 @@ enum points_format sink_format(const struct sink *sink);
 /* The place, without secrets: "influxdb http://127.0.0.1:8086 bucket=dns", "file /var/log/...". */
 const char *sink_name(const struct sink *sink);
 void sink_stats(const struct sink *sink, struct sink_stats *ret);
-/* Equal outputs keep their sink (and its queue) over a reload; the caller compares server,
- * interval, spool and limits. */
-bool sink_matches(const struct sink *sink, const struct config_output *output);
 /* Delivers what is queued until `timeout_ns` have passed, then puts the rest into the spool, or
  * drops (and counts) it. A far end that is down gets one more attempt if there is a spool, else
  * attempts until the timeout. */
 void sink_stop(struct sink *sink, uint64_t timeout_ns);
+/* The same in two: the first returns at once; said again, it can only shorten the time. The second
+ * waits for the end. */
+void sink_stop_begin(struct sink *sink, uint64_t timeout_ns);
+void sink_stop_wait(struct sink *sink);
 void sink_free(struct sink *sink);
 
 #endif

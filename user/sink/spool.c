@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/replace.h"
 #include "sink/batch.h"
 
 #include <dirent.h>
@@ -42,7 +43,7 @@ struct entry {
 struct spool {
 	char *root, *folder;
 	int fd; /* of the folder; -1: not there yet */
-	uint64_t limit_bytes;
+	_Atomic uint64_t limit_bytes;
 	_Atomic uint64_t bytes;
 	size_t foreign;
 	bool loaded;           /* the first entry is with the caller */
@@ -168,19 +169,29 @@ int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t 
 	if (!s)
 		return -ENOMEM;
 	s->fd = -1;
-	s->limit_bytes = limit_bytes;
+	atomic_init(&s->limit_bytes, limit_bytes);
 	s->root = strdup(path);
 	if (asprintf(&s->folder, "%s/%016" PRIx64, path, identity) < 0)
 		s->folder = NULL;
 	if (!s->root || !s->folder)
-		r = -ENOMEM;
-	else if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
 		r = -ENOMEM;
 	if (r < 0)
 		spool_free(s);
 	else
 		*ret = s;
 	return r;
+}
+
+int spool_load(struct spool *s)
+{
+	if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
+		return -ENOMEM;
+	return 0;
+}
+
+void spool_set_limit(struct spool *s, uint64_t limit_bytes)
+{
+	atomic_store(&s->limit_bytes, limit_bytes);
 }
 
 void spool_free(struct spool *s)
@@ -198,26 +209,22 @@ void spool_free(struct spool *s)
 static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length)
 {
 	struct header header = {.length = length, .points = entry->points};
+	struct replace file;
 	char name[NAME_SIZE];
-	int fd, r;
+	int r;
 
 	memcpy(header.magic, MAGIC, sizeof(header.magic));
 	header.checksum = XXH64(text, length, 0);
 	entry_name(name, entry);
-	/* Left behind by a process that was killed. */
-	unlinkat(s->fd, TEMPORARY, 0);
-	fd = openat(s->fd, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return -errno;
-	r = io_write(fd, &header, sizeof(header));
-	if (r == 0)
-		r = io_write(fd, text, length);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && renameat(s->fd, TEMPORARY, s->fd, name) < 0)
-		r = -errno;
+	r = replace_begin_at(&file, s->fd, name, TEMPORARY, 0640);
 	if (r < 0)
-		unlinkat(s->fd, TEMPORARY, 0);
+		return r;
+	r = io_write(file.fd, &header, sizeof(header));
+	if (r == 0)
+		r = io_write(file.fd, text, length);
+	if (r == 0)
+		r = replace_commit(&file, REPLACE_FAST);
+	replace_abort(&file);
 	return r;
 }
 

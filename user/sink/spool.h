@@ -13,9 +13,14 @@
 
 struct spool;
 
-/* Files live in `path`/`identity` as 16 hex digits, made when first needed. Takes over what an
- * earlier process left there. 0 also when the folder cannot be made or read: spool_put says so. */
+/* Files live in `path`/`identity` as 16 hex digits, made when first needed. Looks at nothing yet.
+ */
 int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes);
+/* Takes over what an earlier process, or sink, left there; the first call. -ENOMEM; 0 also when the
+ * folder cannot be made or read: spool_put says so. */
+int spool_load(struct spool *spool);
+/* Another bound, from the next put on. Any thread. */
+void spool_set_limit(struct spool *spool, uint64_t limit_bytes);
 /* The files stay. */
 void spool_free(struct spool *spool);
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sink/gate.h"
 #include "sink/spool.h"
 
 #include <errno.h>
@@ -25,11 +26,15 @@ struct worker {
 	void *backend;
 	const char *name;
 	struct sink_tuning tuning;
+	_Atomic uint64_t spread_ns; /* of the tuning, which it may outlive */
 	struct sink_control control;
 	struct queue *queue;
 	struct spool *spool;
 	pthread_t thread;
-	bool started, abandoned;
+	bool running, started, abandoned;
+	struct gate *start;  /* opens when the thread may begin */
+	struct gate *before; /* NULL, or opens when the one before has let go of file and spool */
+	struct gate *end;    /* opens when this one has */
 
 	/* The thread's own. */
 	struct batch *head; /* being delivered, from `offset` on */
@@ -352,18 +357,27 @@ static void run(struct worker *w)
 	}
 }
 
-static void *worker_main(void *context)
+static void load_spool(struct worker *w)
 {
-	struct worker *w = context;
-	uint64_t before;
+	int r = w->spool ? spool_load(w->spool) : 0;
 
-	pthread_setname_np(pthread_self(), w->ops->thread_name);
+	if (r < 0)
+		log_warning(MODULE, "%s: spool not read: %s", w->name, strerror(-r));
 	if (w->spool && spool_foreign(w->spool))
 		log_warning(MODULE, "%s: foreign files in the spool are left alone files=%zu",
 		    w->name, spool_foreign(w->spool));
 	/* A fleet that starts together with a backlog. */
-	w->retry_ns =
-	    clock_monotonic_ns() + (w->spool && !spool_empty(w->spool) ? w->tuning.spread_ns : 0);
+	w->retry_ns = clock_monotonic_ns() +
+	    (w->spool && !spool_empty(w->spool) ? atomic_load(&w->spread_ns) : 0);
+}
+
+static void serve(struct worker *w)
+{
+	uint64_t before;
+
+	if (w->before)
+		gate_wait(w->before);
+	load_spool(w);
 	run(w);
 	before = dropped_so_far(w);
 	keep_head(w);
@@ -371,6 +385,17 @@ static void *worker_main(void *context)
 	if (dropped_so_far(w) != before)
 		log_warning(MODULE, "%s: stopped, not delivered dropped=%llu", w->name,
 		    (unsigned long long)(dropped_so_far(w) - before));
+}
+
+static void *worker_main(void *context)
+{
+	struct worker *w = context;
+
+	pthread_setname_np(pthread_self(), w->ops->thread_name);
+	gate_wait(w->start);
+	if (w->started)
+		serve(w);
+	gate_open(w->end);
 	queue_leave(w->queue);
 	return NULL;
 }
@@ -378,7 +403,7 @@ static void *worker_main(void *context)
 /* --- The caller's side --- */
 
 /* Signals are for the main thread. */
-static int start_thread(struct worker *w)
+static int make_thread(struct worker *w)
 {
 	sigset_t all, old;
 	int r;
@@ -387,12 +412,11 @@ static int start_thread(struct worker *w)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&w->thread, NULL, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	w->started = r == 0;
+	w->running = r == 0;
 	return -r;
 }
 
-int worker_new(
-    struct worker **ret, const struct worker_options *options, const struct config_output *output)
+int worker_new(struct worker **ret, const struct worker_options *options, const void *settings)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int r;
@@ -406,12 +430,17 @@ int worker_new(
 	w->ops = options->ops;
 	w->name = options->name;
 	w->tuning = options->tuning;
+	atomic_init(&w->spread_ns, w->tuning.spread_ns);
 	w->spool = options->spool;
 	r = queue_new(&w->queue, w->tuning.queue_batches, w->tuning.queue_bytes);
 	if (r == 0)
-		r = w->ops->open(&w->backend, output, &w->control);
+		r = gate_new(&w->start);
 	if (r == 0)
-		r = start_thread(w);
+		r = gate_new(&w->end);
+	if (r == 0)
+		r = w->ops->open(&w->backend, settings, &w->control);
+	if (r == 0)
+		r = make_thread(w);
 	if (r < 0)
 		worker_free(w);
 	else
@@ -419,25 +448,46 @@ int worker_new(
 	return r;
 }
 
+void worker_start(struct worker *w, const struct worker *after)
+{
+	w->before = after ? gate_ref(after->end) : NULL;
+	w->started = true;
+	gate_open(w->start);
+}
+
 bool worker_free(struct worker *w)
 {
 	if (!w)
 		return true;
-	if (w->started)
-		worker_stop(w, 0);
+	if (w->running) {
+		worker_stop_begin(w, 0);
+		worker_stop_wait(w);
+	}
 	if (w->abandoned)
 		return false;
 	w->ops->close(w->backend);
 	queue_free(w->queue);
 	spool_free(w->spool);
+	gate_unref(w->start);
+	gate_unref(w->before);
+	gate_unref(w->end);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
 	return true;
 }
 
+void worker_tune(struct worker *w, const struct sink_tuning *tuning, uint64_t spool_limit_bytes)
+{
+	atomic_store(&w->spread_ns, tuning->spread_ns);
+	queue_set_bytes(w->queue, tuning->queue_bytes);
+	if (w->spool)
+		spool_set_limit(w->spool, spool_limit_bytes);
+}
+
 void worker_push(struct worker *w, struct batch *batch)
 {
-	count_dropped(w, queue_push(w->queue, batch, clock_monotonic_ns() + w->tuning.spread_ns));
+	count_dropped(
+	    w, queue_push(w->queue, batch, clock_monotonic_ns() + atomic_load(&w->spread_ns)));
 }
 
 bool worker_wait_room(struct worker *w, uint64_t timeout_ns)
@@ -454,20 +504,32 @@ void worker_stats(struct worker *w, struct sink_stats *ret)
 	ret->spool_bytes = w->spool ? spool_bytes(w->spool) : 0;
 }
 
-void worker_stop(struct worker *w, uint64_t timeout_ns)
+void worker_stop_begin(struct worker *w, uint64_t timeout_ns)
 {
 	uint64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
 
-	if (!w->started)
-		return;
-	atomic_store(&w->control.deadline_ns, deadline_ns);
+	if (deadline_ns < atomic_load(&w->control.deadline_ns))
+		atomic_store(&w->control.deadline_ns, deadline_ns);
 	queue_stop(w->queue);
 	w->ops->wake(w->backend);
-	if (queue_wait_left(w->queue, deadline_ns + STOP_ALLOWANCE_NS)) {
+	gate_open(w->start);
+}
+
+void worker_stop_wait(struct worker *w)
+{
+	uint64_t from_ns = atomic_load(&w->control.deadline_ns), now_ns = clock_monotonic_ns();
+
+	if (!w->running)
+		return;
+	/* The one before it may have taken all of its time. */
+	if (w->before && now_ns > from_ns)
+		from_ns = now_ns;
+	if (queue_wait_left(w->queue, from_ns + STOP_ALLOWANCE_NS)) {
 		pthread_join(w->thread, NULL);
 	} else {
 		w->abandoned = true;
+		gate_open(w->end); /* who comes after it must not wait for ever */
 		pthread_detach(w->thread);
 	}
-	w->started = false;
+	w->running = false;
 }

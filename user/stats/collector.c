@@ -58,12 +58,17 @@ void collector_free(struct collector *collector)
 	free(collector);
 }
 
-void collector_configure(
-    struct collector *collector, int64_t interval_ns, const struct shard_limits *limits)
+void collector_set_interval(struct collector *collector, int64_t interval_ns)
 {
 	collector->config.interval_ns = interval_ns;
 	collector->pace_shift = pace_shift((uint64_t)interval_ns);
+}
+
+void collector_set_limits(
+    struct collector *collector, const struct shard_limits *limits, size_t max_shards)
+{
 	collector->config.limits = *limits;
+	collector->config.max_shards = max_shards;
 }
 
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits)
@@ -78,13 +83,16 @@ int64_t collector_oldest(const struct collector *collector)
 
 static struct shard *take_spare(struct collector *collector)
 {
-	struct shard *shard;
+	struct shard *shard = NULL;
 
 	if (collector->n_spare)
-		return collector->spare[--collector->n_spare];
-	shard = collector->config.returned ? ring_pop(collector->config.returned) : NULL;
-	if (shard)
+		shard = collector->spare[--collector->n_spare];
+	else if (collector->config.returned)
+		shard = ring_pop(collector->config.returned);
+	if (shard) {
+		shard_fit_names(shard, &collector->config.limits);
 		return shard;
+	}
 	if (collector->n_made >= collector->config.max_shards ||
 	    shard_new(&shard, &collector->config.limits, &collector->config.seed) < 0)
 		return NULL;
@@ -239,12 +247,13 @@ static void pair(struct collector *collector, struct item *item)
 	bool paired;
 
 	if (item->direction == DIR_QUERY) {
-		if (!(item->carried))
+		if (!item->carried && item->has_message)
 			pairing_put(collector->pairing, item->pair_hash, item->zone, item->time_ns);
 		return;
 	}
-	paired = pairing_take(
-	    collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
+	paired = item->has_message && /* its id */
+	    pairing_take(
+		collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
 	if (paired && !item->facts.has_question && collector->config.traits.zones)
 		item->zone = query_zone;
 	if (record->has & RECORD_QUERY_TIME && record->has & RECORD_RESPONSE_TIME)
@@ -306,7 +315,8 @@ static void count_pace(const struct collector *collector, const struct item *ite
 	const int64_t start_ns = item->shard->index * collector->config.interval_ns;
 
 	pace_add(&item->shard->pace, pace_row(item->direction, item->transport, item->family),
-	    item->time_ns - start_ns, collector->pace_shift);
+	    item->time_ns - start_ns, (uint64_t)collector->config.interval_ns,
+	    collector->pace_shift);
 }
 
 /* Last pass. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One thread's counting: takes batches of records, finds the window of each by its own time, and
- * counts it there, in the thread's own shards. Owned by one thread; shards leave through
- * collector_close() and come back, empty, through collector_give().
+ * This room counts what dnstap says, window by window. Each input's thread (agent/input.c; replay
+ * has one thread) owns a collector, which takes batches of records, finds the window of each by its
+ * own time, and counts it there, in shards that only this thread touches. A shard of a window that
+ * closes leaves through collector_close(), the main thread merges it and reads it by view.h, and it
+ * comes back, empty, through collector_give() or the ring `returned`.
  */
 #ifndef CROSSTAP_STATS_COLLECTOR_H
 #define CROSSTAP_STATS_COLLECTOR_H
@@ -50,8 +52,10 @@ struct collector;
 int collector_new(struct collector **ret, const struct collector_config *config);
 void collector_free(struct collector *collector);
 /* While no window is open. */
-void collector_configure(
-    struct collector *collector, int64_t interval_ns, const struct shard_limits *limits);
+void collector_set_interval(struct collector *collector, int64_t interval_ns);
+/* Between batches only: tables of open windows keep what they hold. */
+void collector_set_limits(
+    struct collector *collector, const struct shard_limits *limits, size_t max_shards);
 /* Between batches only. */
 void collector_set_traits(struct collector *collector, const struct collector_traits *traits);
 

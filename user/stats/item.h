@@ -27,6 +27,7 @@ struct item {
 	uint16_t zone, hashed_zone_family;
 	uint8_t direction, transport, family;
 	bool client_side, has_source, has_latency;
+	bool has_message; /* else the producer left it out: the facts are not known, and zeros */
 	bool late;
 	bool carried; /* a query that its response brought along */
 };
@@ -62,7 +63,12 @@ static inline void item_init(
 	item->record = record;
 	item->message = query ? record->query_message : record->response_message;
 	item->length = query ? record->query_length : record->response_length;
-	dns_parse(item->message, item->length, &item->facts);
+	item->has_message =
+	    (record->has & (query ? RECORD_QUERY_MESSAGE : RECORD_RESPONSE_MESSAGE)) != 0;
+	if (item->has_message)
+		dns_parse(item->message, item->length, &item->facts);
+	else
+		item->facts = (struct dns_facts){0};
 	item->time_ns = record_time(record, direction, now_ns);
 	item->direction = (uint8_t)direction;
 	item->transport = record->protocol ? (uint8_t)(record->protocol - 1) : TRANSPORT_UDP;

@@ -61,7 +61,7 @@ static inline uint64_t item_cube_key(
 		key |= CUBE_FIGURES;
 	if (item_is_compared(traits, record, item))
 		key |= CUBE_COMPARED;
-	if (facts->malformed)
+	if (facts->malformed || !item->has_message)
 		return key | (uint64_t)CUBE_MALFORMED << CUBE_KIND_SHIFT |
 		    (uint64_t)facts->malformed << CUBE_TYPE_SHIFT;
 	if (!facts->has_question)

@@ -30,7 +30,7 @@
 enum key_direction { DIR_QUERY, DIR_RESPONSE };
 enum key_family { FAMILY_IPV4, FAMILY_IPV6 };
 
-/* dnstap SocketProtocol less 1. */
+/* dnstap SocketProtocol less 1; the last is all that came to dnstap.proto later. */
 #define TRANSPORTS(X)                                                                              \
 	X(UDP, "udp")                                                                              \
 	X(TCP, "tcp")                                                                              \
@@ -38,11 +38,14 @@ enum key_family { FAMILY_IPV4, FAMILY_IPV6 };
 	X(DOH, "doh")                                                                              \
 	X(DNSCRYPT_UDP, "dnscrypt-udp")                                                            \
 	X(DNSCRYPT_TCP, "dnscrypt-tcp")                                                            \
-	X(DOQ, "doq")
+	X(DOQ, "doq")                                                                              \
+	X(OTHER, "other")
 #define TRANSPORT_(id, name) TRANSPORT_##id,
 enum transport { TRANSPORTS(TRANSPORT_) TRANSPORT_COUNT };
 #undef TRANSPORT_
 
+/* Malformed: the reason is in the type's place. DNS_MALFORMED_NONE there is a frame without the
+ * message: nothing is known of what it held. */
 enum cube_kind { CUBE_FREE, CUBE_MESSAGE, CUBE_MALFORMED, CUBE_OTHER };
 /* In the opcode's place where the kind is CUBE_OTHER. */
 enum cube_other {
@@ -96,6 +99,8 @@ enum margin {
 	MARGIN_COMPARED_QTYPE,     /* value; queries */
 	MARGIN_COMPARED_REFUSED,   /* transport; responses */
 	MARGIN_COMPARED_LATE,      /* direction, transport, family; of MARGIN_COMPARED */
+	MARGIN_COMPARED_UNKNOWN,   /* the same: without the message, so that class and type are not
+				      known */
 	MARGIN_COUNT
 };
 

@@ -37,12 +37,19 @@ int margins_merge(struct cells *into, const struct cells *from)
 	return 0;
 }
 
+/* The producer left the message out. */
+static bool is_unknown(uint64_t key)
+{
+	return cube_kind(key) == CUBE_MALFORMED && cube_type(key) == DNS_MALFORMED_NONE;
+}
+
 static bool has_question(uint64_t key)
 {
 	return cube_kind(key) != CUBE_MALFORMED && !(key & CUBE_NO_QUESTION);
 }
 
-/* CONTRACT of the comparison: opcode QUERY only, no AXFR, IXFR or their answers. */
+/* CONTRACT of the comparison: opcode QUERY only, no AXFR, IXFR or their answers. What is not known
+ * counts as QUERY. */
 static bool is_compared(uint64_t key)
 {
 	const uint32_t type = cube_type(key);
@@ -68,6 +75,8 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 	const uint64_t key = cell->key;
 	const uint32_t direction = cube_direction(key), type = cube_type(key);
 	const bool malformed = cube_kind(key) == CUBE_MALFORMED;
+	const enum margin margin =
+	    is_unknown(key) ? MARGIN_COMPARED_UNKNOWN : MARGIN_COMPARED_MALFORMED;
 	int r;
 
 	if (!is_compared(key))
@@ -77,8 +86,7 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 	    cell->count, cell->amount);
 	if (r == 0 && malformed)
 		r = margins_add(margins,
-		    margin_key(0, MARGIN_COMPARED_MALFORMED, direction, cube_transport(key),
-			cube_family(key), 0),
+		    margin_key(0, margin, direction, cube_transport(key), cube_family(key), 0),
 		    cell->count, 0);
 	if (r == 0 && direction == DIR_RESPONSE && !malformed &&
 	    (type & ~KEY_XFR_BIT) == DNS_RCODE_REFUSED)
@@ -123,10 +131,10 @@ static int fold_message(struct cells *margins, const struct cell *cell)
 	    margins_add(margins, margin_key(zone, MARGIN_MESSAGES, direction, transport, family, 0),
 		cell->count, cell->amount);
 
-	if (r == 0)
-		r = margins_add(margins,
-		    margin_key(zone, MARGIN_SIZE, direction, transport, 0, cube_size(key)),
-		    cell->count, 0);
+	if (r < 0 || is_unknown(key))
+		return r;
+	r = margins_add(margins,
+	    margin_key(zone, MARGIN_SIZE, direction, transport, 0, cube_size(key)), cell->count, 0);
 	if (r < 0)
 		return r;
 	if (cube_kind(key) == CUBE_MALFORMED)

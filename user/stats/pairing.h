@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finds the query that a response answers, for producers that do not say when it came: the newest
- * unanswered query of the same protocol, client address, port and id, at most PAIRING_MAX_AGE_NS
- * older. Sets of four entries, one cache line each; a full set loses its oldest.
+ * Finds the query that a response answers, for producers whose responses carry no query_time: the
+ * newest unanswered query of the same protocol, client address, port and id, at most
+ * PAIRING_MAX_AGE_NS older. Sets of four entries, one cache line each; a full set loses its oldest.
  */
 #ifndef CROSSTAP_STATS_PAIRING_H
 #define CROSSTAP_STATS_PAIRING_H

@@ -31,6 +31,7 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 		r = sources_init(&shard->sources, 0);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
+	shard->name_slots = limits->name_slots;
 	if (r < 0) {
 		shard_free(shard);
 		return r;
@@ -52,9 +53,23 @@ void shard_free(struct shard *shard)
 	free(shard);
 }
 
+void shard_fit_names(struct shard *shard, const struct shard_limits *limits)
+{
+	if (shard->name_slots == limits->name_slots)
+		return;
+	shard->name_slots = limits->name_slots;
+	for (int kind = 0; kind < NAMES_KINDS; kind++) {
+		topk_free(shard->names[kind]);
+		shard->names[kind] = NULL;
+		if (limits->name_slots && topk_new(&shard->names[kind], limits->name_slots) < 0)
+			shard->name_slots = 0; /* tried again when it is cleared */
+	}
+}
+
 void shard_clear(struct shard *shard, const struct shard_limits *limits)
 {
 	struct cells cube, margins = shard->margins;
+	const size_t name_slots = shard->name_slots;
 	struct sources sources;
 	struct topk *names[NAMES_KINDS];
 
@@ -74,8 +89,9 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	overflow_free(shard->overflow);
 	cube = shard->cube;
 	sources = shard->sources;
-	*shard = (struct shard){.cube = cube, .sources = sources};
+	*shard = (struct shard){.cube = cube, .sources = sources, .name_slots = name_slots};
 	memcpy(shard->names, names, sizeof(names));
+	shard_fit_names(shard, limits);
 }
 
 static int need_margins(struct shard *shard)

@@ -39,7 +39,8 @@ struct shard {
 	struct cells cube;
 	struct cells margins; /* of cubes that were full; slots NULL until then */
 	struct sources sources;
-	struct topk *names[NAMES_KINDS];
+	struct topk *names[NAMES_KINDS]; /* NULL: none */
+	size_t name_slots;               /* of each of them, as they were asked for */
 	struct shard_overflow *overflow; /* NULL until it is needed */
 	struct pace pace;                /* of compared messages */
 	uint64_t frames, frames_bad, late, skewed, ignored;
@@ -53,6 +54,9 @@ void shard_free(struct shard *shard);
 /* Empty again, tables sized for what this window has shown. Touches all of its memory: not on a
  * frame's way. */
 void shard_clear(struct shard *shard, const struct shard_limits *limits);
+
+/* Lists of names as large as the limits say, of an empty shard. Without memory it has none. */
+void shard_fit_names(struct shard *shard, const struct shard_limits *limits);
 
 /*
  * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts

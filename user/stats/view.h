@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A closed window, arranged for reading: its margins sorted and cut by zone, its sources counted,
- * its tops ranked. Every encoder (points, JSON, Prometheus) reads this and nothing below it.
+ * A closed window, arranged for reading: its margins sorted and divided by zone, its sources
+ * counted, its most frequent names and sources ranked. The report's thread makes it; every encoder
+ * (points, JSON, Prometheus) reads this and nothing below it.
  */
 #ifndef CROSSTAP_STATS_VIEW_H
 #define CROSSTAP_STATS_VIEW_H

@@ -1,8 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which windows are open, when each closes, and the time that its points carry. Knows nothing of
- * what is counted; reads no clock (`now_ns` is the wall clock, or, in replay, the newest
- * timestamp).
+ * Which windows are open, when each closes, and the time that its points carry. The agent's main
+ * thread owns it (agent/agent_windows.c), in replay the thread that reads. It knows nothing of
+ * what is counted and reads no clock: `now_ns` is the wall clock, or, in replay, the newest
+ * timestamp.
+ *
+ * A window's life:
+ *
+ *   start                                    end                         due = end + grace
+ *   |--------------- interval ---------------|---------- grace ----------|
+ *   |                                        |                           |
+ *   | each input's thread counts a frame in the window of its timestamp  | a frame for a window
+ *   | (collector_take()), also those that producers hand over later: ----| that is closed joins
+ *   |                                        |                           | the oldest open one,
+ *   | the kernel, or a packet socket's       |                           | as `late`
+ *   | thread, counts packets as they come    |                           |
+ *   |                                        | wire_tick() flips: what comes from here on
+ *   |                                        | counts in the next window
+ *   |                                        |--| settled (10 ms; 150 ms with packet sockets):
+ *   |                                           | wire_tick() reads the closed window, and keeps it
+ *
+ * When it is due the main thread does all of this in one turn (agent_tick()):
+ *
+ *   closed     every input's thread passes its shards on (collector_close()), all at the same time;
+ *              windows_close() fixes the time of the points
+ *   merged     report_span() adds the shards of all inputs up (shard_merge()), and with them those
+ *              of earlier windows that an input passed on too late
+ *   arranged   report_window(): by zone, sources counted, lists ranked (view_make())
+ *   enriched   countries, ASes and distances of resolvers; the day's files of RSSAC002
+ *   compared   crosscheck_window() with the wire's window, which wire_get() waits for if need be
+ *   encoded    once for each format that an output wants
+ *   handed on  to the queue of every sink, each of which delivers in a thread of its own, and to
+ *              the board, where the threads of HTTP read it
  *
  * Point times: a window's start; or, where it begins off the grid (start of the agent, clock
  * stepped back into a window that was written already), the millisecond in which it really began.

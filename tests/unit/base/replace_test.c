@@ -126,6 +126,30 @@ static void beside_us(void **state UNUSED)
 	assert_content("here");
 }
 
+/* Wherever that folder is by now, and whatever its path leads to. */
+static void in_an_open_folder(void **state UNUSED)
+{
+	const int fd = open(folder, O_RDONLY | O_DIRECTORY);
+	char moved[160];
+	struct replace replace;
+
+	snprintf(moved, sizeof(moved), "%s.moved", folder);
+	for (int sync = REPLACE_DURABLE; sync <= REPLACE_FAST; sync++) {
+		assert_int_equal(rename(folder, moved), 0);
+		assert_int_equal(replace_begin_at(&replace, fd, "file", "other", 0640), 0);
+		assert_int_equal(io_write(replace.fd, "there", 5), 0);
+		assert_int_equal(faccessat(fd, "other", F_OK, 0), 0);
+		assert_int_equal(replace_commit(&replace, (enum replace_sync)sync), 0);
+		assert_int_equal(replace_begin_at(&replace, fd, "file", "other", 0640), 0);
+		replace_abort(&replace);
+		assert_int_equal(faccessat(fd, "other", F_OK, 0), -1);
+		assert_int_equal(rename(moved, folder), 0);
+		assert_content("there");
+		assert_int_equal(unlink(path), 0);
+	}
+	close(fd);
+}
+
 static void the_mode_is_kept(void **state UNUSED)
 {
 	assert_int_equal(put("old", REPLACE_DURABLE), 0);
@@ -248,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(one_after_the_other),
 	    TEST(beside_us),
+	    TEST(in_an_open_folder),
 	    TEST(the_mode_is_kept),
 	    TEST(a_full_disk_leaves_the_old_file),
 	    TEST(durable_is_file_then_folder),

@@ -3,7 +3,7 @@
 #ifndef CROSSTAP_TESTS_UNIT_CONFIG_PARSE_H
 #define CROSSTAP_TESTS_UNIT_CONFIG_PARSE_H
 
-#include "config/config.h"
+#include "config/output_kind.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,6 +50,19 @@ static inline void assert_messages(const char *text, const char *expected)
 	assert_int_equal(r, -22);
 	assert_null(config);
 	free(messages);
+}
+
+/* A text among the settings of an output. */
+static inline const char *output_text(const struct config *config, size_t index, const char *key)
+{
+	const struct config_output *output = &config->outputs[index];
+	const struct config_option *option = option_find(&output->kind->table, "", key);
+	const char *text;
+
+	assert_non_null(option);
+	assert_int_equal(option->type, OPTION_TEXT);
+	memcpy(&text, (const char *)output->settings + option->offset, sizeof(text));
+	return text;
 }
 
 #endif

@@ -154,7 +154,7 @@ static const struct rule rules[] = {
 	"test.yaml:2:17: outputs[0].otlp.url: the value is not a URL that begins with http:// or "
 	"https://\n"},
     {"outputs:\n  - file: {path: /a}\n  - file: {path: /a}\n",
-	"test.yaml:3:5: outputs: outputs 0 and 1 write the same file /a\n"},
+	"test.yaml:3:5: outputs: outputs 0 and 1 have the same `path`\n"},
     /* pairs */
     {"http: {tls: {cert: /a}}\n",
 	"test.yaml:1:13: http.tls: needs both `cert` and `key`, or neither\n"},
@@ -212,6 +212,38 @@ static void all_problems_are_reported(void **state UNUSED)
 	    "test.yaml:6:1: grace: is over two intervals\n");
 }
 
+#define SHORT "is a secret of fewer than 4 bytes, which messages could not be kept free of\n"
+
+/* Wherever it comes from, and not where it is not used. */
+static void secrets_are_not_short(void **state UNUSED)
+{
+	setenv("SECRET_OF_TEST", "abc", 1);
+	assert_messages("outputs:\n  - influxdb: {token: abc}\n",
+	    "test.yaml:2:23: outputs[0].influxdb: `token` " SHORT);
+	assert_messages("outputs:\n  - influxdb: {version: 1, username: u, password: x}\n",
+	    "test.yaml:2:51: outputs[0].influxdb: `password` " SHORT);
+	assert_messages("outputs:\n  - influxdb: {token: $SECRET_OF_TEST}\n",
+	    "test.yaml:2:23: outputs[0].influxdb: `token` " SHORT);
+	assert_messages("outputs:\n  - influxdb: {url: \"http://u:ab%41@h/\"}\n",
+	    "test.yaml:2:21: outputs[0].influxdb.url: the value is a URL with a password of fewer "
+	    "than 4 bytes, which messages could not be kept free of\n");
+	setenv("INFLUX_TOKEN", "ab", 1);
+	assert_messages("outputs:\n  - influxdb:\n",
+	    "test.yaml:2:14: outputs[0].influxdb: `token` is by default $INFLUX_TOKEN, "
+	    "which " SHORT);
+	config_unref(parse_good("outputs:\n  - influxdb: {token: abcd}\n"
+				"  - influxdb: {version: 1, url: \"http://u:abcd@h/a:b@c\"}\n"
+				"  - influxdb: {token: \"\", url: \"http://u:@h/\"}\n"
+				"  - otlp: {url: \"http://u@h:1/a:b@c\"}\n"));
+	unsetenv("INFLUX_TOKEN");
+	setenv("MAXMIND_LICENSE_KEY", "abc", 1);
+	assert_messages("geo: {asn: /a, maxmind: {editions: [GeoLite2-ASN]}}\n",
+	    "test.yaml:1:26: geo.maxmind.editions: environment variable "
+	    "MAXMIND_LICENSE_KEY " SHORT);
+	config_unref(parse_good("geo: {asn: /a}\n"));
+	unsetenv("MAXMIND_LICENSE_KEY");
+}
+
 static void a_secret_is_in_no_message(void **state UNUSED)
 {
 	char *messages = NULL;
@@ -236,6 +268,7 @@ int main(void)
 	    cmocka_unit_test(each_rule),
 	    cmocka_unit_test(all_problems_are_reported),
 	    cmocka_unit_test(a_secret_is_in_no_message),
+	    cmocka_unit_test(secrets_are_not_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

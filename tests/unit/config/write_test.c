@@ -87,7 +87,7 @@ static void secrets_are_hidden(void **state UNUSED)
 		       "  - otlp: {url: \"http://h/?token=hunter2\"}\n");
 	char *yaml = as_text(config, config_write_yaml), *json = as_text(config, config_write_json);
 
-	assert_string_equal(config->outputs[0].token, "hunter2");
+	assert_string_equal(output_text(config, 0, "token"), "hunter2");
 	assert_null(strstr(yaml, "hunter2"));
 	assert_null(strstr(json, "hunter2"));
 	assert_non_null(strstr(json, "\"url\": \"https://***@h:1/a?x=***&y=***#z\""));

@@ -102,17 +102,17 @@ static void boundary_follows_the_busiest_slice(void **state)
 	struct fixture *f = *state;
 	const uint32_t row = pace_row(DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4);
 	const uint32_t shift = pace_shift(WINDOW_NS);
-	struct pace pace = {{{0}}};
+	struct pace pace = {.slices = {{0}}};
 
 	f->dnstap.pace = &pace;
 	assert_int_equal(boundary_of(f, 10000, 10000), 10); /* evenly: nothing is known */
 	for (int i = 0; i < 2685; i++)                      /* in 268 ms: 10,002/s */
-		pace_add(&pace, row, WINDOW_NS / 2, shift);
+		pace_add(&pace, row, WINDOW_NS / 2, WINDOW_NS, shift);
 	assert_int_equal(boundary_of(f, 10000, 10000), 101);
 	memset(&pace, 0, sizeof(pace));
 	assert_int_equal(boundary_of(f, 100, 100), 1); /* it was not at the edge */
 	for (int i = 0; i < 2685; i++)
-		pace_add(&pace, row, WINDOW_NS - 1, shift);
+		pace_add(&pace, row, WINDOW_NS - 1, WINDOW_NS, shift);
 	assert_int_equal(boundary_of(f, 2685, 2685), 101);
 	memset(&pace, 0, sizeof(pace));
 	assert_int_equal(boundary_of(f, 0, 0), 101);

@@ -116,6 +116,49 @@ static void malformed_is_signed(void **state)
 	assert_int_equal(f->result.funnel.unexplained, 0);
 }
 
+static void window_without_messages(struct fixture *f, uint64_t wire, uint64_t dnstap)
+{
+	f->dnstap.unknown[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV4] = dnstap;
+	fixture_window(f, wire, dnstap);
+}
+
+/* Frames without the message do not say whether it was malformed: what is missing does. */
+static void malformed_is_what_is_missing_where_messages_are_unknown(void **state)
+{
+	struct fixture *f = *state;
+	const struct crosscheck_funnel *funnel = &f->result.funnel;
+	uint64_t *malformed = &fixture_cell(f, WIRE_IN, WIRE_UDP, PACKET_IPV4)->malformed;
+
+	window_without_messages(f, 100, 100);
+	assert_int_equal(funnel->malformed, 0);
+	assert_int_equal(f->result.n_qtypes, 0);
+	/* Five that are malformed, of which none is missing; then of which all are. */
+	*malformed = 5;
+	window_without_messages(f, 100, 100);
+	assert_int_equal(funnel->malformed, 0);
+	window_without_messages(f, 100, 95);
+	assert_int_equal(funnel->malformed, 5);
+	assert_int_equal(funnel->unexplained, 0);
+	/* Not more than there are. */
+	window_without_messages(f, 100, 60);
+	assert_int_equal(funnel->malformed, 10); /* and the five of before */
+	assert_int_equal(funnel->balance, 30);
+	/* What counts next door comes back: nothing is lost. */
+	fixture_options(f, WINDOW_NS, 2 * WINDOW_NS, false);
+	*malformed = 3;
+	for (int i = 0; i < 10; i++) {
+		window_without_messages(f, 100, i % 2 ? 108 : 92);
+		assert_true(funnel->malformed >= -8 && funnel->malformed <= 8);
+	}
+	assert_int_equal(funnel->balance, 0);
+	assert_int_equal(funnel->corrected, 108);
+	/* Where all messages are there, what is malformed is known. */
+	f->dnstap.unknown[DIR_QUERY][TRANSPORT_UDP][FAMILY_IPV4] = 0;
+	fixture_window(f, 100, 97);
+	assert_int_equal(funnel->malformed, 3);
+	assert_int_equal(funnel->balance, 0);
+}
+
 static void a_surplus_corrects_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -276,7 +319,7 @@ static void balance_outlives_a_new_interval(void **state)
 
 	fixture_window(f, 100, 60);
 	f->options.interval_ns = NS_PER_S;
-	assert_int_equal(crosscheck_configure(f->crosscheck, &f->options), 0);
+	fixture_configure(f);
 	fixture_window(f, 100, 100);
 	assert_int_equal(f->result.funnel.balance, 40);
 	assert_int_equal(f->result.horizon.windows, 1);
@@ -291,6 +334,7 @@ int main(void)
 	    TEST(the_queue_holds_what_is_missing),
 	    TEST(fragments_are_waited_for),
 	    TEST(malformed_is_signed),
+	    TEST(malformed_is_what_is_missing_where_messages_are_unknown),
 	    TEST(a_surplus_corrects_nothing),
 	    TEST(what_was_not_measured_explains_nothing),
 	    TEST(an_upper_bound_explains_what_is_missing),

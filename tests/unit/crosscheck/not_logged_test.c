@@ -17,11 +17,12 @@ static void producers_are_known_by_their_versions(void **state UNUSED)
 	assert_int_equal(recognise("unbound 1.17.1"), PRODUCER_UNBOUND);
 	assert_int_equal(recognise("dnsdist 1.7.3"), PRODUCER_DNSDIST);
 	assert_int_equal(recognise("pdns-recursor 4.8.8"), PRODUCER_RECURSOR);
+	assert_int_equal(recognise("Knot Resolver 5.7.4"), PRODUCER_OTHER);
 	assert_int_equal(recognise("9.18.33"), PRODUCER_OTHER);
 	assert_int_equal(recognise(""), PRODUCER_OTHER);
 	assert_int_equal(producer_recognise(NULL, 0), PRODUCER_OTHER);
 	/* Not terminated: the length counts. */
-	assert_int_equal(producer_recognise("knot", 3), PRODUCER_OTHER);
+	assert_int_equal(producer_recognise("knot dns", 7), PRODUCER_OTHER);
 }
 
 static void clocks_of_producers(void **state UNUSED)

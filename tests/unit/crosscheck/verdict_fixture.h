@@ -10,10 +10,11 @@ static inline void expect(struct fixture *f, enum verdict verdict)
 	assert_string_equal(verdict_name(f->result.verdict), verdict_name(verdict));
 }
 
-/* Two windows of the same kind fill the horizon of two; the third judgement is one of two alike. */
+/* Two windows of the same kind fill the horizon of two, after a third; the fourth judgement is one
+ * of two alike. */
 static inline void steady(struct fixture *f, enum verdict verdict)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		fixture_close(f);
 	expect(f, verdict);
 }

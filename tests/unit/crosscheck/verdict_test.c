@@ -14,27 +14,29 @@ static void all_is_well(void **state)
 	steady(f, VERDICT_OK);
 }
 
-/* Beyond 20 messages in the horizon. */
+/* Beyond 20 messages in the horizon, and what may be next door: 1 at each edge here. */
 static void a_figure_needs_more_than_twenty_messages(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_udp(f, 1000, 990, 1000); /* 2 x 10 missing */
+	fixture_udp(f, 1000, 989, 1000); /* 2 x 11 missing */
 	steady(f, VERDICT_OK);
+	assert_int_equal(f->result.funnel.boundary, 1);
 	fresh(f);
-	fixture_udp(f, 1000, 989, 1000);
+	fixture_udp(f, 1000, 988, 1000);
 	steady(f, VERDICT_DNSTAP_LOSS);
 }
 
-/* Beyond 0.1 % of the wire's queries. */
+/* Beyond 0.1 % of the wire's queries, and 50 at each edge. */
 static void a_figure_needs_more_than_a_thousandth(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_udp(f, 100000, 99900, 100000);
+	fixture_udp(f, 100000, 99850, 100000);
 	steady(f, VERDICT_OK);
+	assert_int_equal(f->result.funnel.boundary, 100);
 	fresh(f);
-	fixture_udp(f, 100000, 99899, 100000);
+	fixture_udp(f, 100000, 99849, 100000);
 	steady(f, VERDICT_DNSTAP_LOSS);
 }
 
@@ -84,6 +86,72 @@ static void the_horizon_has_two_windows_at_least(void **state)
 	for (int i = 0; i < 9; i++)
 		fixture_window(f, 1000, 1000);
 	assert_int_equal(f->result.horizon.windows, 6);
+}
+
+/* A producer whose clock is early takes from a window what it gives to the one before; when the
+ * traffic is over the horizon holds its last window alone. */
+static void what_is_next_door_is_no_loss(void **state)
+{
+	static const enum producer bind = PRODUCER_BIND;
+	static struct pace pace[2];
+	struct fixture *f = *state;
+
+	memset(pace, 0, sizeof(pace));
+	for (int i = 0; i < 25; i++)
+		pace_add(&pace[1], 0, WINDOW_NS - 1, WINDOW_NS, pace_shift(WINDOW_NS));
+	for (int i = 0; i < 8; i++) {
+		const bool full = i < 4;
+
+		f->inputs.producers = &bind;
+		f->inputs.n_producers = 1;
+		f->dnstap.pace = &pace[full];
+		fixture_window(f,
+		    full         ? 5000
+			: i == 4 ? 1000
+				 : 0,
+		    i == 0       ? 5025
+			: full   ? 5000
+			: i == 4 ? 975
+				 : 0);
+		expect(f, VERDICT_OK);
+	}
+	assert_int_equal(f->result.funnel.balance, 0);
+}
+
+/* However late the producer's clock was. */
+static void a_balance_that_is_back_is_no_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int again = 0; again < 2; again++) {
+		fixture_window(f, 0, 0);
+		fixture_window(f, 1000, 1060);
+		fixture_window(f, 1000, 1000);
+		fixture_window(f, 1000, 1000);
+		fixture_window(f, 1000, 940);
+		expect(f, VERDICT_OK);
+		fixture_window(f, 0, 0);
+		expect(f, VERDICT_OK);
+	}
+	/* Beyond what it was it is one, though it was quiet in between. */
+	fixture_window(f, 0, 0);
+	fixture_window(f, 1000, 960);
+	fixture_window(f, 0, 0);
+	expect(f, VERDICT_DNSTAP_LOSS);
+}
+
+/* Of an hour ago nobody knows what it stood for. */
+static void an_old_balance_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_window(f, 0, 0);
+	fixture_window(f, 1000, 3000);
+	for (int i = 0; i < 400; i++)
+		fixture_window(f, 1000, 1000);
+	fixture_window(f, 1000, 900);
+	fixture_window(f, 1000, 1000);
+	expect(f, VERDICT_DNSTAP_LOSS);
 }
 
 static void a_surplus_is_no_loss(void **state)
@@ -310,7 +378,7 @@ static void verdict_survives_another_horizon(void **state)
 	fixture_udp(f, 1000, 900, 1000);
 	steady(f, VERDICT_DNSTAP_LOSS);
 	f->options.horizon_ns = 5 * WINDOW_NS;
-	assert_int_equal(crosscheck_configure(f->crosscheck, &f->options), 0);
+	fixture_configure(f);
 	fixture_close(f);
 	expect(f, VERDICT_DNSTAP_LOSS);
 	assert_int_equal(f->result.horizon.windows, 1);
@@ -320,12 +388,13 @@ static void verdict_survives_another_horizon(void **state)
 static void a_day_of_seconds_is_summed(void **state UNUSED)
 {
 	struct verdicts *verdicts;
-	const struct verdict_sums sums = {.windows = 1, .wire_queries = 10, .dnstap_queries = 10};
+	const struct verdict_window window = {
+	    .sums = {.windows = 1, .wire_queries = 10, .dnstap_queries = 10}, .counted = true};
 	const struct verdict_now now = {.wire = true, .connected = true, .compared = 1};
 
 	assert_int_equal(verdicts_new(&verdicts, NS_PER_S, 86400ull * NS_PER_S), 0);
 	for (int i = 0; i < 200000; i++)
-		assert_int_equal(verdicts_add(verdicts, &sums, &now), VERDICT_OK);
+		assert_int_equal(verdicts_add(verdicts, &window, &now), VERDICT_OK);
 	assert_int_equal(verdicts_horizon(verdicts)->windows, 86400);
 	assert_int_equal(verdicts_horizon(verdicts)->wire_queries, 864000);
 	verdicts_free(verdicts);
@@ -353,6 +422,9 @@ int main(void)
 	    TEST(a_condition_holds_twice_running),
 	    TEST(the_horizon_is_summed),
 	    TEST(the_horizon_has_two_windows_at_least),
+	    TEST(what_is_next_door_is_no_loss),
+	    TEST(a_balance_that_is_back_is_no_loss),
+	    TEST(an_old_balance_says_nothing),
 	    TEST(a_surplus_is_no_loss),
 	    TEST(nobody_at_the_wire),
 	    TEST(no_wire_at_all),

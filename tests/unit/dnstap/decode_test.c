@@ -151,11 +151,14 @@ static struct field known_field(size_t kind, uint64_t *random)
 {
 	static const uint32_t bytes_numbers[] = {4, 5, 10, 14, 11};
 	static const uint32_t sizes[] = {0, 4, 16, 5, 12, 40, 64};
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	uint8_t data[64];
 	uint64_t value = random_next(random) >> (random_below(random, 60) + 4);
 
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)random_next(random);
+	if (random_below(random, 4) == 0)
+		memcpy(data, mapped, sizeof(mapped));
 	switch (kind) {
 	case 0:
 		return varint_field(1, 1 + random_below(random, 14));
@@ -345,9 +348,69 @@ static void test_odd_addresses_families_protocols(void **state UNUSED)
 		   bytes_field(4, "12345", 5), bytes_field(5, "1234567890123456", 16)},
 	    5, true, &record);
 	assert_int_equal(record.family, 0);
-	assert_int_equal(record.protocol, 0);
+	assert_int_equal(record.protocol, RECORD_PROTOCOL_OTHER);
 	assert_int_equal(record.query_address_length, 0);
 	assert_int_equal(record.response_address_length, 16);
+}
+
+/* What dnstap.proto does not know yet is not UDP; nor is what only protobuf-c reads. 0 is what a
+ * producer writes that has nothing to say. */
+static void test_protocols(void **state UNUSED)
+{
+	static const struct {
+		uint64_t value;
+		uint8_t protocol;
+		bool walks;
+	} rows[] = {{0, 0, true}, {1, 1, true}, {7, 7, true}, {8, 8, true}, {9, 8, true},
+	    {300, 8, true}, {1u << 20, 8, true}, {1u << 21, 8, false}, {UINT32_MAX, 8, false},
+	    {UINT64_MAX, 8, false} /* -1 */, {(uint64_t)1 << 32 | 2, 2, false}};
+	struct record record;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		expect((struct field[]){varint_field(1, 1), varint_field(3, rows[i].value)}, 2,
+		    rows[i].walks, &record);
+		assert_int_equal(record.protocol, rows[i].protocol);
+		dnstap_release(&record);
+	}
+	expect((struct field[]){varint_field(1, 1)}, 1, true, &record);
+	assert_int_equal(record.protocol, 0);
+}
+
+#define MAPPED "\0\0\0\0\0\0\0\0\0\0\xff\xff"
+
+/* A dual-stack socket's IPv4 clients, whatever the producer calls them. */
+static void test_mapped_addresses_are_ipv4(void **state UNUSED)
+{
+	static const char mapped[] = MAPPED "\xc0\0\2\1", other[] = MAPPED "\xc0\0\2\2";
+	static const char compatible[] = "\0\0\0\0\0\0\0\0\0\0\0\0\xc0\0\2\1";
+	struct record record;
+
+	for (uint64_t family = 0; family <= 2; family++) {
+		expect((struct field[]){varint_field(1, 1), varint_field(2, family),
+			   bytes_field(4, mapped, 16), bytes_field(5, other, 16)},
+		    4, true, &record);
+		assert_int_equal(record.family, 1);
+		assert_bytes(record.query_address, record.query_address_length,
+		    (const uint8_t *)"\xc0\0\2\1", 4);
+		assert_bytes(record.response_address, record.response_address_length,
+		    (const uint8_t *)"\xc0\0\2\2", 4);
+	}
+	/* The server's address alone. */
+	expect((struct field[]){varint_field(1, 1), varint_field(2, 2), bytes_field(5, other, 16)},
+	    3, true, &record);
+	assert_int_equal(record.family, 1);
+	/* The client's decides. */
+	expect((struct field[]){varint_field(1, 1), varint_field(2, 2),
+		   bytes_field(4, "1234567890123456", 16), bytes_field(5, other, 16)},
+	    4, true, &record);
+	assert_int_equal(record.family, 2);
+	assert_int_equal(record.query_address_length, 16);
+	/* ::a.b.c.d is an IPv6 address, as is a 4-byte one none of 16. */
+	expect((struct field[]){varint_field(1, 1), varint_field(2, 2),
+		   bytes_field(4, compatible, 16)},
+	    3, true, &record);
+	assert_int_equal(record.family, 2);
+	assert_int_equal(record.query_address_length, 16);
 }
 
 /* What is no dnstap message, to walker and authority alike. */
@@ -468,6 +531,8 @@ int main(void)
 	    cmocka_unit_test(test_repeated_fields_take_the_last),
 	    cmocka_unit_test(test_times),
 	    cmocka_unit_test(test_odd_addresses_families_protocols),
+	    cmocka_unit_test(test_protocols),
+	    cmocka_unit_test(test_mapped_addresses_are_ipv4),
 	    cmocka_unit_test(test_refuses_what_is_none),
 	    cmocka_unit_test(test_cache_follows_changes),
 	    cmocka_unit_test(test_long_prefix_is_not_cached),

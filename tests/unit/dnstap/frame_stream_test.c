@@ -175,6 +175,36 @@ static void test_order(void **state UNUSED)
 	}
 }
 
+/* A file that others were appended to: START begins again wherever a frame may; nothing else is
+ * taken that a producer may not send. */
+static void test_several_streams(void **state UNUSED)
+{
+	static const char allowed[4][8] = {".S.R...", ".S.....", ".ST...D", ".S....."};
+	static const char *const other[] = {"protobuf:other"};
+	struct frame_stream stream;
+	uint8_t bytes[64];
+
+	for (int from = FRAME_STREAM_NEW; from <= FRAME_STREAM_STOPPED; from++) {
+		for (uint32_t what = 0; what < 7; what++) {
+			const enum frame_stream_result good =
+			    what == 6 ? FRAME_STREAM_DATA : FRAME_STREAM_REPLY;
+			size_t n =
+			    what == 6 ? data_frame(bytes, 9) : control(bytes, what + 1, ours, 1);
+
+			enter(&stream, (enum frame_stream_state)from);
+			stream.several = true;
+			assert_answer(&stream, bytes, n,
+			    allowed[from][what] == '.' ? FRAME_STREAM_ERROR : good);
+		}
+		enter(&stream, (enum frame_stream_state)from);
+		stream.several = true;
+		assert_answer(&stream, bytes, control(bytes, 2, other, 1), FRAME_STREAM_ERROR);
+		assert_answer(&stream, bytes, frame_stream_write_start(bytes), FRAME_STREAM_REPLY);
+		assert_int_equal(stream.state, FRAME_STREAM_STARTED);
+		assert_answer(&stream, bytes, data_frame(bytes, 9), FRAME_STREAM_DATA);
+	}
+}
+
 static void test_broken_control_frames(void **state UNUSED)
 {
 	struct frame_stream stream;
@@ -209,6 +239,22 @@ static void test_broken_control_frames(void **state UNUSED)
 	be32(be32(bytes + n, 9), FRAME_STREAM_MAX_CONTROL_BYTES - ((uint32_t)n - 8) - 8);
 	be32(bytes + 4, FRAME_STREAM_MAX_CONTROL_BYTES);
 	assert_answer(&stream, bytes, FRAME_STREAM_MAX_CONTROL_BYTES + 8, FRAME_STREAM_REPLY);
+}
+
+/* Unbound and NSD do so unless told not to: the producer's log says nothing of use, ours must. */
+static void test_names_tls(void **state UNUSED)
+{
+	static const uint8_t hello[] = {0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3};
+	struct frame_stream stream;
+	uint8_t bytes[64];
+
+	frame_stream_init(&stream, MAX_FRAME);
+	assert_non_null(strstr(ask(&stream, hello, sizeof(hello)).error, "dnstap-tls: no"));
+	assert_answer(&stream, hello, sizeof(hello), FRAME_STREAM_ERROR);
+	/* Once it has spoken otherwise it is no TLS. */
+	ask(&stream, bytes, frame_stream_write_ready(bytes));
+	assert_string_equal(
+	    ask(&stream, hello, sizeof(hello)).error, "data outside START and STOP");
 }
 
 static void test_frame_sizes(void **state UNUSED)
@@ -283,7 +329,9 @@ int main(void)
 	    cmocka_unit_test(test_unidirectional),
 	    cmocka_unit_test(test_content_types),
 	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_several_streams),
 	    cmocka_unit_test(test_broken_control_frames),
+	    cmocka_unit_test(test_names_tls),
 	    cmocka_unit_test(test_frame_sizes),
 	    cmocka_unit_test(test_every_beginning_asks_for_more),
 	    cmocka_unit_test(test_want_does_not_trust_lengths),

@@ -30,7 +30,8 @@ static char path[sizeof(folder) + 16];
 
 /* What the input's thread counted; read after dnstap_input_stop(). */
 struct sink {
-	size_t records, bad, wakes;
+	size_t records, bad;
+	_Atomic size_t wakes;
 	int64_t now_ns;
 };
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/stat.h>
 
 static void test_socket_file(void **state UNUSED)
@@ -107,9 +108,7 @@ static void test_passed_sockets(void **state UNUSED)
 	assert_int_equal(dnstap_input_open(&none, &config, NULL, 0, error, sizeof(error)), -ENOENT);
 	assert_non_null(strstr(error, "org"));
 	rig_start(&rig, &config, fds, 2, 100, 60 * (uint64_t)NS_PER_S);
-	/* Never blocks in accept(), and no child inherits it. */
-	assert_true(fcntl(fds[0], F_GETFL) & O_NONBLOCK);
-	assert_true(fcntl(fds[0], F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(fds[0], F_GETFL) & O_NONBLOCK); /* never blocks in accept() */
 	for (int i = 0; i < 2; i++) {
 		peers[i] = dial_tcp(ports[i]);
 		send_start(peers[i]);
@@ -120,6 +119,103 @@ static void test_passed_sockets(void **state UNUSED)
 	assert_int_equal(rig.sink.records, 200);
 	for (int i = 0; i < 2; i++)
 		close(peers[i]);
+	/* They are the process's, and serve the next input of that name. */
+	rig_start(&rig, &config, fds, 2, 100, 60 * (uint64_t)NS_PER_S);
+	for (int i = 0; i < 2; i++) {
+		peers[i] = dial_tcp(ports[i]);
+		send_start(peers[i]);
+		send_queries(peers[i], 100);
+	}
+	WAIT_FOR(stats_of(&rig).frames == 200);
+	rig_stop(&rig);
+	for (int i = 0; i < 2; i++) {
+		close(peers[i]);
+		assert_int_equal(close(fds[i]), 0);
+	}
+}
+
+static void assert_refused(int fd, int error_is, const char *why)
+{
+	const struct config_input config = {.kind = INPUT_LISTEN_FD, .address = "org"};
+	struct dnstap_input *none = NULL;
+	char error[256] = "";
+	uint16_t port;
+	int fds[2] = {listener(&port), fd};
+
+	assert_int_equal(dnstap_input_open(&none, &config, fds, 2, error, sizeof(error)), error_is);
+	assert_non_null(strstr(error, "named org"));
+	assert_non_null(strstr(error, why));
+	close(fds[0]);
+	close(fd);
+}
+
+static void test_passed_descriptors_are_looked_at(void **state UNUSED)
+{
+	const struct config_input config = {.kind = INPUT_LISTEN_FD, .address = "org"};
+	struct dnstap_input *none = NULL;
+	char error[256] = "";
+	uint16_t port;
+	int fds[9];
+
+	assert_refused(open("/dev/null", O_RDONLY | O_CLOEXEC), -ENOTSOCK, "is no socket");
+	assert_refused(socket(AF_INET, SOCK_DGRAM, 0), -EPROTOTYPE, "is no stream socket");
+	assert_refused(socket(AF_UNIX, SOCK_SEQPACKET, 0), -EPROTOTYPE, "is no stream socket");
+	assert_refused(socket(AF_INET6, SOCK_STREAM, 0), -EOPNOTSUPP, "does not listen");
+	assert_refused(
+	    socket(AF_NETLINK, SOCK_RAW, 0), -EAFNOSUPPORT, "is neither a Unix nor a TCP socket");
+	fds[0] = listener(&port);
+	for (int i = 1; i < 9; i++)
+		fds[i] = fds[0];
+	assert_int_equal(dnstap_input_open(&none, &config, fds, 9, error, sizeof(error)), -E2BIG);
+	assert_non_null(strstr(error, "org"));
+	close(fds[0]);
+}
+
+/* The descriptor of this process whose peer is this one. */
+static int other_end(int fd)
+{
+	struct sockaddr_in own = {0}, peer = {0};
+	socklen_t length = sizeof(own);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &length), 0);
+	for (int other = 0; other < 1024; other++) {
+		length = sizeof(peer);
+		if (getpeername(other, (struct sockaddr *)&peer, &length) == 0 &&
+		    peer.sin_family == AF_INET && peer.sin_port == own.sin_port)
+			return other;
+	}
+	return -1;
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &length), 0);
+	return value;
+}
+
+/* A host that died says nothing: it is asked, and its connection ends within two minutes. */
+static void test_keepalive(void **state UNUSED)
+{
+	const struct config_input config = {.kind = INPUT_LISTEN_FD, .address = "org"};
+	struct rig rig;
+	uint16_t port;
+	int passed = listener(&port), peer, fd;
+
+	rig_start(&rig, &config, &passed, 1, 100, 60 * (uint64_t)NS_PER_S);
+	peer = dial_tcp(port);
+	WAIT_FOR(stats_of(&rig).accepted == 1);
+	fd = other_end(peer);
+	assert_true(fd >= 0);
+	assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_true(option(fd, IPPROTO_TCP, TCP_KEEPIDLE) +
+		option(fd, IPPROTO_TCP, TCP_KEEPINTVL) * option(fd, IPPROTO_TCP, TCP_KEEPCNT) <=
+	    120);
+	close(peer);
+	rig_stop(&rig);
+	close(passed);
 }
 
 static void test_tcp(void **state UNUSED)
@@ -156,6 +252,8 @@ int main(void)
 	    cmocka_unit_test(test_socket_file),
 	    cmocka_unit_test(test_does_not_remove_a_successor),
 	    cmocka_unit_test(test_passed_sockets),
+	    cmocka_unit_test(test_passed_descriptors_are_looked_at),
+	    cmocka_unit_test(test_keepalive),
 	    cmocka_unit_test(test_tcp),
 	};
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files that are made from the table of options. */
+/* The files that are made from the tables of options and of measurements. */
 #include "base/unused.h"
 #include "../config/parse.h"
 
 #include "document/document.h"
+#include "measure/measurement.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 #define DEFAULT_FILE "config/crosstap.yaml"
@@ -47,6 +49,63 @@ static void the_files_are_not_stale(void **state UNUSED)
 {
 	assert_fresh(DEFAULT_FILE, document_write_default);
 	assert_fresh(MAN_PAGE, document_write_man);
+}
+
+/* The README's table, and nothing else, is between its heading and the rules. */
+static void the_readme_lists_what_is_measured(void **state UNUSED)
+{
+	char *text = read_text("README.md"), *made = written(document_write_table);
+	char *table = strstr(text, "| measurement | further tags | fields |\n"), *end;
+
+	assert_non_null(table);
+	end = strstr(table, "\n\n");
+	assert_non_null(end);
+	end[1] = '\0';
+	assert_string_equal(table, made);
+	free(text);
+	free(made);
+}
+
+static size_t count_points(const json_t *document)
+{
+	const json_t *list = json_object_get(document, "measurements"), *entry, *field;
+	size_t i, k, n = 0;
+
+	json_array_foreach(list, i, entry)
+	{
+		assert_true(json_is_array(json_object_get(entry, "tags")));
+		json_array_foreach(json_object_get(entry, "fields"), k, field)
+		{
+			const bool points = json_is_true(json_object_get(field, "points"));
+			const json_t *metric = json_object_get(field, "metric");
+
+			assert_true(strlen(json_string_value(json_object_get(field, "help"))) > 3);
+			assert_non_null(json_string_value(json_object_get(field, "unit")));
+			assert_true(points || json_string_value(json_object_get(metric, "name")));
+			n += points;
+		}
+	}
+	return n;
+}
+
+/* For programs: every field of every measurement. */
+static void a_document_has_all_measurements(void **state UNUSED)
+{
+	char *text = written(document_write_measurements);
+	json_t *document = json_loads(text, 0, NULL);
+	size_t n = 0;
+
+	assert_non_null(document);
+	for (size_t i = 0; i < MEASUREMENT_COUNT; i++) {
+		for (size_t k = 0; k < measurements[i].n_fields; k++)
+			n += measurements[i].when != WHEN_METRICS &&
+			    !(measurements[i].fields[k].not_in & NOT_IN_POINTS);
+	}
+	assert_int_equal(
+	    json_array_size(json_object_get(document, "measurements")), MEASUREMENT_COUNT);
+	assert_int_equal(count_points(document), n);
+	json_decref(document);
+	free(text);
 }
 
 static char *effective(const char *text)
@@ -99,6 +158,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_files_are_not_stale),
+	    cmocka_unit_test(the_readme_lists_what_is_measured),
+	    cmocka_unit_test(a_document_has_all_measurements),
 	    cmocka_unit_test(the_default_file_sets_the_defaults),
 	    cmocka_unit_test(each_example_is_good),
 	};

@@ -3,9 +3,8 @@
 #include "base/unused.h"
 #include "../crosscheck_fixture.h"
 
-#include "encode/encode_crosscheck.h"
 #include "base/hist.h"
-#include "encode/encode_wire.h"
+#include "encode/encode.h"
 
 #include "points_text.h"
 

@@ -2,7 +2,7 @@
 /* The wire and the cross-check as documents. */
 #include "../crosscheck_fixture.h"
 
-#include "encode/json_wire.h"
+#include "encode/documents.h"
 
 /* Takes the reference. */
 static void assert_json(json_t *object, const char *expected)
@@ -45,8 +45,15 @@ static void interfaces_are_summed(void **state)
 
 	*fixture_cell(f, WIRE_IN, WIRE_UDP, PACKET_IPV4) = (struct wire_cell){
 	    .packets = 3, .bytes = 210, .messages = 2, .malformed = 1, .fragments = 1};
+	*fixture_cell(f, WIRE_IN, WIRE_TCP, PACKET_IPV6) = (struct wire_cell){.packets = 9,
+	    .messages = 8,
+	    .not_query = 7,
+	    .tc = 6,
+	    .connections = 5,
+	    .resets = 4,
+	    .resync = 3};
 	*fixture_cell(f, WIRE_OUT, WIRE_DOT, PACKET_IPV6) =
-	    (struct wire_cell){.packets = 4, .bytes = 400};
+	    (struct wire_cell){.packets = 4, .bytes = 400, .connections = 1};
 	f->interface.counters[WIRE_IN].qtypes[28] = 1;
 	f->interface.counters[WIRE_IN].opcodes[0] = 1;
 	f->interface.counters[WIRE_OUT].rcodes[0] = 5;
@@ -56,8 +63,12 @@ static void interfaces_are_summed(void **state)
 	f->wire.n_interfaces = 2;
 	assert_json(json_wire(&f->wire, f->arena),
 	    "{\"query\":{\"udp\":{\"ipv4\":{\"packets\":6,\"bytes\":420,\"messages\":4,"
-	    "\"malformed\":2,\"fragments\":2}}},"
-	    "\"response\":{\"dot\":{\"ipv6\":{\"packets\":8,\"bytes\":800,\"fragments\":0}}},"
+	    "\"malformed\":2,\"fragments\":2,\"not_query\":0,\"tc\":0}},"
+	    "\"tcp\":{\"ipv6\":{\"packets\":18,\"bytes\":0,\"messages\":16,"
+	    "\"malformed\":0,\"fragments\":0,\"not_query\":14,\"tc\":12,"
+	    "\"connections\":10,\"resets\":8,\"resync\":6}}},"
+	    "\"response\":{\"dot\":{\"ipv6\":{\"packets\":8,\"bytes\":800,\"fragments\":0,"
+	    "\"connections\":2,\"resets\":0}}},"
 	    "\"qtype\":{\"AAAA\":2,\"TYPE65280\":4},\"rcode\":{\"NOERROR\":10},"
 	    "\"opcode\":{\"QUERY\":2}}");
 }

@@ -287,6 +287,25 @@ static void test_admission_is_bounded(void **state UNUSED)
 	admission_free(admission);
 }
 
+/* With a reload: whoever asks first, the busiest, is admitted anew, and nobody waits again. */
+static void test_lower_limit_holds_today(void **state UNUSED)
+{
+	struct admission *admission;
+
+	assert_int_equal(admission_new(&admission, &seed), 0);
+	admission_begin(admission, 1, 1);
+	for (uint32_t value = 1; value <= 5; value++) {
+		assert_true(admission_ask(admission, 1, 1, value, 5));
+		assert_true(admission_ask(admission, 1, 0, value, 5));
+	}
+	for (uint32_t value = 5; value >= 1; value--) {
+		assert_int_equal(admission_ask(admission, 1, 1, value, 2), value > 3);
+		assert_true(admission_ask(admission, 1, 0, value, 5));
+	}
+	assert_false(admission_ask(admission, 1, 1, 5, 0));
+	admission_free(admission);
+}
+
 static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -322,6 +341,7 @@ int main(void)
 	    TEST(test_admission),
 	    TEST(test_day_is_bounded),
 	    cmocka_unit_test(test_admission_is_bounded),
+	    cmocka_unit_test(test_lower_limit_holds_today),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,8 @@ static inline struct report *fake_report(void)
 	strcpy(report->status.server, "ns1.test");
 	report->status.started_ns = 1000 * NS_PER_S;
 	report->status.interval_ns = 10 * NS_PER_S;
+	report->status.figures = (struct agent_figures){
+	    .version = CROSSTAP_VERSION, .start_time_s = 1000, .interval_s = 10, .mmdb_age_s = NAN};
 	strcpy(report->window_json, "{\"zones\":{}}");
 	return report;
 }
@@ -133,8 +136,8 @@ static inline void fake_window(
 	}
 	assert_int_equal(totals_add(report->totals, &window, &unassigned), 0);
 	pthread_mutex_lock(&report->lock);
-	report->status.windows++;
-	report->status.window_start_ns = (int64_t)report->status.windows * 10 * NS_PER_S;
+	report->status.figures.windows++;
+	report->status.window_start_ns = (int64_t)report->status.figures.windows * 10 * NS_PER_S;
 	report->status.window_end_ns = report->status.window_start_ns + 10 * NS_PER_S;
 	pthread_mutex_unlock(&report->lock);
 }

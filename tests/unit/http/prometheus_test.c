@@ -196,10 +196,10 @@ static void test_agent(void **state)
 	struct report_status *status = &f->report->status;
 	const char *text;
 
-	status->cpu_us = 1500000;
-	status->rss_bytes = 16 << 20;
-	status->late = 3;
-	status->frames = 1ull << 52;
+	status->figures.cpu_us = 1500000;
+	status->figures.rss_bytes = 16 << 20;
+	status->figures.late = 3;
+	status->figures.frames = 1ull << 52;
 	text = scrape(f);
 	assert_true(value_of(text, "crosstap_cpu_seconds_total") == 1.5);
 	assert_true(value_of(text, "crosstap_resident_memory_bytes") == 16 << 20);

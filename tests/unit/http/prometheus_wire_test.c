@@ -4,7 +4,9 @@
 #include "../crosscheck_fixture.h"
 
 #include "http/prometheus_wire.h"
-#include "report/wire_totals.h"
+#include "measure/wire_totals.h"
+
+#include <math.h>
 
 struct scrape {
 	struct wire_totals *totals;
@@ -46,20 +48,28 @@ static void add(struct fixture *f, struct scrape *s)
 	wire_totals_add(s->totals, &f->wire, &f->result);
 }
 
-/* -1: not there; the series must be there once. */
-static double value(const char *text, const char *series)
+/* NaN: not there; the series must be there once. */
+static double number(const char *text, const char *series)
 {
 	const size_t length = strlen(series);
-	double found = -1;
+	double found = NAN;
 
 	for (; text && *text; text = strchr(text, '\n')) {
 		text += *text == '\n';
 		if (strncmp(text, series, length) == 0 && text[length] == ' ') {
-			assert_true(found < 0);
+			assert_true(isnan(found));
 			found = strtod(text + length, NULL);
 		}
 	}
 	return found;
+}
+
+/* Of a counter; -1: not there. */
+static double value(const char *text, const char *series)
+{
+	const double found = number(text, series);
+
+	return isnan(found) ? -1 : found;
 }
 
 #define KEY "direction=\"query\",transport=\"udp\",family=\"ipv4\"}"
@@ -172,6 +182,106 @@ static void round_trips_are_a_histogram_of_seconds(void **state)
 	scrape_close(&s);
 }
 
+/* Counters are summed, gauges are of the last window and signed, and what no window knew is absent.
+ */
+static void the_funnel(void **state)
+{
+	static const struct {
+		const char *series;
+		double sum;
+	} expected[] = {
+	    {"crosstap_funnel_wire_queries_total", 200},
+	    {"crosstap_funnel_dnstap_queries_total", 197},
+	    {"crosstap_funnel_dnstap_responses_total", 180},
+	    {"crosstap_funnel_wire_responses_total", 180},
+	    {"crosstap_funnel_stack_drops_total", 0},
+	    {"crosstap_funnel_socket_drops_total", 6},
+	    {"crosstap_funnel_corrected_total", 204},
+	    {"crosstap_funnel_explained", 3},
+	    {"crosstap_funnel_unexplained", -10},
+	    {"crosstap_funnel_queued", 0},
+	    {"crosstap_funnel_malformed", 0},
+	    {"crosstap_funnel_not_logged", 0},
+	    {"crosstap_funnel_unanswered", 17},
+	    {"crosstap_funnel_complete", 1},
+	};
+	struct fixture *f = *state;
+	struct scrape s;
+	const char *text;
+
+	scrape_open(&s);
+	f->wire.socket_drops = 3;
+	fixture_udp(f, 100, 90, 90);
+	add(f, &s);
+	fixture_udp(f, 100, 107, 90);
+	add(f, &s);
+	text = scrape(&s);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		if (number(text, expected[i].series) != expected[i].sum)
+			fail_msg("%s is %g, not %g", expected[i].series,
+			    number(text, expected[i].series), expected[i].sum);
+	assert_non_null(
+	    strstr(text, "\n# TYPE crosstap_funnel_balance gauge\ncrosstap_funnel_balance -3\n"));
+	assert_non_null(strstr(text, "\n# TYPE crosstap_funnel_corrected_low gauge\n"));
+	assert_true(isnan(number(text, "crosstap_funnel_nic_drops_total")));
+	assert_true(isnan(number(text, "crosstap_funnel_tx_drops_total")));
+	/* Sockets are no longer seen. */
+	f->wire.known = WIRE_KNOWS_NIC_DROPS;
+	f->wire.nic_drops = 5;
+	fixture_udp(f, 100, 100, 90);
+	add(f, &s);
+	text = scrape(&s);
+	assert_true(number(text, "crosstap_funnel_nic_drops_total") == 5);
+	assert_true(number(text, "crosstap_funnel_socket_drops_total") == 6);
+	assert_true(isnan(number(text, "crosstap_funnel_queued")));
+	assert_true(number(text, "crosstap_funnel_unexplained") == 0);
+	scrape_close(&s);
+}
+
+/* Of udp and tcp all there are, of the others what has a packet, and connections only there. */
+static void every_field_of_the_wire(void **state)
+{
+#define OF(transport)                                                                              \
+	"{interface=\"eth0\",direction=\"query\",transport=\"" transport "\",family=\"ipv4\"}"
+	struct fixture *f = *state;
+	struct scrape s;
+	const char *text;
+
+	scrape_open(&s);
+	*fixture_cell(f, WIRE_IN, WIRE_UDP, PACKET_IPV4) = (struct wire_cell){.packets = 9,
+	    .bytes = 900,
+	    .messages = 8,
+	    .malformed = 1,
+	    .fragments = 2,
+	    .not_query = 3,
+	    .tc = 4,
+	    .connections = 99};
+	*fixture_cell(f, WIRE_IN, WIRE_TCP, PACKET_IPV4) =
+	    (struct wire_cell){.packets = 7, .connections = 2, .resets = 1, .resync = 5};
+	*fixture_cell(f, WIRE_IN, WIRE_DOT, PACKET_IPV4) =
+	    (struct wire_cell){.packets = 6, .connections = 3, .messages = 99};
+	add(f, &s);
+	add(f, &s);
+	text = scrape(&s);
+	assert_true(number(text, "crosstap_wire_packets_total" OF("udp")) == 18);
+	assert_true(number(text, "crosstap_wire_bytes_total" OF("udp")) == 1800);
+	assert_true(number(text, "crosstap_wire_fragments_total" OF("udp")) == 4);
+	assert_true(number(text, "crosstap_wire_messages_total" OF("udp")) == 16);
+	assert_true(number(text, "crosstap_wire_malformed_total" OF("udp")) == 2);
+	assert_true(number(text, "crosstap_wire_not_query_total" OF("udp")) == 6);
+	assert_true(number(text, "crosstap_wire_tc_total" OF("udp")) == 8);
+	assert_true(isnan(number(text, "crosstap_wire_connections_total" OF("udp"))));
+	assert_true(number(text, "crosstap_wire_connections_total" OF("tcp")) == 4);
+	assert_true(number(text, "crosstap_wire_resets_total" OF("tcp")) == 2);
+	assert_true(number(text, "crosstap_wire_resync_total" OF("tcp")) == 10);
+	assert_true(number(text, "crosstap_wire_packets_total" OF("dot")) == 12);
+	assert_true(number(text, "crosstap_wire_connections_total" OF("dot")) == 6);
+	assert_true(isnan(number(text, "crosstap_wire_messages_total" OF("dot"))));
+	assert_true(isnan(number(text, "crosstap_wire_resync_total" OF("dot"))));
+	assert_true(isnan(number(text, "crosstap_wire_packets_total" OF("doq"))));
+	scrape_close(&s);
+}
+
 /* Responses have series where they are seen. */
 static void no_egress_no_responses(void **state)
 {
@@ -181,7 +291,8 @@ static void no_egress_no_responses(void **state)
 	scrape_open(&s);
 	f->interface.egress = false;
 	add(f, &s);
-	assert_null(strstr(scrape(&s), "response"));
+	assert_null(strstr(scrape(&s), "direction=\"response\""));
+	assert_null(strstr(scrape(&s), "\ncrosstap_funnel_wire_responses_total "));
 	f->interface.egress = true;
 	add(f, &s);
 	assert_non_null(strstr(scrape(&s), "missing_total{direction=\"response\""));
@@ -198,6 +309,8 @@ int main(void)
 	    TEST(counters_only_grow),
 	    TEST(modes_change_and_interfaces_go),
 	    TEST(round_trips_are_a_histogram_of_seconds),
+	    TEST(the_funnel),
+	    TEST(every_field_of_the_wire),
 	    TEST(no_egress_no_responses),
 	};
 

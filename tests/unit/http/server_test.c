@@ -334,6 +334,8 @@ static void test_bad_tokens(void **state)
 	expect_refused(f, -EINVAL, "token");
 	write_token(f, "open sesame\n", 0600);
 	expect_refused(f, -EINVAL, "token");
+	write_token(f, "abc\n", 0600);
+	expect_refused(f, -EINVAL, "a token is 4 to 1024");
 	write_token(f, "", 0600);
 	expect_refused(f, -EINVAL, "empty");
 	f->config.http.token_file = "/nowhere/token";

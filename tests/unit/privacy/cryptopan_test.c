@@ -28,12 +28,12 @@ static void test_aes_vectors(void **state UNUSED)
 		{0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30, 0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4,
 		    0xc5, 0x5a}},
 	};
-	struct aes aes;
+	struct aes128_ctx aes;
 	uint8_t out[16];
 
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-		aes_init(&aes, vectors[i].key);
-		aes_encrypt(&aes, vectors[i].plain, out);
+		aes128_set_encrypt_key(&aes, vectors[i].key);
+		aes128_encrypt(&aes, sizeof(out), out, vectors[i].plain);
 		assert_memory_equal(out, vectors[i].cipher, 16);
 	}
 }

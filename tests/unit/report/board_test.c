@@ -42,10 +42,10 @@ static void test_status_sums_windows(void **state UNUSED)
 	board_window(board, &span, &figures, inputs, 2);
 	inputs[1].late = 99; /* the board has copies */
 	assert_int_equal(board_status(board, &status), 0);
-	assert_int_equal(status->windows, 2);
-	assert_int_equal(status->frames, 20);
-	assert_int_equal(status->frames_bad, 2);
-	assert_int_equal(status->resolvers, 7);
+	assert_int_equal(status->figures.windows, 2);
+	assert_int_equal(status->figures.frames, 20);
+	assert_int_equal(status->figures.frames_bad, 2);
+	assert_int_equal(status->figures.resolvers, 7);
 	assert_int_equal(status->window_end_ns, 3);
 	assert_int_equal(status->n_inputs, 2);
 	assert_int_equal(status->inputs[1].late, 3);
@@ -87,7 +87,7 @@ static void test_read_while_written(void **state UNUSED)
 	}
 	pthread_join(reader, NULL);
 	assert_int_equal(board_status(board, &status), 0);
-	assert_int_equal(status->frames, 2000);
+	assert_int_equal(status->figures.frames, 2000);
 	report_status_free(status);
 	board_free(board);
 }

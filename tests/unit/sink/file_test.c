@@ -13,16 +13,10 @@ struct place {
 	struct sink *sink;
 };
 
-static struct sink *open_sink(const char *path, enum output_format format)
+static struct sink *open_sink(const char *path, const char *format)
 {
-	struct config_output output = empty_output(OUTPUT_FILE);
-	struct config config = plain_config();
-	struct sink *sink;
-
-	output.path = path;
-	output.format = format;
-	assert_int_equal(sink_new_tuned(&sink, &output, &config, &quick), 0);
-	return sink;
+	return start_sink(
+	    config_with("  - file: {path: \"%s\", format: %s}\n", path, format), &quick);
 }
 
 static struct place start(void)
@@ -58,7 +52,7 @@ static void test_append(void **state UNUSED)
 	struct place place = start();
 	struct sink_stats stats;
 
-	place.sink = open_sink(place.path, FORMAT_LINE);
+	place.sink = open_sink(place.path, "line");
 	push_numbered(place.sink, 1, 2);
 	push_numbered(place.sink, 3, 1);
 	stats = wait_settled(place.sink, 3);
@@ -67,7 +61,7 @@ static void test_append(void **state UNUSED)
 	expect_content(
 	    place.path, "m,t=x id=1i 1000000\nm,t=x id=2i 2000000\nm,t=x id=3i 3000000\n");
 	sink_free(place.sink);
-	place.sink = open_sink(place.path, FORMAT_JSON);
+	place.sink = open_sink(place.path, "json");
 	assert_int_equal(sink_format(place.sink), POINTS_JSON);
 	push_numbered(place.sink, 4, 1);
 	sink_stop(place.sink, WAIT_NS);
@@ -82,7 +76,7 @@ static void test_rotation(void **state UNUSED)
 	char old[128];
 
 	snprintf(old, sizeof(old), "%s/old", place.dir);
-	place.sink = open_sink(place.path, FORMAT_LINE);
+	place.sink = open_sink(place.path, "line");
 	push_numbered(place.sink, 1, 1);
 	wait_settled(place.sink, 1);
 	assert_int_equal(rename(place.path, old), 0);
@@ -106,7 +100,7 @@ static void test_torn_file(void **state UNUSED)
 	assert_non_null(file);
 	fputs("m id=1i 1\nm id=", file);
 	fclose(file);
-	place.sink = open_sink(place.path, FORMAT_LINE);
+	place.sink = open_sink(place.path, "line");
 	push_numbered(place.sink, 2, 1);
 	wait_settled(place.sink, 1);
 	expect_content(place.path, "m id=1i 1\nm id=\nm,t=x id=2i 2000000\n");
@@ -124,7 +118,7 @@ static void test_full_disk(void **state UNUSED)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	small =
 	    (struct rlimit){.rlim_cur = 50, .rlim_max = old.rlim_max}; /* two lines and a half */
-	place.sink = open_sink(place.path, FORMAT_LINE);
+	place.sink = open_sink(place.path, "line");
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	push_numbered(place.sink, 1, 5);
 	stats = wait_settled(place.sink, 5);
@@ -147,7 +141,7 @@ static void test_full_disk(void **state UNUSED)
 
 static void test_no_space(void **state UNUSED)
 {
-	struct sink *sink = open_sink("/dev/full", FORMAT_LINE);
+	struct sink *sink = open_sink("/dev/full", "line");
 	struct sink_stats stats;
 
 	push_numbered(sink, 1, 5);
@@ -164,7 +158,7 @@ static void test_missing_folder(void **state UNUSED)
 	struct sink_stats stats;
 
 	snprintf(path, sizeof(path), "%s/sub/points.lp", place.dir);
-	place.sink = open_sink(path, FORMAT_LINE);
+	place.sink = open_sink(path, "line");
 	push_numbered(place.sink, 1, 1);
 	stats = wait_settled(place.sink, 1);
 	assert_int_equal(stats.points_dropped, 1);
@@ -190,7 +184,7 @@ static void test_blocked_pipe(void **state UNUSED)
 	assert_int_equal(mkfifo(place.path, 0600), 0);
 	fd = open(place.path, O_RDONLY | O_NONBLOCK);
 	assert_true(fd >= 0);
-	place.sink = open_sink(place.path, FORMAT_LINE);
+	place.sink = open_sink(place.path, "line");
 	push_numbered(place.sink, 0, 10000);
 	start_ns = clock_monotonic_ns();
 	sink_stop(place.sink, 100 * (uint64_t)NS_PER_MS);
@@ -217,7 +211,7 @@ static void test_stdout(void **state UNUSED)
 	fd = open(place.path, O_WRONLY | O_CREAT, 0600);
 	assert_true(saved >= 0 && fd >= 0);
 	assert_int_equal(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
-	place.sink = open_sink("-", FORMAT_LINE);
+	place.sink = open_sink("-", "line");
 	push_numbered(place.sink, 1, 1);
 	sink_stop(place.sink, WAIT_NS);
 	stats = stats_of(place.sink);

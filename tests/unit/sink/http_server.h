@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A small HTTP/1.1 server on loopback that plays a part: each request gets the next answer of a
- * script. It keeps the points of requests that it acknowledged. */
+/*
+ * A small HTTP/1.1 server on loopback that plays a part: each request gets the next answer of a
+ * script. It keeps the points of requests that it acknowledged. It is as strict as real ones: what
+ * is no POST gets 405, what is not of the media type that it takes 415, what says gzip and is not,
+ * or is no body of its kind, 400, whatever the script says.
+ */
 #ifndef TESTS_UNIT_SINK_HTTP_SERVER_H
 #define TESTS_UNIT_SINK_HTTP_SERVER_H
 
@@ -41,9 +45,12 @@ struct server {
 	pthread_mutex_t lock;
 	const struct answer *script; /* the last one repeats */
 	size_t n_script, next;
-	unsigned requests, connections, plain;
+	const char *takes;                 /* the one media type; NULL: any */
+	bool (*is_good)(const char *text); /* of the body; NULL: any */
+	unsigned requests, connections, refused;
 	size_t largest_lines, largest_bytes;
-	char path[512], authorization[256];
+	char request_line[600], path[512]; /* of the last request, as are these */
+	char authorization[256], content_type[128], content_encoding[64], accept[128];
 	uint16_t seen[SERVER_IDS]; /* acknowledged points by their number */
 	char *in, *text;
 };
@@ -79,6 +86,7 @@ static inline void server_header(const char *in, const char *name, char *out, si
 		    out, size, "%.*s", (int)strcspn(at + strlen(name), "\r"), at + strlen(name));
 }
 
+/* The whole of it is one gzip member, and nothing else. */
 static inline size_t server_gunzip(struct server *s, const char *data, size_t length)
 {
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)data,
@@ -88,7 +96,7 @@ static inline size_t server_gunzip(struct server *s, const char *data, size_t le
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		return 0;
-	if (inflate(&z, Z_FINISH) != Z_STREAM_END)
+	if (inflate(&z, Z_FINISH) != Z_STREAM_END || z.avail_in)
 		z.total_out = 0;
 	inflateEnd(&z);
 	s->text[z.total_out] = '\0';
@@ -114,13 +122,43 @@ static inline void server_keep(struct server *s)
 	}
 }
 
+/* What a real one says before it looks at the points; 0: nothing is wrong. */
+static inline int server_objection(const struct server *s, size_t bytes)
+{
+	const size_t type = strcspn(s->content_type, "; ");
+
+	if (strncmp(s->request_line, "POST ", 5) != 0 || !strstr(s->request_line, " HTTP/1.1"))
+		return 405;
+	if (s->takes &&
+	    (strlen(s->takes) != type || strncasecmp(s->content_type, s->takes, type) != 0))
+		return 415;
+	if (strcasecmp(s->content_encoding, "gzip") != 0 || !bytes)
+		return 400;
+	return s->is_good && !s->is_good(s->text) ? 400 : 0;
+}
+
+static inline void server_read_head(struct server *s)
+{
+	snprintf(
+	    s->request_line, sizeof(s->request_line), "%.*s", (int)strcspn(s->in, "\r"), s->in);
+	sscanf(s->in, "%*s %511s", s->path);
+	server_header(s->in, "\nAuthorization: ", s->authorization, sizeof(s->authorization));
+	server_header(s->in, "\nContent-Type: ", s->content_type, sizeof(s->content_type));
+	server_header(
+	    s->in, "\nContent-Encoding: ", s->content_encoding, sizeof(s->content_encoding));
+	server_header(s->in, "\nAccept: ", s->accept, sizeof(s->accept));
+}
+
 /* Decides under the lock, so that a test reads a whole state. */
 static inline struct answer server_decide(struct server *s, size_t bytes)
 {
 	struct answer answer;
 	size_t lines = server_lines(s->text);
+	int objection;
 
 	pthread_mutex_lock(&s->lock);
+	server_read_head(s);
+	objection = server_objection(s, bytes);
 	answer = s->script[s->next];
 	if (s->next + 1 < s->n_script)
 		s->next++;
@@ -131,12 +169,12 @@ static inline struct answer server_decide(struct server *s, size_t bytes)
 		s->largest_bytes = bytes;
 	if (answer.max_lines && lines > answer.max_lines)
 		answer.status = 413;
+	if (objection) {
+		s->refused++;
+		answer = (struct answer){.status = objection};
+	}
 	if (answer.status >= 200 && answer.status < 300)
 		server_keep(s);
-	sscanf(s->in, "POST %511s", s->path);
-	server_header(s->in, "\nAuthorization: ", s->authorization, sizeof(s->authorization));
-	if (!strcasestr(s->in, "\nContent-Encoding: gzip"))
-		s->plain++;
 	pthread_mutex_unlock(&s->lock);
 	return answer;
 }

@@ -13,40 +13,37 @@
 struct run {
 	struct server *server;
 	struct sink *sink;
-	char url[128];
 };
 
-static struct config_output output_of(struct run *run, unsigned version)
+static struct config *config_of(const struct run *run, unsigned version, uint64_t timeout_ns)
 {
-	struct config_output output = empty_output(OUTPUT_INFLUXDB);
+	const unsigned timeout_ms = (unsigned)(timeout_ns / NS_PER_MS);
+	struct config *config;
 
-	snprintf(run->url, sizeof(run->url), "http://127.0.0.1:%u/pre fix/", run->server->port);
-	run->url[strlen(run->url) - 5] = '-';
-	output.url = run->url;
-	output.version = version;
-	output.org = "my org&co";
-	output.bucket = "b/1";
-	output.token = version == 2 ? "s3cr3t-token" : "";
-	output.database = "db 1";
-	output.username = version == 1 ? "user" : "";
-	output.password = version == 1 ? "pass:word" : "";
-	return output;
+	if (version == 1)
+		config = config_with("  - influxdb: {url: \"http://127.0.0.1:%u/pre-fix/\", "
+				     "version: 1, database: db 1, username: user, "
+				     "password: \"pass:word\", timeout: %ums}\n",
+		    run->server->port, timeout_ms);
+	else
+		config = config_with("  - influxdb: {url: \"http://127.0.0.1:%u/pre-fix/\", "
+				     "org: my org&co, bucket: b/1, token: s3cr3t-token, "
+				     "timeout: %ums}\n",
+		    run->server->port, timeout_ms);
+	return config;
 }
 
 static void open_sink(
     struct run *run, unsigned version, const struct sink_tuning *tuning, uint64_t timeout_ns)
 {
-	struct config config = plain_config();
-	struct config_output output = output_of(run, version);
-
-	output.timeout_ns = timeout_ns;
-	assert_int_equal(sink_new_tuned(&run->sink, &output, &config, tuning), 0);
+	run->sink = start_sink(config_of(run, version, timeout_ns), tuning);
 }
 
 static struct run start(const struct answer *script, size_t n, unsigned version)
 {
 	struct run run = {.server = server_new(script, n)};
 
+	run.server->takes = "text/plain";
 	server_start(run.server);
 	open_sink(&run, version, &quick, 5 * (uint64_t)NS_PER_S);
 	return run;
@@ -73,8 +70,11 @@ static void test_v2_request(void **state UNUSED)
 	assert_int_equal(strcasecmp(run.server->path,
 			     "/pre-fix/api/v2/write?org=my+org%26co&bucket=b%2f1&precision=ns"),
 	    0);
+	assert_int_equal(strncmp(run.server->request_line, "POST /pre-fix/api/v2/write?", 27), 0);
 	assert_string_equal(run.server->authorization, "Token s3cr3t-token");
-	assert_int_equal(run.server->plain, 0);
+	assert_string_equal(run.server->content_type, "text/plain; charset=utf-8");
+	assert_string_equal(run.server->content_encoding, "gzip");
+	assert_string_equal(run.server->accept, "application/json");
 	assert_int_equal(run.server->requests, 5);
 	assert_int_equal(run.server->connections, 1);
 	assert_int_equal(server_once(run.server, 0, 50), 50);
@@ -90,8 +90,12 @@ static void test_v1_request(void **state UNUSED)
 
 	push_numbered(run.sink, 0, 1);
 	wait_settled(run.sink, 1);
-	assert_string_equal(run.server->path, "/pre-fix/write?db=db+1&precision=ns");
+	assert_string_equal(
+	    run.server->request_line, "POST /pre-fix/write?db=db+1&precision=ns HTTP/1.1");
 	assert_string_equal(run.server->authorization, "Basic dXNlcjpwYXNzOndvcmQ=");
+	assert_string_equal(run.server->content_type, "text/plain; charset=utf-8");
+	assert_string_equal(run.server->content_encoding, "gzip");
+	assert_string_equal(run.server->text, "m,t=x id=0i 0000000\n");
 	end(&run);
 }
 
@@ -310,21 +314,21 @@ static void test_spread(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204}};
 	struct run run = {.server = server_new(script, N_OF(script))};
-	struct config_output output = output_of(&run, 2);
 	struct sink_tuning tuning = quick, other;
-	struct config config = plain_config();
+	struct config *config =
+	    config_with("  - influxdb: {url: \"http://127.0.0.1:9\"}\n  - file: {path: /x}\n");
 
-	sink_tuning_default(&tuning, &output, &config);
+	sink_tuning_default(&tuning, &config->outputs[0], config);
 	assert_true(tuning.spread_ns < 5 * (uint64_t)NS_PER_S);
-	config.server = "ns2";
-	sink_tuning_default(&other, &output, &config);
+	config->server = "ns2";
+	sink_tuning_default(&other, &config->outputs[0], config);
 	assert_true(other.spread_ns != tuning.spread_ns);
-	config.interval_ns = NS_PER_S;
-	sink_tuning_default(&other, &output, &config);
+	config->interval_ns = NS_PER_S;
+	sink_tuning_default(&other, &config->outputs[0], config);
 	assert_true(other.spread_ns < (uint64_t)NS_PER_S / 2);
-	output.kind = OUTPUT_FILE;
-	sink_tuning_default(&other, &output, &config);
+	sink_tuning_default(&other, &config->outputs[1], config);
 	assert_int_equal(other.spread_ns, 0);
+	config_unref(config);
 
 	server_start(run.server);
 	tuning = quick;
@@ -403,45 +407,79 @@ static void test_many_pushers(void **state UNUSED)
 	end(&run);
 }
 
-static void test_bad_configurations(void **state UNUSED)
+static void assert_refused(const char *output, const char *key, const char *value)
 {
-	struct config config = plain_config();
-	struct config_output output = empty_output(OUTPUT_INFLUXDB);
+	struct config *config = config_with("%s", output);
 	struct sink *sink;
 
-	output.url = "ftp://127.0.0.1/";
-	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
-	output.url = "";
-	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
-	output.url = "http://127.0.0.1:9";
-	output.token = "a\r\nX-Evil: 1";
-	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
-	output.kind = OUTPUT_OTLP;
-	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
-	output.kind = OUTPUT_FILE;
-	assert_int_equal(sink_new(&sink, &output, &config), -EINVAL);
+	set_text(config, key, value);
+	assert_int_equal(sink_new(&sink, &config->outputs[0], config), -EINVAL);
+	config_unref(config);
 }
 
-static void test_matches(void **state UNUSED)
+static void test_bad_configurations(void **state UNUSED)
 {
-	struct config config = plain_config();
-	struct config_output output = empty_output(OUTPUT_INFLUXDB);
-	struct sink *sink;
+	assert_refused("  - influxdb:\n", "url", "ftp://127.0.0.1/");
+	assert_refused("  - influxdb:\n", "url", "");
+	assert_refused("  - influxdb:\n", "token", "a\r\nX-Evil: 1");
+	assert_refused("  - influxdb: {version: 1, username: u}\n", "password", "a\nb");
+	assert_refused("  - otlp:\n", "url", "ftp://127.0.0.1/");
+	assert_refused("  - file:\n", "path", "");
+}
 
-	output.url = "http://me:hidden@127.0.0.1:9/x?u=hidden";
-	output.bucket = "b";
-	assert_int_equal(sink_new(&sink, &output, &config), 0);
+static void test_name(void **state UNUSED)
+{
+	struct config *config = config_with(
+	    "  - influxdb: {url: \"http://me:hidden@127.0.0.1:9/x?u=hidden\", bucket: b}\n");
+	struct sink *sink = start_sink(config, &quick);
+
 	assert_string_equal(sink_name(sink), "influxdb http://127.0.0.1:9/x bucket=b");
 	assert_int_equal(sink_format(sink), POINTS_LINE);
-	assert_true(sink_matches(sink, &output));
-	output.token = "other";
-	assert_false(sink_matches(sink, &output));
 	sink_free(sink);
-	output.url = "http://127.0.0.1:9";
-	assert_int_equal(sink_new(&sink, &output, &config), 0);
-	assert_string_equal(sink_name(sink), "influxdb http://127.0.0.1:9 bucket=b");
+	config = config_with("  - influxdb: {url: \"http://127.0.0.1:9/\", version: 1}\n");
+	sink = start_sink(config, &quick);
+	assert_string_equal(sink_name(sink), "influxdb http://127.0.0.1:9 database=dns");
 	sink_free(sink);
 	sink_free(NULL);
+}
+
+/* What a sink took decides whether it stays, secrets by value included; what it did not take does
+ * not. */
+static void test_stays(void **state UNUSED)
+{
+	static const struct {
+		const char *output;
+		bool stays;
+	} cases[] = {
+	    {"  - influxdb: {bucket: b, token: other}\n", false},
+	    {"  - influxdb: {bucket: b, token: secret, timeout: 11s}\n", false},
+	    {"  - influxdb: {bucket: c, token: secret}\n", false},
+	    {"  - influxdb: {version: 1}\n", false},
+	    {"  - otlp: {url: \"http://127.0.0.1:8086\"}\n", false},
+	    {"  - influxdb: {token: secret, bucket: b, version: 2}\n", true},
+	    {"  - influxdb: {bucket: b, token: secret}\n  - file: {path: /x}\n", true},
+	};
+	struct sink *sink =
+	    start_sink(config_with("  - influxdb: {bucket: b, token: secret}\n"), &quick);
+	struct config *config;
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		config = config_with("%s", cases[i].output);
+		assert_int_equal(sink_stays(sink, &config->outputs[0], config), cases[i].stays);
+		config_unref(config);
+	}
+	config = config_with("  - influxdb: {bucket: b, token: secret}\n");
+	config->interval_ns *= 2;
+	config->limits.memory *= 2;
+	config->limits.spool *= 2;
+	assert_true(sink_stays(sink, &config->outputs[0], config));
+	config->spool_path = "/x";
+	assert_false(sink_stays(sink, &config->outputs[0], config));
+	config->spool_path = "";
+	config->server = "ns2";
+	assert_false(sink_stays(sink, &config->outputs[0], config));
+	config_unref(config);
+	sink_free(sink);
 }
 
 int main(void)
@@ -463,7 +501,8 @@ int main(void)
 	    cmocka_unit_test(test_oldest_go),
 	    cmocka_unit_test(test_many_pushers),
 	    cmocka_unit_test(test_bad_configurations),
-	    cmocka_unit_test(test_matches),
+	    cmocka_unit_test(test_name),
+	    cmocka_unit_test(test_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/unused.h"
 #include "http_server.h"
+#include "otlp_shape.h"
 #include "sink_fixture.h"
 
 #include <errno.h>
@@ -16,14 +17,13 @@ struct run {
 static struct run start(const struct answer *script, size_t n)
 {
 	struct run run = {.server = server_new(script, n)};
-	struct config_output output = empty_output(OUTPUT_OTLP);
-	struct config config = plain_config();
-	char url[64];
 
+	run.server->takes = "application/json";
+	run.server->is_good = otlp_is_request;
 	server_start(run.server);
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/v1/metrics", run.server->port);
-	output.url = url;
-	assert_int_equal(sink_new_tuned(&run.sink, &output, &config, &quick), 0);
+	run.sink = start_sink(
+	    config_with("  - otlp: {url: \"http://127.0.0.1:%u/v1/metrics\"}\n", run.server->port),
+	    &quick);
 	assert_int_equal(sink_format(run.sink), POINTS_JSON);
 	return run;
 }
@@ -112,7 +112,12 @@ static void test_request(void **state UNUSED)
 	points_string(points, "text", "hello", 5);
 	push(run.sink, points);
 	assert_int_equal(wait_settled(run.sink, 3).points, 3);
-	assert_string_equal(run.server->path, "/v1/metrics");
+	assert_string_equal(run.server->request_line, "POST /v1/metrics HTTP/1.1");
+	assert_string_equal(run.server->content_type, "application/json");
+	assert_string_equal(run.server->content_encoding, "gzip");
+	assert_string_equal(run.server->accept, "application/json");
+	assert_string_equal(run.server->authorization, "");
+	assert_int_equal(run.server->refused, 0);
 	expected = json_loads(want, 0, NULL);
 	assert_non_null(expected);
 	assert_true(json_equal(metrics_of(run.server, &root), expected));
@@ -168,6 +173,120 @@ static void test_refusals(void **state UNUSED)
 	end(&run);
 }
 
+/* A receiver that takes another media type: the points are refused, and that is said. */
+static void test_media_type(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 200, .body = "{}"}};
+	struct run run = start(script, N_OF(script));
+	struct points *points = new_points();
+	struct sink_stats stats;
+
+	run.server->takes = "application/x-protobuf";
+	points_begin(points, "m", 1);
+	points_int(points, "n", 1);
+	push(run.sink, points);
+	stats = wait_settled(run.sink, 1);
+	assert_int_equal(stats.points_rejected, 1);
+	assert_string_equal(stats.last_error, "HTTP 415");
+	points_free(points);
+	end(&run);
+}
+
+/* A 200 that takes a part of the points. */
+static void test_partial_success(void **state UNUSED)
+{
+	static const struct {
+		const char *body;
+		size_t rejected;
+		const char *error;
+	} cases[] = {
+	    {"{\"partialSuccess\":{}}", 0, ""},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"0\",\"errorMessage\":\"hm\"}}", 0, ""},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"1\",\"errorMessage\":\"too\\nold\"}}",
+		1, "data points refused: 1: too\\x0aold"},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":2}}", 2, "data points refused: 2"},
+	    {"{\"partial_success\":{\"rejected_data_points\":\"3\",\"error_message\":\"no\"}}", 3,
+		"data points refused: 3: no"},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"99999999999999999999\"}}", 3,
+		"data points refused: 9223372036854775807"},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"-1\"}}", 0, ""},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":1e300}}", 3,
+		"data points refused: 9223372036854775807"},
+	    {"{\"partialSuccess\":[1]}", 0, ""},
+	    {"[", 0, ""},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		const struct answer script[] = {{.status = 200, .body = cases[i].body}};
+		struct run run = start(script, N_OF(script));
+		struct points *points = new_points();
+		struct sink_stats stats;
+
+		for (int k = 0; k < 3; k++) {
+			points_begin(points, "m", k);
+			points_int(points, "n", k);
+		}
+		push(run.sink, points);
+		stats = wait_settled(run.sink, 3);
+		assert_int_equal(stats.points_rejected, cases[i].rejected);
+		assert_int_equal(stats.points, 3 - cases[i].rejected);
+		assert_string_equal(stats.last_error, cases[i].error);
+		points_free(points);
+		end(&run);
+	}
+}
+
+/* Every measurement's worth of odd points keeps the shape: the receiver says 400 otherwise. */
+static void test_shape(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 200, .body = "{}"}};
+	struct run run = start(script, N_OF(script));
+	struct points *points = new_points();
+
+	points_begin(points, "edges", -5);
+	points_int(points, "min", INT64_MIN);
+	points_uint(points, "max", UINT64_MAX);
+	points_float(points, "small", 5e-324);
+	points_float(points, "large", -1.7976931348623157e308);
+	points_float(points, "nan", 0.0 / 0.0);
+	points_bool(points, "yes", 1);
+	points_begin(points, "twice", INT64_MAX / 2000000);
+	points_tag(points, "name", "a tag");
+	points_string(points, "name", "and a string", 12);
+	points_uint(points, "n", 1);
+	points_begin(points, "bytes", 1);
+	points_string(points, "raw", "\xff\xfe\x00\n\"\\", 6);
+	points_string(points, "none", "", 0);
+	push(run.sink, points);
+	assert_int_equal(wait_settled(run.sink, 3).points, 3);
+	assert_int_equal(run.server->refused, 0);
+	points_free(points);
+	end(&run);
+}
+
+/* What the check of the shape is worth. */
+static void test_shape_is_strict(void **state UNUSED)
+{
+#define REQUEST(point)                                                                             \
+	"{\"resourceMetrics\":[{\"resource\":{\"attributes\":[]},\"scopeMetrics\":[{\"scope\":{"   \
+	"\"name\":\"x\"},\"metrics\":[{\"name\":\"m\",\"gauge\":{\"dataPoints\":[" point           \
+	"]}}]}]}]}"
+#define POINT(time, value) "{\"attributes\":[],\"timeUnixNano\":" time "," value "}"
+	assert_true(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":\"-1\""))));
+	assert_true(otlp_is_request(REQUEST(POINT("\"1\"", "\"asDouble\":1.5"))));
+	assert_false(otlp_is_request(REQUEST(POINT("1", "\"asInt\":\"1\""))));
+	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":1"))));
+	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":\"1.5\""))));
+	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"as_int\":\"1\""))));
+	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":\"1\",\"asDouble\":1"))));
+	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asDouble\":\"1\""))));
+	assert_false(otlp_is_request(REQUEST("")));
+	assert_false(otlp_is_request("{\"resource_metrics\":[]}"));
+	assert_false(otlp_is_request("[]"));
+#undef REQUEST
+#undef POINT
+}
+
 static void test_many_lines(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 200}};
@@ -190,6 +309,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_request),
 	    cmocka_unit_test(test_refusals),
+	    cmocka_unit_test(test_media_type),
+	    cmocka_unit_test(test_partial_success),
+	    cmocka_unit_test(test_shape),
+	    cmocka_unit_test(test_shape_is_strict),
 	    cmocka_unit_test(test_many_lines),
 	};
 

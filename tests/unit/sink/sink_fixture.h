@@ -5,6 +5,7 @@
 
 #include "base/unused.h"
 #include "base/clock.h"
+#include "config/output_kind.h"
 #include "sink/sink.h"
 
 #include <ftw.h>
@@ -25,28 +26,49 @@ static const struct sink_tuning quick = {
     .queue_bytes = 16 << 20,
 };
 
-static inline struct config_output empty_output(enum output_kind kind)
+/* The configuration of an agent `ns1` with these outputs: items of the list in YAML, one a line. No
+ * spool. */
+static inline struct config *config_with(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+static inline struct config *config_with(const char *format, ...)
 {
-	return (struct config_output){.kind = kind,
-	    .url = "",
-	    .version = 2,
-	    .org = "",
-	    .bucket = "",
-	    .token = "",
-	    .database = "",
-	    .username = "",
-	    .password = "",
-	    .ca = "",
-	    .path = "",
-	    .timeout_ns = 5 * (uint64_t)NS_PER_S};
+	struct config *config = NULL;
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	va_list args;
+
+	assert_non_null(out);
+	fputs("server: ns1\nstate: \"\"\noutputs:\n", out);
+	va_start(args, format);
+	vfprintf(out, format, args);
+	va_end(args);
+	fclose(out);
+	assert_int_equal(config_parse("test.yaml", text, length, stderr, &config), 0);
+	free(text);
+	config->spool_path = "";
+	return config;
 }
 
-static inline struct config plain_config(void)
+/* What no file could hold: the text of an option of the first output. */
+static inline void set_text(struct config *config, const char *key, const char *value)
 {
-	return (struct config){.server = "ns1",
-	    .interval_ns = 10 * (uint64_t)NS_PER_S,
-	    .spool_path = "",
-	    .limits = {.memory = 256 << 20, .spool = 64 << 20}};
+	const struct config_output *output = &config->outputs[0];
+	const struct config_option *option = option_find(&output->kind->table, "", key);
+
+	assert_non_null(option);
+	memcpy((char *)(uintptr_t)output->settings + option->offset, &value, sizeof(value));
+}
+
+/* The sink of the first output, which has begun. It keeps the configuration. */
+static inline struct sink *start_sink(struct config *config, const struct sink_tuning *tuning)
+{
+	struct sink *sink;
+
+	assert_int_equal(sink_new_tuned(&sink, &config->outputs[0], config, tuning), 0);
+	sink_start(sink, NULL);
+	config_unref(config);
+	return sink;
 }
 
 /* Points numbered [from, from + n). */

@@ -33,6 +33,7 @@ static struct spool *open_spool(const struct place *place, uint64_t limit_bytes)
 	struct spool *spool;
 
 	assert_int_equal(spool_new(&spool, place->dir, IDENTITY, limit_bytes), 0);
+	assert_int_equal(spool_load(spool), 0);
 	return spool;
 }
 
@@ -216,6 +217,7 @@ static void test_bad_folder(void **state UNUSED)
 
 	snprintf(path, sizeof(path), "%s/no/such", place.dir);
 	assert_int_equal(spool_new(&spool, path, IDENTITY, 1 << 20), 0);
+	assert_int_equal(spool_load(spool), 0);
 	assert_true(spool_empty(spool));
 	assert_int_equal(put(spool, "a\n", 1, &dropped), -ENOENT);
 	*strrchr(path, '/') = '\0';
@@ -223,6 +225,7 @@ static void test_bad_folder(void **state UNUSED)
 	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
 	spool_free(spool);
 	assert_int_equal(spool_new(&spool, "/dev/null", IDENTITY, 1 << 20), 0);
+	assert_int_equal(spool_load(spool), 0);
 	assert_int_equal(put(spool, "a\n", 1, &dropped), -ENOTDIR);
 	spool_free(spool);
 	remove_tree(place.dir);
@@ -233,19 +236,14 @@ static void test_bad_folder(void **state UNUSED)
 static struct sink *open_sink(
     const struct place *place, const struct server *server, size_t queue_batches)
 {
-	struct config_output output = empty_output(OUTPUT_INFLUXDB);
-	struct config config = plain_config();
+	struct config *config = config_with(
+	    "  - influxdb: {url: \"http://127.0.0.1:%u\", timeout: 5s}\n", server->port);
 	struct sink_tuning tuning = quick;
-	struct sink *sink;
-	char url[64];
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", server->port);
-	output.url = url;
-	output.bucket = "b";
-	config.spool_path = place->dir;
+	config->spool_path = place->dir;
+	config->limits.spool = 64 << 20;
 	tuning.queue_batches = queue_batches;
-	assert_int_equal(sink_new_tuned(&sink, &output, &config, &tuning), 0);
-	return sink;
+	return start_sink(config, &tuning);
 }
 
 /* Far more than the queue holds, while the server is down; all of it arrives, oldest first. */

@@ -465,6 +465,82 @@ static void test_compared(void **state UNUSED)
 	collector_free(collector);
 }
 
+/* Frames of a producer that leaves the messages out: they are counted, and what they held is not
+ * known; a message that is there and has no bytes is too short. */
+static void test_frames_without_their_message(void **state UNUSED)
+{
+	static const struct compare_filter filter = {.ports = {53}, .n_ports = 1};
+	struct collector_config config = test_config();
+	struct collector *collector = NULL;
+	struct shard *total;
+	struct sample s;
+
+	config.traits.compared = true;
+	config.traits.filter = &filter;
+	assert_int_equal(collector_new(&collector, &config), 0);
+	collector_reopen(collector, T0_NS / config.interval_ns);
+	for (int i = 0; i < 3; i++) {
+		sample_init(&s, RECORD_AUTH_QUERY, 1, 1, T0_NS);
+		s.record.has &= (uint16_t)~RECORD_QUERY_MESSAGE;
+		s.record.query_message = NULL;
+		s.record.query_length = 0;
+		take_one(collector, &s, T0_NS);
+		sample_init(&s, RECORD_AUTH_RESPONSE, 1, 1, T0_NS);
+		s.record.has &= (uint16_t)~RECORD_RESPONSE_MESSAGE;
+		s.record.response_message = NULL;
+		s.record.response_length = 0;
+		take_one(collector, &s, T0_NS);
+	}
+	sample_init(&s, RECORD_AUTH_QUERY, 1, 1, T0_NS);
+	s.record.query_length = 0;
+	take_one(collector, &s, T0_NS);
+	total = collect(collector);
+	assert_int_equal(margin_count(total, 0, MARGIN_MESSAGES, DIR_QUERY, 0, 0, 0), 4);
+	assert_int_equal(margin_count(total, 0, MARGIN_MESSAGES, DIR_RESPONSE, 0, 0, 0), 3);
+	assert_int_equal(margin_count(total, 0, MARGIN_MALFORMED, DIR_QUERY, 0, 0, 0), 1);
+	assert_int_equal(margin_count(total, 0, MARGIN_MALFORMED, DIR_RESPONSE, 0, 0, 0), 0);
+	assert_int_equal(margin_count(total, 0, MARGIN_SIZE, DIR_QUERY, 0, 0, 0), 1);
+	assert_int_equal(margin_count(total, 0, MARGIN_SIZE, DIR_RESPONSE, 0, 0, 0), 0);
+	assert_int_equal(margin_count(total, 0, MARGIN_OPCODE, 0, 0, 0, 0), 0);
+	assert_int_equal(margin_count(total, 0, MARGIN_RCODE, 0, 0, 0, 0), 0);
+	assert_int_equal(compared(total, DIR_QUERY, TRANSPORT_UDP), 4);
+	assert_int_equal(compared(total, DIR_RESPONSE, TRANSPORT_UDP), 3);
+	assert_int_equal(margin_count(total, 0, MARGIN_COMPARED_UNKNOWN, DIR_QUERY, 0, 0, 0), 3);
+	assert_int_equal(margin_count(total, 0, MARGIN_COMPARED_UNKNOWN, DIR_RESPONSE, 0, 0, 0), 3);
+	assert_int_equal(margin_count(total, 0, MARGIN_COMPARED_MALFORMED, DIR_QUERY, 0, 0, 0), 1);
+	assert_int_equal(total->sources.used, 1);
+	assert_int_equal(total->paired, 0); /* by what id? */
+	shard_free(total);
+	collector_free(collector);
+}
+
+/* A transport that dnstap.proto does not know has a name of its own and is not compared. */
+static void test_another_transport(void **state UNUSED)
+{
+	static const struct compare_filter filter = {.ports = {53}, .n_ports = 1};
+	struct collector_config config = test_config();
+	struct collector *collector = NULL;
+	struct shard *total;
+	struct sample s;
+
+	config.traits.compared = true;
+	config.traits.filter = &filter;
+	assert_int_equal(collector_new(&collector, &config), 0);
+	collector_reopen(collector, T0_NS / config.interval_ns);
+	sample_init(&s, RECORD_AUTH_QUERY, 1, 1, T0_NS);
+	s.record.protocol = RECORD_PROTOCOL_OTHER;
+	take_one(collector, &s, T0_NS);
+	total = collect(collector);
+	assert_int_equal(
+	    margin_count(total, 0, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_OTHER, 0, 0), 1);
+	assert_int_equal(
+	    margin_count(total, 0, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_UDP, 0, 0), 0);
+	for (uint32_t t = 0; t < TRANSPORT_COUNT; t++)
+		assert_int_equal(compared(total, DIR_QUERY, t), 0);
+	shard_free(total);
+	collector_free(collector);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +556,8 @@ int main(void)
 	    cmocka_unit_test(test_no_shard_at_all),
 	    cmocka_unit_test(test_queries_from_responses),
 	    cmocka_unit_test(test_compared),
+	    cmocka_unit_test(test_frames_without_their_message),
+	    cmocka_unit_test(test_another_transport),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,38 @@ static void test_nxdomain_of_a_source(void **state UNUSED)
 	collector_free(collector);
 }
 
+/* With a reload: from the next window on there are as many names as the new limits say. */
+static void test_names_follow_the_limits(void **state UNUSED)
+{
+	const size_t slots[] = {0, 1024, 0};
+	struct collector_config config = test_config();
+	struct collector *collector = NULL;
+	struct shard *shards[COLLECTOR_MAX_SHARDS];
+	struct sample s;
+
+	config.limits.name_slots = 512;
+	config.max_shards = 2;
+	assert_int_equal(collector_new(&collector, &config), 0);
+	sample_init(&s, RECORD_AUTH_QUERY, 1, 1, T0_NS);
+	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+		take_one(collector, &s, T0_NS);
+		assert_int_equal(collector_close(collector, INT64_MAX, shards), 1);
+		shard_clear(shards[0], &config.limits);
+		assert_int_equal(shards[0]->name_slots, config.limits.name_slots);
+		assert_int_equal(!shards[0]->names[NAMES_QUERY], !config.limits.name_slots);
+		collector_give(collector, shards[0]); /* cleared by the old limits */
+		config.limits.name_slots = slots[i];
+		collector_set_limits(collector, &config.limits, 2);
+		take_one(collector, &s, T0_NS);
+		assert_int_equal(collector_close(collector, INT64_MAX, shards), 1);
+		assert_int_equal(shards[0]->name_slots, slots[i]);
+		assert_int_equal(!shards[0]->names[NAMES_NXDOMAIN], !slots[i]);
+		shard_clear(shards[0], &config.limits);
+		collector_give(collector, shards[0]);
+	}
+	collector_free(collector);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +257,7 @@ int main(void)
 	    cmocka_unit_test(test_clear_makes_it_new),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_nxdomain_of_a_source),
+	    cmocka_unit_test(test_names_follow_the_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

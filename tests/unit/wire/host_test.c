@@ -12,6 +12,7 @@
 #include "wire/host/host.h"
 #include "wire/host/proc.h"
 #include "wire/host/table.h"
+#include "../skip.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -211,7 +212,7 @@ static struct host *make_host(const char **counters, size_t n)
 	struct host *host;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(host_new(&host, &config), 0);
 	return host;
 }
@@ -364,15 +365,16 @@ static void test_nft_counter(void **state UNUSED)
 	struct host *host;
 	int fd;
 
-	if (!namespace_ready ||
-	    system("nft -f - <<'.' 2>/dev/null\n"
+	if (!namespace_ready)
+		skip_because("no network namespace of one's own");
+	if (system("nft -f - <<'.' 2>/dev/null\n"
 		   "table inet filter {\n"
 		   "counter dns_drops {}\n"
 		   "chain in { type filter hook input priority 0; udp dport 5353 counter name "
 		   "dns_drops drop; }\n"
 		   "}\n"
 		   ".\n") != 0)
-		skip();
+		skip_because("no nftables");
 	host = make_host(counters_of, 2);
 	fd = listener(0);
 	send_to(PORT, 25);

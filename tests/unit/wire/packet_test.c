@@ -15,13 +15,13 @@
 #include "replay/replay_wire.h"
 #include "wire/packet/packet.h"
 #include "wire/counter/fill.h"
+#include "../skip.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
-#include <pcap/pcap.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +170,7 @@ static struct counter_window *count_capture(const char *path)
 		assert_int_equal(replay_wire_count(wire, 7, &packet), 0);
 	assert_int_equal(r, 0);
 	pcap_file_close(file);
+	assert_int_equal(replay_wire_end(wire, 7), 0);
 	window = replay_wire_take(wire, 7);
 	/* Nothing of it was the server's. */
 	if (!window)
@@ -190,6 +191,9 @@ static void assert_same(
 		const u64 *y = (const u64 *)&b->counters[direction];
 
 		for (size_t i = 0; i < sizeof(struct wire_counters) / sizeof(u64); i++) {
+			/* Of captures, whoever puts the segments in order makes the cursors. */
+			if (i == offsetof(struct wire_counters, flows_new) / sizeof(u64))
+				continue;
 			if (x[i] != y[i])
 				fail_msg("%s: direction %d, word %zu: counted %llu, expected %llu",
 				    name, direction, i, (unsigned long long)x[i],
@@ -230,7 +234,7 @@ static void test_over_a_veth(void **state UNUSED)
 	struct arena *arena;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(arena_new(&arena), 0);
 	for (size_t group = 0; group < GROUPS; group++) {
 		struct wire_window expected, seen;
@@ -258,7 +262,7 @@ static void test_windows(void **state UNUSED)
 	struct arena *arena;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	frames.n = 0;
 	make_udp_query(&frames);
 	assert_int_equal(arena_new(&arena), 0);
@@ -285,7 +289,7 @@ static void test_gone(void **state UNUSED)
 	char error[256];
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	assert_int_equal(
 	    packet_new(&source, &rules, -1, interfaces, 1, error, sizeof(error)), -ENODEV);
 	assert_string_equal(error, "passing: No such device");
@@ -305,26 +309,25 @@ static void test_gone(void **state UNUSED)
 	packet_free(source);
 }
 
-/* The same frames in a file, as Ethernet or, without their link header, as raw IP. */
-static void write_capture(const char *path, int link, uint32_t snaplen)
+/* The same frames in a file. */
+static void write_capture(const char *path, uint32_t snaplen)
 {
-	pcap_t *pcap = pcap_open_dead(link, 65535);
-	pcap_dumper_t *dumper = pcap_dump_open(pcap, path);
+	const uint32_t header[6] = {0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, LINK_ETHERNET};
+	FILE *file = fopen(path, "w");
 
-	assert_non_null(dumper);
+	assert_non_null(file);
+	assert_int_equal(fwrite(header, sizeof(header), 1, file), 1);
 	for (uint32_t i = 0; i < frames.n; i++) {
 		const struct frame *frame = &frames.frames[i];
-		const uint32_t cut = link == DLT_RAW ? ETH_HLEN : 0;
-		const uint32_t length = frame->length - cut;
-		const struct pcap_pkthdr header = {.ts = {.tv_sec = 1000000000, .tv_usec = (int)i},
-		    .caplen = length < snaplen ? length : snaplen,
-		    .len = length};
+		const uint32_t captured = frame->length < snaplen ? frame->length : snaplen;
+		const uint32_t record[4] = {1000000000, i, captured, frame->length};
 
-		if (is_sendable(frame))
-			pcap_dump((u_char *)dumper, &header, frame->bytes + cut);
+		if (!is_sendable(frame))
+			continue;
+		assert_int_equal(fwrite(record, sizeof(record), 1, file), 1);
+		assert_int_equal(fwrite(frame->bytes, captured, 1, file), 1);
 	}
-	pcap_dump_close(dumper);
-	pcap_close(pcap);
+	assert_int_equal(fclose(file), 0);
 }
 
 static void test_in_a_file(void **state UNUSED)
@@ -338,14 +341,39 @@ static void test_in_a_file(void **state UNUSED)
 	close(fd);
 	assert_int_equal(arena_new(&arena), 0);
 	for (size_t i = 0; i < FIXTURES; i++) {
+		/* A file can wait for what comes late. */
+		if (fixtures[i].make == make_tcp_hole)
+			continue;
 		frames.n = 0;
 		fixtures[i].make(&frames);
 		expected = filled(count_straight(), arena);
-		write_capture(path, DLT_EN10MB, UINT32_MAX);
+		write_capture(path, UINT32_MAX);
 		seen = filled(count_capture(path), arena);
 		assert_same(fixtures[i].name, &seen, &expected);
 		arena_reset(arena);
 	}
+	unlink(path);
+	arena_free(arena);
+}
+
+static void test_late_in_a_file(void **state UNUSED)
+{
+	char path[] = "/tmp/crosstap-packet-XXXXXX";
+	struct wire_window seen;
+	const struct wire_cell *cell;
+	struct arena *arena;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	frames.n = 0;
+	make_tcp_hole(&frames);
+	assert_int_equal(arena_new(&arena), 0);
+	write_capture(path, UINT32_MAX);
+	seen = filled(count_capture(path), arena);
+	cell = &seen.interfaces[0].counters[WIRE_IN].cells[WIRE_TCP][PACKET_IPV4];
+	assert_int_equal(cell->messages, 5);
+	assert_int_equal(cell->resync, 1);
 	unlink(path);
 	arena_free(arena);
 }
@@ -364,7 +392,7 @@ static void test_cut_packets(void **state UNUSED)
 	frames.n = 0;
 	make_udp_query(&frames);
 	assert_int_equal(arena_new(&arena), 0);
-	write_capture(path, DLT_EN10MB, 14 + 20 + 8 + 12);
+	write_capture(path, 14 + 20 + 8 + 12);
 	seen = filled(count_capture(path), arena);
 	cell = &seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][PACKET_IPV4];
 	assert_int_equal(cell->packets, 1);
@@ -372,7 +400,7 @@ static void test_cut_packets(void **state UNUSED)
 	assert_int_equal(cell->messages, 1);
 	assert_int_equal(cell->message_bytes, 32);
 	assert_int_equal(cell->malformed, 0);
-	write_capture(path, DLT_EN10MB, 14 + 20 + 8 + 11);
+	write_capture(path, 14 + 20 + 8 + 11);
 	seen = filled(count_capture(path), arena);
 	cell = &seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][PACKET_IPV4];
 	assert_int_equal(cell->packets, 1);
@@ -411,6 +439,7 @@ int main(void)
 	    cmocka_unit_test(test_windows),
 	    cmocka_unit_test(test_gone),
 	    cmocka_unit_test(test_in_a_file),
+	    cmocka_unit_test(test_late_in_a_file),
 	    cmocka_unit_test(test_cut_packets),
 	};
 

@@ -13,6 +13,8 @@
 
 struct counter {
 	struct wire_state state; /* its counters are those of the window counted last */
+	counter_follow *follow;  /* NULL: the state's own cursors */
+	void *follower;
 	bool takes_all;
 };
 
@@ -24,6 +26,7 @@ struct counter_window {
 	struct wire_source_bucket *sources;
 	struct wire_source_rtt_entry *rtts;
 	uint32_t n_rtts;
+	struct wire_touched touched;
 };
 
 void counter_configure(struct counter *counter, const struct wire_rules *rules)
@@ -91,6 +94,18 @@ static size_t counters_of(uint32_t interfaces)
 	return (size_t)interfaces * WIRE_DIRECTIONS * WIRE_SLOTS;
 }
 
+/* Entries of all interfaces fill whole pages: WIRE_SLOTS * WIRE_RARE_ENTRIES is a multiple of one.
+ */
+static size_t rare_pages(uint32_t interfaces)
+{
+	return (size_t)interfaces * WIRE_SLOTS * WIRE_RARE_ENTRIES / WIRE_RARE_PAGE;
+}
+
+static size_t rare_words(uint32_t interfaces)
+{
+	return (rare_pages(interfaces) + 63) / 64;
+}
+
 int counter_window_new(struct counter_window **ret, const struct counter *counter)
 {
 	const uint32_t interfaces = counter->state.interfaces;
@@ -106,8 +121,9 @@ int counter_window_new(struct counter_window **ret, const struct counter *counte
 	window->rtt = calloc(WIRE_SLOTS, sizeof(*window->rtt));
 	window->sources = calloc(WIRE_SOURCE_BUCKETS, sizeof(*window->sources));
 	window->rtts = calloc(RTT_PLACES, sizeof(*window->rtts));
+	window->touched.rare = calloc(rare_words(interfaces), sizeof(*window->touched.rare));
 	if (!window->counters || !window->rare || !window->rtt || !window->sources ||
-	    !window->rtts) {
+	    !window->rtts || !window->touched.rare) {
 		counter_window_free(window);
 		return -ENOMEM;
 	}
@@ -124,37 +140,100 @@ void counter_window_free(struct counter_window *window)
 	free(window->rtt);
 	free(window->sources);
 	free(window->rtts);
+	free(window->touched.rare);
 	free(window);
 }
 
-/* A page that was never written takes no memory. */
-static void clear_sources(struct wire_source_bucket *buckets)
+/* The next bit that is set, from `from` on; `n` of them. */
+static size_t next_bit(const uint64_t *words, size_t from, size_t n)
 {
-	for (uint32_t i = 0; i < WIRE_SOURCE_BUCKETS; i++) {
-		if (buckets[i].clients[0].low) /* the first way is taken first, and none is freed */
-			memset(&buckets[i], 0, sizeof(buckets[i]));
+	while (from < n) {
+		const uint64_t rest = words[from / 64] >> from % 64;
+
+		if (rest)
+			return from + (size_t)__builtin_ctzll(rest);
+		from = (from / 64 + 1) * 64;
 	}
+	return n;
+}
+
+static size_t next_touched(const struct wire_bits *bits, size_t from)
+{
+	while (from < WIRE_BITS) {
+		const uint64_t rest = bits->some >> from / 512;
+		size_t group, end;
+
+		if (!rest)
+			break;
+		group = from / 512 + (size_t)__builtin_ctzll(rest);
+		end = (group + 1) * 512;
+		from = next_bit(bits->words, from > group * 512 ? from : group * 512, end);
+		if (from < end)
+			return from;
+	}
+	return WIRE_BITS;
+}
+
+/* Of what was touched; a page that was never written takes no memory. */
+static void clear(void *table, size_t bytes, struct wire_bits *bits)
+{
+	for (size_t i = next_touched(bits, 0); i < WIRE_BITS; i = next_touched(bits, i + 1))
+		memset((uint8_t *)table + i * bytes, 0, bytes);
+	*bits = (struct wire_bits){0};
+}
+
+static void clear_rare(struct counter_window *window)
+{
+	const size_t pages = rare_pages(window->interfaces);
+
+	for (size_t i = next_bit(window->touched.rare, 0, pages); i < pages;
+	     i = next_bit(window->touched.rare, i + 1, pages))
+		memset(
+		    window->rare + i * WIRE_RARE_PAGE, 0, WIRE_RARE_PAGE * sizeof(*window->rare));
+	memset(window->touched.rare, 0,
+	    rare_words(window->interfaces) * sizeof(*window->touched.rare));
 }
 
 void counter_window_clear(struct counter_window *window)
 {
-	for (uint32_t i = 0; i < window->interfaces; i++) {
-		if (counter_window_rare(window, i))
-			memset(window->rare + wire_rare_index(i, SLOT), 0,
-			    WIRE_RARE_ENTRIES * sizeof(*window->rare));
-	}
+	clear_rare(window);
 	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
 	memset(window->rtt, 0, sizeof(*window->rtt));
-	clear_sources(window->sources);
-	if (window->n_rtts)
-		memset(window->rtts, 0, RTT_PLACES * sizeof(*window->rtts));
+	clear(window->sources, sizeof(*window->sources), &window->touched.sources);
+	clear(window->rtts, sizeof(*window->rtts), &window->touched.rtts);
 	window->n_rtts = 0;
+}
+
+static void use_window(struct counter *counter, struct counter_window *window)
+{
+	struct wire_state *state = &counter->state;
+
+	state->counters = window->counters;
+	state->rare = window->rare;
+	state->rtt = window->rtt;
+	state->sources = window->sources;
+	state->rtts = window->rtts;
+	state->n_rtts = window->n_rtts;
+	state->touched = &window->touched;
+}
+
+void counter_clear(struct counter *counter)
+{
+	struct wire_state *state = &counter->state;
+
+	if (!counter->follow)
+		memset(state->flows, 0,
+		    (size_t)state->flow_sets * WIRE_FLOW_WAYS * sizeof(*state->flows));
+	if (state->hinted)
+		memset(state->hints, 0, WIRE_HINTS * sizeof(*state->hints));
+	state->hinted = false;
+	state->sampled = 0;
+	state->packets = 0;
 }
 
 void counter_add_packet(
     struct counter *counter, struct counter_window *window, const struct counter_packet *packet)
 {
-	struct wire_state *state = &counter->state;
 	const struct wire_input input = {
 	    .data = packet->data,
 	    .length = packet->length,
@@ -166,24 +245,107 @@ void counter_add_packet(
 	    .raw = packet->raw,
 	};
 
-	state->counters = window->counters;
-	state->rare = window->rare;
-	state->rtt = window->rtt;
-	state->sources = window->sources;
-	state->rtts = window->rtts;
-	state->n_rtts = window->n_rtts;
-	wire_packet(state, &input);
-	window->n_rtts = state->n_rtts;
+	use_window(counter, window);
+	wire_packet(&counter->state, &input);
+	window->n_rtts = counter->state.n_rtts;
 }
+
+static void take_segment(void *taker, const struct wire_work *work, const u8 *packet)
+{
+	const struct counter *counter = taker;
+	const struct packet *headers = &work->packet;
+	struct counter_segment segment = {
+	    .key = &work->key,
+	    .data = packet,
+	    .length = headers->length,
+	    .sequence = headers->sequence,
+	    .flags = headers->tcp_flags,
+	    .family = headers->family,
+	};
+
+	if (work->frame.readable > headers->payload) {
+		segment.data = packet + headers->payload;
+		segment.readable = work->frame.readable - headers->payload;
+	}
+	if (segment.readable > segment.length)
+		segment.readable = segment.length;
+	counter->follow(counter->follower, &segment);
+}
+
+void counter_set_follower(struct counter *counter, counter_follow *follow, void *context)
+{
+	counter->follow = follow;
+	counter->follower = context;
+	counter->state.take_segment = take_segment;
+	counter->state.taker = counter;
+}
+
+void counter_add_segment(struct counter *counter, struct counter_window *window,
+    struct wire_flow *cursor, const struct counter_segment *segment)
+{
+	struct wire_state *state = &counter->state;
+	const struct packet packet = {
+	    .length = segment->length,
+	    .sequence = segment->sequence,
+	    .tcp_flags = segment->flags,
+	    .family = segment->family,
+	    .protocol = PACKET_TCP,
+	};
+	struct wire_env env = {
+	    .view = {.data = segment->data, .end = segment->data + segment->readable},
+	    .config = state->config,
+	    .context = state,
+	    .access = WIRE_ACCESS_MEMORY,
+	    .direction = segment->key->direction,
+	    .slot = SLOT,
+	};
+	struct wire_peer peer = {.client = segment->key->client, .family = segment->family};
+
+	use_window(counter, window);
+	env.counters = wire_find_counters(&env);
+	wire_is_ours(&env, &segment->key->server, &peer);
+	state->cursor = cursor;
+	wire_count_stream(&env, &packet, segment->key, &peer, segment->readable);
+	state->cursor = NULL;
+}
+
+/* Eight at a time, wherever they are. */
+typedef uint64_t words8 __attribute__((vector_size(64), aligned(8), may_alias));
 
 /* Structures of u64 alone. */
 static void add_words(void *into, const void *from, size_t bytes)
 {
 	uint64_t *to = into;
 	const uint64_t *words = from;
+	size_t i = 0;
 
-	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+	for (; i + 8 <= bytes / sizeof(*to); i += 8)
+		*(words8 *)(to + i) += *(const words8 *)(words + i);
+	for (; i < bytes / sizeof(*to); i++)
 		to[i] += words[i];
+}
+
+/* Which bucket is this counter in? */
+static size_t bucket_of(const struct counter_window *window, const uint64_t *messages)
+{
+	return (size_t)((const uint8_t *)messages - (const uint8_t *)window->sources) /
+	    sizeof(*window->sources);
+}
+
+/* No other slot is counted into. Were handshakes timed? */
+static bool add_counters(
+    struct counter_window *into, const struct counter_window *from, uint32_t interface)
+{
+	uint64_t handshakes = 0;
+
+	for (uint32_t direction = 0; direction < WIRE_DIRECTIONS; direction++) {
+		const uint32_t index = wire_counters_index(interface, direction, SLOT);
+		const struct wire_counters *counters = &from->counters[index];
+
+		add_words(&into->counters[index], counters, sizeof(*counters));
+		handshakes += counters->handshakes[0] + counters->handshakes[1];
+	}
+	return handshakes;
 }
 
 static void add_clients(
@@ -195,7 +357,9 @@ static void add_clients(
 		uint64_t *messages =
 		    wire_source_place(counter->state.config, into->sources, &client.address, SLOT);
 
-		if (!messages)
+		if (messages)
+			wire_touch(&into->touched.sources, bucket_of(into, messages));
+		else
 			messages =
 			    &into->counters[wire_counters_index(0, WIRE_IN, SLOT)].sources_other;
 		*messages += client.messages;
@@ -204,8 +368,10 @@ static void add_clients(
 
 static void add_rtts(struct counter_window *into, const struct counter_window *from)
 {
-	struct wire_state state = {
-	    .rtts = into->rtts, .max_rtts = WIRE_MAX_SOURCE_RTTS, .n_rtts = into->n_rtts};
+	struct wire_state state = {.rtts = into->rtts,
+	    .max_rtts = WIRE_MAX_SOURCE_RTTS,
+	    .n_rtts = into->n_rtts,
+	    .touched = &into->touched};
 	struct wire_client_rtt rtt;
 
 	for (size_t at = 0; counter_window_next_rtt(from, &at, &rtt);) {
@@ -220,16 +386,19 @@ static void add_rtts(struct counter_window *into, const struct counter_window *f
 void counter_window_add(
     const struct counter *counter, struct counter_window *into, const struct counter_window *from)
 {
-	for (uint32_t i = 0; i < from->interfaces; i++) {
-		const uint64_t *rare = counter_window_rare(from, i);
+	const size_t pages = rare_pages(from->interfaces);
+	bool timed = false;
 
-		if (rare)
-			add_words(into->rare + wire_rare_index(i, SLOT), rare,
-			    WIRE_RARE_ENTRIES * sizeof(*rare));
+	for (size_t i = next_bit(from->touched.rare, 0, pages); i < pages;
+	     i = next_bit(from->touched.rare, i + 1, pages)) {
+		add_words(into->rare + i * WIRE_RARE_PAGE, from->rare + i * WIRE_RARE_PAGE,
+		    WIRE_RARE_PAGE * sizeof(*from->rare));
+		into->touched.rare[i / 64] |= (uint64_t)1 << i % 64;
 	}
-	add_words(into->counters, from->counters,
-	    counters_of(from->interfaces) * sizeof(*from->counters));
-	add_words(into->rtt, from->rtt, sizeof(*from->rtt));
+	for (uint32_t i = 0; i < from->interfaces; i++)
+		timed |= add_counters(into, from, i);
+	if (timed)
+		add_words(&into->rtt[SLOT], &from->rtt[SLOT], sizeof(*from->rtt));
 	add_clients(counter, into, from);
 	add_rtts(into, from);
 }
@@ -261,17 +430,19 @@ size_t counter_window_interfaces(const struct counter_window *window)
 bool counter_window_next_client(
     const struct counter_window *window, size_t *at, struct wire_client *ret)
 {
-	for (; *at < WIRE_MAX_SOURCES; ++*at) {
-		const struct wire_source_bucket *bucket = &window->sources[*at / WIRE_SOURCE_WAYS];
-		const size_t way = *at % WIRE_SOURCE_WAYS;
+	while (*at < WIRE_MAX_SOURCES) {
+		const size_t number =
+		    next_touched(&window->touched.sources, *at / WIRE_SOURCE_WAYS);
+		const size_t way = number == *at / WIRE_SOURCE_WAYS ? *at % WIRE_SOURCE_WAYS : 0;
+		const struct wire_source_bucket *bucket = &window->sources[number];
 
-		if (!bucket->clients[way].low)
+		*at = number * WIRE_SOURCE_WAYS + way + 1;
+		if (number >= WIRE_SOURCE_BUCKETS || !bucket->clients[way].low)
 			continue;
 		*ret = (struct wire_client){
 		    .address = wire_source_address(&bucket->clients[way]),
 		    .messages = bucket->messages[SLOT][way],
 		};
-		++*at;
 		return true;
 	}
 	return false;
@@ -280,19 +451,17 @@ bool counter_window_next_client(
 bool counter_window_next_rtt(
     const struct counter_window *window, size_t *at, struct wire_client_rtt *ret)
 {
-	for (; window->n_rtts && *at < RTT_PLACES; ++*at) {
-		const struct wire_source_rtt_entry *entry = &window->rtts[*at];
+	const struct wire_source_rtt_entry *entry;
 
-		if (!entry->rtt.count[SLOT])
-			continue;
-		*ret = (struct wire_client_rtt){
-		    .address = entry->client,
-		    .count = entry->rtt.count[SLOT],
-		    .sum_us = entry->rtt.sum_us[SLOT],
-		    .min_us = entry->rtt.min_us,
-		};
-		++*at;
-		return true;
-	}
-	return false;
+	*at = next_touched(&window->touched.rtts, *at);
+	if (*at >= RTT_PLACES)
+		return false;
+	entry = &window->rtts[(*at)++];
+	*ret = (struct wire_client_rtt){
+	    .address = entry->client,
+	    .count = entry->rtt.count[SLOT],
+	    .sum_us = entry->rtt.sum_us[SLOT],
+	    .min_us = entry->rtt.min_us,
+	};
+	return true;
 }

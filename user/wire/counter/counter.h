@@ -31,6 +31,8 @@ struct counter_packet {
 /* Counts what the rules say, which are not kept. -ENOMEM. */
 int counter_new(struct counter **ret, const struct wire_rules *rules, size_t n_interfaces);
 void counter_free(struct counter *counter);
+/* As if it were new, for other traffic. */
+void counter_clear(struct counter *counter);
 /* Takes other rules. */
 void counter_configure(struct counter *counter, const struct wire_rules *rules);
 /* Packets to any address count: the caller has looked whose they are. */
@@ -44,6 +46,28 @@ void counter_window_clear(struct counter_window *window);
 
 void counter_add_packet(
     struct counter *counter, struct counter_window *window, const struct counter_packet *packet);
+
+/* A segment of DNS over TCP, with data, a SYN, a FIN or an RST. */
+struct counter_segment {
+	const struct wire_flow_key *key;
+	const uint8_t *data;
+	uint64_t readable; /* bytes at `data` ... */
+	uint64_t length;   /* ... of so many that were sent */
+	uint32_t sequence;
+	uint8_t flags;  /* PACKET_SYN, ... */
+	uint8_t family; /* enum packet_family */
+};
+
+/* From within counter_add_packet(), instead of following the segment; valid during the call. */
+typedef void counter_follow(void *context, const struct counter_segment *segment);
+
+/* Cursors are the follower's from now on: it has each segment counted, in order, by
+ * counter_add_segment(). */
+void counter_set_follower(struct counter *counter, counter_follow *follow, void *context);
+/* `cursor`: of this stream; all zeros but `next` and `begin`: nothing of it has passed. A stream
+ * that is seen from its first byte on has sync WIRE_SYNC_HELD. */
+void counter_add_segment(struct counter *counter, struct counter_window *window,
+    struct wire_flow *cursor, const struct counter_segment *segment);
 
 /* Both windows of this counter; `from` stays as it was. Clients that find no room are among
  * sources_other. */

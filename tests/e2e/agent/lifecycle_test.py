@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Start, stop, crash and reload: nothing counted is lost, nothing is counted twice, no point overwrites another."""
+
+import os
+import signal
+import subprocess
+import time
+
+import frames
+from databases import InfluxDB
+from frames import queries, send
+from harness import (CROSSTAP, Crosstap, Namespaces, Points, check, check_equal, dnsload, free_port, main, test, wait_for)
+from nameserver import Knot
+
+
+def agent(lab, influx=None, **config):
+    outputs = [{"file": {"path": lab.path("points.lp"), "format": "line"}}] + ([influx.output()] if influx else [])
+    return Crosstap(lab, outputs=outputs, inputs=[{"zone": "hand", "unix": lab.path("hand.sock")}], **config)
+
+
+def points(lab):
+    return Points(open(lab.path("points.lp")).read())
+
+
+def middle_of_window(interval, need):
+    """Waits until `need` seconds of a window of `interval` are still ahead."""
+    while interval - time.time() % interval < need:
+        time.sleep(0.1)
+
+
+@test
+def sigterm_flushes(lab):
+    influx = InfluxDB(lab).start()
+    crosstap = agent(lab, influx, interval="1m").start()
+    send(lab.path("hand.sock"), 1234)
+    check_equal(influx.total("dns", "queries"), 0, "the window is open")
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(influx.total("dns", "queries"), 1234, "InfluxDB after SIGTERM")
+    check_equal(points(lab).by("dns", "queries"), {(): 1234}, "file after SIGTERM")
+
+
+@test
+def sigterm_drains(lab):
+    """Frames that were written before SIGTERM count, though their producer still holds the connection."""
+    crosstap = agent(lab).start()
+    producer = frames.Producer(lab.path("hand.sock"))
+    producer.send(queries(20000))
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries"), {(): 20000}, "queries")
+
+
+@test
+def restart_inside_a_window(lab):
+    influx = InfluxDB(lab).start()
+    interval, total = 20, 0
+    middle_of_window(interval, 8)
+    for part in range(4):
+        crosstap = agent(lab, influx, interval=f"{interval}s").start()
+        send(lab.path("hand.sock"), 100 + part)
+        total += 100 + part
+        check_equal(crosstap.stop(signal.SIGINT if part % 2 else signal.SIGTERM), 0, "exit code")
+    check_equal(influx.total("dns", "queries"), total, "InfluxDB over four agents in a window")
+    check_equal(points(lab).duplicates(), [], "points written twice")
+
+
+@test
+def crash_overwrites_nothing(lab):
+    """What was written before kill -9 stays as it is. Only the windows that were open then are lost."""
+    influx = InfluxDB(lab).start()
+    crosstap = agent(lab, influx).start()
+    send(lab.path("hand.sock"), 500)
+    influx.wait_total("dns", "queries", 500)
+    crosstap.process.kill(signal.SIGKILL)
+    crosstap.process.wait()
+    check(os.path.exists(lab.path("hand.sock")), "the dead agent's socket is still there")
+    crosstap.start()
+    send(lab.path("hand.sock"), 300)
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(influx.total("dns", "queries"), 800, "InfluxDB after crash and start")
+    check_equal(points(lab).duplicates(), [], "points written twice")
+
+
+@test
+def reload_adds_an_input(lab):
+    crosstap = agent(lab).start()
+    knot_socket = lab.path("hand.sock")
+    knot = Knot(lab, knot_socket).start()
+    crosstap.wait_connections(1)
+    first = dnsload(knot, count=500, rate=2000)
+    crosstap.wait_metric("crosstap_dns_queries_total", first["sent"])
+    crosstap.config["inputs"] = crosstap.config["inputs"] + [{"zone": "second", "unix": lab.path("second.sock")}]
+    crosstap.write_config()
+    crosstap.process.kill(signal.SIGHUP)
+    listening = f"listening input={lab.path('second.sock')}"
+    wait_for(lambda: listening in crosstap.process.log(), 10, "the new input listens")
+    send(lab.path("second.sock"), 77)
+    # Sent at once after the reload: had Knot's connection been closed, its first frames would be lost.
+    second = dnsload(knot, count=700, rate=2000)
+    crosstap.wait_metric("crosstap_dns_queries_total", first["sent"] + second["sent"], zone="hand")
+    crosstap.wait_metric("crosstap_dns_queries_total", 77, zone="second")
+    check_equal(crosstap.stop(), 0, "exit code")
+    sums = points(lab).by("dns", "queries", "zone")
+    check_equal(sums, {("hand",): 1200, ("second",): 77}, "queries by zone")
+    check_equal(points(lab).duplicates(), [], "points written twice")
+
+
+@test
+def reload_removes_an_input(lab):
+    crosstap = agent(lab)
+    keep, leave = crosstap.config["inputs"][0], {"zone": "leave", "unix": lab.path("leave.sock")}
+    crosstap.config["inputs"] = [keep, leave]
+    crosstap.start()
+    stays = frames.Producer(lab.path("hand.sock"))
+    stays.send(queries(10))
+    send(lab.path("leave.sock"), 20)
+    crosstap.config["inputs"] = [keep]
+    crosstap.write_config()
+    crosstap.process.kill(signal.SIGHUP)
+    wait_for(lambda: not os.path.exists(lab.path("leave.sock")), 10, "the old socket is gone")
+    stays.send(queries(30))
+    stays.stop()
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries", "zone"), {("hand",): 40, ("leave",): 20}, "queries by zone")
+
+
+@test
+def reload_of_a_bad_file(lab):
+    crosstap = agent(lab).start()
+    producer = frames.Producer(lab.path("hand.sock"))
+    producer.send(queries(5))
+    lab.write("crosstap.yaml", "intervall: 1s\n")
+    crosstap.process.kill(signal.SIGHUP)
+    wait_for(lambda: "intervall" in crosstap.process.log(), 10, "the bad key is named")
+    producer.send(queries(6))
+    producer.stop()
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries", "zone"), {("hand",): 11}, "queries")
+
+
+@test
+def bad_configuration(lab):
+    lab.write("bad.yaml", "interval: 1s\ninputs:\n  - zone: a\n    unixx: /tmp/x\n")
+    run = subprocess.run([CROSSTAP, "run", "-c", lab.path("bad.yaml")], capture_output=True, text=True, timeout=60)
+    check_equal(run.returncode, 2, "exit code of a bad configuration")
+    for part in ("bad.yaml:4:", "unixx", "unix"):
+        check(part in run.stderr, f"{part!r} is not in: {run.stderr}")
+    check_equal(run.stdout, "", "standard output")
+
+
+@test
+def second_agent(lab):
+    """Two agents with the same `server` would write the same series."""
+    first = agent(lab).start()
+    second = Crosstap(lab, "second", outputs=[], inputs=[{"zone": "b", "unix": lab.path("b.sock")}])
+    second.start(ready=False)
+    check_equal(second.process.wait(), 1, "exit code of the second agent")
+    check(first.process.alive(), "the first agent runs on")
+    third = Crosstap(lab, "third", outputs=[], server=f"other-{os.getpid()}", inputs=[{"zone": "c", "unix": lab.path("c.sock")}])
+    third.start()
+    check_equal((third.stop(), first.stop()), (0, 0), "exit codes")
+
+
+@test
+def port_in_use(lab):
+    """The page is no input: without its port the agent runs."""
+    first = agent(lab).start()
+    second = Crosstap(lab, "second", outputs=[{"file": {"path": lab.path("b.lp"), "format": "line"}}], server=f"b-{os.getpid()}",
+                      inputs=[{"zone": "b", "unix": lab.path("b.sock")}, {"zone": "t", "tcp": "127.0.0.1:" +
+                                                                         str(free_port(("127.0.0.1",)))}])
+    second.config["http"] = first.config["http"]
+    second.start(ready=False)
+    wait_for(lambda: second.process.must_live() and "listening input=" in second.process.log(), 10, "the input listens")
+    send(lab.path("b.sock"), 9)
+    check_equal(second.stop(), 0, "exit code")
+    check_equal(Points(open(lab.path("b.lp")).read()).by("dns", "queries"), {(): 9}, "queries")
+    first.stop()
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return sum(int(ticks) for ticks in file.read().rsplit(")", 1)[1].split()[11:13])
+
+
+@test
+def rests_while_nothing_happens(lab):
+    """What it asks the kernel about its interfaces is no news to itself."""
+    net = Namespaces("rest")
+    try:
+        net.make()
+        crosstap = agent(lab, wire={"mode": "native", "interfaces": [net.device], "netns": net.server}).start()
+        time.sleep(2)
+        before = cpu_ticks(crosstap.process.popen.pid)
+        time.sleep(4)
+        used = (cpu_ticks(crosstap.process.popen.pid) - before) / os.sysconf("SC_CLK_TCK")
+        check(used < 0.4, f"{used} s of CPU in 4 s")
+        check_equal(crosstap.stop(), 0, "exit code")
+    finally:
+        net.close()
+
+
+@test
+def events(lab):
+    """What happened, each once: the start, a producer that came and went, an output that fails, a wire that is watched."""
+    influx = InfluxDB(lab)  # not started: nobody is there
+    net = Namespaces("events").make()
+    try:
+        crosstap = agent(lab, influx, wire={"mode": "native", "interfaces": [net.device]}).start(namespace=net.server)
+        producer = frames.Producer(lab.path("hand.sock"))
+
+        def said(kind):
+            whole = open(lab.path("points.lp")).read().rpartition("\n")[0] if os.path.exists(lab.path("points.lp")) else ""
+            return [f["text"] for name, tags, f, _ in Points(whole).points if name == "crosstap_event" and tags["kind"] == kind]
+        wait_for(lambda: said("producer"), 10, "a producer is there")
+        producer.send(queries(10))
+        producer.stop()
+        wait_for(lambda: len(said("producer")) == 2 and said("sink"), 15, "it is gone, and the output fails")
+        check_equal(crosstap.stop(), 0, "exit code")
+    finally:
+        net.close()
+    check_equal(len(said("start")), 1, "starts")
+    where = lab.path("hand.sock")
+    check_equal(said("producer"), [f"{where}: 1 connected", f"{where}: 0 connected"], "producers")
+    check_equal(said("wire_mode"), [f"{net.device}: native"], "wire")
+    check(len(said("sink")) == 1 and said("sink")[0].startswith("influxdb ") and ": fails: " in said("sink")[0],
+          f"output: {said('sink')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A compressed file gives the same bytes and the same error in large reads and in small ones; plain
+ * ones pass unchanged. The first byte is the size of the small reads. What comes out is looked at
+ * up to a limit: a kilobyte can unpack to a gigabyte.
+ */
+#include "base/io.h"
+#include "replay/unpacked.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MOST_BYTES  (1u << 18)
+#define PIECE_BYTES 65536
+
+struct outcome {
+	size_t n;
+	uint64_t digest;
+	ssize_t end; /* what the last read returned; 1: the limit was reached */
+};
+
+static void check(bool good)
+{
+	if (!good)
+		abort();
+}
+
+static struct outcome run(int fd, size_t piece)
+{
+	static uint8_t out[PIECE_BYTES];
+	struct outcome outcome = {.end = 1};
+	struct unpacked *unpacked = NULL;
+
+	check(lseek(fd, 0, SEEK_SET) == 0 && unpacked_open(&unpacked, fd) == 0);
+	while (outcome.end > 0 && outcome.n < MOST_BYTES) {
+		const size_t left = MOST_BYTES - outcome.n;
+		const ssize_t n = unpacked_read(unpacked, out, left < piece ? left : piece);
+
+		check(n <= (ssize_t)piece);
+		for (ssize_t i = 0; i < n; i++)
+			outcome.digest = (outcome.digest ^ out[i]) * 0x100000001b3u;
+		outcome.n += n > 0 ? (size_t)n : 0;
+		outcome.end = n > 0 ? 1 : n;
+	}
+	check((outcome.end < 0) == (*unpacked_problem(unpacked) != '\0'));
+	if (outcome.end <= 0)
+		check(unpacked_read(unpacked, out, piece) == outcome.end);
+	unpacked_close(unpacked);
+	return outcome;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct outcome large, small;
+	int fd;
+
+	if (size < 1)
+		return 0;
+	fd = memfd_create("fuzz", MFD_CLOEXEC);
+	check(fd >= 0 && io_write(fd, data + 1, size - 1) == 0);
+	large = run(fd, PIECE_BYTES);
+	small = run(fd, data[0] + 1u);
+	close(fd);
+	/* zstd keeps back what a large read had no room for when the damage shows. */
+	check(large.end == small.end || large.n == MOST_BYTES || small.n == MOST_BYTES);
+	if (large.end >= 0 && small.end >= 0)
+		check(large.n == small.n && large.digest == small.digest);
+	return 0;
+}

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Forms in which frames come to a replay: several streams in a file, compressed files, frames that leave things out or
+say them in another way."""
+
+import gzip
+import json
+import lzma
+import os
+import subprocess
+import tempfile
+
+
+def replay(program, *args, stdin=None):
+    """(exit status, document, messages)"""
+    done = subprocess.run([program, "replay", "--json", *args], input=stdin, capture_output=True, timeout=120)
+    assert done.returncode in (0, 1), f"exit {done.returncode}: {done.stderr.decode()}"
+    return done.returncode, json.loads(done.stdout), done.stderr.decode()
+
+
+def read(folder, name):
+    with open(os.path.join(folder, name), "rb") as file:
+        return file.read()
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+PACKERS = {"gzip": gzip.compress, "zstd": zstd, "xz": lzma.compress}
+
+
+def figures(document):
+    """Without what depends on how fast the machine is."""
+    return {key: value for key, value in document.items() if key not in ("seconds", "frames_per_second")}
+
+
+def check_several_streams(program, folder):
+    """Another START behind STOP (files of a day, one after the other), and one without (a writer that was killed, and
+    appended when it came again): two frames each."""
+    for name in ("two_streams.fstrm", "appended_after_kill.fstrm"):
+        status, document, said = replay(program, os.path.join(folder, name))
+        assert (status, document["frames"], said) == (0, 4, ""), f"{name}: {status} {document['frames']} {said}"
+        status, document, _ = replay(program, "-", stdin=read(folder, name))
+        assert (status, document["frames"]) == (0, 4), f"{name} from stdin: {status} {document['frames']}"
+
+
+def check_compressed(program, folder):
+    """As plain, from a file and from stdin, and as many members; several streams in them as well."""
+    plain = read(folder, "knot.fstrm")
+    _, expected, _ = replay(program, os.path.join(folder, "knot.fstrm"))
+    _, twice, _ = replay(program, "-", stdin=plain + plain)
+    assert twice["frames"] == 2 * expected["frames"], twice["frames"]
+    half = len(plain) // 2
+    for name, pack in PACKERS.items():
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pack(plain))
+            file.flush()
+            status, document, said = replay(program, file.name)
+        assert (status, said) == (0, "") and figures(document) == figures(expected), f"{name}: {status} {said}"
+        for what, data, want in (("stdin", pack(plain), expected), ("two members", pack(plain[:half]) + pack(plain[half:]), expected),
+                                 ("two files", pack(plain) + pack(plain), twice)):
+            status, document, said = replay(program, "-", stdin=data)
+            assert (status, said) == (0, "") and figures(document) == figures(want), f"{name} {what}: {status} {said}"
+
+
+def check_damaged(program, folder):
+    """The rest of a file is lost, what came before is counted, and the exit status says so."""
+    plain = read(folder, "knot.fstrm")
+    _, whole, _ = replay(program, "-", stdin=plain)
+    for name, pack in PACKERS.items():
+        packed = pack(plain)
+        status, document, said = replay(program, "-", stdin=packed[: len(packed) * 2 // 3])
+        assert status == 1 and f"{name}: the data is cut short" in said, f"{name}: {status} {said}"
+        assert 0 < document["frames"] < whole["frames"], f"{name}: {document['frames']} frames"
+        status, document, said = replay(program, "-", stdin=packed[:-5] + bytes([packed[-5] ^ 255]) + packed[-4:-3] + b"###")
+        assert status == 1 and f"{name}: the data is damaged" in said, f"{name}: {status} {said}"
+        # zstd keeps the block back whose check sum is wrong.
+        least = whole["frames"] if name != "zstd" else 1
+        assert least <= document["frames"] <= whole["frames"], f"{name}: {document['frames']} frames"
+        status, document, said = replay(program, "-", stdin=packed + b"no member")
+        assert status == 1 and "something else follows compressed data" in said, f"{name}: {status} {said}"
+        assert document["frames"] == whole["frames"], f"{name}: {document['frames']} frames"
+    status, document, said = replay(program, "-", stdin=b"\x04\x22\x4d\x18" + plain)
+    assert status == 1 and "is compressed by lz4, which is not read here" in said and document["frames"] == 0, said
+
+
+def check_same_traffic(program, folder):
+    """A hundred queries and answers on the wire and in dnstap: nothing is lost, however the frames say it."""
+    capture = os.path.join(folder, "hundred_queries.pcap")
+    for name, known in (("without_messages.fstrm", False), ("mapped_clients.fstrm", True)):
+        status, document, said = replay(program, "--pcap", capture, os.path.join(folder, name))
+        assert (status, said) == (0, ""), f"{name}: {status} {said}"
+        check, zone = document["crosscheck"], document["zones"]["default"]
+        row = {"wire": 100, "dnstap": 100, "difference": 0, "left_out": 0}
+        assert check["query"] == check["response"] == {"udp": {"ipv4": row}}, f"{name}: {check}"
+        assert (check["unexplained"], check["verdict"]) == (0, "ok"), f"{name}: {check}"
+        assert check["funnel"]["malformed"] == 0 and check["funnel"]["corrected"] == 100, f"{name}: {check['funnel']}"
+        assert zone["messages"] == {"udp": {"ipv4": {"queries": 100, "responses": 100}}}, f"{name}: {zone['messages']}"
+        assert zone["malformed"] == {"query": 0, "response": 0} and zone["sources"] == 50, f"{name}: {zone}"
+        contents = [zone["query_size"], zone["response_size"], zone["qtype"], zone["rcode"], zone["opcode"]]
+        assert all(sum(c.values()) == (100 if known else 0) for c in contents), f"{name}: {contents}"
+        assert (check["qtype"] != {}) == known, f"{name}: {check['qtype']}"
+
+
+def check_unknown_protocol(program, folder):
+    """A transport that is newer than this program is not UDP, and makes up for no lost query."""
+    capture = os.path.join(folder, "hundred_queries.pcap")
+    _, document, _ = replay(program, "--pcap", capture, os.path.join(folder, "protocol_8.fstrm"))
+    messages = document["zones"]["default"]["messages"]
+    assert messages == {"other": {"ipv4": {"queries": 100, "responses": 100}}}, messages
+    row = document["crosscheck"]["query"]["udp"]["ipv4"]
+    assert (row["wire"], row["dnstap"], document["crosscheck"]["verdict"]) == (100, 0, "dnstap-blind"), row
+
+
+def check_unusable_databases(program, folder):
+    """Databases that cannot be used are said, each once, and are events of the points."""
+    with tempfile.TemporaryDirectory() as work:
+        config, points = os.path.join(work, "geo.yaml"), os.path.join(work, "points.lp")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"geo: {{country: {folder}/no_countries.mmdb, asn: {work}/not-there.mmdb}}\n")
+        status, _, said = replay(program, "-c", config, "--points", points, os.path.join(folder, "six_queries.fstrm"))
+        with open(points, encoding="utf-8") as file:
+            events = [line for line in file if line.startswith("crosstap_event,") and ",kind=database," in line]
+    texts = [f"geo.country not used: {folder}/no_countries.mmdb: holds no countries",
+             f"geo.asn not used: {work}/not-there.mmdb: No such file or directory"]
+    assert status == 0 and said.splitlines() == [f"warning report: {text}" for text in texts], said
+    assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
+
+
+TESTS = [
+    ("unusable-databases", check_unusable_databases),
+    ("same-traffic", check_same_traffic),
+    ("unknown-protocol", check_unknown_protocol),
+    ("several-streams", check_several_streams),
+    ("compressed", check_compressed),
+    ("damaged", check_damaged),
+]

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sockets that were passed to the process stay the process's, whoever uses and closes duplicates.
+ */
+#include "base/unused.h"
+#include "agent/passed.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void those_of_a_name(void **state UNUSED)
+{
+	static char a[] = "a", b[] = "b";
+	struct passed_socket list[] = {{a, 3}, {b, 4}, {a, 5}};
+	const struct passed_sockets sockets = {list, 3};
+	int fds[4];
+
+	assert_int_equal(passed_sockets_find(&sockets, "a", fds, 4), 2);
+	assert_int_equal(fds[0], 3);
+	assert_int_equal(fds[1], 5);
+	assert_int_equal(passed_sockets_find(&sockets, "a", fds, 1), 1);
+	assert_int_equal(passed_sockets_find(&sockets, "none", fds, 4), 0);
+}
+
+/* As systemd passes them: from 3 on, for the process that has the number in the environment. */
+static void from_the_environment(void **state UNUSED)
+{
+	struct passed_sockets sockets;
+	char pid[32];
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(dup2(pair[0], 3), 3);
+	assert_int_equal(dup2(pair[1], 4), 4);
+	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	setenv("LISTEN_FDNAMES", "one:two", 1);
+	assert_int_equal(passed_sockets_take(&sockets), 0);
+	assert_int_equal(sockets.n, 2);
+	assert_string_equal(sockets.list[1].name, "two");
+	assert_int_equal(sockets.list[1].fd, 4);
+	/* No child has them, nor learns of them. */
+	assert_int_equal(fcntl(3, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_null(getenv("LISTEN_FDS"));
+	passed_sockets_done(&sockets);
+	assert_int_equal(fcntl(4, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	/* A second look finds none. */
+	assert_int_equal(passed_sockets_take(&sockets), 0);
+	assert_int_equal(sockets.n, 0);
+	passed_sockets_done(&sockets);
+	close(3);
+	close(4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(those_of_a_name),
+	    cmocka_unit_test(from_the_environment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

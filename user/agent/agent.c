@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/log.h"
+#include "agent/agent_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE AGENT_MODULE
+
+static void *memdup(const void *data, size_t size)
+{
+	void *copy = malloc(size);
+
+	return copy ? memcpy(copy, data, size) : NULL;
+}
+
+/* -- the wire */
+
+/* Clients with this host's own addresses are not compared. Threads go on with the old list until
+ * they have the new one. */
+void agent_renew_filter(struct agent *agent)
+{
+	struct compare_filter *next = &agent->filters[!agent->filter];
+	const uint64_t(*own)[2], (*copy)[2];
+	uint64_t version;
+	size_t n = wire_own(agent->wire, &own, &version);
+
+	if (version == agent->own_version)
+		return;
+	copy = n ? memdup(own, n * sizeof(*own)) : NULL;
+	if (n && !copy)
+		return; /* tried again at the next change */
+	free((void *)next->own);
+	compare_filter_make(next, agent->config);
+	next->own = copy;
+	next->n_own = n;
+	agent->filter = !agent->filter;
+	agent->own_version = version;
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		struct input *input = agent->inputs[i];
+
+		input->setup.traits.filter = next;
+		input_send(input,
+		    &(struct input_command){.oldest = INT64_MIN,
+			.reopen = INT64_MIN,
+			.set_traits = true,
+			.traits = input->setup.traits});
+		input_wait(input);
+	}
+}
+
+static void take_wire(void *context, const struct wire_window *window, int64_t start_ns)
+{
+	struct agent *agent = context;
+
+	report_wire(agent->report, window, start_ns);
+}
+
+int agent_fd(const struct agent *agent)
+{
+	return wire_fd(agent->wire);
+}
+
+void agent_process(struct agent *agent)
+{
+	wire_process(agent->wire);
+	agent_renew_filter(agent);
+}
+
+/* -- start and stop */
+
+/* Files are no reason not to count. */
+void agent_open_rssac002(struct agent *agent, const struct config *config)
+{
+	const char *fresh;
+	int r;
+
+	if (!*config->rssac002.dir)
+		return;
+	r = rssac002_new(&agent->rssac, config->rssac002.dir, config->server,
+	    clock_wall_ns(agent->clock), &fresh);
+	if (r < 0)
+		log_warning(
+		    MODULE, "no RSSAC002 files: %s dir=%s", strerror(-r), config->rssac002.dir);
+	else if (fresh)
+		log_warning(MODULE, "RSSAC002: the day is counted anew: %s dir=%s", fresh,
+		    config->rssac002.dir);
+	report_use_rssac002(agent->report, agent->rssac);
+}
+
+void agent_close_rssac002(struct agent *agent, const struct config *config)
+{
+	int r = agent->rssac ? rssac002_flush(agent->rssac) : 0;
+
+	if (r < 0)
+		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
+		    config->rssac002.dir);
+	report_use_rssac002(agent->report, NULL);
+	rssac002_free(agent->rssac);
+	agent->rssac = NULL;
+}
+
+static int make_stages(struct agent *agent, char *error, size_t size)
+{
+	const struct wire_listener listener = {take_wire, agent};
+	const struct config *config = agent->config;
+	int r = zone_registry_new(&agent->registry);
+
+	if (r == 0) {
+		agent_limits_make(&agent->limits, config);
+		r = shard_new(&agent->empty, &agent->limits, &agent->seed);
+	}
+	if (r == 0)
+		r = wire_new(&agent->wire, config, agent->clock, &listener);
+	if (r < 0) {
+		snprintf(error, size, "%s", strerror(-r));
+		return r;
+	}
+	compare_filter_make(&agent->filters[agent->filter], config);
+	r = input_set_prepare(agent, config, &agent->opened, error, size);
+	if (r < 0)
+		return r;
+	/* Before the report's sinks have threads: it sets up libcurl. */
+	r = enrich_new(&agent->enrich, config, &agent->seed, true);
+	if (r < 0) {
+		snprintf(error, size, "%s", strerror(-r));
+		return r;
+	}
+	r = report_new(&agent->report, config, agent->registry, &agent->seed, error, size);
+	if (r == 0)
+		report_use_enrich(agent->report, agent->enrich);
+	return r;
+}
+
+int agent_new(struct agent **ret, const struct agent_options *options, char *error, size_t size)
+{
+	struct agent *agent = calloc(1, sizeof(*agent));
+	int r;
+
+	if (!agent) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		config_unref(options->config);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&agent->lock, NULL);
+	agent->config = options->config;
+	agent->clock = options->clock;
+	agent->passed = options->passed;
+	hash_seed_random(&agent->seed);
+	r = make_stages(agent, error, size);
+	if (r < 0) {
+		agent_free(agent);
+		return r;
+	}
+	*ret = agent;
+	return 0;
+}
+
+int agent_start(struct agent *agent, char *error, size_t size)
+{
+	const struct config *config = agent->config;
+	struct input_set *opened = agent->opened;
+	struct windows_written before;
+	int r;
+
+	agent->newest_ns = clock_wall_ns(agent->clock);
+	windows_init(&agent->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
+	    agent->newest_ns, false);
+	agent->started = true;
+	wire_start(agent->wire);
+	if (wire_noted(agent->wire, &before, sizeof(before)))
+		windows_continue(&agent->windows, &before);
+	agent->opened = NULL;
+	r = input_set_commit(agent, opened);
+	if (r < 0) {
+		snprintf(error, size, "an input does not start: %s", strerror(-r));
+		return r;
+	}
+	agent_renew_filter(agent);
+	enrich_start(agent->enrich);
+	agent_open_rssac002(agent, config);
+	agent_publish_config(agent);
+	report_event(
+	    agent->report, "start", "crosstap %s, %zu inputs", CROSSTAP_VERSION, agent->n_inputs);
+	return 0;
+}
+
+void agent_stop(struct agent *agent, uint64_t timeout_ns)
+{
+	struct input_command command = {.reopen = INT64_MIN};
+
+	if (!agent->started)
+		return;
+	agent->stopping = true;
+	for (size_t i = 0; i < agent->n_inputs; i++)
+		input_stop(agent->inputs[i]);
+	agent_close_everything(agent, &command, clock_wall_ns(agent->clock), false);
+	wire_stop(agent->wire);
+	enrich_stop(agent->enrich);
+	agent_close_rssac002(agent, agent->config);
+	report_stop(agent->report, timeout_ns);
+	agent->started = false;
+}
+
+void agent_free(struct agent *agent)
+{
+	if (!agent)
+		return;
+	input_set_free(agent->opened);
+	for (size_t i = 0; i < agent->n_inputs; i++)
+		input_free(agent->inputs[i]);
+	free(agent->inputs);
+	for (size_t i = 0; i < agent->n_closed; i++)
+		shard_free(agent->closed[i].shard);
+	free(agent->closed);
+	shard_free(agent->empty);
+	report_free(agent->report);
+	enrich_free(agent->enrich);
+	rssac002_free(agent->rssac);
+	wire_free(agent->wire);
+	free((void *)agent->filters[0].own);
+	free((void *)agent->filters[1].own);
+	free(agent->report_inputs);
+	free(agent->producers);
+	zone_registry_free(agent->registry);
+	config_unref(agent->config);
+	free(agent->config_json);
+	pthread_mutex_destroy(&agent->lock);
+	free(agent);
+}
+
+/* -- questions */
+
+struct report *agent_report(struct agent *agent)
+{
+	return agent->report;
+}
+
+const struct config *agent_config(const struct agent *agent)
+{
+	return agent->config;
+}
+
+bool agent_healthy(struct agent *agent, char *reasons, size_t size)
+{
+	const int64_t due_ns = atomic_load_explicit(&agent->due_ns, memory_order_relaxed);
+	struct report_status *status;
+	bool late, failing = false;
+
+	if (report_get_status(agent->report, &status) < 0) {
+		snprintf(reasons, size, "[\"no memory\"]");
+		return false;
+	}
+	late = due_ns && clock_wall_ns(agent->clock) > due_ns + 2 * (int64_t)status->interval_ns;
+	for (size_t i = 0; i < status->n_sinks; i++) {
+		failing = status->sinks[i].stats.failing;
+		if (!failing)
+			break;
+	}
+	report_status_free(status);
+	snprintf(reasons, size, "[%s%s%s]", late ? "\"a window is over two intervals late\"" : "",
+	    late && failing ? "," : "", failing ? "\"every output fails\"" : "");
+	return !late && !failing;
+}

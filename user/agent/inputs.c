@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/agent_internal.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE     AGENT_MODULE
+#define MAX_PASSED 64 /* of one name: more than an input takes, which says so */
+
+/* -- prepare */
+
+static int open_input(struct agent *agent, const struct config_input *config, struct input **ret,
+    char *error, size_t size)
+{
+	int fds[MAX_PASSED];
+	size_t n = 0;
+
+	if (config->kind == INPUT_LISTEN_FD)
+		n = passed_sockets_find(agent->passed, config->address, fds, MAX_PASSED);
+	return input_open(ret, config, fds, n, error, size);
+}
+
+void input_set_free(struct input_set *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->is_new[i])
+			input_free(set->inputs[i]);
+		input_setup_done(&set->setups[i]);
+	}
+	free(set->inputs);
+	free(set->is_new);
+	free(set->setups);
+	free(set->report_inputs);
+	free(set->producers);
+	free(set);
+}
+
+static struct input *find_input(const struct agent *agent, const struct config_input *config)
+{
+	char *key = input_key(config);
+	struct input *found = NULL;
+
+	for (size_t i = 0; key && i < agent->n_inputs; i++) {
+		if (strcmp(agent->inputs[i]->key, key) == 0)
+			found = agent->inputs[i];
+	}
+	free(key);
+	return found;
+}
+
+static int allocate(struct input_set **ret, size_t n)
+{
+	struct input_set *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		return -ENOMEM;
+	set->inputs = calloc(n + 1, sizeof(*set->inputs));
+	set->is_new = calloc(n + 1, sizeof(*set->is_new));
+	set->setups = calloc(n + 1, sizeof(*set->setups));
+	set->report_inputs = calloc(n + 1, sizeof(*set->report_inputs));
+	set->producers = calloc(n + 1, sizeof(*set->producers));
+	if (!set->inputs || !set->is_new || !set->setups || !set->report_inputs ||
+	    !set->producers) {
+		input_set_free(set);
+		return -ENOMEM;
+	}
+	*ret = set;
+	return 0;
+}
+
+static int prepare_input(struct agent *agent, const struct config_input *config,
+    struct input_set *set, char *error, size_t size)
+{
+	const size_t i = set->n;
+	int r = input_setup_make(&set->setups[i], config, agent->registry,
+	    &agent->filters[agent->filter], &agent->seed, error, size);
+
+	if (r < 0)
+		return r;
+	set->n = i + 1;
+	set->inputs[i] = find_input(agent, config);
+	if (set->inputs[i])
+		return 0;
+	r = open_input(agent, config, &set->inputs[i], error, size);
+	set->is_new[i] = r == 0;
+	return r;
+}
+
+int input_set_prepare(struct agent *agent, const struct config *config, struct input_set **ret,
+    char *error, size_t size)
+{
+	struct input_set *set;
+	int r = allocate(&set, config->n_inputs);
+
+	if (r < 0) {
+		snprintf(error, size, "%s", strerror(-r));
+		return r;
+	}
+	for (size_t i = 0; i < config->n_inputs && r == 0; i++)
+		r = prepare_input(agent, &config->inputs[i], set, error, size);
+	if (r < 0) {
+		input_set_free(set);
+		return r;
+	}
+	*ret = set;
+	return 0;
+}
+
+/* -- commit */
+
+static bool stays(const struct input_set *set, const struct input *input)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->inputs[i] == input)
+			return true;
+	}
+	return false;
+}
+
+/* Inputs that go: what they counted joins the open windows' reports. */
+static void drop_inputs(struct agent *agent, const struct input_set *set)
+{
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		struct input *input = agent->inputs[i];
+
+		if (stays(set, input))
+			continue;
+		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
+		input_stop(input);
+		agent_collect_closed(agent, input);
+		for (size_t j = 0; j < agent->n_closed; j++) {
+			if (agent->closed[j].owner == input)
+				agent->closed[j].owner = NULL;
+		}
+		input_free(input);
+	}
+	free(agent->inputs);
+}
+
+static void dnstap_limits_make(
+    struct agent *agent, const struct config *config, struct dnstap_limits *ret)
+{
+	*ret = (struct dnstap_limits){
+	    .frame = (uint32_t)config->limits.frame,
+	    .handshake_ns = config->limits.handshake_ns,
+	    .connections = (int)config->limits.connections,
+	    .open = &agent->connections,
+	};
+}
+
+static void change_input(struct input *input, const struct config_input *config,
+    struct input_setup *setup, const struct dnstap_limits *limits)
+{
+	struct input_setup old = input->setup;
+	char error[256];
+
+	if (dnstap_input_set_access(input->source, config, error, sizeof(error)) < 0)
+		log_error(MODULE, "who may use a socket is as before: %s", error);
+	dnstap_input_set_limits(input->source, limits);
+	input_send(input,
+	    &(struct input_command){.oldest = INT64_MIN,
+		.reopen = INT64_MIN,
+		.set_traits = true,
+		.traits = setup->traits});
+	input_wait(input); /* the thread has let go of the old zones */
+	input->setup = *setup;
+	input_setup_done(&old);
+}
+
+static int start_input(
+    struct agent *agent, size_t i, struct input_setup *setup, const struct dnstap_limits *limits)
+{
+	const struct config *config = agent->config;
+	const struct collector_config collector = {
+	    .interval_ns = (int64_t)config->interval_ns,
+	    .seed = agent->seed,
+	    .limits = agent->limits,
+	    .max_shards = shards_per_collector(config),
+	};
+	const struct config_input *input = &config->inputs[i];
+	int r = input_start(agent->inputs[i], setup, &collector, agent->windows.oldest, limits);
+
+	if (r < 0) {
+		input_setup_done(setup);
+		log_error(
+		    MODULE, "input does not start: %s input=%s", strerror(-r), input->address);
+		return r;
+	}
+	log_info(MODULE, "listening input=%s zone=%s", input->address,
+	    input->zones.n ? "(by name)" : input->zone);
+	return 0;
+}
+
+int input_set_commit(struct agent *agent, struct input_set *set)
+{
+	struct dnstap_limits limits;
+	int r = 0;
+
+	dnstap_limits_make(agent, agent->config, &limits);
+	for (size_t i = 0; i < set->n; i++) {
+		if (!set->is_new[i])
+			change_input(
+			    set->inputs[i], &agent->config->inputs[i], &set->setups[i], &limits);
+	}
+	drop_inputs(agent, set);
+	free(agent->report_inputs);
+	free(agent->producers);
+	agent->inputs = set->inputs;
+	agent->n_inputs = set->n;
+	agent->report_inputs = set->report_inputs;
+	agent->producers = set->producers;
+	for (size_t i = 0; i < set->n; i++) {
+		const int started =
+		    set->is_new[i] ? start_input(agent, i, &set->setups[i], &limits) : 0;
+
+		r = r < 0 ? r : started;
+	}
+	free(set->is_new);
+	free(set->setups);
+	free(set);
+	return r;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/passed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+int passed_sockets_take(struct passed_sockets *ret)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+
+	*ret = (struct passed_sockets){0};
+	if (n <= 0)
+		return n;
+	ret->list = calloc((size_t)n, sizeof(*ret->list));
+	for (int i = 0; i < n; i++) {
+		if (ret->list)
+			ret->list[i] = (struct passed_socket){names[i], SD_LISTEN_FDS_START + i};
+		else
+			free(names[i]);
+	}
+	free(names);
+	if (!ret->list)
+		return -ENOMEM;
+	ret->n = (size_t)n;
+	return 0;
+}
+
+void passed_sockets_done(struct passed_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->n; i++)
+		free(sockets->list[i].name);
+	free(sockets->list);
+	*sockets = (struct passed_sockets){0};
+}
+
+size_t passed_sockets_find(
+    const struct passed_sockets *sockets, const char *name, int *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sockets->n && n < max; i++) {
+		if (strcmp(sockets->list[i].name, name) == 0)
+			ret[n++] = sockets->list[i].fd;
+	}
+	return n;
+}

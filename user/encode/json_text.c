@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "encode/json_text.h"
+
+#include "encode/decimal.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct writer {
+	FILE *out;
+	unsigned indent, depth;
+};
+
+static void put_value(struct writer *to, const json_t *value);
+
+/* RFC 8259 section 7; a json_t holds UTF-8 only. */
+static void put_string(FILE *out, const char *text, size_t length)
+{
+	fputc('"', out);
+	for (size_t i = 0; i < length; i++) {
+		const unsigned char c = (unsigned char)text[i];
+
+		if (c < 0x20) {
+			fprintf(out, "\\u%04x", c);
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			fputc('\\', out);
+		fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+static void put_real(FILE *out, double value)
+{
+	char digits[DECIMAL_MAX];
+
+	fprintf(out, "%.*s", (int)decimal_write(digits, value), digits);
+}
+
+static void put_break(struct writer *to)
+{
+	if (to->indent)
+		fprintf(to->out, "\n%*s", (int)(to->indent * to->depth), "");
+}
+
+static void begin(struct writer *to, char bracket)
+{
+	fputc(bracket, to->out);
+	to->depth++;
+}
+
+static void next(struct writer *to, bool first)
+{
+	if (!first)
+		fputc(',', to->out);
+	put_break(to);
+}
+
+static void end(struct writer *to, char bracket, bool empty)
+{
+	to->depth--;
+	if (!empty)
+		put_break(to);
+	fputc(bracket, to->out);
+}
+
+static void put_object(struct writer *to, json_t *object)
+{
+	const char *key;
+	json_t *value;
+	bool first = true;
+
+	begin(to, '{');
+	json_object_foreach(object, key, value)
+	{
+		next(to, first);
+		put_string(to->out, key, strlen(key));
+		fputs(to->indent ? ": " : ":", to->out);
+		put_value(to, value);
+		first = false;
+	}
+	end(to, '}', first);
+}
+
+static void put_array(struct writer *to, const json_t *array)
+{
+	const json_t *value;
+	size_t i;
+
+	begin(to, '[');
+	json_array_foreach(array, i, value)
+	{
+		next(to, i == 0);
+		put_value(to, value);
+	}
+	end(to, ']', json_array_size(array) == 0);
+}
+
+static void put_value(struct writer *to, const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		put_object(to, (json_t *)value); /* to iterate jansson wants it writable */
+		break;
+	case JSON_ARRAY:
+		put_array(to, value);
+		break;
+	case JSON_STRING:
+		put_string(to->out, json_string_value(value), json_string_length(value));
+		break;
+	case JSON_INTEGER:
+		fprintf(to->out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		break;
+	case JSON_REAL:
+		put_real(to->out, json_real_value(value));
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		fputs(json_is_true(value) ? "true" : "false", to->out);
+		break;
+	case JSON_NULL:
+		fputs("null", to->out);
+		break;
+	}
+}
+
+int json_print(const json_t *value, unsigned indent, FILE *out)
+{
+	struct writer to = {.out = out, .indent = indent};
+
+	put_value(&to, value);
+	return ferror(out) ? -EIO : 0;
+}
+
+char *json_text(const json_t *value)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = value ? open_memstream(&text, &length) : NULL;
+	bool failed;
+
+	if (!out)
+		return NULL;
+	failed = json_print(value, 0, out) < 0;
+	if (fclose(out) == 0 && !failed)
+		return text;
+	free(text);
+	return NULL;
+}

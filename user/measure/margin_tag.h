@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the key of a margin's cell says of a tag: for points and /metrics alike. */
+#ifndef CROSSTAP_MEASURE_MARGIN_TAG_H
+#define CROSSTAP_MEASURE_MARGIN_TAG_H
+
+#include "measure/measurement.h"
+#include "measure/mnemonic.h"
+
+/* A name in IANA's registry: the tag is the margin's value. */
+bool margin_tag_is_code(enum measure_tag tag);
+/* The tag's value, in `buffer` or constant; NULL: a key does not say it. */
+const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES]);
+
+#endif

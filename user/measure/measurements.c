@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table itself: data only. */
+#include "measure/measurement.h"
+
+#include "measure/rows.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define TAG_INFO_(id, name, bound, help) [TAG_##id] = {name, bound, help},
+const struct measure_tag_info measure_tags[TAG_COUNT] = {MEASURE_TAGS(TAG_INFO_)};
+
+/* Where a value is: a member of the row, whose type says how it is held. */
+#define FORM_OF(type, member)                                                                      \
+	_Generic(((type *)NULL)->member, unsigned long                                             \
+		 : FORM_U64, unsigned long long                                                    \
+		 : FORM_U64, long                                                                  \
+		 : FORM_I64, long long                                                             \
+		 : FORM_I64, bool                                                                  \
+		 : FORM_BOOL, double                                                               \
+		 : FORM_DOUBLE, const char *                                                       \
+		 : FORM_TEXT)
+#define AT(row, member) .offset = offsetof(struct row, member), .form = FORM_OF(struct row, member)
+/* A field; NAMED: one whose member has another name. More initialisers may follow. */
+#define NAMED(type_, name_, row, member, unit_, help_, ...)                                        \
+	{                                                                                          \
+		.name = (name_), .type = MEASURE_##type_, .unit = (unit_), .help = (help_),        \
+		AT(row, member), __VA_ARGS__                                                       \
+	}
+#define FIELD(type_, row, member, ...) NAMED(type_, #member, row, member, __VA_ARGS__)
+/* One that no row holds. */
+#define OWN(type_, name_, unit_, help_, ...)                                                       \
+	{                                                                                          \
+		.name = (name_), .type = MEASURE_##type_, .unit = (unit_), .help = (help_),        \
+		__VA_ARGS__                                                                        \
+	}
+
+#define NO_METRIC .metric = ""
+#define SUM_OF(margin_, direction_, amount_)                                                       \
+	.margin = MARGIN_##margin_, .direction = (direction_), .amount = (amount_)
+
+/* -- dnstap */
+
+static const struct measure_field dns_fields[] = {
+    FIELD(COUNTER, dns_row, queries, "{query}", "DNS queries received.",
+	SUM_OF(MESSAGES, DIR_QUERY, false)),
+    FIELD(COUNTER, dns_row, responses, "{response}", "DNS responses sent.",
+	SUM_OF(MESSAGES, DIR_RESPONSE, false)),
+    FIELD(COUNTER, dns_row, query_bytes, "By", "Bytes of DNS queries.",
+	SUM_OF(MESSAGES, DIR_QUERY, true)),
+    FIELD(COUNTER, dns_row, response_bytes, "By", "Bytes of DNS responses.",
+	SUM_OF(MESSAGES, DIR_RESPONSE, true)),
+    FIELD(GAUGE, dns_row, sources, "{source}", "Distinct addresses that sent or were sent one.",
+	NO_METRIC),
+    FIELD(COUNTER, dns_row, malformed, "{message}",
+	"Messages without a readable header or question.", SUM_OF(MALFORMED, MEASURE_ANY, false),
+	NO_METRIC),
+};
+
+static const struct measure_field dns_malformed_fields[] = {
+    OWN(COUNTER, "messages", "{message}", "Messages without a readable header or question.",
+	SUM_OF(MALFORMED, MEASURE_ANY, false), .metric = "crosstap_dns_malformed_total"),
+};
+
+static const struct measure_field dns_sources_fields[] = {
+    NAMED(
+	GAUGE, "sources", count_row, count, "{source}", "Distinct addresses over all transports."),
+};
+
+static const struct measure_field dns_qtype_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}", "Queries by type of the first question.",
+	SUM_OF(QTYPE, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_qtype_total"),
+};
+
+static const struct measure_field dns_rcode_fields[] = {
+    NAMED(COUNTER, "responses", count_row, count, "{response}",
+	"Responses by rcode, upper bits included.", SUM_OF(RCODE, MEASURE_ANY, false),
+	.metric = "crosstap_dns_responses_by_rcode_total"),
+};
+
+static const struct measure_field dns_opcode_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}", "Queries by opcode.",
+	SUM_OF(OPCODE, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_opcode_total"),
+};
+
+#define FLAG_(id, name)                                                                            \
+	NAMED(COUNTER, name, flags_row, flags[DNS_FLAG_BIT_##id], "{message}",                     \
+	    "Messages with this flag or EDNS option.", NO_METRIC),
+static const struct measure_field dns_flags_fields[] = {DNS_FLAGS(FLAG_)};
+
+static const struct measure_field dns_size_fields[] = {
+    OWN(BINS, "b0", "{message}",
+	"Messages by size: `b0`, `b16`, ... of 16 bytes to 512, of 128 to `b4096`, all from there "
+	"on."),
+};
+
+static const struct measure_field dns_outgoing_fields[] = {
+    FIELD(COUNTER, dns_row, queries, "{query}", "Queries that the server itself sent.",
+	SUM_OF(OUTGOING, DIR_QUERY, false)),
+    FIELD(COUNTER, dns_row, responses, "{response}", "Responses to the server's own queries.",
+	SUM_OF(OUTGOING, DIR_RESPONSE, false)),
+};
+
+static const struct measure_field dns_latency_fields[] = {
+    FIELD(FLOAT, latency_row, p50_us, "us", "Half of the responses took no longer."),
+    FIELD(FLOAT, latency_row, p90_us, "us", "90 % of the responses took no longer."),
+    FIELD(FLOAT, latency_row, p99_us, "us", "99 % of the responses took no longer."),
+    FIELD(FLOAT, latency_row, max_us, "us", "The longest."),
+    FIELD(COUNTER, latency_row, count, "{response}", "Responses whose query is known.", NO_METRIC),
+    OWN(HISTOGRAM, "seconds", "s",
+	"Time from query to response, of responses whose query is known.",
+	SUM_OF(LATENCY, MEASURE_ANY, false), .metric = "crosstap_dns_response_time_seconds",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
+};
+
+/* -- who asks */
+
+#define ORIGIN_FIELDS                                                                              \
+	FIELD(COUNTER, origin_row, queries, "{query}", "Queries from there."),                     \
+	    FIELD(COUNTER, origin_row, responses, "{response}", "Responses to there."),            \
+	    FIELD(GAUGE, origin_row, sources, "{source}", "Addresses from there."),                \
+	    FIELD(FLOAT, origin_row, icmp_rtt_ms_p50, "ms",                                        \
+		"Round-trip time by ICMP echo, median over queries."),                             \
+	    FIELD(FLOAT, origin_row, icmp_rtt_ms_p90, "ms",                                        \
+		"Round-trip time by ICMP echo, 90th percentile over queries."),                    \
+	    FIELD(COUNTER, origin_row, queries_icmp, "{query}",                                    \
+		"Queries of resolvers whose ICMP round-trip time is known."),                      \
+	    FIELD(FLOAT, origin_row, tcp_rtt_ms_p50, "ms",                                         \
+		"Round-trip time by TCP handshakes, median over queries."),                        \
+	    FIELD(FLOAT, origin_row, tcp_rtt_ms_p90, "ms",                                         \
+		"Round-trip time by TCP handshakes, 90th percentile over queries."),               \
+	    FIELD(COUNTER, origin_row, queries_tcp, "{query}",                                     \
+		"Queries of resolvers whose TCP round-trip time is known."),                       \
+	    FIELD(COUNTER, origin_row, queries_both, "{query}",                                    \
+		"Queries of resolvers of which both are known."),                                  \
+	    FIELD(COUNTER, origin_row, queries_unmeasured, "{query}",                              \
+		"Queries of resolvers of which neither is known.", .not_in = NOT_IN_JSON)
+
+static const struct measure_field dns_country_fields[] = {ORIGIN_FIELDS};
+
+static const struct measure_field dns_asn_fields[] = {
+    ORIGIN_FIELDS,
+    FIELD(TEXT, origin_row, as_org, "", "Who the AS belongs to, as the database says."),
+};
+
+static const struct measure_field dns_resolver_fields[] = {
+    FIELD(TEXT, resolver_row, address, "", "As `privacy.addresses` lets it out."),
+    FIELD(TEXT, resolver_row, country, "", "ISO 3166-1 code."),
+    FIELD(GAUGE, resolver_row, asn, "", "AS number.", .needs = RESOLVER_KNOWS_ASN),
+    FIELD(COUNTER, resolver_row, queries, "{query}", "Queries of the resolver."),
+    FIELD(COUNTER, resolver_row, nxdomain, "{response}", "Answers with NXDOMAIN."),
+    FIELD(FLOAT, resolver_row, icmp_rtt_ms, "ms", "Round-trip time by ICMP echo."),
+    FIELD(FLOAT, resolver_row, tcp_rtt_ms, "ms", "Round-trip time by TCP handshakes."),
+};
+
+static const struct measure_field dns_name_fields[] = {
+    FIELD(TEXT, name_row, name, "", "As `privacy.names` lets it out."),
+    FIELD(COUNTER, name_row, count, "{query}", "Queries for it, or answers with NXDOMAIN."),
+};
+
+/* -- wire */
+
+static const struct measure_field wire_fields[] = {
+    FIELD(COUNTER, wire_cell, packets, "{packet}", "IP packets; merged segments count each."),
+    FIELD(COUNTER, wire_cell, bytes, "By", "Bytes of IP, headers included."),
+    FIELD(COUNTER, wire_cell, fragments, "{packet}", "IP fragments among the packets."),
+    FIELD(COUNTER, wire_cell, messages, "{message}", "DNS messages seen on the wire.",
+	.needs = WIRE_KNOWS_MESSAGES),
+    FIELD(COUNTER, wire_cell, malformed, "{message}",
+	"Messages without a readable header or question.", .needs = WIRE_KNOWS_MESSAGES),
+    FIELD(COUNTER, wire_cell, not_query, "{message}",
+	"Inbound messages with QR=1, outbound ones with QR=0.", .needs = WIRE_KNOWS_MESSAGES),
+    FIELD(COUNTER, wire_cell, tc, "{message}", "Well-formed messages with TC set.",
+	.needs = WIRE_KNOWS_MESSAGES),
+    FIELD(COUNTER, wire_cell, connections, "{connection}",
+	"SYNs in, SYN-ACKs out; over DoQ QUIC Initial packets in.",
+	.needs = WIRE_KNOWS_CONNECTIONS),
+    FIELD(COUNTER, wire_cell, resets, "{packet}", "TCP segments with RST.",
+	.needs = WIRE_KNOWS_CONNECTIONS),
+    FIELD(COUNTER, wire_cell, resync, "{event}",
+	"Times that a TCP stream could not be followed: some messages may be missing.",
+	.needs = WIRE_KNOWS_STREAMS),
+};
+
+static const struct measure_field wire_mode_fields[] = {
+    OWN(GAUGE, "watched", "", "1, with how the interface is watched.",
+	.metric = "crosstap_wire_mode"),
+};
+
+static const struct measure_field wire_count_fields[] = {
+    NAMED(COUNTER, "messages", count_row, count, "{message}", "Messages seen on the wire."),
+};
+
+static const struct measure_field wire_tcp_rtt_fields[] = {
+    FIELD(COUNTER, tcp_rtt_row, handshakes, "{handshake}", "TCP handshakes that were timed.",
+	NO_METRIC),
+    FIELD(COUNTER, tcp_rtt_row, retransmitted, "{handshake}",
+	"TCP handshakes not timed: a segment of theirs was sent twice."),
+    FIELD(FLOAT, tcp_rtt_row, p50_us, "us", "Half of them took no longer."),
+    FIELD(FLOAT, tcp_rtt_row, p90_us, "us", "90 % of them took no longer."),
+    FIELD(FLOAT, tcp_rtt_row, p99_us, "us", "99 % of them took no longer."),
+    OWN(HISTOGRAM, "seconds", "s", "Round-trip time to clients, from TCP handshakes.",
+	.metric = "crosstap_wire_tcp_rtt_seconds", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
+};
+
+/* -- cross-check */
+
+static const struct measure_field crosscheck_fields[] = {
+    NAMED(
+	COUNTER, "wire", crosscheck_point, row.wire, "{message}", "Compared messages on the wire."),
+    NAMED(COUNTER, "dnstap", crosscheck_point, row.dnstap, "{message}",
+	"Compared messages in dnstap."),
+    NAMED(GAUGE, "difference", crosscheck_point, row.difference, "{message}", "wire less dnstap.",
+	NO_METRIC),
+    NAMED(COUNTER, "left_out", crosscheck_point, row.left_out, "{message}",
+	"Messages on the wire that are not compared."),
+    NAMED(COUNTER, "late", crosscheck_point, row.late, "{message}",
+	"Messages in dnstap that came after their window's end.", .needs = CROSSCHECK_KNOWS_LATE),
+    NAMED(GAUGE, "boundary", crosscheck_point, row.boundary, "{message}",
+	"So many may count in a neighbouring window for one of the witnesses.",
+	.needs = CROSSCHECK_KNOWS_BOUNDARY),
+    FIELD(GAUGE, crosscheck_point, complete, "", "1: both witnesses watched for the whole window.",
+	.needs = CROSSCHECK_KNOWS_COMPLETE, NO_METRIC),
+    OWN(COUNTER, "missing", "{message}",
+	"Messages on the wire that dnstap does not have, summed over windows.",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
+    OWN(COUNTER, "surplus", "{message}",
+	"Messages in dnstap that the wire does not have, summed over windows.",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
+};
+
+static const struct measure_field crosscheck_qtype_fields[] = {
+    FIELD(COUNTER, crosscheck_qtype, wire, "{query}", "Compared queries on the wire."),
+    FIELD(COUNTER, crosscheck_qtype, dnstap, "{query}", "Compared queries in dnstap."),
+    FIELD(GAUGE, crosscheck_qtype, difference, "{query}", "wire less dnstap."),
+};
+
+static const struct measure_field crosscheck_source_fields[] = {
+    FIELD(TEXT, source_row, address, "", "As `privacy.addresses` lets it out."),
+    FIELD(COUNTER, source_row, wire, "{query}", "Its compared queries on the wire."),
+    FIELD(COUNTER, source_row, dnstap, "{query}", "Its compared queries in dnstap."),
+    FIELD(GAUGE, source_row, difference, "{query}", "wire less dnstap."),
+};
+
+/* UDP over both families, from the NIC to the answer. */
+#define FUNNEL(type, member, unit, help, ...)                                                      \
+	NAMED(type, #member, funnel_row, funnel.member, unit, help, .needs = (__VA_ARGS__))
+static const struct measure_field funnel_fields[] = {
+    FUNNEL(COUNTER, nic_drops, "{packet}", "Packets that the NIC dropped, before the wire.",
+	FUNNEL_KNOWS_WIRE | WIRE_KNOWS_NIC_DROPS),
+    FUNNEL(COUNTER, wire_queries, "{query}", "Compared queries on the wire.", FUNNEL_KNOWS_WIRE),
+    FUNNEL(COUNTER, stack_drops, "{query}", "Queries that the network stack dropped.",
+	FUNNEL_KNOWS_WIRE | WIRE_KNOWS_STACK_DROPS),
+    FUNNEL(COUNTER, socket_drops, "{query}", "Queries that found the nameserver's sockets full.",
+	FUNNEL_KNOWS_WIRE | WIRE_KNOWS_SOCKETS),
+    FUNNEL(GAUGE, queued, "{query}", "Change over the window of what waits in the sockets, signed.",
+	FUNNEL_KNOWS_WIRE | WIRE_KNOWS_SOCKETS),
+    FUNNEL(GAUGE, malformed, "{query}", "Malformed ones on the wire less those in dnstap, signed.",
+	FUNNEL_KNOWS_WIRE),
+    FUNNEL(GAUGE, not_logged, "{query}",
+	"Queries of a kind that the nameserver's dnstap leaves out, signed.", FUNNEL_KNOWS_WIRE),
+    FUNNEL(COUNTER, dnstap_queries, "{query}", "Compared queries in dnstap.", 0),
+    FUNNEL(GAUGE, explained, "{query}",
+	"stack_drops, socket_drops, queued, malformed and not_logged together, signed.",
+	FUNNEL_KNOWS_WIRE),
+    FUNNEL(GAUGE, unexplained, "{query}",
+	"wire_queries less dnstap_queries less explained, signed.", FUNNEL_KNOWS_WIRE),
+    FUNNEL(GAUGE, boundary, "{query}",
+	"So many may count in a neighbouring window for one of the witnesses.", FUNNEL_KNOWS_WIRE),
+    FUNNEL(GAUGE, balance, "{query}", "Running sum of unexplained, signed.", FUNNEL_KNOWS_BALANCE),
+    FUNNEL(COUNTER, dnstap_responses, "{response}", "Compared responses in dnstap.", 0),
+    FUNNEL(COUNTER, wire_responses, "{response}", "Compared responses on the wire.",
+	FUNNEL_KNOWS_WIRE | FUNNEL_KNOWS_RESPONSES),
+    FUNNEL(COUNTER, tx_drops, "{packet}", "Packets dropped after tc egress: queue or device.",
+	FUNNEL_KNOWS_WIRE | WIRE_KNOWS_TX_DROPS),
+    FUNNEL(GAUGE, unanswered, "{query}", "dnstap_queries less wire_responses, signed.",
+	FUNNEL_KNOWS_WIRE | FUNNEL_KNOWS_RESPONSES),
+    FUNNEL(COUNTER, listen_overflows, "{connection}",
+	"TCP connections that found the backlog full.", FUNNEL_KNOWS_WIRE | WIRE_KNOWS_LISTEN),
+    FUNNEL(COUNTER, corrected, "{query}", "dnstap_queries, and unexplained where it is above 0.",
+	FUNNEL_KNOWS_WIRE),
+    FUNNEL(GAUGE, corrected_low, "{query}", "corrected less boundary.", FUNNEL_KNOWS_WIRE),
+    FUNNEL(GAUGE, corrected_high, "{query}", "corrected and boundary.", FUNNEL_KNOWS_WIRE),
+    FIELD(TEXT, funnel_row, verdict, "", "What the cross-check says of the horizon."),
+    FIELD(GAUGE, funnel_row, complete, "", "1: both witnesses watched for the whole window."),
+};
+
+static const struct measure_field verdict_fields[] = {
+    OWN(GAUGE, "is", "", "1 for the verdict of the cross-check, 0 for others.",
+	.metric = "crosstap_verdict"),
+};
+
+/* -- the agent */
+
+static const struct measure_field crosstap_fields[] = {
+    FIELD(TEXT, agent_figures, version, "", "Of the agent."),
+    {.name = "config_hash",
+	.type = MEASURE_TEXT,
+	.unit = "",
+	.help = "Changes with the configuration.",
+	.offset = offsetof(struct agent_figures, config_hash),
+	.form = FORM_HEX},
+    FIELD(FLOAT, agent_figures, interval_s, "s", "Length of a window.",
+	.metric = "crosstap_interval_seconds"),
+    FIELD(GAUGE, agent_figures, connections, "{connection}", "Producers connected now."),
+    FIELD(GAUGE, agent_figures, resolvers, "{source}", "Sources seen in the last window."),
+    FIELD(COUNTER, agent_figures, frames, "{frame}", "dnstap frames read."),
+    FIELD(COUNTER, agent_figures, frames_bad, "{frame}", "Frames that hold no dnstap message."),
+    FIELD(COUNTER, agent_figures, frames_ignored, "{frame}",
+	"Frames that the input's settings leave out."),
+    FIELD(COUNTER, agent_figures, late, "{frame}", "Frames that came after their window's end.",
+	.metric = "crosstap_frames_late_total"),
+    FIELD(COUNTER, agent_figures, skewed, "{frame}", "Frames with timestamps from the future.",
+	.metric = "crosstap_frames_skewed_total"),
+    FIELD(COUNTER, agent_figures, merged, "{frame}",
+	"Frames that were counted in a neighbouring window for want of memory.",
+	.metric = "crosstap_frames_merged_total"),
+    FIELD(COUNTER, agent_figures, lost, "{update}", "Counts that found no memory.",
+	.metric = "crosstap_updates_lost_total"),
+    FIELD(COUNTER, agent_figures, overflow, "{message}",
+	"Messages of sources that found the table of sources full.",
+	.metric = "crosstap_overflow_messages_total"),
+    FIELD(COUNTER, agent_figures, pairs_evicted, "{query}",
+	"Queries that left the pairing table before their responses."),
+    FIELD(GAUGE, agent_figures, rss_bytes, "By", "Resident memory of the agent.",
+	.metric = "crosstap_resident_memory_bytes"),
+    FIELD(COUNTER, agent_figures, cpu_us, "us", "CPU time that the agent has used.",
+	.metric = "crosstap_cpu_seconds_total", .divisor = 1e6),
+    FIELD(COUNTER, agent_figures, points, "{point}", "Points that the outputs have.", NO_METRIC),
+    FIELD(COUNTER, agent_figures, points_dropped, "{point}", "Points dropped: queue or spool full.",
+	NO_METRIC),
+    FIELD(COUNTER, agent_figures, points_rejected, "{point}",
+	"Points that the outputs refused for good.", NO_METRIC),
+    FIELD(GAUGE, agent_figures, spool_bytes, "By", "Bytes waiting on disk.", NO_METRIC),
+    FIELD(FLOAT, agent_figures, window_lag_ms, "ms",
+	"From the time when the window before was due until it was reported.",
+	.metric = "crosstap_window_lag_seconds", .divisor = 1e3),
+    FIELD(FLOAT, agent_figures, mmdb_age_s, "s", "Age of the oldest database.",
+	.metric = "crosstap_mmdb_age_seconds"),
+    FIELD(COUNTER, agent_figures, windows, "{window}", "Windows closed.", .not_in = NOT_IN_POINTS),
+    FIELD(FLOAT, agent_figures, start_time_s, "s", "When the agent started, Unix time.",
+	.metric = "crosstap_start_time_seconds", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
+    FIELD(FLOAT, agent_figures, window_end_time_s, "s", "End of the last closed window, Unix time.",
+	.metric = "crosstap_window_end_time_seconds", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
+};
+
+static const struct measure_field crosstap_build_fields[] = {
+    OWN(GAUGE, "info", "", "1, with the version of the agent.", .metric = "crosstap_build_info"),
+};
+
+static const struct measure_field crosstap_input_fields[] = {
+    FIELD(GAUGE, input_row, connections, "{connection}", "Producers connected now."),
+    FIELD(COUNTER, input_row, frames, "{frame}", "Frames read."),
+    FIELD(COUNTER, input_row, frames_bad, "{frame}", "Frames that hold no dnstap message."),
+    FIELD(COUNTER, input_row, refused, "{connection}", "Connections closed for breaking a rule."),
+    FIELD(COUNTER, input_row, late, "{frame}", "Frames that came after their window's end.",
+	NO_METRIC),
+    FIELD(COUNTER, input_row, skewed, "{frame}", "Frames with timestamps from the future.",
+	NO_METRIC),
+    FIELD(FLOAT, input_row, last_frame_age_s, "s", "How long ago the last frame came."),
+    FIELD(COUNTER, input_row, accepted, "{connection}", "Connections accepted.",
+	.not_in = NOT_IN_POINTS),
+    FIELD(COUNTER, input_row, bytes, "By", "Bytes read.", .not_in = NOT_IN_POINTS),
+    FIELD(FLOAT, input_row, last_frame_time_s, "s",
+	"When the last frame came, Unix time; 0: none yet.",
+	.metric = "crosstap_input_last_frame_time_seconds", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
+};
+
+static const struct measure_field crosstap_output_fields[] = {
+    FIELD(COUNTER, output_row, points, "{point}", "Points that the output has.",
+	.metric = "crosstap_points_total"),
+    FIELD(COUNTER, output_row, points_dropped, "{point}", "Points dropped: queue or spool full.",
+	.metric = "crosstap_points_dropped_total"),
+    FIELD(COUNTER, output_row, points_rejected, "{point}",
+	"Points that the output refused for good.", .metric = "crosstap_points_rejected_total"),
+    FIELD(COUNTER, output_row, bytes, "By", "Bytes that the output has."),
+    FIELD(COUNTER, output_row, errors, "{attempt}", "Failed attempts."),
+    FIELD(GAUGE, output_row, queued, "{batch}", "Batches waiting.",
+	.metric = "crosstap_output_queued_batches"),
+    FIELD(GAUGE, output_row, spool_bytes, "By", "Bytes waiting on disk."),
+    FIELD(GAUGE, output_row, failing, "", "1 if the last attempt failed.", .not_in = NOT_IN_JSON),
+};
+
+static const struct measure_field crosstap_event_fields[] = {
+    FIELD(TEXT, event_row, text, "", "What happened; the point's time is when."),
+};
+
+/* -- measurements */
+
+#define TAGS(...)                                                                                  \
+	.tags = {__VA_ARGS__},                                                                     \
+	.n_tags = sizeof((enum measure_tag[]){__VA_ARGS__}) / sizeof(enum measure_tag)
+#define FIELDS(name) .fields = name##_fields, .n_fields = ARRAY_SIZE(name##_fields)
+
+const struct measurement measurements[MEASUREMENT_COUNT] = {
+    [M_DNS] = {"dns", "Messages of clients", WHEN_FIGURES, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_TRANSPORT, TAG_FAMILY), FIELDS(dns)},
+    [M_DNS_MALFORMED] = {"dns_malformed", "Malformed messages by direction", WHEN_METRICS,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_DIRECTION, TAG_TRANSPORT, TAG_FAMILY),
+	FIELDS(dns_malformed)},
+    [M_DNS_SOURCES] = {"dns_sources", "Clients over all transports", WHEN_FIGURES, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_FAMILY), FIELDS(dns_sources)},
+    [M_DNS_QTYPE] = {"dns_qtype", "Queries by type of the first question", WHEN_FIGURES,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QTYPE), FIELDS(dns_qtype)},
+    [M_DNS_RCODE] = {"dns_rcode", "Responses by rcode, with the OPT record's upper bits",
+	WHEN_FIGURES, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_RCODE), FIELDS(dns_rcode)},
+    [M_DNS_OPCODE] = {"dns_opcode", "Queries by opcode", WHEN_FIGURES, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_OPCODE), FIELDS(dns_opcode)},
+    [M_DNS_FLAGS] = {"dns_flags", "Messages by flag and EDNS option", WHEN_FIGURES, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_DIRECTION), FIELDS(dns_flags)},
+    [M_DNS_SIZE] = {"dns_size", "Messages by size", WHEN_FIGURES, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_DIRECTION, TAG_TRANSPORT), FIELDS(dns_size)},
+    [M_DNS_OUTGOING] = {"dns_outgoing",
+	"Messages of the server itself (RESOLVER, FORWARDER, STUB, TOOL)", WHEN_FIGURES,
+	METRICS_MARGINS, TAGS(TAG_ZONE), FIELDS(dns_outgoing)},
+    [M_DNS_LATENCY] = {"dns_latency", "Response times", WHEN_FIGURES, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_TRANSPORT), FIELDS(dns_latency)},
+    [M_DNS_COUNTRY] = {"dns_country", "Clients by country, and how far away they are", WHEN_COUNTRY,
+	METRICS_NONE, TAGS(TAG_ZONE, TAG_COUNTRY), FIELDS(dns_country)},
+    [M_DNS_ASN] = {"dns_asn", "Clients by AS, and how far away they are", WHEN_ASN, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_ASN), FIELDS(dns_asn)},
+    [M_DNS_RESOLVER] = {"dns_resolver", "The busiest clients", WHEN_FIGURES, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_RESOLVER), FIELDS(dns_resolver)},
+    [M_DNS_NAME] = {"dns_name", "The most frequent names, and those that do not exist",
+	WHEN_FIGURES, METRICS_NONE, TAGS(TAG_ZONE, TAG_NAME_KIND, TAG_NAME), FIELDS(dns_name)},
+    [M_WIRE] = {"wire", "Packets and messages on the wire; messages of udp and tcp only", WHEN_WIRE,
+	METRICS_WIRE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_WIRE_TRANSPORT, TAG_FAMILY),
+	FIELDS(wire)},
+    [M_WIRE_MODE] = {"wire_mode", "How interfaces are watched", WHEN_METRICS, METRICS_MODES,
+	TAGS(TAG_INTERFACE, TAG_MODE), FIELDS(wire_mode)},
+    [M_WIRE_QTYPE] = {"wire_qtype", "Queries on the wire by type", WHEN_WIRE, METRICS_NONE,
+	TAGS(TAG_INTERFACE, TAG_QTYPE), FIELDS(wire_count)},
+    [M_WIRE_RCODE] = {"wire_rcode", "Responses on the wire by rcode", WHEN_WIRE, METRICS_NONE,
+	TAGS(TAG_INTERFACE, TAG_RCODE), FIELDS(wire_count)},
+    [M_WIRE_OPCODE] = {"wire_opcode", "Queries on the wire by opcode", WHEN_WIRE, METRICS_NONE,
+	TAGS(TAG_INTERFACE, TAG_OPCODE), FIELDS(wire_count)},
+    [M_WIRE_SIZE] = {"wire_size", "Messages on the wire by size", WHEN_WIRE, METRICS_NONE,
+	TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_PLAIN_TRANSPORT), FIELDS(dns_size)},
+    [M_WIRE_MALFORMED] = {"wire_malformed", "Malformed messages on the wire by reason", WHEN_WIRE,
+	METRICS_NONE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_REASON), FIELDS(wire_count)},
+    [M_WIRE_TCP_RTT] = {"wire_tcp_rtt", "Round-trip times of TCP handshakes", WHEN_RTT, METRICS_RTT,
+	TAGS(TAG_FAMILY), FIELDS(wire_tcp_rtt)},
+    [M_CROSSCHECK] = {"crosscheck", "The two witnesses", WHEN_COMPARED, METRICS_CROSSCHECK,
+	TAGS(TAG_DIRECTION, TAG_PLAIN_TRANSPORT, TAG_FAMILY), FIELDS(crosscheck)},
+    [M_CROSSCHECK_QTYPE] = {"crosscheck_qtype", "The same for queries by type", WHEN_COMPARED,
+	METRICS_NONE, TAGS(TAG_QTYPE), FIELDS(crosscheck_qtype)},
+    [M_CROSSCHECK_SOURCE] = {"crosscheck_source", "The clients that miss most", WHEN_PER_SOURCE,
+	METRICS_NONE, TAGS(TAG_CLIENT), FIELDS(crosscheck_source)},
+    [M_FUNNEL] = {"funnel", "UDP from the NIC to the answer", WHEN_COMPARED, METRICS_FUNNEL,
+	FIELDS(funnel)},
+    [M_VERDICT] = {"verdict", "What the cross-check says", WHEN_METRICS, METRICS_VERDICT,
+	TAGS(TAG_VERDICT), FIELDS(verdict)},
+    [M_CROSSTAP] = {"crosstap", "The agent", WHEN_ALWAYS, METRICS_AGENT, FIELDS(crosstap)},
+    [M_CROSSTAP_BUILD] = {"crosstap_build", "The program", WHEN_METRICS, METRICS_BUILD,
+	TAGS(TAG_VERSION), FIELDS(crosstap_build)},
+    [M_CROSSTAP_INPUT] = {"crosstap_input", "Each input", WHEN_ALWAYS, METRICS_INPUTS,
+	TAGS(TAG_INPUT), FIELDS(crosstap_input)},
+    [M_CROSSTAP_OUTPUT] = {"crosstap_output", "Each output", WHEN_METRICS, METRICS_OUTPUTS,
+	TAGS(TAG_OUTPUT), FIELDS(crosstap_output)},
+    [M_CROSSTAP_EVENT] = {"crosstap_event", "What happened", WHEN_ALWAYS, METRICS_NONE,
+	TAGS(TAG_EVENT), FIELDS(crosstap_event)},
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rows of the table of what is measured that are no struct of counters already: encoders fill them,
+ * once a window, and the table (measurements.c) says which member is which field.
+ */
+#ifndef CROSSTAP_MEASURE_ROWS_H
+#define CROSSTAP_MEASURE_ROWS_H
+
+#include "crosscheck/crosscheck.h"
+#include "crosstap/dns.h"
+#include "dnstap/dnstap.h"
+
+/* -- dnstap */
+
+struct dns_row {
+	uint64_t queries, responses, query_bytes, response_bytes, sources, malformed;
+};
+
+struct flags_row {
+	uint64_t flags[DNS_FLAG_COUNT];
+};
+
+struct count_row { /* of a query type, an rcode, ... */
+	uint64_t count;
+};
+
+struct latency_row {
+	double p50_us, p90_us, p99_us, max_us;
+	uint64_t count;
+};
+
+struct origin_row { /* a country or an AS; NaN: not measured */
+	uint64_t queries, responses, sources;
+	double icmp_rtt_ms_p50, icmp_rtt_ms_p90, tcp_rtt_ms_p50, tcp_rtt_ms_p90;
+	uint64_t queries_icmp, queries_tcp, queries_both, queries_unmeasured;
+	const char *as_org;
+};
+
+#define RESOLVER_KNOWS_ASN 1u
+struct resolver_row {
+	const char *address, *country;
+	uint64_t asn, queries, nxdomain;
+	double icmp_rtt_ms, tcp_rtt_ms; /* NaN: not measured */
+};
+
+struct name_row {
+	const char *name;
+	uint64_t count;
+};
+
+/* -- wire and cross-check */
+
+/* What there is of struct wire_cell. */
+#define WIRE_KNOWS_MESSAGES    1u
+#define WIRE_KNOWS_CONNECTIONS 2u
+#define WIRE_KNOWS_STREAMS     4u
+uint32_t wire_cell_known(unsigned transport);
+
+struct tcp_rtt_row {
+	uint64_t handshakes, retransmitted;
+	double p50_us, p90_us, p99_us; /* NaN without a handshake */
+};
+
+/* Which parts of a row are meant: a whole input has no neighbours. */
+#define CROSSCHECK_KNOWS_LATE     1u
+#define CROSSCHECK_KNOWS_BOUNDARY 2u
+#define CROSSCHECK_KNOWS_COMPLETE 4u
+struct crosscheck_point {
+	struct crosscheck_row row;
+	bool complete;
+};
+
+struct source_row {
+	const char *address;
+	uint64_t wire, dnstap;
+	int64_t difference;
+};
+
+/* Beside enum wire_known. */
+#define FUNNEL_KNOWS_WIRE      (1u << 16)
+#define FUNNEL_KNOWS_RESPONSES (1u << 17)
+#define FUNNEL_KNOWS_BALANCE   (1u << 18)
+struct funnel_row {
+	struct crosscheck_funnel funnel;
+	const char *verdict;
+	bool complete;
+};
+/* Of a window; returns what it knows. */
+uint32_t funnel_row(const struct crosscheck_result *result, struct funnel_row *ret);
+
+/* -- the agent */
+
+/* Of a window; and, added up by measure_add(), since the start. */
+struct agent_figures {
+	const char *version;
+	uint64_t config_hash;
+	double interval_s;
+	uint64_t connections, resolvers, frames, frames_bad, frames_ignored, late, skewed, merged,
+	    lost, overflow, pairs_evicted;
+	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes;
+	double window_lag_ms;
+	double mmdb_age_s; /* NaN: no database */
+	uint64_t windows;
+	double start_time_s, window_end_time_s; /* since 1970; 0: none yet */
+};
+
+struct report_input {
+	char address[128];
+	struct dnstap_stats stats; /* since the start */
+	uint64_t late, skewed;     /* of this window */
+};
+
+struct input_row { /* of a window; for /metrics and the status since the start */
+	uint64_t connections, accepted, refused, frames, frames_bad, bytes, late, skewed;
+	double last_frame_age_s; /* NaN: none yet */
+	double last_frame_time_s;
+};
+
+struct output_row { /* since the start */
+	uint64_t points, points_dropped, points_rejected, bytes, errors, queued, spool_bytes;
+	bool failing;
+};
+
+struct event_row {
+	const char *text;
+};
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "report/agent_rows.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+uint64_t agent_rss_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long long pages = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %llu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void input_row_of(const struct report_input *input, const struct dnstap_stats *before,
+    int64_t now_ns, struct input_row *ret)
+{
+	static const struct dnstap_stats none;
+	const struct dnstap_stats *stats = &input->stats, *was = before ? before : &none;
+	const int64_t last_ns = stats->last_frame_ns;
+
+	*ret = (struct input_row){
+	    .connections = (uint64_t)stats->connections,
+	    .accepted = stats->accepted - was->accepted,
+	    .refused = stats->refused - was->refused,
+	    .frames = stats->frames - was->frames,
+	    .frames_bad = stats->frames_bad - was->frames_bad,
+	    .bytes = stats->bytes - was->bytes,
+	    .late = input->late,
+	    .skewed = input->skewed,
+	    .last_frame_age_s =
+		last_ns && now_ns >= last_ns ? (double)(now_ns - last_ns) / NS_PER_S : NAN,
+	    .last_frame_time_s = (double)last_ns / NS_PER_S,
+	};
+}
+
+void output_row_of(const struct sink_stats *stats, struct output_row *ret)
+{
+	*ret = (struct output_row){
+	    .points = stats->points,
+	    .points_dropped = stats->points_dropped,
+	    .points_rejected = stats->points_rejected,
+	    .bytes = stats->bytes,
+	    .errors = stats->errors,
+	    .queued = stats->queued,
+	    .spool_bytes = stats->spool_bytes,
+	    .failing = stats->failing,
+	};
+}

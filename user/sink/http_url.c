@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sink/http_url.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *http_url_public(struct arena *arena, const char *text)
+{
+	CURLU *url = curl_url();
+	char *clean = NULL, *copy;
+	size_t length;
+
+	if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
+		curl_url_set(url, CURLUPART_USER, NULL, 0);
+		curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
+		curl_url_set(url, CURLUPART_QUERY, NULL, 0);
+		curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
+		if (curl_url_get(url, CURLUPART_URL, &clean, 0))
+			clean = NULL;
+	}
+	length = clean ? strlen(clean) : 0;
+	while (length && clean[length - 1] == '/')
+		length--;
+	copy = clean ? arena_strndup(arena, clean, length) : arena_strdup(arena, "?");
+	curl_free(clean);
+	curl_url_cleanup(url);
+	return copy;
+}
+
+void http_url_origin(const char *text, char *ret, size_t size)
+{
+	CURLU *url = curl_url();
+	char *scheme = NULL, *host = NULL, *port = NULL;
+
+	snprintf(ret, size, "an output");
+	if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+		snprintf(ret, size, "%s://%s:%s", scheme, host, port);
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(url);
+}
+
+int http_url_append(CURLU *url, const char *path)
+{
+	char *prefix, *whole;
+	size_t length;
+	CURLUcode code;
+
+	if (curl_url_get(url, CURLUPART_PATH, &prefix, 0))
+		return -EINVAL;
+	length = strlen(prefix);
+	while (length && prefix[length - 1] == '/')
+		length--;
+	if (asprintf(&whole, "%.*s%s", (int)length, prefix, path) < 0)
+		whole = NULL;
+	curl_free(prefix);
+	if (!whole)
+		return -ENOMEM;
+	code = curl_url_set(url, CURLUPART_PATH, whole, 0);
+	free(whole);
+	return code ? -ENOMEM : 0;
+}

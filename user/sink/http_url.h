@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* URLs of sinks over HTTP. */
+#ifndef CROSSTAP_SINK_HTTP_URL_H
+#define CROSSTAP_SINK_HTTP_URL_H
+
+#include <curl/curl.h>
+
+struct arena;
+
+/* Without user, password, query, fragment and slashes at its end; "?" if it is no URL. NULL: no
+ * memory. */
+char *http_url_public(struct arena *arena, const char *text);
+/* Scheme, host and port, for messages about a connection; "an output" if it is no URL. */
+void http_url_origin(const char *text, char *ret, size_t size);
+/* A path below the one that the URL has (a reverse proxy's prefix). -EINVAL, -ENOMEM. */
+int http_url_append(CURLU *url, const char *path);
+
+#endif
