@@ -303,26 +303,23 @@ static bool is_worth_a_try(const struct device *device, const struct wire_link *
 	    (device->mtu != link->mtu || (device->flags ^ link->flags) & IFF_UP);
 }
 
-/* Is it watched as it was? Where a way has no mode for it any more, the next one has its turn. */
+/* Is it watched as it was? Where BPF has no mode for it any more, packet sockets have their turn.
+ */
 static void check(struct watch *watch, struct device *device, const struct wire_link *link)
 {
-	struct wire_watched before;
+	const enum way way = device->way;
+	struct wire_watched state = device->state;
 
-	if (device->way == WAY_NONE ||
-	    !watch->ways[device->way].ops->check(
-		watch->ways[device->way].self, link, &device->state))
+	if (way == WAY_NONE || !watch->ways[way].ops->check(watch->ways[way].self, link, &state))
 		return;
 	watch->next_changed = true;
-	if (device->state.mode != WIRE_OFF) {
-		say_mode(watch, device);
+	if (state.mode == WIRE_OFF && way == WAY_BPF) {
+		attach(watch, device, link, WIRE_PACKET, state.reason);
 		return;
 	}
-	before = device->state;
-	if (device->way == WAY_BPF) {
-		attach(watch, device, link, WIRE_PACKET, before.reason);
-		return;
-	}
-	leave(watch, device, true);
+	device->state = state;
+	if (state.mode == WIRE_OFF)
+		leave(watch, device, true);
 	say_mode(watch, device);
 }
 
@@ -560,6 +557,17 @@ static int name_devices(const struct watch *watch, struct wire_window *window, s
 	return wire_join_interfaces(window, &devices, arena);
 }
 
+/* A socket's thread may have stopped by itself: what it watched is seen by nobody from then on. */
+static void notice_stopped(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_devices; i++) {
+		const struct wire_link link = {.index = watch->devices[i].index};
+
+		if (watch->devices[i].way == WAY_PACKET)
+			check(watch, &watch->devices[i], &link);
+	}
+}
+
 int watch_collect(struct watch *watch, struct wire_window *ret, struct arena *arena)
 {
 	struct wire_window window = {.whole = watch->whole};
@@ -570,6 +578,7 @@ int watch_collect(struct watch *watch, struct wire_window *ret, struct arena *ar
 
 		r = r < 0 ? r : error;
 	}
+	notice_stopped(watch);
 	if (name_devices(watch, &window, arena) < 0)
 		r = -ENOMEM;
 	note_use(watch);

@@ -409,7 +409,7 @@ static void test_other_port(void **state UNUSED)
 	int fd;
 
 	if (!namespace_ready)
-		skip();
+		skip_because("no network namespace of one's own");
 	fd = listener(8192);
 	send_to(PORT, 200);
 	assert_int_equal(host_new(&host, &config), 0);
@@ -446,8 +446,9 @@ static void test_other_counters(void **state UNUSED)
 	struct host *host;
 	int fd;
 
-	if (!namespace_ready ||
-	    system("nft -f - <<'.' 2>/dev/null\n"
+	if (!namespace_ready)
+		skip_because("no network namespace of one's own");
+	if (system("nft -f - <<'.' 2>/dev/null\n"
 		   "table inet filter {\n"
 		   "counter early {}\n"
 		   "counter late {}\n"
@@ -455,7 +456,7 @@ static void test_other_counters(void **state UNUSED)
 		   "early counter name late drop; }\n"
 		   "}\n"
 		   ".\n") != 0)
-		skip();
+		skip_because("no nftables");
 	config.nft_counters = (struct config_strings){both + 1, 1};
 	assert_int_equal(host_new(&host, &config), 0);
 	fd = listener(0);
