@@ -4,9 +4,9 @@
  * VictoriaMetrics, Telegraf and others take as well. Requests hold whole lines.
  */
 #include "sink/batch.h"
-#include "sink/http_post.h"
-#include "sink/http_probe.h"
-#include "sink/http_url.h"
+#include "sink/http/post.h"
+#include "sink/http/probe.h"
+#include "sink/http/url.h"
 #include "sink/kinds.h"
 
 #include "base/arena.h"

@@ -11,9 +11,9 @@
 #include "config/texts.h"
 #include "encode/json_text.h"
 #include "sink/batch.h"
-#include "sink/http_post.h"
-#include "sink/http_probe.h"
-#include "sink/http_url.h"
+#include "sink/http/post.h"
+#include "sink/http/probe.h"
+#include "sink/http/url.h"
 #include "sink/kinds.h"
 
 #include <errno.h>

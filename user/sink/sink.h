@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Outputs. A sink takes batches of encoded points and never blocks its caller: each sink that can
- * block has a thread behind a bounded queue, from which the oldest batch is dropped and counted
- * when it is full. Each kind of output is one file with its options and its back end (kinds.h).
+ * This room sends points to where the configuration's outputs say. report/outputs.c makes, keeps
+ * and stops sinks in the thread that closes windows; nothing that it calls there waits for a far
+ * end. Each sink has a thread of its own (worker.c) behind a bounded queue (queue.c), from which
+ * the oldest batch is dropped and counted when it is full, and, where points go to another host, a
+ * spool on disk (spool.c). Each kind of output is one file with its options and its back end, and a
+ * line in kinds.h; http/ is what those over HTTP share.
  */
 #ifndef CROSSTAP_SINK_SINK_H
 #define CROSSTAP_SINK_SINK_H

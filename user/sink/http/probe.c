@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "sink/http_probe.h"
+#include "sink/http/probe.h"
 
 #include "base/clock.h"
 #include "base/http_client.h"
-#include "sink/http_url.h"
+#include "sink/http/url.h"
 
 #include <errno.h>
 #include <stdio.h>

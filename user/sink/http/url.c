@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "sink/http_url.h"
+#include "sink/http/url.h"
 
 #include "base/arena.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "sink/http_post.h"
+#include "sink/http/post.h"
 
 #include "base/clock.h"
 #include "base/http_client.h"
