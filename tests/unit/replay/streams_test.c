@@ -323,7 +323,8 @@ static void count_packet(const struct sent *sent, int64_t time_ns)
 	put_be(bytes + 24, sent->sequence, 4);
 	bytes[32] = 5 << 4;
 	bytes[33] = sent->flags;
-	memcpy(bytes + HEADERS, sent->data, sent->length);
+	if (sent->length)
+		memcpy(bytes + HEADERS, sent->data, sent->length);
 	streams_at(streams, window, time_ns);
 	counter_add_packet(counter, window, &packet);
 }
