@@ -181,7 +181,7 @@ static int add_interface(struct pcap_file *file, const struct pcap_interface *in
 static int read_interface(struct pcap_file *file, uint32_t length)
 {
 	struct pcap_interface interface = {.resolution = MICROSECONDS};
-	struct body body;
+	struct body body = {0};
 	int r = read_block(file, length, BLOCK_MIN + 8 + PCAP_OPTIONS_MAX, &body);
 
 	if (r < 0)
@@ -234,7 +234,7 @@ static int read_packet(
 {
 	const struct pcap_interface *interface;
 	struct fields fields;
-	struct body body;
+	struct body body = {0};
 	size_t padded;
 	int r = read_block(
 	    file, length, BLOCK_MIN + FIXED_BYTES + PCAP_PACKET_MAX + PCAP_OPTIONS_MAX, &body);

@@ -23,7 +23,8 @@ static struct geo_status unusable(const char *path, const char *reason)
 {
 	struct geo_status status = {.path = path};
 
-	snprintf(status.reason, sizeof(status.reason), "%s: %s", path, reason);
+	assert_true(snprintf(status.reason, sizeof(status.reason), "%s: %s", path, reason) <
+	    (int)sizeof(status.reason));
 	return status;
 }
 

@@ -317,12 +317,12 @@ static void add_words(void *into, const void *from, size_t bytes)
 {
 	uint64_t *to = into;
 	const uint64_t *words = from;
-	size_t i = 0;
+	size_t left = bytes / sizeof(*to);
 
-	for (; i + 8 <= bytes / sizeof(*to); i += 8)
-		*(words8 *)(to + i) += *(const words8 *)(words + i);
-	for (; i < bytes / sizeof(*to); i++)
-		to[i] += words[i];
+	for (; left >= 8; left -= 8, to += 8, words += 8)
+		*(words8 *)to += *(const words8 *)words;
+	for (; left; left--)
+		*to++ += *words++;
 }
 
 /* Which bucket is this counter in? */
