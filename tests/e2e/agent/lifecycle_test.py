@@ -125,6 +125,52 @@ def reload_removes_an_input(lab):
 
 
 @test
+def reload_forgets_labels(lab):
+    """Six generations of 5,000 zones, twice as many as there are numbers: each query has its own zone's label, and what was
+    counted under a label that is gone is nobody else's."""
+    crosstap = agent(lab)
+    sock, zones = lab.path("hand.sock"), lab.path("zones")
+    crosstap.config["inputs"] = [{"unix": sock, "zones_file": zones}]
+    sent = {}
+
+    def write_zones(generation):
+        lab.write("zones.new", "\n".join(["stays"] + [f"g{generation}z{i}.nl" for i in range(5000)]) + "\n")
+        os.rename(lab.path("zones.new"), zones)
+
+    def query(zone, n):
+        producer.send(queries(n, wire=frames.message(f"www.{zone}")))
+        sent[zone] = sent.get(zone, 0) + n
+
+    def gone(generation):
+        return not any(z.startswith(f"g{generation}z") for z in counted())
+
+    def counted():
+        return crosstap.metric_by("crosstap_dns_queries_total", "zone")
+
+    write_zones(0)
+    crosstap.start()
+    producer = frames.Producer(sock)
+    for generation in range(6):
+        if generation:
+            write_zones(generation)
+            crosstap.process.kill(signal.SIGHUP)
+            wait_for(lambda g=generation: crosstap.process.log().count("configuration reloaded") == g, 20,
+                     lambda: "reloaded: " + crosstap.process.log()[-300:])
+        for i in range(5):
+            query(f"g{generation}z{i * 1000}.nl", 10 * generation + i + 1)
+        query("stays", 7)
+        producer.send(queries(3, wire=frames.message("elsewhere.org")))
+        crosstap.wait_metric("crosstap_dns_queries_total", 7 * (generation + 1), zone="stays")
+        crosstap.wait_metric("crosstap_dns_queries_total", sent[f"g{generation}z4000.nl"], zone=f"g{generation}z4000.nl")
+        if generation:
+            wait_for(lambda g=generation - 1: gone(g), 20, lambda: f"labels of the past are gone: {counted()}")
+    check_equal(counted(), {z: n for z, n in sent.items() if z == "stays" or z.startswith("g5z")} | {"other": 18}, "/metrics")
+    producer.stop()
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries", "zone"), {(z,): n for z, n in sent.items()} | {("other",): 18}, "points")
+
+
+@test
 def reload_of_a_bad_file(lab):
     crosstap = agent(lab).start()
     producer = frames.Producer(lab.path("hand.sock"))
