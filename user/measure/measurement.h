@@ -25,7 +25,8 @@
 	X(ZONE, "zone", 0, "Label of the input, or the longest of `zones` that ends the name.")    \
 	X(INTERFACE, "interface", 0, "Network interface; `pcap` in replay.")                       \
 	X(DIRECTION, "direction", 2, "query or response.")                                         \
-	X(TRANSPORT, "transport", 8, "udp, tcp, dot, doh, doq, dnscrypt-udp, dnscrypt-tcp, other.")       \
+	X(TRANSPORT, "transport", 8,                                                               \
+	    "udp, tcp, dot, doh, doq, dnscrypt-udp, dnscrypt-tcp, other.")                         \
 	X(WIRE_TRANSPORT, "transport", 5, "udp, tcp, dot, doh, doq.")                              \
 	X(PLAIN_TRANSPORT, "transport", 2, "udp, tcp: whose messages the wire shows.")             \
 	X(FAMILY, "family", 2, "ipv4 or ipv6.")                                                    \
