@@ -7,7 +7,7 @@
 #include "wire_agent.h"
 
 #include "config/network.h"
-#include "replay/pcap_file.h"
+#include "capture/pcap_file.h"
 #include "replay/replay_wire.h"
 #include "wire/window/mode.h"
 

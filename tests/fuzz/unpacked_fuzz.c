@@ -5,7 +5,7 @@
  * up to a limit: a kilobyte can unpack to a gigabyte.
  */
 #include "base/io.h"
-#include "replay/unpacked.h"
+#include "capture/unpacked.h"
 
 #include <stdbool.h>
 #include <stdint.h>

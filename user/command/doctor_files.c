@@ -2,7 +2,7 @@
 /* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
 #include "command/doctor.h"
 
-#include "base/listen_tcp.h"
+#include "network/listen_tcp.h"
 #include "config/output_kind.h"
 #include "dnstap/listen.h"
 #include "sink/sink.h"

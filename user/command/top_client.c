@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "command/top_client.h"
 
-#include "base/http_client.h"
+#include "network/http_client.h"
 #include "base/unused.h"
 
 #include <curl/curl.h>

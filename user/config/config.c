@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "config/output_kind.h"
-#include "config/reader.h"
-#include "config/texts.h"
+#include "config/parse/reader.h"
+#include "config/parse/texts.h"
 #include "config/write.h"
 
 #include <errno.h>

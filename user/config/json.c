@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "config/output_kind.h"
-#include "config/value_scalar.h"
+#include "config/parse/value_scalar.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/limits_text.h"
 
-#include "config/value_scalar.h"
+#include "config/parse/value_scalar.h"
 
 #include <string.h>
 

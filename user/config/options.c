@@ -2,7 +2,7 @@
 #include "config/options.h"
 
 #include "config/option_row.h"
-#include "config/texts.h"
+#include "config/parse/texts.h"
 
 #define MAX_UNIX_PATH 107 /* sun_path with its NUL, unix(7) */
 #define MAX_ZONES     16000

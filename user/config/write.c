@@ -2,7 +2,7 @@
 /* YAML text of the effective configuration, made from its JSON document. */
 #include "config/write.h"
 
-#include "config/value_scalar.h"
+#include "config/parse/value_scalar.h"
 
 #include <errno.h>
 #include <string.h>

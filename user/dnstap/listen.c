@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnstap/listen.h"
 
-#include "base/listen_tcp.h"
+#include "network/listen_tcp.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "download/fetch.h"
 
-#include "base/http_client.h"
+#include "network/http_client.h"
 #include "base/io.h"
 #include "base/unused.h"
 #include "download/unpack.h"

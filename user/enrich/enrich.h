@@ -15,7 +15,7 @@
 #include "ping/ping.h"
 #include "enrich/resolvers.h"
 #include "stats/sources.h"
-#include "stats/zones.h"
+#include "zones/zones.h"
 
 struct enrich;
 struct enrich_next;

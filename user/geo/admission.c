@@ -8,7 +8,7 @@
 #define MAX_SLOTS   (256u << 10)
 #define KINDS       4
 #define KIND_SHIFT  48
-#define MAX_ZONES   KEY_MAX_ZONES
+#define MAX_ZONES   ZONES_MAX
 
 struct entry {
 	uint64_t key;     /* 0: free */

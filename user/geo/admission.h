@@ -12,7 +12,7 @@
 #define CROSSTAP_GEO_ADMISSION_H
 
 #include "base/hash.h"
-#include "stats/zones.h"
+#include "zones/zones.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/access.h"
 
-#include "config/texts.h"
+#include "config/parse/texts.h"
 #include "http/secret_file.h"
 
 #include <arpa/inet.h>

@@ -2,7 +2,7 @@
 #include "base/unused.h"
 #include "http/http.h"
 
-#include "base/listen_tcp.h"
+#include "network/listen_tcp.h"
 #include "http/route.h"
 #include "http/secret_file.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "zones/zones.h"
 #include "measure/totals.h"
 
 #include "measure/measurement.h"
@@ -15,7 +16,7 @@ struct totals {
 	pthread_mutex_t lock;
 	struct cells margins;
 	struct hash_seed seed;
-	char *labels[KEY_MAX_ZONES]; /* of zones in the margins; below n_labels */
+	char *labels[ZONES_MAX]; /* of zones in the margins; below n_labels */
 	size_t n_labels;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/others.h"
 
-#include "replay/link.h"
+#include "capture/link.h"
 
 #include <stdio.h>
 

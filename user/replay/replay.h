@@ -9,7 +9,7 @@
 
 #include "config/config.h"
 #include "report/report.h"
-#include "replay/pcap_file.h"
+#include "capture/pcap_file.h"
 
 #include <jansson.h>
 
@@ -23,7 +23,7 @@ struct replay_options {
 };
 
 int replay_new(struct replay **ret, const struct replay_options *options, char *error, size_t size);
-/* Frames, compressed or not (replay/unpacked.h), one stream after the other. `fd` is read, not
+/* Frames, compressed or not (capture/unpacked.h), one stream after the other. `fd` is read, not
  * closed; `name` is for messages and must stay valid. */
 int replay_add(struct replay *replay, int fd, const char *name);
 /* A capture, "-": stdin. What cannot be read twice is kept in a file without a name

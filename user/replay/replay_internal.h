@@ -7,7 +7,7 @@
 #include "privacy/privacy.h"
 #include "replay/replay.h"
 #include "replay/replay_wire.h"
-#include "replay/unpacked.h"
+#include "capture/unpacked.h"
 #include "agent/setup.h"
 #include "dnstap/receiver.h"
 

@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "wire/window/window.h"
-#include "replay/pcap_file.h"
+#include "capture/pcap_file.h"
 #include "wire/counter/counter.h"
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@
 #define CROSSTAP_REPLAY_SERVERS_H
 
 #include "config/config.h"
-#include "replay/pcap_file.h"
+#include "capture/pcap_file.h"
 
 #define SERVERS_MAX 65536 /* learned addresses; more are not taken */
 

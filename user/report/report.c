@@ -9,10 +9,10 @@
 #include "encode/json_text.h"
 #include "encode/row.h"
 #include "report/agent_rows.h"
-#include "report/databases.h"
-#include "report/events.h"
+#include "report/events/databases.h"
+#include "report/events/events.h"
 #include "report/feed.h"
-#include "report/news.h"
+#include "report/events/news.h"
 
 #include <errno.h>
 #include <math.h>

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "base/unused.h"
 #include "config/option_row.h"
-#include "config/texts.h"
+#include "config/parse/texts.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/unused.h"
 #include "config/option_row.h"
-#include "config/texts.h"
+#include "config/parse/texts.h"
 #include "encode/json_text.h"
 #include "sink/batch.h"
 #include "sink/http/post.h"

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+_Static_assert(ZONES_MAX == 1u << KEY_ZONE_BITS, "each zone's number fits into a cell's key");
+
 struct collector {
 	struct collector_config config;
 	struct pairing *pairing;

@@ -12,7 +12,7 @@
 #include "base/ring.h"
 #include "dnstap/record.h"
 #include "stats/shard.h"
-#include "stats/zones.h"
+#include "zones/zones.h"
 
 #define COLLECTOR_MAX_SHARDS                                                                       \
 	6 /* windows that can be open (now, the next, grace of 2 intervals), and one more */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "zones/zones.h"
 #include "stats/facts.h"
 
 #include "stats/margins.h"
@@ -123,7 +124,7 @@ int facts_fold(const struct facts *facts, struct cells *margins)
 {
 	int r = 0;
 
-	for (uint32_t zone = 0; zone < KEY_MAX_ZONES && r == 0; zone++) {
+	for (uint32_t zone = 0; zone < ZONES_MAX && r == 0; zone++) {
 		const struct facts_row *row = facts_row(facts, zone);
 
 		if (row)

@@ -15,6 +15,7 @@
 
 #include "stats/cells.h"
 #include "stats/key.h"
+#include "zones/zones.h"
 
 /* Which are wanted. What is not costs nothing. */
 enum facts_wanted {
@@ -44,7 +45,7 @@ struct facts_row {
 _Static_assert(FACTS_PLACE_COUNT <= 64, "a cache line");
 
 #define FACTS_BLOCK_ZONES 64 /* 4 KiB */
-#define FACTS_BLOCKS      (KEY_MAX_ZONES / FACTS_BLOCK_ZONES)
+#define FACTS_BLOCKS      (ZONES_MAX / FACTS_BLOCK_ZONES)
 
 struct facts {
 	struct facts_row *blocks[FACTS_BLOCKS]; /* by zone; NULL: none of its zones was asked */

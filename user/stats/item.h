@@ -9,7 +9,7 @@
 #include "base/hist.h"
 #include "dnstap/record.h"
 #include "stats/shard.h"
-#include "stats/zones.h"
+#include "zones/zones.h"
 
 #include "crosstap/dns.h"
 

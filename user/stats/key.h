@@ -22,7 +22,6 @@
 #include <stdint.h>
 
 #define KEY_ZONE_BITS 14
-#define KEY_MAX_ZONES (1u << KEY_ZONE_BITS)
 #define KEY_SIZE_STEP 16  /* RSSAC002 section 2.4: bins of 16 bytes */
 #define KEY_SIZE_BINS 257 /* the last one holds everything from 4096 on */
 

@@ -7,7 +7,7 @@
 #ifndef CROSSTAP_STATS_PAIRING_H
 #define CROSSTAP_STATS_PAIRING_H
 
-#include "stats/zones.h"
+#include "zones/zones.h"
 
 #include <stdbool.h>
 #include <stddef.h>

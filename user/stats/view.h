@@ -11,7 +11,7 @@
 #include "base/hist.h"
 #include "stats/shard.h"
 #include "stats/windows.h"
-#include "stats/zones.h"
+#include "zones/zones.h"
 
 struct margin_slice {
 	const struct cell *cells;

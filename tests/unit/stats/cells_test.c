@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "zones/zones.h"
 #include "base/unused.h"
 #include "counting.h"
 
@@ -128,7 +129,7 @@ static void test_margin_keys_hold_their_parts(void **state UNUSED)
 	uint64_t random = 62;
 
 	for (int i = 0; i < 100000; i++) {
-		const uint32_t zone = random_below(&random, KEY_MAX_ZONES);
+		const uint32_t zone = random_below(&random, ZONES_MAX);
 		const enum margin margin = (enum margin)(1 + random_below(&random, 12));
 		const uint32_t direction = random_below(&random, 2);
 		const uint32_t transport = random_below(&random, TRANSPORT_COUNT);

@@ -2,7 +2,7 @@
 #include "sink/http/post.h"
 
 #include "base/clock.h"
-#include "base/http_client.h"
+#include "network/http_client.h"
 #include "sink/influx_reply.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "sink/http/probe.h"
 
 #include "base/clock.h"
-#include "base/http_client.h"
+#include "network/http_client.h"
 #include "sink/http/url.h"
 
 #include <errno.h>

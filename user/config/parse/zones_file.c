@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config/parse/reader.h"
+
+#include "base/arena.h"
+#include "config/zone_name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_LINE      2048
+#define MAX_LINES     1000000 /* with comments */
+#define MAX_BAD_LINES 20      /* that are reported; then the file is the wrong one */
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void zones_sort(struct config_strings *zones)
+{
+	size_t kept = 0;
+
+	if (!zones->n)
+		return;
+	qsort(zones->items, zones->n, sizeof(zones->items[0]), compare);
+	for (size_t i = 1; i < zones->n; i++) {
+		if (strcmp(zones->items[kept], zones->items[i]) != 0)
+			zones->items[++kept] = zones->items[i];
+	}
+	zones->n = kept + 1;
+}
+
+/* Without comment and surrounding blanks; "" for a line without a name. */
+static char *strip(char *line)
+{
+	char *end;
+
+	line[strcspn(line, "#\r\n")] = '\0';
+	line += strspn(line, " \t");
+	end = line + strlen(line);
+	while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = '\0';
+	return line;
+}
+
+static int append(
+    struct reader *reader, struct config_strings *zones, size_t *room, const char *name)
+{
+	if (zones->n == *room) {
+		size_t more = *room * 2;
+		const char **items = arena_alloc(reader->arena, more * sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		memcpy(items, zones->items, zones->n * sizeof(*items));
+		zones->items = items;
+		*room = more;
+	}
+	zones->items[zones->n] = arena_strdup(reader->arena, name);
+	return zones->items[zones->n++] ? 0 : -ENOMEM;
+}
+
+static bool add_line(struct reader *reader, const char *path, unsigned number, const char *key,
+    char *line, struct config_strings *zones, size_t *room)
+{
+	char name[ZONE_NAME_SIZE];
+	const char *problem;
+	bool cut = !strchr(line, '\n') && strlen(line) == MAX_LINE - 1;
+
+	if (cut) {
+		reader_problem_in(
+		    reader, path, number, key, "is over %d characters long", MAX_LINE - 2);
+		return false;
+	}
+	line = strip(line);
+	if (!*line)
+		return true;
+	if (zone_name_normalize(line, name, &problem) < 0) {
+		reader_problem_in(reader, path, number, key, "\"%.48s\" %s", line, problem);
+		return false;
+	}
+	if (append(reader, zones, room, name) < 0)
+		reader->no_memory = true;
+	return true;
+}
+
+static void read_lines(struct reader *reader, FILE *file, const char *path, const char *key,
+    size_t max, struct config_strings *zones)
+{
+	size_t room = zones->n + 64;
+	const char **items = arena_alloc(reader->arena, room * sizeof(*items));
+	char line[MAX_LINE];
+	unsigned number = 0, bad = 0;
+
+	if (!items) {
+		reader->no_memory = true;
+		return;
+	}
+	if (zones->n)
+		memcpy(items, zones->items, zones->n * sizeof(*items));
+	zones->items = items;
+	while (!reader->no_memory && fgets(line, sizeof(line), file)) {
+		if (++number > MAX_LINES || zones->n > max) {
+			reader_problem_in(reader, path, number, key,
+			    "too long: at most %zu zones and %d lines are read", max, MAX_LINES);
+			return;
+		}
+		if (add_line(reader, path, number, key, line, zones, &room))
+			continue;
+		if (++bad == MAX_BAD_LINES) {
+			reader_problem_in(
+			    reader, path, number, key, "the rest of this file is not checked");
+			return;
+		}
+	}
+	if (ferror(file))
+		reader_problem_in(reader, path, number, key, "cannot be read: %s", strerror(errno));
+}
+
+/* Only regular files: a pipe or a device could keep us for ever. */
+static FILE *open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	FILE *file;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		file = fdopen(fd, "r");
+		if (file)
+			return file;
+	} else {
+		errno = EINVAL;
+	}
+	close(fd);
+	return NULL;
+}
+
+void zones_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *zones)
+{
+	FILE *file = open_regular(path);
+
+	if (!file) {
+		reader_problem(reader, where, key, "cannot open %s: %s", path,
+		    errno == EINVAL ? "not a regular file" : strerror(errno));
+		return;
+	}
+	read_lines(reader, file, path, key, max, zones);
+	fclose(file);
+	if (!reader->no_memory)
+		zones_sort(zones);
+}

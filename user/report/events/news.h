@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Finds events by comparing a window's end with the end before: producers came or went, an
+ * interface is watched in another mode, an output fails or works again. */
+#ifndef CROSSTAP_REPORT_EVENTS_NEWS_H
+#define CROSSTAP_REPORT_EVENTS_NEWS_H
+
+#include "wire/window/window.h"
+#include "report/board.h"
+#include "report/events/changes.h"
+#include "report/events/events.h"
+#include "report/outputs.h"
+
+struct news {
+	struct changes *changes;
+	struct events *events; /* where they are added */
+	int64_t now_ms;
+};
+
+/* Between changes_begin() and the next one each of these, once. */
+void news_of_inputs(const struct news *news, const struct report_input *inputs, size_t n_inputs);
+/* NULL: there is no wire. */
+void news_of_wire(const struct news *news, const struct wire_window *wire);
+void news_of_outputs(const struct news *news, struct outputs *outputs);
+
+#endif
