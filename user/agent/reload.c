@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/unused.h"
 #include "config/write.h"
+#include "text/json_text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -286,9 +287,8 @@ void agent_publish_config(struct agent *agent)
 
 	snprintf(hash, sizeof(hash), "%016" PRIx64, agent->config->hash);
 	json_object_set_new(document, "config_hash", json_string(hash));
-	text = json_object_set_new(document, "stages", stages_json) == 0
-	    ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15))
-	    : NULL;
+	text =
+	    json_object_set_new(document, "stages", stages_json) == 0 ? json_text(document) : NULL;
 	json_decref(document);
 	pthread_mutex_lock(&agent->lock);
 	free(agent->config_json);

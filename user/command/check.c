@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "document/document.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "measure/series.h"
 #include "config/write.h"
 

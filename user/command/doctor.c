@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "command/command.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "replay/replay.h"
 #include "sink/file.h"
 

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "config/output_kind.h"
 #include "config/parse/value_scalar.h"
+#include "text/json_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -353,11 +354,9 @@ json_t *config_part_to_json(const struct config *config, uint32_t takers)
 int config_write_json(const struct config *config, FILE *out)
 {
 	json_t *json = config_to_json(config);
-	int r = json ? 0 : -ENOMEM;
+	int r = json ? json_print(json, 2, out) : -ENOMEM;
 
-	if (json &&
-	    (json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) < 0 ||
-		fputc('\n', out) == EOF))
+	if (r == 0 && fputc('\n', out) == EOF)
 		r = -EIO;
 	json_decref(json);
 	return r;
@@ -366,7 +365,7 @@ int config_write_json(const struct config *config, FILE *out)
 int config_set_hash(struct config *config)
 {
 	json_t *json = config_to_json(config);
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	char *text = json ? json_text(json) : NULL;
 
 	if (text)
 		config->hash = XXH3_64bits(text, strlen(text));

@@ -3,8 +3,8 @@
 #include "document/document.h"
 
 #include "document/roff.h"
-#include "encode/json_build.h"
-#include "encode/json_text.h"
+#include "text/json_build.h"
+#include "text/json_text.h"
 #include "measure/measurement.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
 
 #include "config/limits_text.h"
 #include "config/output_kind.h"
+#include "text/json_text.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -99,9 +100,9 @@ int document_write_options(FILE *out)
 		snprintf(list, sizeof(list), "outputs.%s", output_kinds[i]->name);
 		r = add_table(all, &output_kinds[i]->table, list, outputs);
 	}
-	if (r == 0 &&
-	    (json_dumpf(all, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) < 0 ||
-		fputc('\n', out) == EOF))
+	if (r == 0)
+		r = json_print(all, 1, out);
+	if (r == 0 && fputc('\n', out) == EOF)
 		r = -EIO;
 	json_decref(all);
 	return r;

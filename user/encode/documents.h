@@ -3,7 +3,7 @@
  * A window, or a whole input, as JSON documents: `replay --json` and what is under /api/v1/. Where
  * a member is a field of a measurement it has its name (measure/measurement.h). All return NULL
  * without memory; the caller owns the reference or frees the text. They become text by
- * encode/json_text.h.
+ * text/json_text.h.
  */
 #ifndef CROSSTAP_ENCODE_DOCUMENTS_H
 #define CROSSTAP_ENCODE_DOCUMENTS_H

@@ -2,7 +2,7 @@
 #include "encode/documents.h"
 
 #include "base/clock.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "encode/origins.h"
 #include "encode/row.h"
 

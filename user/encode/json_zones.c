@@ -2,7 +2,7 @@
 #include "encode/documents.h"
 
 #include "base/clock.h"
-#include "encode/json_build.h"
+#include "text/json_build.h"
 #include "measure/mnemonic.h"
 
 #include "crosstap/dns.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/points.h"
 
-#include "encode/decimal.h"
-#include "encode/escape.h"
+#include "text/decimal.h"
+#include "text/escape.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 #ifndef CROSSTAP_ENCODE_ROW_H
 #define CROSSTAP_ENCODE_ROW_H
 
-#include "encode/json_build.h"
+#include "text/json_build.h"
 #include "encode/points.h"
 #include "measure/measurement.h"
 

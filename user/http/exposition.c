@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/hist.h"
-#include "encode/decimal.h"
-#include "encode/escape.h"
+#include "text/decimal.h"
+#include "text/escape.h"
 
 #include <inttypes.h>
 #include <math.h>

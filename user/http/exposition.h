@@ -18,7 +18,7 @@ struct exposition {
 void exposition_family(struct exposition *to, const char *name, const char *type, const char *help);
 
 void exposition_begin(struct exposition *to, const char *name);
-/* Bytes of `value` that are no printable UTF-8 become \xNN, as everywhere (encode/escape.h). */
+/* Bytes of `value` that are no printable UTF-8 become \xNN, as everywhere (text/escape.h). */
 void exposition_label(struct exposition *to, const char *name, const char *value);
 void exposition_count(struct exposition *to, uint64_t count);
 void exposition_integer(struct exposition *to, int64_t value);

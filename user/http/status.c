@@ -2,7 +2,7 @@
 #include "http/status.h"
 
 #include "base/clock.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "encode/row.h"
 #include "report/agent_rows.h"
 

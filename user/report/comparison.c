@@ -2,7 +2,7 @@
 #include "report/comparison.h"
 
 #include "encode/documents.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "report/witness.h"
 
 #include <errno.h>

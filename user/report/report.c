@@ -6,7 +6,7 @@
 #include "config/options.h"
 #include "encode/documents.h"
 #include "encode/encode.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "encode/row.h"
 #include "report/agent_rows.h"
 #include "report/events/databases.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink/influx_reply.h"
 
-#include "encode/escape.h"
+#include "text/escape.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 #include "base/unused.h"
 #include "config/option_row.h"
 #include "config/parse/texts.h"
-#include "encode/json_text.h"
+#include "text/json_text.h"
 #include "sink/batch.h"
 #include "sink/http/post.h"
 #include "sink/http/probe.h"

@@ -6,8 +6,8 @@
  * they have put, borrowed, or NULL, and take NULL as a parent: then nothing happens but that the
  * failure is noted. Only json_build_finish() need be looked at.
  */
-#ifndef CROSSTAP_ENCODE_JSON_BUILD_H
-#define CROSSTAP_ENCODE_JSON_BUILD_H
+#ifndef CROSSTAP_TEXT_JSON_BUILD_H
+#define CROSSTAP_TEXT_JSON_BUILD_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -23,7 +23,7 @@ json_t *json_build_object(struct json_build *build);
 json_t *json_build_finish(struct json_build *build, json_t *root);
 
 /* Members; one of that key is replaced. `value` is taken. In keys and texts bytes that are no
- * printable UTF-8 become \xNN (encode/escape.h); both are cut at 1,024 bytes. */
+ * printable UTF-8 become \xNN (text/escape.h); both are cut at 1,024 bytes. */
 json_t *json_put(struct json_build *build, json_t *object, const char *key, json_t *value);
 json_t *json_put_object(struct json_build *build, json_t *object, const char *key);
 json_t *json_put_array(struct json_build *build, json_t *object, const char *key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/decimal.h"
+#include "text/decimal.h"
 
 #include <float.h>
 #include <math.h>

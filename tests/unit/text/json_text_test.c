@@ -2,8 +2,8 @@
 /* Documents as text: what is read back is what was written, and a float has one notation. */
 #include "base/unused.h"
 
-#include "encode/decimal.h"
-#include "encode/json_text.h"
+#include "text/decimal.h"
+#include "text/json_text.h"
 #include "encode/points.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/escape.h"
+#include "text/escape.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include "../crosscheck_fixture.h"
 
 #include "encode/documents.h"
-#include "encode/json_build.h"
+#include "text/json_build.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Floating-point numbers as text: independent of the locale, read back to the same value. */
-#ifndef CROSSTAP_ENCODE_DECIMAL_H
-#define CROSSTAP_ENCODE_DECIMAL_H
+#ifndef CROSSTAP_TEXT_DECIMAL_H
+#define CROSSTAP_TEXT_DECIMAL_H
 
 #include <stddef.h>
 

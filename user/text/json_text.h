@@ -3,11 +3,11 @@
  * A JSON document as text: the one way in which JSON leaves the process, be it a report, a document
  * of the API or a request of OTLP. Points (encode/points.h) are written without a tree, and write
  * numbers and names by the same functions. Floats are the shortest digits that read back to the
- * same value, and always look like floats (encode/decimal.h); jansson's own writer has a precision
+ * same value, and always look like floats (text/decimal.h); jansson's own writer has a precision
  * instead.
  */
-#ifndef CROSSTAP_ENCODE_JSON_TEXT_H
-#define CROSSTAP_ENCODE_JSON_TEXT_H
+#ifndef CROSSTAP_TEXT_JSON_TEXT_H
+#define CROSSTAP_TEXT_JSON_TEXT_H
 
 #include <jansson.h>
 #include <stdio.h>

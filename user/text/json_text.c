@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/json_text.h"
+#include "text/json_text.h"
 
-#include "encode/decimal.h"
+#include "text/decimal.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "encode/json_build.h"
+#include "text/json_build.h"
 
-#include "encode/escape.h"
+#include "text/escape.h"
 
 #include <math.h>
 #include <string.h>

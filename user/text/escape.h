@@ -9,8 +9,8 @@
  * VictoriaMetrics makes it one, and at the end of a value it would escape the separator. So there a
  * backslash that could be taken for an escape is \x5c as well.
  */
-#ifndef CROSSTAP_ENCODE_ESCAPE_H
-#define CROSSTAP_ENCODE_ESCAPE_H
+#ifndef CROSSTAP_TEXT_ESCAPE_H
+#define CROSSTAP_TEXT_ESCAPE_H
 
 #include <stddef.h>
 
