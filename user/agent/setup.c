@@ -25,7 +25,7 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 		    .figures = input->scope != SCOPE_WITNESS,
 		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
-		    .facts = FACTS_ALL,
+		    .facts = 0, /* no measurement has them yet: nobody pays for them */
 		    .qtype_assigned = mnemonic_qtype_assigned,
 		    .filter = filter,
 		},

@@ -35,9 +35,13 @@ int fsync(int fd)
 	if (S_ISDIR(st.st_mode)) {
 		const int there = open(path, O_RDONLY);
 
+		const ssize_t n =
+		    there < 0 ? 0 : io_read(there, disk.content, sizeof(disk.content) - 1);
+
 		disk.folders++;
-		disk.content[io_read(there, disk.content, sizeof(disk.content) - 1)] = '\0';
-		close(there);
+		disk.content[n < 0 ? 0 : n] = '\0';
+		if (there >= 0)
+			close(there);
 		return 0;
 	}
 	disk.files++;
