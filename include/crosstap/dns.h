@@ -385,7 +385,8 @@ static inline void dns_parse(const u8 *message, u32 length, struct dns_facts *fa
 
 /*
  * What only some want to know of a message, read when they ask. `facts` is what dns_parse() found
- * in it; questions about the question need facts->has_question, about EDNS facts->opt.
+ * in it; what is asked about the question needs facts->has_question. Without an OPT record, all of
+ * EDNS is 0.
  */
 
 static inline u16 dns_class(const u8 *message, const struct dns_facts *facts)
@@ -393,15 +394,24 @@ static inline u16 dns_class(const u8 *message, const struct dns_facts *facts)
 	return ct_load_be16(message + DNS_HEADER_BYTES + facts->qname_length + 2);
 }
 
+/* The OPT record, or one without anything: whether there is one is a coin's toss for a processor
+ * that guesses branches. */
+static inline const u8 *dns_opt_record(const u8 *message, const struct dns_facts *facts)
+{
+	static const u8 none[DNS_OPT_BYTES] = {0};
+
+	return facts->opt ? message + facts->opt : none;
+}
+
 /* The UDP payload size that the sender takes (RFC 6891 section 6.2.3). */
 static inline u16 dns_udp_size(const u8 *message, const struct dns_facts *facts)
 {
-	return ct_load_be16(message + facts->opt + 3);
+	return ct_load_be16(dns_opt_record(message, facts) + 3);
 }
 
 static inline u8 dns_edns_version(const u8 *message, const struct dns_facts *facts)
 {
-	return message[facts->opt + 6];
+	return dns_opt_record(message, facts)[6];
 }
 
 enum dns_ecs_family { DNS_ECS_IPV4 = 1, DNS_ECS_IPV6 = 2 }; /* IANA address families */
@@ -411,7 +421,7 @@ enum dns_ecs_family { DNS_ECS_IPV4 = 1, DNS_ECS_IPV6 = 2 }; /* IANA address fami
 static inline bool dns_ecs(
     const u8 *message, const struct dns_facts *facts, u8 *ret_family, u8 *ret_prefix)
 {
-	struct dns_option option = dns_options(message + facts->opt);
+	struct dns_option option = dns_options(dns_opt_record(message, facts));
 
 	while (dns_next_option(&option)) {
 		u16 family;
@@ -437,7 +447,7 @@ static inline bool dns_ecs(
  * of them. Returns how many. */
 static inline u32 dns_ede(const u8 *message, const struct dns_facts *facts, u16 ret[DNS_MAX_EDE])
 {
-	struct dns_option option = dns_options(message + facts->opt);
+	struct dns_option option = dns_options(dns_opt_record(message, facts));
 	u32 n = 0;
 
 	while (n < DNS_MAX_EDE && dns_next_option(&option)) {
@@ -491,11 +501,11 @@ static inline u8 dns_name_labels(const u8 *name)
 	return traits;
 }
 
-/* Eight bytes of a name: a bit for each that may be a capital (0x40 to 0x5f, and some above 0x7f),
- * a bit where one is a hyphen. Lengths of labels are below both. */
-#define DNS_MAYBE_CAPITAL(v) ((v) & ~((v) << 1) & DNS_BYTES(0x40))
-#define DNS_HYPHEN_(x)       (((x)-DNS_BYTES(1)) & ~(x)&DNS_BYTES(0x80))
-#define DNS_HYPHEN(v)        DNS_HYPHEN_((v) ^ DNS_BYTES('-'))
+/* Eight bytes of a name: bit 6 of each that may be a capital (0x40 to 0x5f), bit 5 of each that may
+ * be a hyphen (0x20 to 0x2f), and of some above 0x7f. Small letters, digits and the lengths of most
+ * labels are neither. */
+#define DNS_UNUSUAL(v)   ((v) & ~((v) << 1) & ~((v) >> 1 & ~DNS_BYTES(0x40)))
+#define DNS_UNUSUAL_BITS DNS_BYTES(0x60)
 
 /* Letters of both cases. */
 static inline bool dns_name_is_mixed(const u8 *name, u32 length)
@@ -518,21 +528,16 @@ static inline u8 dns_name_traits(const u8 *message, const struct dns_facts *fact
 	/* The header lies before the name, so that there are eight bytes however short it is. */
 	const u64 last = ct_load_le64(name + length - 8);
 	const u64 tail = length < 8 ? last & ~0ull << (64 - 8 * length) : last;
-	const bool arpa = length >= 6 && (tail >> 16 | 0x2020202000) == 0x6170726104;
-	u64 capital = DNS_MAYBE_CAPITAL(tail), hyphen = DNS_HYPHEN(tail);
-	u8 traits = 0;
+	u64 unusual = DNS_UNUSUAL(tail);
 
 	for (u32 at = 0; at + 8 < length; at += 8) {
 		const u64 v = ct_load_le64(name + at);
 
-		capital |= DNS_MAYBE_CAPITAL(v);
-		hyphen |= DNS_HYPHEN(v);
+		unusual |= DNS_UNUSUAL(v);
 	}
-	if (hyphen || arpa)
-		traits = dns_name_labels(name);
-	if (capital && dns_name_is_mixed(name, length))
-		traits |= DNS_NAME_MIXED;
-	return traits;
+	if (!(unusual & DNS_UNUSUAL_BITS) && (tail >> 16 | 0x2020202000) != 0x6170726104)
+		return 0;
+	return dns_name_labels(name) | (dns_name_is_mixed(name, length) ? DNS_NAME_MIXED : 0);
 }
 #endif
 

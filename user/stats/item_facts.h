@@ -86,13 +86,12 @@ static inline void item_edns_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
-	unsigned version = EDNS_VERSION_NONE, size = EDNS_SIZE_NONE;
+	const unsigned bin = facts_size_bin(dns_udp_size(item->message, facts));
+	const unsigned known =
+	    dns_edns_version(item->message, facts) ? EDNS_VERSION_OTHER : EDNS_VERSION_0;
+	const unsigned size = facts->opt ? bin : EDNS_SIZE_NONE;
+	const unsigned version = facts->opt ? known : EDNS_VERSION_NONE;
 
-	if (facts->opt) {
-		version =
-		    dns_edns_version(item->message, facts) ? EDNS_VERSION_OTHER : EDNS_VERSION_0;
-		size = facts_size_bin(dns_udp_size(item->message, facts));
-	}
 	item_place_add(limits, item, row, FACTS_VERSION + version);
 	item_place_add(limits, item, row, FACTS_SIZE + size);
 	if (facts->flags & DNS_FLAG_ECS)
@@ -154,7 +153,7 @@ static inline void item_facts_count(const struct collector_traits *traits,
 	}
 	if (item->wanted & FACTS_TYPES)
 		item_cell_add(traits, limits, item, item->type_hash, item->type_key, item->length);
-	if (item->wanted & FACTS_EDNS && item->facts.opt)
+	if (item->wanted & FACTS_EDNS)
 		item_ede_count(traits, limits, item);
 }
 

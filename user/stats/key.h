@@ -63,9 +63,8 @@ enum cube_other {
 #define CUBE_TRANSPORT_SHIFT 15
 #define CUBE_DIRECTION_SHIFT 14
 
-#define CUBE_XFR_BIT                                                                               \
-	0x8000u /* in a response's type, beside its rcode: an answer to AXFR or IXFR               \
-		 */
+/* In a response's type, beside its rcode: an answer to AXFR or IXFR. */
+#define CUBE_XFR_BIT 0x8000u
 
 #define CUBE_FIELD(key, shift, bits) ((uint32_t)((key) >> (shift) & ((1u << (bits)) - 1)))
 #define cube_kind(key)               CUBE_FIELD(key, CUBE_KIND_SHIFT, 2)
