@@ -551,9 +551,9 @@ static inline bool dns_name_is_plain(const u8 *message, const struct dns_facts *
 	dns_bytes unusual;
 	u64 halves[2];
 
-	if (length < 4)
-		return true;                               /* too short for any */
-	last = message + length - (16 - DNS_HEADER_BYTES); /* not before the message */
+	if (length < 4) /* too short for any; from there on, sixteen bytes end with the name */
+		return true;
+	last = message + length - (16 - DNS_HEADER_BYTES);
 	unusual = dns_unusual(dns_load_bytes(last) & dns_load_bytes(kept + length));
 	for (; name < last; name += 16)
 		unusual |= dns_unusual(dns_load_bytes(name));

@@ -81,7 +81,7 @@ int facts_init(struct facts *facts, const struct hash_seed *seed);
 void facts_done(struct facts *facts);
 /* Empty, its tables as they are: not on a frame's way. */
 void facts_clear(struct facts *facts, size_t max_cells);
-/* Where rows and cells were found, after they have moved. */
+/* Forgets where rows and cells were found: they have moved. */
 void facts_forget(struct facts *facts);
 /* Gives the memory of the rows back; they are empty. */
 void facts_release_rows(struct facts *facts);

@@ -161,11 +161,8 @@ static inline void item_type_count(const struct collector_traits *traits,
 	struct cell *cell = recent->cell;
 
 	if (__builtin_expect(recent->name != name, 0)) {
-		const uint64_t key = item_type_key(item);
-
-		cell = item_cell(traits, limits, item, key);
-		if (cell->key == key)
-			*recent = (struct facts_recent){name, cell};
+		cell = item_cell(traits, limits, item, item_type_key(item));
+		*recent = (struct facts_recent){name, cell};
 	}
 	cell->count++;
 	cell->amount += item->length;
