@@ -414,6 +414,14 @@ static inline u8 dns_edns_version(const u8 *message, const struct dns_facts *fac
 	return dns_opt_record(message, facts)[6];
 }
 
+/* Whether its OPT record has any data. */
+static inline bool dns_has_options(const u8 *message, const struct dns_facts *facts)
+{
+	const u8 *record = dns_opt_record(message, facts);
+
+	return record[9] | record[10];
+}
+
 enum dns_ecs_family { DNS_ECS_IPV4 = 1, DNS_ECS_IPV6 = 2 }; /* IANA address families */
 
 /* The source prefix of the first client subnet option (RFC 7871 section 6). False where there is
@@ -470,8 +478,6 @@ enum dns_name_trait {
 	DNS_NAME_REVERSE = 4, /* in in-addr.arpa or ip6.arpa, or one of these */
 };
 
-#define DNS_BYTES(b) (0x0101010101010101ull * (b))
-
 /* Is `label`, from its length on, this one of `n` lower case bytes, length included? */
 static inline bool dns_is_label(const u8 *label, const char *lower, u32 n)
 {
@@ -501,11 +507,24 @@ static inline u8 dns_name_labels(const u8 *name)
 	return traits;
 }
 
-/* Eight bytes of a name: bit 6 of each that may be a capital (0x40 to 0x5f), bit 5 of each that may
- * be a hyphen (0x20 to 0x2f), and of some above 0x7f. Small letters, digits and the lengths of most
- * labels are neither. */
-#define DNS_UNUSUAL(v)   ((v) & ~((v) << 1) & ~((v) >> 1 & ~DNS_BYTES(0x40)))
-#define DNS_UNUSUAL_BITS DNS_BYTES(0x60)
+/* Sixteen bytes of a name, each -1 where it may be a capital (0x40 to 0x5f) or a hyphen (0x20 to
+ * 0x2f), else 0: with 0x60 turned these are one range. Small letters, digits and the lengths of
+ * most labels are outside. */
+typedef u8 dns_bytes __attribute__((vector_size(16)));
+typedef signed char dns_signed_bytes __attribute__((vector_size(16)));
+
+static inline dns_bytes dns_load_bytes(const u8 *p)
+{
+	dns_bytes v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline dns_bytes dns_unusual(dns_bytes v)
+{
+	return (dns_bytes)((dns_signed_bytes)((v ^ 0x60) + 0x30) > 0x4f);
+}
 
 /* Letters of both cases. */
 static inline bool dns_name_is_mixed(const u8 *name, u32 length)
@@ -519,25 +538,36 @@ static inline bool dns_name_is_mixed(const u8 *name, u32 length)
 	return upper && lower;
 }
 
-/* enum dns_name_trait of the question's name. Most names have no capital, no hyphen and no arpa at
- * their end, and so none. */
+/* Whether the question's name has neither a capital nor a hyphen nor arpa at its end, as most: then
+ * it has no trait, and dns_name_traits() need not read it. */
+static inline bool dns_name_is_plain(const u8 *message, const struct dns_facts *facts)
+{
+	/* Nothing for the bytes that lie before a short name. */
+	static const u8 kept[16 + DNS_MAX_NAME_BYTES + 1] = {
+	    [16 ... 16 + DNS_MAX_NAME_BYTES] = 0xff};
+	const u8 *name = message + DNS_HEADER_BYTES;
+	const size_t length = facts->qname_length;
+	const u8 *last;
+	dns_bytes unusual;
+	u64 halves[2];
+
+	if (length < 4) /* too short for any; from there on, sixteen bytes end with the name */
+		return true;
+	last = message + length - (16 - DNS_HEADER_BYTES);
+	unusual = dns_unusual(dns_load_bytes(last) & dns_load_bytes(kept + length));
+	for (; name < last; name += 16)
+		unusual |= dns_unusual(dns_load_bytes(name));
+	__builtin_memcpy(halves, &unusual, sizeof(halves));
+	return !(halves[0] | halves[1]) && ct_load_be32(last + 11) != 0x61727061;
+}
+
+/* enum dns_name_trait of the question's name. */
 static inline u8 dns_name_traits(const u8 *message, const struct dns_facts *facts)
 {
 	const u8 *name = message + DNS_HEADER_BYTES;
-	const u32 length = facts->qname_length;
-	/* The header lies before the name, so that there are eight bytes however short it is. */
-	const u64 last = ct_load_le64(name + length - 8);
-	const u64 tail = length < 8 ? last & ~0ull << (64 - 8 * length) : last;
-	u64 unusual = DNS_UNUSUAL(tail);
 
-	for (u32 at = 0; at + 8 < length; at += 8) {
-		const u64 v = ct_load_le64(name + at);
-
-		unusual |= DNS_UNUSUAL(v);
-	}
-	if (!(unusual & DNS_UNUSUAL_BITS) && (tail >> 16 | 0x2020202000) != 0x6170726104)
-		return 0;
-	return dns_name_labels(name) | (dns_name_is_mixed(name, length) ? DNS_NAME_MIXED : 0);
+	return dns_name_labels(name) |
+	    (dns_name_is_mixed(name, facts->qname_length) ? DNS_NAME_MIXED : 0);
 }
 #endif
 

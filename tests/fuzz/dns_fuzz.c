@@ -210,14 +210,14 @@ static void ask_more(const uint8_t *data, const struct dns_facts *facts)
 	if (facts->has_question) {
 		dns_class(data, facts);
 		if (facts->labels != count_labels(data + DNS_HEADER_BYTES) ||
-		    dns_name_traits(data, facts) > 7)
+		    dns_name_traits(data, facts) > (dns_name_is_plain(data, facts) ? 0 : 7))
 			abort();
 	}
 	if (!facts->opt)
 		return;
 	dns_udp_size(data, facts);
 	dns_edns_version(data, facts);
-	if (dns_ede(data, facts, codes) > DNS_MAX_EDE)
+	if (dns_ede(data, facts, codes) > (dns_has_options(data, facts) ? DNS_MAX_EDE : 0))
 		abort();
 	if (dns_ecs(data, facts, &family, &prefix) &&
 	    (!(facts->flags & DNS_FLAG_ECS) || prefix > (family == DNS_ECS_IPV4 ? 32 : 128)))

@@ -235,13 +235,14 @@ static void locate(struct collector *collector, struct item *item)
 {
 	const struct collector_traits *traits = &collector->config.traits;
 
-	if (traits->zones && item->facts.has_question)
+	if (traits->zones && item->facts.has_question) {
 		item->zone = zone_set_find_from(traits->zones, item_name(item),
 		    item->facts.qname_length, &item->probe, item->facts.qtype == DNS_TYPE_DS);
+		item_facts_prefetch(item);
+	}
 	if (!item->client_side || !traits->figures)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
-	item_facts_prefetch(item);
 	pairing_prefetch(collector->pairing, item->pair_hash);
 	if (item->has_source)
 		sources_prefetch(&item->shard->sources, item->source_hash);

@@ -37,13 +37,21 @@ const uint8_t facts_size_bins[4098] = {
     [4097] = EDNS_SIZE_4097,
 };
 
+void facts_forget(struct facts *facts)
+{
+	facts->last_zone = FACTS_NO_ZONE;
+	memset(facts->recent, 0xff, sizeof(facts->recent));
+}
+
 int facts_init(struct facts *facts, const struct hash_seed *seed)
 {
+	facts_forget(facts);
 	return cells_init(&facts->cells, FIRST_CELLS, seed);
 }
 
 void facts_release_rows(struct facts *facts)
 {
+	facts_forget(facts);
 	for (size_t i = 0; i < FACTS_BLOCKS; i++) {
 		free(facts->blocks[i]);
 		facts->blocks[i] = NULL;
@@ -64,6 +72,7 @@ void facts_clear(struct facts *facts, size_t max_cells)
 			memset(facts->blocks[i], 0, BLOCK_BYTES);
 	}
 	cells_clear(&facts->cells, max_cells);
+	facts_forget(facts);
 	facts->unassigned = 0;
 }
 
@@ -97,13 +106,36 @@ uint64_t facts_place_key(uint32_t zone, unsigned place)
 	return margin_key(zone, places[place].margin, 0, 0, 0, value);
 }
 
+uint64_t facts_place_version_key(uint32_t zone, unsigned place)
+{
+	unsigned version = EDNS_VERSION_0;
+
+	if (place < FACTS_SIZE || place > FACTS_OTHER_SIZE_LAST_)
+		return 0;
+	if (place == FACTS_SIZE + EDNS_SIZE_NONE)
+		version = EDNS_VERSION_NONE;
+	else if (place >= FACTS_OTHER_SIZE)
+		version = EDNS_VERSION_OTHER;
+	return margin_key(zone, MARGIN_EDNS, 0, 0, 0, version);
+}
+
+static int fold_place(struct cells *margins, uint32_t zone, unsigned place, uint64_t count)
+{
+	const uint64_t version = facts_place_version_key(zone, place);
+	int r = margins_add(margins, facts_place_key(zone, place), count, 0);
+
+	if (r == 0 && version)
+		r = margins_add(margins, version, count, 0);
+	return r;
+}
+
 static int fold_row(struct cells *margins, uint32_t zone, const struct facts_row *row)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < FACTS_PLACE_COUNT && r == 0; i++) {
 		if (row->low[i])
-			r = margins_add(margins, facts_place_key(zone, i), row->low[i], 0);
+			r = fold_place(margins, zone, i, row->low[i]);
 	}
 	return r;
 }

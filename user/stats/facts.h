@@ -27,9 +27,9 @@ enum facts_wanted {
 
 /* The places of a row: margin, values. */
 #define FACTS_PLACES(X)                                                                            \
-	X(IN, MARGIN_CLASS, 1) /* of class IN alone */                                             \
-	X(VERSION, MARGIN_EDNS, EDNS_VERSION_OTHER + 1)                                            \
-	X(SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_COUNT)                                                 \
+	X(IN, MARGIN_CLASS, 1)                          /* of class IN alone */                    \
+	X(SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_COUNT)      /* of version 0, or without EDNS */        \
+	X(OTHER_SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_NONE) /* of other versions */                    \
 	X(LENGTH, MARGIN_QNAME_LENGTH, KEY_QNAME_BINS)                                             \
 	X(LABELS, MARGIN_QNAME_LABELS, KEY_QNAME_LABELS + 1)                                       \
 	X(TRAIT, MARGIN_QNAME_TRAIT, QNAME_TRAIT_COUNT)
@@ -47,17 +47,42 @@ _Static_assert(FACTS_PLACE_COUNT <= 64, "a cache line");
 #define FACTS_BLOCK_ZONES 64 /* 4 KiB */
 #define FACTS_BLOCKS      (ZONES_MAX / FACTS_BLOCK_ZONES)
 
+/* Where the cell of a zone's responses by type and rcode was found: a few of them take nearly all
+ * responses, and need no search. */
+struct facts_recent {
+	uint64_t name; /* facts_recent_name(); all ones: free */
+	struct cell *cell;
+};
+#define FACTS_RECENT_BITS 8
+
 struct facts {
 	struct facts_row *blocks[FACTS_BLOCKS]; /* by zone; NULL: none of its zones was asked */
 	size_t n_blocks;
 	struct cells cells;
-	size_t unassigned; /* cells of values that are not assigned */
+	size_t unassigned;          /* cells of values that are not assigned */
+	uint32_t last_zone;         /* the one that was asked last, or FACTS_NO_ZONE */
+	struct facts_row *last_row; /* of last_zone */
+	struct facts_recent recent[1 << FACTS_RECENT_BITS]; /* none whose cell has moved since */
 };
+#define FACTS_NO_ZONE UINT32_MAX
+
+static inline uint64_t facts_recent_name(uint32_t zone, uint16_t qtype, uint16_t rcode)
+{
+	return (uint64_t)zone << 32 | (uint32_t)qtype << 16 | rcode;
+}
+
+/* The only place of that name; another one may be there. */
+static inline struct facts_recent *facts_recent(struct facts *facts, uint64_t name)
+{
+	return &facts->recent[name * 0x9e3779b97f4a7c15 >> (64 - FACTS_RECENT_BITS)];
+}
 
 int facts_init(struct facts *facts, const struct hash_seed *seed);
 void facts_done(struct facts *facts);
 /* Empty, its tables as they are: not on a frame's way. */
 void facts_clear(struct facts *facts, size_t max_cells);
+/* Forgets where rows and cells were found: they have moved. */
+void facts_forget(struct facts *facts);
 /* Gives the memory of the rows back; they are empty. */
 void facts_release_rows(struct facts *facts);
 /* Adds everything to the margins. -ENOMEM: a part of it is missing. */
@@ -81,6 +106,8 @@ static inline void facts_prefetch_row(const struct facts *facts, uint32_t zone)
 
 /* The margin that a place of a zone's row is a part of. */
 uint64_t facts_place_key(uint32_t zone, unsigned place);
+/* The other one, the version of a place that is a size; 0: none. */
+uint64_t facts_place_version_key(uint32_t zone, unsigned place);
 
 /* The bin of an advertised size: a query's way has no room for a search. */
 extern const uint8_t facts_size_bins[4098];

@@ -23,7 +23,6 @@ struct item {
 	uint64_t address[2];
 	uint64_t key, hash, source_hash, pair_hash, name_hash;
 	uint64_t latency_key, latency_hash;
-	uint64_t type_key, type_hash; /* of a response, by type and rcode */
 	struct zone_probe probe;
 	uint16_t zone, hashed_zone_family;
 	uint8_t direction, transport, family;

@@ -19,37 +19,40 @@ static inline uint8_t item_wanted(const struct collector_traits *traits, const s
 	return item->facts.has_question ? traits->facts : traits->facts & FACTS_EDNS;
 }
 
-/* Once its zone is known. A response with a question keeps it. */
-static inline void item_facts_prefetch(struct item *item)
+/* Of a response. */
+static inline uint64_t item_type_key(const struct item *item)
+{
+	return margin_key(item->zone, MARGIN_QTYPE_RCODE, 0, 0, 0,
+	    key_qtype_rcode(item->facts.qtype, item->facts.rcode));
+}
+
+/* Once its zone is known. A response with a question keeps it. What was counted of a zone just now
+ * is in the processor's cache. */
+static inline void item_facts_prefetch(const struct item *item)
 {
 	const struct facts *facts = &item->shard->facts;
 
-	if (!item->wanted)
+	if (!item->wanted || item->zone == facts->last_zone)
 		return;
-	if (item->direction == DIR_QUERY) {
+	if (item->direction == DIR_QUERY)
 		facts_prefetch_row(facts, item->zone);
-	} else if (item->wanted & FACTS_TYPES) {
-		item->type_key = margin_key(item->zone, MARGIN_QTYPE_RCODE, 0, 0, 0,
-		    key_qtype_rcode(item->facts.qtype, item->facts.rcode));
-		item->type_hash = cells_hash(&facts->cells, item->type_key);
-		cells_prefetch(&facts->cells, item->type_hash);
-	}
+	else if (item->wanted & FACTS_TYPES)
+		cells_prefetch(&facts->cells, cells_hash(&facts->cells, item_type_key(item)));
 }
 
-/* In a cell. */
-static inline void item_cell_add(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, uint64_t hash, uint64_t key,
-    uint64_t amount)
+/* The cell to count in: that of the key, or of the others. */
+static inline struct cell *item_cell(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, uint64_t key)
 {
 	struct shard *shard = item->shard;
-	struct cell *cell = cells_at(&shard->facts.cells, hash, key);
+	struct cells *cells = &shard->facts.cells;
+	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
 
 	if (!cell)
 		cell = shard_fact_slow(shard, limits, key);
 	if (!cell->count && !facts_is_assigned(key, traits->qtype_assigned))
 		cell = shard_fact_unassigned(shard, limits, cell);
-	cell->count++;
-	cell->amount += amount;
+	return cell;
 }
 
 /* One of the few that have something besides the usual. */
@@ -57,17 +60,16 @@ static inline void item_rare_add(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, enum margin margin, uint32_t family,
     uint32_t value)
 {
-	const uint64_t key = margin_key(item->zone, margin, 0, 0, family, value);
-
-	item_cell_add(traits, limits, item, cells_hash(&item->shard->facts.cells, key), key, 0);
+	item_cell(traits, limits, item, margin_key(item->zone, margin, 0, 0, family, value))
+	    ->count++;
 }
 
-/* In the zone's row. */
+/* In the zone's row: one of the values whose places begin at `first`. */
 static inline void item_place_add(const struct shard_limits *limits, const struct item *item,
-    struct facts_row *row, unsigned place)
+    struct facts_row *row, size_t first, size_t value)
 {
-	if (__builtin_expect(++row->low[place] == 0, 0))
-		shard_fact_carry(item->shard, limits, item->zone, place);
+	if (__builtin_expect(++row->low[first + value] == 0, 0))
+		shard_fact_carry(item->shard, limits, item->zone, (unsigned)(first + value));
 }
 
 static inline void item_ecs_count(const struct collector_traits *traits,
@@ -86,14 +88,17 @@ static inline void item_edns_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
-	const unsigned bin = facts_size_bin(dns_udp_size(item->message, facts));
-	const unsigned known =
-	    dns_edns_version(item->message, facts) ? EDNS_VERSION_OTHER : EDNS_VERSION_0;
-	const unsigned size = facts->opt ? bin : EDNS_SIZE_NONE;
-	const unsigned version = facts->opt ? known : EDNS_VERSION_NONE;
+	size_t size;
 
-	item_place_add(limits, item, row, FACTS_VERSION + version);
-	item_place_add(limits, item, row, FACTS_SIZE + size);
+	if (!facts->opt) {
+		item_place_add(limits, item, row, FACTS_SIZE, EDNS_SIZE_NONE);
+		return;
+	}
+	size = facts_size_bin(dns_udp_size(item->message, facts));
+	if (__builtin_expect(dns_edns_version(item->message, facts) == 0, 1))
+		item_place_add(limits, item, row, FACTS_SIZE, size);
+	else
+		item_place_add(limits, item, row, FACTS_OTHER_SIZE, size);
 	if (facts->flags & DNS_FLAG_ECS)
 		item_ecs_count(traits, limits, item);
 }
@@ -102,36 +107,65 @@ static inline void item_qname_count(
     const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
-	const unsigned labels = facts->labels < KEY_QNAME_LABELS ? facts->labels : KEY_QNAME_LABELS;
-	unsigned traits = dns_name_traits(item->message, facts);
+	const size_t length = facts->qname_length, labels = facts->labels;
 
-	item_place_add(limits, item, row, FACTS_LENGTH + facts->qname_length / KEY_QNAME_STEP);
-	item_place_add(limits, item, row, FACTS_LABELS + labels);
-	for (; traits; traits &= traits - 1)
-		item_place_add(limits, item, row, FACTS_TRAIT + (unsigned)__builtin_ctz(traits));
+	item_place_add(limits, item, row, FACTS_LENGTH, length / KEY_QNAME_STEP);
+	item_place_add(
+	    limits, item, row, FACTS_LABELS, labels < KEY_QNAME_LABELS ? labels : KEY_QNAME_LABELS);
+	if (__builtin_expect(dns_name_is_plain(item->message, facts), 1))
+		return;
+	for (unsigned traits = dns_name_traits(item->message, facts); traits; traits &= traits - 1)
+		item_place_add(limits, item, row, FACTS_TRAIT, (size_t)__builtin_ctz(traits));
+}
+
+static inline void item_class_count(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, struct facts_row *row)
+{
+	const uint16_t class = dns_class(item->message, &item->facts);
+
+	if (__builtin_expect(class == DNS_CLASS_IN, 1))
+		item_place_add(limits, item, row, FACTS_IN, 0);
+	else
+		item_rare_add(traits, limits, item, MARGIN_CLASS, 0, class);
 }
 
 static inline void item_query_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
-	struct facts_row *row = facts_row(&item->shard->facts, item->zone);
+	struct facts *facts = &item->shard->facts;
+	struct facts_row *row = facts->last_row;
+	const unsigned wanted = item->wanted;
 
-	if (!row)
-		row = shard_row_slow(item->shard, limits, item->zone);
-	if (!row)
-		return;
-	if (item->wanted & FACTS_QNAME)
-		item_qname_count(limits, item, row);
-	if (item->wanted & FACTS_TYPES) {
-		const uint16_t class = dns_class(item->message, &item->facts);
-
-		if (class == DNS_CLASS_IN)
-			item_place_add(limits, item, row, FACTS_IN);
-		else
-			item_rare_add(traits, limits, item, MARGIN_CLASS, 0, class);
+	if (__builtin_expect(item->zone != facts->last_zone, 0)) {
+		row = facts_row(facts, item->zone);
+		if (!row)
+			row = shard_row_slow(item->shard, limits, item->zone);
+		if (!row)
+			return;
+		facts->last_zone = item->zone;
+		facts->last_row = row;
 	}
-	if (item->wanted & FACTS_EDNS)
+	if (wanted & FACTS_QNAME)
+		item_qname_count(limits, item, row);
+	if (wanted & FACTS_TYPES)
+		item_class_count(traits, limits, item, row);
+	if (wanted & FACTS_EDNS)
 		item_edns_count(traits, limits, item, row);
+}
+
+static inline void item_type_count(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item)
+{
+	const uint64_t name = facts_recent_name(item->zone, item->facts.qtype, item->facts.rcode);
+	struct facts_recent *recent = facts_recent(&item->shard->facts, name);
+	struct cell *cell = recent->cell;
+
+	if (__builtin_expect(recent->name != name, 0)) {
+		cell = item_cell(traits, limits, item, item_type_key(item));
+		*recent = (struct facts_recent){name, cell};
+	}
+	cell->count++;
+	cell->amount += item->length;
 }
 
 static inline void item_ede_count(const struct collector_traits *traits,
@@ -152,8 +186,8 @@ static inline void item_facts_count(const struct collector_traits *traits,
 		return;
 	}
 	if (item->wanted & FACTS_TYPES)
-		item_cell_add(traits, limits, item, item->type_hash, item->type_key, item->length);
-	if (item->wanted & FACTS_EDNS)
+		item_type_count(traits, limits, item);
+	if (item->wanted & FACTS_EDNS && dns_has_options(item->message, &item->facts))
 		item_ede_count(traits, limits, item);
 }
 

@@ -178,19 +178,24 @@ struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *lim
 
 	if (slots * 2 > limits->facts_cells || cells_resize(cells, slots * 2) < 0)
 		fold_facts(shard);
+	facts_forget(&shard->facts);
 	return cells_at(cells, cells_hash(cells, key), key);
 }
 
 void shard_fact_carry(
     struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place)
 {
-	const uint64_t key = facts_place_key(zone, place);
+	const uint64_t keys[] = {
+	    facts_place_key(zone, place), facts_place_version_key(zone, place)};
 	struct cells *cells = &shard->facts.cells;
-	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
 
-	if (!cell)
-		cell = shard_fact_slow(shard, limits, key);
-	cell->count += FACTS_CARRY;
+	for (size_t i = 0; i < 2 && keys[i]; i++) {
+		struct cell *cell = cells_at(cells, cells_hash(cells, keys[i]), keys[i]);
+
+		if (!cell)
+			cell = shard_fact_slow(shard, limits, keys[i]);
+		cell->count += FACTS_CARRY;
+	}
 }
 
 struct cell *shard_fact_unassigned(

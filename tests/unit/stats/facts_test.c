@@ -748,10 +748,22 @@ static void test_keys(void **state UNUSED)
 {
 	for (unsigned place = 0; place < FACTS_PLACE_COUNT; place++) {
 		for (unsigned other = 0; other < place; other++)
-			assert_true(facts_place_key(7, place) != facts_place_key(7, other));
+			assert_true(facts_place_key(7, place) != facts_place_key(7, other) ||
+			    facts_place_version_key(7, place) != facts_place_version_key(7, other));
 	}
 	assert_int_equal(margin_value(facts_place_key(7, FACTS_IN)), 1);
-	assert_int_equal(margin_value(facts_place_key(7, FACTS_VERSION + 2)), EDNS_VERSION_OTHER);
+	for (unsigned bin = 0; bin < EDNS_SIZE_NONE; bin++) {
+		assert_int_equal(margin_value(facts_place_key(7, FACTS_SIZE + bin)), bin);
+		assert_int_equal(
+		    margin_value(facts_place_version_key(7, FACTS_SIZE + bin)), EDNS_VERSION_0);
+		assert_int_equal(margin_value(facts_place_key(7, FACTS_OTHER_SIZE + bin)), bin);
+		assert_int_equal(margin_value(facts_place_version_key(7, FACTS_OTHER_SIZE + bin)),
+		    EDNS_VERSION_OTHER);
+	}
+	assert_int_equal(margin_value(facts_place_version_key(7, FACTS_SIZE + EDNS_SIZE_NONE)),
+	    EDNS_VERSION_NONE);
+	assert_int_equal(facts_place_version_key(7, FACTS_IN), 0);
+	assert_int_equal(facts_place_version_key(7, FACTS_LENGTH), 0);
 	assert_int_equal(margin_kind(facts_place_key(7, FACTS_TRAIT)), MARGIN_QNAME_TRAIT);
 	for (unsigned size = 0; size < 70000; size++)
 		assert_int_equal(facts_size_bin(size), size_bin(size));
