@@ -56,7 +56,7 @@ Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install deb clean help programs
+	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
 
@@ -203,7 +203,8 @@ bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
-		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)/etc/crosstap $(DESTDIR)$(UNITDIR)
+		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples \
+		$(DESTDIR)$(PREFIX)/share/crosstap/grafana $(DESTDIR)/etc/crosstap
 	install -m 755 $(O)/crosstap $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 config/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
@@ -211,11 +212,18 @@ install: all
 	install -m 644 config/nameservers/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers/
 	test -e $(DESTDIR)/etc/crosstap/crosstap.yaml || \
 		install -m 640 config/crosstap.yaml $(DESTDIR)/etc/crosstap/
+	install -m 644 config/systemd/packet-sockets.conf $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples/
+	install -m 644 config/grafana/* $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
+# The user, the group, the folder of the sockets, and the units; a Debian package has debhelper do it.
+install-systemd: install
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	sed 's|@PREFIX@|$(PREFIX)|' config/systemd/crosstap.service > $(DESTDIR)$(UNITDIR)/crosstap.service
-	install -m 644 config/systemd/crosstap.socket $(DESTDIR)$(UNITDIR)/
+	install -m 644 config/systemd/crosstap.socket config/systemd/crosstap@.socket $(DESTDIR)$(UNITDIR)/
+	install -m 644 config/systemd/crosstap.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/crosstap.conf
+	install -m 644 config/systemd/crosstap.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/crosstap.conf
 deb:
-	scripts/deps --build
-	$(MAKE) all PREFIX=/usr
+	scripts/deps --package
 	scripts/package $(O) $(VERSION)
 
 clean:
