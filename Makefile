@@ -55,7 +55,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -65,6 +65,7 @@ help:
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
+	@echo 'check-boot     play the installation of the README on a booted Debian'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -225,6 +226,12 @@ install-systemd: install
 deb:
 	scripts/deps --package
 	scripts/package $(O) $(VERSION)
+
+# The README's installation on a booted Debian of this machine's release.
+check-boot: tools
+	scripts/deps --package --boot
+	scripts/package $(O) $(VERSION)
+	scripts/boot $(O) $(VERSION)
 
 clean:
 	rm -rf $(O)
