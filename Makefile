@@ -55,8 +55,8 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install deb clean help programs
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-kernels check-kernels-all kernel-programs tidy tools \
+	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
 
@@ -65,6 +65,7 @@ help:
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
+	@echo 'check-boot     play the installation of the README on a booted Debian'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -203,7 +204,8 @@ bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
-		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)/etc/crosstap $(DESTDIR)$(UNITDIR)
+		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples \
+		$(DESTDIR)$(PREFIX)/share/crosstap/grafana $(DESTDIR)/etc/crosstap
 	install -m 755 $(O)/crosstap $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 config/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
@@ -211,15 +213,28 @@ install: all
 	install -m 644 config/nameservers/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers/
 	test -e $(DESTDIR)/etc/crosstap/crosstap.yaml || \
 		install -m 640 config/crosstap.yaml $(DESTDIR)/etc/crosstap/
+	install -m 644 config/systemd/packet-sockets.conf $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples/
+	install -m 644 config/grafana/* $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
+# The user, the group, the folder of the sockets, and the units; a Debian package has debhelper do it.
+install-systemd: install
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	sed 's|@PREFIX@|$(PREFIX)|' config/systemd/crosstap.service > $(DESTDIR)$(UNITDIR)/crosstap.service
-	install -m 644 config/systemd/crosstap.socket $(DESTDIR)$(UNITDIR)/
+	install -m 644 config/systemd/crosstap.socket config/systemd/crosstap@.socket $(DESTDIR)$(UNITDIR)/
+	install -m 644 config/systemd/crosstap.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/crosstap.conf
+	install -m 644 config/systemd/crosstap.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/crosstap.conf
 deb:
-	scripts/deps --build
-	$(MAKE) all PREFIX=/usr
+	scripts/deps --package
 	scripts/package $(O) $(VERSION)
+
+# The README's installation on a booted Debian of this machine's release.
+check-boot: tools
+	scripts/deps --package --boot
+	scripts/package $(O) $(VERSION)
+	scripts/boot $(O) $(VERSION)
 
 clean:
 	rm -rf $(O)
 
 .SECONDARY:
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

@@ -19,6 +19,8 @@ static int open_input(struct agent *agent, const struct config_input *config, st
 
 	if (config->kind == INPUT_LISTEN_FD)
 		n = passed_sockets_find(agent->passed, config->address, fds, MAX_PASSED);
+	else if (config->kind == INPUT_UNIX)
+		n = passed_sockets_at(agent->passed, config->address, fds, MAX_PASSED);
 	return input_open(ret, config, fds, n, error, size);
 }
 

@@ -2,8 +2,11 @@
 #include "agent/passed.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 int passed_sockets_take(struct passed_sockets *ret)
@@ -43,6 +46,31 @@ size_t passed_sockets_find(
 
 	for (size_t i = 0; i < sockets->n && n < max; i++) {
 		if (strcmp(sockets->list[i].name, name) == 0)
+			ret[n++] = sockets->list[i].fd;
+	}
+	return n;
+}
+
+static bool is_bound_to(int fd, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+	    address.sun_family != AF_UNIX)
+		return false;
+	/* A path of full length has no NUL (unix(7)). */
+	return *path && strlen(path) < sizeof(address.sun_path) &&
+	    strncmp(address.sun_path, path, sizeof(address.sun_path)) == 0;
+}
+
+size_t passed_sockets_at(
+    const struct passed_sockets *sockets, const char *path, int *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sockets->n && n < max; i++) {
+		if (is_bound_to(sockets->list[i].fd, path))
 			ret[n++] = sockets->list[i].fd;
 	}
 	return n;

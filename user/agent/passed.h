@@ -26,5 +26,9 @@ void passed_sockets_done(struct passed_sockets *sockets);
 /* Those with this name, `max` at most: the process's own descriptors, not to be closed. */
 size_t passed_sockets_find(
     const struct passed_sockets *sockets, const char *name, int *ret, size_t max);
+/* Likewise: those that are bound to this path of the file system, as unit and configuration both
+ * name it. */
+size_t passed_sockets_at(
+    const struct passed_sockets *sockets, const char *path, int *ret, size_t max);
 
 #endif

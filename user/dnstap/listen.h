@@ -32,8 +32,8 @@ struct listen_sockets {
 
 /*
  * Non-blocking listening sockets. `passed`, `n_passed`: those that the process was given for this
- * input (kind INPUT_LISTEN_FD); they stay open and the process's own, what is used are
- * duplicates. Errors are those of dnstap_input_open(); *ret is then empty.
+ * input, by name or, of a Unix socket, by its path; they stay open and the process's own, what is
+ * used are duplicates. Errors are those of dnstap_input_open(); *ret is then empty.
  */
 int listen_open(struct listen_sockets *ret, const struct config_input *config, const int *passed,
     size_t n_passed, char *error, size_t size);

@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -27,6 +29,35 @@ static void those_of_a_name(void **state UNUSED)
 	assert_int_equal(fds[1], 5);
 	assert_int_equal(passed_sockets_find(&sockets, "a", fds, 1), 1);
 	assert_int_equal(passed_sockets_find(&sockets, "none", fds, 4), 0);
+}
+
+static void those_at_a_path(void **state UNUSED)
+{
+	static char a[] = "a", b[] = "b", c[] = "c";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const int bound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int unbound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct passed_socket list[] = {{a, tcp}, {b, unbound}, {c, bound}};
+	const struct passed_sockets sockets = {list, 3};
+	char folder[] = "/tmp/crosstap-passed-XXXXXX", longer[200];
+	int fds[3];
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/in.sock", folder);
+	assert_int_equal(bind(bound, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	assert_int_equal(fds[0], bound);
+	assert_int_equal(passed_sockets_at(&sockets, folder, fds, 3), 0);
+	assert_int_equal(passed_sockets_at(&sockets, "", fds, 3), 0);
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(passed_sockets_at(&sockets, longer, fds, 3), 0);
+	unlink(address.sun_path);
+	rmdir(folder);
+	close(bound);
+	close(unbound);
+	close(tcp);
 }
 
 /* As systemd passes them: from 3 on, for the process that has the number in the environment. */
@@ -64,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(those_of_a_name),
+	    cmocka_unit_test(those_at_a_path),
 	    cmocka_unit_test(from_the_environment),
 	};
 
