@@ -103,8 +103,7 @@ static int open_sockets(struct listen_sockets *sockets, const struct config_inpu
 	case INPUT_UNIX:
 		/* The file is the service manager's, and so is who may use it. */
 		if (n_passed)
-			return take_passed(
-			    sockets, config->address, passed, n_passed, error, size);
+			return take_passed(sockets, config->address, passed, n_passed, error, size);
 		r = listen_unix(&sockets->file, config, error, size);
 		if (r >= 0)
 			sockets->fds[sockets->n++] = r;
