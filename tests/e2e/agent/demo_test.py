@@ -12,8 +12,10 @@ DEMO = os.path.join(ROOT, "scripts", "demo")
 
 
 def start_demo(folder, prefix=(), seconds=1):
+    # Whoever runs tests in the background of a shell ignores SIGINT, and so would the demo.
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *prefix, DEMO], stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                             env=dict(os.environ, O=BUILD, DEMO_SECONDS=str(seconds), TMPDIR=folder))
 
 

@@ -27,6 +27,7 @@ class Limited:
         self.namespaces.device += first[0]
         self.bench = Bench(self.lab, self.namespaces, "native", horizon=self.HORIZON, server={
             "modules": MODULES[first], "rrl": f"mod-rrl:\n  - id: limit\n    rate-limit: {self.LIMIT}\n    slip: {slip}"})
+        self.bench.crosstap.config["server"] += "-" + first  # two agents at a time
 
     def load(self, **options):
         return self.bench.load(names=self.lab.path("names"), **LOAD, **options)
