@@ -52,18 +52,19 @@ static void look_around(const struct mmdb *mmdb, enum mmdb_kind kind)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	char path[32], reason[128];
+	char reason[128];
 
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	for (enum mmdb_kind kind = MMDB_COUNTRY; kind <= MMDB_ASN; kind++) {
 		struct mmdb *mmdb = NULL;
 
-		if (mmdb_new(&mmdb, path, kind, NULL, reason, sizeof(reason)) == 0)
+		if (mmdb_open(&mmdb, fd, "fuzz", kind, reason, sizeof(reason)) == 0) {
+			mmdb_read_records(mmdb);
 			look_around(mmdb, kind);
-		else if (mmdb || !*reason)
+		} else if (mmdb || !*reason) {
 			abort();
+		}
 		mmdb_free(mmdb);
 	}
 	close(fd);

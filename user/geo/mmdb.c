@@ -2,6 +2,8 @@
 #include "geo/mmdb.h"
 
 #include "geo/mmdb_copy.h"
+#include "geo/mmdb_trial.h"
+#include "geo/mmdb_verify.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Enough to see what a file holds; a damaged tree may have cycles. */
@@ -187,7 +190,31 @@ static int find_layout(struct mmdb *mmdb)
 	return mmdb->layout ? 0 : -ENODATA;
 }
 
-static int open_copy(struct mmdb *mmdb, int fd, const char *path, char *reason, size_t size)
+/* libmaxminddb opens what it has not measured. */
+static int verify(int fd, const char *path, char *reason, size_t size)
+{
+	const char *why = NULL;
+	struct stat st;
+	void *bytes;
+	int r;
+
+	if (fstat(fd, &st) < 0 || st.st_size <= 0) {
+		snprintf(reason, size, "%s: is empty", path);
+		return -EBADMSG;
+	}
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (bytes == MAP_FAILED) {
+		snprintf(reason, size, "%s: %s", path, strerrordesc_np(errno));
+		return -ENOMEM;
+	}
+	r = mmdb_verify(bytes, (size_t)st.st_size, &why);
+	if (r < 0)
+		snprintf(reason, size, "%s: %s", path, why);
+	munmap(bytes, (size_t)st.st_size);
+	return r;
+}
+
+static int open_verified(struct mmdb *mmdb, int fd, const char *path, char *reason, size_t size)
 {
 	char name[32];
 	int status;
@@ -212,28 +239,41 @@ static int open_copy(struct mmdb *mmdb, int fd, const char *path, char *reason, 
 	}
 }
 
-int mmdb_new(struct mmdb **ret, const char *path, enum mmdb_kind kind, struct stat *ret_stat,
-    char *reason, size_t reason_size)
+int mmdb_open(struct mmdb **ret, int fd, const char *path, enum mmdb_kind kind, char *reason,
+    size_t reason_size)
 {
 	struct mmdb *mmdb = calloc(1, sizeof(*mmdb));
-	struct stat unused;
-	int r, fd = -1;
+	int r;
 
 	if (!mmdb) {
 		snprintf(reason, reason_size, "%s: no memory", path);
 		return -ENOMEM;
 	}
 	mmdb->kind = kind;
-	r = mmdb_copy(
-	    path, MMDB_MAX_BYTES, &fd, ret_stat ? ret_stat : &unused, reason, reason_size);
+	r = verify(fd, path, reason, reason_size);
 	if (r == 0)
-		r = open_copy(mmdb, fd, path, reason, reason_size);
-	if (fd >= 0)
-		close(fd); /* the mapping stays */
+		r = open_verified(mmdb, fd, path, reason, reason_size);
 	if (r < 0)
 		mmdb_free(mmdb);
 	else
 		*ret = mmdb;
+	return r;
+}
+
+int mmdb_new(struct mmdb **ret, const char *path, enum mmdb_kind kind, struct stat *ret_stat,
+    char *reason, size_t reason_size)
+{
+	struct stat unused;
+	int r, fd;
+
+	r = mmdb_copy(
+	    path, MMDB_MAX_BYTES, &fd, ret_stat ? ret_stat : &unused, reason, reason_size);
+	if (r < 0)
+		return r;
+	r = mmdb_trial(fd, path, kind, reason, reason_size);
+	if (r == 0)
+		r = mmdb_open(ret, fd, path, kind, reason, reason_size);
+	close(fd); /* the mapping stays */
 	return r;
 }
 
@@ -319,6 +359,48 @@ size_t mmdb_as_org(const struct mmdb *mmdb, uint32_t record, char *text, size_t 
 	memcpy(text, data.utf8_string, length);
 	text[length] = '\0';
 	return strlen(text);
+}
+
+static void read_record(const struct mmdb *mmdb, uint32_t record)
+{
+	char country[3], org[8];
+
+	if (mmdb->kind == MMDB_COUNTRY) {
+		if (!get_country(mmdb, record, mmdb->layout->value, country))
+			get_country(mmdb, record, mmdb->layout->substitute, country);
+	} else {
+		get_asn(mmdb, record, mmdb->layout->value);
+		mmdb_as_org(mmdb, record, org, sizeof(org));
+	}
+}
+
+/* Most nodes share their records with others: `seen` has a bit for each place in the data section.
+ */
+static void read_once(
+    const struct mmdb *mmdb, uint8_t *seen, uint8_t type, const MMDB_entry_s *entry)
+{
+	if (type != MMDB_RECORD_TYPE_DATA || entry->offset >= mmdb->db.data_section_size ||
+	    seen[entry->offset / 8] & 1u << entry->offset % 8)
+		return;
+	seen[entry->offset / 8] |= (uint8_t)(1u << entry->offset % 8);
+	read_record(mmdb, entry->offset);
+}
+
+void mmdb_read_records(const struct mmdb *mmdb)
+{
+	uint8_t *seen = calloc(1, mmdb->db.data_section_size / 8 + 1);
+
+	if (!seen)
+		return;
+	for (uint32_t i = 0; i < mmdb->db.metadata.node_count; i++) {
+		MMDB_search_node_s node;
+
+		if (MMDB_read_node(&mmdb->db, i, &node) != MMDB_SUCCESS)
+			break;
+		read_once(mmdb, seen, node.left_record_type, &node.left_record_entry);
+		read_once(mmdb, seen, node.right_record_type, &node.right_record_entry);
+	}
+	free(seen);
 }
 
 int64_t mmdb_built_s(const struct mmdb *mmdb)

@@ -26,14 +26,22 @@ enum mmdb_kind { MMDB_COUNTRY, MMDB_ASN };
 struct mmdb;
 
 /*
- * Opens and tries out the file. *ret_stat (or NULL) is that of the file that was read, also on
- * failure if it could be opened. -EFBIG over the limit; -EAGAIN if it changed while it was read;
- * -EBADMSG if it is no MMDB file, damaged, or without the kind of data asked for; else the error of
- * opening or reading. *reason is then one line of text with the path.
+ * Opens the file after a child process has read all of it (geo/mmdb_trial.h). *ret_stat (or NULL)
+ * is that of the file that was read, also on failure if it could be opened. -EFBIG over the limit;
+ * -EAGAIN if it changed while it was read; -EBADMSG if it is no MMDB file, damaged, or without the
+ * kind of data asked for; else the error of opening or reading. *reason is then one line of text
+ * with the path.
  */
 int mmdb_new(struct mmdb **ret, const char *path, enum mmdb_kind kind, struct stat *ret_stat,
     char *reason, size_t reason_size);
+/* The same for sealed memory, without a trial. The caller keeps `fd`; `path` is for *reason.
+ * -EBADMSG or -ENOMEM. */
+int mmdb_open(struct mmdb **ret, int fd, const char *path, enum mmdb_kind kind, char *reason,
+    size_t reason_size);
 void mmdb_free(struct mmdb *mmdb);
+/* Looks up what the functions below look up, in every record that the tree names; about 30 ms for a
+ * million nodes. */
+void mmdb_read_records(const struct mmdb *mmdb);
 
 /* `family` is 4 (first four bytes) or 6; IPv4-mapped addresses are looked up as IPv4. Two capital
  * letters and a NUL; "" if the file does not know, or says ZZ, XX or the like. */

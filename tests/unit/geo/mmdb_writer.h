@@ -22,6 +22,7 @@
 struct writer {
 	int64_t (*nodes)[2]; /* a node, WRITER_EMPTY or WRITER_DATA */
 	uint32_t n_nodes;
+	uint32_t claimed_nodes; /* what the metadata says instead, if not 0 */
 	uint8_t *data;
 	size_t n_data;
 	unsigned ip_version, record_size;
@@ -186,7 +187,7 @@ static inline void put_metadata(struct writer *w, uint64_t built_s)
 	put_array(w, 1);
 	put_string(w, "en");
 	put_string(w, "node_count");
-	put_uint(w, 6, w->n_nodes);
+	put_uint(w, 6, w->claimed_nodes ? w->claimed_nodes : w->n_nodes);
 	put_string(w, "record_size");
 	put_uint(w, 5, w->record_size);
 }
