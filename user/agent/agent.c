@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/log.h"
 #include "agent/agent_internal.h"
+#include "privacy/key_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,18 +74,25 @@ void agent_process(struct agent *agent)
 /* Files are no reason not to count. */
 void agent_open_rssac002(struct agent *agent, const struct config *config)
 {
-	const char *fresh;
+	const char *fresh, *key_file = config->rssac002.key_file;
+	uint8_t key[KEY_FILE_BYTES];
+	char reason[256];
 	int r;
 
 	if (!*config->rssac002.dir)
 		return;
+	if (*key_file && key_file_read(key_file, key, reason, sizeof(reason)) < 0) {
+		log_warning(MODULE, "no RSSAC002 files: rssac002.key_file: %s", reason);
+		return;
+	}
 	r = rssac002_new(&agent->rssac, config->rssac002.dir, config->server,
-	    clock_wall_ns(agent->clock), &fresh);
+	    *key_file ? key : NULL, clock_wall_ns(agent->clock), &fresh);
+	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		log_warning(
 		    MODULE, "no RSSAC002 files: %s dir=%s", strerror(-r), config->rssac002.dir);
 	else if (fresh)
-		log_warning(MODULE, "RSSAC002: the day is counted anew: %s dir=%s", fresh,
+		log_warning(MODULE, "RSSAC002: the day's count begins anew: %s dir=%s", fresh,
 		    config->rssac002.dir);
 	report_use_rssac002(agent->report, agent->rssac);
 }

@@ -133,6 +133,7 @@ struct config {
 	struct {
 		const char *dir; /* empty: off */
 		enum rssac002_source source;
+		const char *key_file; /* empty: each site has a key of its own */
 	} rssac002;
 	struct config_output *outputs;
 	size_t n_outputs;

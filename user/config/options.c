@@ -155,6 +155,10 @@ static const struct config_option root[] = {
     {"rssac002.source", OPTION_WORD, .takers = TO(REPORT), .fallback = "wire",
 	WORDS("wire", "dnstap"), AT(C, rssac002.source),
 	.help = "Which witness they are made from; wire needs wire.per_source."},
+    {"rssac002.key_file", OPTION_TEXT, .takers = TO(RSSAC002), .is_file = true, .fallback = "\"\"",
+	RANGE(0, MAX_PATH), AT(C, rssac002.key_file), .example = "/etc/crosstap/rssac002.key",
+	.help = "32 bytes, one key for all sites; without it unique sources of sites cannot be "
+		"merged."},
 
     {"outputs", OPTION_OUTPUTS, .takers = TO(OUTPUTS), RANGE(0, 32), ARRAY(C, outputs, n_outputs),
 	.help = "Where points go."},

@@ -2,6 +2,7 @@
 #include "rssac002/rssac002.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "rssac002/rssac002_internal.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 #define DAY_NS        (86400 * NS_PER_S)
 #define FILES_EVERY   (3600ull * NS_PER_S)
@@ -18,6 +18,7 @@
 struct rssac002 {
 	char *dir;
 	char service[SERVICE_BYTES]; /* fit for a file's name */
+	struct rssac002_key key;
 	struct rssac002_day today;
 	uint64_t files_due_ns;
 	bool changed; /* since the state was written */
@@ -71,7 +72,7 @@ static int turn_over(struct rssac002 *rssac, int64_t day)
 
 	if (r < 0)
 		return r;
-	written = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
+	written = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
 	rssac002_day_done(&rssac->today);
 	rssac->today = next;
 	return written;
@@ -79,7 +80,9 @@ static int turn_over(struct rssac002 *rssac, int64_t day)
 
 static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_reason)
 {
-	int r = rssac002_read_state(&rssac->today, rssac->dir, rssac->service);
+	bool other_key = false;
+	int r =
+	    rssac002_read_state(&rssac->today, &rssac->key, rssac->dir, rssac->service, &other_key);
 
 	if (r == -ENOMEM)
 		return r;
@@ -89,12 +92,24 @@ static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_r
 			    r == -EBADMSG ? "no sound state of this version" : strerrordesc_np(-r);
 		return rssac002_day_init(&rssac->today, today);
 	}
+	if (other_key)
+		*ret_fresh_reason = "its sources are under another key";
 	/* A state of the future: the clock was wrong. Its files are written, too. */
 	return rssac->today.day == today ? 0 : turn_over(rssac, today);
 }
 
-int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, int64_t now_ns,
-    const char **ret_fresh_reason)
+static void set_key(struct rssac002_key *key, const uint8_t *bytes)
+{
+	key->is_site = !bytes;
+	if (bytes)
+		memcpy(key->bytes, bytes, sizeof(key->bytes));
+	else
+		hash_random(key->bytes, sizeof(key->bytes));
+	source_key_init(&key->hash, key->bytes);
+}
+
+int rssac002_new(struct rssac002 **ret, const char *dir, const char *service,
+    const uint8_t key[RSSAC002_KEY_BYTES], int64_t now_ns, const char **ret_fresh_reason)
 {
 	struct rssac002 *rssac = calloc(1, sizeof(*rssac));
 	const char *reason = NULL;
@@ -103,6 +118,7 @@ int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, in
 	if (!rssac)
 		return r;
 	make_service(rssac->service, service);
+	set_key(&rssac->key, key);
 	rssac->dir = strdup(dir);
 	if (rssac->dir)
 		r = mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
@@ -123,6 +139,7 @@ void rssac002_free(struct rssac002 *rssac)
 		return;
 	rssac002_day_done(&rssac->today);
 	free(rssac->dir);
+	explicit_bzero(&rssac->key, sizeof(rssac->key));
 	free(rssac);
 }
 
@@ -156,18 +173,20 @@ int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002
 int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsigned family)
 {
 	struct distinct **sources = rssac->today.sources;
+	const struct source_key *hash = &rssac->key.hash;
 	int r;
 
 	if (family == 4)
-		return distinct_add(sources[RSSAC002_IPV4], XXH3_64bits(address, 4));
-	r = distinct_add(sources[RSSAC002_IPV6], XXH3_64bits(address, 16));
-	return r < 0 ? r : distinct_add(sources[RSSAC002_AGGREGATE], XXH3_64bits(address, 8));
+		return distinct_add(sources[RSSAC002_IPV4], source_key_hash(hash, address, 4));
+	r = distinct_add(sources[RSSAC002_IPV6], source_key_hash(hash, address, 16));
+	return r < 0 ? r
+		     : distinct_add(sources[RSSAC002_AGGREGATE], source_key_hash(hash, address, 8));
 }
 
 int rssac002_flush(struct rssac002 *rssac)
 {
-	int r = rssac002_write_state(&rssac->today, rssac->dir, rssac->service);
-	int written = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
+	int r = rssac002_write_state(&rssac->today, &rssac->key, rssac->dir, rssac->service);
+	int written = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
 
 	return r < 0 ? r : written;
 }
@@ -180,10 +199,11 @@ int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns)
 		rssac->files_due_ns = now_ns + FILES_EVERY;
 	if (now_ns >= rssac->files_due_ns) {
 		rssac->files_due_ns = now_ns + FILES_EVERY;
-		r = rssac002_write_files(&rssac->today, rssac->dir, rssac->service);
+		r = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
 	}
 	if (rssac->changed) {
-		int state = rssac002_write_state(&rssac->today, rssac->dir, rssac->service);
+		int state =
+		    rssac002_write_state(&rssac->today, &rssac->key, rssac->dir, rssac->service);
 
 		rssac->changed = state < 0;
 		r = r < 0 ? r : state;

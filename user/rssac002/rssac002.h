@@ -11,9 +11,11 @@
  * The files of a day are written when it ends, hourly before that, and at the end of the program,
  * each in one step; a day is complete once the next one has begun. Counts of sites are summed.
  * Sources are not: the .hll files hold the 32,768 registers of a HyperLogLog, a byte each, over
- * XXH3 (64 bits, seed 0) of the address's 4 or 16 bytes, or the first 8 of an IPv6 address for the
- * aggregate, the first 15 bits choosing the register. The union of sites has the greatest byte at
- * each place; scripts/rssac002-merge does both.
+ * a keyed hash (rssac002/source_key.h) of the address's 4 or 16 bytes, or the first 8 of an IPv6
+ * address for the aggregate, the first 15 bits choosing the register; then the key's identifier, 16
+ * bytes. The union of sites with one key has the greatest byte at each place;
+ * scripts/rssac002-merge does both. Without a key of the fleet (rssac002.key_file) each site makes
+ * its own, keeps it in its state, and its registers merge with nobody's.
  *
  * Volumes and sizes are those of UDP and TCP; DNS over TLS, HTTPS and QUIC have no place in them.
  * Sources that found a window's table full are not in unique-sources: the program cannot tell a
@@ -35,6 +37,8 @@
 #define RSSAC002_BINS   257 /* 16 bytes each; the last: from 4096 on */
 #define RSSAC002_RCODES 4096
 
+#define RSSAC002_KEY_BYTES 32
+
 enum rssac002_transport { RSSAC002_UDP, RSSAC002_TCP };
 
 struct rssac002_counts { /* directions: 0 received queries, 1 sent responses; families: 4, 6 */
@@ -48,10 +52,11 @@ struct rssac002;
 /*
  * Goes on with the day whose state is in `dir`, if that is today; writes the files of an earlier
  * one. A state that is damaged or another version's is not read: *ret_fresh_reason (static text)
- * says why, else it is NULL. Makes `dir` if need be. Errors: -ENOMEM, or those of the file system.
+ * says why, else it is NULL; sources under another key are not taken over either. `key` may be
+ * NULL: the site's own. Makes `dir` if need be. Errors: -ENOMEM, or those of the file system.
  */
-int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, int64_t now_ns,
-    const char **ret_fresh_reason);
+int rssac002_new(struct rssac002 **ret, const char *dir, const char *service,
+    const uint8_t key[RSSAC002_KEY_BYTES], int64_t now_ns, const char **ret_fresh_reason);
 /* Does not write: rssac002_flush() before. */
 void rssac002_free(struct rssac002 *rssac);
 

@@ -12,8 +12,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define DAY_S     86400
-#define BIN_BYTES 16
+#define RSSAC002_HLL_BYTES (DISTINCT_REGISTERS + SOURCE_KEY_ID_BYTES)
+#define DAY_S              86400
+#define BIN_BYTES          16
 
 static const char *const set_names[RSSAC002_SETS] = {"ipv4", "ipv6", "ipv6-aggregate"};
 
@@ -152,21 +153,25 @@ static int write_metric(const struct place *place, const struct rssac002_day *da
 	return r;
 }
 
-static int write_registers(const struct place *place, const struct rssac002_day *day, int set)
+/* The key's identifier behind the registers: whoever merges sees which belong together. */
+static int write_registers(const struct place *place, const struct rssac002_day *day,
+    const struct rssac002_key *key, int set)
 {
-	uint8_t *registers = malloc(DISTINCT_REGISTERS);
+	uint8_t *registers = malloc(RSSAC002_HLL_BYTES);
 	int r;
 
 	if (!registers)
 		return -ENOMEM;
 	distinct_get_registers(day->sources[set], registers);
+	memcpy(registers + DISTINCT_REGISTERS, key->hash.id, sizeof(key->hash.id));
 	r = put_file(place, "unique-sources", set_names[set], "hll", (const char *)registers,
-	    DISTINCT_REGISTERS);
+	    RSSAC002_HLL_BYTES);
 	free(registers);
 	return r;
 }
 
-int rssac002_write_files(const struct rssac002_day *day, const char *dir, const char *service)
+int rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service)
 {
 	struct place place = {dir, service, {0}};
 	const time_t start = (time_t)(day->day * DAY_S);
@@ -177,6 +182,6 @@ int rssac002_write_files(const struct rssac002_day *day, const char *dir, const 
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]) && r == 0; i++)
 		r = write_metric(&place, day, i);
 	for (int set = 0; set < RSSAC002_SETS && r == 0; set++)
-		r = write_registers(&place, day, set);
+		r = write_registers(&place, day, key, set);
 	return r;
 }

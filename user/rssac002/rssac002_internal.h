@@ -6,6 +6,9 @@
 
 #include "base/distinct.h"
 #include "rssac002/rssac002.h"
+#include "rssac002/source_key.h"
+
+#include <stdbool.h>
 
 enum rssac002_set { RSSAC002_IPV4, RSSAC002_IPV6, RSSAC002_AGGREGATE, RSSAC002_SETS };
 
@@ -15,13 +18,26 @@ struct rssac002_day {
 	struct distinct *sources[RSSAC002_SETS];
 };
 
+struct rssac002_key {
+	uint8_t bytes[SOURCE_KEY_BYTES];
+	struct source_key hash;
+	bool is_site; /* made here, and kept in the state; else rssac002.key_file's */
+};
+
 int rssac002_day_init(struct rssac002_day *day, int64_t number);
 void rssac002_day_done(struct rssac002_day *day);
 
 /* The four YAML files and the registers. */
-int rssac002_write_files(const struct rssac002_day *day, const char *dir, const char *service);
-int rssac002_write_state(const struct rssac002_day *day, const char *dir, const char *service);
-/* Into an empty *ret (nothing to free on failure). -ENOENT; -EBADMSG: no sound state. */
-int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *service);
+int rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service);
+int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service);
+/*
+ * Into an empty *ret (nothing to free on failure). A site's key becomes that of the state. Sources
+ * under another key are not taken over, and *ret_other_key is true. -ENOENT; -EBADMSG: no sound
+ * state.
+ */
+int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, const char *dir,
+    const char *service, bool *ret_other_key);
 
 #endif

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define MAGIC   0x31763230306373ull /* "sc002v1"; another byte order does not read it */
+#define MAGIC   0x32763230306373ull /* "sc002v2"; another byte order does not read it */
 #define LARGEST 8640000             /* days: year 25625, and as much before 1970 */
 
 struct stored_set {
@@ -29,10 +29,20 @@ struct stored_set {
 struct stored {
 	uint64_t magic, bytes;
 	int64_t day;
+	uint64_t is_site; /* 1: `key` is the site's; 0: there is none here */
+	uint8_t key[SOURCE_KEY_BYTES], key_id[SOURCE_KEY_ID_BYTES];
 	struct rssac002_counts counts;
 	struct stored_set sets[RSSAC002_SETS];
 	uint64_t hash; /* XXH3 of all before it */
 };
+
+/* It holds a key. */
+static void forget(struct stored *stored)
+{
+	if (stored)
+		explicit_bzero(stored->key, sizeof(stored->key));
+	free(stored);
+}
 
 static int make_path(char path[PATH_MAX], const char *dir, const char *service)
 {
@@ -46,11 +56,16 @@ static uint64_t hash_of(const struct stored *stored)
 	return XXH3_64bits(stored, offsetof(struct stored, hash));
 }
 
-static void store(struct stored *stored, const struct rssac002_day *day)
+static void store(
+    struct stored *stored, const struct rssac002_day *day, const struct rssac002_key *key)
 {
 	stored->magic = MAGIC;
 	stored->bytes = sizeof(*stored);
 	stored->day = day->day;
+	stored->is_site = key->is_site;
+	if (key->is_site)
+		memcpy(stored->key, key->bytes, sizeof(stored->key));
+	memcpy(stored->key_id, key->hash.id, sizeof(stored->key_id));
 	stored->counts = day->counts;
 	for (int set = 0; set < RSSAC002_SETS; set++) {
 		struct stored_set *to = &stored->sets[set];
@@ -62,18 +77,19 @@ static void store(struct stored *stored, const struct rssac002_day *day)
 	stored->hash = hash_of(stored);
 }
 
-int rssac002_write_state(const struct rssac002_day *day, const char *dir, const char *service)
+int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service)
 {
 	struct stored *stored = calloc(1, sizeof(*stored));
 	char path[PATH_MAX];
 	int r = stored ? make_path(path, dir, service) : -ENOMEM;
 
 	if (r == 0) {
-		store(stored, day);
+		store(stored, day, key);
 		/* Windows wait for this thread, and a torn file is found by its hash. */
 		r = replace_file(path, stored, sizeof(*stored), 0600, REPLACE_FAST);
 	}
-	free(stored);
+	forget(stored);
 	return r;
 }
 
@@ -113,9 +129,22 @@ static int restore_set(struct distinct *set, const struct stored_set *from)
 	return r;
 }
 
-static int restore(struct rssac002_day *ret, const struct stored *stored)
+/* The site's key of the state, if a site's is wanted. True if the state's sources are under the
+ * key. */
+static bool take_key(struct rssac002_key *key, const struct stored *stored)
+{
+	if (key->is_site && stored->is_site) {
+		memcpy(key->bytes, stored->key, sizeof(key->bytes));
+		source_key_init(&key->hash, key->bytes);
+	}
+	return memcmp(key->hash.id, stored->key_id, sizeof(stored->key_id)) == 0;
+}
+
+static int restore(struct rssac002_day *ret, struct rssac002_key *key, const struct stored *stored,
+    bool *ret_other_key)
 {
 	struct rssac002_day day;
+	bool same_key;
 	int r;
 
 	if (stored->magic != MAGIC || stored->bytes != sizeof(*stored) ||
@@ -125,17 +154,20 @@ static int restore(struct rssac002_day *ret, const struct stored *stored)
 	if (r < 0)
 		return r;
 	day.counts = stored->counts;
-	for (int set = 0; set < RSSAC002_SETS && r == 0; set++)
+	same_key = take_key(key, stored);
+	for (int set = 0; set < RSSAC002_SETS && r == 0 && same_key; set++)
 		r = restore_set(day.sources[set], &stored->sets[set]);
 	if (r < 0) {
 		rssac002_day_done(&day);
 		return r;
 	}
 	*ret = day;
+	*ret_other_key = !same_key;
 	return 0;
 }
 
-int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *service)
+int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, const char *dir,
+    const char *service, bool *ret_other_key)
 {
 	struct stored *stored = calloc(1, sizeof(*stored));
 	char path[PATH_MAX];
@@ -144,7 +176,7 @@ int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *s
 	if (r == 0)
 		r = read_file(path, stored);
 	if (r == 0)
-		r = restore(ret, stored);
-	free(stored);
+		r = restore(ret, key, stored, ret_other_key);
+	forget(stored);
 	return r;
 }

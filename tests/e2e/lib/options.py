@@ -49,6 +49,7 @@ VALUES = {
     "top.asns": (1, {"geo.asn": "@/asn.mmdb"}),
     "limits.asns": (0, {"geo.asn": "@/asn.mmdb"}),
     "rssac002.dir": ("@/rssac002", {}),
+    "rssac002.key_file": ("@/other.key", {"rssac002.dir": "@/rssac002", "rssac002.source": "dnstap"}),
     "rssac002.source": ("dnstap", {"rssac002.dir": "@/rssac002"}),
     "outputs": ([{"file": {"path": "@/points.lp"}}], {}),
     "outputs.file.path": ("@/other.lp", {}),

@@ -267,25 +267,38 @@ def read_counts(folder):
     return found
 
 
-@test
-def rssac002_of_sites_is_merged(lab):
-    """Two sites with other traffic, some resolvers in common: counts add up, sources are a union."""
-    sites, expected = [], set()
-    for n in (1, 2):
+def run_sites(lab, key_files):
+    """Two sites with other traffic, some resolvers in common: (folders, addresses)."""
+    sites, addresses = [], set()
+    for n, key_file in enumerate(key_files, 1):
         path = lab.path(f"{n}.sock")
         crosstap = Crosstap(lab, f"site{n}", server=f"e2e-{os.getpid()}-{n}", inputs=[{"unix": path}],
-                            rssac002={"dir": lab.path(f"site{n}"), "source": "dnstap"})
+                            rssac002={"dir": lab.path(f"site{n}"), "source": "dnstap", "key_file": key_file})
         sites.append(lab.path(f"site{n}"))
         crosstap.start()
         producer = frames.Producer(path)
-        addresses = [f"10.{n * 20 + i // 250 % 40}.{i // 6250}.{i % 250}" for i in range(6000)]
-        expected |= set(addresses)
-        producer.send([frames.frame(frames.AUTH_QUERY, address=address) for address in addresses])
+        mine = [f"10.{n * 20 + i // 250 % 40}.{i // 6250}.{i % 250}" for i in range(6000)]
+        addresses |= set(mine)
+        producer.send([frames.frame(frames.AUTH_QUERY, address=address) for address in mine])
         producer.stop()
         check_equal(crosstap.stop(), 0, "exit")
-    out = lab.path("merged")
-    run = subprocess.run([os.path.join(ROOT, "scripts", "rssac002-merge"), "all", out, *sites], capture_output=True,
-                         text=True)
+    return sites, addresses
+
+
+def merge_sites(out, sites):
+    return subprocess.run([os.path.join(ROOT, "scripts", "rssac002-merge"), "all", out, *sites], capture_output=True, text=True,
+                          check=False)
+
+
+@test
+def rssac002_of_sites_is_merged(lab):
+    """Counts add up, sources are a union."""
+    key, out = lab.path("fleet.key"), lab.path("merged")
+    with open(key, "wb") as file:
+        file.write(os.urandom(32))
+    os.chmod(key, 0o600)
+    sites, expected = run_sites(lab, [key, key])
+    run = merge_sites(out, sites)
     check_equal(run.returncode, 0, f"rssac002-merge ({run.stderr})")
     merged, parts = read_counts(out), [read_counts(site) for site in sites]
     for key in set(parts[0]) | set(parts[1]):
@@ -296,6 +309,19 @@ def rssac002_of_sites_is_merged(lab):
         else:
             check_equal(merged[key], total, f"{key}")
     check(any(key[2].strip() == "dns-udp-queries-received-ipv4" and n == 12000 for key, n in merged.items()), f"{merged}")
+
+
+@test
+def rssac002_without_a_common_key(lab):
+    """Counts add up still; sources of sites whose keys differ are no union, and that is said."""
+    out = lab.path("merged")
+    sites, _ = run_sites(lab, ["", ""])
+    run = merge_sites(out, sites)
+    check_equal(run.returncode, 1, f"rssac002-merge ({run.stderr})")
+    check("rssac002.key_file" in run.stderr and "not merged" in run.stderr, run.stderr)
+    merged = read_counts(out)
+    check(any(key[2].strip() == "dns-udp-queries-received-ipv4" and n == 12000 for key, n in merged.items()), f"{merged}")
+    check(not any("num-sources" in key[2] for key in merged), f"{merged}")
 
 
 def check_rssac002(lab, crosstap, points):

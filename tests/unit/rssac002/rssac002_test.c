@@ -28,7 +28,7 @@ static struct rssac002 *open_day(int64_t now_ns, const char *expected_reason)
 	struct rssac002 *rssac = NULL;
 	const char *reason = "not set";
 
-	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", now_ns, &reason), 0);
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", NULL, now_ns, &reason), 0);
 	if (expected_reason)
 		assert_string_equal(reason, expected_reason);
 	else
@@ -202,6 +202,45 @@ static void test_registers(void **state UNUSED)
 	distinct_free(merged);
 }
 
+static uint64_t sources_after(
+    const uint8_t *key, const char *expected_reason, unsigned from, unsigned to)
+{
+	struct rssac002 *rssac = NULL;
+	const char *reason = NULL;
+
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", key, DAY * DAY_NS, &reason), 0);
+	if (expected_reason)
+		assert_string_equal(reason, expected_reason);
+	else
+		assert_null(reason);
+	add_sources(rssac, from, to);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	return count_of("num-sources-ipv4: ");
+}
+
+/* Registers of one address under two keys are two addresses: sets under different keys do not mix.
+ */
+static void test_keys(void **state UNUSED)
+{
+	static const char other[] = "its sources are under another key";
+	static const uint8_t fleet[RSSAC002_KEY_BYTES] = {1}, rotated[RSSAC002_KEY_BYTES] = {2};
+	static uint8_t mine[DISTINCT_REGISTERS], site[DISTINCT_REGISTERS];
+
+	assert_int_equal(sources_after(fleet, NULL, 0, 100), 100);
+	read_registers(mine);
+	assert_int_equal(sources_after(fleet, NULL, 0, 100), 100);
+	read_registers(site);
+	assert_memory_equal(mine, site, sizeof(site));
+	assert_int_equal(sources_after(rotated, other, 0, 10), 10);
+	assert_int_equal(sources_after(NULL, other, 0, 100), 100);
+	read_registers(site);
+	assert_memory_not_equal(mine, site, sizeof(site));
+	/* The site's own key goes on. */
+	assert_int_equal(sources_after(NULL, NULL, 50, 150), 150);
+	assert_int_equal(sources_after(fleet, other, 0, 1), 1);
+}
+
 static void damage(long at, int length)
 {
 	char path[256];
@@ -251,7 +290,7 @@ static void test_no_folder(void **state UNUSED)
 	struct rssac002 *rssac = NULL;
 	const char *reason;
 
-	assert_int_equal(rssac002_new(&rssac, "/proc/none", "ns1", 0, &reason), -ENOENT);
+	assert_int_equal(rssac002_new(&rssac, "/proc/none", "ns1", NULL, 0, &reason), -ENOENT);
 	assert_null(rssac);
 }
 
@@ -260,7 +299,7 @@ static void test_service_is_no_path(void **state UNUSED)
 	struct rssac002 *rssac = NULL;
 	const char *reason;
 
-	assert_int_equal(rssac002_new(&rssac, dir, "../a'b c", DAY * DAY_NS, &reason), 0);
+	assert_int_equal(rssac002_new(&rssac, dir, "../a'b c", NULL, DAY * DAY_NS, &reason), 0);
 	assert_int_equal(rssac002_flush(rssac), 0);
 	rssac002_free(rssac);
 	assert_non_null(
@@ -293,6 +332,7 @@ int main(void)
 	    TEST(test_whole_over_restarts),
 	    TEST(test_midnight),
 	    TEST(test_registers),
+	    TEST(test_keys),
 	    TEST(test_damaged_state),
 	    TEST(test_no_folder),
 	    TEST(test_service_is_no_path),
