@@ -211,6 +211,24 @@ def vanishes_and_returns(lab):
         check_equal(attached(net), [], "on the device after SIGTERM")
 
 
+def vanished_count(bench):
+    return sum(bench.points().by("wire", "messages", "interface", direction="query").values())
+
+
+@test
+def counts_until_it_vanishes(lab):
+    """What an interface brought in the window in which it goes is in that window's points."""
+    for mode in ("native", "tc", "packet"):
+        with network() as net:
+            bench = Bench(lab, net, mode).start()
+            sent = bench.load(count=500, rate=5000)
+            output("ip", "-n", net.server, "link", "del", net.device)
+            wait_for(lambda: f"interface {net.device}: vanished" in bench.crosstap.process.log(), 5, "the log says so")
+            wait_for(lambda: vanished_count(bench) == 500, 10,
+                     lambda: f"{mode}: {vanished_count(bench)} of 500 queries in points")
+            bench.stop()
+
+
 @test
 def clsact(lab):
     """The qdisc that we made goes with us when it is empty, and stays when somebody has put a filter there."""

@@ -31,7 +31,7 @@ int attachment_new(struct attachment **ret, const struct wire_link *link)
 	attachment->index = link->index;
 	memcpy(attachment->name, link->name, sizeof(attachment->name));
 	attachment->raw = link->hardware != ARPHRD_ETHER;
-	attachment->state.mode = WIRE_OFF;
+	attachment->state.mode = attachment->counted_by = WIRE_OFF;
 	attachment->xdp_fd = -1;
 	wire_maps_init(&attachment->maps);
 	*ret = attachment;
@@ -316,6 +316,10 @@ void attachment_attach(struct wire_bpf *wire, struct attachment *attachment,
 	attachment->state.egress = false;
 	attachment->state.mode = attach_programs(wire, attachment, link, &running, from);
 	close_running(&running);
+	if (attachment_counts(attachment)) {
+		attachment->counted_by = attachment->state.mode;
+		attachment->counted_egress = attachment->state.egress;
+	}
 }
 
 static bool is_displaced(const struct attachment *attachment, const struct wire_link *link UNUSED,

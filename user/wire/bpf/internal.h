@@ -18,6 +18,8 @@ struct attachment {
 	char name[IFNAMSIZ];
 	bool raw; /* no link header */
 	struct wire_watched state;
+	enum wire_mode counted_by; /* in the open window; WIRE_OFF: by nothing */
+	bool counted_egress;
 	bool dispatched;       /* by libxdp's dispatcher */
 	bool gone;             /* to be read once more, then forgotten */
 	bool adopted;          /* its counters go back to an agent before us */

@@ -4,6 +4,7 @@
 
 #include "wire/window/join.h"
 #include "wire/window/mode.h"
+#include "wire/window/sum.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -222,9 +223,10 @@ static size_t interface_row(struct collection *all, const struct attachment *att
 		all->interfaces[row].mode = wire_mode_name(WIRE_OFF);
 		all->n++;
 	}
-	if (!attachment->gone) {
-		all->interfaces[row].mode = wire_mode_name(attachment->state.mode);
-		all->interfaces[row].egress = attachment->state.egress;
+	/* What counted until the interface went still says what the window's counts are of. */
+	if (attachment_counts(attachment) || !wire_interface_watched(&all->interfaces[row])) {
+		all->interfaces[row].mode = wire_mode_name(attachment->counted_by);
+		all->interfaces[row].egress = attachment->counted_egress;
 	}
 	return row;
 }
@@ -368,6 +370,8 @@ static void forget_gone(struct wire_bpf *wire)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < wire->n_attachments; i++) {
+		if (!attachment_counts(wire->attachments[i]))
+			wire->attachments[i]->counted_by = WIRE_OFF;
 		if (wire->attachments[i]->gone)
 			attachment_free(wire->attachments[i]);
 		else
