@@ -304,6 +304,9 @@ static void test_gone(void **state UNUSED)
 	assert_int_equal(packet_take(source, arena, &seen), -EINVAL);
 	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), 0);
 	assert_int_equal(packet_take(source, arena, &seen), 0);
+	assert_true(seen.watched && !seen.whole); /* until it went */
+	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), 0);
+	assert_int_equal(packet_take(source, arena, &seen), 0);
 	assert_false(seen.watched);
 	arena_free(arena);
 	packet_free(source);

@@ -37,6 +37,7 @@ struct packet_source {
 	int64_t boundary_ns; /* packets older than this belong to `before` */
 	int64_t end_ns;      /* packets from then on are another's to count */
 	bool changed[2];     /* of now and before: not watched all the time, or by other rules */
+	bool watched[2];     /* of now and before: at least at their beginning */
 	bool stopped;
 	char problem[128];
 };
@@ -214,6 +215,7 @@ int packet_new(struct packet_source **ret, const struct wire_rules *rules, int n
 	source->cpu = rules->cpu;
 	source->stop = -1;
 	source->end_ns = INT64_MAX;
+	source->watched[0] = true;
 	source->changed[0] = true; /* the first window does not begin with its start */
 	pthread_mutex_init(&source->lock, NULL);
 	r = allocate(source, rules, interfaces, n_interfaces);
@@ -295,6 +297,8 @@ int packet_flip(struct packet_source *source, int64_t boundary_ns)
 		source->boundary_ns = boundary_ns;
 		source->changed[1] = source->changed[0];
 		source->changed[0] = source->stopped;
+		source->watched[1] = source->watched[0];
+		source->watched[0] = !source->stopped;
 		r = 0;
 	}
 	pthread_mutex_unlock(&source->lock);
@@ -322,7 +326,7 @@ int packet_take(struct packet_source *source, struct arena *arena, struct wire_w
 	    ? counter_window_fill(taken, counter_options(source->counter), "packet", arena, &window)
 	    : -EINVAL;
 	if (r == 0) {
-		window.watched = !source->stopped;
+		window.watched = source->watched[1];
 		window.whole = !source->changed[1];
 		for (size_t i = 0; i < source->n_rings; i++)
 			window.missed += packet_ring_drops(&source->rings[i]);

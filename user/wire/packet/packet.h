@@ -38,8 +38,8 @@ void packet_end(struct packet_source *source, int64_t end_ns);
  * was not taken. */
 int packet_flip(struct packet_source *source, int64_t boundary_ns);
 /* The window before the last flip. `missed`: what the rings had no room for. Where the thread has
- * stopped (it shed itself at limits.cpu, an interface vanished) `watched` or `whole` is false.
- * -ENOMEM: it can be tried again; -EINVAL: there was no flip. */
+ * stopped (it shed itself at limits.cpu, an interface vanished) that window is not `whole`, and
+ * later ones are not `watched`. -ENOMEM: it can be tried again; -EINVAL: there was no flip. */
 int packet_take(struct packet_source *source, struct arena *arena, struct wire_window *ret);
 /* Why the thread has stopped; NULL: it runs. Valid as long as the source. */
 const char *packet_problem(struct packet_source *source);
