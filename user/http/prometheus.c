@@ -140,7 +140,8 @@ static void put_family(const struct metric_family *family, const struct counted 
 			put_cells(family, counted);
 		break;
 	case METRICS_BUILD:
-		family_count(family, (const char *[]){CROSSTAP_VERSION}, 1);
+		family_count(
+		    family, (const char *[]){CROSSTAP_VERSION, counted->status->server}, 1);
 		break;
 	case METRICS_AGENT:
 		family_row(family, NULL, &counted->status->figures, 0);
@@ -167,11 +168,13 @@ static void put_measurement(
 	}
 }
 
-static int write_all(const struct counted *counted, char **ret, size_t *ret_length)
+static int write_all(
+    const struct counted *counted, bool open_metrics, char **ret, size_t *ret_length)
 {
 	char *text = NULL;
 	size_t length = 0;
-	struct exposition to = {.out = open_memstream(&text, &length)};
+	struct exposition to = {
+	    .out = open_memstream(&text, &length), .open_metrics = open_metrics};
 	bool failed;
 
 	if (!to.out)
@@ -182,6 +185,7 @@ static int write_all(const struct counted *counted, char **ret, size_t *ret_leng
 	}
 	if (counted->wire)
 		prometheus_wire(&to, counted->wire);
+	exposition_end(&to);
 	failed = ferror(to.out) != 0;
 	if (fclose(to.out) != 0 || failed) {
 		free(text);
@@ -192,7 +196,7 @@ static int write_all(const struct counted *counted, char **ret, size_t *ret_leng
 	return 0;
 }
 
-int prometheus_text(struct report *report, char **ret, size_t *ret_length)
+int prometheus_text(struct report *report, bool open_metrics, char **ret, size_t *ret_length)
 {
 	struct report_status *status = NULL;
 	struct counted counted = {0};
@@ -206,7 +210,7 @@ int prometheus_text(struct report *report, char **ret, size_t *ret_length)
 	if (r == 0 && report_wire_totals(report))
 		r = wire_totals_copy(report_wire_totals(report), &counted.wire);
 	if (r == 0)
-		r = write_all(&counted, ret, ret_length);
+		r = write_all(&counted, open_metrics, ret, ret_length);
 	free(counted.wire);
 	totals_data_free(counted.dns);
 	report_status_free(status);

@@ -44,6 +44,7 @@
 	X(OUTPUT, "output", 0, "Kind and place.")                                                  \
 	X(EVENT, "kind", 7, "start, reload, producer, wire_mode, database, sink or verdict.")      \
 	X(VERSION, "version", 1, "Of the agent.")                                                  \
+	X(SERVER, "server", 1, "As the configuration names the agent.")                            \
 	X(MODE, "mode", 1, "native, generic, tc, packet or off.")                                  \
 	X(VERDICT, "verdict", 9, "What the cross-check says.")
 

@@ -344,7 +344,8 @@ static const struct measure_field crosstap_fields[] = {
 };
 
 static const struct measure_field crosstap_build_fields[] = {
-    OWN(GAUGE, "info", "", "1, with the version of the agent.", .metric = "crosstap_build_info"),
+    OWN(GAUGE, "info", "", "1, with the version and the name of the agent.",
+	.metric = "crosstap_build_info"),
 };
 
 static const struct measure_field crosstap_input_fields[] = {
@@ -451,7 +452,7 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	TAGS(TAG_VERDICT), FIELDS(verdict)},
     [M_CROSSTAP] = {"crosstap", "The agent", WHEN_ALWAYS, METRICS_AGENT, FIELDS(crosstap)},
     [M_CROSSTAP_BUILD] = {"crosstap_build", "The program", WHEN_METRICS, METRICS_BUILD,
-	TAGS(TAG_VERSION), FIELDS(crosstap_build)},
+	TAGS(TAG_VERSION, TAG_SERVER), FIELDS(crosstap_build)},
     [M_CROSSTAP_INPUT] = {"crosstap_input", "Each input", WHEN_ALWAYS, METRICS_INPUTS,
 	TAGS(TAG_INPUT), FIELDS(crosstap_input)},
     [M_CROSSTAP_OUTPUT] = {"crosstap_output", "Each output", WHEN_METRICS, METRICS_OUTPUTS,

@@ -37,7 +37,7 @@ static const char *scrape(struct fixture *f)
 
 	free(f->text);
 	f->text = NULL;
-	assert_int_equal(prometheus_text(f->report, &f->text, &length), 0);
+	assert_int_equal(prometheus_text(f->report, false, &f->text, &length), 0);
 	assert_int_equal(strlen(f->text), length);
 	return f->text;
 }
@@ -206,7 +206,9 @@ static void test_agent(void **state)
 	assert_true(value_of(text, "crosstap_frames_late_total") == 3);
 	assert_non_null(strstr(text, "\ncrosstap_frames_total 4503599627370496\n"));
 	assert_true(value_of(text, "crosstap_start_time_seconds") == 1000);
-	assert_true(value_of(text, "crosstap_build_info{version=\"" CROSSTAP_VERSION "\"}") == 1);
+	assert_true(
+	    value_of(text,
+		"crosstap_build_info{version=\"" CROSSTAP_VERSION "\",server=\"ns1.test\"}") == 1);
 }
 
 static void test_hostile_labels(void **state)
