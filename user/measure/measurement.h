@@ -123,7 +123,8 @@ enum measure_metrics {
 	METRICS_AGENT,
 	METRICS_INPUTS,
 	METRICS_OUTPUTS,
-	METRICS_WIRE, /* from here on: what wire and cross-check have counted */
+	METRICS_WIRE,    /* from here on: what wire and cross-check have counted */
+	METRICS_DETAILS, /* of the wire: types, rcodes, opcodes, sizes, what is malformed */
 	METRICS_RTT,
 	METRICS_CROSSCHECK,
 	METRICS_FUNNEL,

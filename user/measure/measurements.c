@@ -87,11 +87,11 @@ static const struct measure_field dns_opcode_fields[] = {
 	    "Messages with this flag or EDNS option.", NO_METRIC),
 static const struct measure_field dns_flags_fields[] = {DNS_FLAGS(FLAG_)};
 
-static const struct measure_field dns_size_fields[] = {
-    OWN(BINS, "b0", "{message}",
-	"Messages by size: `b0`, `b16`, ... of 16 bytes to 512, of 128 to `b4096`, all from there "
-	"on."),
-};
+#define SIZE_BINS                                                                                  \
+	OWN(BINS, "b0", "{message}",                                                               \
+	    "Messages by size: `b0`, `b16`, ... of 16 bytes to 512, of 128 to `b4096`, all from "  \
+	    "there on.")
+static const struct measure_field dns_size_fields[] = {SIZE_BINS};
 
 static const struct measure_field dns_outgoing_fields[] = {
     FIELD(COUNTER, dns_row, queries, "{query}", "Queries that the server itself sent.",
@@ -188,6 +188,12 @@ static const struct measure_field wire_mode_fields[] = {
 
 static const struct measure_field wire_count_fields[] = {
     NAMED(COUNTER, "messages", count_row, count, "{message}", "Messages seen on the wire."),
+};
+
+static const struct measure_field wire_size_fields[] = {
+    SIZE_BINS,
+    OWN(HISTOGRAM, "bytes", "By", "Bytes of DNS messages on the wire; summed by bins of 16.",
+	.metric = "crosstap_wire_size_bytes", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 static const struct measure_field wire_tcp_rtt_fields[] = {
@@ -428,16 +434,16 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	FIELDS(wire)},
     [M_WIRE_MODE] = {"wire_mode", "How interfaces are watched", WHEN_METRICS, METRICS_MODES,
 	TAGS(TAG_INTERFACE, TAG_MODE), FIELDS(wire_mode)},
-    [M_WIRE_QTYPE] = {"wire_qtype", "Queries on the wire by type", WHEN_WIRE, METRICS_NONE,
+    [M_WIRE_QTYPE] = {"wire_qtype", "Queries on the wire by type", WHEN_WIRE, METRICS_DETAILS,
 	TAGS(TAG_INTERFACE, TAG_QTYPE), FIELDS(wire_count)},
-    [M_WIRE_RCODE] = {"wire_rcode", "Responses on the wire by rcode", WHEN_WIRE, METRICS_NONE,
+    [M_WIRE_RCODE] = {"wire_rcode", "Responses on the wire by rcode", WHEN_WIRE, METRICS_DETAILS,
 	TAGS(TAG_INTERFACE, TAG_RCODE), FIELDS(wire_count)},
-    [M_WIRE_OPCODE] = {"wire_opcode", "Queries on the wire by opcode", WHEN_WIRE, METRICS_NONE,
+    [M_WIRE_OPCODE] = {"wire_opcode", "Queries on the wire by opcode", WHEN_WIRE, METRICS_DETAILS,
 	TAGS(TAG_INTERFACE, TAG_OPCODE), FIELDS(wire_count)},
-    [M_WIRE_SIZE] = {"wire_size", "Messages on the wire by size", WHEN_WIRE, METRICS_NONE,
-	TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_PLAIN_TRANSPORT), FIELDS(dns_size)},
+    [M_WIRE_SIZE] = {"wire_size", "Messages on the wire by size", WHEN_WIRE, METRICS_DETAILS,
+	TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_PLAIN_TRANSPORT), FIELDS(wire_size)},
     [M_WIRE_MALFORMED] = {"wire_malformed", "Malformed messages on the wire by reason", WHEN_WIRE,
-	METRICS_NONE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_REASON), FIELDS(wire_count)},
+	METRICS_DETAILS, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_REASON), FIELDS(wire_count)},
     [M_WIRE_TCP_RTT] = {"wire_tcp_rtt", "Round-trip times of TCP handshakes", WHEN_RTT, METRICS_RTT,
 	TAGS(TAG_FAMILY), FIELDS(wire_tcp_rtt)},
     [M_CROSSCHECK] = {"crosscheck", "The two witnesses", WHEN_COMPARED, METRICS_CROSSCHECK,

@@ -13,11 +13,42 @@
 /* More than a host has; one that is gone makes room for a new one. */
 #define WIRE_TOTALS_INTERFACES 64
 
+/* Messages by code. A client chooses query types: those of its own making, and what finds no room,
+ * are counted together from WIRE_TOTALS_OWN on. */
+#define WIRE_TOTALS_CODES 192 /* more than IANA has assigned query types or rcodes */
+#define WIRE_TOTALS_OWN   32
+struct wire_totals_codes {
+	struct {
+		uint16_t code;
+		uint64_t messages;
+	} items[WIRE_TOTALS_CODES];
+	size_t n, n_own; /* n_own of these are not assigned */
+	uint64_t other;
+};
+
+/* Sizes: upper bounds of buckets in bytes, each the last byte of a bin of RSSAC002. */
+#define WIRE_TOTALS_SIZES(X)                                                                       \
+	X(31)                                                                                      \
+	X(47)                                                                                      \
+	X(63) X(79) X(95) X(127) X(191) X(255) X(383) X(511) X(767) X(1023) X(1231) X(1407)        \
+	    X(2047) X(4095)
+#define WIRE_TOTALS_ONE_(bound) +1
+enum { WIRE_TOTALS_BUCKETS = 0 WIRE_TOTALS_SIZES(WIRE_TOTALS_ONE_) };
+#undef WIRE_TOTALS_ONE_
+struct wire_totals_sizes {
+	uint64_t counts[WIRE_TOTALS_BUCKETS + 1]; /* not cumulative; the last one is +Inf */
+	double bytes;                             /* by the middles of the bins */
+};
+
 struct wire_totals_interface {
 	char name[WIRE_NAME_BYTES]; /* empty: free */
 	const char *mode;           /* NULL: gone */
 	bool egress;                /* outbound packets were seen */
 	struct wire_cell cells[WIRE_DIRECTIONS][WIRE_TRANSPORTS][CROSSCHECK_FAMILIES];
+	struct wire_totals_codes qtypes, rcodes;
+	uint64_t opcodes[WIRE_OPCODES];
+	uint64_t malformed[WIRE_DIRECTIONS][WIRE_REASONS];
+	struct wire_totals_sizes sizes[WIRE_DIRECTIONS][WIRE_SIZE_TRANSPORTS];
 };
 
 struct wire_totals_row {
