@@ -13,7 +13,7 @@ PREFIX   ?= /usr/local
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
 
-PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd libsystemd jansson \
+PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd gnutls libsystemd jansson \
 	libmnl libcap-ng ncurses zlib libzstd liblzma libxxhash nettle
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla

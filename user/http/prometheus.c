@@ -128,6 +128,16 @@ static void put_outputs(const struct metric_family *family, const struct report_
 	}
 }
 
+static void put_certificates(const struct metric_family *family, const struct report_status *status)
+{
+	for (size_t i = 0; i < status->n_certificates; i++) {
+		struct certificate_row row;
+
+		certificate_row_of(&status->certificates[i], 0, &row);
+		family_row(family, (const char *[]){status->certificates[i].name}, &row, 0);
+	}
+}
+
 /* -- all of them */
 
 static void put_family(const struct metric_family *family, const struct counted *counted)
@@ -148,6 +158,9 @@ static void put_family(const struct metric_family *family, const struct counted 
 		break;
 	case METRICS_INPUTS:
 		put_inputs(family, counted->status);
+		break;
+	case METRICS_CERTIFICATES:
+		put_certificates(family, counted->status);
 		break;
 	case METRICS_OUTPUTS:
 		put_outputs(family, counted->status);

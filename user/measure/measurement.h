@@ -43,6 +43,7 @@
 	X(INPUT, "input", 0, "Path or address.")                                                   \
 	X(OUTPUT, "output", 0, "Kind and place.")                                                  \
 	X(EVENT, "kind", 7, "start, reload, producer, wire_mode, database, sink or verdict.")      \
+	X(CERTIFICATE, "certificate", 0, "What shows it: http, or an input's address.")            \
 	X(VERSION, "version", 1, "Of the agent.")                                                  \
 	X(SERVER, "server", 1, "As the configuration names the agent.")                            \
 	X(MODE, "mode", 1, "native, generic, tc, packet or off.")                                  \
@@ -123,6 +124,7 @@ enum measure_metrics {
 	METRICS_AGENT,
 	METRICS_INPUTS,
 	METRICS_OUTPUTS,
+	METRICS_CERTIFICATES,
 	METRICS_WIRE,    /* from here on: what wire and cross-check have counted */
 	METRICS_DETAILS, /* of the wire: types, rcodes, opcodes, sizes, what is malformed */
 	METRICS_RTT,
@@ -177,6 +179,7 @@ struct measurement {
 	X(CROSSTAP_BUILD)                                                                          \
 	X(CROSSTAP_INPUT)                                                                          \
 	X(CROSSTAP_OUTPUT)                                                                         \
+	X(CROSSTAP_CERTIFICATE)                                                                    \
 	X(CROSSTAP_EVENT)
 
 #define MEASUREMENT_(id) M_##id,

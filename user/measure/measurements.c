@@ -337,6 +337,10 @@ static const struct measure_field crosstap_fields[] = {
     FIELD(COUNTER, agent_figures, points_rejected, "{point}",
 	"Points that the outputs refused for good.", NO_METRIC),
     FIELD(GAUGE, agent_figures, spool_bytes, "By", "Bytes waiting on disk.", NO_METRIC),
+    FIELD(GAUGE, agent_figures, spool_limit_bytes, "By",
+	"Bytes that may wait on disk, over all outputs.", NO_METRIC),
+    FIELD(GAUGE, agent_figures, wire_stepped_down, "{interface}",
+	"Interfaces watched in a worse mode than was asked for, or than they have been."),
     FIELD(FLOAT, agent_figures, window_lag_ms, "ms",
 	"From the time when the window before was due until it was reported.",
 	.metric = "crosstap_window_lag_seconds", .divisor = 1e3),
@@ -384,7 +388,19 @@ static const struct measure_field crosstap_output_fields[] = {
     FIELD(GAUGE, output_row, queued, "{batch}", "Batches waiting.",
 	.metric = "crosstap_output_queued_batches"),
     FIELD(GAUGE, output_row, spool_bytes, "By", "Bytes waiting on disk."),
+    FIELD(GAUGE, output_row, spool_limit_bytes, "By", "Bytes that may wait on disk."),
+    FIELD(FLOAT, output_row, last_push_time_s, "s",
+	"When the output last took points, Unix time; 0: never yet.",
+	.metric = "crosstap_output_last_push_time_seconds", .not_in = NOT_IN_JSON),
     FIELD(GAUGE, output_row, failing, "", "1 if the last attempt failed.", .not_in = NOT_IN_JSON),
+};
+
+static const struct measure_field crosstap_certificate_fields[] = {
+    FIELD(FLOAT, certificate_row, expires_in_s, "s",
+	"Until the certificate ends; below 0: it has ended."),
+    FIELD(FLOAT, certificate_row, not_after_time_s, "s", "When the certificate ends, Unix time.",
+	.metric = "crosstap_certificate_not_after_time_seconds",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 static const struct measure_field crosstap_event_fields[] = {
@@ -463,6 +479,8 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	TAGS(TAG_INPUT), FIELDS(crosstap_input)},
     [M_CROSSTAP_OUTPUT] = {"crosstap_output", "Each output", WHEN_METRICS, METRICS_OUTPUTS,
 	TAGS(TAG_OUTPUT), FIELDS(crosstap_output)},
+    [M_CROSSTAP_CERTIFICATE] = {"crosstap_certificate", "Certificates that the agent shows",
+	WHEN_ALWAYS, METRICS_CERTIFICATES, TAGS(TAG_CERTIFICATE), FIELDS(crosstap_certificate)},
     [M_CROSSTAP_EVENT] = {"crosstap_event", "What happened", WHEN_ALWAYS, METRICS_NONE,
 	TAGS(TAG_EVENT), FIELDS(crosstap_event)},
 };

@@ -97,7 +97,9 @@ struct agent_figures {
 	double interval_s;
 	uint64_t connections, resolvers, frames, frames_bad, frames_ignored, late, skewed, merged,
 	    lost, overflow, pairs_evicted;
-	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes;
+	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
+	    spool_limit_bytes;
+	uint64_t wire_stepped_down; /* interfaces */
 	double window_lag_ms;
 	double mmdb_age_s; /* NaN: no database */
 	uint64_t windows;
@@ -117,8 +119,15 @@ struct input_row { /* of a window; for /metrics and the status since the start *
 };
 
 struct output_row { /* since the start */
-	uint64_t points, points_dropped, points_rejected, bytes, errors, queued, spool_bytes;
+	uint64_t points, points_dropped, points_rejected, bytes, errors, queued, spool_bytes,
+	    spool_limit_bytes;
 	bool failing;
+	double last_push_time_s; /* since 1970; 0: none yet */
+};
+
+struct certificate_row {
+	double expires_in_s; /* below 0: it has ended */
+	double not_after_time_s;
 };
 
 struct event_row {

@@ -212,6 +212,50 @@ void wire_totals_add(struct wire_totals *totals, const struct wire_window *wire,
 	pthread_mutex_unlock(&totals->lock);
 }
 
+/* The better, the less. */
+static enum wire_mode mode_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum wire_mode mode;
+	} modes[] = {{"native", WIRE_NATIVE}, {"generic", WIRE_GENERIC}, {"tc", WIRE_TC},
+	    {"packet", WIRE_PACKET}};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(modes[i].name, name) == 0)
+			return modes[i].mode;
+	}
+	return WIRE_OFF;
+}
+
+static bool steps_down(struct wire_totals_interface *entry, enum wire_mode wanted)
+{
+	const enum wire_mode mode = mode_of(entry->mode);
+
+	if (wanted != WIRE_AUTO) {
+		entry->best = WIRE_AUTO;
+		return mode > wanted;
+	}
+	if (entry->best == WIRE_AUTO || mode < entry->best)
+		entry->best = mode;
+	return mode > entry->best || mode >= WIRE_PACKET;
+}
+
+unsigned wire_totals_stepped_down(struct wire_totals *totals, enum wire_mode wanted)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&totals->lock);
+	for (size_t i = 0; i < WIRE_TOTALS_INTERFACES; i++) {
+		struct wire_totals_interface *entry = &totals->data.interfaces[i];
+
+		if (*entry->name && entry->mode)
+			n += steps_down(entry, wanted);
+	}
+	pthread_mutex_unlock(&totals->lock);
+	return n;
+}
+
 int wire_totals_copy(struct wire_totals *totals, struct wire_totals_data **ret)
 {
 	struct wire_totals_data *data = malloc(sizeof(*data));

@@ -7,6 +7,7 @@
 #ifndef CROSSTAP_MEASURE_WIRE_TOTALS_H
 #define CROSSTAP_MEASURE_WIRE_TOTALS_H
 
+#include "config/config.h"
 #include "crosscheck/crosscheck.h"
 #include "measure/rows.h"
 
@@ -30,8 +31,9 @@ struct wire_totals_codes {
 #define WIRE_TOTALS_SIZES(X)                                                                       \
 	X(31)                                                                                      \
 	X(47)                                                                                      \
-	X(63) X(79) X(95) X(127) X(191) X(255) X(383) X(511) X(767) X(1023) X(1231) X(1407)        \
-	    X(2047) X(4095)
+	X(63)                                                                                      \
+	X(79) X(95) X(127) X(191) X(255) X(383) X(511) X(767) X(1023) X(1231) X(1407) X(2047)      \
+	    X(4095)
 #define WIRE_TOTALS_ONE_(bound) +1
 enum { WIRE_TOTALS_BUCKETS = 0 WIRE_TOTALS_SIZES(WIRE_TOTALS_ONE_) };
 #undef WIRE_TOTALS_ONE_
@@ -43,6 +45,7 @@ struct wire_totals_sizes {
 struct wire_totals_interface {
 	char name[WIRE_NAME_BYTES]; /* empty: free */
 	const char *mode;           /* NULL: gone */
+	enum wire_mode best;        /* that it was ever watched in; WIRE_AUTO: none yet */
 	bool egress;                /* outbound packets were seen */
 	struct wire_cell cells[WIRE_DIRECTIONS][WIRE_TRANSPORTS][CROSSCHECK_FAMILIES];
 	struct wire_totals_codes qtypes, rcodes;
@@ -79,6 +82,10 @@ void wire_totals_free(struct wire_totals *totals);
 /* Adds a window; of windows in which a witness came or went, not the differences. */
 void wire_totals_add(struct wire_totals *totals, const struct wire_window *wire,
     const struct crosscheck_result *result);
+/* How many interfaces of the last window are watched in a worse mode than they should be: than
+ * `wanted` (wire.mode); where that is auto, by packet sockets or not at all, or in a worse mode
+ * than once since the start. */
+unsigned wire_totals_stepped_down(struct wire_totals *totals, enum wire_mode wanted);
 /* Any thread: a copy to free(). -ENOMEM. */
 int wire_totals_copy(struct wire_totals *totals, struct wire_totals_data **ret);
 

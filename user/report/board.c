@@ -55,6 +55,34 @@ void board_configure(struct board *board, const struct config *config)
 	pthread_mutex_unlock(&board->lock);
 }
 
+static struct report_certificate *find_certificate(struct report_status *status, const char *name)
+{
+	for (size_t i = 0; i < status->n_certificates; i++) {
+		if (strncmp(status->certificates[i].name, name,
+			sizeof(status->certificates[i].name) - 1) == 0)
+			return &status->certificates[i];
+	}
+	return NULL;
+}
+
+void board_certificate(struct board *board, const char *name, int64_t end_s)
+{
+	struct report_status *status = &board->status;
+	struct report_certificate *at;
+
+	pthread_mutex_lock(&board->lock);
+	at = find_certificate(status, name);
+	if (at && !end_s)
+		*at = status->certificates[--status->n_certificates];
+	if (!at && end_s && status->n_certificates < REPORT_CERTIFICATES)
+		at = &status->certificates[status->n_certificates++];
+	if (at && end_s) {
+		snprintf(at->name, sizeof(at->name), "%s", name);
+		at->end_s = end_s;
+	}
+	pthread_mutex_unlock(&board->lock);
+}
+
 void board_put(struct board *board, enum board_document document, char *text)
 {
 	char *old;

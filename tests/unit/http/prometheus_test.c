@@ -199,11 +199,18 @@ static void test_agent(void **state)
 	status->figures.cpu_us = 1500000;
 	status->figures.rss_bytes = 16 << 20;
 	status->figures.late = 3;
+	status->figures.wire_stepped_down = 2;
+	status->certificates[status->n_certificates++] =
+	    (struct report_certificate){.name = "http", .end_s = 2000000000};
 	status->figures.frames = 1ull << 52;
 	text = scrape(f);
 	assert_true(value_of(text, "crosstap_cpu_seconds_total") == 1.5);
 	assert_true(value_of(text, "crosstap_resident_memory_bytes") == 16 << 20);
 	assert_true(value_of(text, "crosstap_frames_late_total") == 3);
+	assert_true(value_of(text, "crosstap_wire_stepped_down") == 2);
+	assert_true(
+	    value_of(text, "crosstap_certificate_not_after_time_seconds{certificate=\"http\"}") ==
+	    2000000000);
 	assert_non_null(strstr(text, "\ncrosstap_frames_total 4503599627370496\n"));
 	assert_true(value_of(text, "crosstap_start_time_seconds") == 1000);
 	assert_true(
@@ -246,8 +253,13 @@ static void test_sinks(void **state)
 	fake_sinks(f->report, 2);
 	strcpy(f->report->status.sinks[0].name, "influxdb http://127.0.0.1:8086 bucket=dns");
 	strcpy(f->report->status.sinks[1].name, "file /tmp/points");
-	f->report->status.sinks[0].stats = (struct sink_stats){
-	    .points = 4, .points_dropped = 5, .errors = 6, .failing = true, .spool_bytes = 7};
+	f->report->status.sinks[0].stats = (struct sink_stats){.points = 4,
+	    .points_dropped = 5,
+	    .errors = 6,
+	    .failing = true,
+	    .spool_bytes = 7,
+	    .spool_limit_bytes = 14,
+	    .last_push_ns = 3 * (int64_t)NS_PER_S};
 	text = scrape(f);
 #define INFLUX "{output=\"influxdb http://127.0.0.1:8086 bucket=dns\"}"
 	assert_true(value_of(text, "crosstap_points_total" INFLUX) == 4);
@@ -255,6 +267,8 @@ static void test_sinks(void **state)
 	assert_true(value_of(text, "crosstap_output_errors_total" INFLUX) == 6);
 	assert_true(value_of(text, "crosstap_output_failing" INFLUX) == 1);
 	assert_true(value_of(text, "crosstap_output_spool_bytes" INFLUX) == 7);
+	assert_true(value_of(text, "crosstap_output_spool_limit_bytes" INFLUX) == 14);
+	assert_true(value_of(text, "crosstap_output_last_push_time_seconds" INFLUX) == 3);
 	assert_true(value_of(text, "crosstap_output_failing{output=\"file /tmp/points\"}") == 0);
 }
 

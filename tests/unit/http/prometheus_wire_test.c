@@ -114,6 +114,36 @@ static void counters_only_grow(void **state)
 	scrape_close(&s);
 }
 
+static unsigned down(struct fixture *f, struct scrape *s, const char *mode, enum wire_mode wanted)
+{
+	f->interface.mode = mode;
+	add(f, s);
+	return wire_totals_stepped_down(s->totals, wanted);
+}
+
+static void modes_step_down(void **state)
+{
+	struct fixture *f = *state;
+	struct scrape s;
+
+	scrape_open(&s);
+	assert_int_equal(wire_totals_stepped_down(s.totals, WIRE_AUTO), 0);
+	assert_int_equal(down(f, &s, "tc", WIRE_AUTO), 0);
+	assert_int_equal(down(f, &s, "packet", WIRE_AUTO), 1);
+	assert_int_equal(down(f, &s, "generic", WIRE_AUTO), 0);
+	assert_int_equal(down(f, &s, "tc", WIRE_AUTO), 1);
+	assert_int_equal(down(f, &s, "off", WIRE_AUTO), 1);
+	/* As it was asked for. */
+	assert_int_equal(down(f, &s, "packet", WIRE_PACKET), 0);
+	assert_int_equal(down(f, &s, "off", WIRE_PACKET), 1);
+	assert_int_equal(down(f, &s, "generic", WIRE_NATIVE), 1);
+	assert_int_equal(down(f, &s, "native", WIRE_NATIVE), 0);
+	/* What another configuration had does not count any more. */
+	assert_int_equal(down(f, &s, "tc", WIRE_TC), 0);
+	assert_int_equal(down(f, &s, "tc", WIRE_AUTO), 0);
+	scrape_close(&s);
+}
+
 /* Types that clients make up do not make series without end, and nothing is lost. */
 static void details_are_bounded(void **state)
 {
@@ -363,6 +393,7 @@ int main(void)
 	    cmocka_unit_test(nothing_before_the_first_window),
 	    TEST(counters_only_grow),
 	    TEST(details_are_bounded),
+	    TEST(modes_step_down),
 	    TEST(modes_change_and_interfaces_go),
 	    TEST(round_trips_are_a_histogram_of_seconds),
 	    TEST(the_funnel),
