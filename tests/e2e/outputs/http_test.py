@@ -6,16 +6,18 @@ import gzip
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
-
-from prometheus_client import parser as prometheus
-from prometheus_client.openmetrics import parser as openmetrics
 
 from databases import InfluxDB
 from frames import send
 from harness import Crosstap, Sent, check, check_equal, check_metrics, dnsload, http, main, test, wait_for
 from nameserver import Knot
+
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, where another Python comes first
+from prometheus_client import parser as prometheus
+from prometheus_client.openmetrics import parser as openmetrics
 
 
 def agent(lab, *outputs, **config):
