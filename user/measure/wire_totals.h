@@ -32,8 +32,19 @@ struct wire_totals_codes {
 	X(31)                                                                                      \
 	X(47)                                                                                      \
 	X(63)                                                                                      \
-	X(79) X(95) X(127) X(191) X(255) X(383) X(511) X(767) X(1023) X(1231) X(1407) X(2047)      \
-	    X(4095)
+	X(79)                                                                                      \
+	X(95)                                                                                      \
+	X(127)                                                                                     \
+	X(191)                                                                                     \
+	X(255)                                                                                     \
+	X(383)                                                                                     \
+	X(511)                                                                                     \
+	X(767)                                                                                     \
+	X(1023)                                                                                    \
+	X(1231)                                                                                    \
+	X(1407)                                                                                    \
+	X(2047)                                                                                    \
+	X(4095)
 #define WIRE_TOTALS_ONE_(bound) +1
 enum { WIRE_TOTALS_BUCKETS = 0 WIRE_TOTALS_SIZES(WIRE_TOTALS_ONE_) };
 #undef WIRE_TOTALS_ONE_
