@@ -17,6 +17,7 @@ struct counted { /* copies of the totals */
 	const struct report_status *status;
 	struct totals_data *dns;
 	struct wire_totals_data *wire; /* NULL: no cross-check */
+	struct tops *tops;             /* NULL: none */
 };
 
 /* -- dnstap: the totals of margins */
@@ -85,6 +86,41 @@ static void put_latencies(const struct metric_family *family, const struct count
 	}
 }
 
+/* -- countries, ASes and resolvers by rank */
+
+static enum top_kind top_kind_of(const struct measurement *measurement)
+{
+	switch ((enum measurement_id)(measurement - measurements)) {
+	case M_DNS_TOP_COUNTRY:
+	case M_DNS_TOP_COUNTRY_INFO:
+		return TOP_COUNTRY;
+	case M_DNS_TOP_ASN:
+	case M_DNS_TOP_ASN_INFO:
+		return TOP_ASN;
+	default:
+		return TOP_RESOLVER;
+	}
+}
+
+static void put_tops(const struct metric_family *family, const struct tops *tops)
+{
+	const enum top_kind kind = top_kind_of(family->measurement);
+
+	for (size_t i = 0; tops && i < tops->n; i++) {
+		const struct top_row *row = &tops->rows[i];
+		char rank[16];
+		const char *const labels[] = {row->zone, rank, row->value, row->detail};
+
+		if (row->kind != kind)
+			continue;
+		snprintf(rank, sizeof(rank), "%u", row->rank);
+		if (family->measurement->metrics == METRICS_TOPS)
+			family_row(family, labels, row, 0);
+		else
+			family_count(family, labels, 1);
+	}
+}
+
 /* -- the agent */
 
 /* Two outputs may be to one place, two series must not be one: `name #2`. */
@@ -148,6 +184,10 @@ static void put_family(const struct metric_family *family, const struct counted 
 			put_latencies(family, counted);
 		else
 			put_cells(family, counted);
+		break;
+	case METRICS_TOPS:
+	case METRICS_TOPS_INFO:
+		put_tops(family, counted->tops);
 		break;
 	case METRICS_BUILD:
 		family_count(
@@ -219,12 +259,14 @@ int prometheus_text(struct report *report, bool open_metrics, char **ret, size_t
 	if (r < 0)
 		return r;
 	counted.status = status;
+	counted.tops = report_tops(report);
 	r = totals_copy(report_totals(report), &counted.dns);
 	if (r == 0 && report_wire_totals(report))
 		r = wire_totals_copy(report_wire_totals(report), &counted.wire);
 	if (r == 0)
 		r = write_all(&counted, open_metrics, ret, ret_length);
 	free(counted.wire);
+	tops_unref(counted.tops);
 	totals_data_free(counted.dns);
 	report_status_free(status);
 	return r;

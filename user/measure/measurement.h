@@ -38,6 +38,11 @@
 	X(ASN, "asn", 0, "AS number, or `other`.")                                                 \
 	X(RESOLVER, "rank", 0, "Rank from 1 on, or the address (`top.key`); `other`: the rest.")   \
 	X(CLIENT, "rank", 0, "Rank from 1 on, or the address (`top.key`).")                        \
+	X(TOP, "rank", 0, "Rank in the last window, from 1 on.")                                   \
+	X(TOP_COUNTRY, "country", 1, "ISO 3166-1 code, or `unknown`.")                             \
+	X(TOP_ASN, "asn", 1, "AS number.")                                                         \
+	X(TOP_ADDRESS, "address", 1, "As `privacy.addresses` lets it out.")                        \
+	X(TOP_ORG, "as_org", 1, "Who the AS belongs to; may be empty.")                            \
 	X(NAME_KIND, "kind", 1, "query or nxdomain, each with ranks of its own.")                  \
 	X(NAME, "rank", 0, "Rank from 1 on, or the name (`top.key`).")                             \
 	X(INPUT, "input", 0, "Path or address.")                                                   \
@@ -125,6 +130,8 @@ enum measure_metrics {
 	METRICS_INPUTS,
 	METRICS_OUTPUTS,
 	METRICS_CERTIFICATES,
+	METRICS_TOPS,
+	METRICS_TOPS_INFO,
 	METRICS_WIRE,    /* from here on: what wire and cross-check have counted */
 	METRICS_DETAILS, /* of the wire: types, rcodes, opcodes, sizes, what is malformed */
 	METRICS_RTT,
@@ -162,6 +169,12 @@ struct measurement {
 	X(DNS_ASN)                                                                                 \
 	X(DNS_RESOLVER)                                                                            \
 	X(DNS_NAME)                                                                                \
+	X(DNS_TOP_COUNTRY)                                                                         \
+	X(DNS_TOP_COUNTRY_INFO)                                                                    \
+	X(DNS_TOP_ASN)                                                                             \
+	X(DNS_TOP_ASN_INFO)                                                                        \
+	X(DNS_TOP_RESOLVER)                                                                        \
+	X(DNS_TOP_RESOLVER_INFO)                                                                   \
 	X(WIRE)                                                                                    \
 	X(WIRE_MODE)                                                                               \
 	X(WIRE_QTYPE)                                                                              \

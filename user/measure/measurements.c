@@ -152,6 +152,24 @@ static const struct measure_field dns_resolver_fields[] = {
     FIELD(FLOAT, resolver_row, tcp_rtt_ms, "ms", "Round-trip time by TCP handshakes."),
 };
 
+/* Gauges: another window has another at this rank. */
+#define TOP_FIELDS(of)                                                                             \
+	FIELD(GAUGE, top_row, queries, "{query}", "Queries in the last window.",                   \
+	    .metric = "crosstap_dns_top_" of "_queries"),                                          \
+	    FIELD(FLOAT, top_row, icmp_rtt_ms, "ms", "Round-trip time by ICMP echo, median.",      \
+		.metric = "crosstap_dns_top_" of "_icmp_rtt_seconds", .divisor = 1e3),             \
+	    FIELD(FLOAT, top_row, tcp_rtt_ms, "ms", "Round-trip time by TCP handshakes, median.",  \
+		.metric = "crosstap_dns_top_" of "_tcp_rtt_seconds", .divisor = 1e3)
+#define TOP_INFO(of)                                                                               \
+	OWN(GAUGE, "info", "", "1, with what has this rank.",                                      \
+	    .metric = "crosstap_dns_top_" of "_info")
+static const struct measure_field dns_top_country_fields[] = {TOP_FIELDS("country")};
+static const struct measure_field dns_top_country_info_fields[] = {TOP_INFO("country")};
+static const struct measure_field dns_top_asn_fields[] = {TOP_FIELDS("asn")};
+static const struct measure_field dns_top_asn_info_fields[] = {TOP_INFO("asn")};
+static const struct measure_field dns_top_resolver_fields[] = {TOP_FIELDS("resolver")};
+static const struct measure_field dns_top_resolver_info_fields[] = {TOP_INFO("resolver")};
+
 static const struct measure_field dns_name_fields[] = {
     FIELD(TEXT, name_row, name, "", "As `privacy.names` lets it out."),
     FIELD(COUNTER, name_row, count, "{query}", "Queries for it, or answers with NXDOMAIN."),
@@ -445,6 +463,19 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	TAGS(TAG_ZONE, TAG_RESOLVER), FIELDS(dns_resolver)},
     [M_DNS_NAME] = {"dns_name", "The most frequent names, and those that do not exist",
 	WHEN_FIGURES, METRICS_NONE, TAGS(TAG_ZONE, TAG_NAME_KIND, TAG_NAME), FIELDS(dns_name)},
+    [M_DNS_TOP_COUNTRY] = {"dns_top_country", "The countries that ask most, by rank", WHEN_METRICS,
+	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_country)},
+    [M_DNS_TOP_COUNTRY_INFO] = {"dns_top_country_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_COUNTRY), FIELDS(dns_top_country_info)},
+    [M_DNS_TOP_ASN] = {"dns_top_asn", "The ASes that ask most, by rank", WHEN_METRICS, METRICS_TOPS,
+	TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_asn)},
+    [M_DNS_TOP_ASN_INFO] = {"dns_top_asn_info", "Which they are", WHEN_METRICS, METRICS_TOPS_INFO,
+	TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_ASN, TAG_TOP_ORG), FIELDS(dns_top_asn_info)},
+    [M_DNS_TOP_RESOLVER] = {"dns_top_resolver", "The resolvers that ask most, by rank",
+	WHEN_METRICS, METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_resolver)},
+    [M_DNS_TOP_RESOLVER_INFO] = {"dns_top_resolver_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_ADDRESS, TAG_TOP_COUNTRY),
+	FIELDS(dns_top_resolver_info)},
     [M_WIRE] = {"wire", "Packets and messages on the wire; messages of udp and tcp only", WHEN_WIRE,
 	METRICS_WIRE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_WIRE_TRANSPORT, TAG_FAMILY),
 	FIELDS(wire)},

@@ -48,6 +48,18 @@ struct name_row {
 	uint64_t count;
 };
 
+/* What /metrics has of countries, ASes and resolvers: by rank in the last window. */
+enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER };
+struct top_row {
+	enum top_kind kind;
+	unsigned rank; /* from 1 on */
+	char zone[256];
+	char value[64];   /* country, AS number or address, as privacy lets it out */
+	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
+	uint64_t queries;
+	double icmp_rtt_ms, tcp_rtt_ms; /* NaN: not measured */
+};
+
 /* -- wire and cross-check */
 
 /* What there is of struct wire_cell. */

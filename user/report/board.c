@@ -14,6 +14,7 @@
 struct board {
 	pthread_mutex_t lock; /* all below */
 	char *documents[BOARD_DOCUMENTS];
+	struct tops *tops;
 	struct report_status status; /* without sinks */
 };
 
@@ -38,6 +39,7 @@ void board_free(struct board *board)
 		return;
 	for (int i = 0; i < BOARD_DOCUMENTS; i++)
 		free(board->documents[i]);
+	tops_unref(board->tops);
 	free(board->status.inputs);
 	pthread_mutex_destroy(&board->lock);
 	free(board);
@@ -102,6 +104,27 @@ char *board_get(struct board *board, enum board_document document)
 	text = board->documents[document] ? strdup(board->documents[document]) : NULL;
 	pthread_mutex_unlock(&board->lock);
 	return text;
+}
+
+void board_put_tops(struct board *board, struct tops *tops)
+{
+	struct tops *old;
+
+	pthread_mutex_lock(&board->lock);
+	old = board->tops;
+	board->tops = tops;
+	pthread_mutex_unlock(&board->lock);
+	tops_unref(old);
+}
+
+struct tops *board_tops(struct board *board)
+{
+	struct tops *tops;
+
+	pthread_mutex_lock(&board->lock);
+	tops = tops_ref(board->tops);
+	pthread_mutex_unlock(&board->lock);
+	return tops;
 }
 
 static struct report_input *copy_inputs(const struct report_input *inputs, size_t n)

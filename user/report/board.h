@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "measure/rows.h"
 #include "report/outputs.h"
+#include "report/tops.h"
 #include "stats/windows.h"
 
 struct board;
@@ -49,6 +50,11 @@ void board_certificate(struct board *board, const char *name, int64_t end_s);
 /* Adds a closed window to the status. */
 void board_window(struct board *board, const struct window_span *span,
     const struct agent_figures *figures, const struct report_input *inputs, size_t n_inputs);
+
+/* Takes the reference; NULL: there are none. */
+void board_put_tops(struct board *board, struct tops *tops);
+/* Any thread; tops_unref() it. NULL: there are none. */
+struct tops *board_tops(struct board *board);
 
 /* Any thread; free() it. NULL: there is none, or no memory. */
 char *board_get(struct board *board, enum board_document document);

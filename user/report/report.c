@@ -473,6 +473,7 @@ static void publish(struct report *report, const struct window_view *view,
 	    report->enrich ? json_resolvers(view, report->enrich, enriched, report->privacy,
 				 agent->now_ns / NS_PER_S)
 			   : NULL);
+	board_put_tops(report->board, tops_make(view, report->enrich, enriched, report->privacy));
 	board_window(report->board, &view->span, figures, agent->inputs, agent->n_inputs);
 	keep_inputs(report, agent);
 }
@@ -639,6 +640,11 @@ int report_get_status(struct report *report, struct report_status **ret)
 			report_status_free(status);
 	}
 	return r;
+}
+
+struct tops *report_tops(struct report *report)
+{
+	return board_tops(report->board);
 }
 
 struct totals *report_totals(struct report *report)

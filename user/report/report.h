@@ -85,6 +85,8 @@ int report_get_status(struct report *report, struct report_status **ret);
 char *report_crosscheck_json(struct report *report);
 /* Any thread: for /metrics. NULL: no cross-check. */
 struct wire_totals *report_wire_totals(struct report *report);
+/* Any thread: for /metrics; tops_unref() it. NULL: there are none. */
+struct tops *report_tops(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
 

@@ -272,6 +272,37 @@ static void test_sinks(void **state)
 	assert_true(value_of(text, "crosstap_output_failing{output=\"file /tmp/points\"}") == 0);
 }
 
+static void test_tops(void **state)
+{
+	static const struct top_row rows[] = {
+	    {TOP_COUNTRY, 1, "nl", "NL", "", 70, 20, NAN},
+	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", 60, NAN, 5},
+	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", 50, NAN, NAN},
+	};
+	struct fixture *f = *state;
+	const char *text;
+
+	f->report->tops = calloc(1, sizeof(struct tops) + sizeof(rows));
+	f->report->tops->refs = 1;
+	f->report->tops->n = 3;
+	memcpy(f->report->tops->rows, rows, sizeof(rows));
+	text = scrape(f);
+#define RANKED "{zone=\"nl\",rank=\"1\""
+	assert_true(value_of(text, "crosstap_dns_top_country_queries" RANKED "}") == 70);
+	assert_true(value_of(text, "crosstap_dns_top_country_icmp_rtt_seconds" RANKED "}") == 0.02);
+	assert_true(value_of(text, "crosstap_dns_top_country_tcp_rtt_seconds" RANKED "}") == -1);
+	assert_true(value_of(text, "crosstap_dns_top_country_info" RANKED ",country=\"NL\"}") == 1);
+	assert_true(value_of(text, "crosstap_dns_top_asn_tcp_rtt_seconds" RANKED "}") == 0.005);
+	assert_true(value_of(text,
+			"crosstap_dns_top_asn_info" RANKED
+			",asn=\"64496\",as_org=\"Example \\\"B.V.\\\"\"}") == 1);
+	assert_true(
+	    value_of(text, "crosstap_dns_top_resolver_queries{zone=\"nl\",rank=\"2\"}") == 50);
+	assert_true(value_of(text,
+			"crosstap_dns_top_resolver_info{zone=\"nl\",rank=\"2\",address="
+			"\"192.0.2.1\",country=\"NL\"}") == 1);
+}
+
 /* Each family is described once, before its samples, and no series is there twice. */
 static void test_format(void **state)
 {
@@ -322,6 +353,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_agent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hostile_labels, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sinks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_tops, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_format, setup, teardown),
 	};
 
