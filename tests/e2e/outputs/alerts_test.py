@@ -19,7 +19,7 @@ from network import free_port, http, output
 
 QUIET = {"CrosstapNodeSilent", "CrosstapSpoolHalfFull", "CrosstapDatabaseOld", "CrosstapSocketDrops",
          "CrosstapListenOverflows", "CrosstapPointsLost", "CrosstapClockSkew", "CrosstapVerdict"}
-# No nameserver is connected, a dummy device takes no native XDP, and the certificate ends in two days.
+# No nameserver is connected, an ifb device takes no native XDP, and the certificate ends in two days.
 FIRING = {"CrosstapInputWithoutProducer", "CrosstapWireSteppedDown", "CrosstapCertificateEnds"}
 
 
@@ -73,7 +73,7 @@ def alerts(lab):
     namespace = f"crosstap-alerts-{os.getpid()}"
     output("ip", "netns", "add", namespace)
     try:
-        output("ip", "-n", namespace, "link", "add", "dns0", "type", "dummy")
+        output("ip", "-n", namespace, "link", "add", "dns0", "type", "ifb")
         output("ip", "-n", namespace, "link", "set", "dns0", "up")
         play(lab, namespace)
     finally:
