@@ -116,7 +116,8 @@ def judged_by_prometheus(lab, crosstap):
                        "    tls_config: {insecure_skip_verify: true}\n"
                        f"    static_configs: [{{targets: [\"127.0.0.1:{crosstap.port}\"]}}]\n")
     server = Process(lab, "prometheus", ["prometheus", "--config.file=" + config,
-                                         "--storage.tsdb.path=" + lab.path("tsdb"), f"--web.listen-address=127.0.0.1:{port}"], env={"GOMAXPROCS": "1"})
+                                         "--storage.tsdb.path=" + lab.path("tsdb"),
+                                         f"--web.listen-address=127.0.0.1:{port}"], env={"GOMAXPROCS": "1"})
 
     def rules():
         server.must_live()
