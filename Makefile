@@ -13,7 +13,7 @@ PREFIX   ?= /usr/local
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
 
-PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd libsystemd jansson \
+PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd gnutls libsystemd jansson \
 	libmnl libcap-ng ncurses zlib libzstd liblzma libxxhash nettle
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
@@ -154,6 +154,7 @@ check:
 	$(MAKE) check-all
 check-all:
 	scripts/check-style
+	scripts/check-documents
 	$(MAKE) all check-unit check-golden
 	$(MAKE) O=$(O)/asan SANITIZE=address,undefined all check-unit check-golden check-fuzz
 	$(MAKE) O=$(O)/tsan SANITIZE=thread check-unit
@@ -204,12 +205,15 @@ bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/crosstap/prometheus \
 		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples \
 		$(DESTDIR)$(PREFIX)/share/crosstap/grafana $(DESTDIR)/etc/crosstap
 	install -m 755 $(O)/crosstap $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 config/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/crosstap/
+	install -m 644 config/man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
+	install -m 644 config/prometheus/*.yml $(DESTDIR)$(PREFIX)/share/crosstap/prometheus/
+	install -m 644 config/prometheus/*.html README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/crosstap/
 	install -m 644 config/nameservers/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers/
 	test -e $(DESTDIR)/etc/crosstap/crosstap.yaml || \
 		install -m 640 config/crosstap.yaml $(DESTDIR)/etc/crosstap/

@@ -107,6 +107,9 @@ def check_names(program):
     for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", "*.json"))):
         with open(path, encoding="utf-8") as file:
             queries += [(path, query) for query in queries_of(json.load(file))]
+    for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", "*.y*ml"))):
+        with open(path, encoding="utf-8") as file:
+            queries += [(path, json.loads(text)) for text in re.findall(r'^ *query: (".*")$', file.read(), re.M)]
     for path in sorted(glob.glob(os.path.join(ROOT, "config", "prometheus", "*.y*ml"))):
         with open(path, encoding="utf-8") as file:
             queries += [(path, query) for query in rules_of(file.read())]

@@ -155,6 +155,7 @@ static void start_http(struct daemon *daemon)
 		return;
 	http_free(daemon->http);
 	daemon->http = NULL;
+	report_certificate(agent_report(daemon->agent), "http", 0);
 	daemon->http_retry = sd_event_source_disable_unref(daemon->http_retry);
 	if (strcmp(config->http.listen, "off") == 0)
 		return;
@@ -164,6 +165,8 @@ static void start_http(struct daemon *daemon)
 		return;
 	}
 	*daemon->http_error = 0;
+	report_certificate(
+	    agent_report(daemon->agent), "http", http_certificate_end_s(daemon->http));
 	if (*error)
 		log_warning(MODULE, "status page not on every address: %s", error);
 	log_info(MODULE, "status page listen=%s", config->http.listen);

@@ -187,17 +187,19 @@ static bool has_tag(const struct measurement *measurement, size_t tag)
 	return false;
 }
 
-/* Of tags that share a name, who has it. */
+/* Of tags that share a name, who has it. roff joins a line that ends with a backslash to the next.
+ */
 static void write_tag(FILE *out, size_t tag)
 {
 	const char *separator = " No of";
+	size_t names = 0;
 
 	fprintf(out, ".It Cm %s", measure_tags[tag].name);
 	for (size_t i = 0; is_ambiguous(tag) && i < MEASUREMENT_COUNT; i++) {
 		if (!has_tag(&measurements[i], tag))
 			continue;
 		fprintf(out, "%s %s", separator, measurements[i].name);
-		separator = " ,";
+		separator = ++names % 3 ? " ," : " ,\\\n";
 	}
 	fputc('\n', out);
 	roff_text(out, measure_tags[tag].help);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lines of Prometheus' text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). A
- * sample is begin, labels, then count or value. Errors are the stream's.
+ * Lines of Prometheus' text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats), or
+ * of OpenMetrics 1.0.0 (prometheus.io/docs/specs/om/open_metrics_spec). A sample is begin, labels,
+ * then count or value. Errors are the stream's.
  */
 #ifndef CROSSTAP_HTTP_EXPOSITION_H
 #define CROSSTAP_HTTP_EXPOSITION_H
@@ -12,9 +13,12 @@
 
 struct exposition {
 	FILE *out;
+	bool open_metrics;
 	bool labelled; /* the sample that was begun */
 };
 
+/* `name` as format 0.0.4 has it. In OpenMetrics the family of a counter is called without _total, a
+ * gauge NAME_info is of type info, and the unit that a name ends with has a line of its own. */
 void exposition_family(struct exposition *to, const char *name, const char *type, const char *help);
 
 void exposition_begin(struct exposition *to, const char *name);
@@ -23,9 +27,14 @@ void exposition_label(struct exposition *to, const char *name, const char *value
 void exposition_count(struct exposition *to, uint64_t count);
 void exposition_integer(struct exposition *to, int64_t value);
 void exposition_value(struct exposition *to, double value);
+/* Ends the text: after the last sample. */
+void exposition_end(struct exposition *to);
 
 /* Upper bounds of buckets in nanoseconds, and as they are written. */
 #define EXPOSITION_BOUNDS(X)                                                                       \
+	X(5000, "5e-06")                                                                           \
+	X(10000, "1e-05")                                                                          \
+	X(25000, "2.5e-05")                                                                        \
 	X(50000, "5e-05")                                                                          \
 	X(100000, "0.0001")                                                                        \
 	X(250000, "0.00025")                                                                       \
@@ -62,5 +71,10 @@ struct exposition_pair {
 /* _bucket, _sum and _count, with these labels. */
 void exposition_histogram_put(struct exposition *to, const char *name,
     const struct exposition_histogram *histogram, const struct exposition_pair *labels, size_t n);
+/* The same of any n_counts buckets: their upper bounds as text, of which the last is +Inf, and
+ * their counts, not cumulative. */
+void exposition_buckets_put(struct exposition *to, const char *name, const char *const *bounds,
+    const uint64_t *counts, size_t n_counts, double sum, const struct exposition_pair *labels,
+    size_t n);
 
 #endif

@@ -28,6 +28,7 @@
 #include "report/report.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stddef.h>
 
 struct http;
@@ -56,6 +57,8 @@ int http_new(struct http **ret, const struct config *config, struct report *repo
 bool http_matches(const struct http *http, const struct config *config);
 /* Ends running requests. Takes NULL. */
 void http_free(struct http *http);
+/* When its certificate ends, in seconds since 1970; 0: no TLS. */
+int64_t http_certificate_end_s(const struct http *http);
 /* The port, which the kernel chose if the configuration says 0. */
 unsigned http_port(const struct http *http);
 

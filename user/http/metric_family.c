@@ -49,14 +49,31 @@ void family_count(const struct metric_family *family, const char *const *labels,
 	exposition_count(family->to, count);
 }
 
-void family_histogram(const struct metric_family *family, const char *const *labels,
-    const struct exposition_histogram *histogram)
+static size_t pairs_of(const struct metric_family *family, const char *const *labels,
+    struct exposition_pair pairs[MEASURE_MAX_TAGS])
 {
-	struct exposition_pair pairs[MEASURE_MAX_TAGS];
 	const size_t n = family->measurement->n_tags;
 
 	for (size_t i = 0; i < n; i++)
 		pairs[i] = (struct exposition_pair){
 		    measure_tags[family->measurement->tags[i]].name, labels[i]};
+	return n;
+}
+
+void family_buckets(const struct metric_family *family, const char *const *labels,
+    const char *const *bounds, const uint64_t *counts, size_t n_counts, double sum)
+{
+	struct exposition_pair pairs[MEASURE_MAX_TAGS];
+	const size_t n = pairs_of(family, labels, pairs);
+
+	exposition_buckets_put(family->to, family->name, bounds, counts, n_counts, sum, pairs, n);
+}
+
+void family_histogram(const struct metric_family *family, const char *const *labels,
+    const struct exposition_histogram *histogram)
+{
+	struct exposition_pair pairs[MEASURE_MAX_TAGS];
+	const size_t n = pairs_of(family, labels, pairs);
+
 	exposition_histogram_put(family->to, family->name, histogram, pairs, n);
 }

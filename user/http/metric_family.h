@@ -23,6 +23,9 @@ void family_row(
     const struct metric_family *family, const char *const *labels, const void *row, uint32_t known);
 /* A sample of which the caller has the value. */
 void family_count(const struct metric_family *family, const char *const *labels, uint64_t count);
+/* Buckets as exposition_buckets_put() wants them. */
+void family_buckets(const struct metric_family *family, const char *const *labels,
+    const char *const *bounds, const uint64_t *counts, size_t n_counts, double sum);
 void family_histogram(const struct metric_family *family, const char *const *labels,
     const struct exposition_histogram *histogram);
 

@@ -17,6 +17,7 @@ struct counted { /* copies of the totals */
 	const struct report_status *status;
 	struct totals_data *dns;
 	struct wire_totals_data *wire; /* NULL: no cross-check */
+	struct tops *tops;             /* NULL: none */
 };
 
 /* -- dnstap: the totals of margins */
@@ -85,6 +86,41 @@ static void put_latencies(const struct metric_family *family, const struct count
 	}
 }
 
+/* -- countries, ASes and resolvers by rank */
+
+static enum top_kind top_kind_of(const struct measurement *measurement)
+{
+	switch ((enum measurement_id)(measurement - measurements)) {
+	case M_DNS_TOP_COUNTRY:
+	case M_DNS_TOP_COUNTRY_INFO:
+		return TOP_COUNTRY;
+	case M_DNS_TOP_ASN:
+	case M_DNS_TOP_ASN_INFO:
+		return TOP_ASN;
+	default:
+		return TOP_RESOLVER;
+	}
+}
+
+static void put_tops(const struct metric_family *family, const struct tops *tops)
+{
+	const enum top_kind kind = top_kind_of(family->measurement);
+
+	for (size_t i = 0; tops && i < tops->n; i++) {
+		const struct top_row *row = &tops->rows[i];
+		char rank[16];
+		const char *const labels[] = {row->zone, rank, row->value, row->detail};
+
+		if (row->kind != kind)
+			continue;
+		snprintf(rank, sizeof(rank), "%u", row->rank);
+		if (family->measurement->metrics == METRICS_TOPS)
+			family_row(family, labels, row, 0);
+		else
+			family_count(family, labels, 1);
+	}
+}
+
 /* -- the agent */
 
 /* Two outputs may be to one place, two series must not be one: `name #2`. */
@@ -128,6 +164,16 @@ static void put_outputs(const struct metric_family *family, const struct report_
 	}
 }
 
+static void put_certificates(const struct metric_family *family, const struct report_status *status)
+{
+	for (size_t i = 0; i < status->n_certificates; i++) {
+		struct certificate_row row;
+
+		certificate_row_of(&status->certificates[i], 0, &row);
+		family_row(family, (const char *[]){status->certificates[i].name}, &row, 0);
+	}
+}
+
 /* -- all of them */
 
 static void put_family(const struct metric_family *family, const struct counted *counted)
@@ -139,14 +185,22 @@ static void put_family(const struct metric_family *family, const struct counted 
 		else
 			put_cells(family, counted);
 		break;
+	case METRICS_TOPS:
+	case METRICS_TOPS_INFO:
+		put_tops(family, counted->tops);
+		break;
 	case METRICS_BUILD:
-		family_count(family, (const char *[]){CROSSTAP_VERSION}, 1);
+		family_count(
+		    family, (const char *[]){CROSSTAP_VERSION, counted->status->server}, 1);
 		break;
 	case METRICS_AGENT:
 		family_row(family, NULL, &counted->status->figures, 0);
 		break;
 	case METRICS_INPUTS:
 		put_inputs(family, counted->status);
+		break;
+	case METRICS_CERTIFICATES:
+		put_certificates(family, counted->status);
 		break;
 	case METRICS_OUTPUTS:
 		put_outputs(family, counted->status);
@@ -167,11 +221,13 @@ static void put_measurement(
 	}
 }
 
-static int write_all(const struct counted *counted, char **ret, size_t *ret_length)
+static int write_all(
+    const struct counted *counted, bool open_metrics, char **ret, size_t *ret_length)
 {
 	char *text = NULL;
 	size_t length = 0;
-	struct exposition to = {.out = open_memstream(&text, &length)};
+	struct exposition to = {
+	    .out = open_memstream(&text, &length), .open_metrics = open_metrics};
 	bool failed;
 
 	if (!to.out)
@@ -182,6 +238,7 @@ static int write_all(const struct counted *counted, char **ret, size_t *ret_leng
 	}
 	if (counted->wire)
 		prometheus_wire(&to, counted->wire);
+	exposition_end(&to);
 	failed = ferror(to.out) != 0;
 	if (fclose(to.out) != 0 || failed) {
 		free(text);
@@ -192,7 +249,7 @@ static int write_all(const struct counted *counted, char **ret, size_t *ret_leng
 	return 0;
 }
 
-int prometheus_text(struct report *report, char **ret, size_t *ret_length)
+int prometheus_text(struct report *report, bool open_metrics, char **ret, size_t *ret_length)
 {
 	struct report_status *status = NULL;
 	struct counted counted = {0};
@@ -202,12 +259,14 @@ int prometheus_text(struct report *report, char **ret, size_t *ret_length)
 	if (r < 0)
 		return r;
 	counted.status = status;
+	counted.tops = report_tops(report);
 	r = totals_copy(report_totals(report), &counted.dns);
 	if (r == 0 && report_wire_totals(report))
 		r = wire_totals_copy(report_wire_totals(report), &counted.wire);
 	if (r == 0)
-		r = write_all(&counted, ret, ret_length);
+		r = write_all(&counted, open_metrics, ret, ret_length);
 	free(counted.wire);
+	tops_unref(counted.tops);
 	totals_data_free(counted.dns);
 	report_status_free(status);
 	return r;

@@ -5,6 +5,7 @@
 #include "base/hist.h"
 #include "http/metric_family.h"
 #include "measure/mnemonic.h"
+#include "measure/unassigned.h"
 #include "measure/wire_names.h"
 
 #include <string.h>
@@ -36,6 +37,94 @@ static void put_wire(const struct metric_family *family, const struct wire_total
 			put_interface(family, &data->interfaces[i]);
 	}
 }
+
+/* -- what of an interface is counted by kind */
+
+static void put_codes(const struct metric_family *family, const char *interface,
+    const struct wire_totals_codes *codes,
+    const char *(*name)(uint16_t code, char buffer[MNEMONIC_BYTES]))
+{
+	char buffer[MNEMONIC_BYTES];
+
+	for (size_t i = 0; i < codes->n; i++)
+		family_count(family,
+		    (const char *[]){interface, name(codes->items[i].code, buffer)},
+		    codes->items[i].messages);
+	if (codes->other)
+		family_count(family, (const char *[]){interface, UNASSIGNED_OTHER}, codes->other);
+}
+
+static void put_opcodes(
+    const struct metric_family *family, const struct wire_totals_interface *interface)
+{
+	char buffer[MNEMONIC_BYTES];
+
+	for (unsigned i = 0; i < WIRE_OPCODES; i++) {
+		if (interface->opcodes[i])
+			family_count(family,
+			    (const char *[]){interface->name, mnemonic_opcode((uint16_t)i, buffer)},
+			    interface->opcodes[i]);
+	}
+}
+
+static void put_sizes(
+    const struct metric_family *family, const struct wire_totals_interface *interface, unsigned d)
+{
+#define TEXT_(bound) #bound,
+	static const char *const bounds[] = {WIRE_TOTALS_SIZES(TEXT_) "+Inf"};
+#undef TEXT_
+
+	for (unsigned t = 0; t < WIRE_SIZE_TRANSPORTS; t++) {
+		const struct wire_totals_sizes *sizes = &interface->sizes[d][t];
+
+		if (family->field->type == MEASURE_HISTOGRAM)
+			family_buckets(family,
+			    (const char *[]){
+				interface->name, mnemonic_direction(d), wire_name_transport(t)},
+			    bounds, sizes->counts, WIRE_TOTALS_BUCKETS + 1, sizes->bytes);
+	}
+}
+
+static void put_malformed(
+    const struct metric_family *family, const struct wire_totals_interface *interface, unsigned d)
+{
+	for (unsigned i = DNS_MALFORMED_NONE + 1; i < DNS_MALFORMED_COUNT; i++) {
+		if (interface->malformed[d][i])
+			family_count(family,
+			    (const char *[]){
+				interface->name, mnemonic_direction(d), wire_name_malformed(i)},
+			    interface->malformed[d][i]);
+	}
+}
+
+static void put_details_of(
+    const struct metric_family *family, const struct wire_totals_interface *interface)
+{
+	const enum measurement_id id = (enum measurement_id)(family->measurement - measurements);
+
+	if (id == M_WIRE_QTYPE)
+		put_codes(family, interface->name, &interface->qtypes, mnemonic_qtype);
+	if (id == M_WIRE_RCODE)
+		put_codes(family, interface->name, &interface->rcodes, mnemonic_rcode);
+	if (id == M_WIRE_OPCODE)
+		put_opcodes(family, interface);
+	for (unsigned d = 0; d < (interface->egress ? 2u : 1u); d++) {
+		if (id == M_WIRE_SIZE)
+			put_sizes(family, interface, d);
+		if (id == M_WIRE_MALFORMED)
+			put_malformed(family, interface, d);
+	}
+}
+
+static void put_details(const struct metric_family *family, const struct wire_totals_data *data)
+{
+	for (size_t i = 0; i < WIRE_TOTALS_INTERFACES; i++) {
+		if (*data->interfaces[i].name)
+			put_details_of(family, &data->interfaces[i]);
+	}
+}
+
+/* -- the rest */
 
 static void put_modes(const struct metric_family *family, const struct wire_totals_data *data)
 {
@@ -117,6 +206,9 @@ static void put_family(const struct metric_family *family, const struct wire_tot
 	switch (family->measurement->metrics) {
 	case METRICS_WIRE:
 		put_wire(family, data);
+		break;
+	case METRICS_DETAILS:
+		put_details(family, data);
 		break;
 	case METRICS_MODES:
 		put_modes(family, data);

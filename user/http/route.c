@@ -3,6 +3,8 @@
 
 #include "base/unused.h"
 #include "base/clock.h"
+#include "http/gzip.h"
+#include "http/negotiate.h"
 #include "http/page.h"
 #include "http/prometheus.h"
 #include "http/status.h"
@@ -12,6 +14,8 @@
 
 #define JSON_TYPE     "application/json"
 #define REASONS_BYTES 4096
+/* What slow readers of /metrics may keep in memory together. */
+#define METRICS_BYTES ((size_t)64 * 1024 * 1024)
 
 struct answer {
 	unsigned code;
@@ -19,30 +23,65 @@ struct answer {
 	char *text; /* from malloc; NULL: `data` */
 	const void *data;
 	size_t length;
+	bool metrics, gzip; /* varies by what the client takes; is compressed */
 };
+
+/* Of a request. */
+struct wanted {
+	const char *name;              /* of a document */
+	const char *accept, *encoding; /* header fields; NULL: not there */
+};
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
 
 static struct answer constant(unsigned code, const char *json)
 {
-	return (struct answer){code, JSON_TYPE, NULL, json, strlen(json)};
+	return (struct answer){
+	    .code = code, .type = JSON_TYPE, .data = json, .length = strlen(json)};
 }
 
 static struct answer document(char *json)
 {
 	if (!json)
 		return constant(MHD_HTTP_INTERNAL_SERVER_ERROR, "{\"error\": \"no memory\"}\n");
-	return (struct answer){MHD_HTTP_OK, JSON_TYPE, json, NULL, strlen(json)};
+	return (struct answer){
+	    .code = MHD_HTTP_OK, .type = JSON_TYPE, .text = json, .length = strlen(json)};
 }
 
-static struct answer get_metrics(struct route_context *context, const char *name UNUSED)
+/* Uncompressed where there is no memory for both. */
+static void compress(struct answer *answer)
 {
-	struct answer answer = {MHD_HTTP_OK, PROMETHEUS_TYPE, NULL, NULL, 0};
+	size_t length;
+	char *text;
 
-	if (prometheus_text(context->report, &answer.text, &answer.length) < 0)
+	if (gzip_make(answer->text, answer->length, &text, &length) < 0)
+		return;
+	free(answer->text);
+	answer->text = text;
+	answer->length = length;
+	answer->gzip = true;
+}
+
+static struct answer get_metrics(struct route_context *context, const struct wanted *wanted)
+{
+	struct answer answer = {.code = MHD_HTTP_OK, .metrics = true};
+	const bool open = negotiate_open_metrics(wanted->accept);
+
+	if (atomic_load(&context->metrics_bytes) >= METRICS_BYTES)
+		return constant(MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "{\"error\": \"earlier answers have not been read yet\"}\n");
+	if (prometheus_text(context->report, open, &answer.text, &answer.length) < 0)
 		return document(NULL);
+	answer.type = open ? PROMETHEUS_OPEN_TYPE : PROMETHEUS_TYPE;
+	if (negotiate_gzip(wanted->encoding))
+		compress(&answer);
 	return answer;
 }
 
-static struct answer get_health(struct route_context *context, const char *name UNUSED)
+static struct answer get_health(struct route_context *context, const struct wanted *wanted UNUSED)
 {
 	static const char format[] = "{\"status\": \"failing\", \"reasons\": %s}\n";
 	char reasons[REASONS_BYTES] = "[]", *text = NULL;
@@ -58,12 +97,12 @@ static struct answer get_health(struct route_context *context, const char *name 
 	return answer;
 }
 
-static struct answer get_window(struct route_context *context, const char *name UNUSED)
+static struct answer get_window(struct route_context *context, const struct wanted *wanted UNUSED)
 {
 	return document(report_window_json(context->report));
 }
 
-static struct answer get_status(struct route_context *context, const char *name UNUSED)
+static struct answer get_status(struct route_context *context, const struct wanted *wanted UNUSED)
 {
 	struct report_status *status = NULL;
 	char *json = NULL;
@@ -74,12 +113,12 @@ static struct answer get_status(struct route_context *context, const char *name 
 	return document(json);
 }
 
-static struct answer get_document(struct route_context *context, const char *name)
+static struct answer get_document(struct route_context *context, const struct wanted *wanted)
 {
 	char *json = NULL;
 
 	if (context->hooks.document)
-		json = context->hooks.document(context->hooks.context, name);
+		json = context->hooks.document(context->hooks.context, wanted->name);
 	if (!json)
 		return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"nothing to show yet\"}\n");
 	return document(json);
@@ -87,7 +126,7 @@ static struct answer get_document(struct route_context *context, const char *nam
 
 static const struct route {
 	const char *path, *name;
-	struct answer (*get)(struct route_context *context, const char *name);
+	struct answer (*get)(struct route_context *context, const struct wanted *wanted);
 } routes[] = {
     {"/metrics", NULL, get_metrics},
     {"/healthz", NULL, get_health},
@@ -98,17 +137,24 @@ static const struct route {
     {"/api/v1/config", "config", get_document},
 };
 
-static struct answer get(struct route_context *context, const char *path)
+static struct answer get(
+    struct route_context *context, struct MHD_Connection *connection, const char *path)
 {
+	struct wanted wanted = {.accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
+	    .encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)};
 	const struct page_file *file;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		wanted.name = routes[i].name;
 		if (strcmp(path, routes[i].path) == 0)
-			return routes[i].get(context, routes[i].name);
+			return routes[i].get(context, &wanted);
 	}
 	file = page_find(path);
 	if (file)
-		return (struct answer){MHD_HTTP_OK, file->type, NULL, file->data, file->size};
+		return (struct answer){.code = MHD_HTTP_OK,
+		    .type = file->type,
+		    .data = file->data,
+		    .length = file->size};
 	return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"no such page\"}\n");
 }
 
@@ -120,10 +166,8 @@ static bool is_health(const char *path)
 static struct answer answer_request(struct route_context *context,
     struct MHD_Connection *connection, const char *path, const char *method)
 {
-	const char *host =
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-	const char *authorization =
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+	const char *host = header(connection, MHD_HTTP_HEADER_HOST);
+	const char *authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
 
 	/* A browser always sends Host; scripts with HTTP/1.0 need not. */
 	if (context->local_only && host && !access_host_is_local(host))
@@ -137,7 +181,7 @@ static struct answer answer_request(struct route_context *context,
 	if (!is_health(path) && !access_allows(context->access, authorization))
 		return constant(
 		    MHD_HTTP_UNAUTHORIZED, "{\"error\": \"needs the token of http.token_file\"}\n");
-	return get(context, path);
+	return get(context, connection, path);
 }
 
 /* An answer whose header does not fit its connection's memory ends the connection. */
@@ -156,6 +200,14 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		ok = ok && MHD_add_response_header(response, always[i][0], always[i][1]) == MHD_YES;
+	if (answer->metrics)
+		ok = ok &&
+		    MHD_add_response_header(
+			response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding") == MHD_YES;
+	if (answer->gzip)
+		ok = ok &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip") ==
+			MHD_YES;
 	if (answer->code == MHD_HTTP_METHOD_NOT_ALLOWED)
 		ok = ok &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") ==
@@ -169,18 +221,60 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 	return ok;
 }
 
+/* A text of /metrics, until its last byte is sent or its reader is gone. */
+struct held {
+	_Atomic size_t *bytes;
+	char *text;
+	size_t length;
+};
+
+static void let_go(void *context)
+{
+	struct held *held = context;
+
+	atomic_fetch_sub(held->bytes, held->length);
+	free(held->text);
+	free(held);
+}
+
+static struct MHD_Response *hold(struct route_context *context, const struct answer *answer)
+{
+	struct held *held = malloc(sizeof(*held));
+	struct MHD_Response *response;
+
+	if (!held)
+		return NULL;
+	*held = (struct held){&context->metrics_bytes, answer->text, answer->length};
+	atomic_fetch_add(held->bytes, held->length);
+	response = MHD_create_response_from_buffer_with_free_callback_cls(
+	    held->length, held->text, let_go, held);
+	if (!response) {
+		atomic_fetch_sub(held->bytes, held->length);
+		free(held);
+	}
+	return response;
+}
+
+/* NULL: the answer's text is still the caller's. */
+static struct MHD_Response *respond(struct route_context *context, const struct answer *answer)
+{
+	if (answer->metrics)
+		return hold(context, answer);
+	if (answer->text)
+		return MHD_create_response_from_buffer(
+		    answer->length, answer->text, MHD_RESPMEM_MUST_FREE);
+	/* libmicrohttpd does not write to what it must not free. */
+	return MHD_create_response_from_buffer(
+	    answer->length, (void *)(uintptr_t)answer->data, MHD_RESPMEM_PERSISTENT);
+}
+
 enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
     const char *path, const char *method)
 {
 	struct answer answer = answer_request(context, connection, path, method);
-	struct MHD_Response *response;
+	struct MHD_Response *response = respond(context, &answer);
 	enum MHD_Result result = MHD_NO;
 
-	/* libmicrohttpd does not write to what it must not free. */
-	response = answer.text
-	    ? MHD_create_response_from_buffer(answer.length, answer.text, MHD_RESPMEM_MUST_FREE)
-	    : MHD_create_response_from_buffer(
-		  answer.length, (void *)(uintptr_t)answer.data, MHD_RESPMEM_PERSISTENT);
 	if (!response) {
 		free(answer.text);
 		return MHD_NO;

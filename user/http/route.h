@@ -7,12 +7,14 @@
 #include "http/http.h"
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 struct route_context {
 	struct report *report;
 	struct http_hooks hooks;
 	const struct access *access;
-	bool local_only; /* refuse hosts that access_host_is_local() does not know */
+	bool local_only;              /* refuse hosts that access_host_is_local() does not know */
+	_Atomic size_t metrics_bytes; /* of /metrics, made and not yet read */
 };
 
 /* Called when a request is complete. */

@@ -2,6 +2,7 @@
 #include "base/unused.h"
 #include "http/http.h"
 
+#include "http/certificate.h"
 #include "network/listen_tcp.h"
 #include "http/route.h"
 #include "http/secret_file.h"
@@ -295,4 +296,13 @@ void http_free(struct http *http)
 unsigned http_port(const struct http *http)
 {
 	return http->port;
+}
+
+int64_t http_certificate_end_s(const struct http *http)
+{
+	int64_t end_s = 0;
+
+	if (http->settings.cert)
+		(void)certificate_end(http->settings.cert, &end_s);
+	return end_s;
 }

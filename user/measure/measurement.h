@@ -38,12 +38,19 @@
 	X(ASN, "asn", 0, "AS number, or `other`.")                                                 \
 	X(RESOLVER, "rank", 0, "Rank from 1 on, or the address (`top.key`); `other`: the rest.")   \
 	X(CLIENT, "rank", 0, "Rank from 1 on, or the address (`top.key`).")                        \
+	X(TOP, "rank", 0, "Rank in the last window, from 1 on.")                                   \
+	X(TOP_COUNTRY, "country", 1, "ISO 3166-1 code, or `unknown`.")                             \
+	X(TOP_ASN, "asn", 1, "AS number.")                                                         \
+	X(TOP_ADDRESS, "address", 1, "As `privacy.addresses` lets it out.")                        \
+	X(TOP_ORG, "as_org", 1, "Who the AS belongs to; may be empty.")                            \
 	X(NAME_KIND, "kind", 1, "query or nxdomain, each with ranks of its own.")                  \
 	X(NAME, "rank", 0, "Rank from 1 on, or the name (`top.key`).")                             \
 	X(INPUT, "input", 0, "Path or address.")                                                   \
 	X(OUTPUT, "output", 0, "Kind and place.")                                                  \
 	X(EVENT, "kind", 7, "start, reload, producer, wire_mode, database, sink or verdict.")      \
+	X(CERTIFICATE, "certificate", 0, "What shows it: http, or an input's address.")            \
 	X(VERSION, "version", 1, "Of the agent.")                                                  \
+	X(SERVER, "server", 1, "As the configuration names the agent.")                            \
 	X(MODE, "mode", 1, "native, generic, tc, packet or off.")                                  \
 	X(VERDICT, "verdict", 9, "What the cross-check says.")
 
@@ -122,7 +129,11 @@ enum measure_metrics {
 	METRICS_AGENT,
 	METRICS_INPUTS,
 	METRICS_OUTPUTS,
-	METRICS_WIRE, /* from here on: what wire and cross-check have counted */
+	METRICS_CERTIFICATES,
+	METRICS_TOPS,
+	METRICS_TOPS_INFO,
+	METRICS_WIRE,    /* from here on: what wire and cross-check have counted */
+	METRICS_DETAILS, /* of the wire: types, rcodes, opcodes, sizes, what is malformed */
 	METRICS_RTT,
 	METRICS_CROSSCHECK,
 	METRICS_FUNNEL,
@@ -158,6 +169,12 @@ struct measurement {
 	X(DNS_ASN)                                                                                 \
 	X(DNS_RESOLVER)                                                                            \
 	X(DNS_NAME)                                                                                \
+	X(DNS_TOP_COUNTRY)                                                                         \
+	X(DNS_TOP_COUNTRY_INFO)                                                                    \
+	X(DNS_TOP_ASN)                                                                             \
+	X(DNS_TOP_ASN_INFO)                                                                        \
+	X(DNS_TOP_RESOLVER)                                                                        \
+	X(DNS_TOP_RESOLVER_INFO)                                                                   \
 	X(WIRE)                                                                                    \
 	X(WIRE_MODE)                                                                               \
 	X(WIRE_QTYPE)                                                                              \
@@ -175,6 +192,7 @@ struct measurement {
 	X(CROSSTAP_BUILD)                                                                          \
 	X(CROSSTAP_INPUT)                                                                          \
 	X(CROSSTAP_OUTPUT)                                                                         \
+	X(CROSSTAP_CERTIFICATE)                                                                    \
 	X(CROSSTAP_EVENT)
 
 #define MEASUREMENT_(id) M_##id,

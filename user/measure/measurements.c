@@ -87,11 +87,11 @@ static const struct measure_field dns_opcode_fields[] = {
 	    "Messages with this flag or EDNS option.", NO_METRIC),
 static const struct measure_field dns_flags_fields[] = {DNS_FLAGS(FLAG_)};
 
-static const struct measure_field dns_size_fields[] = {
-    OWN(BINS, "b0", "{message}",
-	"Messages by size: `b0`, `b16`, ... of 16 bytes to 512, of 128 to `b4096`, all from there "
-	"on."),
-};
+#define SIZE_BINS                                                                                  \
+	OWN(BINS, "b0", "{message}",                                                               \
+	    "Messages by size: `b0`, `b16`, ... of 16 bytes to 512, of 128 to `b4096`, all from "  \
+	    "there on.")
+static const struct measure_field dns_size_fields[] = {SIZE_BINS};
 
 static const struct measure_field dns_outgoing_fields[] = {
     FIELD(COUNTER, dns_row, queries, "{query}", "Queries that the server itself sent.",
@@ -152,6 +152,24 @@ static const struct measure_field dns_resolver_fields[] = {
     FIELD(FLOAT, resolver_row, tcp_rtt_ms, "ms", "Round-trip time by TCP handshakes."),
 };
 
+/* Gauges: another window has another at this rank. */
+#define TOP_FIELDS(of)                                                                             \
+	FIELD(GAUGE, top_row, queries, "{query}", "Queries in the last window.",                   \
+	    .metric = "crosstap_dns_top_" of "_queries"),                                          \
+	    FIELD(FLOAT, top_row, icmp_rtt_ms, "ms", "Round-trip time by ICMP echo, median.",      \
+		.metric = "crosstap_dns_top_" of "_icmp_rtt_seconds", .divisor = 1e3),             \
+	    FIELD(FLOAT, top_row, tcp_rtt_ms, "ms", "Round-trip time by TCP handshakes, median.",  \
+		.metric = "crosstap_dns_top_" of "_tcp_rtt_seconds", .divisor = 1e3)
+#define TOP_INFO(of)                                                                               \
+	OWN(GAUGE, "info", "", "1, with what has this rank.",                                      \
+	    .metric = "crosstap_dns_top_" of "_info")
+static const struct measure_field dns_top_country_fields[] = {TOP_FIELDS("country")};
+static const struct measure_field dns_top_country_info_fields[] = {TOP_INFO("country")};
+static const struct measure_field dns_top_asn_fields[] = {TOP_FIELDS("asn")};
+static const struct measure_field dns_top_asn_info_fields[] = {TOP_INFO("asn")};
+static const struct measure_field dns_top_resolver_fields[] = {TOP_FIELDS("resolver")};
+static const struct measure_field dns_top_resolver_info_fields[] = {TOP_INFO("resolver")};
+
 static const struct measure_field dns_name_fields[] = {
     FIELD(TEXT, name_row, name, "", "As `privacy.names` lets it out."),
     FIELD(COUNTER, name_row, count, "{query}", "Queries for it, or answers with NXDOMAIN."),
@@ -188,6 +206,12 @@ static const struct measure_field wire_mode_fields[] = {
 
 static const struct measure_field wire_count_fields[] = {
     NAMED(COUNTER, "messages", count_row, count, "{message}", "Messages seen on the wire."),
+};
+
+static const struct measure_field wire_size_fields[] = {
+    SIZE_BINS,
+    OWN(HISTOGRAM, "bytes", "By", "Bytes of DNS messages on the wire; summed by bins of 16.",
+	.metric = "crosstap_wire_size_bytes", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 static const struct measure_field wire_tcp_rtt_fields[] = {
@@ -331,6 +355,10 @@ static const struct measure_field crosstap_fields[] = {
     FIELD(COUNTER, agent_figures, points_rejected, "{point}",
 	"Points that the outputs refused for good.", NO_METRIC),
     FIELD(GAUGE, agent_figures, spool_bytes, "By", "Bytes waiting on disk.", NO_METRIC),
+    FIELD(GAUGE, agent_figures, spool_limit_bytes, "By",
+	"Bytes that may wait on disk, over all outputs.", NO_METRIC),
+    FIELD(GAUGE, agent_figures, wire_stepped_down, "{interface}",
+	"Interfaces watched in a worse mode than was asked for, or than they have been."),
     FIELD(FLOAT, agent_figures, window_lag_ms, "ms",
 	"From the time when the window before was due until it was reported.",
 	.metric = "crosstap_window_lag_seconds", .divisor = 1e3),
@@ -344,7 +372,8 @@ static const struct measure_field crosstap_fields[] = {
 };
 
 static const struct measure_field crosstap_build_fields[] = {
-    OWN(GAUGE, "info", "", "1, with the version of the agent.", .metric = "crosstap_build_info"),
+    OWN(GAUGE, "info", "", "1, with the version and the name of the agent.",
+	.metric = "crosstap_build_info"),
 };
 
 static const struct measure_field crosstap_input_fields[] = {
@@ -377,7 +406,19 @@ static const struct measure_field crosstap_output_fields[] = {
     FIELD(GAUGE, output_row, queued, "{batch}", "Batches waiting.",
 	.metric = "crosstap_output_queued_batches"),
     FIELD(GAUGE, output_row, spool_bytes, "By", "Bytes waiting on disk."),
+    FIELD(GAUGE, output_row, spool_limit_bytes, "By", "Bytes that may wait on disk."),
+    FIELD(FLOAT, output_row, last_push_time_s, "s",
+	"When the output last took points, Unix time; 0: never yet.",
+	.metric = "crosstap_output_last_push_time_seconds", .not_in = NOT_IN_JSON),
     FIELD(GAUGE, output_row, failing, "", "1 if the last attempt failed.", .not_in = NOT_IN_JSON),
+};
+
+static const struct measure_field crosstap_certificate_fields[] = {
+    FIELD(FLOAT, certificate_row, expires_in_s, "s",
+	"Until the certificate ends; below 0: it has ended."),
+    FIELD(FLOAT, certificate_row, not_after_time_s, "s", "When the certificate ends, Unix time.",
+	.metric = "crosstap_certificate_not_after_time_seconds",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 static const struct measure_field crosstap_event_fields[] = {
@@ -422,21 +463,34 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	TAGS(TAG_ZONE, TAG_RESOLVER), FIELDS(dns_resolver)},
     [M_DNS_NAME] = {"dns_name", "The most frequent names, and those that do not exist",
 	WHEN_FIGURES, METRICS_NONE, TAGS(TAG_ZONE, TAG_NAME_KIND, TAG_NAME), FIELDS(dns_name)},
+    [M_DNS_TOP_COUNTRY] = {"dns_top_country", "The countries that ask most, by rank", WHEN_METRICS,
+	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_country)},
+    [M_DNS_TOP_COUNTRY_INFO] = {"dns_top_country_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_COUNTRY), FIELDS(dns_top_country_info)},
+    [M_DNS_TOP_ASN] = {"dns_top_asn", "The ASes that ask most, by rank", WHEN_METRICS, METRICS_TOPS,
+	TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_asn)},
+    [M_DNS_TOP_ASN_INFO] = {"dns_top_asn_info", "Which they are", WHEN_METRICS, METRICS_TOPS_INFO,
+	TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_ASN, TAG_TOP_ORG), FIELDS(dns_top_asn_info)},
+    [M_DNS_TOP_RESOLVER] = {"dns_top_resolver", "The resolvers that ask most, by rank",
+	WHEN_METRICS, METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_resolver)},
+    [M_DNS_TOP_RESOLVER_INFO] = {"dns_top_resolver_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_ADDRESS, TAG_TOP_COUNTRY),
+	FIELDS(dns_top_resolver_info)},
     [M_WIRE] = {"wire", "Packets and messages on the wire; messages of udp and tcp only", WHEN_WIRE,
 	METRICS_WIRE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_WIRE_TRANSPORT, TAG_FAMILY),
 	FIELDS(wire)},
     [M_WIRE_MODE] = {"wire_mode", "How interfaces are watched", WHEN_METRICS, METRICS_MODES,
 	TAGS(TAG_INTERFACE, TAG_MODE), FIELDS(wire_mode)},
-    [M_WIRE_QTYPE] = {"wire_qtype", "Queries on the wire by type", WHEN_WIRE, METRICS_NONE,
+    [M_WIRE_QTYPE] = {"wire_qtype", "Queries on the wire by type", WHEN_WIRE, METRICS_DETAILS,
 	TAGS(TAG_INTERFACE, TAG_QTYPE), FIELDS(wire_count)},
-    [M_WIRE_RCODE] = {"wire_rcode", "Responses on the wire by rcode", WHEN_WIRE, METRICS_NONE,
+    [M_WIRE_RCODE] = {"wire_rcode", "Responses on the wire by rcode", WHEN_WIRE, METRICS_DETAILS,
 	TAGS(TAG_INTERFACE, TAG_RCODE), FIELDS(wire_count)},
-    [M_WIRE_OPCODE] = {"wire_opcode", "Queries on the wire by opcode", WHEN_WIRE, METRICS_NONE,
+    [M_WIRE_OPCODE] = {"wire_opcode", "Queries on the wire by opcode", WHEN_WIRE, METRICS_DETAILS,
 	TAGS(TAG_INTERFACE, TAG_OPCODE), FIELDS(wire_count)},
-    [M_WIRE_SIZE] = {"wire_size", "Messages on the wire by size", WHEN_WIRE, METRICS_NONE,
-	TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_PLAIN_TRANSPORT), FIELDS(dns_size)},
+    [M_WIRE_SIZE] = {"wire_size", "Messages on the wire by size", WHEN_WIRE, METRICS_DETAILS,
+	TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_PLAIN_TRANSPORT), FIELDS(wire_size)},
     [M_WIRE_MALFORMED] = {"wire_malformed", "Malformed messages on the wire by reason", WHEN_WIRE,
-	METRICS_NONE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_REASON), FIELDS(wire_count)},
+	METRICS_DETAILS, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_REASON), FIELDS(wire_count)},
     [M_WIRE_TCP_RTT] = {"wire_tcp_rtt", "Round-trip times of TCP handshakes", WHEN_RTT, METRICS_RTT,
 	TAGS(TAG_FAMILY), FIELDS(wire_tcp_rtt)},
     [M_CROSSCHECK] = {"crosscheck", "The two witnesses", WHEN_COMPARED, METRICS_CROSSCHECK,
@@ -451,11 +505,13 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	TAGS(TAG_VERDICT), FIELDS(verdict)},
     [M_CROSSTAP] = {"crosstap", "The agent", WHEN_ALWAYS, METRICS_AGENT, FIELDS(crosstap)},
     [M_CROSSTAP_BUILD] = {"crosstap_build", "The program", WHEN_METRICS, METRICS_BUILD,
-	TAGS(TAG_VERSION), FIELDS(crosstap_build)},
+	TAGS(TAG_VERSION, TAG_SERVER), FIELDS(crosstap_build)},
     [M_CROSSTAP_INPUT] = {"crosstap_input", "Each input", WHEN_ALWAYS, METRICS_INPUTS,
 	TAGS(TAG_INPUT), FIELDS(crosstap_input)},
     [M_CROSSTAP_OUTPUT] = {"crosstap_output", "Each output", WHEN_METRICS, METRICS_OUTPUTS,
 	TAGS(TAG_OUTPUT), FIELDS(crosstap_output)},
+    [M_CROSSTAP_CERTIFICATE] = {"crosstap_certificate", "Certificates that the agent shows",
+	WHEN_ALWAYS, METRICS_CERTIFICATES, TAGS(TAG_CERTIFICATE), FIELDS(crosstap_certificate)},
     [M_CROSSTAP_EVENT] = {"crosstap_event", "What happened", WHEN_ALWAYS, METRICS_NONE,
 	TAGS(TAG_EVENT), FIELDS(crosstap_event)},
 };

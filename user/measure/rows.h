@@ -48,6 +48,18 @@ struct name_row {
 	uint64_t count;
 };
 
+/* What /metrics has of countries, ASes and resolvers: by rank in the last window. */
+enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER };
+struct top_row {
+	enum top_kind kind;
+	unsigned rank; /* from 1 on */
+	char zone[256];
+	char value[64];   /* country, AS number or address, as privacy lets it out */
+	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
+	uint64_t queries;
+	double icmp_rtt_ms, tcp_rtt_ms; /* NaN: not measured */
+};
+
 /* -- wire and cross-check */
 
 /* What there is of struct wire_cell. */
@@ -97,7 +109,9 @@ struct agent_figures {
 	double interval_s;
 	uint64_t connections, resolvers, frames, frames_bad, frames_ignored, late, skewed, merged,
 	    lost, overflow, pairs_evicted;
-	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes;
+	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
+	    spool_limit_bytes;
+	uint64_t wire_stepped_down; /* interfaces */
 	double window_lag_ms;
 	double mmdb_age_s; /* NaN: no database */
 	uint64_t windows;
@@ -117,8 +131,15 @@ struct input_row { /* of a window; for /metrics and the status since the start *
 };
 
 struct output_row { /* since the start */
-	uint64_t points, points_dropped, points_rejected, bytes, errors, queued, spool_bytes;
+	uint64_t points, points_dropped, points_rejected, bytes, errors, queued, spool_bytes,
+	    spool_limit_bytes;
 	bool failing;
+	double last_push_time_s; /* since 1970; 0: none yet */
+};
+
+struct certificate_row {
+	double expires_in_s; /* below 0: it has ended */
+	double not_after_time_s;
 };
 
 struct event_row {

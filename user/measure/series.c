@@ -130,6 +130,8 @@ static uint64_t tag_bound(
 		return config->privacy.names == NAMES_NONE
 		    ? 0
 		    : config->top.names + config->top.nxdomain;
+	case TAG_CERTIFICATE:
+		return *config->http.tls_cert != '\0';
 	case TAG_INPUT:
 		return config->n_inputs;
 	default:

@@ -42,6 +42,15 @@ void input_row_of(const struct report_input *input, const struct dnstap_stats *b
 	};
 }
 
+void certificate_row_of(
+    const struct report_certificate *certificate, int64_t now_ns, struct certificate_row *ret)
+{
+	*ret = (struct certificate_row){
+	    .expires_in_s = (double)(certificate->end_s - now_ns / NS_PER_S),
+	    .not_after_time_s = (double)certificate->end_s,
+	};
+}
+
 void output_row_of(const struct sink_stats *stats, struct output_row *ret)
 {
 	*ret = (struct output_row){
@@ -52,6 +61,8 @@ void output_row_of(const struct sink_stats *stats, struct output_row *ret)
 	    .errors = stats->errors,
 	    .queued = stats->queued,
 	    .spool_bytes = stats->spool_bytes,
+	    .spool_limit_bytes = stats->spool_limit_bytes,
+	    .last_push_time_s = (double)stats->last_push_ns / NS_PER_S,
 	    .failing = stats->failing,
 	};
 }

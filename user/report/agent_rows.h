@@ -4,6 +4,7 @@
 #define CROSSTAP_REPORT_AGENT_ROWS_H
 
 #include "measure/rows.h"
+#include "report/board.h"
 #include "sink/sink.h"
 
 /* Resident memory of this process; 0 where /proc does not say. */
@@ -13,6 +14,9 @@ uint64_t agent_rss_bytes(void);
  */
 void input_row_of(const struct report_input *input, const struct dnstap_stats *before,
     int64_t now_ns, struct input_row *ret);
+/* At `now_ns`. */
+void certificate_row_of(
+    const struct report_certificate *certificate, int64_t now_ns, struct certificate_row *ret);
 /* Of an output, since the start. */
 void output_row_of(const struct sink_stats *stats, struct output_row *ret);
 

@@ -14,6 +14,7 @@
 struct board {
 	pthread_mutex_t lock; /* all below */
 	char *documents[BOARD_DOCUMENTS];
+	struct tops *tops;
 	struct report_status status; /* without sinks */
 };
 
@@ -38,6 +39,7 @@ void board_free(struct board *board)
 		return;
 	for (int i = 0; i < BOARD_DOCUMENTS; i++)
 		free(board->documents[i]);
+	tops_unref(board->tops);
 	free(board->status.inputs);
 	pthread_mutex_destroy(&board->lock);
 	free(board);
@@ -52,6 +54,34 @@ void board_configure(struct board *board, const struct config *config)
 	status->interval_ns = config->interval_ns;
 	status->figures.interval_s = (double)config->interval_ns / NS_PER_S;
 	status->figures.config_hash = config->hash;
+	pthread_mutex_unlock(&board->lock);
+}
+
+static struct report_certificate *find_certificate(struct report_status *status, const char *name)
+{
+	for (size_t i = 0; i < status->n_certificates; i++) {
+		if (strncmp(status->certificates[i].name, name,
+			sizeof(status->certificates[i].name) - 1) == 0)
+			return &status->certificates[i];
+	}
+	return NULL;
+}
+
+void board_certificate(struct board *board, const char *name, int64_t end_s)
+{
+	struct report_status *status = &board->status;
+	struct report_certificate *at;
+
+	pthread_mutex_lock(&board->lock);
+	at = find_certificate(status, name);
+	if (at && !end_s)
+		*at = status->certificates[--status->n_certificates];
+	if (!at && end_s && status->n_certificates < REPORT_CERTIFICATES)
+		at = &status->certificates[status->n_certificates++];
+	if (at && end_s) {
+		snprintf(at->name, sizeof(at->name), "%s", name);
+		at->end_s = end_s;
+	}
 	pthread_mutex_unlock(&board->lock);
 }
 
@@ -74,6 +104,27 @@ char *board_get(struct board *board, enum board_document document)
 	text = board->documents[document] ? strdup(board->documents[document]) : NULL;
 	pthread_mutex_unlock(&board->lock);
 	return text;
+}
+
+void board_put_tops(struct board *board, struct tops *tops)
+{
+	struct tops *old;
+
+	pthread_mutex_lock(&board->lock);
+	old = board->tops;
+	board->tops = tops;
+	pthread_mutex_unlock(&board->lock);
+	tops_unref(old);
+}
+
+struct tops *board_tops(struct board *board)
+{
+	struct tops *tops;
+
+	pthread_mutex_lock(&board->lock);
+	tops = tops_ref(board->tops);
+	pthread_mutex_unlock(&board->lock);
+	return tops;
 }
 
 static struct report_input *copy_inputs(const struct report_input *inputs, size_t n)

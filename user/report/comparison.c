@@ -107,3 +107,8 @@ struct wire_totals *comparison_totals(struct comparison *comparison)
 {
 	return comparison->totals;
 }
+
+unsigned comparison_stepped_down(struct comparison *comparison, enum wire_mode wanted)
+{
+	return wire_totals_stepped_down(comparison->totals, wanted);
+}

@@ -40,6 +40,9 @@ void comparison_encode(struct points *points, int64_t time_ms, const struct wire
 /* A document to free(); NULL without memory. */
 char *comparison_json(const struct crosscheck_result *result, const struct wire_window *wire,
     int64_t time_ms, struct privacy *privacy);
+/* Interfaces of the last window that are watched in a worse mode than they should be; `wanted`:
+ * wire.mode. */
+unsigned comparison_stepped_down(struct comparison *comparison, enum wire_mode wanted);
 /* Any thread may copy them. */
 struct wire_totals *comparison_totals(struct comparison *comparison);
 

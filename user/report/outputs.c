@@ -291,6 +291,7 @@ void outputs_sum(struct outputs *outputs, struct sink_stats *ret)
 		ret->errors += stats.errors;
 		ret->queued += stats.queued;
 		ret->spool_bytes += stats.spool_bytes;
+		ret->spool_limit_bytes += stats.spool_limit_bytes;
 	}
 }
 

@@ -360,6 +360,24 @@ static void figure_agent(struct report *report, const struct shard *total,
 	figures->points_dropped = since(sinks.points_dropped, &report->dropped_before);
 	figures->points_rejected = since(sinks.points_rejected, &report->rejected_before);
 	figures->spool_bytes = sinks.spool_bytes;
+	figures->spool_limit_bytes = sinks.spool_limit_bytes;
+}
+
+static void encode_certificates(
+    const struct report *report, struct points *points, int64_t time_ms, int64_t now_ns)
+{
+	struct report_status *status;
+
+	if (board_status(report->board, &status) < 0)
+		return;
+	for (size_t i = 0; i < status->n_certificates; i++) {
+		struct certificate_row row;
+
+		certificate_row_of(&status->certificates[i], now_ns, &row);
+		row_point(points, &measurements[M_CROSSTAP_CERTIFICATE], time_ms,
+		    (const char *[]){status->certificates[i].name}, &row, 0);
+	}
+	report_status_free(status);
 }
 
 static void encode_agent(const struct report *report, struct points *points, int64_t time_ms,
@@ -374,6 +392,7 @@ static void encode_agent(const struct report *report, struct points *points, int
 		row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
 		    (const char *[]){input->address}, &row, 0);
 	}
+	encode_certificates(report, points, time_ms, agent->now_ns);
 }
 
 static void encode_events(const struct report *report, struct points *points)
@@ -454,6 +473,7 @@ static void publish(struct report *report, const struct window_view *view,
 	    report->enrich ? json_resolvers(view, report->enrich, enriched, report->privacy,
 				 agent->now_ns / NS_PER_S)
 			   : NULL);
+	board_put_tops(report->board, tops_make(view, report->enrich, enriched, report->privacy));
 	board_window(report->board, &view->span, figures, agent->inputs, agent->n_inputs);
 	keep_inputs(report, agent);
 }
@@ -559,6 +579,9 @@ void report_window(struct report *report, struct shard *total, const struct wind
 			    "no memory for all totals: /metrics is short of a part of this window");
 	}
 	compare(report, &view, compared, agent);
+	if (report->compared)
+		figures.wire_stepped_down =
+		    comparison_stepped_down(report->comparison, config->wire.mode);
 	if (agent)
 		note_news(report, compared ? compared->wire : NULL, agent);
 	for (int format = 0; format < OUTPUT_FORMATS; format++) {
@@ -587,6 +610,11 @@ char *report_crosscheck_json(struct report *report)
 	return board_get(report->board, BOARD_CROSSCHECK);
 }
 
+void report_certificate(struct report *report, const char *name, int64_t end_s)
+{
+	board_certificate(report->board, name, end_s);
+}
+
 char *report_window_json(struct report *report)
 {
 	char *text = board_get(report->board, BOARD_WINDOW);
@@ -612,6 +640,11 @@ int report_get_status(struct report *report, struct report_status **ret)
 			report_status_free(status);
 	}
 	return r;
+}
+
+struct tops *report_tops(struct report *report)
+{
+	return board_tops(report->board);
 }
 
 struct totals *report_totals(struct report *report)

@@ -71,6 +71,10 @@ int report_forget_zones(struct report *report, const struct zone_numbers *zones)
 void report_event(struct report *report, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* From now on the agent shows this certificate to others; `name`: of what it is, "http" or an
+ * input's address. `end_s`: when it ends, in seconds since 1970; 0: no more. */
+void report_certificate(struct report *report, const char *name, int64_t end_s);
+
 /* Any thread: the last closed window as a JSON document; free() it. NULL: no memory. */
 char *report_window_json(struct report *report);
 /* Likewise: the resolvers of that window, see json_resolvers.h. NULL: there are none yet. */
@@ -81,6 +85,8 @@ int report_get_status(struct report *report, struct report_status **ret);
 char *report_crosscheck_json(struct report *report);
 /* Any thread: for /metrics. NULL: no cross-check. */
 struct wire_totals *report_wire_totals(struct report *report);
+/* Any thread: for /metrics; tops_unref() it. NULL: there are none. */
+struct tops *report_tops(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
 

@@ -33,7 +33,9 @@ struct sink_stats {
 	uint64_t errors;          /* failed attempts */
 	uint64_t queued;          /* batches waiting now, without the one being sent */
 	uint64_t spool_bytes;     /* on disk now */
-	bool failing;             /* the last attempt failed */
+	uint64_t spool_limit_bytes;
+	int64_t last_push_ns; /* when the far end last took points, since 1970; 0: not yet */
+	bool failing;         /* the last attempt failed */
 	char last_error[256];
 };
 

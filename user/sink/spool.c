@@ -400,3 +400,8 @@ size_t spool_foreign(const struct spool *s)
 {
 	return s->foreign;
 }
+
+uint64_t spool_limit(const struct spool *s)
+{
+	return s->limit_bytes;
+}

@@ -38,6 +38,8 @@ int spool_shorten(struct spool *spool, const char *text, size_t length, size_t p
 bool spool_empty(const struct spool *spool);
 /* Of its files, in whole blocks. */
 uint64_t spool_bytes(const struct spool *spool);
+/* Any thread. */
+uint64_t spool_limit(const struct spool *spool);
 /* Files in the folder that are not ours, when it was read. */
 size_t spool_foreign(const struct spool *spool);
 

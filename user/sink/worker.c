@@ -78,6 +78,8 @@ static void count(struct worker *w, const struct send_result *result, size_t acc
 
 	pthread_mutex_lock(&w->lock);
 	w->stats.points += result->accepted;
+	if (result->accepted)
+		w->stats.last_push_ns = clock_wall_ns(&clock_system);
 	w->stats.bytes += accepted_bytes;
 	w->stats.points_rejected += result->rejected;
 	w->stats.points_dropped += result->lost;
@@ -502,6 +504,7 @@ void worker_stats(struct worker *w, struct sink_stats *ret)
 	pthread_mutex_unlock(&w->lock);
 	ret->queued = queue_length(w->queue);
 	ret->spool_bytes = w->spool ? spool_bytes(w->spool) : 0;
+	ret->spool_limit_bytes = w->spool ? spool_limit(w->spool) : 0;
 }
 
 void worker_stop_begin(struct worker *w, uint64_t timeout_ns)

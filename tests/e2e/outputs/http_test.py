@@ -2,15 +2,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The page, /metrics, /healthz and the JSON under /api/v1/."""
 
+import gzip
 import os
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 
 from databases import InfluxDB
 from frames import send
 from harness import Crosstap, Sent, check, check_equal, check_metrics, dnsload, http, main, test, wait_for
 from nameserver import Knot
+
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, where another Python comes first
+from prometheus_client import parser as prometheus
+from prometheus_client.openmetrics import parser as openmetrics
 
 
 def agent(lab, *outputs, **config):
@@ -32,6 +39,74 @@ def promtool(lab):
                  "crosstap_build_info", "crosstap_input_frames_total"):
         check(name in text, f"{name} is missing")
     check_equal(crosstap.metric("crosstap_dns_response_time_seconds_count", zone="hand"), sent.total(), "paired")
+    crosstap.stop()
+
+
+OPEN_METRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+
+
+def ask(crosstap, **fields):
+    """Status, header fields and body of /metrics, asked for with these header fields."""
+    request = urllib.request.Request(f"http://127.0.0.1:{crosstap.port}/metrics",
+                                     headers={k.replace("_", "-"): v for k, v in fields.items()})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.status, answer.headers, answer.read()
+
+
+def series_of(families):
+    return {(s.name, tuple(sorted((k, float(v) if k == "le" else v) for k, v in s.labels.items())))
+            for family in families for s in family.samples}
+
+
+@test
+def open_metrics(lab):
+    """A strict reader of OpenMetrics takes it; it has the series that the older format has, and gzip the same text."""
+    crosstap = agent(lab, wire={"mode": "packet"}).start()
+    knot = Knot(lab, lab.path("hand.sock")).start()
+    crosstap.wait_connections(1)
+    sent = Sent(dnsload(knot, count=500, rate=4000))
+    crosstap.wait_sent(sent)
+    wait_for(lambda: crosstap.metric("crosstap_verdict", verdict="ok"), 10, "a window was compared")
+    _, fields, body = ask(crosstap, Accept=OPEN_METRICS)
+    check_equal(fields["Content-Type"], "application/openmetrics-text; version=1.0.0; charset=utf-8", "type")
+    check_equal(fields["Vary"], "Accept, Accept-Encoding", "Vary")
+    check(body.endswith(b"\n# EOF\n"), "the end is marked")
+    strict = list(openmetrics.text_string_to_metric_families(body.decode()))
+    older = list(prometheus.text_string_to_metric_families(ask(crosstap, Accept="text/plain")[2].decode()))
+    check_equal(series_of(strict) ^ series_of(older), set(), "series that only one format has")
+    types = {family.name: (family.type, family.unit) for family in strict}
+    for name, wanted in (("crosstap_dns_queries", ("counter", "")), ("crosstap_build", ("info", "")),
+                         ("crosstap_cpu_seconds", ("counter", "seconds")),
+                         ("crosstap_dns_response_time_seconds", ("histogram", "seconds"))):
+        check_equal(types.get(name), wanted, name)
+    check(ask(crosstap)[1]["Content-Type"].startswith("text/plain; version=0.0.4"), "without a wish")
+    run = subprocess.run(["promtool", "check", "metrics"], input=ask(crosstap)[2], capture_output=True)
+    check_equal((run.returncode, run.stdout + run.stderr), (0, b""), "promtool with the wire")
+    _, fields, packed = ask(crosstap, Accept=OPEN_METRICS, Accept_Encoding="gzip")
+    check_equal(fields["Content-Encoding"], "gzip", "coding")
+    check_equal(series_of(openmetrics.text_string_to_metric_families(gzip.decompress(packed).decode())),
+                series_of(strict), "series in gzip")
+    check(len(packed) * 4 < len(body), "gzip makes it smaller")
+    check_equal(ask(crosstap, Accept_Encoding="gzip;q=0")[1]["Content-Encoding"], None, "gzip not wanted")
+    crosstap.stop()
+
+
+@test
+def slow_scraper(lab):
+    """Who asks for /metrics and does not read it holds nobody up."""
+    crosstap = agent(lab).start()
+    slow = []
+    for _ in range(8):
+        connection = socket.create_connection(("127.0.0.1", crosstap.port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 8)
+        slow.append(connection)
+    windows = crosstap.metric("crosstap_windows_total")
+    send(lab.path("hand.sock"), 40)
+    crosstap.wait_metric("crosstap_dns_queries_total", 40)
+    wait_for(lambda: crosstap.metric("crosstap_windows_total") > windows, 10, "windows go on")
+    for connection in slow:
+        connection.close()
     crosstap.stop()
 
 

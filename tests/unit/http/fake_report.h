@@ -24,6 +24,7 @@
 struct report {
 	pthread_mutex_t lock;
 	struct totals *totals;
+	struct tops *tops;
 	struct zone_registry *registry;
 	struct report_status status;
 	char window_json[2048];
@@ -33,6 +34,11 @@ struct report {
 struct totals *report_totals(struct report *report)
 {
 	return report->totals;
+}
+
+struct tops *report_tops(struct report *report)
+{
+	return tops_ref(report->tops);
 }
 
 struct wire_totals *report_wire_totals(struct report *report UNUSED)
@@ -87,6 +93,7 @@ static inline struct report *fake_report(void)
 static inline void fake_report_free(struct report *report)
 {
 	totals_free(report->totals);
+	tops_unref(report->tops);
 	zone_registry_free(report->registry);
 	free(report->status.inputs);
 	free(report->status.sinks);

@@ -37,7 +37,7 @@ static const char *scrape(struct fixture *f)
 
 	free(f->text);
 	f->text = NULL;
-	assert_int_equal(prometheus_text(f->report, &f->text, &length), 0);
+	assert_int_equal(prometheus_text(f->report, false, &f->text, &length), 0);
 	assert_int_equal(strlen(f->text), length);
 	return f->text;
 }
@@ -199,14 +199,23 @@ static void test_agent(void **state)
 	status->figures.cpu_us = 1500000;
 	status->figures.rss_bytes = 16 << 20;
 	status->figures.late = 3;
+	status->figures.wire_stepped_down = 2;
+	status->certificates[status->n_certificates++] =
+	    (struct report_certificate){.name = "http", .end_s = 2000000000};
 	status->figures.frames = 1ull << 52;
 	text = scrape(f);
 	assert_true(value_of(text, "crosstap_cpu_seconds_total") == 1.5);
 	assert_true(value_of(text, "crosstap_resident_memory_bytes") == 16 << 20);
 	assert_true(value_of(text, "crosstap_frames_late_total") == 3);
+	assert_true(value_of(text, "crosstap_wire_stepped_down") == 2);
+	assert_true(
+	    value_of(text, "crosstap_certificate_not_after_time_seconds{certificate=\"http\"}") ==
+	    2000000000);
 	assert_non_null(strstr(text, "\ncrosstap_frames_total 4503599627370496\n"));
 	assert_true(value_of(text, "crosstap_start_time_seconds") == 1000);
-	assert_true(value_of(text, "crosstap_build_info{version=\"" CROSSTAP_VERSION "\"}") == 1);
+	assert_true(
+	    value_of(text,
+		"crosstap_build_info{version=\"" CROSSTAP_VERSION "\",server=\"ns1.test\"}") == 1);
 }
 
 static void test_hostile_labels(void **state)
@@ -244,8 +253,13 @@ static void test_sinks(void **state)
 	fake_sinks(f->report, 2);
 	strcpy(f->report->status.sinks[0].name, "influxdb http://127.0.0.1:8086 bucket=dns");
 	strcpy(f->report->status.sinks[1].name, "file /tmp/points");
-	f->report->status.sinks[0].stats = (struct sink_stats){
-	    .points = 4, .points_dropped = 5, .errors = 6, .failing = true, .spool_bytes = 7};
+	f->report->status.sinks[0].stats = (struct sink_stats){.points = 4,
+	    .points_dropped = 5,
+	    .errors = 6,
+	    .failing = true,
+	    .spool_bytes = 7,
+	    .spool_limit_bytes = 14,
+	    .last_push_ns = 3 * (int64_t)NS_PER_S};
 	text = scrape(f);
 #define INFLUX "{output=\"influxdb http://127.0.0.1:8086 bucket=dns\"}"
 	assert_true(value_of(text, "crosstap_points_total" INFLUX) == 4);
@@ -253,7 +267,40 @@ static void test_sinks(void **state)
 	assert_true(value_of(text, "crosstap_output_errors_total" INFLUX) == 6);
 	assert_true(value_of(text, "crosstap_output_failing" INFLUX) == 1);
 	assert_true(value_of(text, "crosstap_output_spool_bytes" INFLUX) == 7);
+	assert_true(value_of(text, "crosstap_output_spool_limit_bytes" INFLUX) == 14);
+	assert_true(value_of(text, "crosstap_output_last_push_time_seconds" INFLUX) == 3);
 	assert_true(value_of(text, "crosstap_output_failing{output=\"file /tmp/points\"}") == 0);
+}
+
+static void test_tops(void **state)
+{
+	static const struct top_row rows[] = {
+	    {TOP_COUNTRY, 1, "nl", "NL", "", 70, 20, NAN},
+	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", 60, NAN, 5},
+	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", 50, NAN, NAN},
+	};
+	struct fixture *f = *state;
+	const char *text;
+
+	f->report->tops = calloc(1, sizeof(struct tops) + sizeof(rows));
+	f->report->tops->refs = 1;
+	f->report->tops->n = 3;
+	memcpy(f->report->tops->rows, rows, sizeof(rows));
+	text = scrape(f);
+#define RANKED "{zone=\"nl\",rank=\"1\""
+	assert_true(value_of(text, "crosstap_dns_top_country_queries" RANKED "}") == 70);
+	assert_true(value_of(text, "crosstap_dns_top_country_icmp_rtt_seconds" RANKED "}") == 0.02);
+	assert_true(value_of(text, "crosstap_dns_top_country_tcp_rtt_seconds" RANKED "}") == -1);
+	assert_true(value_of(text, "crosstap_dns_top_country_info" RANKED ",country=\"NL\"}") == 1);
+	assert_true(value_of(text, "crosstap_dns_top_asn_tcp_rtt_seconds" RANKED "}") == 0.005);
+	assert_true(value_of(text,
+			"crosstap_dns_top_asn_info" RANKED
+			",asn=\"64496\",as_org=\"Example \\\"B.V.\\\"\"}") == 1);
+	assert_true(
+	    value_of(text, "crosstap_dns_top_resolver_queries{zone=\"nl\",rank=\"2\"}") == 50);
+	assert_true(value_of(text,
+			"crosstap_dns_top_resolver_info{zone=\"nl\",rank=\"2\",address="
+			"\"192.0.2.1\",country=\"NL\"}") == 1);
 }
 
 /* Each family is described once, before its samples, and no series is there twice. */
@@ -306,6 +353,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_agent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hostile_labels, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sinks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_tops, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_format, setup, teardown),
 	};
 

@@ -114,6 +114,91 @@ static void counters_only_grow(void **state)
 	scrape_close(&s);
 }
 
+static unsigned down(struct fixture *f, struct scrape *s, const char *mode, enum wire_mode wanted)
+{
+	f->interface.mode = mode;
+	add(f, s);
+	return wire_totals_stepped_down(s->totals, wanted);
+}
+
+static void modes_step_down(void **state)
+{
+	struct fixture *f = *state;
+	struct scrape s;
+
+	scrape_open(&s);
+	assert_int_equal(wire_totals_stepped_down(s.totals, WIRE_AUTO), 0);
+	assert_int_equal(down(f, &s, "tc", WIRE_AUTO), 0);
+	assert_int_equal(down(f, &s, "packet", WIRE_AUTO), 1);
+	assert_int_equal(down(f, &s, "generic", WIRE_AUTO), 0);
+	assert_int_equal(down(f, &s, "tc", WIRE_AUTO), 1);
+	assert_int_equal(down(f, &s, "off", WIRE_AUTO), 1);
+	/* As it was asked for. */
+	assert_int_equal(down(f, &s, "packet", WIRE_PACKET), 0);
+	assert_int_equal(down(f, &s, "off", WIRE_PACKET), 1);
+	assert_int_equal(down(f, &s, "generic", WIRE_NATIVE), 1);
+	assert_int_equal(down(f, &s, "native", WIRE_NATIVE), 0);
+	/* What another configuration had does not count any more. */
+	assert_int_equal(down(f, &s, "tc", WIRE_TC), 0);
+	assert_int_equal(down(f, &s, "tc", WIRE_AUTO), 0);
+	scrape_close(&s);
+}
+
+/* Types that clients make up do not make series without end, and nothing is lost. */
+static void details_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_counters *in = &f->interface.counters[WIRE_IN];
+	struct wire_rare rares[100];
+	unsigned series = 0;
+	struct scrape s;
+	const char *text;
+
+	for (unsigned i = 0; i < 100; i++)
+		rares[i] = (struct wire_rare){.code = (uint16_t)(60000 + i), .messages = 2};
+	scrape_open(&s);
+	in->qtypes[1] = 7;
+	in->opcodes[4] = 3;
+	in->malformed[DNS_MALFORMED_NONE + 1] = 5;
+	in->sizes[0][2] = 10;
+	in->sizes[0][76] = 4;
+	in->sizes[0][77] = 2;
+	in->sizes[0][WIRE_SIZE_BINS - 1] = 1;
+	f->interface.counters[WIRE_OUT].rcodes[3] = 6;
+	f->interface.qtypes = (struct wire_rares){rares, 100};
+	add(f, &s);
+	add(f, &s);
+	text = scrape(&s);
+#define ON "{interface=\"eth0\","
+	assert_float_equal(
+	    value(text, "crosstap_wire_qtype_messages_total" ON "qtype=\"A\"}"), 14, 0);
+	for (const char *at = text; (at = strstr(at, "qtype=\"TYPE")); at++)
+		series++;
+	assert_int_equal(series, WIRE_TOTALS_OWN);
+	assert_float_equal(value(text, "crosstap_wire_qtype_messages_total" ON "qtype=\"other\"}"),
+	    4 * (100 - WIRE_TOTALS_OWN), 0);
+	assert_float_equal(
+	    value(text, "crosstap_wire_rcode_messages_total" ON "rcode=\"NXDOMAIN\"}"), 12, 0);
+	assert_float_equal(
+	    value(text, "crosstap_wire_opcode_messages_total" ON "opcode=\"NOTIFY\"}"), 6, 0);
+	assert_float_equal(value(text,
+			       "crosstap_wire_malformed_messages_total" ON
+			       "direction=\"query\",reason=\"short_header\"}"),
+	    10, 0);
+#define SIZE      "crosstap_wire_size_bytes"
+#define QUERY_UDP ON "direction=\"query\",transport=\"udp\""
+	assert_float_equal(value(text, SIZE "_bucket" QUERY_UDP ",le=\"31\"}"), 0, 0);
+	assert_float_equal(value(text, SIZE "_bucket" QUERY_UDP ",le=\"47\"}"), 20, 0);
+	assert_float_equal(value(text, SIZE "_bucket" QUERY_UDP ",le=\"1231\"}"), 28, 0);
+	assert_float_equal(value(text, SIZE "_bucket" QUERY_UDP ",le=\"1407\"}"), 32, 0);
+	assert_float_equal(value(text, SIZE "_bucket" QUERY_UDP ",le=\"4095\"}"), 32, 0);
+	assert_float_equal(value(text, SIZE "_count" QUERY_UDP "}"), 34, 0);
+	assert_float_equal(value(text, SIZE "_sum" QUERY_UDP "}"),
+	    20 * 39.5 + 8 * 1223.5 + 4 * 1239.5 + 2 * 4103.5, 1);
+	f->interface.qtypes.n = 0;
+	scrape_close(&s);
+}
+
 static void modes_change_and_interfaces_go(void **state)
 {
 	struct fixture *f = *state;
@@ -307,6 +392,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_before_the_first_window),
 	    TEST(counters_only_grow),
+	    TEST(details_are_bounded),
+	    TEST(modes_step_down),
 	    TEST(modes_change_and_interfaces_go),
 	    TEST(round_trips_are_a_histogram_of_seconds),
 	    TEST(the_funnel),

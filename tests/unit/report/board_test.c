@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -57,11 +58,55 @@ static void test_status_sums_windows(void **state UNUSED)
 	board_free(board);
 }
 
+static void test_certificates(void **state UNUSED)
+{
+	struct report_status *status;
+	struct board *board;
+	char name[16];
+
+	assert_int_equal(board_new(&board), 0);
+	board_certificate(board, "http", 0);
+	board_certificate(board, "http", 100);
+	board_certificate(board, "tcp", 50);
+	board_certificate(board, "http", 200);
+	assert_int_equal(board_status(board, &status), 0);
+	assert_int_equal(status->n_certificates, 2);
+	assert_string_equal(status->certificates[0].name, "http");
+	assert_int_equal(status->certificates[0].end_s, 200);
+	report_status_free(status);
+	board_certificate(board, "http", 0);
+	for (int i = 0; i < 2 * REPORT_CERTIFICATES; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		board_certificate(board, name, 1);
+	}
+	assert_int_equal(board_status(board, &status), 0);
+	assert_int_equal(status->n_certificates, REPORT_CERTIFICATES);
+	assert_string_equal(status->certificates[0].name, "tcp");
+	report_status_free(status);
+	board_free(board);
+}
+
+static struct tops *one_top(void)
+{
+	struct tops *tops = calloc(1, sizeof(*tops) + sizeof(tops->rows[0]));
+
+	assert_non_null(tops);
+	tops->refs = 1;
+	tops->n = 1;
+	tops->rows[0].rank = 1;
+	return tops;
+}
+
 static void *read_on(void *arg)
 {
 	for (int i = 0; i < 2000; i++) {
 		struct report_status *status;
 
+		struct tops *tops = board_tops(arg);
+
+		if (tops && tops->rows[0].rank != 1)
+			abort();
+		tops_unref(tops);
 		free(board_get(arg, BOARD_WINDOW));
 		if (board_status(arg, &status) == 0)
 			report_status_free(status);
@@ -83,6 +128,7 @@ static void test_read_while_written(void **state UNUSED)
 	assert_int_equal(pthread_create(&reader, NULL, read_on, board), 0);
 	for (int i = 0; i < 2000; i++) {
 		board_put(board, BOARD_WINDOW, strdup("{}"));
+		board_put_tops(board, one_top());
 		board_window(board, &span, &figures, &input, 1);
 	}
 	pthread_join(reader, NULL);
@@ -97,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_documents),
 	    cmocka_unit_test(test_status_sums_windows),
+	    cmocka_unit_test(test_certificates),
 	    cmocka_unit_test(test_read_while_written),
 	};
 

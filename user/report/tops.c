@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "report/tops.h"
+
+#include "encode/origins.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct job {
+	struct tops *tops;
+	const struct zone_view *zone;
+	struct enrich *enrich;
+	const struct enrich_view *enriched;
+	struct privacy *privacy;
+	size_t share;   /* rows of a kind that a zone may have */
+	size_t left[3]; /* by enum top_kind */
+};
+
+/* A row of the zone, already counted; NULL: no more of this kind. */
+static struct top_row *add(struct job *job, enum top_kind kind, unsigned rank)
+{
+	struct top_row *row;
+
+	if (!job->left[kind])
+		return NULL;
+	job->left[kind]--;
+	row = &job->tops->rows[job->tops->n++];
+	*row = (struct top_row){.kind = kind, .rank = rank, .icmp_rtt_ms = NAN, .tcp_rtt_ms = NAN};
+	snprintf(row->zone, sizeof(row->zone), "%s", job->zone->label);
+	return row;
+}
+
+static void add_origin(
+    struct job *job, enum top_kind kind, const struct breakdown_row *from, unsigned rank)
+{
+	char value[ORIGIN_VALUE_BYTES], org[GEO_ORG_SIZE];
+	struct top_row *row = add(job, kind, rank);
+	struct origin_row fields;
+
+	if (!row)
+		return;
+	origin_row(from, job->enrich, org, &fields);
+	snprintf(row->value, sizeof(row->value), "%s", origin_value(from, value));
+	snprintf(row->detail, sizeof(row->detail), "%s", fields.as_org ? fields.as_org : "");
+	row->queries = fields.queries;
+	row->icmp_rtt_ms = fields.icmp_rtt_ms_p50;
+	row->tcp_rtt_ms = fields.tcp_rtt_ms_p50;
+}
+
+/* The rows come with the greatest first; what has no row of its own has no rank. */
+static void add_origins(struct job *job, enum top_kind kind)
+{
+	const enum breakdown_kind of = kind == TOP_ASN ? BREAKDOWN_ASN : BREAKDOWN_COUNTRY;
+	unsigned rank = 0;
+	size_t n;
+	const struct breakdown_row *rows = enrich_rows(job->enriched, job->zone->zone, of, &n);
+
+	for (size_t i = 0; i < n && rank < job->share; i++) {
+		if (rows[i].value != BREAKDOWN_OTHER)
+			add_origin(job, kind, &rows[i], ++rank);
+	}
+}
+
+static void enrich_row(struct job *job, const struct view_source *source, struct top_row *row)
+{
+	struct enrich_resolver known;
+	struct resolver_row fields;
+
+	if (!job->enrich)
+		return;
+	(void)resolver_row(source, row->value, job->enrich, &known, &fields);
+	snprintf(row->detail, sizeof(row->detail), "%s", fields.country ? fields.country : "");
+	row->icmp_rtt_ms = fields.icmp_rtt_ms;
+	row->tcp_rtt_ms = fields.tcp_rtt_ms;
+}
+
+static void add_resolvers(struct job *job)
+{
+	for (size_t i = 0; i < job->zone->n_resolvers && i < job->share; i++) {
+		const struct view_source *source = &job->zone->resolvers[i];
+		const unsigned family = source->family == FAMILY_IPV4 ? 4 : 6;
+		char text[INET6_ADDRSTRLEN];
+		struct top_row *row;
+
+		privacy_address(job->privacy, (const uint8_t *)source->address, family, text);
+		row = *text ? add(job, TOP_RESOLVER, (unsigned)i + 1) : NULL;
+		if (!row)
+			continue;
+		snprintf(row->value, sizeof(row->value), "%s", text);
+		row->queries = source->queries;
+		enrich_row(job, source, row);
+	}
+}
+
+struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
+    const struct enrich_view *enriched, struct privacy *privacy)
+{
+	struct job job = {.enrich = enrich,
+	    .enriched = enriched,
+	    .privacy = privacy,
+	    .left = {TOPS_ROWS, TOPS_ROWS, TOPS_ROWS}};
+
+	if (!view->n_zones)
+		return NULL;
+	job.share = view->n_zones < TOPS_ROWS ? TOPS_ROWS / view->n_zones : 1;
+	job.tops = malloc(sizeof(*job.tops) + 3 * TOPS_ROWS * sizeof(job.tops->rows[0]));
+	if (!job.tops)
+		return NULL;
+	atomic_init(&job.tops->refs, 1);
+	job.tops->n = 0;
+	for (size_t i = 0; i < view->n_zones; i++) {
+		job.zone = &view->zones[i];
+		if (enrich && enriched->has[BREAKDOWN_COUNTRY])
+			add_origins(&job, TOP_COUNTRY);
+		if (enrich && enriched->has[BREAKDOWN_ASN])
+			add_origins(&job, TOP_ASN);
+		add_resolvers(&job);
+	}
+	return job.tops;
+}
+
+struct tops *tops_ref(struct tops *tops)
+{
+	if (tops)
+		atomic_fetch_add(&tops->refs, 1);
+	return tops;
+}
+
+void tops_unref(struct tops *tops)
+{
+	if (tops && atomic_fetch_sub(&tops->refs, 1) == 1)
+		free(tops);
+}
