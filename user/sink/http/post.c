@@ -318,9 +318,28 @@ long http_post_send(struct http_post *p, const char *text, size_t length)
 	return status;
 }
 
-bool http_post_may_pass(long status)
+bool http_post_judges(long status)
 {
-	return status == 0 || status == 408 || status == 429 || status >= 500;
+	return status == 400 || status == 413 || status == 422;
+}
+
+/* Somebody may mend it: a token that is valid again, a proxy that is done, a database that is made.
+ */
+static const char *meaning(long status)
+{
+	if (status >= 300 && status < 400)
+		return " (a redirect, which is not followed)";
+	switch (status) {
+	case 401:
+	case 403:
+		return " (the credentials are not accepted)";
+	case 404:
+		return " (nothing is there)";
+	case 407:
+		return " (a proxy stands in between)";
+	default:
+		return "";
+	}
 }
 
 void http_post_explain(struct http_post *p, long status, size_t points, struct send_result *ret)
@@ -328,15 +347,15 @@ void http_post_explain(struct http_post *p, long status, size_t points, struct s
 	struct influx_reply reply;
 	curl_off_t after_s = 0;
 
-	ret->retry = http_post_may_pass(status);
+	ret->retry = !http_post_judges(status);
 	if (!status) {
 		influx_reply_read(&reply, p->error, strlen(p->error), 0, p->secret);
 		snprintf(ret->error, sizeof(ret->error), "%s", reply.words);
 		return;
 	}
 	influx_reply_read(&reply, p->body, p->body_length, points, p->secret);
-	snprintf(ret->error, sizeof(ret->error), "HTTP %ld%s%s", status, reply.words[0] ? ": " : "",
-	    reply.words);
+	snprintf(ret->error, sizeof(ret->error), "HTTP %ld%s%s%s", status, meaning(status),
+	    reply.words[0] ? ": " : "", reply.words);
 	if (ret->retry) {
 		/* Seconds or a date (RFC 9110, section 10.2.3): libcurl reads both. */
 		if (curl_easy_getinfo(p->easy, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK &&
@@ -346,7 +365,7 @@ void http_post_explain(struct http_post *p, long status, size_t points, struct s
 			    NS_PER_S;
 		return;
 	}
-	ret->rejected = status == 400 || status == 422 ? reply.rejected : points;
+	ret->rejected = status == 413 ? points : reply.rejected;
 }
 
 void http_post_quote(const struct http_post *p, const char *text, char ret[HTTP_POST_WORDS_SIZE])

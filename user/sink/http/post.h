@@ -37,8 +37,10 @@ void http_post_free(struct http_post *post);
 /* One request, at most until the timeout or the deadline. Returns the status of the answer; 0:
  * none. */
 long http_post_send(struct http_post *post, const char *text, size_t length);
-/* No answer, 408, 429 and 5xx may pass. */
-bool http_post_may_pass(long status);
+/* Whether the status is a judgement of what was sent: 400, 413 and 422. All others that are not
+ * 2xx, and no answer, are an outage, be it of the server, of credentials or of a proxy: the points
+ * wait until somebody has mended it. */
+bool http_post_judges(long status);
 /* After a status that is not 2xx: fills retry or rejected, and the error with the server's words.
  */
 void http_post_explain(struct http_post *post, long status, size_t points, struct send_result *ret);
