@@ -32,7 +32,9 @@ CPPFLAGS += -D_FORTIFY_SOURCE=2
 endif
 
 LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
-LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o
+OTLP_PROTO := $(sort $(shell find proto/opentelemetry -name "*.proto"))
+OTLP_GEN := $(OTLP_PROTO:proto/%.proto=$(O)/gen/%.pb-c.c)
+LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o $(OTLP_GEN:.c=.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*)
@@ -83,6 +85,15 @@ $(O)/gen/proto/dnstap.pb-c.o: $(O)/gen/proto/dnstap.pb-c.c
 	$(SAY) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+$(firstword $(OTLP_GEN)): $(OTLP_PROTO)
+	@mkdir -p $(O)/gen
+	$(SAY) GEN $(O)/gen/opentelemetry
+	$(Q)protoc-c --proto_path=proto --c_out=$(O)/gen $(OTLP_PROTO)
+$(wordlist 2,9,$(OTLP_GEN)): $(firstword $(OTLP_GEN)) ;
+$(OTLP_GEN:.c=.o): %.o: %.c $(OTLP_GEN)
+	$(SAY) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
 $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
@@ -112,7 +123,7 @@ $(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
 	$(SAY) GEN $@
 	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
 
-GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(SKELS) $(WEB_GEN)
+GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(OTLP_GEN) $(SKELS) $(WEB_GEN)
 $(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(SAY) CC $@
@@ -125,6 +136,9 @@ $(O)/crosstap: $(O)/user/main.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Programs in which allocations fail (tests/unit/scarce.h).
+SCARCE_BIN := $(patsubst %.c,$(O)/%,$(shell grep -rl '"../scarce.h"' tests/unit))
+$(SCARCE_BIN): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=arena_alloc
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
