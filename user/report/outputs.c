@@ -6,6 +6,7 @@
 #include "config/output_kind.h"
 #include "encode/running.h"
 #include "report/drain.h"
+#include "sink/orphans.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 #define MODULE           "report"
 #define MAX_POINTS_BYTES (64u << 20) /* of one window, encoded */
 #define PATIENCE_NS      (60 * NS_PER_S)
+#define ORPHANS_SAID     8
 #define LEAVE_NS         ((uint64_t)NS_PER_S) /* for a sink that is not wanted any more */
 
 struct outputs {
@@ -27,6 +29,7 @@ struct outputs {
 	struct sink **sinks;
 	size_t n;
 	struct drain *drain; /* those that had to leave */
+	bool orphans_unsaid;
 };
 
 struct outputs_next {
@@ -300,6 +303,7 @@ void outputs_commit(struct outputs *outputs, struct outputs_next *next)
 		next->points[format] = points;
 	}
 	commit_running(outputs, next);
+	outputs->orphans_unsaid = true;
 	outputs_next_free(next);
 }
 
@@ -350,6 +354,38 @@ void outputs_push(struct outputs *outputs, enum points_format format,
 		sink_push(outputs->sinks[i], batch);
 	}
 	batch_unref(batch);
+}
+
+static void say_orphan(const struct config *config, const struct orphan *orphan)
+{
+	log_warning(MODULE,
+	    "no output delivers the spool %s/%s (%s) files=%zu points=%llu bytes=%llu: configure "
+	    "that "
+	    "output again, or remove the folder",
+	    config->spool_path, orphan->folder, *orphan->output ? orphan->output : "unnamed",
+	    orphan->files, (unsigned long long)orphan->points, (unsigned long long)orphan->bytes);
+}
+
+void outputs_say_orphans(struct outputs *outputs, const struct config *config)
+{
+	struct orphan orphans[ORPHANS_SAID];
+	uint64_t *ids;
+	size_t n;
+
+	if (!outputs->orphans_unsaid || !*config->spool_path || !drain_is_empty(outputs->drain))
+		return;
+	outputs->orphans_unsaid = false;
+	ids = calloc(outputs->n + 1, sizeof(*ids));
+	if (!ids)
+		return;
+	for (size_t i = 0; i < outputs->n; i++)
+		ids[i] = sink_place_id(outputs->sinks[i]);
+	n = orphans_find(config->spool_path, ids, outputs->n, orphans, ORPHANS_SAID);
+	for (size_t i = 0; i < n && i < ORPHANS_SAID; i++)
+		say_orphan(config, &orphans[i]);
+	if (n > ORPHANS_SAID)
+		log_warning(MODULE, "and so it is with more spools folders=%zu", n - ORPHANS_SAID);
+	free(ids);
 }
 
 void outputs_sum(struct outputs *outputs, struct sink_stats *ret)

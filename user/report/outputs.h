@@ -47,6 +47,9 @@ struct outputs_times { /* of the window, since 1970 */
 };
 void outputs_push(struct outputs *outputs, enum points_format format,
     const struct outputs_times *times, bool patient);
+/* Once after each configuration, when sinks that had to leave have left: says which spools no
+ * output looks after. */
+void outputs_say_orphans(struct outputs *outputs, const struct config *config);
 /* Over all sinks that there are and were; `failing` and `last_error` say nothing. */
 void outputs_sum(struct outputs *outputs, struct sink_stats *ret);
 /* Any thread: how each sink of the configuration fares; free() it. -ENOMEM. */

@@ -581,6 +581,8 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	}
 	events_clear(&report->events);
 	if (agent)
+		outputs_say_orphans(report->outputs, config);
+	if (agent)
 		publish(report, &view, &enriched, &figures, agent);
 	arena_reset(report->arena);
 }

@@ -82,15 +82,39 @@ static enum points_format otlp_format(const void *settings)
 	return s->temporality == TEMPORALITY_DELTA ? POINTS_DELTA : POINTS_CUMULATIVE;
 }
 
+/* A header that is no key may name a tenant. */
+static bool is_key(const char *header)
+{
+	return strcasestr(header, "auth") || strcasestr(header, "key") ||
+	    strcasestr(header, "token") || strcasestr(header, "secret");
+}
+
+/* What else tells places apart: lines of one temporality are none of the other; a query; tenants.
+ */
+static char *realm(struct arena *arena, const struct settings *s)
+{
+	const char *query = http_url_query(arena, s->url);
+	char *text = query
+	    ? arena_printf(arena, "%s?%s",
+		  s->temporality == TEMPORALITY_DELTA ? "delta" : "cumulative", query)
+	    : NULL;
+
+	for (size_t i = 0; i < s->n_headers && text; i++) {
+		if (!is_key(s->headers[i].key))
+			text = arena_printf(
+			    arena, "%s\n%s: %s", text, s->headers[i].key, s->headers[i].value);
+	}
+	return text;
+}
+
 static int otlp_describe(struct arena *arena, const void *settings, struct sink_place *ret)
 {
 	const struct settings *s = settings;
 	const char *url = http_url_public(arena, s->url);
 
 	ret->name = url ? arena_printf(arena, "otlp %s", url) : NULL;
-	/* Lines of one are none of the other. */
-	ret->realm = s->temporality == TEMPORALITY_DELTA ? "delta" : "cumulative";
-	return ret->name ? 0 : -ENOMEM;
+	ret->realm = realm(arena, s);
+	return ret->name && ret->realm ? 0 : -ENOMEM;
 }
 
 /* OTLP answers POST alone; that it answers is all there is to see. */
