@@ -57,7 +57,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -68,6 +68,7 @@ help:
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian'
+	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -195,6 +196,10 @@ check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 check-kernels-%:
 	$(MAKE) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
 kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
+# The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
+check-collector: all
+	scripts/collector $(abspath $(O))/collector
+	COLLECTOR=$(abspath $(O))/collector O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/collector/collector_test.py
 tidy: all
 	scripts/tidy $(O)
 

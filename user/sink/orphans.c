@@ -26,18 +26,19 @@ static DIR *open_folder(int at, const char *name)
 	return dir;
 }
 
-static void read_output(int folder, struct orphan *orphan)
+static void read_output(int root, struct orphan *orphan)
 {
-	const int fd = openat(folder, SPOOL_PLACE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char name[sizeof(orphan->folder) + sizeof(SPOOL_PLACE)];
 	char text[sizeof(orphan->output) / 4];
 	ssize_t n;
+	int fd;
 
+	snprintf(name, sizeof(name), "%s" SPOOL_PLACE, orphan->folder);
+	fd = openat(root, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	n = io_read(fd, text, sizeof(text));
 	close(fd);
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
 	if (n > 0)
 		orphan->output[escape_write(orphan->output, ESCAPE_PLAIN, text, (size_t)n,
 		    sizeof(orphan->output) - 1)] = '\0';
@@ -64,7 +65,7 @@ static bool look_into(int at, const char *name, struct orphan *ret)
 	}
 	if (orphan.files) {
 		snprintf(orphan.folder, sizeof(orphan.folder), "%.16s", name);
-		read_output(dirfd(dir), &orphan);
+		read_output(at, &orphan);
 		*ret = orphan;
 	}
 	closedir(dir);

@@ -149,8 +149,7 @@ static int read_folder(struct spool *s)
 		struct stat st;
 
 		if (strcmp(dirent->d_name, ".") == 0 || strcmp(dirent->d_name, "..") == 0 ||
-		    strcmp(dirent->d_name, TEMPORARY) == 0 ||
-		    strcmp(dirent->d_name, SPOOL_PLACE) == 0)
+		    strcmp(dirent->d_name, TEMPORARY) == 0)
 			continue;
 		if (is_bad(dirent->d_name)) {
 			s->bad++;
@@ -171,20 +170,15 @@ static int read_folder(struct spool *s)
 }
 
 /* A folder's name tells nobody whose it is. It does without where this fails. */
-static void write_place(struct spool *s)
+static void write_place(const struct spool *s)
 {
-	struct replace file;
-	int r;
+	char *path;
 
-	if (!s->place || faccessat(s->fd, SPOOL_PLACE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    replace_begin_at(&file, s->fd, SPOOL_PLACE, TEMPORARY, 0640) < 0)
+	if (!s->place || asprintf(&path, "%s" SPOOL_PLACE, s->folder) < 0)
 		return;
-	r = io_write(file.fd, s->place, strlen(s->place));
-	if (r == 0)
-		r = io_write(file.fd, "\n", 1);
-	if (r == 0)
-		replace_commit(&file, REPLACE_FAST);
-	replace_abort(&file);
+	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		replace_file(path, s->place, strlen(s->place), 0640, REPLACE_FAST);
+	free(path);
 }
 
 static int open_folder(struct spool *s, bool create)

@@ -15,8 +15,8 @@ struct spool;
 
 #define SPOOL_BAD_FILES 8 /* damaged ones that are kept for a human, and the largest of them */
 #define SPOOL_BAD_BYTES (4u << 20)
-/* In each folder: the name of the output that it is of, without secrets. */
-#define SPOOL_PLACE "output"
+/* Beside each folder, with its name before this: the output that it is of, without secrets. */
+#define SPOOL_PLACE ".output"
 
 /* Files live in `path`/`identity` as 16 hex digits, made when first needed. Looks at nothing yet.
  */

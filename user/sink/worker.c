@@ -210,6 +210,7 @@ static bool take_spooled(struct worker *w)
 		count_dropped(w, lost);
 		w->damaged_files++;
 		w->damaged_points += lost;
+		w->dropped_before += lost; /* not for want of room */
 	}
 	say_damaged(w);
 	if (r < 0) {
