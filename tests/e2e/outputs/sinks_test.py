@@ -11,7 +11,7 @@ import time
 import frames
 from databases import InfluxDB, VictoriaMetrics
 from frames import send
-from harness import Crosstap, Points, Sent, check, check_equal, check_sums, dnsload, main, settle, test, wait_for
+from harness import Crosstap, Points, Sent, check, check_equal, check_sums, dnsload, free_port, main, settle, test, wait_for
 from nameserver import Knot
 from relay import Relay
 
@@ -68,6 +68,29 @@ def spool_survives_a_restart(lab):
     influx.wait_total("dns", "queries", 321, seconds=30)
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(influx.total("dns", "queries"), 321, "InfluxDB at the end")
+
+
+@test
+def renamed_output(lab):
+    """Points that wait for an output which another configuration does not have are named, not forgotten."""
+    port = free_port(("127.0.0.1",))
+    output = {"url": f"http://127.0.0.1:{port}", "timeout": "1s", "bucket": "before"}
+    file = {"file": {"path": lab.path("points.lp"), "format": "line"}}
+    crosstap = agent(lab, {"influxdb": output}, file, spool={"path": lab.path("spool")}).start()
+    send(lab.path("hand.sock"), 5)
+    crosstap.wait_metric("crosstap_dns_queries_total", 5)
+    check_equal(crosstap.stop(), 0, "exit code")
+    output["bucket"] = "after"
+    crosstap.start()
+    named = f"influxdb http://127.0.0.1:{port} bucket=before of server"
+    wait_for(lambda: any("no output delivers the spool" in line and named in line for line in crosstap.process.log().splitlines()),
+             10, "the spool is named")
+    output["bucket"] = "before"
+    check_equal(crosstap.stop(), 0, "exit code")
+    crosstap.start()
+    wait_for(lambda: "bucket=after of server" in crosstap.process.log(), 10, "the other one is named")
+    check("bucket=before of server" not in crosstap.process.log().split("bucket=after of server")[-1], "one in use is named")
+    check_equal(crosstap.stop(), 0, "exit code")
 
 
 @test
