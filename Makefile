@@ -32,7 +32,9 @@ CPPFLAGS += -D_FORTIFY_SOURCE=2
 endif
 
 LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
-LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o
+OTLP_PROTO := $(sort $(shell find proto/opentelemetry -name "*.proto"))
+OTLP_GEN := $(OTLP_PROTO:proto/%.proto=$(O)/gen/%.pb-c.c)
+LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o $(OTLP_GEN:.c=.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*)
@@ -55,7 +57,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -66,6 +68,7 @@ help:
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian'
+	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -80,6 +83,15 @@ $(O)/gen/proto/dnstap.pb-c.c: proto/dnstap.proto
 	$(Q)protoc-c --c_out=$(O)/gen proto/dnstap.proto
 $(O)/gen/proto/dnstap.pb-c.h: $(O)/gen/proto/dnstap.pb-c.c ;
 $(O)/gen/proto/dnstap.pb-c.o: $(O)/gen/proto/dnstap.pb-c.c
+	$(SAY) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(firstword $(OTLP_GEN)): $(OTLP_PROTO)
+	@mkdir -p $(O)/gen
+	$(SAY) GEN $(O)/gen/opentelemetry
+	$(Q)protoc-c --proto_path=proto --c_out=$(O)/gen $(OTLP_PROTO)
+$(wordlist 2,9,$(OTLP_GEN)): $(firstword $(OTLP_GEN)) ;
+$(OTLP_GEN:.c=.o): %.o: %.c $(OTLP_GEN)
 	$(SAY) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
@@ -112,7 +124,7 @@ $(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
 	$(SAY) GEN $@
 	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
 
-GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(SKELS) $(WEB_GEN)
+GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(OTLP_GEN) $(SKELS) $(WEB_GEN)
 $(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(SAY) CC $@
@@ -125,6 +137,9 @@ $(O)/crosstap: $(O)/user/main.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Programs in which allocations fail (tests/unit/scarce.h).
+SCARCE_BIN := $(patsubst %.c,$(O)/%,$(shell grep -rl '"../scarce.h"' tests/unit))
+$(SCARCE_BIN): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=arena_alloc
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
@@ -182,6 +197,10 @@ check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 check-kernels-%:
 	$(MAKE) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
 kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
+# The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
+check-collector: all
+	scripts/collector $(abspath $(O))/collector
+	COLLECTOR=$(abspath $(O))/collector O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/collector/collector_test.py
 tidy: all
 	scripts/tidy $(O)
 

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct influx_reply reply;
 	size_t points = size ? data[0] : 0;
 
-	influx_reply_read(&reply, (const char *)data, size, points, secret);
+	influx_reply_read(
+	    &reply, (const char *)data, size, points, (const char *const[]){secret, NULL});
 	if (reply.rejected > points || strlen(reply.words) > INFLUX_WORDS_MAX ||
 	    strstr(reply.words, secret))
 		abort();

@@ -157,7 +157,8 @@ static json_t *tags_to_json(const struct config_option *option, const void *base
 	json_t *map = json_object();
 
 	for (size_t i = 0; map && i < count_at(option, base); i++) {
-		if (json_object_set_new(map, tags[i].key, json_string(tags[i].value)) < 0) {
+		if (json_object_set_new(map, tags[i].key,
+			json_string(option->secret ? HIDDEN : tags[i].value)) < 0) {
 			json_decref(map);
 			return NULL;
 		}

@@ -94,6 +94,21 @@ static void encode_funnel(
 	row_point(points, &measurements[M_FUNNEL], time_ms, NULL, &row, known);
 }
 
+/* Where a text is none of a point's fields: 1 for the verdict that is, 0 for the others. */
+static void encode_verdicts(
+    struct points *points, int64_t time_ms, const struct crosscheck_result *result)
+{
+	if (!points_are_running(points))
+		return;
+	for (int i = 0; i < VERDICT_COUNT; i++) {
+		row_begin(points, &measurements[M_VERDICT], time_ms,
+		    (const char *[]){verdict_name((enum verdict)i)});
+		points_uint(points, measurements[M_VERDICT].fields[0].name,
+		    result->verdict == (enum verdict)i);
+		points_end(points);
+	}
+}
+
 void encode_crosscheck(struct points *points, int64_t time_ms,
     const struct crosscheck_result *result, const struct encode_context *context)
 {
@@ -103,4 +118,5 @@ void encode_crosscheck(struct points *points, int64_t time_ms,
 		encode_sources(points, time_ms, result, context);
 	}
 	encode_funnel(points, time_ms, result);
+	encode_verdicts(points, time_ms, result);
 }

@@ -2,6 +2,7 @@
 #include "encode/encode.h"
 
 #include "base/clock.h"
+#include "encode/histogram.h"
 #include "encode/row.h"
 #include "measure/margin_tag.h"
 #include "measure/rows.h"
@@ -191,18 +192,28 @@ static void encode_latency(const struct job *job, unsigned transport)
 {
 	const struct margin_slice slice =
 	    margin_of_transport(&job->zone->margins[MARGIN_LATENCY], 0, transport);
+	const struct measurement *measurement = &measurements[M_DNS_LATENCY];
+	struct histogram histogram = {0};
 	struct view_latency latency;
 
 	if (!slice.n || view_latency(&slice, &latency) < 0)
 		return;
-	put(job, M_DNS_LATENCY, mnemonic_transport(transport), NULL,
+	row_begin(job->points, measurement, job->view->span.time_ms,
+	    (const char *[]){job->zone->label, mnemonic_transport(transport)});
+	row_fields(job->points, measurement,
 	    &(struct latency_row){
 		.p50_us = latency.p50_ns / NS_PER_US,
 		.p90_us = latency.p90_ns / NS_PER_US,
 		.p99_us = latency.p99_ns / NS_PER_US,
 		.max_us = latency.max_ns / NS_PER_US,
 		.count = latency.count,
-	    });
+	    },
+	    0);
+	for (size_t i = 0; i < slice.n; i++)
+		histogram_add(&histogram, margin_value(slice.cells[i].key), 1.0 / NS_PER_S,
+		    slice.cells[i].count);
+	points_histogram(job->points, "seconds", &histogram);
+	points_end(job->points);
 }
 
 static void encode_names(const struct job *job, enum shard_names kind)

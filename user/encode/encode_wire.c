@@ -2,6 +2,7 @@
 #include "encode/encode.h"
 
 #include "base/hist.h"
+#include "encode/histogram.h"
 #include "encode/row.h"
 #include "measure/mnemonic.h"
 #include "measure/rows.h"
@@ -133,7 +134,9 @@ static void encode_rtt(
     struct points *points, int64_t time_ms, const struct wire_window *wire, unsigned family)
 {
 	const struct wire_rtt *rtt = wire->rtt;
+	const struct measurement *measurement = &measurements[M_WIRE_TCP_RTT];
 	struct hist_count counts[WIRE_RTT_BINS];
+	struct histogram histogram = {0};
 	struct tcp_rtt_row row = {.retransmitted = wire_sum_handshakes(wire, family).retransmitted,
 	    .p50_us = NAN,
 	    .p90_us = NAN,
@@ -142,14 +145,17 @@ static void encode_rtt(
 	for (uint32_t i = 0; i < WIRE_RTT_BINS; i++) {
 		counts[i] = (struct hist_count){i, rtt->bins[family][i]};
 		row.handshakes += counts[i].count;
+		histogram_add(&histogram, i, 1e-6, counts[i].count);
 	}
 	if (row.handshakes) {
 		row.p50_us = hist_quantile(counts, WIRE_RTT_BINS, 0.50);
 		row.p90_us = hist_quantile(counts, WIRE_RTT_BINS, 0.90);
 		row.p99_us = hist_quantile(counts, WIRE_RTT_BINS, 0.99);
 	}
-	row_point(points, &measurements[M_WIRE_TCP_RTT], time_ms,
-	    (const char *[]){mnemonic_family(family)}, &row, 0);
+	row_begin(points, measurement, time_ms, (const char *[]){mnemonic_family(family)});
+	row_fields(points, measurement, &row, 0);
+	points_histogram(points, "seconds", &histogram);
+	points_end(points);
 }
 
 static int encode_interface(const struct job *job)

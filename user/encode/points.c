@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/points.h"
 
+#include "encode/histogram.h"
 #include "text/decimal.h"
 #include "text/escape.h"
 
@@ -234,7 +235,7 @@ static void tag_list_add(
 		return;
 	tag = &list->tags[list->n++];
 	tag->at = text->length;
-	if (p->format == POINTS_JSON) {
+	if (p->format != POINTS_LINE) {
 		put_quoted(text, ESCAPE_JSON, key, key_length, KEY_MAX);
 		tag->key_length = text->length - tag->at;
 		put_char(text, ':');
@@ -268,7 +269,7 @@ void points_begin(struct points *p, const char *measurement, int64_t time_ms)
 	p->state = STATE_SKIP;
 	if (p->error || p->full || !reserve(p, &p->out, escape_bound(length, KEY_MAX) + 64))
 		return;
-	if (p->format == POINTS_JSON) {
+	if (p->format != POINTS_LINE) {
 		static const char open[] = "{\"measurement\":";
 
 		put(&p->out, open, sizeof(open) - 1);
@@ -305,7 +306,7 @@ static bool put_tags(struct points *p)
 
 	if (!reserve(p, &p->out, a->text.length + b->text.length + a->n + b->n + 64))
 		return false;
-	if (p->format == POINTS_JSON)
+	if (p->format != POINTS_LINE)
 		put(&p->out, ",\"tags\":{", 9);
 	while (i < a->n || k < b->n) {
 		int r = i == a->n ? 1 : k == b->n ? -1 : compare_keys(a, i, b, k);
@@ -317,7 +318,7 @@ static bool put_tags(struct points *p)
 		i += r == 0;
 		first = false;
 	}
-	if (p->format == POINTS_JSON)
+	if (p->format != POINTS_LINE)
 		put(&p->out, "},\"fields\":{", 12);
 	else
 		put_char(&p->out, ' ');
@@ -348,7 +349,7 @@ static bool begin_field(struct points *p, const char *key, size_t value_bytes)
 	}
 	if (!first)
 		put_char(&p->out, ',');
-	if (p->format == POINTS_JSON) {
+	if (p->format != POINTS_LINE) {
 		put_quoted(&p->out, ESCAPE_JSON, key, length, FIELD_KEY_MAX);
 		put_char(&p->out, ':');
 	} else {
@@ -393,7 +394,7 @@ void points_string(struct points *p, const char *key, const char *value, size_t 
 {
 	if (!begin_field(p, key, escape_bound(length, STRING_MAX)))
 		return;
-	put_quoted(&p->out, p->format == POINTS_JSON ? ESCAPE_JSON : ESCAPE_STRING, value, length,
+	put_quoted(&p->out, p->format != POINTS_LINE ? ESCAPE_JSON : ESCAPE_STRING, value, length,
 	    STRING_MAX);
 }
 
@@ -407,6 +408,29 @@ void points_bool(struct points *p, const char *key, int value)
 		put(&p->out, "false", 5);
 }
 
+/* [sum, count, ...] */
+void points_histogram(struct points *p, const char *key, const struct histogram *histogram)
+{
+	char digits[DECIMAL_MAX];
+	const size_t n = decimal_write(digits, histogram->sum);
+
+	if (!points_are_running(p) || !n ||
+	    !begin_field(p, key, DECIMAL_MAX * (HISTOGRAM_BOUNDS + 3)))
+		return;
+	put_char(&p->out, '[');
+	put(&p->out, digits, n);
+	for (size_t i = 0; i <= HISTOGRAM_BOUNDS; i++) {
+		put_char(&p->out, ',');
+		put_unsigned(&p->out, histogram->counts[i]);
+	}
+	put_char(&p->out, ']');
+}
+
+bool points_are_running(const struct points *p)
+{
+	return p->format == POINTS_CUMULATIVE || p->format == POINTS_DELTA;
+}
+
 static void put_time(struct points *p)
 {
 	int64_t ms = p->time_ms;
@@ -415,7 +439,7 @@ static void put_time(struct points *p)
 		ms = TIME_LIMIT_MS;
 	else if (ms < -TIME_LIMIT_MS)
 		ms = -TIME_LIMIT_MS;
-	if (p->format == POINTS_JSON) {
+	if (p->format != POINTS_LINE) {
 		put(&p->out, "},\"time\":", 9);
 		put_signed(&p->out, ms);
 		put_char(&p->out, '}');

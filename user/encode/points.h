@@ -19,10 +19,14 @@
 #ifndef CROSSTAP_ENCODE_POINTS_H
 #define CROSSTAP_ENCODE_POINTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum points_format { POINTS_LINE, POINTS_JSON };
+/* The last two are JSON lines for encode/running.h, which makes points of OpenTelemetry of them:
+ * they have histograms, and count what is a text elsewhere. */
+enum points_format { POINTS_LINE, POINTS_JSON, POINTS_CUMULATIVE, POINTS_DELTA };
+#define POINTS_FORMATS 4
 
 struct points;
 
@@ -44,7 +48,12 @@ void points_int(struct points *points, const char *key, int64_t value);
 void points_float(struct points *points, const char *key, double value);
 void points_string(struct points *points, const char *key, const char *value, size_t length);
 void points_bool(struct points *points, const char *key, int value);
+/* Of durations in seconds (encode/histogram.h); left out of the formats that have none. */
+struct histogram;
+void points_histogram(struct points *points, const char *key, const struct histogram *histogram);
 void points_end(struct points *points);
+/* Whether the format is one of encode/running.h. */
+bool points_are_running(const struct points *points);
 
 /* The text so far, valid until the next call; *ret_length without the terminating NUL. 0 or the
  * first error. */

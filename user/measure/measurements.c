@@ -423,6 +423,8 @@ static const struct measure_field crosstap_certificate_fields[] = {
 
 static const struct measure_field crosstap_event_fields[] = {
     FIELD(TEXT, event_row, text, "", "What happened; the point's time is when."),
+    OWN(COUNTER, "events", "{event}", "Events of this kind.",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 /* -- measurements */

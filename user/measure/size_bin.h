@@ -14,4 +14,17 @@ static inline unsigned size_bin_coarse(unsigned bin)
 	return bytes < 512 ? bytes : bytes < 4096 ? bytes / 128 * 128 : 4096;
 }
 
+/* All of them, in order: 32 of 16 bytes, 28 of 128, the last. */
+#define SIZE_BINS 61
+static inline unsigned size_bin_lower(unsigned index)
+{
+	return index < 32 ? index * 16 : 512 + (index - 32) * 128;
+}
+
+/* The place of a size in that order. */
+static inline unsigned size_bin_index(unsigned bytes)
+{
+	return bytes < 512 ? bytes / 16 : bytes < 4096 ? 32 + (bytes - 512) / 128 : SIZE_BINS - 1;
+}
+
 #endif

@@ -142,6 +142,16 @@ void drain_sum(struct drain *drain, struct sink_stats *sum)
 	pthread_mutex_unlock(&drain->lock);
 }
 
+bool drain_is_empty(struct drain *drain)
+{
+	bool empty;
+
+	pthread_mutex_lock(&drain->lock);
+	empty = drain->n == 0;
+	pthread_mutex_unlock(&drain->lock);
+	return empty;
+}
+
 void drain_finish(struct drain *drain, uint64_t timeout_ns)
 {
 	if (!drain->running)

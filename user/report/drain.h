@@ -23,6 +23,8 @@ void drain_add(struct drain *drain, struct sink *sink);
 void drain_start_behind(struct drain *drain, struct sink *sink);
 /* Adds the counts of those that are leaving and of those that have left. Any thread. */
 void drain_sum(struct drain *drain, struct sink_stats *sum);
+/* Whether all have left. Any thread. */
+bool drain_is_empty(struct drain *drain);
 /* All that are there have at most this long; waits for their ends. */
 void drain_finish(struct drain *drain, uint64_t timeout_ns);
 /* Waits likewise; takes NULL. */

@@ -4,29 +4,38 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/output_kind.h"
+#include "encode/running.h"
 #include "report/drain.h"
+#include "sink/orphans.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #define MODULE           "report"
 #define MAX_POINTS_BYTES (64u << 20) /* of one window, encoded */
 #define PATIENCE_NS      (60 * NS_PER_S)
+#define ORPHANS_SAID     8
 #define LEAVE_NS         ((uint64_t)NS_PER_S) /* for a sink that is not wanted any more */
 
 struct outputs {
 	struct points *points[OUTPUT_FORMATS];
-	pthread_mutex_t lock; /* the list below, which other threads read */
+	struct running *running[OUTPUT_FORMATS]; /* of the formats that have such */
+	uint64_t tags_hash;                      /* of the tags of all points */
+	pthread_mutex_t lock;                    /* the list below, which other threads read */
 	struct sink **sinks;
 	size_t n;
 	struct drain *drain; /* those that had to leave */
+	bool orphans_unsaid;
 };
 
 struct outputs_next {
 	struct points *points[OUTPUT_FORMATS];
+	struct running *running[OUTPUT_FORMATS]; /* those that there are not yet */
+	uint64_t tags_hash;
 	struct config *config;
 	struct sink **sinks; /* in the configuration's order */
 	bool *is_new;
@@ -59,8 +68,10 @@ void outputs_free(struct outputs *outputs)
 	for (size_t i = 0; i < outputs->n; i++)
 		sink_free(outputs->sinks[i]);
 	free(outputs->sinks);
-	for (int format = 0; format < OUTPUT_FORMATS; format++)
+	for (int format = 0; format < OUTPUT_FORMATS; format++) {
 		points_free(outputs->points[format]);
+		running_free(outputs->running[format]);
+	}
 	pthread_mutex_destroy(&outputs->lock);
 	free(outputs);
 }
@@ -84,12 +95,40 @@ void outputs_next_free(struct outputs_next *next)
 		if (next->is_new[i])
 			sink_free(next->sinks[i]);
 	}
-	for (int format = 0; format < OUTPUT_FORMATS; format++)
+	for (int format = 0; format < OUTPUT_FORMATS; format++) {
 		points_free(next->points[format]);
+		running_free(next->running[format]);
+	}
 	free(next->sinks);
 	free(next->is_new);
 	config_unref(next->config);
 	free(next);
+}
+
+static uint64_t hash_tags(const struct config *config)
+{
+	uint64_t hash = XXH64(config->server, strlen(config->server) + 1, 0);
+
+	for (size_t i = 0; i < config->n_tags; i++) {
+		hash = XXH64(config->tags[i].key, strlen(config->tags[i].key) + 1, hash);
+		hash = XXH64(config->tags[i].value, strlen(config->tags[i].value) + 1, hash);
+	}
+	return hash;
+}
+
+static int make_running(const struct outputs *outputs, struct outputs_next *next)
+{
+	static const enum points_format formats[] = {POINTS_CUMULATIVE, POINTS_DELTA};
+	int r = 0;
+
+	next->tags_hash = hash_tags(next->config);
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && r == 0; i++) {
+		const enum points_format format = formats[i];
+
+		if (next->points[format] && !outputs->running[format])
+			r = running_new(&next->running[format], format, RUNNING_SERIES_MAX);
+	}
+	return r;
 }
 
 static int make_points(struct outputs_next *next)
@@ -175,6 +214,8 @@ static int prepare(struct outputs *outputs, struct outputs_next *next, char *err
 		return r;
 	r = make_points(next);
 	if (r == 0)
+		r = make_running(outputs, next);
+	if (r == 0)
 		r = drain_prepare(outputs->drain, count_leaving(outputs, next));
 	if (r < 0)
 		snprintf(error, size, "outputs: %s",
@@ -217,6 +258,25 @@ static void dismiss(struct outputs *outputs, const struct outputs_next *next)
 	}
 }
 
+/* Sums go on as long as somebody wants them and the tags of all points stay. */
+static void commit_running(struct outputs *outputs, struct outputs_next *next)
+{
+	for (int format = 0; format < OUTPUT_FORMATS; format++) {
+		struct running **running = &outputs->running[format];
+
+		if (!outputs->points[format]) {
+			running_free(*running);
+			*running = NULL;
+		} else if (next->running[format]) {
+			*running = next->running[format];
+			next->running[format] = NULL;
+		} else if (*running && outputs->tags_hash != next->tags_hash) {
+			running_restart(*running);
+		}
+	}
+	outputs->tags_hash = next->tags_hash;
+}
+
 void outputs_commit(struct outputs *outputs, struct outputs_next *next)
 {
 	struct sink **sinks = outputs->sinks;
@@ -242,6 +302,8 @@ void outputs_commit(struct outputs *outputs, struct outputs_next *next)
 		outputs->points[format] = next->points[format];
 		next->points[format] = points;
 	}
+	commit_running(outputs, next);
+	outputs->orphans_unsaid = true;
 	outputs_next_free(next);
 }
 
@@ -252,19 +314,37 @@ struct points *outputs_points(struct outputs *outputs, enum points_format format
 	return outputs->points[format];
 }
 
-void outputs_push(struct outputs *outputs, enum points_format format, int64_t time_ms, bool patient)
+/* What was encoded, in the form in which it leaves. */
+static int finish(struct outputs *outputs, enum points_format format,
+    const struct outputs_times *times, struct batch **ret)
 {
 	struct points *points = outputs->points[format];
-	struct batch *batch;
+	struct running *running = outputs->running[format];
 	const char *text;
-	size_t length;
+	size_t length, n;
 	int r = points_finish(points, &text, &length);
 
+	n = points_count(points);
 	if (r < 0 || points_dropped(points))
 		log_warning(MODULE, "window not encoded whole: %s points=%zu dropped=%zu",
-		    r < 0 ? strerror(-r) : "over 64 MiB", points_count(points),
-		    points_dropped(points));
-	if (r < 0 || batch_new(&batch, text, length, points_count(points), time_ms) < 0)
+		    r < 0 ? strerror(-r) : "over 64 MiB", n, points_dropped(points));
+	if (r < 0)
+		return r;
+	if (running) {
+		r = running_window(
+		    running, text, length, times->start_ms, times->end_ms, &text, &length, &n);
+		if (r < 0)
+			log_warning(MODULE, "sums of a window are not whole: %s", strerror(-r));
+	}
+	return batch_new(ret, text, length, n, times->start_ms);
+}
+
+void outputs_push(struct outputs *outputs, enum points_format format,
+    const struct outputs_times *times, bool patient)
+{
+	struct batch *batch;
+
+	if (finish(outputs, format, times, &batch) < 0)
 		return;
 	for (size_t i = 0; i < outputs->n; i++) {
 		if ((enum points_format)sink_format(outputs->sinks[i]) != format)
@@ -274,6 +354,38 @@ void outputs_push(struct outputs *outputs, enum points_format format, int64_t ti
 		sink_push(outputs->sinks[i], batch);
 	}
 	batch_unref(batch);
+}
+
+static void say_orphan(const struct config *config, const struct orphan *orphan)
+{
+	log_warning(MODULE,
+	    "no output delivers the spool %s/%s (%s) files=%zu points=%llu bytes=%llu: configure "
+	    "that "
+	    "output again, or remove the folder",
+	    config->spool_path, orphan->folder, *orphan->output ? orphan->output : "unnamed",
+	    orphan->files, (unsigned long long)orphan->points, (unsigned long long)orphan->bytes);
+}
+
+void outputs_say_orphans(struct outputs *outputs, const struct config *config)
+{
+	struct orphan orphans[ORPHANS_SAID];
+	uint64_t *ids;
+	size_t n;
+
+	if (!outputs->orphans_unsaid || !*config->spool_path || !drain_is_empty(outputs->drain))
+		return;
+	outputs->orphans_unsaid = false;
+	ids = calloc(outputs->n + 1, sizeof(*ids));
+	if (!ids)
+		return;
+	for (size_t i = 0; i < outputs->n; i++)
+		ids[i] = sink_place_id(outputs->sinks[i]);
+	n = orphans_find(config->spool_path, ids, outputs->n, orphans, ORPHANS_SAID);
+	for (size_t i = 0; i < n && i < ORPHANS_SAID; i++)
+		say_orphan(config, &orphans[i]);
+	if (n > ORPHANS_SAID)
+		log_warning(MODULE, "and so it is with more spools folders=%zu", n - ORPHANS_SAID);
+	free(ids);
 }
 
 void outputs_sum(struct outputs *outputs, struct sink_stats *ret)

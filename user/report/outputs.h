@@ -12,7 +12,7 @@
 #include "encode/points.h"
 #include "sink/sink.h"
 
-#define OUTPUT_FORMATS 2 /* enum points_format */
+#define OUTPUT_FORMATS POINTS_FORMATS
 
 struct outputs;
 struct outputs_next;
@@ -42,8 +42,14 @@ void outputs_free(struct outputs *outputs);
 struct points *outputs_points(struct outputs *outputs, enum points_format format);
 /* Hands what was encoded to the sinks of this format. `patient` waits for room in their queues:
  * live, nothing waits for a sink; a file can be read again as slowly as its points are taken. */
-void outputs_push(
-    struct outputs *outputs, enum points_format format, int64_t time_ms, bool patient);
+struct outputs_times { /* of the window, since 1970 */
+	int64_t start_ms, end_ms;
+};
+void outputs_push(struct outputs *outputs, enum points_format format,
+    const struct outputs_times *times, bool patient);
+/* Once after each configuration, when sinks that had to leave have left: says which spools no
+ * output looks after. */
+void outputs_say_orphans(struct outputs *outputs, const struct config *config);
 /* Over all sinks that there are and were; `failing` and `last_error` say nothing. */
 void outputs_sum(struct outputs *outputs, struct sink_stats *ret);
 /* Any thread: how each sink of the configuration fares; free() it. -ENOMEM. */

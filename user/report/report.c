@@ -400,8 +400,12 @@ static void encode_events(const struct report *report, struct points *points)
 	for (size_t i = 0; i < report->events.n; i++) {
 		const struct event_row row = {report->events.list[i].text};
 
-		row_point(points, &measurements[M_CROSSTAP_EVENT], report->events.list[i].time_ms,
-		    (const char *[]){report->events.list[i].kind}, &row, 0);
+		row_begin(points, &measurements[M_CROSSTAP_EVENT], report->events.list[i].time_ms,
+		    (const char *[]){report->events.list[i].kind});
+		row_fields(points, &measurements[M_CROSSTAP_EVENT], &row, 0);
+		if (points_are_running(points))
+			points_uint(points, "events", 1);
+		points_end(points);
 	}
 }
 
@@ -412,7 +416,8 @@ static void encode_all(struct report *report, struct points *points, const struc
 	const struct encode_context context = {
 	    .privacy = report->privacy,
 	    .unassigned = agent ? &report->unassigned : NULL,
-	    .top_key = report->config->top.key,
+	    /* Over OTLP no client and no name makes a series. */
+	    .top_key = points_are_running(points) ? TOP_KEY_RANK : report->config->top.key,
 	    .always = report->always,
 	    .n_always = report->n_always,
 	};
@@ -558,6 +563,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	    .names = {config->top.names, config->top.nxdomain},
 	};
 	struct agent_figures figures = {0};
+	struct outputs_times times;
 	struct enrich_view enriched;
 	struct window_view view;
 	int r = view_make(&view, total, span, report->registry, &report->seed, report->always,
@@ -584,15 +590,21 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		    comparison_stepped_down(report->comparison, config->wire.mode);
 	if (agent)
 		note_news(report, compared ? compared->wire : NULL, agent);
+	times.start_ms = span->time_ms;
+	/* At a stop the window ends with the agent. */
+	times.end_ms =
+	    (agent && agent->now_ns < span->end_ns ? agent->now_ns : span->end_ns) / NS_PER_MS;
 	for (int format = 0; format < OUTPUT_FORMATS; format++) {
 		struct points *points = outputs_points(report->outputs, (enum points_format)format);
 
 		if (!points)
 			continue;
 		encode_all(report, points, &view, &enriched, compared, &figures, agent);
-		outputs_push(report->outputs, (enum points_format)format, span->time_ms, !agent);
+		outputs_push(report->outputs, (enum points_format)format, &times, !agent);
 	}
 	events_clear(&report->events);
+	if (agent)
+		outputs_say_orphans(report->outputs, config);
 	if (agent)
 		publish(report, &view, &enriched, &figures, agent);
 	arena_reset(report->arena);

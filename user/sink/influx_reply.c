@@ -69,7 +69,7 @@ static size_t rejected_of(const char *text, size_t length, size_t points)
 
 static void hide(char *words, const char *secret)
 {
-	size_t length = strlen(secret);
+	const size_t length = strlen(secret);
 	char *at = words;
 
 	while (length && (at = strstr(at, secret))) {
@@ -83,7 +83,7 @@ static void hide(char *words, const char *secret)
 
 /* Hidden before the cut, so that no piece of the secret is left at its edge. */
 static void clean(
-    char words[INFLUX_WORDS_MAX + 1], const char *text, size_t length, const char *secret)
+    char words[INFLUX_WORDS_MAX + 1], const char *text, size_t length, const char *const *secrets)
 {
 	char wide[2 * INFLUX_WORDS_MAX + 1024 + 1];
 	size_t n;
@@ -93,8 +93,8 @@ static void clean(
 		length--;
 	n = escape_write(wide, ESCAPE_PLAIN, text, length, sizeof(wide) - 1);
 	wide[n] = '\0';
-	if (secret)
-		hide(wide, secret);
+	for (; secrets && *secrets; secrets++)
+		hide(wide, *secrets);
 	n = strlen(wide);
 	if (n > INFLUX_WORDS_MAX) {
 		n = INFLUX_WORDS_MAX;
@@ -105,8 +105,8 @@ static void clean(
 	words[n] = '\0';
 }
 
-void influx_reply_read(
-    struct influx_reply *ret, const char *body, size_t length, size_t points, const char *secret)
+void influx_reply_read(struct influx_reply *ret, const char *body, size_t length, size_t points,
+    const char *const *secrets)
 {
 	json_t *root = json_loadb(body, length, 0, NULL);
 	const char *words = json_words(root);
@@ -117,6 +117,6 @@ void influx_reply_read(
 	else
 		words = body;
 	ret->rejected = rejected_of(words, n, points);
-	clean(ret->words, words, n, secret);
+	clean(ret->words, words, n, secrets);
 	json_decref(root);
 }

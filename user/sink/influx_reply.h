@@ -14,9 +14,10 @@ struct influx_reply {
 	size_t rejected;
 };
 
-/* `points` is the number of points in the request. `secret` (or NULL) is replaced by *** in the
- * words. */
-void influx_reply_read(
-    struct influx_reply *ret, const char *body, size_t length, size_t points, const char *secret);
+/* `points` is the number of points in the request. `secrets` (ended by NULL; or NULL) are replaced
+ * by
+ * *** in the words. */
+void influx_reply_read(struct influx_reply *ret, const char *body, size_t length, size_t points,
+    const char *const *secrets);
 
 #endif

@@ -72,14 +72,20 @@ static enum points_format influx_format(const void *settings UNUSED)
 static int influx_describe(struct arena *arena, const void *settings, struct sink_place *ret)
 {
 	const struct settings *s = settings;
-	const char *url = http_url_public(arena, s->url), *name = NULL;
+	const char *url = http_url_public(arena, s->url), *name = NULL, *query;
 
 	if (url && s->version == 1)
 		name = arena_printf(arena, "influxdb %s database=%s", url, s->database);
 	else if (url)
 		name = arena_printf(arena, "influxdb %s bucket=%s", url, s->bucket);
 	ret->name = name;
-	ret->realm = s->version == 1 ? "" : arena_strdup(arena, s->org);
+	/* Two retention policies of one database are two places. */
+	query = http_url_query(arena, s->url);
+	if (query)
+		ret->realm = arena_printf(
+		    arena, "%s%s%s", s->version == 1 ? "" : s->org, *query ? "?" : "", query);
+	else
+		ret->realm = NULL;
 	return ret->name && ret->realm ? 0 : -ENOMEM;
 }
 

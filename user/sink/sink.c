@@ -117,6 +117,14 @@ int sink_new_tuned(struct sink **ret, const struct config_output *output,
 			r = spool_new(&options.spool, config->spool_path, sink->place_id,
 			    spool_share(config));
 	}
+	if (r == 0 && options.spool) {
+		/* Agents that share a folder are told apart by their servers. */
+		char *place =
+		    arena_printf(sink->arena, "%s of server %s", sink->place.name, config->server);
+
+		if (place)
+			spool_set_place(options.spool, place);
+	}
 	if (r == 0)
 		r = worker_new(&sink->worker, &options, output->settings);
 	if (r < 0)

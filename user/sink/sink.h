@@ -29,7 +29,7 @@ struct sink;
 struct sink_stats {
 	uint64_t points, bytes;   /* accepted by the far end */
 	uint64_t points_dropped;  /* queue full, or given up at stop */
-	uint64_t points_rejected; /* the far end said no for good (4xx) */
+	uint64_t points_rejected; /* the far end said no for good (400, 413, 422) */
 	uint64_t errors;          /* failed attempts */
 	uint64_t queued;          /* batches waiting now, without the one being sent */
 	uint64_t spool_bytes;     /* on disk now */

@@ -23,6 +23,7 @@
 #define NAME_SIZE   64
 #define MAGIC       "crosstap-spool-1\n"
 #define TEMPORARY   "new.tmp"
+#define BAD         ".bad"
 
 /* A file is this and the text. The checksum is of the text; host byte order: a spool does not
  * travel. */
@@ -45,7 +46,8 @@ struct spool {
 	int fd; /* of the folder; -1: not there yet */
 	_Atomic uint64_t limit_bytes;
 	_Atomic uint64_t bytes;
-	size_t foreign;
+	const char *place; /* NULL: none */
+	size_t foreign, bad;
 	bool loaded;           /* the first entry is with the caller */
 	struct entry *entries; /* oldest first, from `first` on */
 	size_t first, n, size;
@@ -66,6 +68,20 @@ static bool parse_name(const char *name, struct entry *ret)
 		return false;
 	entry_name(again, ret);
 	return strcmp(again, name) == 0;
+}
+
+/* One of ours that was put aside. */
+static bool is_bad(const char *name)
+{
+	const size_t length = strlen(name), end = sizeof(BAD) - 1;
+	char whole[NAME_SIZE];
+	struct entry entry;
+
+	if (length <= end || length - end >= NAME_SIZE || strcmp(name + length - end, BAD) != 0)
+		return false;
+	memcpy(whole, name, length - end);
+	whole[length - end] = '\0';
+	return parse_name(whole, &entry);
 }
 
 static uint64_t blocks(uint64_t bytes)
@@ -135,6 +151,10 @@ static int read_folder(struct spool *s)
 		if (strcmp(dirent->d_name, ".") == 0 || strcmp(dirent->d_name, "..") == 0 ||
 		    strcmp(dirent->d_name, TEMPORARY) == 0)
 			continue;
+		if (is_bad(dirent->d_name)) {
+			s->bad++;
+			continue;
+		}
 		if (!parse_name(dirent->d_name, &entry) ||
 		    fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode)) {
@@ -149,6 +169,18 @@ static int read_folder(struct spool *s)
 	return r;
 }
 
+/* A folder's name tells nobody whose it is. It does without where this fails. */
+static void write_place(const struct spool *s)
+{
+	char *path;
+
+	if (!s->place || asprintf(&path, "%s" SPOOL_PLACE, s->folder) < 0)
+		return;
+	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		replace_file(path, s->place, strlen(s->place), 0640, REPLACE_FAST);
+	free(path);
+}
+
 static int open_folder(struct spool *s, bool create)
 {
 	if (s->fd >= 0)
@@ -158,7 +190,10 @@ static int open_folder(struct spool *s, bool create)
 	if (create && mkdir(s->folder, 0750) < 0 && errno != EEXIST)
 		return -errno;
 	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return s->fd < 0 ? -errno : 0;
+	if (s->fd < 0)
+		return -errno;
+	write_place(s);
+	return 0;
 }
 
 int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes)
@@ -180,6 +215,21 @@ int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t 
 	else
 		*ret = s;
 	return r;
+}
+
+bool spool_is_batch(const char *name, size_t *ret_points)
+{
+	struct entry entry;
+
+	if (!parse_name(name, &entry))
+		return false;
+	*ret_points = entry.points;
+	return true;
+}
+
+void spool_set_place(struct spool *s, const char *name)
+{
+	s->place = name;
 }
 
 int spool_load(struct spool *s)
@@ -315,18 +365,21 @@ static int read_file(int fd, struct header *header, char **ret)
 	return r;
 }
 
-/* Out of the way, for a human to look at. */
+/* Out of the way, for a human to look at; a disk that damages many does not fill it with them. */
 static void put_aside(struct spool *s, const char *name)
 {
-	char bad[NAME_SIZE + 8];
+	char bad[NAME_SIZE + sizeof(BAD)];
 
-	snprintf(bad, sizeof(bad), "%s.bad", name);
-	if (renameat(s->fd, name, s->fd, bad) < 0)
+	snprintf(bad, sizeof(bad), "%s" BAD, name);
+	if (s->bad < SPOOL_BAD_FILES && s->entries[s->first].bytes <= SPOOL_BAD_BYTES &&
+	    renameat(s->fd, name, s->fd, bad) == 0)
+		s->bad++;
+	else
 		unlinkat(s->fd, name, 0);
 	forget_entry(s, 0);
 }
 
-int spool_oldest(struct spool *s, struct batch **ret)
+int spool_oldest(struct spool *s, struct batch **ret, size_t *ret_lost)
 {
 	char name[NAME_SIZE], *text = NULL;
 	struct header header;
@@ -334,6 +387,7 @@ int spool_oldest(struct spool *s, struct batch **ret)
 
 	if (s->n == 0)
 		return -ENOENT;
+	*ret_lost = s->entries[s->first].points;
 	entry_name(name, &s->entries[s->first]);
 	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {

@@ -13,9 +13,18 @@
 
 struct spool;
 
+#define SPOOL_BAD_FILES 8 /* damaged ones that are kept for a human, and the largest of them */
+#define SPOOL_BAD_BYTES (4u << 20)
+/* Beside each folder, with its name before this: the output that it is of, without secrets. */
+#define SPOOL_PLACE ".output"
+
 /* Files live in `path`/`identity` as 16 hex digits, made when first needed. Looks at nothing yet.
  */
 int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes);
+/* The output's name, for SPOOL_PLACE; outlives the spool. */
+void spool_set_place(struct spool *spool, const char *name);
+/* Whether a file of this name is a batch, and how many points are in it. */
+bool spool_is_batch(const char *name, size_t *ret_points);
 /* Takes over what an earlier process, or sink, left there; the first call. -ENOMEM; 0 also when the
  * folder cannot be made or read: spool_put says so. */
 int spool_load(struct spool *spool);
@@ -28,9 +37,10 @@ void spool_free(struct spool *spool);
  * for it. -EFBIG: larger than the whole spool; else the error of the file system. */
 int spool_put(
     struct spool *spool, const char *text, size_t length, size_t points, size_t *ret_dropped);
-/* Loads the oldest batch: -ENOENT: there is none; -EBADMSG: its file is damaged and was put aside
- * as NAME.bad (ask again); or the error of reading. It stays until spool_remove. */
-int spool_oldest(struct spool *spool, struct batch **ret);
+/* Loads the oldest batch: -ENOENT: there is none; -EBADMSG: its file is damaged, *ret_lost are the
+ * points that its name tells, and it was put aside as NAME.bad, or removed where SPOOL_BAD_FILES or
+ * SPOOL_BAD_BYTES forbid that (ask again); or the error of reading. It stays until spool_remove. */
+int spool_oldest(struct spool *spool, struct batch **ret, size_t *ret_lost);
 /* Removes the batch that spool_oldest gave last. */
 void spool_remove(struct spool *spool);
 /* Replaces that batch by what is left of it. */

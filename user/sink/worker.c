@@ -44,6 +44,7 @@ struct worker {
 	unsigned attempt;
 	bool down, spool_down;
 	uint64_t down_since_ns, dropped_before;
+	uint64_t damaged_files, damaged_points; /* not said yet */
 	struct log_limit rejected_limit, dropped_limit, spool_limit;
 
 	/* Shared. */
@@ -186,19 +187,34 @@ static void keep_head(struct worker *w)
 	w->head = NULL;
 }
 
+/* One line for all that were found since the last. */
+static void say_damaged(struct worker *w)
+{
+	uint64_t suppressed;
+
+	if (!w->damaged_files || !log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
+		return;
+	log_warning(MODULE,
+	    "%s: damaged spool files, put aside as *.bad or removed files=%llu dropped=%llu",
+	    w->name, (unsigned long long)w->damaged_files, (unsigned long long)w->damaged_points);
+	w->damaged_files = w->damaged_points = 0;
+}
+
 /* The oldest file becomes the head. A folder that cannot be read is left alone for a while. */
 static bool take_spooled(struct worker *w)
 {
-	uint64_t suppressed;
+	size_t lost;
 	int r;
 
 	if (!w->spool || spool_empty(w->spool) || clock_monotonic_ns() < w->spool_retry_ns)
 		return false;
-	while ((r = spool_oldest(w->spool, &w->head)) == -EBADMSG) {
-		if (log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
-			log_warning(MODULE, "%s: damaged spool file put aside suppressed=%llu",
-			    w->name, (unsigned long long)suppressed);
+	while ((r = spool_oldest(w->spool, &w->head, &lost)) == -EBADMSG) {
+		count_dropped(w, lost);
+		w->damaged_files++;
+		w->damaged_points += lost;
+		w->dropped_before += lost; /* not for want of room */
 	}
+	say_damaged(w);
 	if (r < 0) {
 		if (r != -ENOENT) {
 			say_spool(w, r);
@@ -381,6 +397,8 @@ static void serve(struct worker *w)
 		gate_wait(w->before);
 	load_spool(w);
 	run(w);
+	w->spool_limit = (struct log_limit){0};
+	say_damaged(w);
 	before = dropped_so_far(w);
 	keep_head(w);
 	spill(w, true);

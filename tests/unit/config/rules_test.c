@@ -153,6 +153,14 @@ static const struct rule rules[] = {
     {"outputs:\n  - otlp: {url: ftp://user:secret@x}\n",
 	"test.yaml:2:17: outputs[0].otlp.url: the value is not a URL that begins with http:// or "
 	"https://\n"},
+    {"outputs:\n  - otlp: {headers: {content-Type: x}}\n",
+	"test.yaml:2:22: outputs[0].otlp.headers: key \"content-Type\" is a header that the output "
+	"sets itself\n"},
+    {"outputs:\n  - otlp: {headers: {\"a b\": x}}\n",
+	"test.yaml:2:22: outputs[0].otlp.headers: key \"a b\" is not the name of a header\n"},
+    {"outputs:\n  - otlp: {temporality: sum}\n",
+	"test.yaml:2:25: outputs[0].otlp.temporality: \"sum\" is none of cumulative, delta "
+	"(did you mean \"delta\"?)\n"},
     {"outputs:\n  - file: {path: /a}\n  - file: {path: /a}\n",
 	"test.yaml:3:5: outputs: outputs 0 and 1 have the same `path`\n"},
     /* pairs */

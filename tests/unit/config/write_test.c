@@ -84,7 +84,8 @@ static void secrets_are_hidden(void **state UNUSED)
 		       "\"https://u:hunter2@h:1/a?x=hunter2&y=hunter2#z\"}\n"
 		       "  - influxdb: {version: 1, username: u, password: hunter2}\n"
 		       "  - influxdb: {version: 1}\n"
-		       "  - otlp: {url: \"http://h/?token=hunter2\"}\n");
+		       "  - otlp: {url: \"http://h/?token=hunter2\", token: hunter2, headers: "
+		       "{X-Key: hunter2, Tenant: a}}\n");
 	char *yaml = as_text(config, config_write_yaml), *json = as_text(config, config_write_json);
 
 	assert_string_equal(output_text(config, 0, "token"), "hunter2");
@@ -92,6 +93,8 @@ static void secrets_are_hidden(void **state UNUSED)
 	assert_null(strstr(json, "hunter2"));
 	assert_non_null(strstr(json, "\"url\": \"https://***@h:1/a?x=***&y=***#z\""));
 	assert_non_null(strstr(json, "\"token\": \"***\""));
+	assert_non_null(strstr(json, "\"X-Key\": \"***\""));
+	assert_non_null(strstr(json, "\"Tenant\": \"***\""));
 	assert_non_null(strstr(json, "\"password\": \"***\""));
 	assert_non_null(strstr(json, "\"password\": \"\""));
 	free(yaml);

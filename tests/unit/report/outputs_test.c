@@ -65,7 +65,7 @@ static void push_one(struct scene *scene)
 	points_reset(points);
 	points_begin(points, "m", 1000 + (int64_t)scene->pushed);
 	points_uint(points, "id", scene->pushed++);
-	outputs_push(scene->outputs, POINTS_LINE, 1000, false);
+	outputs_push(scene->outputs, POINTS_LINE, &(struct outputs_times){1000, 2000}, false);
 }
 
 /* Points in all spools below the folder, by the names of their files. */

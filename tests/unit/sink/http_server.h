@@ -53,6 +53,7 @@ struct server {
 	char authorization[256], content_type[128], content_encoding[64], accept[128];
 	uint16_t seen[SERVER_IDS]; /* acknowledged points by their number */
 	char *in, *text;
+	size_t text_length;
 };
 
 /* False: stop. */
@@ -100,6 +101,7 @@ static inline size_t server_gunzip(struct server *s, const char *data, size_t le
 		z.total_out = 0;
 	inflateEnd(&z);
 	s->text[z.total_out] = '\0';
+	s->text_length = z.total_out;
 	return z.total_out;
 }
 

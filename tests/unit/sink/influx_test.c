@@ -163,8 +163,7 @@ static void test_rejection(void **state UNUSED)
 	static const struct answer script[] = {
 	    {.status = 400,
 		.body = "{\"code\":\"invalid\",\"message\":\"no s3cr3t-token \\n bucket\"}"},
-	    {.status = 401}, {.status = 302, .headers = "Location: http://127.0.0.1:1/\r\n"},
-	    {.status = 204}};
+	    {.status = 422}, {.status = 413}, {.status = 204}};
 	struct run run = start(script, N_OF(script), 2);
 	struct sink_stats stats;
 
@@ -174,16 +173,57 @@ static void test_rejection(void **state UNUSED)
 	assert_true(stats.failing);
 	assert_string_equal(stats.last_error, "HTTP 400: no *** \\x0a bucket");
 	push_numbered(run.sink, 10, 10);
-	push_numbered(run.sink, 20, 10);
+	push_numbered(run.sink, 20, 1);
 	push_numbered(run.sink, 30, 10);
-	stats = wait_settled(run.sink, 40);
-	assert_int_equal(stats.points_rejected, 30);
+	stats = wait_settled(run.sink, 31);
+	assert_int_equal(stats.points_rejected, 21);
 	assert_int_equal(stats.points, 10);
 	assert_int_equal(stats.errors, 3);
 	assert_false(stats.failing);
 	assert_int_equal(run.server->requests, 4);
 	assert_int_equal(server_once(run.server, 30, 40), 10);
 	end(&run);
+}
+
+/* Whatever is no judgement of the points is an outage: none is lost by it. */
+static void test_other_answers(void **state UNUSED)
+{
+	static const int statuses[] = {
+	    301, 302, 307, 401, 402, 403, 404, 405, 407, 409, 410, 415, 426, 428, 431, 451, 499};
+	static const struct {
+		int status;
+		const char *error;
+	} words[] = {
+	    {401, "HTTP 401 (the credentials are not accepted): who?"},
+	    {404, "HTTP 404 (nothing is there): who?"},
+	    {308, "HTTP 308 (a redirect, which is not followed): who?"},
+	    {426, "HTTP 426: who?"},
+	};
+
+	for (size_t i = 0; i < N_OF(statuses); i++) {
+		const struct answer script[] = {
+		    {.status = statuses[i], .headers = "Location: http://127.0.0.1:1/\r\n"},
+		    {.status = 204}};
+		struct run run = start(script, N_OF(script), 2);
+		struct sink_stats stats;
+
+		push_numbered(run.sink, 0, 10);
+		stats = wait_settled(run.sink, 10);
+		assert_int_equal(stats.points, 10);
+		assert_int_equal(stats.points_rejected + stats.points_dropped, 0);
+		assert_int_equal(stats.errors, 1);
+		assert_int_equal(server_once(run.server, 0, 10), 10);
+		end(&run);
+	}
+	for (size_t i = 0; i < N_OF(words); i++) {
+		const struct answer script[] = {
+		    {.status = words[i].status, .body = "{\"error\":\"who?\"}"}};
+		struct run run = start(script, N_OF(script), 2);
+
+		push_numbered(run.sink, 0, 1);
+		assert_string_equal(wait_errors(run.sink, 1).last_error, words[i].error);
+		end(&run);
+	}
 }
 
 static void test_partial_write(void **state UNUSED)
@@ -491,6 +531,7 @@ int main(void)
 	    cmocka_unit_test(test_server_errors_then_good),
 	    cmocka_unit_test(test_retry_after),
 	    cmocka_unit_test(test_rejection),
+	    cmocka_unit_test(test_other_answers),
 	    cmocka_unit_test(test_partial_write),
 	    cmocka_unit_test(test_too_large_is_halved),
 	    cmocka_unit_test(test_one_line_too_large),

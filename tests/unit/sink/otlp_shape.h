@@ -138,7 +138,7 @@ static inline bool otlp_attributes(const json_t *value)
 
 static inline bool otlp_data_point(const json_t *value)
 {
-	static const struct otlp_member members[] = {{"attributes", otlp_attributes, true},
+	static const struct otlp_member members[] = {{"attributes", otlp_attributes, false},
 	    {"startTimeUnixNano", otlp_fixed64, false}, {"timeUnixNano", otlp_fixed64, true},
 	    {"asInt", otlp_sfixed64, false}, {"asDouble", otlp_double, false}, {NULL, NULL, false}};
 
@@ -146,15 +146,92 @@ static inline bool otlp_data_point(const json_t *value)
 	    !json_object_get(value, "asInt") != !json_object_get(value, "asDouble");
 }
 
-static inline bool otlp_data_points(const json_t *value)
+/* What counts something has a beginning. */
+static inline bool otlp_sum_point(const json_t *value)
 {
-	return otlp_array(value, otlp_data_point) && json_array_size(value) > 0;
+	return otlp_data_point(value) && json_object_get(value, "startTimeUnixNano");
+}
+
+static inline bool otlp_counts(const json_t *value)
+{
+	return otlp_array(value, otlp_fixed64);
+}
+
+static inline bool otlp_is_double(const json_t *value)
+{
+	return otlp_double(value);
+}
+
+static inline bool otlp_bounds(const json_t *value)
+{
+	return otlp_array(value, otlp_is_double);
+}
+
+static inline bool otlp_histogram_point(const json_t *value)
+{
+	static const struct otlp_member members[] = {{"attributes", otlp_attributes, false},
+	    {"startTimeUnixNano", otlp_fixed64, true}, {"timeUnixNano", otlp_fixed64, true},
+	    {"count", otlp_fixed64, false}, {"sum", otlp_double, false},
+	    {"bucketCounts", otlp_counts, true}, {"explicitBounds", otlp_bounds, true},
+	    {NULL, NULL, false}};
+
+	return otlp_object(value, members) &&
+	    json_array_size(json_object_get(value, "bucketCounts")) ==
+	    json_array_size(json_object_get(value, "explicitBounds")) + 1;
+}
+
+static inline bool otlp_some(const json_t *value, bool (*holds)(const json_t *item))
+{
+	return otlp_array(value, holds) && json_array_size(value) > 0;
+}
+
+static inline bool otlp_gauge_points(const json_t *value)
+{
+	return otlp_some(value, otlp_data_point);
+}
+
+static inline bool otlp_sum_points(const json_t *value)
+{
+	return otlp_some(value, otlp_sum_point);
+}
+
+static inline bool otlp_histogram_points(const json_t *value)
+{
+	return otlp_some(value, otlp_histogram_point);
 }
 
 static inline bool otlp_gauge(const json_t *value)
 {
 	static const struct otlp_member members[] = {
-	    {"dataPoints", otlp_data_points, true}, {NULL, NULL, false}};
+	    {"dataPoints", otlp_gauge_points, true}, {NULL, NULL, false}};
+
+	return otlp_object(value, members);
+}
+
+static inline bool otlp_temporality(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 1 &&
+	    json_integer_value(value) <= 2;
+}
+
+static inline bool otlp_true(const json_t *value)
+{
+	return json_is_true(value);
+}
+
+static inline bool otlp_sum(const json_t *value)
+{
+	static const struct otlp_member members[] = {{"dataPoints", otlp_sum_points, true},
+	    {"aggregationTemporality", otlp_temporality, true}, {"isMonotonic", otlp_true, true},
+	    {NULL, NULL, false}};
+
+	return otlp_object(value, members);
+}
+
+static inline bool otlp_histogram(const json_t *value)
+{
+	static const struct otlp_member members[] = {{"dataPoints", otlp_histogram_points, true},
+	    {"aggregationTemporality", otlp_temporality, true}, {NULL, NULL, false}};
 
 	return otlp_object(value, members);
 }
@@ -162,10 +239,13 @@ static inline bool otlp_gauge(const json_t *value)
 static inline bool otlp_metric(const json_t *value)
 {
 	static const struct otlp_member members[] = {{"name", otlp_name, true},
-	    {"description", otlp_string, false}, {"unit", otlp_string, false},
-	    {"gauge", otlp_gauge, true}, {NULL, NULL, false}};
+	    {"description", otlp_string, true}, {"unit", otlp_string, false},
+	    {"gauge", otlp_gauge, false}, {"sum", otlp_sum, false},
+	    {"histogram", otlp_histogram, false}, {NULL, NULL, false}};
+	const int kinds = !!json_object_get(value, "gauge") + !!json_object_get(value, "sum") +
+	    !!json_object_get(value, "histogram");
 
-	return otlp_object(value, members);
+	return otlp_object(value, members) && kinds == 1;
 }
 
 static inline bool otlp_metrics(const json_t *value)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The output over HTTP: what is asked, and what answers come to. */
 #include "base/unused.h"
 #include "http_server.h"
 #include "otlp_shape.h"
 #include "sink_fixture.h"
+
+#include "sink/otlp/proto.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -14,18 +17,25 @@ struct run {
 	struct sink *sink;
 };
 
-static struct run start(const struct answer *script, size_t n)
+static struct run start_as(const struct answer *script, size_t n, const char *more)
 {
 	struct run run = {.server = server_new(script, n)};
 
-	run.server->takes = "application/json";
-	run.server->is_good = otlp_is_request;
+	run.server->takes = "application/x-protobuf";
+	if (strstr(more, "json")) {
+		run.server->takes = "application/json";
+		run.server->is_good = otlp_is_request;
+	}
 	server_start(run.server);
-	run.sink = start_sink(
-	    config_with("  - otlp: {url: \"http://127.0.0.1:%u/v1/metrics\"}\n", run.server->port),
+	run.sink = start_sink(config_with("  - otlp: {url: \"http://127.0.0.1:%u/v1/metrics\"%s}\n",
+				  run.server->port, more),
 	    &quick);
-	assert_int_equal(sink_format(run.sink), POINTS_JSON);
 	return run;
+}
+
+static struct run start(const struct answer *script, size_t n)
+{
+	return start_as(script, n, ", encoding: json");
 }
 
 static void end(struct run *run)
@@ -34,161 +44,176 @@ static void end(struct run *run)
 	server_free(run->server);
 }
 
-static void push(struct sink *sink, struct points *points)
+/* Lines of encode/running.h: `n` of a series each. */
+static void push_lines(struct sink *sink, size_t n)
 {
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
 	struct batch *batch;
-	const char *text;
-	size_t length;
 
-	assert_int_equal(points_finish(points, &text, &length), 0);
-	assert_int_equal(batch_new(&batch, text, length, points_count(points), 0), 0);
+	assert_non_null(out);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out,
+		    "{\"measurement\":\"dns_qtype\",\"tags\":{\"qtype\":\"TYPE%zu\",\"server\":"
+		    "\"ns1\"},\"fields\":{\"queries\":%zu},\"start\":1000,\"time\":2000}\n",
+		    i, i);
+	fclose(out);
+	assert_int_equal(batch_new(&batch, text, length, n, 0), 0);
+	free(text);
 	sink_push(sink, batch);
 	batch_unref(batch);
 }
 
-static struct points *new_points(void)
+static void test_formats(void **state UNUSED)
 {
-	struct points *points;
+	static const struct answer script[] = {{.status = 200}};
+	struct run run = start_as(script, N_OF(script), "");
 
-	assert_int_equal(points_new(&points, POINTS_JSON, 1 << 20), 0);
-	points_common_tag(points, "server", "ns1");
-	return points;
-}
-
-/* The metrics of the last request. */
-static json_t *metrics_of(struct server *s, json_t **ret_root)
-{
-	json_t *metrics = NULL;
-	const char *service;
-
-	pthread_mutex_lock(&s->lock);
-	*ret_root = json_loads(s->text, 0, NULL);
-	pthread_mutex_unlock(&s->lock);
-	assert_non_null(*ret_root);
-	assert_int_equal(json_unpack(*ret_root, "{s:[{s:{s:[{s:{s:s}}]}, s:[{s:o}]}]}",
-			     "resourceMetrics", "resource", "attributes", "value", "stringValue",
-			     &service, "scopeMetrics", "metrics", &metrics),
-	    0);
-	assert_string_equal(service, "crosstap");
-	return metrics;
-}
-
-static void test_request(void **state UNUSED)
-{
-	static const struct answer script[] = {{.status = 200, .body = "{}"}};
-	static const char want[] =
-	    "[{\"name\": \"dns.queries\", \"gauge\": {\"dataPoints\": ["
-	    "{\"attributes\": [{\"key\": \"server\", \"value\": {\"stringValue\": \"ns1\"}},"
-	    " {\"key\": \"zone\", \"value\": {\"stringValue\": \"nl\"}},"
-	    " {\"key\": \"as_org\", \"value\": {\"stringValue\": \"O\\\"rg\"}}],"
-	    " \"timeUnixNano\": \"1700000000123000000\", \"asInt\": \"9223372036854775807\"},"
-	    "{\"attributes\": [{\"key\": \"server\", \"value\": {\"stringValue\": \"ns1\"}}],"
-	    " \"timeUnixNano\": \"1700000000123000000\", \"asInt\": \"2\"}]}},"
-	    "{\"name\": \"dns.rtt\", \"gauge\": {\"dataPoints\": ["
-	    "{\"attributes\": [{\"key\": \"server\", \"value\": {\"stringValue\": \"ns1\"}},"
-	    " {\"key\": \"zone\", \"value\": {\"stringValue\": \"nl\"}},"
-	    " {\"key\": \"as_org\", \"value\": {\"stringValue\": \"O\\\"rg\"}}],"
-	    " \"timeUnixNano\": \"1700000000123000000\", \"asDouble\": 1.0}]}},"
-	    "{\"name\": \"dns.ok\", \"gauge\": {\"dataPoints\": ["
-	    "{\"attributes\": [{\"key\": \"server\", \"value\": {\"stringValue\": \"ns1\"}}],"
-	    " \"timeUnixNano\": \"1700000000123000000\", \"asInt\": \"0\"}]}},"
-	    "{\"name\": \"event\", \"gauge\": {\"dataPoints\": ["
-	    "{\"attributes\": [{\"key\": \"server\", \"value\": {\"stringValue\": \"ns1\"}},"
-	    " {\"key\": \"text\", \"value\": {\"stringValue\": \"hello\"}}],"
-	    " \"timeUnixNano\": \"1700000000123000000\", \"asInt\": \"1\"}]}}]";
-	struct run run = start(script, N_OF(script));
-	struct points *points = new_points();
-	json_t *root, *expected;
-
-	points_begin(points, "dns", 1700000000123);
-	points_tag(points, "zone", "nl");
-	points_uint(points, "queries", UINT64_MAX);
-	points_float(points, "rtt", 1);
-	points_string(points, "as_org", "O\"rg", 4);
-	points_begin(points, "dns", 1700000000123);
-	points_uint(points, "queries", 2);
-	points_bool(points, "ok", 0);
-	points_begin(points, "event", 1700000000123);
-	points_string(points, "text", "hello", 5);
-	push(run.sink, points);
-	assert_int_equal(wait_settled(run.sink, 3).points, 3);
-	assert_string_equal(run.server->request_line, "POST /v1/metrics HTTP/1.1");
-	assert_string_equal(run.server->content_type, "application/json");
-	assert_string_equal(run.server->content_encoding, "gzip");
-	assert_string_equal(run.server->accept, "application/json");
-	assert_string_equal(run.server->authorization, "");
-	assert_int_equal(run.server->refused, 0);
-	expected = json_loads(want, 0, NULL);
-	assert_non_null(expected);
-	assert_true(json_equal(metrics_of(run.server, &root), expected));
-	json_decref(root);
-	json_decref(expected);
-	points_free(points);
+	assert_int_equal(sink_format(run.sink), POINTS_CUMULATIVE);
+	end(&run);
+	run = start_as(script, N_OF(script), ", temporality: delta");
+	assert_int_equal(sink_format(run.sink), POINTS_DELTA);
 	end(&run);
 }
 
-static size_t data_points(json_t *metrics)
+static OtlpRequest *request_of(struct server *s)
 {
-	json_t *metric;
-	size_t i, n = 0;
+	OtlpRequest *request;
 
-	json_array_foreach(metrics, i, metric) n +=
-	    json_array_size(json_object_get(json_object_get(metric, "gauge"), "dataPoints"));
-	return n;
+	pthread_mutex_lock(&s->lock);
+	request =
+	    opentelemetry__proto__collector__metrics__v1__export_metrics_service_request__unpack(
+		NULL, s->text_length, (const uint8_t *)s->text);
+	pthread_mutex_unlock(&s->lock);
+	assert_non_null(request);
+	return request;
+}
+
+static void test_protobuf(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 200}};
+	struct run run = start_as(
+	    script, N_OF(script), ", token: s3cr3t, headers: {X-Scope-OrgID: \"1\", X-Key: abcd}");
+	const OtlpMetric *metric;
+	OtlpRequest *request;
+
+	push_lines(run.sink, 3);
+	assert_int_equal(wait_settled(run.sink, 3).points, 3);
+	assert_string_equal(run.server->request_line, "POST /v1/metrics HTTP/1.1");
+	assert_string_equal(run.server->content_type, "application/x-protobuf");
+	assert_string_equal(run.server->content_encoding, "gzip");
+	assert_string_equal(run.server->accept, "application/x-protobuf");
+	assert_string_equal(run.server->authorization, "Bearer s3cr3t");
+	assert_non_null(strstr(run.server->in, "\r\nX-Scope-OrgID: 1\r\n"));
+	assert_non_null(strstr(run.server->in, "\r\nX-Key: abcd\r\n"));
+	request = request_of(run.server);
+	assert_int_equal(request->n_resource_metrics, 1);
+	metric = request->resource_metrics[0]->scope_metrics[0]->metrics[0];
+	assert_string_equal(metric->name, "crosstap.dns_qtype.queries");
+	assert_int_equal(metric->sum->n_data_points, 3);
+	assert_int_equal(metric->sum->data_points[2]->as_int, 2);
+	opentelemetry__proto__collector__metrics__v1__export_metrics_service_request__free_unpacked(
+	    request, NULL);
+	end(&run);
+}
+
+static void test_json(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 200, .body = "{}"}};
+	struct run run = start(script, N_OF(script));
+
+	push_lines(run.sink, 3);
+	assert_int_equal(wait_settled(run.sink, 3).points, 3);
+	assert_string_equal(run.server->content_type, "application/json");
+	assert_string_equal(run.server->accept, "application/json");
+	assert_string_equal(run.server->authorization, "");
+	assert_int_equal(run.server->refused, 0);
+	end(&run);
+}
+
+/* A header twice, once by each option. */
+static void test_two_authorizations(void **state UNUSED)
+{
+	struct config *config =
+	    config_with("  - otlp: {token: s3cr3t, headers: {authorization: Basic}}\n");
+	struct sink *sink;
+
+	assert_int_equal(sink_new_tuned(&sink, &config->outputs[0], config, &quick), -EINVAL);
+	config_unref(config);
 }
 
 static void test_refusals(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 503}, {.status = 413}, {.status = 200},
 	    {.status = 200, .body = "{\"partialSuccess\":{\"rejectedDataPoints\":\"1\"}}"},
-	    {.status = 400, .body = "{\"message\":\"no\"}"}, {.status = 200}};
+	    {.status = 400, .body = "{\"message\":\"no\"}"}, {.status = 413}};
 	struct run run = start(script, N_OF(script));
-	struct points *points = new_points();
 	struct sink_stats stats;
 	struct batch *batch;
-	json_t *root;
 
-	for (int i = 0; i < 4; i++) {
-		points_begin(points, "m", i);
-		points_int(points, "n", i);
-	}
-	push(run.sink, points);
+	push_lines(run.sink, 4);
 	stats = wait_settled(run.sink, 4);
 	/* After the 503 all four, refused as too large; two; two with one of them rejected. */
 	assert_int_equal(stats.points, 3);
 	assert_int_equal(stats.points_rejected, 1);
 	assert_int_equal(run.server->requests, 4);
-	assert_int_equal(data_points(metrics_of(run.server, &root)), 2);
-	json_decref(root);
-	push(run.sink, points);
+	push_lines(run.sink, 4);
 	stats = wait_settled(run.sink, 8);
 	assert_int_equal(stats.points_rejected, 5);
 	assert_string_equal(stats.last_error, "HTTP 400: no");
+	/* One that is too large alone. */
+	push_lines(run.sink, 1);
+	assert_int_equal(wait_settled(run.sink, 9).points_rejected, 6);
+	/* Of a spool that somebody wrote to: nothing is sent. */
 	assert_int_equal(batch_new(&batch, "no json\n", 8, 1, 0), 0);
 	sink_push(run.sink, batch);
 	batch_unref(batch);
-	stats = wait_settled(run.sink, 9);
-	assert_int_equal(stats.points_rejected, 6);
-	points_free(points);
+	stats = wait_settled(run.sink, 10);
+	assert_int_equal(stats.points_rejected, 7);
+	assert_string_equal(stats.last_error, "unreadable lines of a spool: 1");
+	assert_int_equal(run.server->requests, 6);
 	end(&run);
 }
 
-/* A receiver that takes another media type: the points are refused, and that is said. */
+/* Words of a google.rpc.Status, which is what a refusal is in Protocol Buffers. */
+static void test_status(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 400,
+	    .headers = "Content-Type: application/x-protobuf\r\n",
+	    .body = "\x08\x03\x12\x11no \x01 s3cr3t words"}};
+	struct run run = start_as(script, N_OF(script), ", token: s3cr3t");
+
+	push_lines(run.sink, 1);
+	assert_string_equal((wait_settled(run.sink, 1).last_error), "HTTP 400: no \\x01 *** words");
+	end(&run);
+}
+
+/* A receiver that takes another media type: somebody must mend that, and the points wait. */
 static void test_media_type(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 200, .body = "{}"}};
 	struct run run = start(script, N_OF(script));
-	struct points *points = new_points();
 	struct sink_stats stats;
 
 	run.server->takes = "application/x-protobuf";
-	points_begin(points, "m", 1);
-	points_int(points, "n", 1);
-	push(run.sink, points);
-	stats = wait_settled(run.sink, 1);
-	assert_int_equal(stats.points_rejected, 1);
+	push_lines(run.sink, 1);
+	stats = wait_errors(run.sink, 1);
+	assert_int_equal(stats.points_rejected, 0);
 	assert_string_equal(stats.last_error, "HTTP 415");
-	points_free(points);
+	end(&run);
+}
+
+static void test_retry_after(void **state UNUSED)
+{
+	static const struct answer script[] = {
+	    {.status = 429, .headers = "Retry-After: 1\r\n"}, {.status = 200}};
+	struct run run = start(script, N_OF(script));
+	const uint64_t start_ns = clock_monotonic_ns();
+
+	push_lines(run.sink, 2);
+	assert_int_equal(wait_settled(run.sink, 2).points, 2);
+	assert_true(clock_monotonic_ns() - start_ns >= NS_PER_S);
 	end(&run);
 }
 
@@ -201,7 +226,8 @@ static void test_partial_success(void **state UNUSED)
 		const char *error;
 	} cases[] = {
 	    {"{\"partialSuccess\":{}}", 0, ""},
-	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"0\",\"errorMessage\":\"hm\"}}", 0, ""},
+	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"0\",\"errorMessage\":\"hm\"}}", 0,
+		"all taken, with a warning: hm"},
 	    {"{\"partialSuccess\":{\"rejectedDataPoints\":\"1\",\"errorMessage\":\"too\\nold\"}}",
 		1, "data points refused: 1: too\\x0aold"},
 	    {"{\"partialSuccess\":{\"rejectedDataPoints\":2}}", 2, "data points refused: 2"},
@@ -214,76 +240,58 @@ static void test_partial_success(void **state UNUSED)
 		"data points refused: 9223372036854775807"},
 	    {"{\"partialSuccess\":[1]}", 0, ""},
 	    {"[", 0, ""},
+	    /* In Protocol Buffers. */
+	    {"\x0a\x06\x08\x02\x12\x02no", 2, "data points refused: 2: no"},
+	    {"\x0a\x05\x12\x03old", 0, "all taken, with a warning: old"},
+	    {"\x0a\x7f\x08", 0, ""},
 	};
 
 	for (size_t i = 0; i < N_OF(cases); i++) {
-		const struct answer script[] = {{.status = 200, .body = cases[i].body}};
+		const struct answer script[] = {{.status = 200,
+		    .body = cases[i].body,
+		    .headers = cases[i].body[0] == '\x0a'
+			? "Content-Type: application/x-protobuf; x=y\r\n"
+			: "Content-Type: application/json\r\n"}};
 		struct run run = start(script, N_OF(script));
-		struct points *points = new_points();
 		struct sink_stats stats;
 
-		for (int k = 0; k < 3; k++) {
-			points_begin(points, "m", k);
-			points_int(points, "n", k);
-		}
-		push(run.sink, points);
+		push_lines(run.sink, 3);
 		stats = wait_settled(run.sink, 3);
 		assert_int_equal(stats.points_rejected, cases[i].rejected);
 		assert_int_equal(stats.points, 3 - cases[i].rejected);
 		assert_string_equal(stats.last_error, cases[i].error);
-		points_free(points);
 		end(&run);
 	}
-}
-
-/* Every measurement's worth of odd points keeps the shape: the receiver says 400 otherwise. */
-static void test_shape(void **state UNUSED)
-{
-	static const struct answer script[] = {{.status = 200, .body = "{}"}};
-	struct run run = start(script, N_OF(script));
-	struct points *points = new_points();
-
-	points_begin(points, "edges", -5);
-	points_int(points, "min", INT64_MIN);
-	points_uint(points, "max", UINT64_MAX);
-	points_float(points, "small", 5e-324);
-	points_float(points, "large", -1.7976931348623157e308);
-	points_float(points, "nan", 0.0 / 0.0);
-	points_bool(points, "yes", 1);
-	points_begin(points, "twice", INT64_MAX / 2000000);
-	points_tag(points, "name", "a tag");
-	points_string(points, "name", "and a string", 12);
-	points_uint(points, "n", 1);
-	points_begin(points, "bytes", 1);
-	points_string(points, "raw", "\xff\xfe\x00\n\"\\", 6);
-	points_string(points, "none", "", 0);
-	push(run.sink, points);
-	assert_int_equal(wait_settled(run.sink, 3).points, 3);
-	assert_int_equal(run.server->refused, 0);
-	points_free(points);
-	end(&run);
 }
 
 /* What the check of the shape is worth. */
 static void test_shape_is_strict(void **state UNUSED)
 {
-#define REQUEST(point)                                                                             \
+#define REQUEST(data)                                                                              \
 	"{\"resourceMetrics\":[{\"resource\":{\"attributes\":[]},\"scopeMetrics\":[{\"scope\":{"   \
-	"\"name\":\"x\"},\"metrics\":[{\"name\":\"m\",\"gauge\":{\"dataPoints\":[" point           \
-	"]}}]}]}]}"
+	"\"name\":\"x\"},\"metrics\":[{\"name\":\"m\",\"description\":\"d\"," data "}]}]}]}"
+#define GAUGE(point) "\"gauge\":{\"dataPoints\":[" point "]}"
+#define SUM(point)                                                                                 \
+	"\"sum\":{\"aggregationTemporality\":2,\"isMonotonic\":true,\"dataPoints\":[" point "]}"
 #define POINT(time, value) "{\"attributes\":[],\"timeUnixNano\":" time "," value "}"
-	assert_true(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":\"-1\""))));
-	assert_true(otlp_is_request(REQUEST(POINT("\"1\"", "\"asDouble\":1.5"))));
-	assert_false(otlp_is_request(REQUEST(POINT("1", "\"asInt\":\"1\""))));
-	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":1"))));
-	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":\"1.5\""))));
-	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"as_int\":\"1\""))));
-	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asInt\":\"1\",\"asDouble\":1"))));
-	assert_false(otlp_is_request(REQUEST(POINT("\"1\"", "\"asDouble\":\"1\""))));
-	assert_false(otlp_is_request(REQUEST("")));
+	assert_true(otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"asInt\":\"-1\"")))));
+	assert_true(otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"asDouble\":1.5")))));
+	assert_true(otlp_is_request(
+	    REQUEST(SUM(POINT("\"1\"", "\"startTimeUnixNano\":\"1\",\"asInt\":\"1\"")))));
+	assert_false(otlp_is_request(REQUEST(SUM(POINT("\"1\"", "\"asInt\":\"1\"")))));
+	assert_false(otlp_is_request(REQUEST(GAUGE(POINT("1", "\"asInt\":\"1\"")))));
+	assert_false(otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"asInt\":1")))));
+	assert_false(otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"asInt\":\"1.5\"")))));
+	assert_false(otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"as_int\":\"1\"")))));
+	assert_false(
+	    otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"asInt\":\"1\",\"asDouble\":1")))));
+	assert_false(otlp_is_request(REQUEST(GAUGE(POINT("\"1\"", "\"asDouble\":\"1\"")))));
+	assert_false(otlp_is_request(REQUEST(GAUGE(""))));
 	assert_false(otlp_is_request("{\"resource_metrics\":[]}"));
 	assert_false(otlp_is_request("[]"));
 #undef REQUEST
+#undef GAUGE
+#undef SUM
 #undef POINT
 }
 
@@ -291,27 +299,25 @@ static void test_many_lines(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 200}};
 	struct run run = start(script, N_OF(script));
-	struct points *points = new_points();
 
-	for (int i = 0; i < 2500; i++) {
-		points_begin(points, "m", i);
-		points_int(points, "n", i);
-	}
-	push(run.sink, points);
+	push_lines(run.sink, 2500);
 	assert_int_equal(wait_settled(run.sink, 2500).points, 2500);
 	assert_int_equal(run.server->requests, 3);
-	points_free(points);
 	end(&run);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_request),
+	    cmocka_unit_test(test_formats),
+	    cmocka_unit_test(test_protobuf),
+	    cmocka_unit_test(test_json),
+	    cmocka_unit_test(test_two_authorizations),
 	    cmocka_unit_test(test_refusals),
+	    cmocka_unit_test(test_status),
 	    cmocka_unit_test(test_media_type),
+	    cmocka_unit_test(test_retry_after),
 	    cmocka_unit_test(test_partial_success),
-	    cmocka_unit_test(test_shape),
 	    cmocka_unit_test(test_shape_is_strict),
 	    cmocka_unit_test(test_many_lines),
 	};

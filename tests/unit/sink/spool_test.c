@@ -4,6 +4,7 @@
 #include "sink_fixture.h"
 
 #include "sink/batch.h"
+#include "sink/orphans.h"
 #include "sink/spool.h"
 
 #include <dirent.h>
@@ -45,8 +46,9 @@ static int put(struct spool *spool, const char *text, size_t points, size_t *ret
 static void take_expect(struct spool *spool, const char *text)
 {
 	struct batch *batch;
+	size_t lost;
 
-	assert_int_equal(spool_oldest(spool, &batch), 0);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), 0);
 	assert_int_equal(batch->length, strlen(text));
 	assert_memory_equal(batch->text, text, strlen(text));
 	batch_unref(batch);
@@ -80,6 +82,7 @@ static void test_order_and_restart(void **state UNUSED)
 	struct place place = new_place();
 	struct spool *spool = open_spool(&place, 1 << 20);
 	struct batch *batch;
+	size_t lost;
 	size_t dropped;
 
 	assert_true(spool_empty(spool));
@@ -95,7 +98,7 @@ static void test_order_and_restart(void **state UNUSED)
 	assert_int_equal(spool_bytes(spool), 2 * 4096);
 	assert_int_equal(spool_foreign(spool), 0);
 	assert_int_equal(put(spool, "d\n", 1, &dropped), 0);
-	assert_int_equal(spool_oldest(spool, &batch), 0);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), 0);
 	assert_int_equal(batch->points, 2);
 	batch_unref(batch);
 	assert_int_equal(spool_shorten(spool, "b\n", 2, 1), 0);
@@ -105,7 +108,7 @@ static void test_order_and_restart(void **state UNUSED)
 	take_expect(spool, "b\n");
 	take_expect(spool, "c\n");
 	take_expect(spool, "d\n");
-	assert_int_equal(spool_oldest(spool, &batch), -ENOENT);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), -ENOENT);
 	assert_int_equal(spool_bytes(spool), 0);
 	assert_int_equal(count_files(place.folder, "", NULL, 0), 0);
 	spool_free(spool);
@@ -118,6 +121,7 @@ static void test_bounded(void **state UNUSED)
 	struct place place = new_place();
 	struct spool *spool = open_spool(&place, 3 * 4096);
 	struct batch *batch;
+	size_t lost;
 	char *large = malloc(20000);
 	size_t dropped;
 
@@ -128,7 +132,7 @@ static void test_bounded(void **state UNUSED)
 	assert_int_equal(dropped, 1);
 	assert_int_equal(spool_bytes(spool), 3 * 4096);
 	/* What is being delivered is not removed under the sink. */
-	assert_int_equal(spool_oldest(spool, &batch), 0);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), 0);
 	assert_int_equal(put(spool, "e\n", 1, &dropped), 0);
 	assert_int_equal(dropped, 1);
 	assert_memory_equal(batch->text, "b\nb\n", 4);
@@ -175,6 +179,7 @@ static void test_damaged_and_foreign(void **state UNUSED)
 	struct spool *spool = open_spool(&place, 1 << 20);
 	char path[512];
 	struct batch *batch;
+	size_t lost;
 	size_t dropped;
 	int fd;
 
@@ -198,13 +203,77 @@ static void test_damaged_and_foreign(void **state UNUSED)
 
 	spool = open_spool(&place, 1 << 20);
 	assert_int_equal(spool_foreign(spool), 2);
-	assert_int_equal(spool_oldest(spool, &batch), -EBADMSG);
-	assert_int_equal(spool_oldest(spool, &batch), -EBADMSG);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), -EBADMSG);
+	assert_int_equal(lost, 1);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), -EBADMSG);
+	assert_int_equal(lost, 1);
 	take_expect(spool, "second\n");
 	assert_int_equal(count_files(place.folder, ".bad", NULL, 0), 2);
 	assert_int_equal(put(spool, "third\n", 1, &dropped), 0);
 	take_expect(spool, "third\n");
 	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* A disk that damages everything: some files stay for a human to look at, all points are counted.
+ */
+static void test_many_damaged(void **state UNUSED)
+{
+	struct place place = new_place();
+	struct spool *spool;
+	struct batch *batch;
+	size_t lost, points = 0;
+	char path[512];
+
+	assert_int_equal(mkdir(place.folder, 0700), 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 30; i++) {
+			snprintf(path, sizeof(path), "%s/%020d-%d.batch", place.folder,
+			    round * 100 + i + 1, i + 1);
+			close(open(path, O_WRONLY | O_CREAT, 0600));
+		}
+		spool = open_spool(&place, 1 << 20);
+		assert_int_equal(spool_foreign(spool), 0);
+		while (spool_oldest(spool, &batch, &lost) == -EBADMSG)
+			points += lost;
+		assert_int_equal(count_files(place.folder, ".bad", NULL, 0), SPOOL_BAD_FILES);
+		assert_int_equal(count_files(place.folder, ".batch", NULL, 0), 0);
+		spool_free(spool);
+	}
+	assert_int_equal(points, 2 * 30 * 31 / 2);
+	remove_tree(place.dir);
+}
+
+/* Spools whose output went, and what is none. */
+static void test_orphans(void **state UNUSED)
+{
+	struct place place = new_place();
+	const uint64_t ids[] = {1, IDENTITY};
+	struct orphan orphans[2];
+	struct spool *spool;
+	char path[512];
+	size_t dropped;
+
+	assert_int_equal(orphans_find("/nowhere", ids, 2, orphans, 2), 0);
+	for (uint64_t id = 1; id < 5; id++) {
+		assert_int_equal(spool_new(&spool, place.dir, id, 1 << 20), 0);
+		spool_set_place(spool, "influxdb http://x\x01 of server ns1");
+		assert_int_equal(put(spool, "a\nb\n", 2, &dropped), 0);
+		if (id > 2)
+			assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+		spool_free(spool);
+	}
+	snprintf(path, sizeof(path), "%s/0123456789abcdef", place.dir); /* an empty one */
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/lost+found", place.dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(orphans_find(place.dir, ids, 2, orphans, 2), 3);
+	assert_int_equal(orphans_find(place.dir, (const uint64_t[]){1, 3, 4}, 3, orphans, 2), 1);
+	assert_string_equal(orphans[0].folder, "0000000000000002");
+	assert_string_equal(orphans[0].output, "influxdb http://x\\x01 of server ns1");
+	assert_int_equal(orphans[0].files, 1);
+	assert_int_equal(orphans[0].points, 2);
+	assert_true(orphans[0].bytes > 4);
 	remove_tree(place.dir);
 }
 
@@ -412,6 +481,8 @@ int main(void)
 	    cmocka_unit_test(test_bounded),
 	    cmocka_unit_test(test_long_run),
 	    cmocka_unit_test(test_damaged_and_foreign),
+	    cmocka_unit_test(test_many_damaged),
+	    cmocka_unit_test(test_orphans),
 	    cmocka_unit_test(test_bad_folder),
 	    cmocka_unit_test(test_outage),
 	    cmocka_unit_test(test_poison),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define LETTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS     "0123456789"
@@ -253,5 +254,19 @@ const char *text_check_tag_key(const char *text)
 	}
 	if (*text == '_')
 		return "begins with an underscore, which InfluxDB keeps for itself";
+	return NULL;
+}
+
+const char *text_check_header(const char *text)
+{
+	static const char *const ours[] = {"accept", "connection", "content-encoding",
+	    "content-length", "content-type", "expect", "host", "transfer-encoding"};
+
+	if (strspn(text, LETTERS DIGITS "!#$%&'*+-.^_`|~") != strlen(text))
+		return "is not the name of a header";
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (strcasecmp(text, ours[i]) == 0)
+			return "is a header that the output sets itself";
+	}
 	return NULL;
 }

@@ -35,5 +35,8 @@ const char *text_check_edition(const char *text);
 /* A tag's key: not one of the points' own tags, not `time`, not beginning with an underscore
  * (InfluxDB's). */
 const char *text_check_tag_key(const char *text);
+/* The name of a header that a request may have beside those that an output sets (RFC 9110, section
+ * 5.1). */
+const char *text_check_header(const char *text);
 
 #endif

@@ -213,7 +213,8 @@ static bool tag_key_is_good(struct reader *reader, const struct config_option *o
 static void read_tags(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key, void *base)
 {
-	struct config_option plain = {.path = option->path, .type = OPTION_TEXT};
+	struct config_option plain = {
+	    .path = option->path, .type = OPTION_TEXT, .secret = option->secret};
 	struct config_tag *tags = allocate(reader, node->n, sizeof(*tags));
 	size_t n = 0;
 

@@ -2,6 +2,7 @@
 #include "sink/http/post.h"
 
 #include "base/clock.h"
+#include "config/parse/texts.h"
 #include "network/http_client.h"
 #include "sink/influx_reply.h"
 
@@ -27,7 +28,8 @@ struct http_post {
 	unsigned char *packed;
 	size_t packed_size;
 	const struct sink_control *control;
-	char *secret;
+	char *secrets[HTTP_POST_SECRETS + 1]; /* ended by NULL */
+	size_t n_secrets;
 	char *body;
 	size_t body_length;
 	char error[CURL_ERROR_SIZE];
@@ -96,8 +98,12 @@ static int add_named_header(struct http_post *p, const char *name, const char *v
 
 static int hide_in_errors(struct http_post *p, const char *secret)
 {
-	p->secret = strdup(secret);
-	return p->secret ? 0 : -ENOMEM;
+	if (!*secret)
+		return 0;
+	if (p->n_secrets == HTTP_POST_SECRETS)
+		return -EINVAL;
+	p->secrets[p->n_secrets] = strdup(secret);
+	return p->secrets[p->n_secrets++] ? 0 : -ENOMEM;
 }
 
 /* libcurl sends a user and password of the URL by itself; a server could say them again. */
@@ -148,14 +154,31 @@ static int set_url(struct http_post *p, CURLU *url)
 	return r;
 }
 
-static int set_headers(struct http_post *p, const char *content_type)
+/* Those of the configuration: what they say may be a key. */
+static int set_extra(struct http_post *p, const struct http_post_options *options)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < options->n_headers && r == 0; i++) {
+		r = add_named_header(p, options->headers[i].key, options->headers[i].value);
+		if (r == 0 && strlen(options->headers[i].value) >= SECRET_LEAST_BYTES)
+			r = hide_in_errors(p, options->headers[i].value);
+	}
+	return r;
+}
+
+static int set_headers(struct http_post *p, const struct http_post_options *options)
 {
 	static const char *const headers[] = {
-	    "Content-Encoding: gzip", "Accept: application/json",
-	    "Expect:", /* no round trip before the body */
+	    "Content-Encoding: gzip", "Expect:", /* no round trip before the body */
 	};
-	int r = add_named_header(p, "Content-Type", content_type);
+	int r = add_named_header(p, "Content-Type", options->content_type);
 
+	if (r == 0)
+		r = add_named_header(
+		    p, "Accept", options->accept ? options->accept : "application/json");
+	if (r == 0)
+		r = set_extra(p, options);
 	for (size_t k = 0; k < sizeof(headers) / sizeof(headers[0]) && r == 0; k++)
 		r = add_header(p, headers[k]);
 	if (r == 0 && curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->headers))
@@ -192,9 +215,11 @@ void http_post_free(struct http_post *p)
 	curl_slist_free_all(p->headers);
 	if (p->gzip_ready)
 		deflateEnd(&p->gzip);
-	if (p->secret)
-		explicit_bzero(p->secret, strlen(p->secret));
-	free(p->secret);
+	for (size_t i = 0; i < p->n_secrets; i++) {
+		if (p->secrets[i])
+			explicit_bzero(p->secrets[i], strlen(p->secrets[i]));
+		free(p->secrets[i]);
+	}
 	free(p->packed);
 	free(p->body);
 	free(p);
@@ -225,7 +250,7 @@ int http_post_new(struct http_post **ret, const struct http_post_options *option
 	if (r == 0)
 		r = set_credentials(p, options);
 	if (r == 0)
-		r = set_headers(p, options->content_type);
+		r = set_headers(p, options);
 out:
 	if (r < 0)
 		http_post_free(p);
@@ -318,25 +343,61 @@ long http_post_send(struct http_post *p, const char *text, size_t length)
 	return status;
 }
 
-bool http_post_may_pass(long status)
+void http_post_fail(struct http_post *p, const char *reason)
 {
-	return status == 0 || status == 408 || status == 429 || status >= 500;
+	p->body_length = 0;
+	snprintf(p->error, sizeof(p->error), "%s", reason);
+}
+
+bool http_post_judges(long status)
+{
+	return status == 400 || status == 413 || status == 422;
+}
+
+/* Somebody may mend it: a token that is valid again, a proxy that is done, a database that is made.
+ */
+static const char *meaning(long status)
+{
+	if (status >= 300 && status < 400)
+		return " (a redirect, which is not followed)";
+	switch (status) {
+	case 401:
+	case 403:
+		return " (the credentials are not accepted)";
+	case 404:
+		return " (nothing is there)";
+	case 407:
+		return " (a proxy stands in between)";
+	default:
+		return "";
+	}
+}
+
+static const char *const *secrets_of(const struct http_post *p)
+{
+	return (const char *const *)p->secrets;
 }
 
 void http_post_explain(struct http_post *p, long status, size_t points, struct send_result *ret)
 {
+	http_post_explain_words(p, status, p->body, p->body_length, points, ret);
+}
+
+void http_post_explain_words(struct http_post *p, long status, const char *words, size_t length,
+    size_t points, struct send_result *ret)
+{
 	struct influx_reply reply;
 	curl_off_t after_s = 0;
 
-	ret->retry = http_post_may_pass(status);
+	ret->retry = !http_post_judges(status);
 	if (!status) {
-		influx_reply_read(&reply, p->error, strlen(p->error), 0, p->secret);
+		influx_reply_read(&reply, p->error, strlen(p->error), 0, secrets_of(p));
 		snprintf(ret->error, sizeof(ret->error), "%s", reply.words);
 		return;
 	}
-	influx_reply_read(&reply, p->body, p->body_length, points, p->secret);
-	snprintf(ret->error, sizeof(ret->error), "HTTP %ld%s%s", status, reply.words[0] ? ": " : "",
-	    reply.words);
+	influx_reply_read(&reply, words, length, points, secrets_of(p));
+	snprintf(ret->error, sizeof(ret->error), "HTTP %ld%s%s%s", status, meaning(status),
+	    reply.words[0] ? ": " : "", reply.words);
 	if (ret->retry) {
 		/* Seconds or a date (RFC 9110, section 10.2.3): libcurl reads both. */
 		if (curl_easy_getinfo(p->easy, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK &&
@@ -346,7 +407,7 @@ void http_post_explain(struct http_post *p, long status, size_t points, struct s
 			    NS_PER_S;
 		return;
 	}
-	ret->rejected = status == 400 || status == 422 ? reply.rejected : points;
+	ret->rejected = status == 413 ? points : reply.rejected;
 }
 
 void http_post_quote(const struct http_post *p, const char *text, char ret[HTTP_POST_WORDS_SIZE])
@@ -354,8 +415,15 @@ void http_post_quote(const struct http_post *p, const char *text, char ret[HTTP_
 	struct influx_reply reply;
 
 	_Static_assert(sizeof(reply.words) == HTTP_POST_WORDS_SIZE, "one bound for words");
-	influx_reply_read(&reply, text, strlen(text), 0, p->secret);
+	influx_reply_read(&reply, text, strlen(text), 0, secrets_of(p));
 	memcpy(ret, reply.words, sizeof(reply.words));
+}
+
+const char *http_post_media(const struct http_post *p)
+{
+	char *media = NULL;
+
+	return curl_easy_getinfo(p->easy, CURLINFO_CONTENT_TYPE, &media) == CURLE_OK ? media : NULL;
 }
 
 const char *http_post_body(const struct http_post *p, size_t *ret_length)

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 char *http_url_public(struct arena *arena, const char *text)
 {
@@ -27,6 +29,44 @@ char *http_url_public(struct arena *arena, const char *text)
 		length--;
 	copy = clean ? arena_strndup(arena, clean, length) : arena_strdup(arena, "?");
 	curl_free(clean);
+	curl_url_cleanup(url);
+	return copy;
+}
+
+/* "p" and "password" are InfluxDB's. */
+static bool is_secret(const char *parameter)
+{
+	static const char *const names[] = {
+	    "p=", "password=", "token=", "key=", "api_key=", "apikey="};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncasecmp(parameter, names[i], strlen(names[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *http_url_query(struct arena *arena, const char *text)
+{
+	CURLU *url = curl_url();
+	char *query = NULL, *copy, *out, *next;
+
+	if (!url || curl_url_set(url, CURLUPART_URL, text, 0) ||
+	    curl_url_get(url, CURLUPART_QUERY, &query, 0))
+		query = NULL;
+	copy = out = arena_strdup(arena, query ? query : "");
+	for (char *at = copy; at && *at; at = next) {
+		const size_t length = strcspn(at, "&") + 1;
+
+		next = at[length - 1] ? at + length : at + length - 1;
+		if (is_secret(at))
+			continue;
+		memmove(out, at, (size_t)(next - at));
+		out += next - at;
+	}
+	if (out)
+		*out = '\0';
+	curl_free(query);
 	curl_url_cleanup(url);
 	return copy;
 }

@@ -10,6 +10,9 @@ struct arena;
 /* Without user, password, query, fragment and slashes at its end; "?" if it is no URL. NULL: no
  * memory. */
 char *http_url_public(struct arena *arena, const char *text);
+/* The query, without what is a password or a token by its name; empty: there is none. NULL: no
+ * memory. */
+char *http_url_query(struct arena *arena, const char *text);
 /* Scheme, host and port, for messages about a connection; "an output" if it is no URL. */
 void http_url_origin(const char *text, char *ret, size_t size);
 /* A path below the one that the URL has (a reverse proxy's prefix). -EINVAL, -ENOMEM. */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory that runs out: a program that is linked with --wrap for malloc, calloc, realloc
+ * and arena_alloc (Makefile) has each allocation of the tested code fail once; the sanitizers look
+ * for what comes of it. Libraries have their memory. */
+#ifndef TESTS_UNIT_SCARCE_H
+#define TESTS_UNIT_SCARCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#define SCARCE_MOST 100000
+
+static long scarce_left = -1; /* allocations until one fails; below 0: none does */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+struct arena;
+void *__real_arena_alloc(struct arena *arena, size_t size);
+void *__wrap_arena_alloc(struct arena *arena, size_t size);
+
+static bool scarce_fails(void)
+{
+	return scarce_left >= 0 && scarce_left-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return scarce_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return scarce_fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return scarce_fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* An arena asks for memory now and then; each that is asked of it may be the one. */
+void *__wrap_arena_alloc(struct arena *arena, size_t size)
+{
+	return scarce_fails() ? NULL : __real_arena_alloc(arena, size);
+}
+
+/* Calls `run` with its first allocation failing, its second, and so on, until it runs with none
+ * that failed. `run` says whether it has its whole result; with all memory it must. Returns how
+ * many allocations failed. */
+static inline long scarce_each(bool (*run)(void *context), void *context)
+{
+	long n = 0;
+
+	for (;; n++) {
+		bool whole, failed;
+
+		scarce_left = n;
+		whole = run(context);
+		failed = scarce_left < 0;
+		scarce_left = -1;
+		assert_true(n < SCARCE_MOST);
+		if (failed)
+			continue;
+		assert_true(whole);
+		return n;
+	}
+}
+
+#endif
