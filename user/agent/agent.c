@@ -112,7 +112,7 @@ static int make_stages(struct agent *agent, char *error, size_t size)
 		r = shard_new(&agent->empty, &agent->limits, &agent->seed);
 	}
 	if (r == 0)
-		r = wire_new(&agent->wire, config, agent->clock, &listener);
+		r = wire_new(&agent->wire, config, agent->clock, agent->passed, &listener);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;

@@ -318,6 +318,18 @@ static int add_sources(struct daemon *daemon)
 	return r < 0 ? r : 0;
 }
 
+/* What the process before this one left, and this one has no use for. */
+static void set_aside(struct daemon *daemon)
+{
+	char names[256];
+	const size_t n = passed_sockets_set_aside(&daemon->passed, names, sizeof(names));
+
+	if (n)
+		log_warning(MODULE,
+		    "passed descriptors set aside, nobody here knows them: n=%zu names=%s", n,
+		    names);
+}
+
 static int start(struct daemon *daemon, struct config *config)
 {
 	const struct agent_options options = {
@@ -349,6 +361,7 @@ static int start(struct daemon *daemon, struct config *config)
 		 */
 		return r == -EINVAL ? BAD_CONFIG : FAILED;
 	}
+	set_aside(daemon);
 	start_http(daemon);
 	watch_changes(daemon);
 	return 0;
