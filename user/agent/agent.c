@@ -194,7 +194,7 @@ void agent_stop(struct agent *agent, uint64_t timeout_ns)
 		return;
 	agent->stopping = true;
 	for (size_t i = 0; i < agent->n_inputs; i++)
-		input_stop(agent->inputs[i]);
+		input_stop(agent->inputs[i], true);
 	agent_close_everything(agent, &command, clock_wall_ns(agent->clock), false);
 	wire_stop(agent->wire);
 	enrich_stop(agent->enrich);
