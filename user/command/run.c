@@ -7,6 +7,7 @@
 #include "agent/lock.h"
 #include "base/log.h"
 #include "base/unused.h"
+#include "confine/confine.h"
 #include "http/http.h"
 #include "report/report.h"
 
@@ -263,12 +264,17 @@ static void reload(struct daemon *daemon)
 	struct config_diff diff;
 	struct config *config;
 	char error[512];
+	int r;
 
 	if (config_load(daemon->path, stderr, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
 		return;
 	}
-	if (agent_reload(daemon->agent, config, &diff, error, sizeof(error)) < 0) {
+	/* The old one's devices are left, the new one's attached to. */
+	(void)confine_privileges_again(NULL);
+	r = agent_reload(daemon->agent, config, &diff, error, sizeof(error));
+	(void)confine_privileges_again(agent_config(daemon->agent));
+	if (r < 0) {
 		log_error(
 		    MODULE, "configuration not reloaded, the old one stays in force: %s", error);
 		return;
@@ -330,6 +336,26 @@ static void set_aside(struct daemon *daemon)
 		    names);
 }
 
+/* Before there is any other thread, and before anything of a stranger is read. What cannot be given
+ * up is no reason not to count, and said. */
+static void confine(const struct config *config)
+{
+	char names[512] = "";
+	int r = confine_memory();
+
+	if (r < 0)
+		log_warning(MODULE, "its memory is not kept from others: %s", strerror(-r));
+	r = confine_privileges(config, names, sizeof(names));
+	if (r < 0)
+		log_warning(MODULE, "privileges are not given up: %s", strerror(-r));
+	r = confine_system_calls(*config->wire.netns);
+	if (r < 0)
+		log_warning(MODULE, "system calls are not filtered: %s",
+		    r == -EOPNOTSUPP ? "the kernel has no seccomp filters" : strerror(-r));
+	log_info(MODULE, "confined capabilities=%s system_calls=%s", *names ? names : "none",
+	    r < 0 ? "all" : "listed");
+}
+
 static int start(struct daemon *daemon, struct config *config)
 {
 	const struct agent_options options = {
@@ -343,6 +369,7 @@ static int start(struct daemon *daemon, struct config *config)
 		config_unref(config);
 		return BAD_CONFIG;
 	}
+	confine(config);
 	r = passed_sockets_take(&daemon->passed);
 	if (r < 0)
 		log_error(MODULE, "passed sockets: %s", strerror(-r));
