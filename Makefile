@@ -20,6 +20,13 @@ WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong
 CPPFLAGS += -D_GNU_SOURCE -DCROSSTAP_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(O)/gen
 LDFLAGS  += -pthread
+# Each where the compiler has it: CET on x86, its like on arm64; frames over a page are touched page by page; registers that
+# a function used are empty when it returns.
+has       = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null - </dev/null 2>/dev/null && echo $(1))
+HARDEN   := -fPIE $(call has,-fcf-protection=full) $(call has,-mbranch-protection=standard) $(call has,-fstack-clash-protection)
+CLEAR    := $(call has,-fzero-call-used-regs=used-gpr)
+CFLAGS   += $(HARDEN)
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack
 # Asked when it is used, not when make starts: `make deps all` installs what it asks for.
 PKG_CFLAGS  = $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
@@ -29,6 +36,7 @@ CFLAGS   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover
 LDFLAGS  += -fsanitize=$(SANITIZE)
 else
 CPPFLAGS += -D_FORTIFY_SOURCE=2
+CFLAGS   += $(CLEAR)
 endif
 
 LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
@@ -155,6 +163,7 @@ check:
 check-all:
 	scripts/check-style
 	$(MAKE) all check-unit check-golden
+	scripts/check-hardening $(O)/crosstap
 	$(MAKE) O=$(O)/asan SANITIZE=address,undefined all check-unit check-golden check-fuzz
 	$(MAKE) O=$(O)/tsan SANITIZE=thread check-unit
 	$(MAKE) O=$(O)/clang CC=clang all
