@@ -57,13 +57,21 @@ size_t passed_sockets_find(
 	return n;
 }
 
-/* Connections that were accepted have their listener's address. */
 static bool listens(int fd)
 {
 	int listening = 0;
 	socklen_t length = sizeof(listening);
 
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening;
+}
+
+/* Those that were accepted have their listener's address. */
+static bool is_connected(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
 }
 
 static bool is_bound_to(int fd, const char *path)
@@ -85,7 +93,7 @@ size_t passed_sockets_at(
 	size_t n = 0;
 
 	for (size_t i = 0; i < sockets->n && n < max; i++) {
-		if (!is_bound_to(sockets->list[i].fd, path) || !listens(sockets->list[i].fd))
+		if (!is_bound_to(sockets->list[i].fd, path) || is_connected(sockets->list[i].fd))
 			continue;
 		sockets->list[i].used = true;
 		ret[n++] = sockets->list[i].fd;

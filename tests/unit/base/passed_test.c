@@ -48,10 +48,15 @@ static void those_at_a_path(void **state UNUSED)
 	assert_non_null(mkdtemp(folder));
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/in.sock", folder);
 	assert_int_equal(bind(bound, (struct sockaddr *)&address, sizeof(address)), 0);
-	/* A connection that was accepted has the path, too. */
-	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 0);
-	assert_int_equal(listen(bound, 1), 0);
 	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	/* A connection that was accepted has the path, too. */
+	assert_int_equal(listen(bound, 1), 0);
+	assert_int_equal(connect(unbound, (struct sockaddr *)&address, sizeof(address)), 0);
+	sockets.list[0].fd = accept(bound, NULL, NULL);
+	assert_true(sockets.list[0].fd >= 0);
+	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	close(sockets.list[0].fd);
+	sockets.list[0].fd = tcp;
 	assert_int_equal(fds[0], bound);
 	assert_int_equal(passed_sockets_at(&sockets, folder, fds, 3), 0);
 	assert_int_equal(passed_sockets_at(&sockets, "", fds, 3), 0);
