@@ -271,9 +271,9 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 	/* The old one's devices are left, the new one's attached to. */
-	(void)confine_privileges_again(NULL);
+	(void)confine_privileges_again(agent_config(daemon->agent), config);
 	r = agent_reload(daemon->agent, config, &diff, error, sizeof(error));
-	(void)confine_privileges_again(agent_config(daemon->agent));
+	(void)confine_privileges_again(agent_config(daemon->agent), NULL);
 	if (r < 0) {
 		log_error(
 		    MODULE, "configuration not reloaded, the old one stays in force: %s", error);

@@ -25,9 +25,10 @@
  * comes to be. Writes the names of those in force to `names`. -errno.
  */
 int confine_privileges(const struct config *config, char *names, size_t size);
-/* A reload: puts in force what its configuration needs, of what was kept; NULL, between two of
- * them: all. */
-int confine_privileges_again(const struct config *config);
+/* A reload: puts in force what its configuration needs, of what was kept; while it is under way,
+ * what both the old and the new one do. `other` may be NULL. Threads that run have what they had.
+ */
+int confine_privileges_again(const struct config *config, const struct config *other);
 
 /*
  * A seccomp filter with a list of the calls that the agent and its libraries make. All others fail

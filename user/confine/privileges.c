@@ -109,7 +109,7 @@ int confine_privileges(const struct config *config, char *names, size_t size)
 	return apply(needed, kept, have & BIT(CAP_SETPCAP));
 }
 
-int confine_privileges_again(const struct config *config)
+int confine_privileges_again(const struct config *config, const struct config *other)
 {
-	return apply(config ? needed_by(config) : UINT64_MAX, permitted(), false);
+	return apply(needed_by(config) | (other ? needed_by(other) : 0), permitted(), false);
 }
