@@ -21,7 +21,7 @@ struct connection {
 	    *stash; /* the beginning of a frame; in the memory of `handover`, where there is one */
 	size_t stashed, stash_size;
 	struct handover *handover; /* NULL: not left to the next process */
-	uint64_t since_ns;         /* CLOCK_MONOTONIC */
+	uint64_t since_ns;         /* CLOCK_MONOTONIC; 0: not to be left in advance */
 	uint64_t
 	    deadline_ns; /* CLOCK_MONOTONIC: of the handshake, or of the held connection; 0: none */
 	bool held;       /* broke a rule: not read any more, closed at the deadline */

@@ -211,7 +211,7 @@ static bool accept_one(struct dnstap_input *input, int listener)
 	forget_version(input);
 	connection->deadline_ns =
 	    clock_monotonic_ns() + atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
-	connection->since_ns = clock_monotonic_ns();
+	connection->since_ns = store_works() ? clock_monotonic_ns() : 0;
 	add_connection(input, connection);
 	add_relaxed(&input->counters.accepted, 1);
 	atomic_fetch_add_explicit(input->open, 1, memory_order_relaxed);
@@ -280,7 +280,7 @@ static bool read_connection(
  * be left is not tried again before the end. */
 static uint64_t keep_old(struct dnstap_input *input, struct connection *connection, uint64_t now_ns)
 {
-	if (!connection->since_ns || connection->held || !store_works())
+	if (!connection->since_ns || connection->held)
 		return 0;
 	if (now_ns < connection->since_ns + KEEP_AFTER_NS)
 		return connection->since_ns + KEEP_AFTER_NS;
