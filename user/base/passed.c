@@ -57,14 +57,6 @@ size_t passed_sockets_find(
 	return n;
 }
 
-static bool listens(int fd)
-{
-	int listening = 0;
-	socklen_t length = sizeof(listening);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening;
-}
-
 /* Those that were accepted have their listener's address. */
 static bool is_connected(int fd)
 {
@@ -72,6 +64,15 @@ static bool is_connected(int fd)
 	socklen_t length = sizeof(peer);
 
 	return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+}
+
+/* A socket that nobody is connected to is a socket unit's, whatever is wrong with it. */
+static bool is_of_a_unit(int fd)
+{
+	int type;
+	socklen_t length = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && !is_connected(fd);
 }
 
 static bool is_bound_to(int fd, const char *path)
@@ -110,7 +111,7 @@ size_t passed_sockets_set_aside(struct passed_sockets *sockets, char *names, siz
 	for (size_t i = 0; i < sockets->n; i++) {
 		struct passed_socket *socket = &sockets->list[i];
 
-		if (socket->used || socket->fd < 0 || listens(socket->fd))
+		if (socket->used || socket->fd < 0 || is_of_a_unit(socket->fd))
 			continue;
 		store_remove(socket->name);
 		close(socket->fd);

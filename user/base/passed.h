@@ -35,9 +35,9 @@ size_t passed_sockets_find(
 size_t passed_sockets_at(
     const struct passed_sockets *sockets, const char *path, int *ret, size_t max);
 /*
- * After everybody has taken theirs: closes what is neither used nor a listening socket, which is a
- * socket unit's, and takes it out of the store. Writes the names to `names`, as far as they fit;
- * returns how many there were.
+ * After everybody has taken theirs: closes what is neither used nor a socket that nobody is
+ * connected to, which is a socket unit's and may be named by a reload, and takes it out of the
+ * store. Writes the names to `names`, as far as they fit; returns how many there were.
  */
 size_t passed_sockets_set_aside(struct passed_sockets *sockets, char *names, size_t size);
 
