@@ -99,7 +99,7 @@ static void spoil_abi(void)
 	struct wire_running found;
 	struct wire_config *config;
 
-	must(wire_running_find(&found, look().xdp) == 0, "find");
+	must(wire_running_find(&found, NULL, look().xdp) == 0, "find");
 	config = mmap(NULL, sizeof(*config), PROT_READ | PROT_WRITE, MAP_SHARED,
 	    found.maps.fds[WIRE_MAP_CONFIG], 0);
 	must(config != MAP_FAILED, "mmap");

@@ -107,7 +107,7 @@ static struct rig *start(struct config **config, enum wire_mode mode)
 
 	rig = (struct rig){.last_ns = INT64_MIN};
 	*config = make_config(mode);
-	must(wire_new(&rig.wire, *config, &clock_system, &listener) == 0, "wire_new");
+	must(wire_new(&rig.wire, *config, &clock_system, NULL, &listener) == 0, "wire_new");
 	config_unref(*config);
 	wire_start(rig.wire);
 	return &rig;

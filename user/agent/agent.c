@@ -120,7 +120,7 @@ static int make_stages(struct agent *agent, char *error, size_t size)
 		r = shard_new(&agent->empty, &agent->limits, &agent->seed);
 	}
 	if (r == 0)
-		r = wire_new(&agent->wire, config, agent->clock, &listener);
+		r = wire_new(&agent->wire, config, agent->clock, agent->passed, &listener);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
@@ -202,7 +202,7 @@ void agent_stop(struct agent *agent, uint64_t timeout_ns)
 		return;
 	agent->stopping = true;
 	for (size_t i = 0; i < agent->n_inputs; i++)
-		input_stop(agent->inputs[i]);
+		input_stop(agent->inputs[i], true);
 	agent_close_everything(agent, &command, clock_wall_ns(agent->clock), false);
 	wire_stop(agent->wire);
 	enrich_stop(agent->enrich);

@@ -16,7 +16,7 @@
 #ifndef CROSSTAP_AGENT_AGENT_H
 #define CROSSTAP_AGENT_AGENT_H
 
-#include "agent/passed.h"
+#include "base/passed.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "config/diff.h"

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_PASSED 64 /* of one name: more than an input takes, which says so */
+
 /* The input's thread. Its collector is told the time by each read. */
 struct context {
 	struct input input;
@@ -85,10 +87,12 @@ char *input_key(const struct config_input *config)
 	return asprintf(&key, "%d %s", (int)config->kind, config->address) < 0 ? NULL : key;
 }
 
-int input_open(struct input **ret, const struct config_input *config, const int *fds, size_t n_fds,
-    char *error, size_t size)
+int input_open(struct input **ret, const struct config_input *config,
+    const struct passed_sockets *passed, uint32_t max_frame, char *error, size_t size)
 {
 	struct context *context = calloc(1, sizeof(*context));
+	int fds[MAX_PASSED];
+	const size_t n_fds = dnstap_input_passed(config, passed, fds, MAX_PASSED);
 	int r = -ENOMEM;
 
 	if (context) {
@@ -104,6 +108,7 @@ int input_open(struct input **ret, const struct config_input *config, const int 
 		input_free(context ? &context->input : NULL);
 		return r;
 	}
+	dnstap_input_adopt(context->input.source, config, passed, max_frame);
 	*ret = &context->input;
 	return 0;
 }
@@ -172,11 +177,14 @@ void input_witness(struct input *input, const struct config_input *config,
 	input->before = *now;
 }
 
-void input_stop(struct input *input)
+void input_stop(struct input *input, bool leave)
 {
 	if (!input->collector)
 		return;
-	dnstap_input_stop(input->source);
+	if (leave)
+		dnstap_input_leave(input->source);
+	else
+		dnstap_input_stop(input->source);
 	pthread_mutex_lock(&input->lock);
 	context_of(input)->running = false;
 	pthread_mutex_unlock(&input->lock);

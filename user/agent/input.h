@@ -6,6 +6,7 @@
 #ifndef CROSSTAP_AGENT_INPUT_H
 #define CROSSTAP_AGENT_INPUT_H
 
+#include "base/passed.h"
 #include "base/ring.h"
 #include "crosscheck/crosscheck.h"
 #include "agent/setup.h"
@@ -41,9 +42,10 @@ struct input {
 	uint64_t labels_since; /* collector_labels_since(), when the last command was executed */
 };
 
-/* Opens the socket. Errors as dnstap_input_open(). */
-int input_open(struct input **ret, const struct config_input *config, const int *fds, size_t n_fds,
-    char *error, size_t size);
+/* Opens the socket, or takes it from what was passed, with the producers of the process before this
+ * one. Errors as dnstap_input_open(). */
+int input_open(struct input **ret, const struct config_input *config,
+    const struct passed_sockets *passed, uint32_t max_frame, char *error, size_t size);
 /* `setup` becomes the input's. */
 int input_start(struct input *input, const struct input_setup *setup,
     const struct collector_config *config, int64_t oldest, const struct dnstap_limits *limits);
@@ -51,8 +53,9 @@ int input_start(struct input *input, const struct input_setup *setup,
  */
 void input_send(struct input *input, const struct input_command *command);
 void input_wait(struct input *input);
-/* Ends the thread; what it counted is closed. */
-void input_stop(struct input *input);
+/* Ends the thread; what it counted is closed. `leave`: the next process goes on with its producers.
+ */
+void input_stop(struct input *input, bool leave);
 void input_free(struct input *input);
 
 /* What the cross-check must know of this input since the last window: adds to *ret. `now`: its

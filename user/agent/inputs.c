@@ -6,23 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE     AGENT_MODULE
-#define MAX_PASSED 64 /* of one name: more than an input takes, which says so */
+#define MODULE AGENT_MODULE
 
 /* -- prepare */
-
-static int open_input(struct agent *agent, const struct config_input *config, struct input **ret,
-    char *error, size_t size)
-{
-	int fds[MAX_PASSED];
-	size_t n = 0;
-
-	if (config->kind == INPUT_LISTEN_FD)
-		n = passed_sockets_find(agent->passed, config->address, fds, MAX_PASSED);
-	else if (config->kind == INPUT_UNIX)
-		n = passed_sockets_at(agent->passed, config->address, fds, MAX_PASSED);
-	return input_open(ret, config, fds, n, error, size);
-}
 
 void input_set_free(struct input_set *set)
 {
@@ -74,7 +60,7 @@ static int allocate(struct input_set **ret, size_t n)
 	return 0;
 }
 
-static int prepare_input(struct agent *agent, const struct config_input *config,
+static int prepare_input(struct agent *agent, const struct config_input *config, uint32_t max_frame,
     struct input_set *set, char *error, size_t size)
 {
 	const size_t i = set->n;
@@ -87,7 +73,7 @@ static int prepare_input(struct agent *agent, const struct config_input *config,
 	set->inputs[i] = find_input(agent, config);
 	if (set->inputs[i])
 		return 0;
-	r = open_input(agent, config, &set->inputs[i], error, size);
+	r = input_open(&set->inputs[i], config, agent->passed, max_frame, error, size);
 	set->is_new[i] = r == 0;
 	return r;
 }
@@ -103,7 +89,8 @@ int input_set_prepare(struct agent *agent, const struct config *config, struct i
 		return r;
 	}
 	for (size_t i = 0; i < config->n_inputs && r == 0; i++)
-		r = prepare_input(agent, &config->inputs[i], set, error, size);
+		r = prepare_input(
+		    agent, &config->inputs[i], (uint32_t)config->limits.frame, set, error, size);
 	if (r < 0) {
 		input_set_free(set);
 		return r;
@@ -132,7 +119,7 @@ static void drop_inputs(struct agent *agent, const struct input_set *set)
 		if (stays(set, input))
 			continue;
 		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
-		input_stop(input);
+		input_stop(input, false);
 		agent_collect_closed(agent, input);
 		for (size_t j = 0; j < agent->n_closed; j++) {
 			if (agent->closed[j].owner == input)

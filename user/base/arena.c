@@ -71,6 +71,15 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
+void arena_wipe(struct arena *arena)
+{
+	struct block *block = arena ? arena->current : NULL;
+
+	for (; block; block = block->next)
+		explicit_bzero(block->data, block->size);
+	arena_free(arena);
+}
+
 void arena_reset(struct arena *arena)
 {
 	free_all_but_first(arena);

@@ -10,6 +10,8 @@ struct arena;
 
 int arena_new(struct arena **ret);
 void arena_free(struct arena *arena);
+/* Likewise, and nothing that was in it stays in memory: for secrets. */
+void arena_wipe(struct arena *arena);
 /* Zeroed, aligned for any type, or NULL when there is no memory. */
 void *arena_alloc(struct arena *arena, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);

@@ -146,7 +146,7 @@ static bool runs_ours(const struct wire_link *link, bool dispatched)
 
 	wire_running_init(&running);
 	for (int i = 0; i < 2; i++) {
-		if (ids[i] && wire_running_find(&running, ids[i]) == 0) {
+		if (ids[i] && wire_running_find(&running, NULL, ids[i]) == 0) {
 			wire_running_close(&running);
 			return true;
 		}

@@ -7,6 +7,7 @@
 #include "agent/lock.h"
 #include "base/log.h"
 #include "base/unused.h"
+#include "confine/confine.h"
 #include "http/http.h"
 #include "report/report.h"
 
@@ -266,12 +267,17 @@ static void reload(struct daemon *daemon)
 	struct config_diff diff;
 	struct config *config;
 	char error[512];
+	int r;
 
 	if (config_load(daemon->path, stderr, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
 		return;
 	}
-	if (agent_reload(daemon->agent, config, &diff, error, sizeof(error)) < 0) {
+	/* The old one's devices are left, the new one's attached to. */
+	(void)confine_privileges_again(agent_config(daemon->agent), config);
+	r = agent_reload(daemon->agent, config, &diff, error, sizeof(error));
+	(void)confine_privileges_again(agent_config(daemon->agent), NULL);
+	if (r < 0) {
 		log_error(
 		    MODULE, "configuration not reloaded, the old one stays in force: %s", error);
 		return;
@@ -321,6 +327,38 @@ static int add_sources(struct daemon *daemon)
 	return r < 0 ? r : 0;
 }
 
+/* What the process before this one left, and this one has no use for. */
+static void set_aside(struct daemon *daemon)
+{
+	char names[256];
+	const size_t n = passed_sockets_set_aside(&daemon->passed, names, sizeof(names));
+
+	if (n)
+		log_warning(MODULE,
+		    "passed descriptors set aside, nobody here knows them: n=%zu names=%s", n,
+		    names);
+}
+
+/* Before there is any other thread, and before anything of a stranger is read. What cannot be given
+ * up is no reason not to count, and said. */
+static void confine(const struct config *config)
+{
+	char names[512] = "";
+	int r = confine_memory();
+
+	if (r < 0)
+		log_warning(MODULE, "its memory is not kept from others: %s", strerror(-r));
+	r = confine_privileges(config, names, sizeof(names));
+	if (r < 0)
+		log_warning(MODULE, "privileges are not given up: %s", strerror(-r));
+	r = confine_system_calls(*config->wire.netns);
+	if (r < 0)
+		log_warning(MODULE, "system calls are not filtered: %s",
+		    r == -EOPNOTSUPP ? "the kernel has no seccomp filters" : strerror(-r));
+	log_info(MODULE, "confined capabilities=%s system_calls=%s", *names ? names : "none",
+	    r < 0 ? "all" : "listed");
+}
+
 static int start(struct daemon *daemon, struct config *config)
 {
 	const struct agent_options options = {
@@ -334,6 +372,7 @@ static int start(struct daemon *daemon, struct config *config)
 		config_unref(config);
 		return BAD_CONFIG;
 	}
+	confine(config);
 	r = passed_sockets_take(&daemon->passed);
 	if (r < 0)
 		log_error(MODULE, "passed sockets: %s", strerror(-r));
@@ -352,6 +391,7 @@ static int start(struct daemon *daemon, struct config *config)
 		 */
 		return r == -EINVAL ? BAD_CONFIG : FAILED;
 	}
+	set_aside(daemon);
 	start_http(daemon);
 	watch_changes(daemon);
 	return 0;

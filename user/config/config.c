@@ -442,6 +442,7 @@ int config_load(const char *path, FILE *errors, struct config **ret)
 		return r;
 	}
 	r = config_parse(name, text, length, errors, ret);
+	explicit_bzero(text, length);
 	free(text);
 	return r;
 }
@@ -461,5 +462,5 @@ void config_unref(const struct config *config)
 
 	if (counted &&
 	    atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) == 1)
-		arena_free(counted->arena);
+		arena_wipe(counted->arena); /* tokens, passwords */
 }

@@ -21,13 +21,66 @@ struct connection *connection_new(int fd, uint32_t max_frame)
 	return connection;
 }
 
+struct connection *connection_adopt(
+    const struct passed_sockets *passed, const char *input, uint32_t max_frame)
+{
+	struct connection *connection = connection_new(-1, max_frame);
+
+	if (!connection)
+		return NULL;
+	connection->fd = handover_take(&connection->handover, passed, input, max_frame,
+	    &connection->receiver.stream, &connection->stashed);
+	if (connection->fd < 0) {
+		free(connection);
+		return NULL;
+	}
+	connection->stash = handover_stash(connection->handover, connection->stashed);
+	connection->stash_size = connection->stashed;
+	return connection;
+}
+
 void connection_free(struct connection *connection)
 {
 	if (!connection)
 		return;
 	close(connection->fd);
-	free(connection->stash);
+	if (!connection->handover)
+		free(connection->stash);
+	handover_free(connection->handover);
 	free(connection);
+}
+
+int connection_keep(struct connection *connection, const char *input)
+{
+	struct handover *handover;
+	uint8_t *stash;
+	int r;
+
+	if (connection->handover)
+		return 0;
+	r = handover_new(&handover, input, connection->stashed);
+	if (r < 0)
+		return r;
+	stash = handover_stash(handover, connection->stashed);
+	if (connection->stashed)
+		memcpy(stash, connection->stash, connection->stashed);
+	handover_end(handover, &connection->receiver.stream, connection->stashed);
+	r = handover_keep(handover, connection->fd);
+	if (r < 0) {
+		handover_free(handover);
+		return r;
+	}
+	free(connection->stash);
+	connection->stash = stash;
+	connection->stash_size = connection->stashed;
+	connection->handover = handover;
+	return 0;
+}
+
+void connection_forget(struct connection *connection)
+{
+	if (connection->handover)
+		handover_forget(connection->handover);
 }
 
 bool connection_is_new(const struct connection *connection)
@@ -41,7 +94,8 @@ static int stash_reserve(struct connection *connection, size_t size)
 
 	if (size <= connection->stash_size)
 		return 0;
-	stash = realloc(connection->stash, size);
+	stash = connection->handover ? handover_stash(connection->handover, size)
+				     : realloc(connection->stash, size);
 	if (!stash)
 		return -ENOMEM;
 	connection->stash = stash;
@@ -52,7 +106,10 @@ static int stash_reserve(struct connection *connection, size_t size)
 static void stash_clear(struct connection *connection)
 {
 	connection->stashed = 0;
-	if (connection->stash_size > KEEP_STASH_BYTES) {
+	if (connection->stash_size > KEEP_STASH_BYTES && connection->handover) {
+		handover_trim(connection->handover, KEEP_STASH_BYTES);
+		connection->stash_size = KEEP_STASH_BYTES;
+	} else if (connection->stash_size > KEEP_STASH_BYTES) {
 		free(connection->stash);
 		connection->stash = NULL;
 		connection->stash_size = 0;
@@ -164,7 +221,7 @@ static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t 
 	return n;
 }
 
-ssize_t connection_read(struct connection *connection, const struct receiver_ops *ops,
+static ssize_t read_once(struct connection *connection, const struct receiver_ops *ops,
     void *context, uint8_t *buffer, const char **ret_error)
 {
 	size_t length = 0, used = 0, rest;
@@ -189,4 +246,19 @@ ssize_t connection_read(struct connection *connection, const struct receiver_ops
 		}
 	}
 	return r < 0 ? r : n;
+}
+
+ssize_t connection_read(struct connection *connection, const struct receiver_ops *ops,
+    void *context, uint8_t *buffer, const char **ret_error)
+{
+	ssize_t n;
+
+	if (!connection->handover)
+		return read_once(connection, ops, context, buffer, ret_error);
+	handover_begin(connection->handover);
+	n = read_once(connection, ops, context, buffer, ret_error);
+	if (n >= 0 || n == -EAGAIN || n == -EINTR)
+		handover_end(
+		    connection->handover, &connection->receiver.stream, connection->stashed);
+	return n;
 }

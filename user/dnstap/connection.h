@@ -6,6 +6,7 @@
 #ifndef CROSSTAP_DNSTAP_CONNECTION_H
 #define CROSSTAP_DNSTAP_CONNECTION_H
 
+#include "dnstap/handover.h"
 #include "dnstap/receiver.h"
 
 #include <sys/types.h>
@@ -16,15 +17,27 @@ struct connection {
 	struct connection *next, **previous; /* list of its input */
 	int fd;
 	struct receiver receiver;
-	uint8_t *stash; /* the beginning of a frame */
+	uint8_t
+	    *stash; /* the beginning of a frame; in the memory of `handover`, where there is one */
 	size_t stashed, stash_size;
+	struct handover *handover; /* NULL: not left to the next process */
+	uint64_t since_ns;         /* CLOCK_MONOTONIC; 0: not to be left in advance */
 	uint64_t
 	    deadline_ns; /* CLOCK_MONOTONIC: of the handshake, or of the held connection; 0: none */
 	bool held;       /* broke a rule: not read any more, closed at the deadline */
 };
 
 struct connection *connection_new(int fd, uint32_t max_frame);
+/* Goes on where the process before this one was: the next connection that it left to `input`. NULL:
+ * there is no more, or no memory. */
+struct connection *connection_adopt(
+    const struct passed_sockets *passed, const char *input, uint32_t max_frame);
 void connection_free(struct connection *connection);
+
+/* From now on, the process after this one can go on with it. -errno: it cannot. */
+int connection_keep(struct connection *connection, const char *input);
+/* The end of the connection, not of the process alone. */
+void connection_forget(struct connection *connection);
 
 /*
  * Reads once and gives all whole frames to `ops`. `buffer` has CONNECTION_READ_BYTES. Returns the

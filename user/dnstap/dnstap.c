@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/store.h"
 #include "dnstap/connection.h"
 #include "dnstap/listen.h"
 
@@ -26,6 +27,10 @@
 #define LOG_EVERY_NS (10 * NS_PER_S)
 #define DRAIN_MAX_NS (1 * NS_PER_S)
 #define BACKLOG_MAX  4096 /* net.core.somaxconn */
+#define QUIET_MS     50 /* of a TCP producer that was told of the end: so much later it has heard */
+/* A connection is left in the store for the next process when it is so old: those that come and go
+ * all the time are no load on the service manager. */
+#define KEEP_AFTER_NS (1 * NS_PER_S)
 /* A producer whose host died says nothing more: its connection ends 60 + 4 * 15 seconds later. */
 #define KEEPALIVE_IDLE_S     60
 #define KEEPALIVE_INTERVAL_S 15
@@ -41,6 +46,10 @@ struct counters {
 
 struct dnstap_input {
 	char *address;
+	char *key; /* what makes it the same input for the next process */
+	char
+	    stored[LISTEN_NAME_BYTES]; /* the name of its own sockets in the store; "": not there */
+	bool ran, leaving;             /* leaving: to the next process */
 	struct listen_sockets listeners;
 	pthread_mutex_t listeners_lock; /* closing them, and their file's access */
 	bool listening;                 /* the listeners are in the epoll set */
@@ -54,6 +63,7 @@ struct dnstap_input {
 	struct dnstap_ops ops;
 	void *context;
 	struct connection *connections;
+	int adopted; /* of them, before the thread began */
 	struct log_limit limit;
 	struct counters counters;
 	pthread_mutex_t lock; /* of version */
@@ -94,14 +104,23 @@ static void listen_off(struct dnstap_input *input, uint64_t until_ns)
 	input->listen_again_ns = until_ns;
 }
 
-static void drop(struct dnstap_input *input, struct connection *connection)
+/* Of the process, or of the connection. */
+static void let_go(struct dnstap_input *input, struct connection *connection)
 {
 	*connection->previous = connection->next;
 	if (connection->next)
 		connection->next->previous = connection->previous;
-	connection_free(connection); /* leaves the epoll set with its last descriptor */
+	/* It would leave the epoll set with its last descriptor: the store may have one more. */
+	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+	connection_free(connection);
 	atomic_fetch_sub_explicit(&input->counters.connections, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(input->open, 1, memory_order_relaxed);
+}
+
+static void drop(struct dnstap_input *input, struct connection *connection)
+{
+	connection_forget(connection);
+	let_go(input, connection);
 }
 
 /* One that broke a rule: a producer that reconnects at once must not be able to make a hot loop of
@@ -116,6 +135,7 @@ static void hold(struct dnstap_input *input, struct connection *connection, cons
 		    input->address, (unsigned long long)suppressed);
 	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	connection->held = true;
+	connection_forget(connection);
 	connection->deadline_ns = clock_monotonic_ns() + HOLD_NS;
 }
 
@@ -139,6 +159,16 @@ static void forget_version(struct dnstap_input *input)
 	pthread_mutex_lock(&input->lock);
 	memset(input->version, 0, sizeof(input->version));
 	pthread_mutex_unlock(&input->lock);
+}
+
+static void add_connection(struct dnstap_input *input, struct connection *connection)
+{
+	connection->next = input->connections;
+	connection->previous = &input->connections;
+	if (connection->next)
+		connection->next->previous = &connection->next;
+	input->connections = connection;
+	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
 }
 
 /* False where there is none, or no room for it. */
@@ -181,13 +211,9 @@ static bool accept_one(struct dnstap_input *input, int listener)
 	forget_version(input);
 	connection->deadline_ns =
 	    clock_monotonic_ns() + atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
-	connection->next = input->connections;
-	connection->previous = &input->connections;
-	if (connection->next)
-		connection->next->previous = &connection->next;
-	input->connections = connection;
+	connection->since_ns = store_works() ? clock_monotonic_ns() : 0;
+	add_connection(input, connection);
 	add_relaxed(&input->counters.accepted, 1);
-	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(input->open, 1, memory_order_relaxed);
 	log_debug(MODULE, "producer connected input=%s", input->address);
 	return true;
@@ -250,6 +276,19 @@ static bool read_connection(
 	return false;
 }
 
+/* Leaves what is old enough to the next process; when the next one will be, or 0. One that cannot
+ * be left is not tried again before the end. */
+static uint64_t keep_old(struct dnstap_input *input, struct connection *connection, uint64_t now_ns)
+{
+	if (!connection->since_ns || connection->held)
+		return 0;
+	if (now_ns < connection->since_ns + KEEP_AFTER_NS)
+		return connection->since_ns + KEEP_AFTER_NS;
+	connection->since_ns = 0;
+	(void)connection_keep(connection, input->key);
+	return 0;
+}
+
 /* Closes what is over its time; the time of the next to be, or 0. */
 static uint64_t check_deadlines(struct dnstap_input *input)
 {
@@ -261,6 +300,10 @@ static uint64_t check_deadlines(struct dnstap_input *input)
 		earliest = 0;
 	}
 	for (connection = input->connections; connection; connection = next) {
+		const uint64_t keep_ns = keep_old(input, connection, now);
+
+		if (keep_ns && (!earliest || keep_ns < earliest))
+			earliest = keep_ns;
 		next = connection->next;
 		if (connection->deadline_ns && now >= connection->deadline_ns) {
 			if (connection->held) {
@@ -305,9 +348,46 @@ static void handle(struct dnstap_input *input, void *tag)
 /* Producers in the queue of a socket that goes away with us may have written, too. */
 static void accept_waiting(struct dnstap_input *input)
 {
-	for (size_t i = 0; i < input->listeners.n && !input->listeners.passed; i++) {
+	for (size_t i = 0; i < input->listeners.n; i++) {
 		for (int n = 0; n < BACKLOG_MAX && accept_one(input, input->listeners.fds[i]); n++)
 			continue;
+	}
+}
+
+/* Reads what there is. False once the connection is gone, or held. */
+static bool read_rest(struct dnstap_input *input, struct connection *connection, uint64_t until_ns)
+{
+	ssize_t n = 1;
+
+	while (n > 0 && clock_monotonic_ns() < until_ns) {
+		if (!read_connection(input, connection, &n))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * From here on a write fails, so that no frame is written that nobody reads. Of a Unix socket at
+ * once: what was written before can still be read. A TCP producer hears of it by our FIN; it may
+ * have written until then.
+ */
+static void end_writing(
+    struct dnstap_input *input, struct connection *connection, uint64_t until_ns)
+{
+	struct pollfd more = {.fd = connection->fd, .events = POLLIN};
+	int domain = AF_UNSPEC;
+	socklen_t length = sizeof(domain);
+
+	getsockopt(connection->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+	if (domain == AF_UNIX) {
+		shutdown(connection->fd, SHUT_RD);
+		(void)read_rest(input, connection, until_ns);
+		return;
+	}
+	shutdown(connection->fd, SHUT_WR);
+	while (clock_monotonic_ns() < until_ns && poll(&more, 1, QUIET_MS) > 0) {
+		if (!read_rest(input, connection, until_ns))
+			return;
 	}
 }
 
@@ -315,17 +395,19 @@ static void accept_waiting(struct dnstap_input *input)
 static void drain(struct dnstap_input *input)
 {
 	const uint64_t until = clock_monotonic_ns() + DRAIN_MAX_NS;
+	const bool leave = input->leaving && store_works();
 	struct connection *connection, *next;
 
-	accept_waiting(input);
+	if (*input->stored ? !leave : !input->listeners.passed)
+		accept_waiting(input);
 	for (connection = input->connections; connection; connection = next) {
-		ssize_t n = 1;
-
 		next = connection->next;
-		while (!connection->held && n > 0 && clock_monotonic_ns() < until) {
-			if (!read_connection(input, connection, &n))
-				break;
-		}
+		if (connection->held || !read_rest(input, connection, until))
+			continue;
+		if (leave && connection_keep(connection, input->key) == 0)
+			let_go(input, connection);
+		else
+			end_writing(input, connection, until);
 	}
 	while (input->connections)
 		drop(input, input->connections);
@@ -388,6 +470,54 @@ static void *input_thread(void *argument)
 	return NULL;
 }
 
+static char *make_key(const struct config_input *config)
+{
+	char *key;
+
+	return asprintf(&key, "%d %s", (int)config->kind, config->address) < 0 ? NULL : key;
+}
+
+size_t dnstap_input_passed(
+    const struct config_input *config, const struct passed_sockets *passed, int *ret, size_t max)
+{
+	char name[LISTEN_NAME_BYTES];
+	size_t n;
+
+	if (config->kind == INPUT_LISTEN_FD)
+		return passed_sockets_find(passed, config->address, ret, max);
+	listen_name(name, config);
+	n = passed_sockets_find(passed, name, ret, max);
+	if (n == 0 && config->kind == INPUT_UNIX)
+		n = passed_sockets_at(passed, config->address, ret, max);
+	return n;
+}
+
+void dnstap_input_adopt(struct dnstap_input *input, const struct config_input *config,
+    const struct passed_sockets *passed, uint32_t max_frame)
+{
+	struct connection *connection;
+	char error[256];
+	int own;
+
+	if (config->kind != INPUT_LISTEN_FD && store_works())
+		listen_name(input->stored, config);
+	if (*input->stored && input->listeners.passed) {
+		if (passed_sockets_find(passed, input->stored, &own, 1) == 0)
+			*input->stored = 0; /* a socket unit's */
+		else if (config->kind == INPUT_UNIX &&
+		    listen_take_file(&input->listeners, config, error, sizeof(error)) < 0)
+			log_warning(MODULE, "who may use a socket is as before: %s", error);
+	}
+	while ((connection = connection_adopt(passed, input->key, max_frame))) {
+		if (epoll_add(input, connection->fd, connection) < 0) {
+			connection_free(connection);
+			continue;
+		}
+		add_connection(input, connection);
+		input->adopted++;
+	}
+}
+
 int dnstap_input_open(struct dnstap_input **ret, const struct config_input *config, const int *fds,
     size_t n_fds, char *error, size_t size)
 {
@@ -404,9 +534,10 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 	input->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (input->epoll_fd >= 0 && input->event_fd >= 0) {
 		input->address = strdup(config->address);
+		input->key = make_key(config);
 		input->buffer = malloc(CONNECTION_READ_BYTES);
 	}
-	if (!input->address || !input->buffer) {
+	if (!input->address || !input->key || !input->buffer) {
 		r = -errno; /* EMFILE, ENFILE, ENOMEM */
 		snprintf(error, size, "%s", strerror(-r));
 		goto out;
@@ -453,9 +584,20 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
 		log_warning(MODULE, "%s input=%s", input->listeners.skipped, input->address);
 	dnstap_input_set_limits(input, limits);
 	input->open = limits->open;
+	atomic_fetch_add_explicit(input->open, input->adopted, memory_order_relaxed);
+	if (input->adopted)
+		log_info(MODULE, "producers go on after the restart n=%d input=%s", input->adopted,
+		    input->address);
+	for (struct connection *c = input->connections; c; c = c->next) {
+		if (connection_is_new(c))
+			c->deadline_ns = clock_monotonic_ns() + limits->handshake_ns;
+	}
 	input->ops = *ops;
 	input->context = context;
 	listen_on(input);
+	if (*input->stored && !input->listeners.passed)
+		(void)store_add(input->stored, input->listeners.fds, (unsigned)input->listeners.n);
+	input->ran = true;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&input->thread, NULL, input_thread, input);
@@ -486,11 +628,36 @@ void dnstap_input_stop(struct dnstap_input *input)
 	input->started = false;
 }
 
+void dnstap_input_leave(struct dnstap_input *input)
+{
+	input->leaving = true;
+	dnstap_input_stop(input);
+	if (*input->stored && store_works())
+		listen_leave(&input->listeners);
+}
+
+/* It never ran: what it took over is still in the store. */
+static void free_adopted(struct dnstap_input *input)
+{
+	while (input->connections) {
+		struct connection *connection = input->connections;
+
+		input->connections = connection->next;
+		connection_free(connection);
+	}
+}
+
 void dnstap_input_free(struct dnstap_input *input)
 {
 	if (!input)
 		return;
 	dnstap_input_stop(input);
+	free_adopted(input);
+	if (*input->stored && input->ran && !input->leaving)
+		store_remove(input->stored);
+	else if (*input->stored && input->listeners.passed)
+		listen_leave(
+		    &input->listeners); /* it never ran: what it took over is left as it was */
 	listen_close(&input->listeners);
 	if (input->epoll_fd >= 0)
 		close(input->epoll_fd);
@@ -499,6 +666,7 @@ void dnstap_input_free(struct dnstap_input *input)
 	pthread_mutex_destroy(&input->lock);
 	pthread_mutex_destroy(&input->listeners_lock);
 	free(input->address);
+	free(input->key);
 	free(input->buffer);
 	free(input);
 }

@@ -8,6 +8,7 @@
 #ifndef CROSSTAP_DNSTAP_DNSTAP_H
 #define CROSSTAP_DNSTAP_DNSTAP_H
 
+#include "base/passed.h"
 #include "config/config.h"
 #include "dnstap/receiver.h"
 
@@ -67,8 +68,23 @@ int dnstap_input_set_access(
 void dnstap_input_wake(struct dnstap_input *input);
 /* Takes effect at the next frame or connection. */
 void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_limits *limits);
-/* Stops listening, reads what is in flight, ends the thread. */
+/*
+ * Between opening and starting: goes on with what the process before this one left in the service
+ * manager's store: producers, and the file of a socket that an input of this configuration made.
+ * The input's own socket is among `fds` then, by dnstap_input_passed(). `max_frame`: limits.frame.
+ */
+void dnstap_input_adopt(struct dnstap_input *input, const struct config_input *config,
+    const struct passed_sockets *passed, uint32_t max_frame);
+/* Passed sockets for this input: `max` at most, as passed_sockets_find(). */
+size_t dnstap_input_passed(
+    const struct config_input *config, const struct passed_sockets *passed, int *ret, size_t max);
+/* Stops listening, reads what is in flight, ends the thread. What a producer could write was read:
+ * a Unix socket takes nothing more from the moment that reading ends, a TCP one is told that it
+ * ends. */
 void dnstap_input_stop(struct dnstap_input *input);
+/* Likewise, but the next process goes on with the sockets and the producers, which notice nothing.
+ * Without anybody who keeps them, as dnstap_input_stop(). */
+void dnstap_input_leave(struct dnstap_input *input);
 void dnstap_input_free(struct dnstap_input *input);
 
 const char *dnstap_input_address(const struct dnstap_input *input);

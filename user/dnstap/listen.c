@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static int socket_option(int fd, int option)
 {
@@ -109,6 +111,8 @@ static int open_sockets(struct listen_sockets *sockets, const struct config_inpu
 			sockets->fds[sockets->n++] = r;
 		return r;
 	default:
+		if (n_passed)
+			return take_passed(sockets, config->address, passed, n_passed, error, size);
 		r = listen_tcp(config->address, sockets->fds, LISTEN_MAX, error, size);
 		if (r > 0) {
 			sockets->n = (size_t)r;
@@ -138,6 +142,37 @@ void listen_close(struct listen_sockets *sockets)
 		close(sockets->fds[i]);
 	sockets->n = 0;
 	listen_file_remove(&sockets->file);
+	free(sockets->file.path);
+	sockets->file.path = NULL;
+}
+
+void listen_name(char ret[static LISTEN_NAME_BYTES], const struct config_input *config)
+{
+	/* A descriptor's name has no colons (sd_pid_notify_with_fds(3)), addresses have. */
+	snprintf(ret, LISTEN_NAME_BYTES, "listen-%d-%016" PRIx64, (int)config->kind,
+	    (uint64_t)XXH3_64bits(config->address, strlen(config->address)));
+}
+
+int listen_take_file(
+    struct listen_sockets *sockets, const struct config_input *config, char *error, size_t size)
+{
+	int r;
+
+	sockets->file = (struct listen_file){.path = strdup(config->address)};
+	if (!sockets->file.path) {
+		snprintf(error, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	r = listen_file_identify(sockets->fds[0], &sockets->file, error, size);
+	if (r == 0)
+		r = listen_set_access(sockets->fds[0], &sockets->file, config, error, size);
+	if (r < 0)
+		listen_leave(sockets);
+	return r;
+}
+
+void listen_leave(struct listen_sockets *sockets)
+{
 	free(sockets->file.path);
 	sockets->file.path = NULL;
 }

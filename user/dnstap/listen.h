@@ -39,6 +39,15 @@ int listen_open(struct listen_sockets *ret, const struct config_input *config, c
     size_t n_passed, char *error, size_t size);
 /* Closes them and removes the file, if it is still the one that was made. */
 void listen_close(struct listen_sockets *sockets);
+/* The name of sockets that an input made and leaves to the next process. */
+#define LISTEN_NAME_BYTES 32
+void listen_name(char ret[static LISTEN_NAME_BYTES], const struct config_input *config);
+/* They were passed, but an input made them: the file is looked after as before. -errno as
+ * listen_set_access(), and what is at the path is then nobody's. */
+int listen_take_file(
+    struct listen_sockets *sockets, const struct config_input *config, char *error, size_t size);
+/* The file stays, whoever closes the sockets. */
+void listen_leave(struct listen_sockets *sockets);
 
 /* The three parts: listen_unix.c. */
 int listen_unix(struct listen_file *ret, const struct config_input *config, char *error,
@@ -46,6 +55,8 @@ int listen_unix(struct listen_file *ret, const struct config_input *config, char
 /* Mode, owner and group of the file as `config` has them, whatever is at its path now. */
 int listen_set_access(int fd, const struct listen_file *file, const struct config_input *config,
     char *error, size_t size);
+/* Which file the socket is bound to. -ESTALE: it cannot be told. */
+int listen_file_identify(int fd, struct listen_file *file, char *error, size_t size);
 void listen_file_remove(struct listen_file *file);
 
 #endif

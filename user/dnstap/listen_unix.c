@@ -186,7 +186,7 @@ int listen_set_access(int fd, const struct listen_file *known, const struct conf
 }
 
 /* Which file it is that bind() made. */
-static int identify(int fd, struct listen_file *file, char *error, size_t size)
+int listen_file_identify(int fd, struct listen_file *file, char *error, size_t size)
 {
 	struct stat st;
 	int r = open_file(fd, file, true, &st);
@@ -222,7 +222,7 @@ static int bind_file(int fd, const struct sockaddr_un *address, struct listen_fi
 
 	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
 		return fail(error, size, -errno, "cannot bind", config->address);
-	r = identify(fd, file, error, size);
+	r = listen_file_identify(fd, file, error, size);
 	if (r < 0)
 		return r;
 	r = listen_set_access(fd, file, config, error, size);

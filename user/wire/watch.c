@@ -71,6 +71,7 @@ static void say(const struct watch *watch, enum log_level level, const char *for
 int watch_new(struct watch **ret, const struct watch_options *options)
 {
 	const struct wire_bpf_options bpf = {.server = options->config->server,
+	    .passed = options->passed,
 	    .clock = options->clock,
 	    .say = options->say,
 	    .say_context = options->say_context};
@@ -456,7 +457,7 @@ int watch_start(struct watch *watch)
 	wire_bpf_open(watch->bpf, watch->netlink, watch->namespace);
 	r = wants_bpf(watch->config) ? wire_bpf_probe(watch->bpf) : 0;
 	synchronise(watch);
-	wire_bpf_skip_adopted(watch->bpf);
+	wire_bpf_settled(watch->bpf);
 	return r;
 }
 

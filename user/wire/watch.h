@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/passed.h"
 #include "config/config.h"
 #include "wire/window/window.h"
 
@@ -19,7 +20,8 @@ struct watch;
 struct wire_bpf;
 
 struct watch_options {
-	const struct config *config; /* the watch takes a reference of its own */
+	const struct config *config;         /* the watch takes a reference of its own */
+	const struct passed_sockets *passed; /* NULL: none; read in watch_new() alone */
 	const struct clock *clock;
 	/* One line for each decision: which mode an interface got and why not a better one. */
 	void (*say)(void *context, enum log_level level, const char *text);

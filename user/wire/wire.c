@@ -30,6 +30,7 @@ struct pending {
 struct wire {
 	struct config *config;
 	const struct clock *clock;
+	const struct passed_sockets *passed;
 	struct wire_listener listener;
 	struct watch *watch;        /* NULL: wire.mode is off, or it has not begun */
 	uint32_t generation;        /* of the watch: each begins to number its parts anew */
@@ -57,7 +58,7 @@ static void say(void *context UNUSED, enum log_level level, const char *text)
 /* -- life */
 
 int wire_new(struct wire **ret, const struct config *config, const struct clock *clock,
-    const struct wire_listener *listener)
+    const struct passed_sockets *passed, const struct wire_listener *listener)
 {
 	struct wire *wire = calloc(1, sizeof(*wire));
 
@@ -65,6 +66,7 @@ int wire_new(struct wire **ret, const struct config *config, const struct clock 
 		return -ENOMEM;
 	wire->config = config_ref(config);
 	wire->clock = clock;
+	wire->passed = passed;
 	wire->listener = *listener;
 	wire->generation = 1;
 	*ret = wire;
@@ -78,7 +80,8 @@ static int64_t index_of(const struct wire *wire, int64_t time_ns)
 
 static int make_watch(struct watch **ret, const struct wire *wire, const struct config *config)
 {
-	const struct watch_options options = {.config = config, .clock = wire->clock, .say = say};
+	const struct watch_options options = {
+	    .config = config, .passed = wire->passed, .clock = wire->clock, .say = say};
 
 	return watch_new(ret, &options);
 }

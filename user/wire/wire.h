@@ -14,6 +14,7 @@
 #define CROSSTAP_WIRE_WIRE_H
 
 #include "base/clock.h"
+#include "base/passed.h"
 #include "config/config.h"
 #include "wire/window/window.h"
 
@@ -27,9 +28,10 @@ struct wire_listener {
 	void *context;
 };
 
-/* Touches nothing yet. -ENOMEM. Takes a reference to the configuration. */
+/* Touches nothing yet. -ENOMEM. Takes a reference to the configuration. `passed`: among them what
+ * an agent before us left to its successor; NULL or outlives the wire. */
 int wire_new(struct wire **ret, const struct config *config, const struct clock *clock,
-    const struct wire_listener *listener);
+    const struct passed_sockets *passed, const struct wire_listener *listener);
 /* Begins to watch, in the window of this moment; nothing where wire.mode is off. */
 void wire_start(struct wire *wire);
 

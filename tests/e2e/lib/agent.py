@@ -81,6 +81,7 @@ class Crosstap:
         self.process = None
         self.program = CROSSTAP
         self.namespace = None  # of start()
+        self.spawn = Process
 
     def write_config(self):
         self.lab.write(self.name + ".yaml", yaml(self.config) + "\n")
@@ -91,7 +92,7 @@ class Crosstap:
         self.namespace = namespace
         if namespace:
             prefix = ("nsenter", f"--net=/run/netns/{namespace}", *prefix)
-        self.process = Process(self.lab, self.name, [self.program, "run", "-c", self.config_path], prefix, **kwargs)
+        self.process = self.spawn(self.lab, self.name, [self.program, "run", "-c", self.config_path], prefix, **kwargs)
         if ready:
             self.wait_ready()
         return self

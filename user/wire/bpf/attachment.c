@@ -33,6 +33,7 @@ int attachment_new(struct attachment **ret, const struct wire_link *link)
 	attachment->raw = link->hardware != ARPHRD_ETHER;
 	attachment->state.mode = attachment->counted_by = WIRE_OFF;
 	attachment->xdp_fd = -1;
+	attachment->filter_fds[WIRE_HOOK_INGRESS] = attachment->filter_fds[WIRE_HOOK_EGRESS] = -1;
 	wire_maps_init(&attachment->maps);
 	*ret = attachment;
 	return 0;
@@ -44,6 +45,8 @@ void attachment_free(struct attachment *attachment)
 		return;
 	attachment_close_reading(attachment);
 	wire_maps_close(&attachment->maps, WIRE_SHARED_MAPS, WIRE_MAPS);
+	attachment_set_filter(attachment, WIRE_HOOK_INGRESS, -1);
+	attachment_set_filter(attachment, WIRE_HOOK_EGRESS, -1);
 	if (attachment->xdp_fd >= 0)
 		close(attachment->xdp_fd);
 	free(attachment);
@@ -69,6 +72,13 @@ void attachment_reason(struct attachment *attachment, const char *format, ...)
 	va_end(arguments);
 }
 
+void attachment_set_filter(struct attachment *attachment, enum wire_hook hook, int fd)
+{
+	if (attachment->filter_fds[hook] >= 0)
+		close(attachment->filter_fds[hook]);
+	attachment->filter_fds[hook] = fd;
+}
+
 /* -- what runs */
 
 static void find_filter(struct wire_bpf *wire, struct attachment *attachment, enum wire_hook hook,
@@ -82,7 +92,8 @@ static void find_filter(struct wire_bpf *wire, struct attachment *attachment, en
 	for (size_t i = 0; i < n && i < MAX_FILTERS; i++) {
 		struct wire_running *found = &running->filters[hook];
 
-		if (!filters[i].program || wire_running_find(found, filters[i].program) < 0)
+		if (!filters[i].program ||
+		    wire_running_find(found, wire->held, filters[i].program) < 0)
 			continue;
 		if (found->owner == wire->owner) {
 			running->places[hook] = filters[i];
@@ -99,7 +110,7 @@ static void find_xdp(struct wire_bpf *wire, struct attachment *attachment,
 
 	/* Behind a dispatcher, a detaching attachment knows the program by its own id. */
 	for (int i = 0; i < 2 && !attachment->dispatched; i++) {
-		if (!ids[i] || wire_running_find(&running->xdp, ids[i]) < 0)
+		if (!ids[i] || wire_running_find(&running->xdp, wire->held, ids[i]) < 0)
 			continue;
 		running->generic = i == 1;
 		if (running->xdp.owner == wire->owner)
@@ -211,6 +222,8 @@ static int attach_filter(struct wire_bpf *wire, struct attachment *attachment, e
 
 	if (wire_running_is(old, fd, &attachment->maps)) {
 		close(fd);
+		fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 3);
+		attachment_set_filter(attachment, hook, fd);
 		return 0;
 	}
 	if (old->fd >= 0) {
@@ -227,7 +240,10 @@ static int attach_filter(struct wire_bpf *wire, struct attachment *attachment, e
 		if (r == 0)
 			r = place_filter(wire, attachment, hook, fd);
 	}
-	close(fd);
+	if (r == 0)
+		attachment_set_filter(attachment, hook, fd);
+	else
+		close(fd);
 	return r;
 }
 
@@ -237,6 +253,7 @@ static void detach_filter(struct wire_bpf *wire, struct attachment *attachment, 
 	if (running->filters[hook].fd >= 0)
 		netlink_delete_filter(
 		    wire->netlink, attachment->index, hook, &running->places[hook]);
+	attachment_set_filter(attachment, hook, -1);
 }
 
 static int attach_ingress_filter(

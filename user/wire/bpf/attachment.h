@@ -18,6 +18,7 @@ void attachment_reason(struct attachment *attachment, const char *format, ...)
 
 /* Notes the program that counts now; -1: none. */
 void attachment_set_xdp(struct attachment *attachment, int fd, bool dispatched);
+void attachment_set_filter(struct attachment *attachment, enum wire_hook hook, int fd);
 int attachment_detach_xdp(
     struct wire_bpf *wire, struct attachment *attachment, const struct attachment_running *running);
 /* Adopts, replaces or attaches; nobody else's program is touched. */

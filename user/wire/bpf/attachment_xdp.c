@@ -140,8 +140,11 @@ int attachment_attach_xdp(struct wire_bpf *wire, struct attachment *attachment,
 		attachment_reason(attachment, "dispatcher: %s", wire_dispatcher_error(r));
 	}
 	if (current && running->xdp.fd < 0) {
-		attachment_reason(attachment, "%s: another XDP program holds it (id %u)",
-		    generic ? "generic" : "native", current);
+		attachment_reason(attachment, "%s: another XDP program holds it (id %u)%s",
+		    generic ? "generic" : "native", current,
+		    wire_opens_by_id() ? ""
+				       : ": if a killed agent left it, `crosstap detach` as root "
+					 "removes it");
 		return -EBUSY;
 	}
 	return attach_direct(wire, attachment, &running->xdp, generic);

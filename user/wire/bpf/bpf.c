@@ -53,10 +53,13 @@ int wire_bpf_new(
 		wire->cpu_values = calloc((size_t)wire->cpus, sizeof(*wire->cpu_values));
 	if (wire->cpu_values)
 		r = wire_source_rtts_new(&wire->client_rtts);
+	if (r == 0)
+		r = wire_held_new(&wire->held);
 	if (r < 0) {
 		wire_bpf_free(wire);
 		return r;
 	}
+	wire_held_take(wire->held, options->passed);
 	*ret = wire;
 	return 0;
 }
@@ -71,6 +74,7 @@ void wire_bpf_free(struct wire_bpf *wire)
 	wire_maps_close(&wire->shared, 0, WIRE_SHARED_MAPS);
 	wire_sources_free(wire->clients);
 	wire_source_rtts_free(wire->client_rtts);
+	wire_held_free(wire->held);
 	free(wire->cpu_values);
 	free(wire);
 }
@@ -96,10 +100,31 @@ int wire_bpf_probe(struct wire_bpf *wire)
 	return wire->error;
 }
 
-void wire_bpf_skip_adopted(struct wire_bpf *wire)
+/* What runs now is what the next process finds, however this one ends. `all`: what an agent before
+ * us left is adopted by now, or not to be. */
+static void keep_running(struct wire_bpf *wire, bool all)
+{
+	wire_held_begin(wire->held);
+	for (size_t i = 0; i < wire->n_attachments; i++) {
+		const struct attachment *attachment = wire->attachments[i];
+
+		if (attachment->gone || !attachment_counts(attachment))
+			continue;
+		wire_held_keep(wire->held, WIRE_HELD_PROGRAM, attachment->xdp_fd);
+		for (int hook = WIRE_HOOK_INGRESS; hook <= WIRE_HOOK_EGRESS; hook++)
+			wire_held_keep(wire->held, WIRE_HELD_PROGRAM, attachment->filter_fds[hook]);
+		for (int map = 0; map < WIRE_MAPS; map++)
+			wire_held_keep(wire->held, WIRE_HELD_MAP, attachment->maps.fds[map]);
+	}
+	wire_held_end(wire->held, all);
+}
+
+void wire_bpf_settled(struct wire_bpf *wire)
 {
 	bool adopted = false;
 
+	wire->settled = true;
+	keep_running(wire, true);
 	for (size_t i = 0; i < wire->n_attachments; i++)
 		adopted |= wire->attachments[i]->adopted;
 	if (!wire->clients || !adopted)
@@ -153,6 +178,7 @@ static void attach(
 	}
 	attachment->state.reason[0] = 0;
 	attachment_attach(wire, attachment, link, from);
+	keep_running(wire, wire->settled);
 	*ret = attachment->state;
 }
 
@@ -163,6 +189,7 @@ static bool check(void *way, const struct wire_link *link, struct wire_watched *
 
 	if (!attachment || !attachment_check(wire, attachment, link))
 		return false;
+	keep_running(wire, wire->settled);
 	*state = attachment->state;
 	return true;
 }
@@ -195,6 +222,7 @@ static void detach(void *way, int index, bool exists)
 		attachment->gone = true;
 	attachment_detach(wire, attachment);
 	attachment->gone = true; /* its counters are read once more */
+	keep_running(wire, wire->settled);
 }
 
 const struct wire_ops wire_bpf_ops = {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/passed.h"
 #include "wire/window/ops.h"
 
 #define WIRE_SETTLE_NS                                                                             \
@@ -24,6 +25,7 @@ extern const struct wire_ops wire_bpf_ops;
 
 struct wire_bpf_options {
 	const char *server; /* whose programs are ours; read in wire_bpf_new() alone */
+	const struct passed_sockets *passed; /* NULL: none; read in wire_bpf_new() alone */
 	const struct clock *clock;
 	void (*say)(void *context, enum log_level level, const char *text);
 	void *say_context;
@@ -39,8 +41,8 @@ void wire_bpf_open(struct wire_bpf *wire, struct netlink *netlink, int namespace
  * attach() then has it as its reason. */
 int wire_bpf_probe(struct wire_bpf *wire);
 /* After the first devices. By client, what an agent before us left counted is its own: only sums go
- * on. */
-void wire_bpf_skip_adopted(struct wire_bpf *wire);
+ * on. What it left and nobody adopted is let go of. */
+void wire_bpf_settled(struct wire_bpf *wire);
 
 /* A window that was collected has been reported; its arena still lives. To be called in the order
  * of the windows. What an agent has not reported when it is killed, the one that adopts its

@@ -153,7 +153,7 @@ static void detach_xdp(struct detaching *all)
 	struct wire_running running;
 
 	for (int i = 0; i < 2; i++) {
-		if (!ids[i] || wire_running_find(&running, ids[i]) < 0)
+		if (!ids[i] || wire_running_find(&running, NULL, ids[i]) < 0)
 			continue;
 		if (is_orphan(all, what[i], &running))
 			done(all, what[i], ids[i],
@@ -179,7 +179,8 @@ static void detach_filters(struct detaching *all, enum wire_hook hook)
 	if (netlink_filters(all->netlink, all->link->index, hook, filters, MAX_FILTERS, &n) < 0)
 		return;
 	for (size_t i = 0; i < n && i < MAX_FILTERS; i++) {
-		if (!filters[i].program || wire_running_find(&running, filters[i].program) < 0)
+		if (!filters[i].program ||
+		    wire_running_find(&running, NULL, filters[i].program) < 0)
 			continue;
 		if (is_orphan(all, what, &running))
 			done(all, what, running.id,
@@ -229,7 +230,7 @@ static void detach_pins(struct detaching *all, const struct wire_link *links, si
 		}
 		if (all->link->xdp_native == pins[i].dispatcher ||
 		    !is_asked(all->options, all->link->name) ||
-		    wire_running_find(&running, pins[i].program) < 0)
+		    wire_running_find(&running, NULL, pins[i].program) < 0)
 			continue;
 		if (is_orphan(all, "pinned XDP program", &running))
 			done(all, "pinned XDP program", running.id,

@@ -24,7 +24,7 @@
 
 bool wire_dispatcher_works(void)
 {
-	return libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+	return wire_opens_by_id() && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 }
 
 struct visit {
@@ -58,7 +58,7 @@ static void each_program(struct visit *visit,
 static bool take_running(
     struct visit *visit, struct xdp_program *program, enum xdp_attach_mode mode UNUSED)
 {
-	if (wire_running_find(visit->running, xdp_program__id(program)) < 0)
+	if (wire_running_find(visit->running, NULL, xdp_program__id(program)) < 0)
 		return false;
 	if (!visit->any_owner && visit->running->owner != visit->owner) {
 		wire_running_close(visit->running);

@@ -12,7 +12,9 @@
 
 #include "wire/bpf/object.h"
 
-/* Does the kernel have what it takes? */
+/* Does the kernel have what it takes, and may this process use it? libxdp finds dispatchers, their
+ * programs and their BTF by ids, which asks for CAP_SYS_ADMIN: without it ours is attached alone.
+ */
 bool wire_dispatcher_works(void);
 /* The one of ours with this owner that an interface's dispatcher runs; -ENOENT. */
 int wire_dispatcher_find(

@@ -4,6 +4,7 @@
 #define CROSSTAP_WIRE_BPF_INTERNAL_H
 
 #include "wire/bpf/bpf.h"
+#include "wire/bpf/held.h"
 #include "wire/bpf/object.h"
 #include "wire/netlink/netlink.h"
 #include "wire/rules/rules.h"
@@ -26,6 +27,7 @@ struct attachment {
 	struct wire_maps maps; /* the shared ones belong to the wire */
 	int xdp_fd;
 	uint32_t xdp_id;
+	int filter_fds[2];             /* by hook; -1: none */
 	uint64_t serial;               /* no other attachment of this process ever has it */
 	struct wire_reading *reading;  /* mapped; NULL: no program was ever attached */
 	uint64_t *rare;                /* mapped */
@@ -45,6 +47,8 @@ struct wire_bpf {
 	struct netlink *netlink;
 	bool dispatcher;         /* the kernel has what libxdp's dispatcher needs */
 	struct wire_maps shared; /* own maps: -1 */
+	struct wire_held *held;
+	bool settled; /* the first devices are attached to */
 	struct wire_config *config_map;
 	uint64_t told_version; /* of the rules in it */
 	struct attachment *attachments[WIRE_MAX_ATTACHMENTS];

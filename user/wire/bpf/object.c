@@ -3,6 +3,7 @@
 
 #include "base/unused.h"
 #include "crosstap.skel.h"
+#include "wire/bpf/held.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -194,12 +195,14 @@ static int program_by_name(const char *name)
 }
 
 /* Sorts a program's map into its place by name. Returns true for the sign that it is ours. */
-static bool take_map(struct wire_maps *maps, uint32_t id)
+static bool take_map(struct wire_maps *maps, const struct wire_held *held, uint32_t id)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info);
-	int fd = bpf_map_get_fd_by_id(id);
+	int fd = wire_held_open(held, WIRE_HELD_MAP, id);
 
+	if (fd < 0)
+		fd = bpf_map_get_fd_by_id(id);
 	if (fd < 0)
 		return false;
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
@@ -280,11 +283,11 @@ static bool read_config(const struct wire_maps *maps, uint32_t *ret_abi, uint32_
 	return read;
 }
 
-static int inspect(struct wire_running *running)
+/* `ours`: it is known to be. */
+static int inspect(struct wire_running *running, const struct wire_held *held, bool ours)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t ids[MAX_MAPS], size = sizeof(info), abi = 0;
-	bool ours = false;
 	int program;
 
 	info.map_ids = (uint64_t)(uintptr_t)ids;
@@ -295,7 +298,7 @@ static int inspect(struct wire_running *running)
 	if (program < 0)
 		return program;
 	for (uint32_t i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
-		ours |= take_map(&running->maps, ids[i]);
+		ours |= take_map(&running->maps, held, ids[i]);
 	if (!ours)
 		return -ENOENT;
 	running->program = (enum wire_program)program;
@@ -305,23 +308,36 @@ static int inspect(struct wire_running *running)
 	return 0;
 }
 
-int wire_running_find(struct wire_running *ret, uint32_t program_id)
+int wire_running_find(struct wire_running *ret, const struct wire_held *held, uint32_t program_id)
 {
 	struct wire_running running;
+	bool ours;
 	int r;
 
 	wire_running_init(&running);
 	running.id = program_id;
-	running.fd = bpf_prog_get_fd_by_id(program_id);
+	running.fd = wire_held_open(held, WIRE_HELD_PROGRAM, program_id);
+	ours = running.fd >= 0;
+	if (!ours)
+		running.fd = bpf_prog_get_fd_by_id(program_id);
 	if (running.fd < 0)
 		return -ENOENT;
-	r = inspect(&running);
+	r = inspect(&running, held, ours);
 	if (r < 0) {
 		wire_running_close(&running);
 		return -ENOENT;
 	}
 	*ret = running;
 	return 0;
+}
+
+bool wire_opens_by_id(void)
+{
+	const int fd = bpf_prog_get_fd_by_id(0); /* nobody's */
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || fd == -ENOENT;
 }
 
 static uint32_t map_id(int fd)

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct crosstap_bpf;
+struct wire_held; /* wire/bpf/held.h */
 
 #define WIRE_SHARED_MAPS_(X)                                                                       \
 	X(CONFIG, config)                                                                          \
@@ -105,8 +106,11 @@ const char *wire_program_section(enum wire_program program);
 
 void wire_running_init(struct wire_running *running);
 void wire_running_close(struct wire_running *running);
-/* Is the program with this id one of ours? 0, or -ENOENT. */
-int wire_running_find(struct wire_running *ret, uint32_t program_id);
+/* Is the program with this id one of ours? It is opened by what is known, which may be NULL, or by
+ * its id, as CAP_SYS_ADMIN can. 0, or -ENOENT. */
+int wire_running_find(struct wire_running *ret, const struct wire_held *held, uint32_t program_id);
+/* May programs and maps be opened by their ids? */
+bool wire_opens_by_id(void);
 /* The same instructions and, among the shared maps, the same `config`. */
 bool wire_running_is(
     const struct wire_running *running, int program_fd, const struct wire_maps *maps);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "agent/passed.h"
+#include "base/passed.h"
+
+#include "base/store.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 int passed_sockets_take(struct passed_sockets *ret)
 {
@@ -20,7 +23,8 @@ int passed_sockets_take(struct passed_sockets *ret)
 	ret->list = calloc((size_t)n, sizeof(*ret->list));
 	for (int i = 0; i < n; i++) {
 		if (ret->list)
-			ret->list[i] = (struct passed_socket){names[i], SD_LISTEN_FDS_START + i};
+			ret->list[i] =
+			    (struct passed_socket){.name = names[i], .fd = SD_LISTEN_FDS_START + i};
 		else
 			free(names[i]);
 	}
@@ -45,10 +49,30 @@ size_t passed_sockets_find(
 	size_t n = 0;
 
 	for (size_t i = 0; i < sockets->n && n < max; i++) {
-		if (strcmp(sockets->list[i].name, name) == 0)
-			ret[n++] = sockets->list[i].fd;
+		if (sockets->list[i].fd < 0 || strcmp(sockets->list[i].name, name) != 0)
+			continue;
+		sockets->list[i].used = true;
+		ret[n++] = sockets->list[i].fd;
 	}
 	return n;
+}
+
+/* Those that were accepted have their listener's address. */
+static bool is_connected(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+}
+
+/* A socket that nobody is connected to is a socket unit's, whatever is wrong with it. */
+static bool is_of_a_unit(int fd)
+{
+	int type;
+	socklen_t length = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && !is_connected(fd);
 }
 
 static bool is_bound_to(int fd, const char *path)
@@ -70,8 +94,32 @@ size_t passed_sockets_at(
 	size_t n = 0;
 
 	for (size_t i = 0; i < sockets->n && n < max; i++) {
-		if (is_bound_to(sockets->list[i].fd, path))
-			ret[n++] = sockets->list[i].fd;
+		if (!is_bound_to(sockets->list[i].fd, path) || is_connected(sockets->list[i].fd))
+			continue;
+		sockets->list[i].used = true;
+		ret[n++] = sockets->list[i].fd;
+	}
+	return n;
+}
+
+size_t passed_sockets_set_aside(struct passed_sockets *sockets, char *names, size_t size)
+{
+	size_t n = 0, used = 0;
+
+	if (size)
+		*names = 0;
+	for (size_t i = 0; i < sockets->n; i++) {
+		struct passed_socket *socket = &sockets->list[i];
+
+		if (socket->used || socket->fd < 0 || is_of_a_unit(socket->fd))
+			continue;
+		store_remove(socket->name);
+		close(socket->fd);
+		socket->fd = -1;
+		n++;
+		if (used < size)
+			used += (size_t)snprintf(
+			    names + used, size - used, "%s%s", used ? "," : "", socket->name);
 	}
 	return n;
 }

@@ -2,7 +2,7 @@
 /* Sockets that were passed to the process stay the process's, whoever uses and closes duplicates.
  */
 #include "base/unused.h"
-#include "agent/passed.h"
+#include "base/passed.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -20,7 +20,8 @@
 static void those_of_a_name(void **state UNUSED)
 {
 	static char a[] = "a", b[] = "b";
-	struct passed_socket list[] = {{a, 3}, {b, 4}, {a, 5}};
+	struct passed_socket list[] = {
+	    {.name = a, .fd = 3}, {.name = b, .fd = 4}, {.name = a, .fd = 5}};
 	const struct passed_sockets sockets = {list, 3};
 	int fds[4];
 
@@ -38,7 +39,8 @@ static void those_at_a_path(void **state UNUSED)
 	const int bound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const int unbound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct passed_socket list[] = {{a, tcp}, {b, unbound}, {c, bound}};
+	struct passed_socket list[] = {
+	    {.name = a, .fd = tcp}, {.name = b, .fd = unbound}, {.name = c, .fd = bound}};
 	const struct passed_sockets sockets = {list, 3};
 	char folder[] = "/tmp/crosstap-passed-XXXXXX", longer[200];
 	int fds[3];
@@ -47,6 +49,14 @@ static void those_at_a_path(void **state UNUSED)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/in.sock", folder);
 	assert_int_equal(bind(bound, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	/* A connection that was accepted has the path, too. */
+	assert_int_equal(listen(bound, 1), 0);
+	assert_int_equal(connect(unbound, (struct sockaddr *)&address, sizeof(address)), 0);
+	sockets.list[0].fd = accept(bound, NULL, NULL);
+	assert_true(sockets.list[0].fd >= 0);
+	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	close(sockets.list[0].fd);
+	sockets.list[0].fd = tcp;
 	assert_int_equal(fds[0], bound);
 	assert_int_equal(passed_sockets_at(&sockets, folder, fds, 3), 0);
 	assert_int_equal(passed_sockets_at(&sockets, "", fds, 3), 0);
@@ -91,11 +101,35 @@ static void from_the_environment(void **state UNUSED)
 	close(4);
 }
 
+/* All but what is in use and what listens. */
+static void what_nobody_uses(void **state UNUSED)
+{
+	static char a[] = "dnstap", b[] = "stranger", c[] = "wire-map-1";
+	const int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int stranger = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int used = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct passed_socket list[] = {{.name = a, .fd = listening}, {.name = b, .fd = stranger},
+	    {.name = c, .fd = used, .used = true}};
+	struct passed_sockets sockets = {list, 3};
+	char names[64];
+
+	assert_int_equal(listen(listening, 1), 0);
+	assert_int_equal(passed_sockets_set_aside(&sockets, names, sizeof(names)), 1);
+	assert_string_equal(names, "stranger");
+	assert_int_equal(list[1].fd, -1);
+	assert_int_equal(fcntl(stranger, F_GETFD), -1);
+	assert_int_equal(passed_sockets_set_aside(&sockets, names, sizeof(names)), 0);
+	assert_string_equal(names, "");
+	close(listening);
+	close(used);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(those_of_a_name),
 	    cmocka_unit_test(those_at_a_path),
+	    cmocka_unit_test(what_nobody_uses),
 	    cmocka_unit_test(from_the_environment),
 	};
 
