@@ -14,6 +14,8 @@
  *   GET /api/v1/resolvers    likewise
  *   GET /api/v1/config       likewise: what each stage has in force, without secrets
  *
+ * Slow connections cannot keep others out: places.h says who has which, and for how long.
+ *
  * HEAD is answered as GET without a body, other methods by 405. Errors are {"error": "..."}.
  *
  * With http.token_file every route but /healthz wants `Authorization: Bearer TOKEN`, or, for
