@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "http/places.h"
 #include "http/route.h"
-#include "http/secret_file.h"
+#include "base/secret_file.h"
 #include "http/sweep.h"
 
 #include <arpa/inet.h>
