@@ -14,7 +14,7 @@ UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd libsystemd jansson \
-	libmnl libcap-ng ncurses zlib libzstd liblzma libxxhash nettle
+	libmnl libcap-ng ncurses zlib libzstd liblzma libxxhash nettle gnutls
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong

@@ -21,13 +21,54 @@ struct connection *connection_new(int fd, uint32_t max_frame)
 	return connection;
 }
 
+static bool charge(const struct connection *connection, size_t bytes)
+{
+	return !bytes || !connection->budget ||
+	    budget_charge(connection->budget, bytes, connection->most_bytes);
+}
+
+static void uncharge(const struct connection *connection, size_t bytes)
+{
+	if (bytes && connection->budget)
+		budget_uncharge(connection->budget, bytes);
+}
+
+/* Every connection may have a short beginning of a frame. */
+static size_t charge_of(size_t stash_size)
+{
+	return stash_size > KEEP_STASH_BYTES ? stash_size : 0;
+}
+
 void connection_free(struct connection *connection)
 {
 	if (!connection)
 		return;
+	if (connection->tls) {
+		tls_session_free(connection->tls);
+		uncharge(connection, TLS_SESSION_BYTES);
+	}
+	door_unref(connection->door);
 	close(connection->fd);
+	uncharge(connection, charge_of(connection->stash_size));
 	free(connection->stash);
 	free(connection);
+}
+
+int connection_start_tls(struct connection *connection, const struct tls_identity *identity)
+{
+	int r;
+
+	if (!charge(connection, TLS_SESSION_BYTES))
+		return -ENOBUFS;
+	r = tls_session_new(&connection->tls, identity, connection->fd);
+	if (r < 0)
+		uncharge(connection, TLS_SESSION_BYTES);
+	return r;
+}
+
+bool connection_has_more(const struct connection *connection)
+{
+	return connection->tls && tls_session_has_more(connection->tls);
 }
 
 bool connection_is_new(const struct connection *connection)
@@ -41,9 +82,13 @@ static int stash_reserve(struct connection *connection, size_t size)
 
 	if (size <= connection->stash_size)
 		return 0;
+	if (!charge(connection, charge_of(size) - charge_of(connection->stash_size)))
+		return -ENOBUFS;
 	stash = realloc(connection->stash, size);
-	if (!stash)
+	if (!stash) {
+		uncharge(connection, charge_of(size) - charge_of(connection->stash_size));
 		return -ENOMEM;
+	}
 	connection->stash = stash;
 	connection->stash_size = size;
 	return 0;
@@ -53,6 +98,7 @@ static void stash_clear(struct connection *connection)
 {
 	connection->stashed = 0;
 	if (connection->stash_size > KEEP_STASH_BYTES) {
+		uncharge(connection, connection->stash_size);
 		free(connection->stash);
 		connection->stash = NULL;
 		connection->stash_size = 0;
@@ -68,8 +114,11 @@ static size_t stash_want(const struct connection *connection)
 /* All replies are shorter than what an empty socket buffer holds. */
 static int send_reply(const struct connection *connection, const struct receiver_step *step)
 {
-	ssize_t n =
-	    send(connection->fd, step->reply, step->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n;
+
+	if (connection->tls)
+		return tls_session_write(connection->tls, step->reply, step->reply_length);
+	n = send(connection->fd, step->reply, step->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n == (ssize_t)step->reply_length)
 		return 0;
@@ -138,6 +187,16 @@ static int finish_stash(struct connection *connection, const struct receiver_ops
 	return r;
 }
 
+static ssize_t read_parts(const struct connection *connection, const struct iovec parts[2])
+{
+	ssize_t n;
+
+	if (connection->tls)
+		return tls_session_read(connection->tls, parts, 2);
+	n = readv(connection->fd, parts, 2);
+	return n < 0 ? -errno : n;
+}
+
 /* The rest of a large frame is read to where it belongs, what follows it, *ret_length bytes, into
  * the buffer. */
 static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t *ret_length)
@@ -155,9 +214,9 @@ static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t 
 		parts[0] = (struct iovec){
 		    connection->stash + connection->stashed, want - connection->stashed};
 	}
-	n = readv(connection->fd, parts, 2);
+	n = read_parts(connection, parts);
 	if (n <= 0)
-		return n < 0 ? -errno : 0;
+		return n;
 	stashed = (size_t)n < parts[0].iov_len ? (size_t)n : parts[0].iov_len;
 	connection->stashed += stashed;
 	*ret_length = (size_t)n - stashed;
@@ -171,8 +230,11 @@ ssize_t connection_read(struct connection *connection, const struct receiver_ops
 	ssize_t n = read_some(connection, buffer, &length);
 	int r;
 
-	if (n <= 0)
+	if (n <= 0) {
+		if (n == -EPROTO)
+			*ret_error = tls_session_reason(connection->tls);
 		return n;
+	}
 	if (connection->stashed) {
 		r = finish_stash(connection, ops, context, buffer, length, &used, ret_error);
 		if (r < 0)

@@ -6,7 +6,10 @@
 #ifndef CROSSTAP_DNSTAP_CONNECTION_H
 #define CROSSTAP_DNSTAP_CONNECTION_H
 
+#include "dnstap/door.h"
+#include "dnstap/budget.h"
 #include "dnstap/receiver.h"
+#include "network/peer.h"
 
 #include <sys/types.h>
 
@@ -15,24 +18,36 @@
 struct connection {
 	struct connection *next, **previous; /* list of its input */
 	int fd;
+	struct peer peer;
+	struct door *door;       /* that it came by; its reference; NULL: none */
+	struct tls_session *tls; /* NULL: plain */
+	bool wants_write;        /* what the epoll set waits for: the TLS handshake's turn */
+	struct budget *budget;   /* of stash and session; NULL: not counted */
+	size_t most_bytes;       /* that `budget` may come to */
+	enum budget_place place;
 	struct receiver receiver;
 	uint8_t *stash; /* the beginning of a frame */
 	size_t stashed, stash_size;
-	uint64_t
-	    deadline_ns; /* CLOCK_MONOTONIC: of the handshake, or of the held connection; 0: none */
-	bool held;       /* broke a rule: not read any more, closed at the deadline */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC: of the handshake, of a frame that has begun, or of
+				 the held connection; 0: none */
+	bool held;            /* broke a rule: not read any more, closed at the deadline */
 };
 
 struct connection *connection_new(int fd, uint32_t max_frame);
+/* Before the first read: what comes and goes is TLS from now on. -ENOMEM; -ENOBUFS beyond the
+ * budget. */
+int connection_start_tls(struct connection *connection, const struct tls_identity *identity);
 void connection_free(struct connection *connection);
 
 /*
  * Reads once and gives all whole frames to `ops`. `buffer` has CONNECTION_READ_BYTES. Returns the
- * bytes read; 0 at the end of the stream; -EAGAIN; -EPROTO with the broken rule in *ret_error; or
- * the error of the socket.
+ * bytes read; 0 at the end of the stream; -EAGAIN; -EPROTO with the broken rule in *ret_error;
+ * -ENOBUFS where a long frame is beyond the budget; or the error of the socket.
  */
 ssize_t connection_read(struct connection *connection, const struct receiver_ops *ops,
     void *context, uint8_t *buffer, const char **ret_error);
+/* Another read has something to say, although nothing may wake for it. */
+bool connection_has_more(const struct connection *connection);
 /* Has not begun to send data: START is still to come. */
 bool connection_is_new(const struct connection *connection);
 
