@@ -58,6 +58,8 @@ int http_new(struct http **ret, const struct config *config, struct report *repo
 bool http_matches(const struct http *http, const struct config *config);
 /* Ends running requests. Takes NULL. */
 void http_free(struct http *http);
+/* Others than this host's own can reach it, and none of them needs a token. */
+bool http_is_open(const struct http *http);
 /* The port, which the kernel chose if the configuration says 0. */
 unsigned http_port(const struct http *http);
 

@@ -52,6 +52,7 @@ struct http {
 	struct listener listeners[MAX_ADDRESSES];
 	size_t n_listeners;
 	unsigned port; /* of the first */
+	bool local;    /* all addresses are of loopback */
 };
 
 static void settings_done(struct settings *settings)
@@ -259,6 +260,7 @@ static int look_at(struct http *http, const int *fds, size_t n)
 			return r;
 		local = local && loopback;
 	}
+	http->local = local;
 	http->context.local_only = local && !http->settings.access.bearer;
 	return 0;
 }
@@ -350,6 +352,11 @@ void http_free(struct http *http)
 	places_free(http->places);
 	settings_done(&http->settings);
 	free(http);
+}
+
+bool http_is_open(const struct http *http)
+{
+	return !http->local && !http->settings.access.bearer;
 }
 
 unsigned http_port(const struct http *http)
