@@ -24,6 +24,10 @@ static enum preface look(const uint8_t *data, size_t size)
 	check(copy);
 	memcpy(copy, data, size);
 	preface = preface_of(copy, size);
+	check(preface_alert(copy, size) >= -1 && preface_alert(copy, size) <= 255);
+	/* More than is looked at changes nothing. */
+	if (size > PREFACE_ALERT_BYTES)
+		check(preface_alert(copy, size) == preface_alert(copy, PREFACE_ALERT_BYTES));
 	free(copy);
 	return preface;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define RECORD_ALERT     21
 #define RECORD_HANDSHAKE 22
 #define CLIENT_HELLO     1
 #define RECORD_MAX       16384
@@ -56,4 +57,19 @@ enum preface preface_of(const uint8_t *bytes, size_t length)
 	if (is_frames(bytes, length))
 		return PREFACE_FRAMES;
 	return is_http(bytes, length) ? PREFACE_HTTP : PREFACE_UNKNOWN;
+}
+
+int preface_alert(const uint8_t *bytes, size_t length)
+{
+	static const uint8_t change[] = {20, 3, 3, 0, 1, 1};
+	static const uint8_t fatal[] = {0, 2, 2}; /* two bytes, level 2 */
+
+	if (length >= sizeof(change) && memcmp(bytes, change, sizeof(change)) == 0) {
+		bytes += sizeof(change);
+		length -= sizeof(change);
+	}
+	if (length < 7 || bytes[0] != RECORD_ALERT || bytes[1] != 3 ||
+	    memcmp(bytes + 3, fatal, sizeof(fatal)) != 0)
+		return -1;
+	return bytes[6];
 }

@@ -169,9 +169,21 @@ static ssize_t look(struct tls_session *session)
 	}
 }
 
+/* A refusal that GnuTLS would not understand. */
+static ssize_t look_for_alert(struct tls_session *session)
+{
+	uint8_t bytes[PREFACE_ALERT_BYTES];
+	const ssize_t n = recv(session->fd, bytes, sizeof(bytes), MSG_PEEK);
+	const int alert = n > 0 ? preface_alert(bytes, (size_t)n) : -1;
+
+	if (alert < 0)
+		return 1;
+	return end_with(session, reason_of_alert((gnutls_alert_description_t)alert));
+}
+
 static ssize_t shake_hands(struct tls_session *session)
 {
-	ssize_t looked = session->looked ? 1 : look(session);
+	const ssize_t looked = session->looked ? look_for_alert(session) : look(session);
 	int r;
 
 	if (looked <= 0)
