@@ -303,8 +303,10 @@ def certificates_are_read_again(lab):
     os.chmod(bench.key, 0o600)
     reload("configuration reloaded")
     bench.says("the certificate of tls.cert ends in ")
-    end = bench.crosstap.metric("crosstap_input_certificate_expiry_time_seconds")
-    check(abs(end - time.time() - 5 * 86400) < 600, f"the end of the certificate: {end}")
+
+    def end():
+        return bench.crosstap.metric("crosstap_input_certificate_expiry_time_seconds")
+    wait_for(lambda: abs(end() - time.time() - 5 * 86400) < 600, 10, lambda: f"the end of the certificate: {end()}")
     producer.send(queries(10))
     producer.stop()
     bench.stop(frames=10)
