@@ -187,9 +187,13 @@ static void receive(
 	struct input_setup setup;
 	struct dnstap_input *source;
 	struct sink_context context = {.limits = &collector.limits};
-	_Atomic int open = 0;
-	const struct dnstap_limits limits = {
-	    .frame = 256 << 10, .handshake_ns = 5 * NS_PER_S, .connections = 64, .open = &open};
+	struct budget budget = {0};
+	const struct dnstap_limits limits = {.frame = 256 << 10,
+	    .handshake_ns = 5 * NS_PER_S,
+	    .connections = 64,
+	    .inputs = 1,
+	    .bytes = 4 << 20,
+	    .budget = &budget};
 	struct rusage before, after;
 	char error[256];
 	double used = 0;

@@ -42,7 +42,7 @@ struct agent {
 	size_t n_inputs;
 	struct input_set *opened; /* between agent_new() and agent_start() */
 	const struct passed_sockets *passed;
-	_Atomic int connections; /* of all inputs */
+	struct budget budget; /* of all inputs */
 	struct closed_shard *closed;
 	size_t n_closed, closed_size;
 	struct shard *empty; /* for windows in which nobody counted */
@@ -78,6 +78,7 @@ struct input_set {
 	struct input **inputs; /* those that stay, and new ones */
 	bool *is_new;
 	struct input_setup *setups;
+	struct door **doors; /* of those that stay; NULL: it has its own */
 	size_t n;
 	struct report_input *report_inputs;
 	enum producer *producers;

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE AGENT_MODULE
+#define MODULE       AGENT_MODULE
+#define MEMORY_SHARE 16 /* what part of limits.memory producers' unfinished frames may take */
 
 /* -- prepare */
 
@@ -18,10 +19,12 @@ void input_set_free(struct input_set *set)
 		if (set->is_new[i])
 			input_free(set->inputs[i]);
 		input_setup_done(&set->setups[i]);
+		door_unref(set->doors[i]);
 	}
 	free(set->inputs);
 	free(set->is_new);
 	free(set->setups);
+	free(set->doors);
 	free(set->report_inputs);
 	free(set->producers);
 	free(set);
@@ -49,9 +52,10 @@ static int allocate(struct input_set **ret, size_t n)
 	set->inputs = calloc(n + 1, sizeof(*set->inputs));
 	set->is_new = calloc(n + 1, sizeof(*set->is_new));
 	set->setups = calloc(n + 1, sizeof(*set->setups));
+	set->doors = calloc(n + 1, sizeof(struct door *));
 	set->report_inputs = calloc(n + 1, sizeof(*set->report_inputs));
 	set->producers = calloc(n + 1, sizeof(*set->producers));
-	if (!set->inputs || !set->is_new || !set->setups || !set->report_inputs ||
+	if (!set->inputs || !set->is_new || !set->setups || !set->doors || !set->report_inputs ||
 	    !set->producers) {
 		input_set_free(set);
 		return -ENOMEM;
@@ -72,7 +76,7 @@ static int prepare_input(struct agent *agent, const struct config_input *config,
 	set->n = i + 1;
 	set->inputs[i] = find_input(agent, config);
 	if (set->inputs[i])
-		return 0;
+		return door_new(&set->doors[i], config, error, size);
 	r = input_open(&set->inputs[i], config, agent->passed, max_frame, error, size);
 	set->is_new[i] = r == 0;
 	return r;
@@ -133,16 +137,22 @@ static void drop_inputs(struct agent *agent, const struct input_set *set)
 static void dnstap_limits_make(
     struct agent *agent, const struct config *config, struct dnstap_limits *ret)
 {
+	const size_t share = config->limits.memory / MEMORY_SHARE,
+		     least = 2 * (size_t)config->limits.frame, /* one such frame at least */
+	    bytes = share > least ? share : least;
+
 	*ret = (struct dnstap_limits){
 	    .frame = (uint32_t)config->limits.frame,
 	    .handshake_ns = config->limits.handshake_ns,
 	    .connections = (int)config->limits.connections,
-	    .open = &agent->connections,
+	    .inputs = (int)config->n_inputs,
+	    .bytes = bytes,
+	    .budget = &agent->budget,
 	};
 }
 
 static void change_input(struct input *input, const struct config_input *config,
-    struct input_setup *setup, const struct dnstap_limits *limits)
+    struct input_setup *setup, struct door *door, const struct dnstap_limits *limits)
 {
 	struct input_setup old = input->setup;
 	char error[256];
@@ -150,6 +160,7 @@ static void change_input(struct input *input, const struct config_input *config,
 	if (dnstap_input_set_access(input->source, config, error, sizeof(error)) < 0)
 		log_error(MODULE, "who may use a socket is as before: %s", error);
 	dnstap_input_set_limits(input->source, limits);
+	dnstap_input_set_door(input->source, door);
 	input_send(input,
 	    &(struct input_command){.oldest = INT64_MIN,
 		.reopen = INT64_MIN,
@@ -193,8 +204,8 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 	dnstap_limits_make(agent, agent->config, &limits);
 	for (size_t i = 0; i < set->n; i++) {
 		if (!set->is_new[i])
-			change_input(
-			    set->inputs[i], &agent->config->inputs[i], &set->setups[i], &limits);
+			change_input(set->inputs[i], &agent->config->inputs[i], &set->setups[i],
+			    set->doors[i], &limits);
 	}
 	drop_inputs(agent, set);
 	free(agent->report_inputs);
@@ -211,6 +222,7 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 	}
 	free(set->is_new);
 	free(set->setups);
+	free(set->doors);
 	free(set);
 	return r;
 }

@@ -171,6 +171,11 @@ static void start_http(struct daemon *daemon)
 	if (*error)
 		log_warning(MODULE, "status page not on every address: %s", error);
 	log_info(MODULE, "status page listen=%s", config->http.listen);
+	if (http_is_open(daemon->http))
+		log_warning(MODULE,
+		    "the status page is open to all who reach it: set http.token_file (head -c 32 "
+		    "/dev/urandom | base64 > FILE), or listen on 127.0.0.1 listen=%s",
+		    config->http.listen);
 }
 
 static int on_http_retry(sd_event_source *source UNUSED, uint64_t now_us UNUSED, void *context)

@@ -50,6 +50,10 @@ struct config_input {
 	const char *zones_file;
 	mode_t mode;               /* of a Unix socket */
 	const char *owner, *group; /* names or numbers, empty: unchanged */
+	/* Of TCP: who may connect (none: everybody), and PEM files; empty: no TLS. */
+	struct config_network *allow;
+	size_t n_allow;
+	const char *tls_cert, *tls_key, *tls_client_ca;
 	enum input_scope scope;
 	enum input_queries queries;
 };

@@ -57,6 +57,20 @@ static uint32_t takers_of_inputs(
 	return takers;
 }
 
+/* What files hold may differ although their names do not. */
+static uint32_t takers_of_files(const struct option_table *table, const void *base)
+{
+	uint32_t takers = 0;
+
+	for (size_t i = 0; i < table->n; i++) {
+		const struct config_option *option = &table->options[i];
+
+		if (option->is_file && option_applies(option, base) && *text_at(option, base))
+			takers |= option->takers;
+	}
+	return takers;
+}
+
 static uint32_t takers_of(
     const struct config_option *option, const struct config *old, const struct config *new)
 {
@@ -75,9 +89,10 @@ void config_diff(struct config_diff *ret, const struct config *old, const struct
 		ret->takers |= takers;
 		if (takers && ret->n < CONFIG_DIFF_OPTIONS)
 			ret->options[ret->n++] = option;
-		if (option->is_file && *text_at(option, new))
-			ret->takers |= option->takers;
 	}
+	ret->takers |= takers_of_files(&options_root, new);
+	for (size_t i = 0; i < new->n_inputs; i++)
+		ret->takers |= takers_of_files(&options_input, &new->inputs[i]);
 }
 
 size_t config_diff_paths(const struct config_diff *diff, bool restart, char **ret)

@@ -280,6 +280,8 @@ static json_t *value_to_json(const struct option_table *table, const struct conf
 	return NULL;
 }
 
+static bool section_is_worth_writing(const struct config_option *section, const void *input);
+
 /* What is empty because nobody set it says nothing: `zones` of an input with a zone, `owner`. */
 static bool is_worth_writing(
     const struct option_table *table, const struct config_option *option, const void *base)
@@ -290,13 +292,30 @@ static bool is_worth_writing(
 		return true;
 	if (option->type == OPTION_ZONES)
 		return ((const struct config_strings *)at(option, base))->n > 0;
+	if (option->type == OPTION_NETWORKS)
+		return count_at(option, base) > 0;
 	if (option->type == OPTION_TEXT) {
 		const char *text;
 
 		memcpy(&text, at(option, base), sizeof(text));
 		return *text;
 	}
-	return true;
+	return option->type != OPTION_SECTION || section_is_worth_writing(option, base);
+}
+
+/* One of its options is. */
+static bool section_is_worth_writing(const struct config_option *section, const void *input)
+{
+	char prefix[64];
+
+	snprintf(prefix, sizeof(prefix), "%s.", section->path);
+	for (size_t i = 0; i < options_input.n; i++) {
+		const struct config_option *option = &options_input.options[i];
+
+		if (option_is_in(option, prefix) && is_worth_writing(&options_input, option, input))
+			return true;
+	}
+	return false;
 }
 
 /* A section is, if one of its options is, and a list of inputs, if one of theirs is. */

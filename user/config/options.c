@@ -188,19 +188,25 @@ static const struct config_option root[] = {
     {"limits.resolvers", OPTION_UINT, .takers = TO(RESOLVERS) | TO(TABLES) | TO(PING),
 	.fallback = "1000000", RANGE(1, 100e6), AT(C, limits.resolvers),
 	.help = "Resolvers remembered across windows."},
-    {"limits.memory", OPTION_SIZE, .takers = TO(RESOLVERS) | TO(TABLES) | TO(PING),
+    {"limits.memory", OPTION_SIZE, .takers = TO(RESOLVERS) | TO(TABLES) | TO(PING) | TO(INPUTS),
 	.fallback = "256MiB", RANGE(8 * MIB, TIB), AT(C, limits.memory),
-	.help = "Budget of all tables."},
+	.help = "Budget of all tables. A sixteenth of it bounds what producers' unfinished long "
+		"frames and TLS take."},
     {"limits.spool", OPTION_SIZE, .takers = TO(OUTPUTS), .fallback = "256MiB", RANGE(0, 16 * TIB),
 	AT(C, limits.spool),
 	.help = "Disk that waiting points may take; 0: none, they wait in memory."},
     {"limits.frame", OPTION_SIZE, .takers = TO(INPUTS), .fallback = "256KiB", RANGE(512, 16 * MIB),
 	AT(C, limits.frame), .help = "Longest dnstap frame."},
     {"limits.connections", OPTION_UINT, .takers = TO(INPUTS), .fallback = "1024", RANGE(1, 65536),
-	AT(C, limits.connections), .help = "Producers connected at a time, over all inputs."},
+	AT(C, limits.connections),
+	.help =
+	    "Producers connected at a time, over all inputs. Half of them are shared out, so "
+	    "that each input has some that no other takes, one at least; one address has at most "
+	    "half of what its input can get."},
     {"limits.handshake", OPTION_TIME, .takers = TO(INPUTS), .fallback = "5s",
 	RANGE(100 * MS, 600 * S), AT(C, limits.handshake_ns),
-	.help = "How long a producer may take over the Frame Streams handshake."},
+	.help = "How long a producer may take over its handshake (TLS and Frame Streams), and over "
+		"a frame that it has begun. Between frames it may take any time."},
     {"limits.asns", OPTION_UINT, .takers = TO(RESOLVERS), .fallback = "500", RANGE(0, 1000000),
 	AT(C, limits.asns), .help = "ASes that get series of their own, for each zone and day."},
     {"limits.cpu", OPTION_REAL, .takers = TO(WIRE), .fallback = "1.0", RANGE(0.01, 1024),
@@ -217,6 +223,7 @@ static const struct config_option root[] = {
 #undef C
 #define I         struct config_input
 #define UNIX_ONLY WHEN(I, kind, INPUT_UNIX, "with `unix`")
+#define TCP_ONLY  WHEN(I, kind, INPUT_TCP, "with `tcp`")
 
 static const struct config_option input[] = {
     {"zone", OPTION_TEXT, .takers = TO(INPUTS) | TO(REPORT) | TO(PRIVACY), .fallback = "default",
@@ -243,6 +250,24 @@ static const struct config_option input[] = {
 	RANGE(1, MAX_TEXT), AT(I, address), .check = text_check_endpoint,
 	WHEN(I, kind, INPUT_TCP, "as the only address"),
 	.help = "Instead of `unix`: ADDRESS:PORT or [IPV6]:PORT to listen on."},
+    {"allow", OPTION_NETWORKS, .takers = TO(INPUTS), .example = "[192.0.2.0/24, 2001:db8::/32]",
+	RANGE(0, 1024), ARRAY(I, allow, n_allow), TCP_ONLY,
+	.help = "Networks that producers may connect from; empty: any."},
+    {"tls", OPTION_SECTION, TCP_ONLY,
+	.help =
+	    "dnstap over TLS, 1.2 or 1.3, as Unbound and NSD speak it by default. The files are "
+	    "read again at SIGHUP; connections keep what they have."},
+    {"tls.cert", OPTION_TEXT, .takers = TO(INPUTS), .is_file = true,
+	.example = "/etc/crosstap/dnstap.pem", RANGE(0, MAX_PATH), AT(I, tls_cert), TCP_ONLY,
+	.help = "PEM file of the certificate and its chain."},
+    {"tls.key", OPTION_TEXT, .takers = TO(INPUTS), .is_file = true,
+	.example = "/etc/crosstap/dnstap.key", RANGE(0, MAX_PATH), AT(I, tls_key), TCP_ONLY,
+	.help = "PEM file of the private key."},
+    {"tls.client_ca", OPTION_TEXT, .takers = TO(INPUTS), .is_file = true,
+	.example = "/etc/crosstap/producers-ca.pem", RANGE(0, MAX_PATH), AT(I, tls_client_ca),
+	TCP_ONLY,
+	.help = "PEM file of the CAs that producers' certificates must be from; empty: they need "
+		"none."},
     {"listen_fd", OPTION_TEXT, .takers = TO(INPUTS) | TO(COMPARED), .example = "org",
 	RANGE(1, MAX_TEXT), AT(I, address), .check = text_check_fd_name,
 	WHEN(I, kind, INPUT_LISTEN_FD, "as the only address"),

@@ -21,6 +21,24 @@ struct connection *connection_new(int fd, uint32_t max_frame)
 	return connection;
 }
 
+static bool charge(const struct connection *connection, size_t bytes)
+{
+	return !bytes || !connection->budget ||
+	    budget_charge(connection->budget, bytes, connection->most_bytes);
+}
+
+static void uncharge(const struct connection *connection, size_t bytes)
+{
+	if (bytes && connection->budget)
+		budget_uncharge(connection->budget, bytes);
+}
+
+/* Every connection may have a short beginning of a frame. */
+static size_t charge_of(size_t stash_size)
+{
+	return stash_size > KEEP_STASH_BYTES ? stash_size : 0;
+}
+
 struct connection *connection_adopt(
     const struct passed_sockets *passed, const char *input, uint32_t max_frame)
 {
@@ -43,11 +61,28 @@ void connection_free(struct connection *connection)
 {
 	if (!connection)
 		return;
+	if (connection->tls) {
+		tls_session_free(connection->tls);
+		uncharge(connection, TLS_SESSION_BYTES);
+	}
+	door_unref(connection->door);
 	close(connection->fd);
+	uncharge(connection, charge_of(connection->stash_size));
 	if (!connection->handover)
 		free(connection->stash);
 	handover_free(connection->handover);
 	free(connection);
+}
+
+int connection_count(struct connection *connection, struct budget *budget, size_t most)
+{
+	const size_t bytes = charge_of(connection->stash_size);
+
+	if (bytes && !budget_charge(budget, bytes, most))
+		return -ENOBUFS;
+	connection->budget = budget;
+	connection->most_bytes = most;
+	return 0;
 }
 
 int connection_keep(struct connection *connection, const char *input)
@@ -58,10 +93,13 @@ int connection_keep(struct connection *connection, const char *input)
 
 	if (connection->handover)
 		return 0;
-	r = handover_new(&handover, input, connection->stashed);
+	if (connection->tls)
+		return -EOPNOTSUPP;
+	/* Room for as much as before, which is counted already. */
+	r = handover_new(&handover, input, connection->stash_size);
 	if (r < 0)
 		return r;
-	stash = handover_stash(handover, connection->stashed);
+	stash = handover_stash(handover, connection->stash_size);
 	if (connection->stashed)
 		memcpy(stash, connection->stash, connection->stashed);
 	handover_end(handover, &connection->receiver.stream, connection->stashed);
@@ -72,7 +110,6 @@ int connection_keep(struct connection *connection, const char *input)
 	}
 	free(connection->stash);
 	connection->stash = stash;
-	connection->stash_size = connection->stashed;
 	connection->handover = handover;
 	return 0;
 }
@@ -81,6 +118,30 @@ void connection_forget(struct connection *connection)
 {
 	if (connection->handover)
 		handover_forget(connection->handover);
+}
+
+int connection_start_tls(struct connection *connection, const struct tls_identity *identity)
+{
+	int r;
+
+	if (!charge(connection, TLS_SESSION_BYTES))
+		return -ENOBUFS;
+	r = tls_session_new(&connection->tls, identity, connection->fd);
+	if (r < 0)
+		uncharge(connection, TLS_SESSION_BYTES);
+	return r;
+}
+
+void connection_end(struct connection *connection)
+{
+	if (connection->tls)
+		tls_session_end(connection->tls);
+	shutdown(connection->fd, SHUT_WR);
+}
+
+bool connection_has_more(const struct connection *connection)
+{
+	return connection->tls && tls_session_has_more(connection->tls);
 }
 
 bool connection_is_new(const struct connection *connection)
@@ -94,10 +155,14 @@ static int stash_reserve(struct connection *connection, size_t size)
 
 	if (size <= connection->stash_size)
 		return 0;
+	if (!charge(connection, charge_of(size) - charge_of(connection->stash_size)))
+		return -ENOBUFS;
 	stash = connection->handover ? handover_stash(connection->handover, size)
 				     : realloc(connection->stash, size);
-	if (!stash)
+	if (!stash) {
+		uncharge(connection, charge_of(size) - charge_of(connection->stash_size));
 		return -ENOMEM;
+	}
 	connection->stash = stash;
 	connection->stash_size = size;
 	return 0;
@@ -106,6 +171,7 @@ static int stash_reserve(struct connection *connection, size_t size)
 static void stash_clear(struct connection *connection)
 {
 	connection->stashed = 0;
+	uncharge(connection, charge_of(connection->stash_size));
 	if (connection->stash_size > KEEP_STASH_BYTES && connection->handover) {
 		handover_trim(connection->handover, KEEP_STASH_BYTES);
 		connection->stash_size = KEEP_STASH_BYTES;
@@ -125,8 +191,11 @@ static size_t stash_want(const struct connection *connection)
 /* All replies are shorter than what an empty socket buffer holds. */
 static int send_reply(const struct connection *connection, const struct receiver_step *step)
 {
-	ssize_t n =
-	    send(connection->fd, step->reply, step->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n;
+
+	if (connection->tls)
+		return tls_session_write(connection->tls, step->reply, step->reply_length);
+	n = send(connection->fd, step->reply, step->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n == (ssize_t)step->reply_length)
 		return 0;
@@ -195,6 +264,16 @@ static int finish_stash(struct connection *connection, const struct receiver_ops
 	return r;
 }
 
+static ssize_t read_parts(const struct connection *connection, const struct iovec parts[2])
+{
+	ssize_t n;
+
+	if (connection->tls)
+		return tls_session_read(connection->tls, parts, 2);
+	n = readv(connection->fd, parts, 2);
+	return n < 0 ? -errno : n;
+}
+
 /* The rest of a large frame is read to where it belongs, what follows it, *ret_length bytes, into
  * the buffer. */
 static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t *ret_length)
@@ -212,9 +291,9 @@ static ssize_t read_some(struct connection *connection, uint8_t *buffer, size_t 
 		parts[0] = (struct iovec){
 		    connection->stash + connection->stashed, want - connection->stashed};
 	}
-	n = readv(connection->fd, parts, 2);
+	n = read_parts(connection, parts);
 	if (n <= 0)
-		return n < 0 ? -errno : 0;
+		return n;
 	stashed = (size_t)n < parts[0].iov_len ? (size_t)n : parts[0].iov_len;
 	connection->stashed += stashed;
 	*ret_length = (size_t)n - stashed;
@@ -228,8 +307,11 @@ static ssize_t read_once(struct connection *connection, const struct receiver_op
 	ssize_t n = read_some(connection, buffer, &length);
 	int r;
 
-	if (n <= 0)
+	if (n <= 0) {
+		if (n == -EPROTO)
+			*ret_error = tls_session_reason(connection->tls);
 		return n;
+	}
 	if (connection->stashed) {
 		r = finish_stash(connection, ops, context, buffer, length, &used, ret_error);
 		if (r < 0)

@@ -36,10 +36,14 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_PROBES     4
 #define BROKEN_WAKE_MS       1000 /* commands to an input that has ended are looked for */
+#define MAX_DENIED           64   /* held open a while; more are closed at once */
+#define DAY_NS               (86400 * NS_PER_S)
+#define EXPIRY_WARNING_S     (14 * 86400LL)
+#define NOT_ALLOWED          "its address is not in the input's `allow`"
 
 /* Written by the input's thread alone, read by any. */
 struct counters {
-	_Atomic uint64_t frames, frames_bad, bytes, accepted, refused;
+	_Atomic uint64_t frames, frames_bad, bytes, accepted, refused, timed_out, denied, cut;
 	_Atomic int connections;
 	_Atomic int64_t last_frame_ns;
 };
@@ -58,16 +62,22 @@ struct dnstap_input {
 	_Atomic bool stopping;
 	_Atomic uint32_t max_frame;
 	_Atomic uint64_t handshake_ns;
-	_Atomic int max_connections;
-	_Atomic int *open;
+	_Atomic int max_connections, sharing_inputs;
+	_Atomic size_t max_bytes;
+	struct budget *budget;
+	int own, waiting_to_go; /* connections with a place of the input's share, with none */
+	uint64_t now_ns;        /* CLOCK_MONOTONIC at the last waking */
+	uint64_t earliest_ns;   /* no connection is to be looked at earlier; 0: none is */
+	uint64_t expiry_ns;     /* when the certificate is looked at again */
+	_Atomic bool renewed;   /* the certificate may be another one */
 	struct dnstap_ops ops;
 	void *context;
 	struct connection *connections;
-	int adopted; /* of them, before the thread began */
-	struct log_limit limit;
+	struct log_limit limit, denied_limit;
 	struct counters counters;
-	pthread_mutex_t lock; /* of version */
+	pthread_mutex_t lock; /* of version and door */
 	char version[64];
+	struct door *door;
 	uint8_t *buffer;
 	pthread_t thread;
 	bool started;
@@ -104,17 +114,36 @@ static void listen_off(struct dnstap_input *input, uint64_t until_ns)
 	input->listen_again_ns = until_ns;
 }
 
+/* Something is to be done with a connection then. */
+static void look_again(struct dnstap_input *input, uint64_t when_ns)
+{
+	if (when_ns && (!input->earliest_ns || when_ns < input->earliest_ns))
+		input->earliest_ns = when_ns;
+}
+
+static void set_deadline(
+    struct dnstap_input *input, struct connection *connection, uint64_t when_ns)
+{
+	connection->deadline_ns = when_ns;
+	look_again(input, when_ns);
+}
+
 /* Of the process, or of the connection. */
 static void let_go(struct dnstap_input *input, struct connection *connection)
 {
+	if (connection->place == BUDGET_NONE) {
+		input->waiting_to_go--;
+	} else {
+		input->own -= connection->place == BUDGET_OWN;
+		budget_leave(input->budget, connection->place);
+		atomic_fetch_sub_explicit(&input->counters.connections, 1, memory_order_relaxed);
+	}
 	*connection->previous = connection->next;
 	if (connection->next)
 		connection->next->previous = connection->previous;
 	/* It would leave the epoll set with its last descriptor: the store may have one more. */
 	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	connection_free(connection);
-	atomic_fetch_sub_explicit(&input->counters.connections, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(input->open, 1, memory_order_relaxed);
 }
 
 static void drop(struct dnstap_input *input, struct connection *connection)
@@ -125,18 +154,21 @@ static void drop(struct dnstap_input *input, struct connection *connection)
 
 /* One that broke a rule: a producer that reconnects at once must not be able to make a hot loop of
  * it. */
-static void hold(struct dnstap_input *input, struct connection *connection, const char *why)
+static void hold(struct dnstap_input *input, struct connection *connection, struct log_limit *limit,
+    const char *why)
 {
+	char peer[PEER_TEXT_SIZE];
 	uint64_t suppressed;
 
 	add_relaxed(&input->counters.refused, 1);
-	if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
-		log_warning(MODULE, "dropped a producer: %s input=%s suppressed=%llu", why,
-		    input->address, (unsigned long long)suppressed);
+	peer_text(&connection->peer, peer);
+	if (log_limit_pass(limit, LOG_EVERY_NS, &suppressed))
+		log_warning(MODULE, "dropped a producer: %s input=%s%s%s suppressed=%llu", why,
+		    input->address, *peer ? " peer=" : "", peer, (unsigned long long)suppressed);
 	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	connection->held = true;
 	connection_forget(connection);
-	connection->deadline_ns = clock_monotonic_ns() + HOLD_NS;
+	set_deadline(input, connection, clock_monotonic_ns() + HOLD_NS);
 }
 
 /* A kernel that does not take it serves the connection without. */
@@ -161,26 +193,142 @@ static void forget_version(struct dnstap_input *input)
 	pthread_mutex_unlock(&input->lock);
 }
 
-static void add_connection(struct dnstap_input *input, struct connection *connection)
+static int max_connections(const struct dnstap_input *input)
+{
+	return atomic_load_explicit(&input->max_connections, memory_order_relaxed);
+}
+
+static int sharing_inputs(const struct dnstap_input *input)
+{
+	return atomic_load_explicit(&input->sharing_inputs, memory_order_relaxed);
+}
+
+/* Many of an address only where there are many. */
+static bool has_its_share(const struct dnstap_input *input, const struct peer *peer)
+{
+	const int most = budget_of_address(max_connections(input), sharing_inputs(input));
+	int n = 0;
+
+	if (!peer->family ||
+	    atomic_load_explicit(&input->counters.connections, memory_order_relaxed) <= most)
+		return false;
+	for (const struct connection *other = input->connections; other; other = other->next)
+		n += other->place != BUDGET_NONE && peer_shares(&other->peer, peer);
+	return n >= most;
+}
+
+/* NULL: it may stay. */
+static const char *why_denied(const struct dnstap_input *input, const struct connection *connection)
+{
+	if (!door_allows(connection->door, &connection->peer))
+		return NOT_ALLOWED;
+	if (has_its_share(input, &connection->peer))
+		return "its address has half of the input's places (limits.connections)";
+	return NULL;
+}
+
+static struct door *current_door(struct dnstap_input *input)
+{
+	struct door *door;
+
+	pthread_mutex_lock(&input->lock);
+	door = door_ref(input->door);
+	pthread_mutex_unlock(&input->lock);
+	return door;
+}
+
+static void insert(struct dnstap_input *input, struct connection *connection)
 {
 	connection->next = input->connections;
 	connection->previous = &input->connections;
 	if (connection->next)
 		connection->next->previous = &connection->next;
 	input->connections = connection;
+}
+
+/* Held for a while without a place, and closed at once where too many are. */
+static void turn_away(struct dnstap_input *input, struct connection *connection,
+    struct log_limit *limit, const char *why)
+{
+	input->waiting_to_go++;
+	insert(input, connection);
+	hold(input, connection, limit, why);
+	if (input->waiting_to_go > MAX_DENIED)
+		drop(input, connection);
+}
+
+static void deny(struct dnstap_input *input, struct connection *connection, const char *why)
+{
+	add_relaxed(&input->counters.denied, 1);
+	turn_away(input, connection, &input->denied_limit, why);
+}
+
+/* It has a place from now on. */
+static void seat(struct dnstap_input *input, struct connection *connection, enum budget_place place)
+{
+	connection->place = place;
+	input->own += place == BUDGET_OWN;
+	insert(input, connection);
 	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
+}
+
+static uint64_t handshake_ns(const struct dnstap_input *input)
+{
+	return atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
+}
+
+static void admit(
+    struct dnstap_input *input, struct connection *connection, enum budget_place place)
+{
+	const struct tls_identity *tls = door_tls(connection->door);
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	forget_version(input);
+	seat(input, connection, place);
+	add_relaxed(&input->counters.accepted, 1);
+	set_deadline(input, connection, now_ns + handshake_ns(input));
+	log_debug(MODULE, "producer connected input=%s", input->address);
+	if (tls && connection_start_tls(connection, tls) < 0) {
+		hold(input, connection, &input->limit, "no memory for TLS within limits.memory");
+	} else if (!tls && store_works()) {
+		connection->keep_ns = now_ns + KEEP_AFTER_NS;
+		look_again(input, connection->keep_ns);
+	}
+}
+
+/* A connection with what it needs of the input, in the epoll set; NULL: -errno in *ret_error. */
+static struct connection *make_connection(
+    struct dnstap_input *input, int fd, const struct sockaddr_storage *peer)
+{
+	struct connection *connection =
+	    connection_new(fd, atomic_load_explicit(&input->max_frame, memory_order_relaxed));
+
+	if (!connection) {
+		close(fd);
+		return NULL;
+	}
+	connection->budget = input->budget;
+	connection->most_bytes = atomic_load_explicit(&input->max_bytes, memory_order_relaxed);
+	connection->door = current_door(input);
+	peer_of(&connection->peer, (const struct sockaddr *)peer);
+	if (epoll_add(input, fd, connection) == 0)
+		return connection;
+	connection_free(connection);
+	return NULL;
 }
 
 /* False where there is none, or no room for it. */
 static bool accept_one(struct dnstap_input *input, int listener)
 {
+	const enum budget_place place =
+	    budget_take(input->budget, max_connections(input), sharing_inputs(input), input->own);
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t length = sizeof(peer);
 	struct connection *connection;
+	const char *why;
 	int fd;
 
-	if (atomic_load_explicit(input->open, memory_order_relaxed) >=
-	    atomic_load_explicit(&input->max_connections, memory_order_relaxed)) {
+	if (place == BUDGET_NONE) {
 		uint64_t suppressed;
 
 		if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
@@ -191,31 +339,27 @@ static bool accept_one(struct dnstap_input *input, int listener)
 	}
 	fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
+		budget_leave(input->budget, place);
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			listen_off(
 			    input, clock_monotonic_ns() + RETRY_NS); /* EMFILE, ENOMEM, ... */
 		return false;
 	}
-	connection =
-	    connection_new(fd, atomic_load_explicit(&input->max_frame, memory_order_relaxed));
-	if (!connection || epoll_add(input, fd, connection) < 0) {
-		if (connection)
-			connection_free(connection);
-		else
-			close(fd);
+	connection = make_connection(input, fd, &peer);
+	if (!connection) {
+		budget_leave(input->budget, place);
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
-	if (peer.ss_family != AF_UNIX)
+	if (connection->peer.family)
 		keep_alive(fd);
-	forget_version(input);
-	connection->deadline_ns =
-	    clock_monotonic_ns() + atomic_load_explicit(&input->handshake_ns, memory_order_relaxed);
-	connection->since_ns = store_works() ? clock_monotonic_ns() : 0;
-	add_connection(input, connection);
-	add_relaxed(&input->counters.accepted, 1);
-	atomic_fetch_add_explicit(input->open, 1, memory_order_relaxed);
-	log_debug(MODULE, "producer connected input=%s", input->address);
+	why = why_denied(input, connection);
+	if (why) {
+		budget_leave(input->budget, place);
+		deny(input, connection, why);
+	} else {
+		admit(input, connection, place);
+	}
 	return true;
 }
 
@@ -243,6 +387,41 @@ static void publish(struct dnstap_input *input, const struct receiver *before,
 	atomic_store_explicit(&input->counters.last_frame_ns, now_ns, memory_order_relaxed);
 }
 
+/* What has begun has to end within limits.handshake, however slowly it goes on; between frames a
+ * producer may take its time. */
+static void renew_deadline(struct dnstap_input *input, struct connection *connection,
+    const struct receiver *before, bool was_new, bool had_begun)
+{
+	if (connection_is_new(connection))
+		return;
+	if (!connection->stashed)
+		connection->deadline_ns = 0;
+	else if (was_new || !had_begun || connection->receiver.frames != before->frames)
+		set_deadline(input, connection, input->now_ns + handshake_ns(input));
+}
+
+/* Which way a TLS handshake waits for the producer. */
+static void turn(struct dnstap_input *input, struct connection *connection)
+{
+	const bool wants_write = tls_session_wants_write(connection->tls);
+	struct epoll_event event = {
+	    .events = wants_write ? EPOLLOUT : EPOLLIN, .data.ptr = connection};
+
+	if (wants_write == connection->wants_write)
+		return;
+	connection->wants_write = wants_write;
+	epoll_ctl(input->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
+}
+
+static void gone(struct dnstap_input *input, struct connection *connection)
+{
+	if (connection->tls && tls_session_was_cut(connection->tls) &&
+	    connection->receiver.stream.state != FRAME_STREAM_STOPPED)
+		add_relaxed(&input->counters.cut, 1);
+	log_debug(MODULE, "producer gone input=%s", input->address);
+	drop(input, connection);
+}
+
 /* False once the connection is gone, or held. */
 static bool read_connection(
     struct dnstap_input *input, struct connection *connection, ssize_t *ret_bytes)
@@ -250,6 +429,7 @@ static bool read_connection(
 	const struct receiver before = {.frames = connection->receiver.frames,
 	    .frames_bad = connection->receiver.frames_bad,
 	    .bytes = connection->receiver.bytes};
+	const bool was_new = connection_is_new(connection), had_begun = connection->stashed > 0;
 	const int64_t now_ns = clock_wall_ns(&clock_system);
 	const char *why = NULL;
 
@@ -260,62 +440,138 @@ static bool read_connection(
 	*ret_bytes =
 	    connection_read(connection, &input->ops.receiver, input->context, input->buffer, &why);
 	publish(input, &before, &connection->receiver, now_ns);
-	if (*ret_bytes > 0) {
-		if (connection->deadline_ns && !connection_is_new(connection))
-			connection->deadline_ns = 0;
+	if (*ret_bytes > 0 || *ret_bytes == -EAGAIN || *ret_bytes == -EINTR) {
+		if (*ret_bytes > 0)
+			renew_deadline(input, connection, &before, was_new, had_begun);
+		if (connection->tls)
+			turn(input, connection);
 		return true;
 	}
-	if (*ret_bytes == -EAGAIN || *ret_bytes == -EINTR)
-		return true;
-	if (*ret_bytes == -EPROTO) {
-		hold(input, connection, why);
-	} else {
-		log_debug(MODULE, "producer gone input=%s", input->address);
-		drop(input, connection);
-	}
+	if (*ret_bytes == -EPROTO)
+		hold(input, connection, &input->limit, why);
+	else if (*ret_bytes == -ENOBUFS)
+		hold(input, connection, &input->limit,
+		    "no memory for its long frame within limits.memory");
+	else
+		gone(input, connection);
 	return false;
 }
 
-/* Leaves what is old enough to the next process; when the next one will be, or 0. One that cannot
- * be left is not tried again before the end. */
-static uint64_t keep_old(struct dnstap_input *input, struct connection *connection, uint64_t now_ns)
+/* Leaves what is old enough to the next process. One that cannot be left is not tried again before
+ * the end. */
+static void keep_old(struct dnstap_input *input, struct connection *connection)
 {
-	if (!connection->since_ns || connection->held)
-		return 0;
-	if (now_ns < connection->since_ns + KEEP_AFTER_NS)
-		return connection->since_ns + KEEP_AFTER_NS;
-	connection->since_ns = 0;
+	if (!connection->keep_ns || connection->held || input->now_ns < connection->keep_ns)
+		return;
+	connection->keep_ns = 0;
 	(void)connection_keep(connection, input->key);
-	return 0;
+}
+
+/* As long as there is something to say that nothing would wake us for. */
+static void read_all(struct dnstap_input *input, struct connection *connection)
+{
+	ssize_t unused;
+
+	while (read_connection(input, connection, &unused) && connection_has_more(connection))
+		continue;
+}
+
+/* Its time is over. This thread may have been stopped meanwhile: what came is looked at first. */
+static void expire(struct dnstap_input *input, struct connection *connection)
+{
+	const uint64_t deadline_ns = connection->deadline_ns;
+	ssize_t unused;
+
+	if (connection->held) {
+		drop(input, connection);
+		return;
+	}
+	if (!read_connection(input, connection, &unused) || connection->deadline_ns != deadline_ns)
+		return;
+	add_relaxed(&input->counters.timed_out, 1);
+	hold(input, connection, &input->limit,
+	    connection_is_new(connection)
+		? "handshake not done within limits.handshake"
+		: "it began a frame that did not end within limits.handshake");
+}
+
+/* Of two times, of which 0 is none. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static uint64_t next_look(const struct connection *connection)
+{
+	return connection->held ? connection->deadline_ns
+				: earlier(connection->deadline_ns, connection->keep_ns);
+}
+
+/* Walks over the connections only when one of them may be over its time, or old enough to be left.
+ */
+static void check_connections(struct dnstap_input *input)
+{
+	struct connection *connection, *next;
+	uint64_t earliest = 0;
+
+	if (!input->earliest_ns || input->now_ns < input->earliest_ns)
+		return;
+	for (connection = input->connections; connection; connection = next) {
+		next = connection->next;
+		keep_old(input, connection);
+		if (connection->deadline_ns && input->now_ns >= connection->deadline_ns)
+			expire(input, connection);
+	}
+	for (connection = input->connections; connection; connection = connection->next)
+		earliest = earlier(earliest, next_look(connection));
+	input->earliest_ns = earliest;
+}
+
+static int64_t not_after_of(const struct dnstap_input *input)
+{
+	int64_t not_after_s = 0;
+
+	pthread_mutex_lock((pthread_mutex_t *)&input->lock);
+	if (input->door && door_tls(input->door))
+		not_after_s = tls_identity_not_after(door_tls(input->door));
+	pthread_mutex_unlock((pthread_mutex_t *)&input->lock);
+	return not_after_s;
+}
+
+/* Once a day, and when there is another one. */
+static void check_certificate(struct dnstap_input *input)
+{
+	int64_t left_s;
+	const int64_t not_after_s = not_after_of(input);
+
+	input->expiry_ns = input->now_ns + DAY_NS;
+	left_s = not_after_s - clock_wall_ns(&clock_system) / NS_PER_S;
+	if (!not_after_s || left_s > EXPIRY_WARNING_S)
+		return;
+	if (left_s < 0)
+		log_warning(MODULE,
+		    "the certificate of tls.cert has expired: producers refuse it; renew the file, "
+		    "then "
+		    "systemctl reload crosstap input=%s",
+		    input->address);
+	else
+		log_warning(MODULE,
+		    "the certificate of tls.cert ends in %lld days: renew the file, then systemctl "
+		    "reload crosstap input=%s",
+		    (long long)(left_s / 86400), input->address);
 }
 
 /* Closes what is over its time; the time of the next to be, or 0. */
 static uint64_t check_deadlines(struct dnstap_input *input)
 {
-	struct connection *connection, *next;
-	uint64_t earliest = input->listen_again_ns, now = clock_monotonic_ns();
-
-	if (input->listen_again_ns && now >= input->listen_again_ns) {
+	input->now_ns = clock_monotonic_ns();
+	if (input->listen_again_ns && input->now_ns >= input->listen_again_ns)
 		listen_on(input);
-		earliest = 0;
-	}
-	for (connection = input->connections; connection; connection = next) {
-		const uint64_t keep_ns = keep_old(input, connection, now);
-
-		if (keep_ns && (!earliest || keep_ns < earliest))
-			earliest = keep_ns;
-		next = connection->next;
-		if (connection->deadline_ns && now >= connection->deadline_ns) {
-			if (connection->held) {
-				drop(input, connection);
-				continue;
-			}
-			hold(input, connection, "handshake not done within limits.handshake");
-		}
-		if (connection->deadline_ns && (!earliest || connection->deadline_ns < earliest))
-			earliest = connection->deadline_ns;
-	}
-	return earliest;
+	if (atomic_exchange_explicit(&input->renewed, false, memory_order_relaxed) ||
+	    input->now_ns >= input->expiry_ns)
+		check_certificate(input);
+	check_connections(input);
+	return earlier(input->earliest_ns, input->listen_again_ns);
 }
 
 static int wait_ms(uint64_t deadline_ns)
@@ -330,8 +586,6 @@ static int wait_ms(uint64_t deadline_ns)
 
 static void handle(struct dnstap_input *input, void *tag)
 {
-	ssize_t unused;
-
 	if (tag == &input->event_fd) {
 		uint64_t count;
 
@@ -341,7 +595,7 @@ static void handle(struct dnstap_input *input, void *tag)
 	    tag < (void *)(input->listeners.fds + LISTEN_MAX)) {
 		accept_one(input, *(int *)tag);
 	} else {
-		read_connection(input, tag, &unused);
+		read_all(input, tag);
 	}
 }
 
@@ -384,7 +638,7 @@ static void end_writing(
 		(void)read_rest(input, connection, until_ns);
 		return;
 	}
-	shutdown(connection->fd, SHUT_WR);
+	connection_end(connection);
 	while (clock_monotonic_ns() < until_ns && poll(&more, 1, QUIET_MS) > 0) {
 		if (!read_rest(input, connection, until_ns))
 			return;
@@ -513,9 +767,60 @@ void dnstap_input_adopt(struct dnstap_input *input, const struct config_input *c
 			connection_free(connection);
 			continue;
 		}
-		add_connection(input, connection);
-		input->adopted++;
+		insert(input, connection);
 	}
+}
+
+/* It is where it was before, as far as the configuration still has a place for it. An address that
+ * has many of them keeps them. */
+static void admit_adopted(struct dnstap_input *input, struct connection *connection)
+{
+	const enum budget_place place =
+	    budget_take(input->budget, max_connections(input), sharing_inputs(input), input->own);
+	const char *why = NULL;
+
+	if (place == BUDGET_NONE)
+		why = "limits.connections has no place for it any more";
+	else if (connection_count(connection, input->budget,
+		     atomic_load_explicit(&input->max_bytes, memory_order_relaxed)) < 0)
+		why = "no memory for its long frame within limits.memory";
+	if (why) {
+		budget_leave(input->budget, place);
+		turn_away(input, connection, &input->limit, why);
+		return;
+	}
+	seat(input, connection, place);
+	if (connection_is_new(connection) || connection->stashed)
+		set_deadline(input, connection, clock_monotonic_ns() + handshake_ns(input));
+}
+
+/* Before the thread runs: what was taken over comes by the door that the input has now. */
+static void admit_all_adopted(struct dnstap_input *input)
+{
+	struct connection *list = input->connections, *connection;
+	int n;
+
+	input->connections = NULL;
+	while ((connection = list)) {
+		struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+		socklen_t length = sizeof(peer);
+
+		list = connection->next;
+		connection->door = current_door(input);
+		(void)getpeername(connection->fd, (struct sockaddr *)&peer, &length);
+		peer_of(&connection->peer, (const struct sockaddr *)&peer);
+		if (!door_allows(connection->door, &connection->peer))
+			deny(input, connection, NOT_ALLOWED);
+		else if (door_tls(connection->door))
+			turn_away(input, connection, &input->limit,
+			    "it connected without TLS, before the input had `tls`");
+		else
+			admit_adopted(input, connection);
+	}
+	n = atomic_load_explicit(&input->counters.connections, memory_order_relaxed);
+	if (n)
+		log_info(
+		    MODULE, "producers go on after the restart n=%d input=%s", n, input->address);
 }
 
 int dnstap_input_open(struct dnstap_input **ret, const struct config_input *config, const int *fds,
@@ -542,7 +847,12 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 		snprintf(error, size, "%s", strerror(-r));
 		goto out;
 	}
-	r = epoll_add(input, input->event_fd, &input->event_fd);
+	r = door_new(&input->door, config, error, size);
+	if (r == 0) {
+		r = epoll_add(input, input->event_fd, &input->event_fd);
+		if (r < 0)
+			snprintf(error, size, "%s", strerror(-r));
+	}
 	if (r == 0)
 		r = listen_open(&input->listeners, config, fds, n_fds, error, size);
 out:
@@ -559,6 +869,8 @@ void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_lim
 	atomic_store_explicit(&input->max_frame, limits->frame, memory_order_relaxed);
 	atomic_store_explicit(&input->handshake_ns, limits->handshake_ns, memory_order_relaxed);
 	atomic_store_explicit(&input->max_connections, limits->connections, memory_order_relaxed);
+	atomic_store_explicit(&input->sharing_inputs, limits->inputs, memory_order_relaxed);
+	atomic_store_explicit(&input->max_bytes, limits->bytes, memory_order_relaxed);
 }
 
 int dnstap_input_set_access(
@@ -583,15 +895,8 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
 	if (*input->listeners.skipped)
 		log_warning(MODULE, "%s input=%s", input->listeners.skipped, input->address);
 	dnstap_input_set_limits(input, limits);
-	input->open = limits->open;
-	atomic_fetch_add_explicit(input->open, input->adopted, memory_order_relaxed);
-	if (input->adopted)
-		log_info(MODULE, "producers go on after the restart n=%d input=%s", input->adopted,
-		    input->address);
-	for (struct connection *c = input->connections; c; c = c->next) {
-		if (connection_is_new(c))
-			c->deadline_ns = clock_monotonic_ns() + limits->handshake_ns;
-	}
+	input->budget = limits->budget;
+	admit_all_adopted(input);
 	input->ops = *ops;
 	input->context = context;
 	listen_on(input);
@@ -607,6 +912,18 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
 	pthread_setname_np(input->thread, "dnstap");
 	input->started = true;
 	return 0;
+}
+
+void dnstap_input_set_door(struct dnstap_input *input, struct door *door)
+{
+	struct door *before;
+
+	pthread_mutex_lock(&input->lock);
+	before = input->door;
+	input->door = door;
+	pthread_mutex_unlock(&input->lock);
+	door_unref(before);
+	atomic_store_explicit(&input->renewed, true, memory_order_relaxed);
 }
 
 void dnstap_input_wake(struct dnstap_input *input)
@@ -639,12 +956,8 @@ void dnstap_input_leave(struct dnstap_input *input)
 /* It never ran: what it took over is still in the store. */
 static void free_adopted(struct dnstap_input *input)
 {
-	while (input->connections) {
-		struct connection *connection = input->connections;
-
-		input->connections = connection->next;
-		connection_free(connection);
-	}
+	while (input->connections)
+		let_go(input, input->connections);
 }
 
 void dnstap_input_free(struct dnstap_input *input)
@@ -665,6 +978,7 @@ void dnstap_input_free(struct dnstap_input *input)
 		close(input->event_fd);
 	pthread_mutex_destroy(&input->lock);
 	pthread_mutex_destroy(&input->listeners_lock);
+	door_unref(input->door);
 	free(input->address);
 	free(input->key);
 	free(input->buffer);
@@ -686,6 +1000,10 @@ void dnstap_input_stats(const struct dnstap_input *input, struct dnstap_stats *r
 	    .bytes = atomic_load_explicit(&counters->bytes, memory_order_relaxed),
 	    .accepted = atomic_load_explicit(&counters->accepted, memory_order_relaxed),
 	    .refused = atomic_load_explicit(&counters->refused, memory_order_relaxed),
+	    .timed_out = atomic_load_explicit(&counters->timed_out, memory_order_relaxed),
+	    .denied = atomic_load_explicit(&counters->denied, memory_order_relaxed),
+	    .cut = atomic_load_explicit(&counters->cut, memory_order_relaxed),
+	    .not_after_s = not_after_of(input),
 	    .connections = atomic_load_explicit(&counters->connections, memory_order_relaxed),
 	    .last_frame_ns = atomic_load_explicit(&counters->last_frame_ns, memory_order_relaxed),
 	};

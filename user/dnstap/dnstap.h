@@ -3,13 +3,17 @@
  * An input: a listening socket, the producers connected to it, and the thread that reads them.
  * Producers are never blocked on purpose and never rejected in a loop: one that breaks a rule is
  * held for a second, unread, before its connection is closed; where no more connections are to be
- * had, new ones wait in the kernel's queue.
+ * had, new ones wait in the kernel's queue. With `tls` connections speak it; one of them cannot be
+ * handed to another process: at the end it is closed with close_notify, and its producer connects
+ * again.
  */
 #ifndef CROSSTAP_DNSTAP_DNSTAP_H
 #define CROSSTAP_DNSTAP_DNSTAP_H
 
 #include "base/passed.h"
 #include "config/config.h"
+#include "dnstap/door.h"
+#include "dnstap/budget.h"
 #include "dnstap/receiver.h"
 
 #include <stdatomic.h>
@@ -19,9 +23,11 @@ struct dnstap_input;
 /* Shared by all inputs of a process. */
 struct dnstap_limits {
 	uint32_t frame;
-	uint64_t handshake_ns;
-	int connections;
-	_Atomic int *open; /* connections of all inputs */
+	uint64_t handshake_ns; /* and of a frame, from its beginning to its end */
+	int connections;       /* of all inputs */
+	int inputs;            /* that share them */
+	size_t bytes;          /* of `budget` */
+	struct budget *budget;
 };
 
 /* All are called in the input's thread. */
@@ -35,8 +41,12 @@ struct dnstap_ops {
 
 struct dnstap_stats {
 	uint64_t frames, frames_bad, bytes;
-	uint64_t accepted; /* connections, since the start */
-	uint64_t refused;  /* broke a rule of the framing, or were too slow in the handshake */
+	uint64_t accepted;  /* connections, since the start */
+	uint64_t refused;   /* were closed for breaking a rule, those that follow included */
+	uint64_t timed_out; /* too slow in the handshake or a frame */
+	uint64_t denied; /* from an address that `allow` does not have, or that has enough places */
+	uint64_t cut;    /* TLS that ended without close_notify, before STOP */
+	int64_t not_after_s; /* the end of the certificate, seconds since 1970; 0: there is none */
 	int connections;
 	int64_t last_frame_ns; /* wall clock; 0: none yet */
 	char version[64]; /* Dnstap.version of the last producer that began to send, as far as it
@@ -49,8 +59,8 @@ struct dnstap_stats {
  * the reason in `error` (`size` bytes): -EADDRINUSE somebody lives at the socket's path or address,
  * -EEXIST something else than a socket is at the path, -ESTALE somebody replaced it while it was
  * made; of passed sockets -ENOENT there is none, -E2BIG too many, -ENOTSOCK, -EAFNOSUPPORT,
- * -EPROTOTYPE, -EOPNOTSUPP not one that listens for streams; and those of socket(2), bind(2),
- * chown(2).
+ * -EPROTOTYPE, -EOPNOTSUPP not one that listens for streams; those of socket(2), bind(2),
+ * chown(2); and of door_new().
  */
 int dnstap_input_open(struct dnstap_input **ret, const struct config_input *config, const int *fds,
     size_t n_fds, char *error, size_t size);
@@ -65,6 +75,9 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
  */
 int dnstap_input_set_access(
     struct dnstap_input *input, const struct config_input *config, char *error, size_t size);
+/* Who may connect from now on, whose reference goes over. Connections that are there stay as they
+ * are. Any thread. */
+void dnstap_input_set_door(struct dnstap_input *input, struct door *door);
 void dnstap_input_wake(struct dnstap_input *input);
 /* Takes effect at the next frame or connection. */
 void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_limits *limits);

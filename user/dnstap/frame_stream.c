@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnstap/frame_stream.h"
 
+#include "dnstap/preface.h"
+
 #include <string.h>
 
 enum control { CONTROL_ACCEPT = 1, CONTROL_START, CONTROL_STOP, CONTROL_READY, CONTROL_FINISH };
@@ -148,11 +150,21 @@ static enum frame_stream_result next_control(struct frame_stream *stream, const 
 	return result;
 }
 
-/* A handshake record, of version 1.0 to 1.2 by its header (RFC 8446 section 5.1): a length that a
- * stream cannot begin with. */
-static bool is_tls(const struct frame_stream *stream, uint32_t length)
+/* What no stream begins with: who it may be instead. By its length alone, however much more has
+ * come. */
+static const char *reason_of(const struct frame_stream *stream, const uint8_t *at)
 {
-	return stream->state == FRAME_STREAM_NEW && length >> 16 == 0x1603;
+	if (stream->state == FRAME_STREAM_NEW) {
+		switch (preface_of(at, LENGTH_BYTES)) {
+		case PREFACE_TLS:
+			return "it speaks TLS: set `tls` on the input, or `dnstap-tls: no` there";
+		case PREFACE_HTTP:
+			return "it speaks HTTP";
+		default:
+			break;
+		}
+	}
+	return "data outside START and STOP";
 }
 
 enum frame_stream_result frame_stream_next(struct frame_stream *stream, const uint8_t **at,
@@ -170,9 +182,7 @@ enum frame_stream_result frame_stream_next(struct frame_stream *stream, const ui
 		return next_control(stream, at, end, ret_length, reply, ret_error);
 	}
 	if (stream->state != FRAME_STREAM_STARTED) {
-		*ret_error = is_tls(stream, length)
-		    ? "it speaks TLS, which is not taken here: set `dnstap-tls: no` there"
-		    : "data outside START and STOP";
+		*ret_error = reason_of(stream, p);
 		return FRAME_STREAM_ERROR;
 	}
 	if (length > stream->max_frame) {

@@ -59,6 +59,12 @@ static void write_inputs(FILE *out, const struct config_option *option)
 		if (strcmp(input->path, "unix") == 0) {
 			write_help(out, "    ", input);
 			fprintf(out, "    unix: %s\n", CONFIG_DEFAULT_INPUT);
+		} else if (input->type == OPTION_SECTION) {
+			write_help(out, "    ", input);
+			fprintf(out, "    #%s:\n", input->path);
+		} else if (strchr(input->path, '.')) {
+			write_help(out, "    #  ", input);
+			fprintf(out, "    #  %s: %s\n", option_key(input), input->example);
 		} else {
 			write_option(out, "    ", input);
 		}

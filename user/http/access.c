@@ -2,7 +2,7 @@
 #include "http/access.h"
 
 #include "config/parse/texts.h"
-#include "http/secret_file.h"
+#include "base/secret_file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

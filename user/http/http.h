@@ -14,6 +14,8 @@
  *   GET /api/v1/resolvers    likewise
  *   GET /api/v1/config       likewise: what each stage has in force, without secrets
  *
+ * Slow connections cannot keep others out: places.h says who has which, and for how long.
+ *
  * HEAD is answered as GET without a body, other methods by 405. Errors are {"error": "..."}.
  *
  * With http.token_file every route but /healthz wants `Authorization: Bearer TOKEN`, or, for
@@ -59,6 +61,8 @@ bool http_matches(const struct http *http, const struct config *config);
 void http_free(struct http *http);
 /* When its certificate ends, in seconds since 1970; 0: no TLS. */
 int64_t http_certificate_end_s(const struct http *http);
+/* Others than this host's own can reach it, and none of them needs a token. */
+bool http_is_open(const struct http *http);
 /* The port, which the kernel chose if the configuration says 0. */
 unsigned http_port(const struct http *http);
 

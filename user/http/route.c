@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define JSON_TYPE     "application/json"
 #define REASONS_BYTES 4096
@@ -28,9 +29,10 @@ struct answer {
 
 /* Of a request. */
 struct wanted {
-	const char *name;              /* of a document */
-	const char *accept, *encoding; /* header fields; NULL: not there */
+	const char *name; /* of a document */
+	bool open, gzip;  /* what /metrics is to be; false for the others */
 };
+#define VARIANTS 4 /* by both */
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
@@ -68,15 +70,14 @@ static void compress(struct answer *answer)
 static struct answer get_metrics(struct route_context *context, const struct wanted *wanted)
 {
 	struct answer answer = {.code = MHD_HTTP_OK, .metrics = true};
-	const bool open = negotiate_open_metrics(wanted->accept);
 
 	if (atomic_load(&context->metrics_bytes) >= METRICS_BYTES)
 		return constant(MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "{\"error\": \"earlier answers have not been read yet\"}\n");
-	if (prometheus_text(context->report, open, &answer.text, &answer.length) < 0)
+	if (prometheus_text(context->report, wanted->open, &answer.text, &answer.length) < 0)
 		return document(NULL);
-	answer.type = open ? PROMETHEUS_OPEN_TYPE : PROMETHEUS_TYPE;
-	if (negotiate_gzip(wanted->encoding))
+	answer.type = wanted->open ? PROMETHEUS_OPEN_TYPE : PROMETHEUS_TYPE;
+	if (wanted->gzip)
 		compress(&answer);
 	return answer;
 }
@@ -137,19 +138,34 @@ static const struct route {
     {"/api/v1/config", "config", get_document},
 };
 
-static struct answer get(
-    struct route_context *context, struct MHD_Connection *connection, const char *path)
-{
-	struct wanted wanted = {.accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
-	    .encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)};
-	const struct page_file *file;
+_Static_assert(sizeof(routes) / sizeof(routes[0]) * VARIANTS <= SHARED_ANSWERS,
+    "each variant of each route may be shared");
 
+/* NULL: it is none of them. */
+static const struct route *find_route(const char *path)
+{
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		wanted.name = routes[i].name;
 		if (strcmp(path, routes[i].path) == 0)
-			return routes[i].get(context, &wanted);
+			return &routes[i];
 	}
-	file = page_find(path);
+	return NULL;
+}
+
+static struct wanted wanted_of(struct MHD_Connection *connection, const struct route *route)
+{
+	struct wanted wanted = {.name = route->name};
+
+	if (route->get == get_metrics) {
+		wanted.open = negotiate_open_metrics(header(connection, MHD_HTTP_HEADER_ACCEPT));
+		wanted.gzip = negotiate_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+	}
+	return wanted;
+}
+
+static struct answer get_file(const char *path)
+{
+	const struct page_file *file = page_find(path);
+
 	if (file)
 		return (struct answer){.code = MHD_HTTP_OK,
 		    .type = file->type,
@@ -163,25 +179,45 @@ static bool is_health(const char *path)
 	return strcmp(path, "/healthz") == 0;
 }
 
-static struct answer answer_request(struct route_context *context,
-    struct MHD_Connection *connection, const char *path, const char *method)
+/* Whoever has the token gets places of an owner's. */
+static void remember_owner(struct route_context *context, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct peer peer;
+
+	if (!context->access->bearer || !info || !info->client_addr)
+		return;
+	peer_of(&peer, info->client_addr);
+	places_remember_owner(context->places, &peer);
+}
+
+/* Whether it may be answered; if not, *ret says why. */
+static bool may_ask(struct route_context *context, struct MHD_Connection *connection,
+    const char *path, const char *method, struct answer *ret)
 {
 	const char *host = header(connection, MHD_HTTP_HEADER_HOST);
 	const char *authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
 
 	/* A browser always sends Host; scripts with HTTP/1.0 need not. */
 	if (context->local_only && host && !access_host_is_local(host))
-		return constant(MHD_HTTP_FORBIDDEN,
+		*ret = constant(MHD_HTTP_FORBIDDEN,
 		    "{\"error\": \"this agent listens on a loopback address and has no token, so "
 		    "the Host header must be an IP address or localhost (guard against DNS "
 		    "rebinding); set http.token_file to use other names\"}\n");
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return constant(
-		    MHD_HTTP_METHOD_NOT_ALLOWED, "{\"error\": \"only GET and HEAD\"}\n");
-	if (!is_health(path) && !access_allows(context->access, authorization))
-		return constant(
+	else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
+	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		*ret =
+		    constant(MHD_HTTP_METHOD_NOT_ALLOWED, "{\"error\": \"only GET and HEAD\"}\n");
+	else if (access_allows(context->access, authorization)) {
+		remember_owner(context, connection);
+		return true;
+	} else if (is_health(path))
+		return true;
+	else
+		*ret = constant(
 		    MHD_HTTP_UNAUTHORIZED, "{\"error\": \"needs the token of http.token_file\"}\n");
-	return get(context, connection, path);
+	return false;
 }
 
 /* An answer whose header does not fit its connection's memory ends the connection. */
@@ -218,6 +254,11 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 			"Basic realm=\"crosstap\"") == MHD_YES &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 			"Bearer realm=\"crosstap\"") == MHD_YES;
+	/* What follows on such a connection may be another's request. */
+	if (answer->code == MHD_HTTP_BAD_REQUEST)
+		ok = ok &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") ==
+			MHD_YES;
 	return ok;
 }
 
@@ -255,32 +296,112 @@ static struct MHD_Response *hold(struct route_context *context, const struct ans
 	return response;
 }
 
-/* NULL: the answer's text is still the caller's. */
-static struct MHD_Response *respond(struct route_context *context, const struct answer *answer)
+/* Takes over the answer's text; NULL: no memory. */
+static struct MHD_Response *make_response(
+    struct route_context *context, const struct answer *answer)
 {
+	struct MHD_Response *response;
+
 	if (answer->metrics)
-		return hold(context, answer);
-	if (answer->text)
-		return MHD_create_response_from_buffer(
+		response = hold(context, answer);
+	else if (answer->text)
+		response = MHD_create_response_from_buffer(
 		    answer->length, answer->text, MHD_RESPMEM_MUST_FREE);
-	/* libmicrohttpd does not write to what it must not free. */
-	return MHD_create_response_from_buffer(
-	    answer->length, (void *)(uintptr_t)answer->data, MHD_RESPMEM_PERSISTENT);
+	else /* libmicrohttpd does not write to what it must not free. */
+		response = MHD_create_response_from_buffer(
+		    answer->length, (void *)(uintptr_t)answer->data, MHD_RESPMEM_PERSISTENT);
+	if (!response) {
+		free(answer->text);
+		return NULL;
+	}
+	if (add_headers(response, answer))
+		return response;
+	MHD_destroy_response(response);
+	return NULL;
+}
+
+static enum MHD_Result send_answer(
+    struct route_context *context, struct MHD_Connection *connection, const struct answer *answer)
+{
+	struct MHD_Response *response = make_response(context, answer);
+	enum MHD_Result result = MHD_NO;
+
+	if (response) {
+		result = MHD_queue_response(connection, answer->code, response);
+		MHD_destroy_response(response);
+	}
+	return result;
+}
+
+static enum MHD_Result send_route(
+    struct route_context *context, struct MHD_Connection *connection, const struct route *route)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+	const bool crowded = places_crowded(context->places);
+	const struct wanted wanted = wanted_of(connection, route);
+	const size_t i = (size_t)(route - routes) * VARIANTS + (wanted.open ? 2 : 0) + wanted.gzip;
+	struct MHD_Response *response;
+	struct answer answer;
+	enum MHD_Result result;
+
+	shared_forget(&context->shared, now_ns);
+	if (crowded && shared_queue(&context->shared, i, connection, now_ns, &result))
+		return result;
+	answer = route->get(context, &wanted);
+	if (!crowded)
+		return send_answer(context, connection, &answer);
+	response = make_response(context, &answer);
+	if (!response)
+		return MHD_NO;
+	result = MHD_queue_response(connection, answer.code, response);
+	shared_keep(&context->shared, i, response, answer.code, now_ns);
+	return result;
 }
 
 enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
     const char *path, const char *method)
 {
-	struct answer answer = answer_request(context, connection, path, method);
-	struct MHD_Response *response = respond(context, &answer);
-	enum MHD_Result result = MHD_NO;
+	const struct route *route = find_route(path);
+	struct answer answer;
 
-	if (!response) {
-		free(answer.text);
-		return MHD_NO;
-	}
-	if (add_headers(response, &answer))
-		result = MHD_queue_response(connection, answer.code, response);
-	MHD_destroy_response(response);
-	return result;
+	if (!may_ask(context, connection, path, method, &answer))
+		return send_answer(context, connection, &answer);
+	if (route)
+		return send_route(context, connection, route);
+	answer = get_file(path);
+	return send_answer(context, connection, &answer);
+}
+
+/* Header fields that a request may have once. */
+struct single_fields {
+	unsigned host, length, encoding;
+};
+
+static enum MHD_Result count_field(
+    void *context, enum MHD_ValueKind kind UNUSED, const char *name, const char *value UNUSED)
+{
+	struct single_fields *fields = context;
+
+	fields->host += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+	fields->length += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+	fields->encoding += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+	return MHD_YES;
+}
+
+bool route_refuses(
+    struct route_context *context, struct MHD_Connection *connection, enum MHD_Result *ret)
+{
+	struct single_fields fields = {0};
+	struct answer answer;
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_field, &fields);
+	if (fields.host > 1)
+		answer = constant(MHD_HTTP_BAD_REQUEST, "{\"error\": \"more than one Host\"}\n");
+	else if (fields.length + fields.encoding > 1)
+		answer = constant(MHD_HTTP_BAD_REQUEST,
+		    "{\"error\": \"more than one Content-Length or Transfer-Encoding\"}\n");
+	else
+		return false;
+	*ret = send_answer(context, connection, &answer);
+	return true;
 }

@@ -5,6 +5,8 @@
 
 #include "http/access.h"
 #include "http/http.h"
+#include "http/places.h"
+#include "http/shared.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -13,10 +15,17 @@ struct route_context {
 	struct report *report;
 	struct http_hooks hooks;
 	const struct access *access;
+	struct places *places;
+	struct shared_answers shared;
 	bool local_only;              /* refuse hosts that access_host_is_local() does not know */
-	_Atomic size_t metrics_bytes; /* of /metrics, made and not yet read */
+	_Atomic size_t metrics_bytes; /* of /metrics, made and not yet read; outlives `shared` */
 };
 
+/* Called when a request's headers have come. True if no proxy and no server would agree on where it
+ * ends or whom it is for (RFC 9112 sections 3.2 and 6.3): it is answered 400, and its connection
+ * ends with that. */
+bool route_refuses(
+    struct route_context *context, struct MHD_Connection *connection, enum MHD_Result *ret);
 /* Called when a request is complete. */
 enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
     const char *path, const char *method);

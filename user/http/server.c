@@ -4,8 +4,11 @@
 
 #include "http/certificate.h"
 #include "network/listen_tcp.h"
+#include "base/clock.h"
+#include "http/places.h"
 #include "http/route.h"
-#include "http/secret_file.h"
+#include "base/secret_file.h"
+#include "http/sweep.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,13 +24,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_ADDRESSES    8   /* of one name */
-#define MAX_CONNECTIONS  64u /* over all addresses */
-#define MAX_PER_ADDRESS  32u
-#define TIMEOUT_S        10u
+#define MAX_ADDRESSES    8                            /* of one name */
+#define TIMEOUT_S        ((unsigned)PLACES_REQUEST_S) /* without a byte */
 #define CONNECTION_BYTES ((size_t)16 * 1024) /* request line and headers, and the answer's */
 #define MAX_BODY_BYTES   ((uintptr_t)64 * 1024)
-#define TLS_PRIORITIES   "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+/* Of an answer in the kernel: else one send copies megabytes for somebody who does not read them.
+ */
+#define SEND_BYTES     (64 * 1024)
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct settings {
 	char *listen, *cert, *key; /* the last two are texts; NULL: no TLS */
@@ -44,9 +48,12 @@ struct listener {
 struct http {
 	struct settings settings;
 	struct route_context context;
+	struct places *places;
+	struct sweep *sweep;
 	struct listener listeners[MAX_ADDRESSES];
 	size_t n_listeners;
 	unsigned port; /* of the first */
+	bool local;    /* all addresses are of loopback */
 };
 
 static void settings_done(struct settings *settings)
@@ -84,20 +91,63 @@ static bool equal_texts(const char *a, const char *b)
 	return a && b ? secret_equal(a, b) : a == b;
 }
 
+/* What on_connection() remembers of it. */
+static struct place *place_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* Called when a connection has been accepted, and before it is closed. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = context;
+	const union MHD_ConnectionInfo *fd, *address;
+	const int send_bytes = SEND_BYTES;
+	struct peer peer = {0};
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		place_leave(http->places, *socket_context);
+		return;
+	}
+	fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (address && address->client_addr)
+		peer_of(&peer, address->client_addr);
+	(void)setsockopt(fd->connect_fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
+	*socket_context = places_take(http->places, fd->connect_fd, &peer, clock_monotonic_ns());
+	sweep_wake(http->sweep);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state UNUSED,
+    enum MHD_RequestTerminationCode code UNUSED)
+{
+	struct http *http = context;
+
+	place_waits(http->places, place_of(connection), clock_monotonic_ns());
+}
+
 /* Takes the body that a request should not have, within bounds, so that its sender gets to read the
  * answer. `*state` counts what came, and one. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
     const char *path, const char *method, const char *version UNUSED, const char *body UNUSED,
     size_t *body_length, void **state)
 {
+	struct http *http = context;
 	uintptr_t taken = (uintptr_t)*state;
+	enum MHD_Result result;
 
 	if (taken == 0) {
 		*state = (void *)(uintptr_t)1;
-		return MHD_YES;
+		return route_refuses(&http->context, connection, &result) ? result : MHD_YES;
 	}
-	if (*body_length == 0)
-		return route_request(context, connection, path, method);
+	if (*body_length == 0) {
+		place_answers(http->places, place_of(connection), clock_monotonic_ns());
+		return route_request(&http->context, connection, path, method);
+	}
 	if (*body_length > MAX_BODY_BYTES || taken > MAX_BODY_BYTES)
 		return MHD_NO;
 	*state = (void *)(taken + *body_length);
@@ -140,8 +190,7 @@ static int find_address(int fd, unsigned *ret_port, bool *ret_loopback)
 }
 
 /* Takes over `fd` when it succeeds. The thread must not take the process's signals. */
-static struct MHD_Daemon *start_daemon(
-    struct http *http, struct listener *listener, int fd, unsigned connections)
+static struct MHD_Daemon *start_daemon(struct http *http, struct listener *listener, int fd)
 {
 	const bool tls = http->settings.cert != NULL;
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
@@ -157,12 +206,13 @@ static struct MHD_Daemon *start_daemon(
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, &http->context,
+	daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
 	    MHD_OPTION_EXTERNAL_LOGGER, on_message, listener, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    MAX_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[3], MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, http, MHD_OPTION_CONNECTION_LIMIT, (unsigned)PLACES_MAX,
+	    MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+	    tls ? tls_options : &tls_options[3], MHD_OPTION_END);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return daemon;
 }
@@ -179,13 +229,13 @@ static void close_unless_gone(int fd, ino_t inode)
 }
 
 /* Takes over `fd`. */
-static int add_listener(struct http *http, int fd, unsigned connections, char *error, size_t size)
+static int add_listener(struct http *http, int fd, char *error, size_t size)
 {
 	struct listener *listener = &http->listeners[http->n_listeners];
 	struct stat st = {0};
 
 	if (fstat(fd, &st) == 0)
-		listener->daemon = start_daemon(http, listener, fd, connections);
+		listener->daemon = start_daemon(http, listener, fd);
 	if (!listener->daemon) {
 		snprintf(error, size, "%s: %s", http->settings.listen,
 		    *listener->failure ? listener->failure : "cannot start");
@@ -211,6 +261,7 @@ static int look_at(struct http *http, const int *fds, size_t n)
 			return r;
 		local = local && loopback;
 	}
+	http->local = local;
 	http->context.local_only = local && !http->settings.access.bearer;
 	return 0;
 }
@@ -228,7 +279,7 @@ static int start(struct http *http, char *error, size_t size)
 	if (r < 0)
 		snprintf(error, size, "%s: %s", http->settings.listen, strerror(-r));
 	while (r == 0 && done < n)
-		r = add_listener(http, fds[done++], (unsigned)(MAX_CONNECTIONS / n), error, size);
+		r = add_listener(http, fds[done++], error, size);
 	while (done < n)
 		close(fds[done++]);
 	return r;
@@ -250,11 +301,19 @@ int http_new(struct http **ret, const struct config *config, struct report *repo
 		return -ENOMEM;
 	}
 	http->context.report = report;
+	shared_init(&http->context.shared);
 	if (hooks)
 		http->context.hooks = *hooks;
-	r = settings_init(&http->settings, config, error, size);
+	r = places_new(&http->places);
+	if (r == 0)
+		r = sweep_new(&http->sweep, http->places);
+	if (r < 0)
+		snprintf(error, size, "%s", strerror(-r));
+	else
+		r = settings_init(&http->settings, config, error, size);
 	if (r == 0) {
 		http->context.access = &http->settings.access;
+		http->context.places = http->places;
 		r = start(http, error, size);
 	}
 	if (r < 0) {
@@ -289,8 +348,16 @@ void http_free(struct http *http)
 		return;
 	for (size_t i = 0; i < http->n_listeners; i++)
 		MHD_stop_daemon(http->listeners[i].daemon);
+	shared_done(&http->context.shared);
+	sweep_free(http->sweep);
+	places_free(http->places);
 	settings_done(&http->settings);
 	free(http);
+}
+
+bool http_is_open(const struct http *http)
+{
+	return !http->local && !http->settings.access.bearer;
 }
 
 unsigned http_port(const struct http *http)

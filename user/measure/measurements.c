@@ -380,7 +380,14 @@ static const struct measure_field crosstap_input_fields[] = {
     FIELD(GAUGE, input_row, connections, "{connection}", "Producers connected now."),
     FIELD(COUNTER, input_row, frames, "{frame}", "Frames read."),
     FIELD(COUNTER, input_row, frames_bad, "{frame}", "Frames that hold no dnstap message."),
-    FIELD(COUNTER, input_row, refused, "{connection}", "Connections closed for breaking a rule."),
+    FIELD(COUNTER, input_row, refused, "{connection}",
+	"Connections closed for breaking a rule, those of the next two included."),
+    FIELD(COUNTER, input_row, timed_out, "{connection}",
+	"Connections whose handshake or frame did not end in time."),
+    FIELD(COUNTER, input_row, denied, "{connection}",
+	"Connections from addresses that `allow` does not have, or that have their share."),
+    FIELD(COUNTER, input_row, cut, "{connection}",
+	"TLS connections that ended without close_notify."),
     FIELD(COUNTER, input_row, late, "{frame}", "Frames that came after their window's end.",
 	NO_METRIC),
     FIELD(COUNTER, input_row, skewed, "{frame}", "Frames with timestamps from the future.",
@@ -392,6 +399,10 @@ static const struct measure_field crosstap_input_fields[] = {
     FIELD(FLOAT, input_row, last_frame_time_s, "s",
 	"When the last frame came, Unix time; 0: none yet.",
 	.metric = "crosstap_input_last_frame_time_seconds", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
+    FIELD(FLOAT, input_row, not_after_s, "s",
+	"When the certificate of dnstap over TLS ends, Unix time.",
+	.metric = "crosstap_input_certificate_expiry_time_seconds",
+	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 static const struct measure_field crosstap_output_fields[] = {

@@ -10,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 64
+/* As many as the kernel takes (net.core.somaxconn): a storm of connections in a short queue makes
+ * others wait a second for their next SYN. */
+#define BACKLOG SOMAXCONN
 
 /* host:port or [address]:port. */
 static int split_address(const char *address, char host[256], const char **port)

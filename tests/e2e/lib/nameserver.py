@@ -30,7 +30,8 @@ class Nameserver:
 
     def values(self):
         """What the templates' @NAME@ stand for."""
-        values = {"DIR": self.dir, "NAME": self.name, "SOCKET": self.socket, "ADDRESS4": self.address,
+        values = {"DIR": self.dir, "NAME": self.name, "SOCKET": self.socket,
+                  "DNSTAP": f'dnstap-socket-path: "{self.socket}"', "ADDRESS4": self.address,
                   "ADDRESS6": self.address6 or "none", "PORT": str(self.port), "LISTEN": self.listen(),
                   "ZONES": self.zone_separator.join(self.zone(z) for z in self.zones), "BIDIRECTIONAL": "yes",
                   "MODULE": "global-module", "MODULES": "mod-dnstap/tap", "RRL": "", "XDP": "", "UDP_WORKERS": "2"}

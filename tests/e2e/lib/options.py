@@ -8,6 +8,10 @@ import json
 from checks import CROSSTAP, Failure
 from network import output
 
+WITH_TLS = [{"zone": "one", "unix": "@/one.sock"},
+            {"tcp": "127.0.0.1:6000", "zones": ["other.test"], "tls": {"cert": "@/cert.pem", "key": "@/key.pem"}},
+            {"zone": "fd", "listen_fd": "one"}]
+
 # What the type alone does not give: a value that is valid and makes a difference that can be seen. `@` stands for the
 # agent's folder. A second member: what else the configuration must have, before the change as well as after it.
 VALUES = {
@@ -17,6 +21,9 @@ VALUES = {
     "inputs.zones_file": ("@/more-zones.txt", {}),
     "inputs.tcp": ("127.0.0.1:6001", {}),
     "inputs.listen_fd": ("two", {}),
+    "inputs.tls.cert": ("@/other-cert.pem", {"inputs": WITH_TLS}),
+    "inputs.tls.key": ("@/same-key.pem", {"inputs": WITH_TLS}),
+    "inputs.tls.client_ca": ("@/cert.pem", {"inputs": WITH_TLS}),
     "inputs.mode": ("0600", {}),
     "inputs.owner": ("nobody", {}),
     "inputs.group": ("daemon", {}),

@@ -115,7 +115,7 @@ class Twin:
                                                                 "198.51.100.2/32": mmdb.asn(64501, "Two")})
 
     def share_certificates(self, other):
-        for name in ("cert.pem", "other-cert.pem", "key.pem"):
+        for name in ("cert.pem", "other-cert.pem", "key.pem", "same-key.pem"):
             shutil.copy(other.path(name), self.path(name))
 
     def make_certificates(self):
@@ -124,7 +124,9 @@ class Twin:
                 ("-key", self.path("key.pem"))
             subprocess.run(["openssl", "req", "-x509", *key, "-nodes", "-out", self.path(name), "-days", "2", "-subj",
                             "/CN=" + name], check=True, capture_output=True)
-        os.chmod(self.path("key.pem"), 0o600)
+        shutil.copy(self.path("key.pem"), self.path("same-key.pem"))
+        for name in ("key.pem", "same-key.pem"):
+            os.chmod(self.path(name), 0o600)
         return self
 
     # -- the agent

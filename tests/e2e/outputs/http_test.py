@@ -200,6 +200,18 @@ def token(lab):
 
 
 @test
+def open_to_all(lab):
+    """A page that others can reach without a token is said, and one on loopback is not."""
+    crosstap = agent(lab).start()
+    check("open to all" not in crosstap.process.log(), "nothing is said of loopback")
+    crosstap.stop()
+    crosstap.config["http"] = {"listen": f"0.0.0.0:{crosstap.port}"}
+    crosstap.start()
+    wait_for(lambda: "the status page is open to all" in crosstap.process.log(), 10, "it is said")
+    crosstap.stop()
+
+
+@test
 def port_in_use(lab):
     """Another one's port stops no start; the page comes by itself once the port is free."""
     crosstap = agent(lab)

@@ -63,7 +63,7 @@ static const struct dnstap_ops ops = {{take, bad}, now, wake};
 struct rig {
 	struct dnstap_input *input;
 	struct sink sink;
-	_Atomic int open;
+	struct budget budget;
 	struct dnstap_limits limits;
 };
 
@@ -82,18 +82,21 @@ static inline void rig_start(struct rig *rig, const struct config_input *config,
 	if (r < 0)
 		fail_msg("%s", error);
 	rig->sink = (struct sink){0};
-	rig->open = 0;
+	rig->budget = (struct budget){0};
 	rig->limits = (struct dnstap_limits){.frame = 65536,
 	    .handshake_ns = handshake_ns,
 	    .connections = connections,
-	    .open = &rig->open};
+	    .inputs = 1,
+	    .bytes = 4 << 20,
+	    .budget = &rig->budget};
 	assert_int_equal(dnstap_input_start(rig->input, &rig->limits, &ops, &rig->sink), 0);
 }
 
 static inline void rig_stop(struct rig *rig)
 {
 	dnstap_input_stop(rig->input);
-	assert_int_equal(rig->open, 0);
+	assert_int_equal(rig->budget.pool, 0);
+	assert_int_equal(rig->budget.bytes, 0);
 	assert_true(rig->sink.wakes >= 1);
 	dnstap_input_free(rig->input);
 }

@@ -18,20 +18,6 @@ static const struct node *where(const struct node *map, const char *key)
 	return node ? node->key : map;
 }
 
-/* Options that are given although what they need is not. */
-static void check_conditions(struct reader *reader, const struct option_table *table,
-    const struct node *map, const char *key, const void *base)
-{
-	for (size_t i = 0; i < table->n; i++) {
-		const struct config_option *option = &table->options[i];
-		const struct node *node = node_get(map, option->path);
-
-		if (node && !option_applies(option, base))
-			reader_problem(reader, node->key, key, "`%s` is valid only %s",
-			    option->path, option->when.text);
-	}
-}
-
 /* The value at a path of keys with dots. */
 static const struct node *node_at(const struct node *map, const char *path)
 {
@@ -44,6 +30,20 @@ static const struct node *node_at(const struct node *map, const char *path)
 		path = dot + 1;
 	}
 	return node_get(map, path);
+}
+
+/* Options that are given although what they need is not. */
+static void check_conditions(struct reader *reader, const struct option_table *table,
+    const struct node *map, const char *key, const void *base)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct config_option *option = &table->options[i];
+		const struct node *node = node_at(map, option->path);
+
+		if (node && !option_applies(option, base))
+			reader_problem(reader, node->key, key, "`%s` is valid only %s",
+			    option->path, option->when.text);
+	}
 }
 
 /* Every secret in use, wherever it comes from: the file, a variable in it, a default of the
@@ -108,6 +108,20 @@ static void check_labels(struct reader *reader, const struct node *map, const ch
 	}
 }
 
+static void check_tls(struct reader *reader, const struct node *map, const char *key,
+    const struct config_input *input)
+{
+	const struct node *tls = node_get(map, "tls");
+
+	if (!tls || input->kind != INPUT_TCP)
+		return;
+	if (!*input->tls_cert != !*input->tls_key)
+		reader_problem(
+		    reader, tls->key, key, "`tls` needs both `cert` and `key`, or neither");
+	else if (*input->tls_client_ca && !*input->tls_cert)
+		reader_problem(reader, tls->key, key, "`tls.client_ca` needs `cert` and `key`");
+}
+
 void validate_input(
     struct reader *reader, const struct node *node, const char *key, struct config_input *input)
 {
@@ -131,6 +145,7 @@ void validate_input(
 	if (!set_address(reader, node, key, input))
 		return;
 	check_conditions(reader, &options_input, node, key, input);
+	check_tls(reader, node, key, input);
 }
 
 static const struct node *item(const struct node *list, size_t index)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads small files with secrets (tokens, passwords) that others must not be able to read. */
-#ifndef CROSSTAP_HTTP_SECRET_FILE_H
-#define CROSSTAP_HTTP_SECRET_FILE_H
+#ifndef CROSSTAP_BASE_SECRET_FILE_H
+#define CROSSTAP_BASE_SECRET_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "http/secret_file.h"
+#include "base/secret_file.h"
 
 #include "base/io.h"
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "http/sweep.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct sweep {
+	struct places *places;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	bool asleep; /* nobody was connected */
+	bool rests;  /* nobody had to go */
+	bool stopping;
+	pthread_t thread;
+};
+
+/* 0: until somebody comes. Holds the lock. */
+static void wait_a_while(struct sweep *sweep, uint64_t ns)
+{
+	const uint64_t until_ns = clock_monotonic_ns() + ns;
+	const struct timespec until = {
+	    .tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+
+	sweep->asleep = ns == 0;
+	sweep->rests = ns > PLACES_TRIM_MS * NS_PER_MS;
+	if (ns) {
+		pthread_cond_timedwait(&sweep->changed, &sweep->lock, &until);
+		return;
+	}
+	while (sweep->asleep && !sweep->stopping)
+		pthread_cond_wait(&sweep->changed, &sweep->lock);
+}
+
+static void *sweep_thread(void *argument)
+{
+	struct sweep *sweep = argument;
+
+	pthread_mutex_lock(&sweep->lock);
+	while (!sweep->stopping)
+		wait_a_while(sweep, places_sweep(sweep->places, clock_monotonic_ns()));
+	pthread_mutex_unlock(&sweep->lock);
+	return NULL;
+}
+
+int sweep_new(struct sweep **ret, struct places *places)
+{
+	struct sweep *sweep = calloc(1, sizeof(*sweep));
+	pthread_condattr_t monotonic;
+	sigset_t all, before;
+	int r;
+
+	if (!sweep)
+		return -ENOMEM;
+	sweep->places = places;
+	pthread_mutex_init(&sweep->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&sweep->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&sweep->thread, NULL, sweep_thread, sweep);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r) {
+		pthread_cond_destroy(&sweep->changed);
+		pthread_mutex_destroy(&sweep->lock);
+		free(sweep);
+		return -r;
+	}
+	pthread_setname_np(sweep->thread, "http-sweep");
+	*ret = sweep;
+	return 0;
+}
+
+void sweep_wake(struct sweep *sweep)
+{
+	pthread_mutex_lock(&sweep->lock);
+	if (sweep->asleep || (sweep->rests && places_crowded(sweep->places))) {
+		sweep->asleep = sweep->rests = false;
+		pthread_cond_signal(&sweep->changed);
+	}
+	pthread_mutex_unlock(&sweep->lock);
+}
+
+void sweep_free(struct sweep *sweep)
+{
+	if (!sweep)
+		return;
+	pthread_mutex_lock(&sweep->lock);
+	sweep->stopping = true;
+	pthread_cond_signal(&sweep->changed);
+	pthread_mutex_unlock(&sweep->lock);
+	pthread_join(sweep->thread, NULL);
+	pthread_cond_destroy(&sweep->changed);
+	pthread_mutex_destroy(&sweep->lock);
+	free(sweep);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The thread that holds HTTP's connections to their deadlines; asleep while there are none. */
+#ifndef CROSSTAP_HTTP_SWEEP_H
+#define CROSSTAP_HTTP_SWEEP_H
+
+#include "http/places.h"
+
+struct sweep;
+
+/* Starts the thread. `places` outlives it. -errno. */
+int sweep_new(struct sweep **ret, struct places *places);
+/* A connection came: from any thread. */
+void sweep_wake(struct sweep *sweep);
+/* Takes NULL. */
+void sweep_free(struct sweep *sweep);
+
+#endif
