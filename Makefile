@@ -66,7 +66,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -78,6 +78,7 @@ help:
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
+	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -265,6 +266,11 @@ check-boot: tools
 	scripts/deps --package --boot
 	scripts/package $(O) $(VERSION)
 	scripts/boot $(O) $(VERSION)
+
+# The image of config/container on a base from debootstrap; some minutes, most of them for the compilers in the builder.
+check-container:
+	scripts/deps --container
+	scripts/container
 
 clean:
 	rm -rf $(O)

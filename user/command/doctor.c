@@ -5,23 +5,15 @@
 #include "base/log.h"
 #include "command/command.h"
 #include "text/json_text.h"
+#include "usage/usage.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BAD_USAGE 2
 #define MODULE    "doctor"
-
-static const char usage[] =
-    "usage: crosstap doctor [-c FILE] [--json]\n"
-    "Looks at this host for what the agent needs: one line for each thing, and what to do.\n"
-    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
-    "  --json    one JSON document on stdout\n";
-static const char exits[] = "Run it as the agent runs (root): permissions are those of who asks.\n"
-			    "Exit status: 0 all is fine, 1 warnings, 2 errors or bad usage.\n";
 
 static void look_at_configuration(struct doctor *doctor);
 
@@ -227,39 +219,36 @@ static int examine(const char *path, bool json)
 
 static int print_help(void)
 {
-	fputs(usage, stdout);
+	const struct command *command = &commands[COMMAND_DOCTOR];
+
+	usage_print_about(stdout, command);
+	usage_print_options(stdout, command);
 	for (size_t i = 0; i < CHECKS; i++)
 		printf("  %-14s %s\n", checks[i].name, checks[i].help);
-	fputs(exits, stdout);
+	usage_print_tail(stdout, command);
 	return fflush(stdout) != 0 ? BAD_USAGE : 0;
 }
 
 int command_doctor(int argc, char **argv)
 {
-	enum { JSON = 256 };
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"json", no_argument, NULL, JSON},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
+	struct usage_reader reader;
 	const char *path = NULL;
 	bool json = false;
-	int c;
+	int option;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (c == 'c')
+	usage_begin(&reader, COMMAND_DOCTOR, argc, argv);
+	while ((option = usage_next(&reader)) != -1) {
+		if (option == USAGE_CONFIG)
 			path = optarg;
-		else if (c == JSON)
+		else if (option == USAGE_JSON)
 			json = true;
-		else if (c == 'h')
+		else if (option == USAGE_HELP)
 			return print_help();
 		else
 			break;
 	}
-	if (c != -1 || optind < argc) {
-		fputs(usage, stderr);
+	if (option != -1 || optind < argc) {
+		usage_print(stderr, COMMAND_DOCTOR);
 		return BAD_USAGE;
 	}
 	return examine(path, json);

@@ -10,9 +10,9 @@
 #include "confine/confine.h"
 #include "http/http.h"
 #include "report/report.h"
+#include "usage/usage.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
@@ -32,14 +32,6 @@
 #define RETRY_US   (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
 #define MAX_TICKS  16 /* in a row, while somebody sets the clock all the time */
 
-static const char usage[] =
-    "usage: crosstap run [-c FILE]\n"
-    "The daemon, in the foreground.\n"
-    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
-    "Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT flush and end.\n"
-    "Exit status: 0 after a signal; 1 an input cannot be opened, or another agent with\n"
-    "the same `server` runs here; 2 bad configuration or usage.\n";
-
 struct daemon {
 	const char *path;
 	struct agent *agent;
@@ -55,18 +47,14 @@ struct daemon {
 
 static int parse_arguments(int argc, char **argv, const char **ret_path, bool *ret_help)
 {
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
-	int c;
+	struct usage_reader reader;
+	int option;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (c == 'c')
+	usage_begin(&reader, COMMAND_RUN, argc, argv);
+	while ((option = usage_next(&reader)) != -1) {
+		if (option == USAGE_CONFIG)
 			*ret_path = optarg;
-		else if (c == 'h')
+		else if (option == USAGE_HELP)
 			*ret_help = true;
 		else
 			return -EINVAL;
@@ -442,11 +430,11 @@ int command_run(int argc, char **argv)
 	int status;
 
 	if (parse_arguments(argc, argv, &daemon.path, &help) < 0) {
-		fputs(usage, stderr);
+		usage_print(stderr, COMMAND_RUN);
 		return BAD_CONFIG;
 	}
 	if (help) {
-		fputs(usage, stdout);
+		usage_print(stdout, COMMAND_RUN);
 		return 0;
 	}
 	set_process_limits();
