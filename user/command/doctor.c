@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BAD_USAGE 2
@@ -37,6 +38,7 @@ static int examine(const char *path, bool json)
 		status = doctor_count(&doctor, DOCTOR_WARNING) != 0;
 	config_unref((struct config *)doctor.config);
 	doctor_clear(&doctor);
+	free(doctor.nameservers);
 	return status;
 }
 

@@ -2,6 +2,8 @@
 /* crosstap doctor: the table of what is looked at. */
 #include "doctor/doctor.h"
 
+#include "doctor/processes.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -18,6 +20,9 @@ static const struct doctor_check checks[] = {
     {"clock", doctor_clock, "is synchronised"},
     {"interfaces", doctor_interfaces, "how each would be watched, and why"},
     {"nameserver", doctor_nameserver, "listens at wire.ports"},
+    {"processes", doctor_processes, "nameservers, and what may be seen of them"},
+    {"dnstap", doctor_dnstap, "nameservers make frames, and these can arrive"},
+    {"af_xdp", doctor_af_xdp, "no nameserver takes packets before the wire"},
     {"inputs", doctor_inputs, "sockets can be made, and nameservers reach them"},
     {"outputs", doctor_outputs, "answer"},
     {"folders", doctor_folders, "spool, state, RSSAC002 can be written"},

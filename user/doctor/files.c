@@ -111,7 +111,7 @@ static bool check_who(struct doctor *doctor, const struct config_input *input)
 {
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
-	char folder[PATH_MAX], command[PATH_MAX + 16];
+	char folder[PATH_MAX], command[PATH_MAX + 64];
 	int r;
 
 	if (*input->owner && !find_uid(input->owner, &uid)) {
@@ -159,7 +159,7 @@ static bool is_given_away(struct doctor *doctor, const char *path, const struct 
 
 static void check_unix(struct doctor *doctor, const struct config_input *input)
 {
-	char folder[PATH_MAX], command[PATH_MAX + 16];
+	char folder[PATH_MAX], command[PATH_MAX + 64];
 	struct stat st;
 	int r;
 
@@ -231,7 +231,7 @@ void doctor_inputs(struct doctor *doctor)
 static void check_folder(struct doctor *doctor, const char *folder, const char *option)
 {
 	const int r = may_write(folder);
-	char command[PATH_MAX + 32];
+	char command[PATH_MAX + 64];
 
 	if (r < 0) {
 		snprintf(command, sizeof(command), "install -d -o crosstap '%s'", folder);
