@@ -2,6 +2,7 @@
 /* What the doctor reads of a host: nameservers' configurations and texts of /proc. The first byte
  * says which. */
 #include "doctor/nameserver_config.h"
+#include "doctor/network.h"
 #include "doctor/processes.h"
 
 #include <stdlib.h>
@@ -28,8 +29,20 @@ static void read_status(const char *text)
 		abort();
 }
 
+static void read_tables(const char *text)
+{
+	static const struct config_ports ports = {{53, 853}, 2};
+	unsigned cpu = 0;
+
+	if (doctor_count_tracked(text, &ports) > strlen(text))
+		abort();
+	if (doctor_busiest_cpu(text, "eth0", "virtio3", &cpu) > 1001)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const int which = size ? *data % (NAMESERVER_KINDS + 2) : 0;
 	char *text;
 
 	if (!size)
@@ -37,10 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = strndup((const char *)data + 1, size - 1);
 	if (!text)
 		abort();
-	if (*data % (NAMESERVER_KINDS + 1) < NAMESERVER_KINDS)
-		read_config((enum nameserver_kind)(*data % (NAMESERVER_KINDS + 1)), text);
-	else
+	if (which < NAMESERVER_KINDS)
+		read_config((enum nameserver_kind)which, text);
+	else if (which == NAMESERVER_KINDS)
 		read_status(text);
+	else
+		read_tables(text);
 	free(text);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* crosstap doctor: the table of what is looked at. */
 #include "doctor/doctor.h"
 
+#include "doctor/network.h"
 #include "doctor/processes.h"
 
 #include <errno.h>
@@ -23,7 +24,13 @@ static const struct doctor_check checks[] = {
     {"processes", doctor_processes, "nameservers, and what may be seen of them"},
     {"dnstap", doctor_dnstap, "nameservers make frames, and these can arrive"},
     {"af_xdp", doctor_af_xdp, "no nameserver takes packets before the wire"},
+    {"sockets", doctor_sockets, "the nameserver's lose nothing, and share the work"},
+    {"devices", doctor_devices, "receive queues, hashing, interrupts, rings and offloads"},
+    {"conntrack", doctor_conntrack, "DNS is not tracked"},
+    {"buffers", doctor_buffers, "how large socket buffers may be"},
+    {"dnsdist", doctor_dnsdist, "where it runs: listeners, threads, files, kTLS"},
     {"inputs", doctor_inputs, "sockets can be made, and nameservers reach them"},
+    {"page", doctor_page, "is not open to all"},
     {"outputs", doctor_outputs, "answer"},
     {"folders", doctor_folders, "spool, state, RSSAC002 can be written"},
     {"databases", doctor_databases, "can be read, and are not old"},

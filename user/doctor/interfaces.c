@@ -2,6 +2,8 @@
 /* crosstap doctor: how interfaces would be watched, and whether a nameserver is behind them. */
 #include "doctor/doctor.h"
 
+#include "doctor/network.h"
+
 #include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
 #include "wire/bpf/features.h"
@@ -166,6 +168,35 @@ static const char *seen_by(enum wire_mode mode)
 	return "it costs more, and sees nothing that an AF_XDP socket takes or sends";
 }
 
+/* Who has the program that keeps ours out, and how to be rid of it. */
+static void note_owner(struct visit *visit, const struct wire_link *link, uint32_t program)
+{
+	struct doctor_owner owner;
+	char command[64];
+
+	doctor_find_owner(visit->doctor, program, &owner);
+	if (owner.pid) {
+		snprintf(command, sizeof(command), "ps -fp %d", (int)owner.pid);
+		doctor_note(visit->doctor, DOCTOR_WARNING,
+		    "crosstap takes nobody's program away, and counts by tc beside it", command,
+		    "%s: XDP program %u is held by %s (process %d)", link->name, program,
+		    owner.name, (int)owner.pid);
+	} else if (owner.unseen) {
+		doctor_note(visit->doctor, DOCTOR_WARNING,
+		    "crosstap takes nobody's program away, and counts by tc beside it",
+		    "sudo crosstap doctor",
+		    "%s: who holds XDP program %u cannot be seen without being root", link->name,
+		    program);
+	} else {
+		snprintf(command, sizeof(command), "ip link set dev %s xdp off", link->name);
+		doctor_note(visit->doctor, DOCTOR_WARNING,
+		    "a process that ended may have left it, unless somebody attached it to stay: "
+		    "crosstap "
+		    "counts by tc beside it",
+		    command, "%s: no process holds XDP program %u", link->name, program);
+	}
+}
+
 static void look_at(struct visit *visit, const struct wire_link *link)
 {
 	const enum wire_mode wanted = visit->doctor->config->wire.mode;
@@ -191,6 +222,8 @@ static void look_at(struct visit *visit, const struct wire_link *link)
 		doctor_note(visit->doctor, DOCTOR_WARNING, seen_by(mode), "man crosstap.yaml",
 		    "%s: %s instead of %s (%s)", link->name, wire_mode_name(mode),
 		    wanted == WIRE_AUTO ? "native" : wire_mode_name(wanted), reason);
+	if (!nic.ours && !nic.dispatched && link->xdp_native && mode != WIRE_OFF)
+		note_owner(visit, link, link->xdp_native);
 	if (!(link->flags & IFF_UP)) {
 		char command[64];
 

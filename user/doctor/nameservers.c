@@ -28,6 +28,61 @@ static const struct {
 
 /* -- processes */
 
+static uint64_t network_at(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* With wire.netns, those in other network namespaces are not this agent's. */
+static void keep_those_of_the_wire(struct doctor *doctor)
+{
+	struct nameservers *all = doctor->nameservers;
+	const char *name = doctor->config->wire.netns;
+	char path[PATH_MAX];
+	uint64_t network;
+	size_t kept = 0;
+
+	snprintf(path, sizeof(path), strchr(name, '/') ? "%s" : "/run/netns/%s", name);
+	network = *name ? network_at(path) : 0;
+	for (size_t i = 0; network && i < all->n; i++) {
+		if (all->items[i].network && all->items[i].network != network)
+			continue;
+		if (kept != i)
+			all->items[kept] = all->items[i];
+		kept++;
+	}
+	all->n = network ? kept : all->n;
+}
+
+/* Without wire.netns the agent watches its own network, where the nameserver may not be. */
+static void note_elsewhere(struct doctor *doctor)
+{
+	const struct nameservers *all = doctor->nameservers;
+	const uint64_t ours = doctor->root ? 0 : network_at("/proc/self/ns/net");
+	const struct nameserver *elsewhere = NULL;
+	char command[64], line[64];
+
+	if (!ours || *doctor->config->wire.netns || doctor->config->wire.mode == WIRE_OFF)
+		return;
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->items[i].network == ours)
+			return;
+		if (all->items[i].network && !elsewhere)
+			elsewhere = &all->items[i];
+	}
+	if (!elsewhere)
+		return;
+	snprintf(command, sizeof(command), "ip netns identify %d", (int)elsewhere->pid);
+	doctor_note(doctor, DOCTOR_WARNING,
+	    "the wire of this network namespace has nothing of its traffic", command,
+	    "%s (process %d) runs in a network namespace of its own", elsewhere->name,
+	    (int)elsewhere->pid);
+	snprintf(line, sizeof(line), "wire: {netns: /proc/%d/ns/net}\n", (int)elsewhere->pid);
+	doctor_add_lines(doctor, doctor->path ? doctor->path : CONFIG_DEFAULT_PATH, line);
+}
+
 void doctor_processes(struct doctor *doctor)
 {
 	const int r = nameservers_find(doctor, &doctor->nameservers);
@@ -37,6 +92,8 @@ void doctor_processes(struct doctor *doctor)
 		    "mount -t proc proc /proc", "/proc cannot be read: %s", strerror(-r));
 		return;
 	}
+	keep_those_of_the_wire(doctor);
+	note_elsewhere(doctor);
 	for (size_t i = 0; i < doctor->nameservers->n; i++) {
 		const struct nameserver *one = &doctor->nameservers->items[i];
 
@@ -142,7 +199,10 @@ static void note_no_dnstap(struct doctor *doctor, const struct nameserver *one)
 		 : "nothing that it answers is counted; give crosstap an input at /run/dnstap.sock "
 		   "below its root, too",
 	    command, "%s (process %d) runs without dnstap%s%s", one->name, (int)one->pid,
-	    one->chrooted ? ", with the root " : "", one->chrooted ? one->root : "");
+	    !one->chrooted                    ? ""
+		: strcmp(one->root, "/") == 0 ? ", in a root of its own"
+					      : ", with the root ",
+	    one->chrooted && strcmp(one->root, "/") != 0 ? one->root : "");
 	if (lines)
 		doctor_add_lines(doctor, file, lines);
 	free(lines);
