@@ -4,7 +4,8 @@
  * what to type. Each check notes what it saw. They open and attach nothing that stays, and send
  * nothing but one request to each output.
  *
- * The room: checks.c has the table of them, a file for each subject judges; processes.c finds
+ * The room: checks.c has the table of them, a file for each subject judges
+ * (network.h: sockets, devices, stack); processes.c finds
  * nameservers, nameserver_config.c reads their configuration, read.c reads /proc and /sys. Readers
  * take the root folder of `struct doctor`, so that a test can make a host. What runs, and how long
  * it may look, is bounded: see read.h and processes.h.

@@ -213,20 +213,34 @@ static bool is_our_root(const struct doctor *doctor, const char *root)
 	    a.st_ino == b.st_ino;
 }
 
+/* By its command line, and else by its name: NSD's processes name themselves after what they do. */
+static bool find_kind(const struct doctor *doctor, pid_t pid, enum nameserver_kind *ret)
+{
+	static const char *const files[] = {"cmdline", "comm"};
+	bool found = false;
+
+	for (int i = 0; i < 2 && !found; i++) {
+		char place[PATH_MAX], *text = NULL;
+		const char *slash;
+
+		doctor_place(doctor, place, "/proc/%d/%s", (int)pid, files[i]);
+		if (doctor_read(place, &text, NULL) < 0)
+			continue;
+		slash = strrchr(text, '/');
+		found = kind_of(slash ? slash + 1 : text, ret);
+		free(text);
+	}
+	return found;
+}
+
 static bool take_process(const struct doctor *doctor, pid_t pid, struct nameserver *ret)
 {
 	char place[PATH_MAX], *text = NULL;
 	enum nameserver_kind kind;
 	ssize_t length;
-	bool taken;
 
-	doctor_place(doctor, place, "/proc/%d/comm", (int)pid);
-	if (doctor_read(place, &text, NULL) < 0)
-		return false;
-	taken = kind_of(text, &kind);
-	free(text);
 	doctor_place(doctor, place, "/proc/%d/status", (int)pid);
-	if (!taken || doctor_read(place, &text, NULL) < 0)
+	if (!find_kind(doctor, pid, &kind) || doctor_read(place, &text, NULL) < 0)
 		return false;
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = kind;
@@ -246,8 +260,8 @@ static bool take_process(const struct doctor *doctor, pid_t pid, struct nameserv
 /* Of a nameserver that runs as several processes the one whose parent is none of them. */
 static bool is_child(const struct nameservers *all, const struct nameserver *one)
 {
-	for (size_t i = 0; i < all->n; i++) {
-		if (all->items[i].kind == one->kind && all->items[i].pid == one->parent)
+	for (size_t i = 0; i < all->n_processes; i++) {
+		if (all->processes[i] == one->parent)
 			return true;
 	}
 	return false;
@@ -268,7 +282,19 @@ static void take(const struct doctor *doctor, struct nameservers *all, pid_t pid
 	all->n++;
 }
 
-/* Parents have the lower numbers, but for a wrap: /proc lists them in order. */
+static void note_process(const struct doctor *doctor, struct nameservers *all, pid_t pid)
+{
+	enum nameserver_kind kind;
+
+	if (!find_kind(doctor, pid, &kind))
+		return;
+	if (all->n_processes < NAMESERVER_PROCESSES)
+		all->processes[all->n_processes++] = pid;
+	else
+		all->cut = true;
+}
+
+/* All of them first: who is whose parent does not follow from the order. */
 int nameservers_find(const struct doctor *doctor, struct nameservers **ret)
 {
 	struct nameservers *all = calloc(1, sizeof(*all));
@@ -294,9 +320,11 @@ int nameservers_find(const struct doctor *doctor, struct nameservers **ret)
 			all->cut = true;
 			break;
 		}
-		take(doctor, all, (pid_t)strtol(entry->d_name, NULL, 10));
+		note_process(doctor, all, (pid_t)strtol(entry->d_name, NULL, 10));
 	}
 	closedir(folder);
+	for (size_t i = 0; i < all->n_processes; i++)
+		take(doctor, all, all->processes[i]);
 	*ret = all;
 	return 0;
 }

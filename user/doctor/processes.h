@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define NAMESERVERS_MAX      32
+#define NAMESERVER_PROCESSES 1024 /* of all of them together */
 #define NAMESERVER_GROUPS    64
 #define PROCESSES_MAX        20000 /* looked at; more are left out, and that is said */
 #define NAMESERVER_FILES_MAX 64    /* of one's configuration */
@@ -37,6 +38,8 @@ struct nameserver {
 struct nameservers {
 	size_t n, unseen; /* of whom root or namespace cannot be seen */
 	bool cut;         /* there were more processes, or more nameservers, than are looked at */
+	pid_t processes[NAMESERVER_PROCESSES]; /* theirs, children included */
+	size_t n_processes;
 	struct nameserver items[NAMESERVERS_MAX];
 };
 

@@ -167,6 +167,29 @@ static void a_chroot_that_cannot_reach(void **state UNUSED)
 	done(&doctor);
 }
 
+/* As NSD runs: each process has a name of its own, and all one command line. */
+static void several_processes(void **state UNUSED)
+{
+	static const char *const names[] = {"xfrd\n", "nsd: main\n", "dnstap_collecto\n"};
+	struct doctor doctor;
+	char path[64], text[64];
+
+	put("/etc/nsd/nsd.conf", "server:\n");
+	for (int i = 0; i < 3; i++) {
+		put_process(10 + i, "/usr/sbin/nsd", 100, "/");
+		snprintf(path, sizeof(path), "/proc/%d/comm", 10 + i);
+		put(path, names[i]);
+		snprintf(path, sizeof(path), "/proc/%d/status", 10 + i);
+		snprintf(text, sizeof(text), "PPid:\t%d\nUid:\t100\t100\nGid:\t100\t100\n",
+		    i ? 9 + i : 1);
+		put(path, text);
+	}
+	doctor = look(INPUT);
+	assert_int_equal(doctor.nameservers->n, 1);
+	must_find(&doctor, DOCTOR_WARNING, "nsd (process 10) runs without dnstap");
+	done(&doctor);
+}
+
 static void permissions(void **state UNUSED)
 {
 	char folder[PATH_MAX];
@@ -247,6 +270,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(without_dnstap, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(without_dnstap_in_a_chroot, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(a_chroot_that_cannot_reach, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(several_processes, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(permissions, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(sockets_before_the_stack, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(unseen, make_host, remove_host),
