@@ -134,7 +134,13 @@ $(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
 	$(SAY) GEN $@
 	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
 
-GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(OTLP_GEN) $(SKELS) $(WEB_GEN)
+SNIPPETS := $(filter-out %.md,$(wildcard config/nameservers/*))
+$(O)/gen/nameserver_snippets.h: scripts/embed-texts $(SNIPPETS)
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(Q)scripts/embed-texts $(SNIPPETS) > $@.tmp && mv $@.tmp $@
+
+GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(OTLP_GEN) $(SKELS) $(WEB_GEN) $(O)/gen/nameserver_snippets.h
 $(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(SAY) CC $@

@@ -86,7 +86,7 @@ const struct command commands[COMMANDS] = {
 	"make.\n",
 	OPTIONS(check_options), .tail = "Exit status: 0 valid, 2 not valid or bad usage.\n"},
     [COMMAND_DOCTOR] = {"doctor", "look at this host for what the agent needs",
-	"Looks at this host for what the agent needs: one line for each thing, and what to do.\n",
+	"Looks at this host for what the agent needs and what would hurt, and says what to type.\n",
 	OPTIONS(doctor_options),
 	.tail = "Run it as the agent runs (root): permissions are those of who asks.\n"
 		"Exit status: 0 all is fine, 1 warnings, 2 errors or bad usage.\n"},
