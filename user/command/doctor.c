@@ -13,7 +13,6 @@
 #define BAD_USAGE 2
 #define MODULE    "doctor"
 
-
 static int examine(const char *path, bool json)
 {
 	struct doctor doctor = {.path = path};
