@@ -331,6 +331,7 @@ static const struct measure_field crosstap_fields[] = {
     FIELD(COUNTER, agent_figures, points_rejected, "{point}",
 	"Points that the outputs refused for good.", NO_METRIC),
     FIELD(GAUGE, agent_figures, spool_bytes, "By", "Bytes waiting on disk.", NO_METRIC),
+    FIELD(COUNTER, agent_figures, log_dropped, "{line}", "Lines of the log that nobody read."),
     FIELD(FLOAT, agent_figures, window_lag_ms, "ms",
 	"From the time when the window before was due until it was reported.",
 	.metric = "crosstap_window_lag_seconds", .divisor = 1e3),

@@ -97,7 +97,8 @@ struct agent_figures {
 	double interval_s;
 	uint64_t connections, resolvers, frames, frames_bad, frames_ignored, late, skewed, merged,
 	    lost, overflow, pairs_evicted;
-	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes;
+	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
+	    log_dropped;
 	double window_lag_ms;
 	double mmdb_age_s; /* NaN: no database */
 	uint64_t windows;

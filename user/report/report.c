@@ -47,7 +47,7 @@ struct report {
 	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
-	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
+	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before, log_dropped_before;
 };
 
 static void release_always(struct zone_registry *registry, uint16_t *always, size_t n)
@@ -360,6 +360,7 @@ static void figure_agent(struct report *report, const struct shard *total,
 	figures->points_dropped = since(sinks.points_dropped, &report->dropped_before);
 	figures->points_rejected = since(sinks.points_rejected, &report->rejected_before);
 	figures->spool_bytes = sinks.spool_bytes;
+	figures->log_dropped = since(log_dropped(), &report->log_dropped_before);
 }
 
 static void encode_agent(const struct report *report, struct points *points, int64_t time_ms,
