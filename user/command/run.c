@@ -284,6 +284,16 @@ static void reload(struct daemon *daemon)
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
 		return;
 	}
+	/* A file that is being rewritten in place, or was removed: nobody wants all inputs and
+	 * outputs to go at once and without a word. */
+	if (config->blank && !agent_config(daemon->agent)->blank) {
+		log_error(MODULE,
+		    "configuration not reloaded: the file has nothing but comments, and what runs "
+		    "was configured; a restart takes the defaults file=%s",
+		    daemon->path ? daemon->path : CONFIG_DEFAULT_PATH);
+		config_unref(config);
+		return;
+	}
 	if (agent_reload(daemon->agent, config, &diff, error, sizeof(error)) < 0) {
 		log_error(
 		    MODULE, "configuration not reloaded, the old one stays in force: %s", error);

@@ -358,6 +358,7 @@ static int parse(struct reader *reader, const char *text, size_t length)
 	if (r < 0)
 		return r;
 	reader->root = root;
+	reader->config->blank = !root;
 	read_config(reader);
 	if (reader->n_problems > MAX_PROBLEMS && reader->errors)
 		fprintf(reader->errors, "%s: %u more problems\n", reader->name,
@@ -427,6 +428,13 @@ out:
 	return r;
 }
 
+static bool is_white(const char *text, size_t length)
+{
+	while (length && strchr(" \t\r\n", text[length - 1]) && text[length - 1])
+		length--;
+	return length == 0;
+}
+
 int config_load(const char *path, FILE *errors, struct config **ret)
 {
 	const char *name = path ? path : CONFIG_DEFAULT_PATH;
@@ -441,7 +449,16 @@ int config_load(const char *path, FILE *errors, struct config **ret)
 			fprintf(errors, "%s: cannot be read: %s\n", name, strerror(-r));
 		return r;
 	}
-	r = config_parse(name, text, length, errors, ret);
+	if (is_white(text, length)) {
+		r = -EINVAL;
+		if (errors)
+			fprintf(errors,
+			    "%s:1:1: is empty: if the defaults are meant, remove it or leave a "
+			    "comment in it\n",
+			    name);
+	} else {
+		r = config_parse(name, text, length, errors, ret);
+	}
 	free(text);
 	return r;
 }
