@@ -127,6 +127,25 @@ bool log_limit_pass(struct log_limit *limit, uint64_t interval_ns, uint64_t *ret
 	return true;
 }
 
+bool log_burst_pass(
+    struct log_burst *burst, uint64_t interval_ns, unsigned most, uint64_t *ret_suppressed)
+{
+	const uint64_t now = clock_monotonic_ns();
+
+	if (now >= burst->until_ns) {
+		burst->until_ns = now + interval_ns;
+		burst->n = 0;
+	}
+	if (burst->n == most) {
+		burst->suppressed++;
+		return false;
+	}
+	burst->n++;
+	*ret_suppressed = burst->suppressed;
+	burst->suppressed = 0;
+	return true;
+}
+
 /* FNV-1a over what is not a digit; never 0, which is an empty place. */
 static uint64_t hash_reason(const char *reason)
 {

@@ -56,6 +56,16 @@ struct log_limit {
 /* True if a line may be written now; *ret_suppressed is then the number left out before it. */
 bool log_limit_pass(struct log_limit *limit, uint64_t interval_ns, uint64_t *ret_suppressed);
 
+/* The same for up to `most` lines within an interval. */
+struct log_burst {
+	uint64_t until_ns; /* CLOCK_MONOTONIC */
+	unsigned n;
+	uint64_t suppressed;
+};
+
+bool log_burst_pass(
+    struct log_burst *burst, uint64_t interval_ns, unsigned most, uint64_t *ret_suppressed);
+
 #define LOG_REASONS 8
 
 /* The same for events with a reason: each reason has its own interval, so that a new one is never

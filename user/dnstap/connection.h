@@ -6,6 +6,7 @@
 #ifndef CROSSTAP_DNSTAP_CONNECTION_H
 #define CROSSTAP_DNSTAP_CONNECTION_H
 
+#include "dnstap/peer.h"
 #include "dnstap/receiver.h"
 
 #include <sys/types.h>
@@ -15,6 +16,7 @@
 struct connection {
 	struct connection *next, **previous; /* list of its input */
 	int fd;
+	char peer[PEER_BYTES]; /* for messages */
 	struct receiver receiver;
 	uint8_t *stash; /* the beginning of a frame */
 	size_t stashed, stash_size;

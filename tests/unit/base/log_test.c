@@ -131,6 +131,21 @@ static void test_limit_passes_once_and_counts_the_rest(void **state UNUSED)
 	assert_int_equal(suppressed, 0);
 }
 
+static void test_a_burst_passes_and_the_rest_is_counted(void **state UNUSED)
+{
+	struct log_burst burst = {0};
+	uint64_t suppressed = 99;
+
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(
+		    log_burst_pass(&burst, 3600 * (uint64_t)NS_PER_S, 3, &suppressed), i < 3);
+		assert_int_equal(suppressed, 0);
+	}
+	burst.until_ns = 0; /* the hour is over */
+	assert_true(log_burst_pass(&burst, 3600 * (uint64_t)NS_PER_S, 3, &suppressed));
+	assert_int_equal(suppressed, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +154,7 @@ int main(void)
 	    cmocka_unit_test(test_hostile_characters_are_escaped),
 	    cmocka_unit_test(test_a_new_reason_is_never_silent),
 	    cmocka_unit_test(test_level_names),
+	    cmocka_unit_test(test_a_burst_passes_and_the_rest_is_counted),
 	    cmocka_unit_test(test_limit_passes_once_and_counts_the_rest),
 	};
 
