@@ -34,6 +34,7 @@ struct sink_stats {
 	uint64_t queued;          /* batches waiting now, without the one being sent */
 	uint64_t spool_bytes;     /* on disk now */
 	bool failing;             /* the last attempt failed */
+	bool refused;             /* it did because the far end will take none of its points */
 	char last_error[256];
 };
 
