@@ -2,6 +2,7 @@
 #include "config/config.h"
 
 #include "base/arena.h"
+#include "base/log_text.h"
 #include "config/output_kind.h"
 #include "config/parse/reader.h"
 #include "config/parse/texts.h"
@@ -23,14 +24,10 @@
 /* What a file says must not break a line of messages, nor move a terminal's cursor. */
 static void write_clean(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	char clean[4 * (PATH_MAX + 32)];
+	const size_t length = log_text_clean(clean, sizeof(clean), text, strlen(text));
 
-		if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
-		else
-			fputc(c, out);
-	}
+	fwrite(clean, 1, length, out);
 }
 
 static void problem(
