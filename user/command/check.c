@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EXIT_BAD 2
@@ -117,14 +118,70 @@ static int print_text(const struct config *config, const struct config_series *s
 	return r;
 }
 
+/* FILE:LINE:COLUMN: text, as config_load() writes it; without numbers, `text` is the whole line. */
+static json_t *problem_to_json(char *line)
+{
+	json_t *problem = json_object();
+	unsigned row, column;
+	int end = 0;
+	char *at = line;
+
+	while (
+	    (at = strchr(at, ':')) && (sscanf(at, ":%u:%u: %n", &row, &column, &end) != 2 || !end))
+		at++;
+	if (at) {
+		json_object_set_new(problem, "line", json_integer(row));
+		json_object_set_new(problem, "column", json_integer(column));
+		*at = '\0';
+		json_object_set_new(problem, "file", json_string(line));
+	}
+	json_object_set_new(problem, "text", json_string(at ? at + end : line));
+	return problem;
+}
+
+static int print_problems(const struct arguments *arguments, char *problems)
+{
+	json_t *list = json_array();
+	char *rest = NULL;
+	int r = 0;
+
+	if (!arguments->json) {
+		json_decref(list);
+		return fputs(problems, stderr) == EOF ? -EIO : 0;
+	}
+	for (char *line = strtok_r(problems, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		json_array_append_new(list, problem_to_json(line));
+	if (json_print(list, 2, stdout) < 0 || putchar('\n') == EOF)
+		r = -EIO;
+	json_decref(list);
+	return r;
+}
+
+static int load(const struct arguments *arguments, struct config **ret)
+{
+	char *problems = NULL;
+	size_t size = 0;
+	FILE *errors = open_memstream(&problems, &size);
+	int r = errors ? config_load(arguments->path, errors, ret) : -ENOMEM;
+
+	if (errors)
+		fclose(errors);
+	if (r < 0 && problems)
+		(void)print_problems(arguments, problems);
+	free(problems);
+	return r;
+}
+
 static int check(const struct arguments *arguments)
 {
 	struct config_series series;
 	struct config *config = NULL;
-	int r = config_load(arguments->path, stderr, &config);
+	int r = load(arguments, &config);
 
-	if (r < 0)
+	if (r < 0) {
+		fflush(stdout);
 		return r;
+	}
 	r = config_series_bound(config, &series);
 	if (r == 0)
 		r = arguments->json ? print_json(config, &series) : print_text(config, &series);

@@ -25,12 +25,13 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#define MODULE     "run"
-#define FAILED     1
-#define BAD_CONFIG 2
-#define STOP_NS    (10 * NS_PER_S)             /* what sinks get to deliver at the end */
-#define RETRY_US   (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
-#define MAX_TICKS  16 /* in a row, while somebody sets the clock all the time */
+#define MODULE      "run"
+#define FAILED      1
+#define BAD_CONFIG  2
+#define LOG_STOP_NS NS_PER_S                    /* what whoever reads the log gets at the end */
+#define STOP_NS     (10 * NS_PER_S)             /* what sinks get to deliver at the end */
+#define RETRY_US    (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
+#define MAX_TICKS   16 /* in a row, while somebody sets the clock all the time */
 
 struct daemon {
 	const char *path;
@@ -250,6 +251,21 @@ static void say_reloaded(const struct config_diff *diff)
 	free(restart);
 }
 
+/* What is wrong with the file goes the way of all messages, which waits for no reader. */
+static int load(const char *path, struct config **ret)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+	int r = config_load(path, errors, ret);
+
+	if (errors)
+		fclose(errors);
+	log_write_lines(LOG_LEVEL_ERROR, "config", text);
+	free(text);
+	return r;
+}
+
 static void reload(struct daemon *daemon)
 {
 	struct config_diff diff;
@@ -257,8 +273,18 @@ static void reload(struct daemon *daemon)
 	char error[512];
 	int r;
 
-	if (config_load(daemon->path, stderr, &config) < 0) {
+	if (load(daemon->path, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
+		return;
+	}
+	/* A file that is being rewritten in place, or was removed: nobody wants all inputs and
+	 * outputs to go at once and without a word. */
+	if (config->blank && !agent_config(daemon->agent)->blank) {
+		log_error(MODULE,
+		    "configuration not reloaded: the file has nothing but comments, and what runs "
+		    "was configured; a restart takes the defaults file=%s",
+		    daemon->path ? daemon->path : CONFIG_DEFAULT_PATH);
+		config_unref(config);
 		return;
 	}
 	/* The old one's devices are left, the new one's attached to. */
@@ -427,7 +453,7 @@ int command_run(int argc, char **argv)
 	struct daemon daemon = {.timer_fd = -1, .lock = {.fd = -1}};
 	struct config *config;
 	bool help = false;
-	int status;
+	int status, r;
 
 	if (parse_arguments(argc, argv, &daemon.path, &help) < 0) {
 		usage_print(stderr, COMMAND_RUN);
@@ -437,10 +463,16 @@ int command_run(int argc, char **argv)
 		usage_print(stdout, COMMAND_RUN);
 		return 0;
 	}
+	r = log_start();
+	if (r < 0)
+		log_warning(
+		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 	set_process_limits();
-	if (config_load(daemon.path, stderr, &config) < 0)
-		return BAD_CONFIG;
-	status = run(&daemon, config);
-	clean_up(&daemon);
+	status = BAD_CONFIG;
+	if (load(daemon.path, &config) == 0) {
+		status = run(&daemon, config);
+		clean_up(&daemon);
+	}
+	log_stop(LOG_STOP_NS);
 	return status;
 }

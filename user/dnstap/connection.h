@@ -7,6 +7,7 @@
 #define CROSSTAP_DNSTAP_CONNECTION_H
 
 #include "dnstap/handover.h"
+#include "dnstap/peer.h"
 #include "dnstap/receiver.h"
 
 #include <sys/types.h>
@@ -16,6 +17,7 @@
 struct connection {
 	struct connection *next, **previous; /* list of its input */
 	int fd;
+	char peer[PEER_BYTES]; /* for messages */
 	struct receiver receiver;
 	uint8_t
 	    *stash; /* the beginning of a frame; in the memory of `handover`, where there is one */

@@ -2,10 +2,12 @@
 #include "dnstap/dnstap.h"
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/store.h"
 #include "dnstap/connection.h"
 #include "dnstap/listen.h"
+#include "dnstap/peer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,6 +27,7 @@
 #define HOLD_NS      (1 * NS_PER_S) /* a peer that broke a rule waits so long for its close */
 #define RETRY_NS     (1 * NS_PER_S) /* accepting again after there was no room */
 #define LOG_EVERY_NS (10 * NS_PER_S)
+#define NEWS_MAX     32 /* lines of producers that come and go, within that */
 #define DRAIN_MAX_NS (1 * NS_PER_S)
 #define BACKLOG_MAX  4096 /* net.core.somaxconn */
 #define QUIET_MS     50 /* of a TCP producer that was told of the end: so much later it has heard */
@@ -64,7 +67,8 @@ struct dnstap_input {
 	void *context;
 	struct connection *connections;
 	int adopted; /* of them, before the thread began */
-	struct log_limit limit;
+	struct log_reasons reasons;
+	struct log_burst news; /* of who comes and goes */
 	struct counters counters;
 	pthread_mutex_t lock; /* of version */
 	char version[64];
@@ -130,9 +134,9 @@ static void hold(struct dnstap_input *input, struct connection *connection, cons
 	uint64_t suppressed;
 
 	add_relaxed(&input->counters.refused, 1);
-	if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
-		log_warning(MODULE, "dropped a producer: %s input=%s suppressed=%llu", why,
-		    input->address, (unsigned long long)suppressed);
+	if (log_reason_pass(&input->reasons, why, LOG_EVERY_NS, &suppressed))
+		log_warning(MODULE, "dropped a producer: %s input=%s %s suppressed=%llu", why,
+		    input->address, connection->peer, (unsigned long long)suppressed);
 	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	connection->held = true;
 	connection_forget(connection);
@@ -171,29 +175,51 @@ static void add_connection(struct dnstap_input *input, struct connection *connec
 	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
 }
 
+static void say_waiting(struct dnstap_input *input, const char *why)
+{
+	uint64_t suppressed;
+
+	if (log_reason_pass(&input->reasons, why, LOG_EVERY_NS, &suppressed))
+		log_warning(MODULE, "producers wait for a connection: %s input=%s suppressed=%llu",
+		    why, input->address, (unsigned long long)suppressed);
+}
+
+static void say_gone(struct dnstap_input *input, const struct connection *connection, ssize_t error)
+{
+	uint64_t suppressed;
+
+	if (log_burst_pass(&input->news, LOG_EVERY_NS, NEWS_MAX, &suppressed))
+		log_info(MODULE,
+		    "producer left%s%s input=%s %s frames=%llu bad=%llu suppressed=%llu",
+		    error < 0 ? ": " : "", error < 0 ? strerror((int)-error) : "", input->address,
+		    connection->peer, (unsigned long long)connection->receiver.frames,
+		    (unsigned long long)connection->receiver.frames_bad,
+		    (unsigned long long)suppressed);
+}
+
 /* False where there is none, or no room for it. */
 static bool accept_one(struct dnstap_input *input, int listener)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t length = sizeof(peer);
 	struct connection *connection;
+	uint64_t suppressed;
 	int fd;
 
 	if (atomic_load_explicit(input->open, memory_order_relaxed) >=
 	    atomic_load_explicit(&input->max_connections, memory_order_relaxed)) {
-		uint64_t suppressed;
-
-		if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
-			log_warning(MODULE, "limits.connections reached, producers wait input=%s",
-			    input->address);
+		say_waiting(input, "limits.connections reached: raise it in the configuration");
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
 	fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			listen_off(
-			    input, clock_monotonic_ns() + RETRY_NS); /* EMFILE, ENOMEM, ... */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			char text[ERROR_TEXT_BYTES];
+
+			say_waiting(input, error_text(text, errno)); /* EMFILE, ENOMEM, ... */
+			listen_off(input, clock_monotonic_ns() + RETRY_NS);
+		}
 		return false;
 	}
 	connection =
@@ -203,9 +229,11 @@ static bool accept_one(struct dnstap_input *input, int listener)
 			connection_free(connection);
 		else
 			close(fd);
+		say_waiting(input, strerror(ENOMEM));
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
+	peer_describe(connection->peer, fd, &peer, length);
 	if (peer.ss_family != AF_UNIX)
 		keep_alive(fd);
 	forget_version(input);
@@ -215,7 +243,9 @@ static bool accept_one(struct dnstap_input *input, int listener)
 	add_connection(input, connection);
 	add_relaxed(&input->counters.accepted, 1);
 	atomic_fetch_add_explicit(input->open, 1, memory_order_relaxed);
-	log_debug(MODULE, "producer connected input=%s", input->address);
+	if (log_burst_pass(&input->news, LOG_EVERY_NS, NEWS_MAX, &suppressed))
+		log_info(MODULE, "producer connected input=%s %s suppressed=%llu", input->address,
+		    connection->peer, (unsigned long long)suppressed);
 	return true;
 }
 
@@ -270,7 +300,7 @@ static bool read_connection(
 	if (*ret_bytes == -EPROTO) {
 		hold(input, connection, why);
 	} else {
-		log_debug(MODULE, "producer gone input=%s", input->address);
+		say_gone(input, connection, *ret_bytes);
 		drop(input, connection);
 	}
 	return false;
@@ -522,6 +552,7 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
     size_t n_fds, char *error, size_t size)
 {
 	struct dnstap_input *input = calloc(1, sizeof(*input));
+	char text[ERROR_TEXT_BYTES];
 	int r = -ENOMEM;
 
 	if (!input) {
@@ -539,7 +570,8 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 	}
 	if (!input->address || !input->key || !input->buffer) {
 		r = -errno; /* EMFILE, ENFILE, ENOMEM */
-		snprintf(error, size, "%s", strerror(-r));
+		error_text(text, -r);
+		snprintf(error, size, "%s", text);
 		goto out;
 	}
 	r = epoll_add(input, input->event_fd, &input->event_fd);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start, stop, crash and reload: nothing counted is lost, nothing is counted twice, no point overwrites another."""
 
+import json
 import os
 import signal
 import subprocess
@@ -192,6 +193,11 @@ def bad_configuration(lab):
     for part in ("bad.yaml:4:", "unixx", "unix"):
         check(part in run.stderr, f"{part!r} is not in: {run.stderr}")
     check_equal(run.stdout, "", "standard output")
+    lab.write("bad.yaml", "interval: 1\ngrace: x\nnothing: 1\n")
+    run = subprocess.run([CROSSTAP, "check", "--json", "-c", lab.path("bad.yaml")], capture_output=True, text=True, timeout=60)
+    found = json.loads(run.stdout)
+    check_equal((run.returncode, run.stderr, [(e["line"], e["file"]) for e in found]),
+                (2, "", [(n, lab.path("bad.yaml")) for n in (1, 2, 3)]), f"all errors: {found}")
 
 
 @test
