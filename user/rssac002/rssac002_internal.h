@@ -21,7 +21,8 @@ void rssac002_day_done(struct rssac002_day *day);
 /* The four YAML files and the registers. */
 int rssac002_write_files(const struct rssac002_day *day, const char *dir, const char *service);
 int rssac002_write_state(const struct rssac002_day *day, const char *dir, const char *service);
-/* Into an empty *ret (nothing to free on failure). -ENOENT; -EBADMSG: no sound state. */
+/* Into an empty *ret (nothing to free on failure). -ENOENT; -EBADMSG: no sound state of this
+ * version, which is set aside. */
 int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *service);
 
 #endif

@@ -145,6 +145,11 @@ int rssac002_read_state(struct rssac002_day *ret, const char *dir, const char *s
 		r = read_file(path, stored);
 	if (r == 0)
 		r = restore(ret, stored);
+	if (r == -EBADMSG) {
+		const int aside = replace_set_aside(path);
+
+		r = aside < 0 ? aside : r;
+	}
 	free(stored);
 	return r;
 }

@@ -194,7 +194,9 @@ static bool take_spooled(struct worker *w)
 		return false;
 	while ((r = spool_oldest(w->spool, &w->head)) == -EBADMSG) {
 		if (log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
-			log_warning(MODULE, "%s: damaged spool file put aside suppressed=%llu",
+			log_warning(MODULE,
+			    "%s: a spool file that is damaged or another version's is set aside as "
+			    "*.bad suppressed=%llu",
 			    w->name, (unsigned long long)suppressed);
 	}
 	if (r < 0) {
