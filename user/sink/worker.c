@@ -255,7 +255,8 @@ static void say_damaged(struct worker *w)
 	if (!w->damaged_files || !log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
 		return;
 	log_warning(MODULE,
-	    "%s: damaged spool files, put aside as *.bad or removed files=%llu dropped=%llu",
+	    "%s: spool files damaged or of another version, put aside as *.bad or removed "
+	    "files=%llu dropped=%llu",
 	    w->name, (unsigned long long)w->damaged_files, (unsigned long long)w->damaged_points);
 	w->damaged_files = w->damaged_points = 0;
 }
