@@ -66,7 +66,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -76,8 +76,9 @@ help:
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
-	@echo 'check-boot     play the installation of the README on a booted Debian'
+	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
+	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -133,7 +134,13 @@ $(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
 	$(SAY) GEN $@
 	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
 
-GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(OTLP_GEN) $(SKELS) $(WEB_GEN)
+SNIPPETS := $(filter-out %.md,$(wildcard config/nameservers/*))
+$(O)/gen/nameserver_snippets.h: scripts/embed-texts $(SNIPPETS)
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(Q)scripts/embed-texts $(SNIPPETS) > $@.tmp && mv $@.tmp $@
+
+GENERATED := $(O)/gen/proto/dnstap.pb-c.h $(OTLP_GEN) $(SKELS) $(WEB_GEN) $(O)/gen/nameserver_snippets.h
 $(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(SAY) CC $@
@@ -232,11 +239,14 @@ bench:
 	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
+# Files by pattern, of which there may be none; to a folder, which a / ends, or a name.
+INSTALL_ALL = $(if $(wildcard $(1)),install -D -m 644 $(if $(filter %/,$(2)),-t )$(DESTDIR)$(2) $(wildcard $(1)))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/crosstap/prometheus \
 		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples \
-		$(DESTDIR)$(PREFIX)/share/crosstap/grafana $(DESTDIR)/etc/crosstap
+		$(DESTDIR)$(PREFIX)/share/doc/crosstap/apparmor $(DESTDIR)$(PREFIX)/share/crosstap/grafana \
+		$(DESTDIR)/etc/crosstap $(DESTDIR)/etc/logrotate.d
 	install -m 755 $(O)/crosstap $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 config/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
@@ -247,7 +257,13 @@ install: all
 	test -e $(DESTDIR)/etc/crosstap/crosstap.yaml || \
 		install -m 640 config/crosstap.yaml $(DESTDIR)/etc/crosstap/
 	install -m 644 config/systemd/packet-sockets.conf $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples/
+	install -m 644 config/apparmor/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/apparmor/
+	install -m 644 config/logrotate/crosstap $(DESTDIR)/etc/logrotate.d/
 	install -m 644 config/grafana/* $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	$(call INSTALL_ALL,config/prometheus/*.yml,$(PREFIX)/share/crosstap/prometheus/)
+	$(call INSTALL_ALL,config/completion/*bash*,$(PREFIX)/share/bash-completion/completions/crosstap)
+	$(call INSTALL_ALL,config/completion/*zsh* config/completion/_crosstap,$(PREFIX)/share/zsh/vendor-completions/_crosstap)
+	$(call INSTALL_ALL,config/completion/*fish*,$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish)
 	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
 # The user, the group, the folder of the sockets, and the units; a Debian package has debhelper do it.
 install-systemd: install
@@ -260,11 +276,16 @@ deb:
 	scripts/deps --package
 	scripts/package $(O) $(VERSION)
 
-# The README's installation on a booted Debian of this machine's release.
-check-boot: tools
+# The README's installation on booted Debians.
+SUITE ?= bookworm trixie
+check-boot:
 	scripts/deps --package --boot
-	scripts/package $(O) $(VERSION)
-	scripts/boot $(O) $(VERSION)
+	scripts/boot $(O) $(VERSION) $(SUITE)
+
+# The image of config/container on a base from debootstrap; some minutes, most of them for the compilers in the builder.
+check-container:
+	scripts/deps --container
+	scripts/container
 
 clean:
 	rm -rf $(O)

@@ -1,32 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "command/command.h"
+#include "usage/usage.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-} commands[] = {
-    {"run", command_run, "the daemon, in the foreground"},
-    {"replay", command_replay, "the same pipeline over dnstap files; prints one report"},
-    {"check", command_check, "validate a configuration, print the effective one"},
-    {"doctor", command_doctor, "look at this host for what the agent needs"},
-    {"detach", command_detach, "remove the BPF programs that a killed agent left"},
-    {"top", command_top, "a running agent, live in the terminal"},
+static int (*const runners[COMMANDS])(int argc, char **argv) = {
+    [COMMAND_RUN] = command_run,
+    [COMMAND_REPLAY] = command_replay,
+    [COMMAND_CHECK] = command_check,
+    [COMMAND_DOCTOR] = command_doctor,
+    [COMMAND_DETACH] = command_detach,
+    [COMMAND_TOP] = command_top,
 };
 
 static void print_usage(FILE *out)
 {
 	fprintf(out,
 	    "usage: crosstap COMMAND [OPTION]...\n"
+	    "       crosstap FILE\n"
 	    "Counts what a nameserver logged and what reached the machine, window by window.\n\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(out,
 	    "\n`crosstap COMMAND --help` says more; `crosstap --version` which this is.\n"
 	    "Exit status: 0 done, 1 an input failed, 2 bad usage or configuration.\n");
+}
+
+/* As other agents of the kind are started: the configuration is the first argument. */
+static int run_file(int argc, char **argv)
+{
+	char config[] = "-c", *run[] = {argv[0], config, argv[1], NULL};
+
+	if (argc > 2) {
+		fprintf(stderr, "error crosstap: nothing may follow the file: %s\n", argv[2]);
+		return 2;
+	}
+	return command_run(3, run);
 }
 
 int main(int argc, char **argv)
@@ -43,10 +53,12 @@ int main(int argc, char **argv)
 		print_usage(stdout);
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return runners[i](argc - 1, argv + 1);
 	}
+	if (strpbrk(argv[1], "/."))
+		return run_file(argc, argv);
 	fprintf(stderr, "error crosstap: no command of this name: %s\n", argv[1]);
 	print_usage(stderr);
 	return 2;

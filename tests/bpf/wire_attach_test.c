@@ -124,6 +124,7 @@ static void test_replace(void)
 	expect_mode(&agent, "native");
 	after = look();
 	expect(after.xdp && before.xdp != after.xdp, "replaced");
+	expect(strstr(agent.lines, "va: programs of another version"), "says so:\n%s", agent.lines);
 	expect(after.egress == 1 && !after.ingress, "one filter, not %zu", after.egress);
 	ask(50);
 	answer(8);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/log.h"
 #include "agent/agent_internal.h"
+#include "agent/health.h"
 #include "privacy/key_file.h"
 
 #include <errno.h>
@@ -252,22 +253,25 @@ const struct config *agent_config(const struct agent *agent)
 
 bool agent_healthy(struct agent *agent, char *reasons, size_t size)
 {
-	const int64_t due_ns = atomic_load_explicit(&agent->due_ns, memory_order_relaxed);
 	struct report_status *status;
-	bool late, failing = false;
+	struct health_facts facts;
+	bool good;
 
 	if (report_get_status(agent->report, &status) < 0) {
 		snprintf(reasons, size, "[\"no memory\"]");
 		return false;
 	}
-	late = due_ns && clock_wall_ns(agent->clock) > due_ns + 2 * (int64_t)status->interval_ns;
-	for (size_t i = 0; i < status->n_sinks; i++) {
-		failing = status->sinks[i].stats.failing;
-		if (!failing)
-			break;
-	}
+	facts = (struct health_facts){
+	    .now_ns = clock_wall_ns(agent->clock),
+	    .started_ns = status->started_ns,
+	    .due_ns = atomic_load_explicit(&agent->due_ns, memory_order_relaxed),
+	    .interval_ns = status->interval_ns,
+	    .inputs = status->n_inputs,
+	    .connected = atomic_load_explicit(&agent->connected, memory_order_relaxed),
+	    .outputs = status->sinks,
+	    .n_outputs = status->n_sinks,
+	};
+	good = health_judge(&facts, reasons, size);
 	report_status_free(status);
-	snprintf(reasons, size, "[%s%s%s]", late ? "\"a window is over two intervals late\"" : "",
-	    late && failing ? "," : "", failing ? "\"every output fails\"" : "");
-	return !late && !failing;
+	return good;
 }

@@ -11,6 +11,7 @@
  *   inputs.c         the set of inputs, beside the old one until nothing can fail any more
  *   input.c          one input: its thread, its mailbox
  *   setup.c          from the configuration to what stages take, for replay too
+ *   health.c         what stands against its health
  *   passed.c, lock.c what belongs to the process: sockets that were passed to it, its lock file
  */
 #ifndef CROSSTAP_AGENT_AGENT_H
@@ -63,8 +64,8 @@ void agent_free(struct agent *agent);
 struct report *agent_report(struct agent *agent);
 /* In force; valid until the next reload. */
 const struct config *agent_config(const struct agent *agent);
-/* Any thread: true while windows close in time and outputs deliver; else the reasons as a JSON
- * array of strings. */
+/* Any thread: true while windows close in time, a producer came within the start's time (health.h),
+ * no output refuses all and one at least works; else the reasons as a JSON array of strings. */
 bool agent_healthy(struct agent *agent, char *reasons, size_t size);
 /* Any thread: what each stage has in force, as a JSON document to free(); NULL: no memory. */
 char *agent_config_json(struct agent *agent);

@@ -65,6 +65,8 @@ static void fill_figures(struct agent *agent, struct report_agent *ret)
 		    dnstap_input_address(agent->inputs[i]->source));
 		dnstap_input_stats(agent->inputs[i]->source, &input->stats);
 		input->late = input->skewed = 0;
+		if (input->stats.accepted)
+			atomic_store_explicit(&agent->connected, true, memory_order_relaxed);
 	}
 	*ret = (struct report_agent){
 	    .inputs = agent->report_inputs,

@@ -92,6 +92,16 @@ int replace_move(int fd, const char *part, const char *path)
 	return move(fd, AT_FDCWD, part, path);
 }
 
+int replace_set_aside(const char *path)
+{
+	char aside[PATH_MAX];
+	const int n = snprintf(aside, sizeof(aside), "%s" REPLACE_ASIDE, path);
+
+	if (n < 0 || n >= (int)sizeof(aside))
+		return -ENAMETOOLONG;
+	return rename(path, aside) < 0 ? -errno : 0;
+}
+
 int replace_commit(struct replace *replace, enum replace_sync sync)
 {
 	const int fd = replace->fd;

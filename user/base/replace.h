@@ -46,4 +46,9 @@ int replace_file(
  * last one is returned with the file in its new place. */
 int replace_move(int fd, const char *part, const char *path);
 
+/* Of a file that this version cannot read, as after a downgrade: its text is kept as PATH.aside, in
+ * the place of an older one. */
+#define REPLACE_ASIDE ".aside"
+int replace_set_aside(const char *path);
+
 #endif

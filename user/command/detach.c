@@ -4,24 +4,17 @@
 #include "command/command.h"
 
 #include "base/log.h"
+#include "usage/usage.h"
 #include "wire/bpf/detach.h"
 #include "wire/netlink/netns.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MODULE "detach"
-
-static const char usage[] =
-    "usage: crosstap detach [IFACE]...\n"
-    "Removes every BPF program that a killed agent left behind, from these interfaces or from "
-    "all,\n"
-    "here and in every named network namespace. What a running agent uses is left alone.\n"
-    "Exit status: 0 nothing is left; 1 something could not be removed; 2 bad usage.\n";
 
 static void say(void *context, bool failed, const char *text)
 {
@@ -75,14 +68,15 @@ static int detach_named(char **interfaces, size_t n, size_t *total)
 
 int command_detach(int argc, char **argv)
 {
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+	struct usage_reader reader;
 	size_t removed = 0;
-	int c, r, named;
+	int option, r, named;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		fputs(usage, c == 'h' ? stdout : stderr);
-		return c == 'h' ? 0 : 2;
+	usage_begin(&reader, COMMAND_DETACH, argc, argv);
+	option = usage_next(&reader);
+	if (option != -1) {
+		usage_print(option == USAGE_HELP ? stdout : stderr, COMMAND_DETACH);
+		return option == USAGE_HELP ? 0 : 2;
 	}
 	r = detach_in(-1, NULL, argv + optind, (size_t)(argc - optind), &removed);
 	named = detach_named(argv + optind, (size_t)(argc - optind), &removed);

@@ -7,10 +7,10 @@
 #include "text/json_text.h"
 #include "replay/replay.h"
 #include "sink/file.h"
+#include "usage/usage.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,21 +19,6 @@
 #define BAD_USAGE  2
 #define BAD_CONFIG 2
 #define BAD_INPUT  1
-
-static const char usage[] =
-    "usage: crosstap replay [-c FILE] [OPTION]... [--pcap FILE]... [FILE.fstrm|-]...\n"
-    "Counts what dnstap files and captures hold, as the daemon would, and prints one report.\n"
-    "  -c FILE              settings of inputs, windows, outputs; without it zone `default`\n"
-    "  --input N            label, zones, scope and queries of the N-th input of -c (1)\n"
-    "  --pcap FILE|-        a capture (pcap, pcapng) of the same traffic; more than once: more of "
-    "it\n"
-    "  --queries MODE       frames | responses, as the input's option\n"
-    "  --points FILE|-      the windows of the frames' own times, as line protocol\n"
-    "  --push               send the windows to the outputs of -c (backfill)\n"
-    "  --json               one JSON document on stdout\n"
-    "Exit status: 0 done, 1 an input could not be read to its end or an output did not take every "
-    "point,\n"
-    "2 bad usage or configuration.\n";
 
 struct arguments {
 	const char *config, *points, *queries;
@@ -56,54 +41,43 @@ static size_t readings_of_stdin(const struct arguments *arguments, char *const *
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-	enum { INPUT = 256, PCAP, QUERIES, POINTS, PUSH, JSON };
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"input", required_argument, NULL, INPUT},
-	    {"pcap", required_argument, NULL, PCAP},
-	    {"queries", required_argument, NULL, QUERIES},
-	    {"points", required_argument, NULL, POINTS},
-	    {"push", no_argument, NULL, PUSH},
-	    {"json", no_argument, NULL, JSON},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
+	struct usage_reader reader;
 	char *end;
-	int c;
+	int option;
 
 	*ret = (struct arguments){.input = 1};
 	ret->pcaps = calloc((size_t)argc, sizeof(*ret->pcaps));
 	if (!ret->pcaps)
 		return -ENOMEM;
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
+	usage_begin(&reader, COMMAND_REPLAY, argc, argv);
+	while ((option = usage_next(&reader)) != -1) {
+		switch (option) {
+		case USAGE_CONFIG:
 			ret->config = optarg;
 			break;
-		case INPUT:
+		case USAGE_INPUT:
 			ret->input = strtoul(optarg, &end, 10);
 			if (*end || !ret->input)
 				return -EINVAL;
 			break;
-		case PCAP:
+		case USAGE_PCAP:
 			ret->pcaps[ret->n_pcaps++] = optarg;
 			break;
-		case QUERIES:
+		case USAGE_QUERIES:
 			ret->queries = optarg;
 			if (strcmp(optarg, "frames") != 0 && strcmp(optarg, "responses") != 0)
 				return -EINVAL;
 			break;
-		case POINTS:
+		case USAGE_POINTS:
 			ret->points = optarg;
 			break;
-		case PUSH:
+		case USAGE_PUSH:
 			ret->push = true;
 			break;
-		case JSON:
+		case USAGE_JSON:
 			ret->json = true;
 			break;
-		case 'h':
+		case USAGE_HELP:
 			ret->help = true;
 			return 0;
 		default:
@@ -358,10 +332,10 @@ int command_replay(int argc, char **argv)
 	int status;
 
 	if (parse_arguments(argc, argv, &arguments) < 0) {
-		fputs(usage, stderr);
+		usage_print(stderr, COMMAND_REPLAY);
 		status = BAD_USAGE;
 	} else if (arguments.help) {
-		fputs(usage, stdout);
+		usage_print(stdout, COMMAND_REPLAY);
 		status = 0;
 	} else {
 		status = run(&arguments, argv + optind);

@@ -10,9 +10,9 @@
 #include "confine/confine.h"
 #include "http/http.h"
 #include "report/report.h"
+#include "usage/usage.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
@@ -25,20 +25,13 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#define MODULE     "run"
-#define FAILED     1
-#define BAD_CONFIG 2
-#define STOP_NS    (10 * NS_PER_S)             /* what sinks get to deliver at the end */
-#define RETRY_US   (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
-#define MAX_TICKS  16 /* in a row, while somebody sets the clock all the time */
-
-static const char usage[] =
-    "usage: crosstap run [-c FILE]\n"
-    "The daemon, in the foreground.\n"
-    "  -c FILE   instead of " CONFIG_DEFAULT_PATH "\n"
-    "Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT flush and end.\n"
-    "Exit status: 0 after a signal; 1 an input cannot be opened, or another agent with\n"
-    "the same `server` runs here; 2 bad configuration or usage.\n";
+#define MODULE      "run"
+#define FAILED      1
+#define BAD_CONFIG  2
+#define LOG_STOP_NS NS_PER_S                    /* what whoever reads the log gets at the end */
+#define STOP_NS     (10 * NS_PER_S)             /* what sinks get to deliver at the end */
+#define RETRY_US    (10 * NS_PER_S / NS_PER_US) /* between attempts at a status page */
+#define MAX_TICKS   16 /* in a row, while somebody sets the clock all the time */
 
 struct daemon {
 	const char *path;
@@ -55,18 +48,14 @@ struct daemon {
 
 static int parse_arguments(int argc, char **argv, const char **ret_path, bool *ret_help)
 {
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
-	int c;
+	struct usage_reader reader;
+	int option;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (c == 'c')
+	usage_begin(&reader, COMMAND_RUN, argc, argv);
+	while ((option = usage_next(&reader)) != -1) {
+		if (option == USAGE_CONFIG)
 			*ret_path = optarg;
-		else if (c == 'h')
+		else if (option == USAGE_HELP)
 			*ret_help = true;
 		else
 			return -EINVAL;
@@ -267,6 +256,21 @@ static void say_reloaded(const struct config_diff *diff)
 	free(restart);
 }
 
+/* What is wrong with the file goes the way of all messages, which waits for no reader. */
+static int load(const char *path, struct config **ret)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+	int r = config_load(path, errors, ret);
+
+	if (errors)
+		fclose(errors);
+	log_write_lines(LOG_LEVEL_ERROR, "config", text);
+	free(text);
+	return r;
+}
+
 static void reload(struct daemon *daemon)
 {
 	struct config_diff diff;
@@ -274,8 +278,18 @@ static void reload(struct daemon *daemon)
 	char error[512];
 	int r;
 
-	if (config_load(daemon->path, stderr, &config) < 0) {
+	if (load(daemon->path, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
+		return;
+	}
+	/* A file that is being rewritten in place, or was removed: nobody wants all inputs and
+	 * outputs to go at once and without a word. */
+	if (config->blank && !agent_config(daemon->agent)->blank) {
+		log_error(MODULE,
+		    "configuration not reloaded: the file has nothing but comments, and what runs "
+		    "was configured; a restart takes the defaults file=%s",
+		    daemon->path ? daemon->path : CONFIG_DEFAULT_PATH);
+		config_unref(config);
 		return;
 	}
 	/* The old one's devices are left, the new one's attached to. */
@@ -444,20 +458,26 @@ int command_run(int argc, char **argv)
 	struct daemon daemon = {.timer_fd = -1, .lock = {.fd = -1}};
 	struct config *config;
 	bool help = false;
-	int status;
+	int status, r;
 
 	if (parse_arguments(argc, argv, &daemon.path, &help) < 0) {
-		fputs(usage, stderr);
+		usage_print(stderr, COMMAND_RUN);
 		return BAD_CONFIG;
 	}
 	if (help) {
-		fputs(usage, stdout);
+		usage_print(stdout, COMMAND_RUN);
 		return 0;
 	}
+	r = log_start();
+	if (r < 0)
+		log_warning(
+		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 	set_process_limits();
-	if (config_load(daemon.path, stderr, &config) < 0)
-		return BAD_CONFIG;
-	status = run(&daemon, config);
-	clean_up(&daemon);
+	status = BAD_CONFIG;
+	if (load(daemon.path, &config) == 0) {
+		status = run(&daemon, config);
+		clean_up(&daemon);
+	}
+	log_stop(LOG_STOP_NS);
 	return status;
 }

@@ -7,64 +7,49 @@
 #include "command/top_client.h"
 #include "command/top_text.h"
 #include "http/access.h"
+#include "usage/usage.h"
 
 #include <curses.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MODULE        "top"
-#define DEFAULT_URL   "http://127.0.0.1:9053"
 #define EXIT_USAGE    2
 #define MAX_ERROR     512
+#define MAX_HEALTH    4096
 #define CTRL_C        3
 #define MIN_REFRESH_S 1.0
 #define MAX_REFRESH_S 10.0
-
-static const char usage[] =
-    "usage: crosstap top [--url URL] [--token-file FILE] [--ca FILE] [--once]\n"
-    "Shows a running agent's last window. Arrow keys scroll, q ends.\n"
-    "  --url URL          where it listens (http.listen); " DEFAULT_URL "\n"
-    "  --token-file FILE  its http.token_file\n"
-    "  --ca FILE          certificates to trust, PEM, for https\n"
-    "  --once             print once as plain text, also if stdout is no terminal\n"
-    "Exit status: 0 done, 1 no agent there, 2 bad usage.\n";
 
 enum action { SHOW, HELP, BAD_USAGE };
 
 struct arguments {
 	const char *url, *token_file, *ca;
-	bool once;
+	bool once, health;
 };
 
 static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-	enum { URL = 256, TOKEN, CA, ONCE };
-	static const struct option options[] = {
-	    {"url", required_argument, NULL, URL},
-	    {"token-file", required_argument, NULL, TOKEN},
-	    {"ca", required_argument, NULL, CA},
-	    {"once", no_argument, NULL, ONCE},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
+	struct usage_reader reader;
 	enum action action = SHOW;
-	int c;
+	int option;
 
-	optind = 0; /* glibc: start over, main may have used getopt */
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == URL)
+	usage_begin(&reader, COMMAND_TOP, argc, argv);
+	while ((option = usage_next(&reader)) != -1) {
+		if (option == USAGE_URL)
 			ret->url = optarg;
-		else if (c == TOKEN)
+		else if (option == USAGE_TOKEN_FILE)
 			ret->token_file = optarg;
-		else if (c == CA)
+		else if (option == USAGE_CA)
 			ret->ca = optarg;
-		else if (c == ONCE)
+		else if (option == USAGE_ONCE)
 			ret->once = true;
-		else if (c == 'h')
+		else if (option == USAGE_HEALTH)
+			ret->health = true;
+		else if (option == USAGE_HELP)
 			action = HELP;
 		else
 			return BAD_USAGE;
@@ -239,6 +224,22 @@ static int show(const struct arguments *arguments, struct top_client *client)
 	return status;
 }
 
+/* The agent chose the text of an answer: what a terminal would obey is taken out. */
+static int show_health(struct top_client *client)
+{
+	char text[MAX_HEALTH], error[MAX_ERROR] = "", clean[MAX_HEALTH];
+	int r = top_client_health(client, text, sizeof(text), error, sizeof(error));
+
+	if (r < 0) {
+		top_clean(clean, sizeof(clean), error, strlen(error));
+		log_error(MODULE, "%s", *clean ? clean : strerror(-r));
+		return 1;
+	}
+	top_clean(clean, sizeof(clean), text, strcspn(text, "\n"));
+	puts(clean);
+	return fflush(stdout) != 0 || r > 0;
+}
+
 static int run(const struct arguments *arguments)
 {
 	struct top_client *client = NULL;
@@ -259,22 +260,23 @@ static int run(const struct arguments *arguments)
 		    MODULE, "%s: %s", arguments->url, r == -EINVAL ? "is not a URL" : strerror(-r));
 		return EXIT_USAGE;
 	}
-	status = show(arguments, client);
+	status = arguments->health ? show_health(client) : show(arguments, client);
 	top_client_free(client);
 	return status;
 }
 
 int command_top(int argc, char **argv)
 {
-	struct arguments arguments = {.url = DEFAULT_URL};
+	struct arguments arguments = {.url = USAGE_DEFAULT_URL};
 
 	switch (parse_arguments(argc, argv, &arguments)) {
 	case SHOW:
 		return run(&arguments);
 	case HELP:
-		return fputs(usage, stdout) == EOF || fflush(stdout) != 0;
+		usage_print(stdout, COMMAND_TOP);
+		return fflush(stdout) != 0;
 	default:
-		fputs(usage, stderr);
+		usage_print(stderr, COMMAND_TOP);
 		return EXIT_USAGE;
 	}
 }

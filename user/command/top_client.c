@@ -111,7 +111,7 @@ static long get(struct top_client *client, const char *path, char *error, size_t
 	long code = 0;
 	CURLcode result;
 
-	if (asprintf(&url, "%s/api/v1/%s", client->url, path) < 0)
+	if (asprintf(&url, "%s%s", client->url, path) < 0)
 		return -ENOMEM;
 	client->length = 0;
 	client->reason[0] = '\0';
@@ -149,8 +149,8 @@ static int get_json(
 	json = code == 200 ? json_loadb(client->text ? client->text : "", client->length, 0, NULL)
 			   : NULL;
 	if (!json_is_object(json)) {
-		snprintf(error, size, "%s/api/v1/%s answers %ld, and not as an agent does",
-		    client->url, path, code);
+		snprintf(error, size, "%s%s answers %ld, and not as an agent does", client->url,
+		    path, code);
 		json_decref(json);
 		return -EPROTO;
 	}
@@ -161,12 +161,12 @@ static int get_json(
 int top_client_ask(struct top_client *client, struct top_answer *ret, char *error, size_t size)
 {
 	struct top_answer answer = {0};
-	int r = get_json(client, "status", &answer.status, error, size);
+	int r = get_json(client, "/api/v1/status", &answer.status, error, size);
 
 	if (r == 0)
-		r = get_json(client, "window", &answer.window, error, size);
+		r = get_json(client, "/api/v1/window", &answer.window, error, size);
 	if (r == 0)
-		r = get_json(client, "crosscheck", &answer.crosscheck, error, size);
+		r = get_json(client, "/api/v1/crosscheck", &answer.crosscheck, error, size);
 	if (r == 0 && (!answer.status || !answer.window)) {
 		snprintf(error, size, "%s is not an agent's address: it has no /api/v1/status",
 		    client->url);
@@ -178,6 +178,22 @@ int top_client_ask(struct top_client *client, struct top_answer *ret, char *erro
 	}
 	*ret = answer;
 	return 0;
+}
+
+int top_client_health(
+    struct top_client *client, char *text, size_t size, char *error, size_t error_size)
+{
+	const long code = get(client, "/healthz", error, error_size);
+
+	if (code < 0)
+		return (int)code;
+	if (code != 200 && code != 503) {
+		snprintf(error, error_size, "%s/healthz answers %ld, and not as an agent does",
+		    client->url, code);
+		return -EPROTO;
+	}
+	snprintf(text, size, "%.*s", (int)client->length, client->text ? client->text : "");
+	return code != 200;
 }
 
 void top_answer_done(struct top_answer *answer)

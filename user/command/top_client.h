@@ -22,6 +22,10 @@ void top_client_free(struct top_client *client);
  * may have chosen: -ECONNREFUSED nobody answers, -EACCES it wants a token, -EPROTO the answer is no
  * agent's. */
 int top_client_ask(struct top_client *client, struct top_answer *ret, char *error, size_t size);
+/* What /healthz says, cut to `size`: 0 it is well, 1 it is not. Waits and errors as
+ * top_client_ask(). */
+int top_client_health(
+    struct top_client *client, char *text, size_t size, char *error, size_t error_size);
 void top_answer_done(struct top_answer *answer);
 
 #endif

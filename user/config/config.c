@@ -2,6 +2,7 @@
 #include "config/config.h"
 
 #include "base/arena.h"
+#include "base/log_text.h"
 #include "config/output_kind.h"
 #include "config/parse/reader.h"
 #include "config/parse/texts.h"
@@ -23,14 +24,10 @@
 /* What a file says must not break a line of messages, nor move a terminal's cursor. */
 static void write_clean(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	char clean[4 * (PATH_MAX + 32)];
+	const size_t length = log_text_clean(clean, sizeof(clean), text, strlen(text));
 
-		if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
-		else
-			fputc(c, out);
-	}
+	fwrite(clean, 1, length, out);
 }
 
 static void problem(
@@ -358,6 +355,7 @@ static int parse(struct reader *reader, const char *text, size_t length)
 	if (r < 0)
 		return r;
 	reader->root = root;
+	reader->config->blank = !root;
 	read_config(reader);
 	if (reader->n_problems > MAX_PROBLEMS && reader->errors)
 		fprintf(reader->errors, "%s: %u more problems\n", reader->name,
@@ -427,6 +425,13 @@ out:
 	return r;
 }
 
+static bool is_white(const char *text, size_t length)
+{
+	while (length && strchr(" \t\r\n", text[length - 1]) && text[length - 1])
+		length--;
+	return length == 0;
+}
+
 int config_load(const char *path, FILE *errors, struct config **ret)
 {
 	const char *name = path ? path : CONFIG_DEFAULT_PATH;
@@ -441,7 +446,16 @@ int config_load(const char *path, FILE *errors, struct config **ret)
 			fprintf(errors, "%s: cannot be read: %s\n", name, strerror(-r));
 		return r;
 	}
-	r = config_parse(name, text, length, errors, ret);
+	if (is_white(text, length)) {
+		r = -EINVAL;
+		if (errors)
+			fprintf(errors,
+			    "%s:1:1: is empty: if the defaults are meant, remove it or leave a "
+			    "comment in it\n",
+			    name);
+	} else {
+		r = config_parse(name, text, length, errors, ret);
+	}
 	explicit_bzero(text, length);
 	free(text);
 	return r;

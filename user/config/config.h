@@ -114,6 +114,7 @@ struct config_limits {
 
 struct config {
 	const char *path; /* the file read; empty: built-in defaults */
+	bool blank;       /* nothing but comments were in it */
 	const char *server;
 	struct config_tag *tags;
 	size_t n_tags;
@@ -160,7 +161,9 @@ struct config {
 /*
  * Reads and checks a configuration. `path` NULL: CONFIG_DEFAULT_PATH, and the built-in defaults
  * where that file does not exist. Each problem is one line to `errors`: FILE:LINE:COLUMN: KEY: what
- * is wrong (did you mean "..."?) All problems of a file are reported, not only the first. Returns
+ * is wrong (did you mean "..."?) All problems of a file are reported, not only the first. A file of
+ * comments alone means the defaults; one without even these is an error: an editor, a full disk or
+ * a template that failed has left it. Returns
  * 0, -EINVAL (bad content) or the error of opening or reading the file (also written to `errors`).
  */
 int config_load(const char *path, FILE *errors, struct config **ret);

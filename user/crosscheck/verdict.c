@@ -56,6 +56,23 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict < VERDICT_COUNT ? verdict : VERDICT_OK];
 }
 
+const char *verdict_meaning(enum verdict verdict)
+{
+	static const char *const meanings[] = {
+	    [VERDICT_WIRE_BLIND] = "packets are not seen, so what dnstap misses cannot be told",
+	    [VERDICT_DNSTAP_BLIND] = "no producer sends frames, so only the wire counts",
+	    [VERDICT_PARTIAL] = "all inputs see one zone each, so the witnesses cannot be compared",
+	    [VERDICT_STACK_LOSS] = "the kernel dropped queries before the nameserver's sockets",
+	    [VERDICT_SOCKET_LOSS] = "the nameserver's sockets were full and queries were dropped",
+	    [VERDICT_RATE_LIMITED] = "the nameserver limits rates: far more answers are truncated",
+	    [VERDICT_SERVER_SILENT] = "the nameserver leaves over half of the queries unanswered",
+	    [VERDICT_DNSTAP_LOSS] = "queries reached the nameserver that dnstap never showed",
+	    [VERDICT_OK] = "both witnesses agree",
+	};
+
+	return meanings[verdict < VERDICT_COUNT ? verdict : VERDICT_OK];
+}
+
 static size_t windows_of(uint64_t time_ns, uint64_t interval_ns)
 {
 	return (size_t)((time_ns + interval_ns - 1) / interval_ns);

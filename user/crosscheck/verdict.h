@@ -40,6 +40,8 @@
 enum verdict { VERDICTS(VERDICT_) VERDICT_COUNT };
 #undef VERDICT_
 const char *verdict_name(enum verdict verdict);
+/* What it means, as a sentence without its end. */
+const char *verdict_meaning(enum verdict verdict);
 
 /* Of a window, or summed over several. */
 struct verdict_sums {

@@ -9,6 +9,7 @@
 #include "dnstap/budget.h"
 #include "dnstap/door.h"
 #include "dnstap/handover.h"
+#include "dnstap/peer.h"
 #include "dnstap/receiver.h"
 #include "network/peer.h"
 
@@ -20,6 +21,7 @@ struct connection {
 	struct connection *next, **previous; /* list of its input */
 	int fd;
 	struct peer peer;
+	char who[PEER_BYTES];    /* for messages */
 	struct door *door;       /* that it came by; its reference; NULL: none */
 	struct tls_session *tls; /* NULL: plain */
 	bool wants_write;        /* what the epoll set waits for: the TLS handshake's turn */

@@ -2,10 +2,12 @@
 #include "dnstap/dnstap.h"
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "base/store.h"
 #include "dnstap/connection.h"
 #include "dnstap/listen.h"
+#include "dnstap/peer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,6 +27,7 @@
 #define HOLD_NS      (1 * NS_PER_S) /* a peer that broke a rule waits so long for its close */
 #define RETRY_NS     (1 * NS_PER_S) /* accepting again after there was no room */
 #define LOG_EVERY_NS (10 * NS_PER_S)
+#define NEWS_MAX     32 /* lines of producers that come and go, within that */
 #define DRAIN_MAX_NS (1 * NS_PER_S)
 #define BACKLOG_MAX  4096 /* net.core.somaxconn */
 #define QUIET_MS     50 /* of a TCP producer that was told of the end: so much later it has heard */
@@ -73,7 +76,8 @@ struct dnstap_input {
 	struct dnstap_ops ops;
 	void *context;
 	struct connection *connections;
-	struct log_limit limit, denied_limit;
+	struct log_reasons reasons;
+	struct log_burst news; /* of who comes and goes */
 	struct counters counters;
 	pthread_mutex_t lock; /* of version and door */
 	char version[64];
@@ -154,17 +158,14 @@ static void drop(struct dnstap_input *input, struct connection *connection)
 
 /* One that broke a rule: a producer that reconnects at once must not be able to make a hot loop of
  * it. */
-static void hold(struct dnstap_input *input, struct connection *connection, struct log_limit *limit,
-    const char *why)
+static void hold(struct dnstap_input *input, struct connection *connection, const char *why)
 {
-	char peer[PEER_TEXT_SIZE];
 	uint64_t suppressed;
 
 	add_relaxed(&input->counters.refused, 1);
-	peer_text(&connection->peer, peer);
-	if (log_limit_pass(limit, LOG_EVERY_NS, &suppressed))
-		log_warning(MODULE, "dropped a producer: %s input=%s%s%s suppressed=%llu", why,
-		    input->address, *peer ? " peer=" : "", peer, (unsigned long long)suppressed);
+	if (log_reason_pass(&input->reasons, why, LOG_EVERY_NS, &suppressed))
+		log_warning(MODULE, "dropped a producer: %s input=%s %s suppressed=%llu", why,
+		    input->address, connection->who, (unsigned long long)suppressed);
 	epoll_ctl(input->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	connection->held = true;
 	connection_forget(connection);
@@ -247,12 +248,11 @@ static void insert(struct dnstap_input *input, struct connection *connection)
 }
 
 /* Held for a while without a place, and closed at once where too many are. */
-static void turn_away(struct dnstap_input *input, struct connection *connection,
-    struct log_limit *limit, const char *why)
+static void turn_away(struct dnstap_input *input, struct connection *connection, const char *why)
 {
 	input->waiting_to_go++;
 	insert(input, connection);
-	hold(input, connection, limit, why);
+	hold(input, connection, why);
 	if (input->waiting_to_go > MAX_DENIED)
 		drop(input, connection);
 }
@@ -260,7 +260,7 @@ static void turn_away(struct dnstap_input *input, struct connection *connection,
 static void deny(struct dnstap_input *input, struct connection *connection, const char *why)
 {
 	add_relaxed(&input->counters.denied, 1);
-	turn_away(input, connection, &input->denied_limit, why);
+	turn_away(input, connection, why);
 }
 
 /* It has a place from now on. */
@@ -270,6 +270,28 @@ static void seat(struct dnstap_input *input, struct connection *connection, enum
 	input->own += place == BUDGET_OWN;
 	insert(input, connection);
 	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);
+}
+
+static void say_waiting(struct dnstap_input *input, const char *why)
+{
+	uint64_t suppressed;
+
+	if (log_reason_pass(&input->reasons, why, LOG_EVERY_NS, &suppressed))
+		log_warning(MODULE, "producers wait for a connection: %s input=%s suppressed=%llu",
+		    why, input->address, (unsigned long long)suppressed);
+}
+
+static void say_gone(struct dnstap_input *input, const struct connection *connection, ssize_t error)
+{
+	uint64_t suppressed;
+
+	if (log_burst_pass(&input->news, LOG_EVERY_NS, NEWS_MAX, &suppressed))
+		log_info(MODULE,
+		    "producer left%s%s input=%s %s frames=%llu bad=%llu suppressed=%llu",
+		    error < 0 ? ": " : "", error < 0 ? strerror((int)-error) : "", input->address,
+		    connection->who, (unsigned long long)connection->receiver.frames,
+		    (unsigned long long)connection->receiver.frames_bad,
+		    (unsigned long long)suppressed);
 }
 
 static uint64_t handshake_ns(const struct dnstap_input *input)
@@ -282,14 +304,17 @@ static void admit(
 {
 	const struct tls_identity *tls = door_tls(connection->door);
 	const uint64_t now_ns = clock_monotonic_ns();
+	uint64_t suppressed;
 
 	forget_version(input);
 	seat(input, connection, place);
 	add_relaxed(&input->counters.accepted, 1);
 	set_deadline(input, connection, now_ns + handshake_ns(input));
-	log_debug(MODULE, "producer connected input=%s", input->address);
+	if (log_burst_pass(&input->news, LOG_EVERY_NS, NEWS_MAX, &suppressed))
+		log_info(MODULE, "producer connected input=%s %s suppressed=%llu", input->address,
+		    connection->who, (unsigned long long)suppressed);
 	if (tls && connection_start_tls(connection, tls) < 0) {
-		hold(input, connection, &input->limit, "no memory for TLS within limits.memory");
+		hold(input, connection, "no memory for TLS within limits.memory");
 	} else if (!tls && store_works()) {
 		connection->keep_ns = now_ns + KEEP_AFTER_NS;
 		look_again(input, connection->keep_ns);
@@ -298,7 +323,7 @@ static void admit(
 
 /* A connection with what it needs of the input, in the epoll set; NULL: -errno in *ret_error. */
 static struct connection *make_connection(
-    struct dnstap_input *input, int fd, const struct sockaddr_storage *peer)
+    struct dnstap_input *input, int fd, const struct sockaddr_storage *peer, socklen_t length)
 {
 	struct connection *connection =
 	    connection_new(fd, atomic_load_explicit(&input->max_frame, memory_order_relaxed));
@@ -311,6 +336,7 @@ static struct connection *make_connection(
 	connection->most_bytes = atomic_load_explicit(&input->max_bytes, memory_order_relaxed);
 	connection->door = current_door(input);
 	peer_of(&connection->peer, (const struct sockaddr *)peer);
+	peer_describe(connection->who, fd, peer, length);
 	if (epoll_add(input, fd, connection) == 0)
 		return connection;
 	connection_free(connection);
@@ -329,25 +355,25 @@ static bool accept_one(struct dnstap_input *input, int listener)
 	int fd;
 
 	if (place == BUDGET_NONE) {
-		uint64_t suppressed;
-
-		if (log_limit_pass(&input->limit, LOG_EVERY_NS, &suppressed))
-			log_warning(MODULE, "limits.connections reached, producers wait input=%s",
-			    input->address);
+		say_waiting(input, "limits.connections reached: raise it in the configuration");
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
 	fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		budget_leave(input->budget, place);
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			listen_off(
-			    input, clock_monotonic_ns() + RETRY_NS); /* EMFILE, ENOMEM, ... */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			char text[ERROR_TEXT_BYTES];
+
+			say_waiting(input, error_text(text, errno)); /* EMFILE, ENOMEM, ... */
+			listen_off(input, clock_monotonic_ns() + RETRY_NS);
+		}
 		return false;
 	}
-	connection = make_connection(input, fd, &peer);
+	connection = make_connection(input, fd, &peer, length);
 	if (!connection) {
 		budget_leave(input->budget, place);
+		say_waiting(input, strerror(ENOMEM));
 		listen_off(input, clock_monotonic_ns() + RETRY_NS);
 		return false;
 	}
@@ -413,12 +439,12 @@ static void turn(struct dnstap_input *input, struct connection *connection)
 	epoll_ctl(input->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
-static void gone(struct dnstap_input *input, struct connection *connection)
+static void gone(struct dnstap_input *input, struct connection *connection, ssize_t error)
 {
 	if (connection->tls && tls_session_was_cut(connection->tls) &&
 	    connection->receiver.stream.state != FRAME_STREAM_STOPPED)
 		add_relaxed(&input->counters.cut, 1);
-	log_debug(MODULE, "producer gone input=%s", input->address);
+	say_gone(input, connection, error);
 	drop(input, connection);
 }
 
@@ -448,12 +474,11 @@ static bool read_connection(
 		return true;
 	}
 	if (*ret_bytes == -EPROTO)
-		hold(input, connection, &input->limit, why);
+		hold(input, connection, why);
 	else if (*ret_bytes == -ENOBUFS)
-		hold(input, connection, &input->limit,
-		    "no memory for its long frame within limits.memory");
+		hold(input, connection, "no memory for its long frame within limits.memory");
 	else
-		gone(input, connection);
+		gone(input, connection, *ret_bytes);
 	return false;
 }
 
@@ -489,7 +514,7 @@ static void expire(struct dnstap_input *input, struct connection *connection)
 	if (!read_connection(input, connection, &unused) || connection->deadline_ns != deadline_ns)
 		return;
 	add_relaxed(&input->counters.timed_out, 1);
-	hold(input, connection, &input->limit,
+	hold(input, connection,
 	    connection_is_new(connection)
 		? "handshake not done within limits.handshake"
 		: "it began a frame that did not end within limits.handshake");
@@ -786,7 +811,7 @@ static void admit_adopted(struct dnstap_input *input, struct connection *connect
 		why = "no memory for its long frame within limits.memory";
 	if (why) {
 		budget_leave(input->budget, place);
-		turn_away(input, connection, &input->limit, why);
+		turn_away(input, connection, why);
 		return;
 	}
 	seat(input, connection, place);
@@ -809,10 +834,11 @@ static void admit_all_adopted(struct dnstap_input *input)
 		connection->door = current_door(input);
 		(void)getpeername(connection->fd, (struct sockaddr *)&peer, &length);
 		peer_of(&connection->peer, (const struct sockaddr *)&peer);
+		peer_describe(connection->who, connection->fd, &peer, length);
 		if (!door_allows(connection->door, &connection->peer))
 			deny(input, connection, NOT_ALLOWED);
 		else if (door_tls(connection->door))
-			turn_away(input, connection, &input->limit,
+			turn_away(input, connection,
 			    "it connected without TLS, before the input had `tls`");
 		else
 			admit_adopted(input, connection);
@@ -827,6 +853,7 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
     size_t n_fds, char *error, size_t size)
 {
 	struct dnstap_input *input = calloc(1, sizeof(*input));
+	char text[ERROR_TEXT_BYTES];
 	int r = -ENOMEM;
 
 	if (!input) {
@@ -844,7 +871,8 @@ int dnstap_input_open(struct dnstap_input **ret, const struct config_input *conf
 	}
 	if (!input->address || !input->key || !input->buffer) {
 		r = -errno; /* EMFILE, ENFILE, ENOMEM */
-		snprintf(error, size, "%s", strerror(-r));
+		error_text(text, -r);
+		snprintf(error, size, "%s", text);
 		goto out;
 	}
 	r = door_new(&input->door, config, error, size);

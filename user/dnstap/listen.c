@@ -66,7 +66,10 @@ static int take_passed(struct listen_sockets *sockets, const char *name, const i
     size_t n, char *error, size_t size)
 {
 	if (n == 0) {
-		snprintf(error, size, "no socket named %s was passed (LISTEN_FDS)", name);
+		snprintf(error, size,
+		    "no socket named %s was passed (LISTEN_FDS): systemctl enable --now "
+		    "crosstap.socket, whose FileDescriptorName= must be %s",
+		    name, name);
 		return -ENOENT;
 	}
 	if (n > LISTEN_MAX) {

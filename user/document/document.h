@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is written about options and measurements: config/crosstap.yaml, config/man/crosstap.yaml.5
- * and the table in README.md for people, lists for programs. */
+/* What is written about options, measurements and commands: config/crosstap.yaml, config/man/,
+ * config/completion/ and the table in README.md for people, lists for programs. */
 #ifndef CROSSTAP_DOCUMENT_DOCUMENT_H
 #define CROSSTAP_DOCUMENT_DOCUMENT_H
 
@@ -25,5 +25,11 @@ void document_write_measurements_man(FILE *out);
 int document_write_table(FILE *out);
 /* A JSON document of all there is to know of each measurement. 0, -EIO or -ENOMEM. */
 int document_write_measurements(FILE *out);
+/* The sections SYNOPSIS and OPTIONS of crosstap(1), one after the other. 0 or -EIO. */
+int document_write_synopsis(FILE *out);
+/* What each shell loads to complete a command line. 0 or -EIO. */
+int document_write_bash(FILE *out);
+int document_write_zsh(FILE *out);
+int document_write_fish(FILE *out);
 
 #endif

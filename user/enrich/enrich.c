@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/replace.h"
 #include "config/options.h"
 #include "crosstap/dns.h"
 #include "enrich/live.h"
@@ -100,6 +101,22 @@ void enrich_free(struct enrich *enrich)
 
 /* -- what outlives a restart */
 
+/* A newer version's, or a damaged one: the next save would destroy it. */
+static void set_aside(const char *path)
+{
+	const int r = replace_set_aside(path);
+
+	if (r < 0)
+		log_warning(MODULE,
+		    "state is no sound file of this version, and cannot be set aside: %s path=%s",
+		    strerror(-r), path);
+	else
+		log_warning(MODULE,
+		    "state is no sound file of this version, and set aside; resolvers are learned "
+		    "anew path=%s aside=%s" REPLACE_ASIDE,
+		    path, path);
+}
+
 static void load(struct enrich *enrich)
 {
 	const char *path = enrich->config->state;
@@ -116,8 +133,11 @@ static void load(struct enrich *enrich)
 	}
 	if (r == -ENOENT)
 		return;
-	log_warning(MODULE, "state not read, resolvers are learned anew: %s path=%s",
-	    r == -EBADMSG ? "no sound file of this version" : strerror(-r), path);
+	if (r == -EBADMSG || r == -EFBIG)
+		set_aside(path);
+	else
+		log_warning(MODULE, "state not read, resolvers are learned anew: %s path=%s",
+		    strerror(-r), path);
 	/* What was taken before the error is not to be trusted either. */
 	resolvers_reset(enrich->resolvers);
 }

@@ -7,7 +7,9 @@
  *
  *   GET /                    the status page (its files are part of the program)
  *   GET /metrics             Prometheus text format 0.0.4, see prometheus.h
- *   GET /healthz             200 {"status": "ok"}, or 503 {"status": "failing", "reasons": [...]}
+ *   GET /healthz             200 {"status": "ok", "verdict": "socket-loss"}, or 503 {"status":
+ *                            "failing", "verdict": ..., "reasons": [...]}; a verdict is what the
+ *                            cross-check found, no fault of the agent: null where none is made
  *   GET /api/v1/window       the last closed window: report_window_json()
  *   GET /api/v1/status       the agent: see status.h
  *   GET /api/v1/crosscheck   what the document hook gives; 404 while there is nothing

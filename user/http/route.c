@@ -84,17 +84,24 @@ static struct answer get_metrics(struct route_context *context, const struct wan
 
 static struct answer get_health(struct route_context *context, const struct wanted *wanted UNUSED)
 {
-	static const char format[] = "{\"status\": \"failing\", \"reasons\": %s}\n";
+	const char *verdict = report_verdict(context->report);
 	char reasons[REASONS_BYTES] = "[]", *text = NULL;
+	const bool healthy = !context->hooks.healthy ||
+	    context->hooks.healthy(context->hooks.context, reasons, sizeof(reasons));
+	const char *quote = verdict ? "\"" : "";
 	struct answer answer;
 
-	if (!context->hooks.healthy ||
-	    context->hooks.healthy(context->hooks.context, reasons, sizeof(reasons)))
-		return constant(MHD_HTTP_OK, "{\"status\": \"ok\"}\n");
-	if (asprintf(&text, format, reasons) < 0)
+	if (!verdict)
+		verdict = "null";
+	if ((healthy ? asprintf(&text, "{\"status\": \"ok\", \"verdict\": %s%s%s}\n", quote,
+			   verdict, quote)
+		     : asprintf(&text,
+			   "{\"status\": \"failing\", \"verdict\": %s%s%s, \"reasons\": %s}\n",
+			   quote, verdict, quote, reasons)) < 0)
 		text = NULL;
 	answer = document(text);
-	answer.code = MHD_HTTP_SERVICE_UNAVAILABLE;
+	if (!healthy)
+		answer.code = MHD_HTTP_SERVICE_UNAVAILABLE;
 	return answer;
 }
 

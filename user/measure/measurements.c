@@ -359,6 +359,7 @@ static const struct measure_field crosstap_fields[] = {
 	"Bytes that may wait on disk, over all outputs.", NO_METRIC),
     FIELD(GAUGE, agent_figures, wire_stepped_down, "{interface}",
 	"Interfaces watched in a worse mode than was asked for, or than they have been."),
+    FIELD(COUNTER, agent_figures, log_dropped, "{line}", "Lines of the log that nobody read."),
     FIELD(FLOAT, agent_figures, window_lag_ms, "ms",
 	"From the time when the window before was due until it was reported.",
 	.metric = "crosstap_window_lag_seconds", .divisor = 1e3),

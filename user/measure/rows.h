@@ -110,7 +110,7 @@ struct agent_figures {
 	uint64_t connections, resolvers, frames, frames_bad, frames_ignored, late, skewed, merged,
 	    lost, overflow, pairs_evicted;
 	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
-	    spool_limit_bytes;
+	    spool_limit_bytes, log_dropped;
 	uint64_t wire_stepped_down; /* interfaces */
 	double window_lag_ms;
 	double mmdb_age_s; /* NaN: no database */

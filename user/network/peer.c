@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "network/peer.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -41,11 +40,4 @@ bool peer_shares(const struct peer *a, const struct peer *b)
 	if (!a->family || a->family != b->family)
 		return false;
 	return memcmp(a->address, b->address, a->family == 4 ? 4 : SHARE_BYTES) == 0;
-}
-
-void peer_text(const struct peer *peer, char ret[PEER_TEXT_SIZE])
-{
-	if (!peer->family ||
-	    !inet_ntop(peer->family == 4 ? AF_INET : AF_INET6, peer->address, ret, PEER_TEXT_SIZE))
-		ret[0] = '\0';
 }

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define PEER_TEXT_SIZE 46 /* INET6_ADDRSTRLEN */
-
 struct peer {
 	uint8_t family; /* 4 or 6; 0: it has no address (a Unix socket) */
 	uint8_t address[16];
@@ -21,7 +19,5 @@ bool peer_is_loopback(const struct peer *peer);
 /* Whether two share what one may have: the same IPv4 address, or the same /64 of IPv6, which one
  * host can fill alone (RFC 7421). Without an address nobody shares with anybody. */
 bool peer_shares(const struct peer *a, const struct peer *b);
-/* "" without an address. */
-void peer_text(const struct peer *peer, char ret[PEER_TEXT_SIZE]);
 
 #endif

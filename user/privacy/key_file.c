@@ -62,6 +62,12 @@ int key_file_read(const char *path, uint8_t key[KEY_FILE_BYTES], char *reason, s
 
 	/* O_NONBLOCK: a FIFO must not hold up the start. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT) {
+		r = fail(reason, reason_size, -errno,
+		    "%s: %m: (umask 077; head -c 32 /dev/urandom > %s), as the agent's user", path,
+		    path);
+		goto out;
+	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = fail(reason, reason_size, -errno, "%s: %m", path);
 		goto out;

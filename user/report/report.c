@@ -37,6 +37,7 @@ struct report {
 	struct comparison
 	    *_Atomic comparison; /* NULL while wire.mode was always off; never replaced */
 	_Atomic bool compares;   /* wire.mode is not off */
+	_Atomic int verdict;     /* 1 + enum verdict; 0: none yet */
 	const struct crosscheck_result *compared; /* of the window that is being reported */
 	struct outputs *outputs;
 	struct board *board;
@@ -47,7 +48,7 @@ struct report {
 	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
-	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before;
+	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before, log_dropped_before;
 };
 
 static void release_always(struct zone_registry *registry, uint16_t *always, size_t n)
@@ -361,6 +362,7 @@ static void figure_agent(struct report *report, const struct shard *total,
 	figures->points_rejected = since(sinks.points_rejected, &report->rejected_before);
 	figures->spool_bytes = sinks.spool_bytes;
 	figures->spool_limit_bytes = sinks.spool_limit_bytes;
+	figures->log_dropped = since(log_dropped(), &report->log_dropped_before);
 }
 
 static void encode_certificates(
@@ -548,8 +550,11 @@ static void compare(struct report *report, const struct window_view *view,
 	}
 	if (!agent)
 		return;
-	if (report->compared->verdict != report->compared->verdict_before)
-		report_event(report, "verdict", "%s", verdict_name(report->compared->verdict));
+	news_of_verdict(&(struct news){.changes = report->changes,
+			    .events = &report->events,
+			    .now_ms = agent->now_ns / NS_PER_MS},
+	    report->compared, view->span.start_ns);
+	atomic_store(&report->verdict, 1 + (int)report->compared->verdict);
 	board_put(report->board, BOARD_CROSSCHECK,
 	    comparison_json(report->compared, window->wire, view->span.time_ms, report->privacy));
 }
@@ -615,6 +620,14 @@ struct wire_totals *report_wire_totals(struct report *report)
 	struct comparison *comparison = report->comparison;
 
 	return comparison && report->compares ? comparison_totals(comparison) : NULL;
+}
+
+const char *report_verdict(struct report *report)
+{
+	const int verdict = atomic_load(&report->verdict);
+
+	return verdict && atomic_load(&report->compares) ? verdict_name((enum verdict)(verdict - 1))
+							 : NULL;
 }
 
 char *report_crosscheck_json(struct report *report)

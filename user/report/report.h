@@ -83,6 +83,8 @@ char *report_resolvers_json(struct report *report);
 int report_get_status(struct report *report, struct report_status **ret);
 /* Any thread: the cross-check of the last closed window; free() it. NULL: there is none. */
 char *report_crosscheck_json(struct report *report);
+/* Any thread: the verdict's name. NULL: nothing is compared, or not yet. */
+const char *report_verdict(struct report *report);
 /* Any thread: for /metrics. NULL: no cross-check. */
 struct wire_totals *report_wire_totals(struct report *report);
 /* Any thread: for /metrics; tops_unref() it. NULL: there are none. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/replace.h"
 #include "rssac002/rssac002_internal.h"
 
 #include <errno.h>
@@ -88,8 +89,10 @@ static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_r
 		return r;
 	if (r < 0) {
 		if (r != -ENOENT)
-			*ret_fresh_reason =
-			    r == -EBADMSG ? "no sound state of this version" : strerrordesc_np(-r);
+			*ret_fresh_reason = r == -EBADMSG
+			    ? "its state is not a sound one of this version, and set aside "
+			      "(*" REPLACE_ASIDE ")"
+			    : strerrordesc_np(-r);
 		return rssac002_day_init(&rssac->today, today);
 	}
 	if (other_key)

@@ -51,8 +51,8 @@ struct rssac002;
 
 /*
  * Goes on with the day whose state is in `dir`, if that is today; writes the files of an earlier
- * one. A state that is damaged or another version's is not read: *ret_fresh_reason (static text)
- * says why, else it is NULL; sources under another key are not taken over either. `key` may be
+ * one. A state that is damaged or another version's is set aside: *ret_fresh_reason (static
+ * text) says so, else it is NULL; sources under another key are not taken over either. `key` may be
  * NULL: the site's own. Makes `dir` if need be. Errors: -ENOMEM, or those of the file system.
  */
 int rssac002_new(struct rssac002 **ret, const char *dir, const char *service,

@@ -35,7 +35,7 @@ int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_k
 /*
  * Into an empty *ret (nothing to free on failure). A site's key becomes that of the state. Sources
  * under another key are not taken over, and *ret_other_key is true. -ENOENT; -EBADMSG: no sound
- * state.
+ * state of this version, which is set aside.
  */
 int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, const char *dir,
     const char *service, bool *ret_other_key);

@@ -177,6 +177,11 @@ int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, cons
 		r = read_file(path, stored);
 	if (r == 0)
 		r = restore(ret, key, stored, ret_other_key);
+	if (r == -EBADMSG) {
+		const int aside = replace_set_aside(path);
+
+		r = aside < 0 ? aside : r;
+	}
 	forget(stored);
 	return r;
 }

@@ -24,6 +24,9 @@ struct arena;
 /* When to give up, CLOCK_MONOTONIC; UINT64_MAX until the sink is stopped. */
 struct sink_control {
 	_Atomic uint64_t deadline_ns;
+	/* NULL, or to be told once of an attempt that waits for somebody: why, in words. */
+	void (*stuck)(void *context, const char *why);
+	void *context;
 };
 
 struct send_result {

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "config/option_row.h"
 #include "sink/batch.h"
 #include "sink/kinds.h"
@@ -24,6 +25,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STUCK_MS 2000
+
 #define P struct sink_file_settings
 
 static const struct config_option options[] = {
@@ -37,7 +40,8 @@ struct file {
 	char *path; /* NULL: stdout */
 	int fd, wake_fd;
 	bool regular;
-	bool torn; /* what is written next would continue a line */
+	bool stuck; /* this attempt has waited for long, and has said so */
+	bool torn;  /* what is written next would continue a line */
 	dev_t device;
 	ino_t inode;
 	const struct sink_control *control;
@@ -165,6 +169,15 @@ static int reopen(struct file *f)
 	return 0;
 }
 
+static void say_stuck(struct file *f)
+{
+	if (!f->stuck && f->control->stuck)
+		f->control->stuck(f->control->context,
+		    f->path ? "nobody reads the pipe: its reader has stopped or is too slow"
+			    : "nobody reads stdout: its reader has stopped or is too slow");
+	f->stuck = true;
+}
+
 /* Waits until a pipe or terminal takes PIPE_BUF bytes (pipe(7)); -ETIMEDOUT: the sink is to stop.
  */
 static int wait_writable(struct file *f)
@@ -176,7 +189,7 @@ static int wait_writable(struct file *f)
 		};
 		uint64_t deadline_ns = atomic_load(&f->control->deadline_ns),
 			 now_ns = clock_monotonic_ns();
-		int timeout_ms = -1;
+		int timeout_ms = f->stuck ? -1 : STUCK_MS, n;
 
 		if (deadline_ns != UINT64_MAX) {
 			/* The deadline is known: no more need to be woken for it. */
@@ -185,8 +198,11 @@ static int wait_writable(struct file *f)
 			    ? (int)((deadline_ns - now_ns) / NS_PER_MS % INT_MAX) + 1
 			    : 0;
 		}
-		if (poll(fds, 2, timeout_ms) < 0 && errno != EINTR)
+		n = poll(fds, 2, timeout_ms);
+		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (n == 0 && deadline_ns == UINT64_MAX)
+			say_stuck(f);
 		if (fds[0].revents)
 			return 0;
 		if (deadline_ns <= clock_monotonic_ns())
@@ -263,8 +279,12 @@ static int file_write(struct file *f, const char *text, size_t length, size_t *r
 static void file_send(void *backend, const char *text, size_t length, struct send_result *ret)
 {
 	struct file *f = backend;
+	char words[ERROR_TEXT_BYTES];
 	size_t whole = 0;
-	int r = reopen(f);
+	int r;
+
+	f->stuck = false;
+	r = reopen(f);
 
 	if (r == 0)
 		r = file_write(f, text, length, &whole);
@@ -273,7 +293,8 @@ static void file_send(void *backend, const char *text, size_t length, struct sen
 	ret->lost = batch_count_lines(text + whole, length - whole);
 	if (r < 0)
 		snprintf(ret->error, sizeof(ret->error), "%s",
-		    r == -ETIMEDOUT ? "nobody reads, and the sink was stopped" : strerror(-r));
+		    r == -ETIMEDOUT ? "nobody reads, and the sink was stopped"
+				    : error_text(words, -r));
 }
 
 static void file_wake(void *backend)

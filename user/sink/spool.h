@@ -37,9 +37,10 @@ void spool_free(struct spool *spool);
  * for it. -EFBIG: larger than the whole spool; else the error of the file system. */
 int spool_put(
     struct spool *spool, const char *text, size_t length, size_t points, size_t *ret_dropped);
-/* Loads the oldest batch: -ENOENT: there is none; -EBADMSG: its file is damaged, *ret_lost are the
- * points that its name tells, and it was put aside as NAME.bad, or removed where SPOOL_BAD_FILES or
- * SPOOL_BAD_BYTES forbid that (ask again); or the error of reading. It stays until spool_remove. */
+/* Loads the oldest batch: -ENOENT: there is none; -EBADMSG: its file is damaged or another
+ * version's, *ret_lost are the points that its name tells, and it was put aside as NAME.bad, or
+ * removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES forbid that (ask again); or the error of
+ * reading. It stays until spool_remove. */
 int spool_oldest(struct spool *spool, struct batch **ret, size_t *ret_lost);
 /* Removes the batch that spool_oldest gave last. */
 void spool_remove(struct spool *spool);

@@ -14,12 +14,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define MODULE            "sink"
-#define LOG_INTERVAL_NS   (60 * (uint64_t)NS_PER_S)
-#define STOP_ALLOWANCE_NS (2 * (uint64_t)NS_PER_S)
-#define SPOOL_RETRY_NS    (30 * (uint64_t)NS_PER_S)
-#define ATTEMPTS_MAX      16 /* for one batch before others get their turn */
-#define BACKOFF_SHIFT_MAX 16
+#define MODULE             "sink"
+#define LOG_INTERVAL_NS    (60 * (uint64_t)NS_PER_S)
+#define REMIND_INTERVAL_NS (3600 * (uint64_t)NS_PER_S)
+#define STOP_ALLOWANCE_NS  (2 * (uint64_t)NS_PER_S)
+#define SPOOL_RETRY_NS     (30 * (uint64_t)NS_PER_S)
+#define ATTEMPTS_MAX       16 /* for one batch before others get their turn */
+#define BACKOFF_SHIFT_MAX  16
 
 struct worker {
 	const struct sink_ops *ops;
@@ -45,7 +46,9 @@ struct worker {
 	bool down, spool_down;
 	uint64_t down_since_ns, dropped_before;
 	uint64_t damaged_files, damaged_points; /* not said yet */
-	struct log_limit rejected_limit, dropped_limit, spool_limit;
+	struct log_limit dropped_limit, spool_limit;
+	struct log_reasons rejected, failures;
+	unsigned failed; /* attempts, since it is down */
 
 	/* Shared. */
 	pthread_mutex_t lock;
@@ -86,30 +89,87 @@ static void count(struct worker *w, const struct send_result *result, size_t acc
 	w->stats.points_dropped += result->lost;
 	w->stats.errors += failed;
 	w->stats.failing = failed && !result->accepted;
+	w->stats.refused = result->rejected && !result->accepted && !result->retry;
 	if (result->error[0])
 		snprintf(w->stats.last_error, sizeof(w->stats.last_error), "%s", result->error);
 	pthread_mutex_unlock(&w->lock);
+}
+
+/* Once when it begins, then for each other reason, and for the same one once an hour. */
+static void say_failing(struct worker *w, const char *reason, uint64_t now_ns)
+{
+	uint64_t suppressed;
+
+	w->failed++;
+	if (!log_reason_pass(&w->failures, reason, REMIND_INTERVAL_NS, &suppressed))
+		return;
+	if (w->retry_ns > now_ns)
+		log_warning(MODULE, "%s: failing: %s retry_in_s=%.1f attempts=%u since_s=%.1f",
+		    w->name, reason, (double)(w->retry_ns - now_ns) / NS_PER_S, w->failed,
+		    (double)(now_ns - w->down_since_ns) / NS_PER_S);
+	else
+		log_warning(MODULE, "%s: failing: %s attempts=%u since_s=%.1f", w->name, reason,
+		    w->failed, (double)(now_ns - w->down_since_ns) / NS_PER_S);
+}
+
+static void say_down(struct worker *w, uint64_t now_ns, size_t lost)
+{
+	w->down = true;
+	w->down_since_ns = now_ns;
+	w->dropped_before = dropped_so_far(w) - lost;
+	w->failed = 0;
+	w->failures = (struct log_reasons){0};
+}
+
+static void say_works(struct worker *w, uint64_t now_ns)
+{
+	char last[sizeof(w->stats.last_error)];
+
+	w->down = false;
+	pthread_mutex_lock(&w->lock);
+	memcpy(last, w->stats.last_error, sizeof(last));
+	pthread_mutex_unlock(&w->lock);
+	log_info(MODULE,
+	    "%s: works again after_s=%.1f attempts=%u dropped=%llu waiting_batches=%zu "
+	    "spool_bytes=%llu last: %s",
+	    w->name, (double)(now_ns - w->down_since_ns) / NS_PER_S, w->failed,
+	    (unsigned long long)(dropped_so_far(w) - w->dropped_before), queue_length(w->queue),
+	    (unsigned long long)(w->spool ? spool_bytes(w->spool) : 0), last);
+	w->dropped_before = dropped_so_far(w);
 }
 
 static void say_state(struct worker *w, const struct send_result *result)
 {
 	uint64_t now_ns = clock_monotonic_ns(), suppressed;
 
-	if (result->rejected && log_limit_pass(&w->rejected_limit, LOG_INTERVAL_NS, &suppressed))
+	if (result->rejected &&
+	    log_reason_pass(&w->rejected, result->error, LOG_INTERVAL_NS, &suppressed))
 		log_warning(MODULE, "%s: rejected points=%zu suppressed=%llu: %s", w->name,
 		    result->rejected, (unsigned long long)suppressed, result->error);
-	if ((result->retry || result->lost) && !w->down) {
-		w->down = true;
-		w->down_since_ns = now_ns;
-		w->dropped_before = dropped_so_far(w) - result->lost;
-		log_warning(MODULE, "%s: failing: %s", w->name, result->error);
-	} else if (w->down && result->accepted && !result->lost) {
-		w->down = false;
-		log_info(MODULE, "%s: works again after_s=%.1f dropped=%llu", w->name,
-		    (double)(now_ns - w->down_since_ns) / NS_PER_S,
-		    (unsigned long long)(dropped_so_far(w) - w->dropped_before));
-		w->dropped_before = dropped_so_far(w);
+	if (result->retry || result->lost) {
+		if (!w->down)
+			say_down(w, now_ns, result->lost);
+		say_failing(w, result->error, now_ns);
+	} else if (w->down && result->accepted) {
+		say_works(w, now_ns);
 	}
+}
+
+/* The back end's, in the worker's own thread, while it waits within an attempt. */
+static void say_stuck(void *context, const char *why)
+{
+	struct worker *w = context;
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	pthread_mutex_lock(&w->lock);
+	w->stats.errors++;
+	w->stats.failing = true;
+	snprintf(w->stats.last_error, sizeof(w->stats.last_error), "%s", why);
+	pthread_mutex_unlock(&w->lock);
+	w->retry_ns = 0;
+	if (!w->down)
+		say_down(w, now_ns, 0);
+	say_failing(w, why, now_ns);
 }
 
 /* A far end that is up but slower than the points come. */
@@ -195,7 +255,8 @@ static void say_damaged(struct worker *w)
 	if (!w->damaged_files || !log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
 		return;
 	log_warning(MODULE,
-	    "%s: damaged spool files, put aside as *.bad or removed files=%llu dropped=%llu",
+	    "%s: spool files damaged or of another version, put aside as *.bad or removed "
+	    "files=%llu dropped=%llu",
 	    w->name, (unsigned long long)w->damaged_files, (unsigned long long)w->damaged_points);
 	w->damaged_files = w->damaged_points = 0;
 }
@@ -298,15 +359,16 @@ static void deliver(struct worker *w)
 	w->ops->send(w->backend, text, w->head->length - w->offset, &result);
 	taken = result.taken;
 	count(w, &result, result.accepted ? taken : 0);
-	say_state(w, &result);
 	if (result.retry) {
 		w->attempt++;
 		w->retry_ns = clock_monotonic_ns() + backoff_ns(w, result.retry_after_ns);
 	} else {
 		w->attempt = 0;
 		w->retry_ns = 0;
-		say_dropped(w);
 	}
+	say_state(w, &result);
+	if (!result.retry)
+		say_dropped(w);
 	w->offset += taken;
 	if (w->offset == w->head->length)
 		finish_head(w);
@@ -447,6 +509,8 @@ int worker_new(struct worker **ret, const struct worker_options *options, const 
 	}
 	pthread_mutex_init(&w->lock, NULL);
 	atomic_init(&w->control.deadline_ns, UINT64_MAX);
+	w->control.stuck = say_stuck;
+	w->control.context = w;
 	w->ops = options->ops;
 	w->name = options->name;
 	w->tuning = options->tuning;

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start, stop, crash and reload: nothing counted is lost, nothing is counted twice, no point overwrites another."""
 
+import glob
+import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -192,6 +195,11 @@ def bad_configuration(lab):
     for part in ("bad.yaml:4:", "unixx", "unix"):
         check(part in run.stderr, f"{part!r} is not in: {run.stderr}")
     check_equal(run.stdout, "", "standard output")
+    lab.write("bad.yaml", "interval: 1\ngrace: x\nnothing: 1\n")
+    run = subprocess.run([CROSSTAP, "check", "--json", "-c", lab.path("bad.yaml")], capture_output=True, text=True, timeout=60)
+    found = json.loads(run.stdout)
+    check_equal((run.returncode, run.stderr, [(e["line"], e["file"]) for e in found]),
+                (2, "", [(n, lab.path("bad.yaml")) for n in (1, 2, 3)]), f"all errors: {found}")
 
 
 @test
@@ -205,6 +213,37 @@ def second_agent(lab):
     third = Crosstap(lab, "third", outputs=[], server=f"other-{os.getpid()}", inputs=[{"zone": "c", "unix": lab.path("c.sock")}])
     third.start()
     check_equal((third.stop(), first.stop()), (0, 0), "exit codes")
+
+
+@test
+def after_a_downgrade(lab):
+    """What a later version left is set aside, with one line each, and this one counts from the start."""
+    nobody = {"influxdb": {"url": f"http://127.0.0.1:{free_port()}", "version": 1, "database": "x", "timeout": "1s"}}
+    crosstap = Crosstap(lab, inputs=[{"zone": "hand", "unix": lab.path("hand.sock")}], outputs=[nobody],
+                        state=lab.path("state"), rssac002={"dir": lab.path("rssac002"), "source": "dnstap"})
+    crosstap.start()
+    send(lab.path("hand.sock"), 10)
+    check_equal(crosstap.stop(), 0, "exit code")
+    kept = {}
+    for pattern, version in (("crosstap-spool/*/*.batch", b"-1\n"), ("rssac002/*.state", b"v2"), ("state", b"v1")):
+        found = glob.glob(lab.path(pattern))
+        check(found, f"{pattern} is there")
+        for path in found:
+            text = open(path, "rb").read()
+            later = text[:24].replace(version, re.sub(rb"\d", b"9", version), 1).replace(version[::-1], b"9v", 1)
+            check(later != text[:24], f"{path} has a version")
+            kept[path + (".bad" if path.endswith(".batch") else ".aside")] = later + text[24:]
+            open(path, "wb").write(later + text[24:])
+    crosstap.start()
+    send(lab.path("hand.sock"), 20)
+    crosstap.wait_metric("crosstap_dns_queries_total", 20)
+    wait_for(lambda: all(os.path.exists(path) for path in kept), 10, lambda: f"{list(kept)} are set aside")
+    check_equal(crosstap.stop(), 0, "exit code")
+    for path, text in kept.items():
+        check_equal(open(path, "rb").read(), text, path)
+    for words in ("spool files damaged or of another version, put aside as *.bad", "RSSAC002: the day's count begins anew",
+                  "state is no sound file of this version, and set aside"):
+        check_equal(crosstap.process.log().count(words), 1, f"lines of the log: {words}")
 
 
 @test

@@ -8,6 +8,7 @@ import re
 import socket
 import stat
 import struct
+import subprocess
 import threading
 import time
 
@@ -105,6 +106,27 @@ def failure_changes_nothing(lab):
     check_equal([n for n, _ in written], [30], f"one window, not cut: {written}")
     check_equal(points(lab).by("crosstap", "interval_s", "new"), {("",): sum(
         fields["interval_s"] for name, _, fields, _ in points(lab).points if name == "crosstap")}, "no point has the tag")
+
+
+@test
+def an_empty_file_is_no_configuration(lab):
+    """As an editor that writes in place, or a full disk, leaves it."""
+    crosstap = agent(lab, {"unix": lab.path("a.sock")}).start()
+    for text, reason in (("", "is empty"), (" \n\n", "is empty"), ("# nothing\n", "nothing but comments")):
+        start = len(crosstap.process.log())
+        lab.write("crosstap.yaml", text)
+        crosstap.process.kill(1)
+        wait_for(lambda: "run: configuration not reloaded" in crosstap.process.log()[start:], 10,
+                 lambda: f"refused: {crosstap.process.log()[start:]}")
+        said = crosstap.process.log()[start:]
+        check(reason in said and crosstap.config_path in said, said)
+        check(os.path.exists(lab.path("a.sock")), "the input stays")
+    reload(crosstap)
+    crosstap.stop()
+    for text, code in (("", 2), ("# the defaults\n", 0)):
+        lab.write("empty.yaml", text)
+        run = subprocess.run([CROSSTAP, "check", "-c", lab.path("empty.yaml")], capture_output=True, text=True, timeout=10)
+        check_equal(run.returncode, code, f"check of {text!r}: {run.stderr}")
 
 
 @test

@@ -12,7 +12,7 @@ import urllib.request
 
 from databases import InfluxDB
 from frames import send
-from harness import Crosstap, Sent, check, check_equal, check_metrics, dnsload, http, main, test, wait_for
+from harness import CROSSTAP, Crosstap, Sent, check, check_equal, check_metrics, dnsload, http, main, test, wait_for
 from nameserver import Knot
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, where another Python comes first
@@ -155,6 +155,11 @@ def find(value, name):
     return found
 
 
+def ask_health(crosstap):
+    return subprocess.run([CROSSTAP, "top", "--health", "--url", f"http://127.0.0.1:{crosstap.port}"],
+                          capture_output=True, text=True, timeout=20)
+
+
 @test
 def health(lab):
     """503 with reasons while every sink fails, 200 before and after."""
@@ -166,9 +171,13 @@ def health(lab):
     influx.process.stop()
     wait_for(lambda: crosstap.get("/healthz")[0] == 503, 20, "503 without a database")
     check(crosstap.get("/healthz")[1].strip().startswith("{"), "the reasons are JSON")
+    top = ask_health(crosstap)
+    check_equal((top.returncode, top.stdout), (1, crosstap.get("/healthz")[1]), "what a supervisor gets")
     influx.start()
     wait_for(lambda: crosstap.get("/healthz")[0] == 200, 60, "200 when it is back")
+    check_equal(ask_health(crosstap).returncode, 0, "what a supervisor gets when it is back")
     crosstap.stop()
+    check_equal(ask_health(crosstap).returncode, 1, "what a supervisor gets when nobody is there")
 
 
 @test

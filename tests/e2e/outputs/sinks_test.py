@@ -4,6 +4,7 @@
 
 import glob
 import json
+import os
 import signal
 import socket
 import time
@@ -123,6 +124,37 @@ def refused(lab):
     influx.wait_total("dns", "queries", 10)
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(Points(open(file).read()).by("dns", "queries"), {(): 10}, "the file")
+
+
+@test
+def rotation(lab):
+    """What logrotate does by config/logrotate: rename, then SIGHUP. Later points go to a new file of the same mode and
+    owner; together both have every query once."""
+    path = lab.path("points.lp")
+    crosstap = agent(lab, {"file": {"path": path, "format": "line"}})
+    os.umask(0o077)
+    crosstap.start()
+    os.umask(0o022)
+    producer = frames.Producer(lab.path("hand.sock"))
+    parts, sent = [], 0
+    for part in range(3):
+        if part:
+            parts.append(f"{path}.{part}")
+            os.rename(path, parts[-1])
+            crosstap.process.kill(signal.SIGHUP)
+        for _ in range(10):
+            producer.send(queries(50))
+            sent += 50
+            time.sleep(0.05)
+        crosstap.wait_metric("crosstap_dns_queries_total", sent)
+        wait_for(lambda: os.path.exists(path), 5, "the new file is there")
+    check_equal(crosstap.stop(), 0, "exit code")
+    texts = [open(name).read() for name in parts + [path]]
+    check(all(Points(text).by("dns", "queries") for text in texts), "each file has some of them")
+    together = Points("".join(texts))
+    check_equal(together.by("dns", "queries"), {(): sent}, "queries in all files")
+    check_equal(together.duplicates(), [], "points written twice")
+    check_equal({oct(os.stat(name).st_mode & 0o7777) for name in parts + [path]}, {"0o600"}, "modes, by the unit's umask")
 
 
 @test

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,6 +63,47 @@ static void test_hostile_bytes_do_not_break_a_line(void **state UNUSED)
 	assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
 }
 
+/* In an identity, an organisation's name, a URL: what turns a terminal or the order of letters. */
+static void test_hostile_characters_are_escaped(void **state UNUSED)
+{
+	CAPTURE(log_info("mod",
+	    "identity=\xc2\x9b"
+	    "2J org=\xe2\x80\xae"
+	    "lmth \xe2\x81\xa6x "
+	    "url=\xd8\x9c\xe2\x80\xa8\xe2\x80\x8f"));
+	assert_string_equal(written,
+	    "info mod: identity=\\xc2\\x9b2J org=\\xe2\\x80\\xaelmth \\xe2\\x81\\xa6x "
+	    "url=\\xd8\\x9c\\xe2\\x80\\xa8\\xe2\\x80\\x8f\n");
+	/* No UTF-8: overlong, surrogate, past the end, alone, cut off. */
+	CAPTURE(log_info("mod", "\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \x85 \xe2\x82"));
+	assert_string_equal(written,
+	    "info mod: \\xc0\\xaf \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80 \\x85 \\xe2\\x82\n");
+	CAPTURE(log_info("mod", "K\xc3\xb6ln \xe4\xba\xac \xf0\x9f\x8c\x8d"));
+	assert_string_equal(written, "info mod: K\xc3\xb6ln \xe4\xba\xac \xf0\x9f\x8c\x8d\n");
+}
+
+static void test_a_new_reason_is_never_silent(void **state UNUSED)
+{
+	const uint64_t hour_ns = 3600 * (uint64_t)NS_PER_S;
+	struct log_reasons reasons = {0};
+	uint64_t suppressed = 99;
+	char reason[32];
+
+	assert_true(log_reason_pass(&reasons, "no such database 1", hour_ns, &suppressed));
+	assert_int_equal(suppressed, 0);
+	assert_false(log_reason_pass(&reasons, "no such database 2", hour_ns, &suppressed));
+	assert_true(log_reason_pass(&reasons, "no route", hour_ns, &suppressed));
+	assert_false(log_reason_pass(&reasons, "no route", hour_ns, &suppressed));
+	reasons.places[0].limit.next_ns = 0; /* its hour is over, that of the other is not */
+	assert_true(log_reason_pass(&reasons, "no such database 3", hour_ns, &suppressed));
+	assert_int_equal(suppressed, 1);
+	for (char c = 'a'; c <= 'z'; c++) {
+		snprintf(reason, sizeof(reason), "made up %c", c);
+		assert_int_equal(log_reason_pass(&reasons, reason, hour_ns, &suppressed),
+		    c - 'a' < LOG_REASONS - 2 + 1);
+	}
+}
+
 static void test_level_names(void **state UNUSED)
 {
 	enum log_level level = LOG_LEVEL_INFO;
@@ -89,12 +131,30 @@ static void test_limit_passes_once_and_counts_the_rest(void **state UNUSED)
 	assert_int_equal(suppressed, 0);
 }
 
+static void test_a_burst_passes_and_the_rest_is_counted(void **state UNUSED)
+{
+	struct log_burst burst = {0};
+	uint64_t suppressed = 99;
+
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(
+		    log_burst_pass(&burst, 3600 * (uint64_t)NS_PER_S, 3, &suppressed), i < 3);
+		assert_int_equal(suppressed, 0);
+	}
+	burst.until_ns = 0; /* the hour is over */
+	assert_true(log_burst_pass(&burst, 3600 * (uint64_t)NS_PER_S, 3, &suppressed));
+	assert_int_equal(suppressed, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_hostile_bytes_do_not_break_a_line),
+	    cmocka_unit_test(test_hostile_characters_are_escaped),
+	    cmocka_unit_test(test_a_new_reason_is_never_silent),
 	    cmocka_unit_test(test_level_names),
+	    cmocka_unit_test(test_a_burst_passes_and_the_rest_is_counted),
 	    cmocka_unit_test(test_limit_passes_once_and_counts_the_rest),
 	};
 

@@ -269,6 +269,25 @@ static void errors(void **state UNUSED)
 	assert_int_equal(replace_move(-1, part, path), -EBADF);
 }
 
+/* One is kept: the last. */
+static void what_cannot_be_read_is_set_aside(void **state UNUSED)
+{
+	char aside[sizeof(path) + sizeof(REPLACE_ASIDE)], longest[PATH_MAX];
+
+	snprintf(aside, sizeof(aside), "%s" REPLACE_ASIDE, path);
+	assert_int_equal(replace_set_aside(path), -ENOENT);
+	assert_int_equal(put("older", REPLACE_FAST), 0);
+	assert_int_equal(replace_set_aside(path), 0);
+	assert_int_equal(put("newer", REPLACE_FAST), 0);
+	assert_int_equal(replace_set_aside(path), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rename(aside, path), 0);
+	assert_content("newer");
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 3] = '\0';
+	assert_int_equal(replace_set_aside(longest), -ENAMETOOLONG);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, remove_files)
 
 int main(void)
@@ -283,6 +302,7 @@ int main(void)
 	    TEST(what_is_given_up_leaves_nothing),
 	    TEST(leftovers_are_not_followed),
 	    TEST(errors),
+	    TEST(what_cannot_be_read_is_set_aside),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

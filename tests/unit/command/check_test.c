@@ -64,6 +64,12 @@ static void a_bad_file(void **state UNUSED)
 	write_file("wire: {prots: [53]}\n");
 	RUN(&result, "--json", "-c", path);
 	assert_int_equal(result.status, 2);
+	assert_string_equal(result.err, "");
+	assert_non_null(strstr(result.out, "\"line\": 1,\n    \"column\": 8,\n"));
+	assert_non_null(
+	    strstr(result.out, "wire.prots: unknown key (did you mean \\\"ports\\\"?)"));
+	RUN(&result, "-c", path);
+	assert_int_equal(result.status, 2);
 	assert_string_equal(result.out, "");
 	assert_string_equal(
 	    result.err + strlen(path), ":1:8: wire.prots: unknown key (did you mean \"ports\"?)\n");

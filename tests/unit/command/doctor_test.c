@@ -2,7 +2,7 @@
 /* crosstap doctor: what its checks make of what they see, and the command around them. */
 #include "base/unused.h"
 #include "command/command.h"
-#include "command/doctor.h"
+#include "doctor/doctor.h"
 #include "wire/netlink/netlink.h"
 
 #include "run_command.h"
@@ -124,23 +124,33 @@ static void findings_in_lines(void **state UNUSED)
 	json_t *json;
 
 	assert_non_null(out);
-	doctor_note(&doctor, DOCTOR_OK, NULL, "off by %d ms", 3);
+	doctor_note(&doctor, DOCTOR_OK, NULL, NULL, "off by %d ms", 3);
 	doctor.check = "inputs";
-	doctor_note(&doctor, DOCTOR_ERROR, "name \"one\"", "no group %s", "knot");
+	doctor_note(
+	    &doctor, DOCTOR_ERROR, "it is \"none\"", "getent\ngroup", "no group %s", "knot");
+	doctor_add_lines(&doctor, "a.conf", "one:\n  two\n");
 	assert_int_equal(doctor_print_text(&doctor, out), 0);
 	fclose(out);
 	assert_string_equal(text,
 	    "ok       clock          off by 3 ms\n"
-	    "error    inputs         no group knot => name \"one\"\n"
+	    "error    inputs         no group knot\n"
+	    "         why: it is \"none\"\n"
+	    "         add to a.conf:\n"
+	    "             one:\n"
+	    "               two\n"
+	    "         type:\n"
+	    "             getent\n"
+	    "             group\n"
 	    "ok=1 warnings=0 errors=1\n");
 	free(text);
 	out = open_memstream(&text, &size);
 	assert_non_null(out);
 	assert_int_equal(doctor_print_json(&doctor, out), 0);
 	fclose(out);
-	json = json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s,s:s}],s:i,s:i,s:i}", "checks", "check",
-	    "clock", "level", "ok", "text", "off by 3 ms", "check", "inputs", "level", "error",
-	    "text", "no group knot", "advice", "name \"one\"", "ok", 1, "warnings", 0, "errors", 1);
+	json = json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s,s:s,s:s,s:s,s:s}],s:i,s:i,s:i}", "checks",
+	    "check", "clock", "level", "ok", "text", "off by 3 ms", "check", "inputs", "level",
+	    "error", "text", "no group knot", "why", "it is \"none\"", "advice", "getent\ngroup",
+	    "file", "a.conf", "lines", "one:\n  two\n", "ok", 1, "warnings", 0, "errors", 1);
 	assert_non_null(json);
 	{
 		json_t *seen = json_loads(text, JSON_REJECT_DUPLICATES, NULL);

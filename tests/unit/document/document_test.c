@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files that are made from the tables of options and of measurements. */
+/* The files that are made from the tables of options, measurements and commands. */
 #include "base/unused.h"
 #include "../config/parse.h"
 
@@ -54,6 +54,23 @@ static void the_files_are_not_stale(void **state UNUSED)
 {
 	assert_fresh(DEFAULT_FILE, document_write_default);
 	assert_fresh(MAN_PAGE, document_write_man);
+	assert_fresh("config/completion/crosstap.bash", document_write_bash);
+	assert_fresh("config/completion/_crosstap", document_write_zsh);
+	assert_fresh("config/completion/crosstap.fish", document_write_fish);
+}
+
+/* Two sections of the page are made, each in its place; the others are by hand. */
+static void the_page_has_every_option_of_the_commands(void **state UNUSED)
+{
+	char *page = read_text("config/man/crosstap.1"), *made = written(document_write_synopsis);
+	char *options = strstr(made, ".Sh OPTIONS\n");
+
+	assert_non_null(options);
+	assert_non_null(strstr(page, options));
+	*options = '\0';
+	assert_non_null(strstr(page, made));
+	free(page);
+	free(made);
 }
 
 /* The README's table, and nothing else, is between its heading and the rules. */
@@ -166,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_files_are_not_stale),
+	    cmocka_unit_test(the_page_has_every_option_of_the_commands),
 	    cmocka_unit_test(the_readme_lists_what_is_measured),
 	    cmocka_unit_test(a_document_has_all_measurements),
 	    cmocka_unit_test(the_default_file_sets_the_defaults),

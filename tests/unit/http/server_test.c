@@ -141,9 +141,11 @@ static void test_health(void **state)
 	begin(f);
 	assert_int_equal(status_of(f, "/healthz"), 200);
 	expect_json(f, "status");
+	assert_string_equal(f->reply.body, "{\"status\": \"ok\", \"verdict\": \"socket-loss\"}\n");
 	f->healthy = false;
 	assert_int_equal(status_of(f, "/healthz"), 503);
 	expect_json(f, "reasons");
+	assert_non_null(strstr(f->reply.body, "\"verdict\": \"socket-loss\""));
 	assert_non_null(strstr(f->reply.body, "every output fails"));
 }
 

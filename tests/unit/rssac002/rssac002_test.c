@@ -261,10 +261,20 @@ static void damage(long at, int length)
 	fclose(file);
 }
 
+static long size_of(const char *name)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return stat(path, &st) < 0 ? -1 : (long)st.st_size;
+}
+
 static void test_damaged_state(void **state UNUSED)
 {
 	static const long places[] = {0, 9, 17, 100, 40000, 140000};
-	static const char reason[] = "no sound state of this version";
+	static const char reason[] =
+	    "its state is not a sound one of this version, and set aside (*.aside)";
 	struct rssac002 *rssac;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) + 2; i++) {
@@ -278,7 +288,10 @@ static void test_damaged_state(void **state UNUSED)
 		else
 			damage(0, i % 2 ? 0 : 5000);
 	}
+	damage(0, 5000);
 	rssac = open_day(DAY * DAY_NS, reason);
+	assert_int_equal(size_of("ns1.ams.state"), -1);
+	assert_int_equal(size_of("ns1.ams.state.aside"), 5000);
 	assert_int_equal(rssac002_flush(rssac), 0);
 	assert_string_equal(read_file("2023/11/rcode-volume/ns1.ams-20231114-rcode-volume.yaml"),
 	    HEAD("rcode-volume"));

@@ -277,6 +277,35 @@ static void test_orphans(void **state UNUSED)
 	remove_tree(place.dir);
 }
 
+/* After a downgrade: what a later version wrote is neither sent nor lost. */
+static void test_later_version(void **state UNUSED)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	char path[512];
+	struct batch *batch;
+	size_t dropped, lost;
+	int fd;
+
+	assert_int_equal(put(spool, "later\n", 1, &dropped), 0);
+	assert_int_equal(count_files(place.folder, ".batch", path, sizeof(path)), 1);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "crosstap-spool-2\n", 17, 0), 17);
+	close(fd);
+	spool_free(spool);
+
+	spool = open_spool(&place, 1 << 20);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), -EBADMSG);
+	assert_int_equal(spool_oldest(spool, &batch, &lost), -ENOENT);
+	assert_int_equal(spool_bytes(spool), 0);
+	assert_int_equal(count_files(place.folder, ".bad", path, sizeof(path)), 1);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 48 + 6);
+	close(fd);
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
 static void test_bad_folder(void **state UNUSED)
 {
 	struct place place = new_place();
@@ -483,6 +512,7 @@ int main(void)
 	    cmocka_unit_test(test_damaged_and_foreign),
 	    cmocka_unit_test(test_many_damaged),
 	    cmocka_unit_test(test_orphans),
+	    cmocka_unit_test(test_later_version),
 	    cmocka_unit_test(test_bad_folder),
 	    cmocka_unit_test(test_outage),
 	    cmocka_unit_test(test_poison),

@@ -4,6 +4,7 @@
 #ifndef CROSSTAP_REPORT_EVENTS_NEWS_H
 #define CROSSTAP_REPORT_EVENTS_NEWS_H
 
+#include "crosscheck/crosscheck.h"
 #include "wire/window/window.h"
 #include "report/board.h"
 #include "report/events/changes.h"
@@ -18,6 +19,10 @@ struct news {
 
 /* Between changes_begin() and the next one each of these, once. */
 void news_of_inputs(const struct news *news, const struct report_input *inputs, size_t n_inputs);
+/* The verdict of a window that begins at `start_ns`, if it is another than before: an event, and a
+ * line of the log with what it means and the horizon's sums. */
+void news_of_verdict(
+    const struct news *news, const struct crosscheck_result *result, int64_t start_ns);
 /* NULL: there is no wire. */
 void news_of_wire(const struct news *news, const struct wire_window *wire);
 void news_of_outputs(const struct news *news, struct outputs *outputs);

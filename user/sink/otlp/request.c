@@ -119,6 +119,9 @@ static OtlpKeyValue *attribute(struct arena *arena, const char *key, const char 
  * all points of an agent have one resource. */
 static bool is_of_points(const struct line_text *key)
 {
+	if (line_text_is(key, "server"))
+		return false; /* it names the agent, also where a measurement of Prometheus has it
+				 as a label */
 	if (line_text_is(key, RUNNING_OVERFLOW))
 		return true;
 	for (size_t i = 0; i < TAG_COUNT; i++) {

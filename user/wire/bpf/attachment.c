@@ -324,12 +324,31 @@ static enum wire_mode attach_programs(struct wire_bpf *wire, struct attachment *
 	return mode;
 }
 
+/* Its maps go with the programs, which are replaced: nothing is read from counters of another
+ * layout. */
+static void say_set_aside(const struct wire_bpf *wire, const struct attachment *attachment,
+    const struct attachment_running *running)
+{
+	const struct wire_running *const all[] = {&running->xdp,
+	    &running->filters[WIRE_HOOK_INGRESS], &running->filters[WIRE_HOOK_EGRESS]};
+	bool other = false;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		other |= all[i]->fd >= 0 && !all[i]->compatible;
+	if (other)
+		wire_bpf_say(wire, LOG_LEVEL_WARNING,
+		    "%s: programs of another version run here, and are replaced: what they counted "
+		    "since its last window is set aside",
+		    attachment->name);
+}
+
 void attachment_attach(struct wire_bpf *wire, struct attachment *attachment,
     const struct wire_link *link, enum wire_mode from)
 {
 	struct attachment_running running;
 
 	find_running(wire, attachment, link, &running);
+	say_set_aside(wire, attachment, &running);
 	attachment->state.egress = false;
 	attachment->state.mode = attach_programs(wire, attachment, link, &running, from);
 	close_running(&running);

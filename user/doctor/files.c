@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
-#include "command/doctor.h"
+#include "doctor/doctor.h"
 
 #include "network/listen_tcp.h"
 #include "config/output_kind.h"
@@ -111,29 +111,32 @@ static bool check_who(struct doctor *doctor, const struct config_input *input)
 {
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], command[PATH_MAX + 64];
 	int r;
 
 	if (*input->owner && !find_uid(input->owner, &uid)) {
-		doctor_note(doctor, DOCTOR_ERROR, "name one that exists", "%s: no user %s",
-		    input->address, input->owner);
+		doctor_note(doctor, DOCTOR_ERROR, "the agent would not start", "getent passwd",
+		    "%s: no user %s", input->address, input->owner);
 		return false;
 	}
 	if (*input->group && !find_gid(input->group, &gid)) {
-		doctor_note(doctor, DOCTOR_ERROR, "name one that exists", "%s: no group %s",
-		    input->address, input->group);
+		doctor_note(doctor, DOCTOR_ERROR, "the agent would not start", "getent group",
+		    "%s: no group %s", input->address, input->group);
 		return false;
 	}
 	if (!(input->mode & 02) && !*input->owner && !*input->group) {
-		doctor_note(doctor, DOCTOR_WARNING, "set group: to the nameserver's",
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "the nameserver has another user: set group: to its group",
+		    "getent group dnstap",
 		    "%s: its mode %04o lets in the agent's own user and group alone",
 		    input->address, (unsigned)input->mode);
 		return false;
 	}
 	r = doctor_may_reach(input->address, uid, gid, folder, sizeof(folder));
 	if (r < 0) {
+		snprintf(command, sizeof(command), "chmod a+x '%s'", folder);
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "let the nameserver's user look into it (chmod, chgrp)",
+		    "who may not search a folder connects to nothing below it", command,
 		    "%s: %s is closed to whom the socket is for: %s", input->address, folder,
 		    strerror(-r));
 		return false;
@@ -149,21 +152,22 @@ static bool is_given_away(struct doctor *doctor, const char *path, const struct 
 
 	if (st->st_gid == getegid() || !(st->st_mode & 020))
 		return false;
-	doctor_note(doctor, DOCTOR_OK, NULL, "%s is there, for the group %s", path,
+	doctor_note(doctor, DOCTOR_OK, NULL, NULL, "%s is there, for the group %s", path,
 	    group ? group->gr_name : "(no name)");
 	return true;
 }
 
 static void check_unix(struct doctor *doctor, const struct config_input *input)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], command[PATH_MAX + 64];
 	struct stat st;
 	int r;
 
 	if (lstat(input->address, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode)) {
-			doctor_note(doctor, DOCTOR_ERROR, "remove it: the agent will not",
-			    "%s exists and is no socket", input->address);
+			snprintf(command, sizeof(command), "rm '%s'", input->address);
+			doctor_note(doctor, DOCTOR_ERROR, "the agent removes sockets alone",
+			    command, "%s exists and is no socket", input->address);
 			return;
 		}
 		if (is_given_away(doctor, input->address, &st))
@@ -172,12 +176,14 @@ static void check_unix(struct doctor *doctor, const struct config_input *input)
 	folder_of(input->address, folder);
 	r = may_write(folder);
 	if (r < 0) {
-		doctor_note(doctor, DOCTOR_ERROR, "make the folder, or run as root",
+		snprintf(command, sizeof(command), "install -d -m 755 '%s'", folder);
+		doctor_note(doctor, DOCTOR_ERROR, "the agent would not start", command,
 		    "%s: no socket can be made in %s: %s", input->address, folder, strerror(-r));
 		return;
 	}
 	if (check_who(doctor, input))
-		doctor_note(doctor, DOCTOR_OK, NULL, "%s can be made and reached", input->address);
+		doctor_note(
+		    doctor, DOCTOR_OK, NULL, NULL, "%s can be made and reached", input->address);
 }
 
 static void check_tcp(struct doctor *doctor, const struct config_input *input)
@@ -189,14 +195,17 @@ static void check_tcp(struct doctor *doctor, const struct config_input *input)
 	for (int i = 0; i < n; i++)
 		close(fds[i]);
 	if (n > 0 && *reason) {
-		doctor_note(doctor, DOCTOR_WARNING, "fine if nobody connects to it", "%s", reason);
+		doctor_note(doctor, DOCTOR_WARNING, "fine if nobody connects to it",
+		    "ip address show", "%s", reason);
 	} else if (n > 0) {
-		doctor_note(doctor, DOCTOR_OK, NULL, "%s is free", input->address);
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "%s is free", input->address);
 	} else if (n == -EADDRINUSE) {
-		doctor_note(doctor, DOCTOR_WARNING, "fine if it is the running agent",
+		doctor_note(doctor, DOCTOR_WARNING, "fine if it is the running agent", "ss -ltnp",
 		    "%s: somebody listens there", input->address);
 	} else {
-		doctor_note(doctor, DOCTOR_ERROR, "choose an address of this host", "%s", reason);
+		doctor_note(doctor, DOCTOR_ERROR,
+		    "the agent would not start: take an address of this host", "ip address show",
+		    "%s", reason);
 	}
 }
 
@@ -210,11 +219,11 @@ void doctor_inputs(struct doctor *doctor)
 		else if (input->kind == INPUT_TCP)
 			check_tcp(doctor, input);
 		else
-			doctor_note(doctor, DOCTOR_OK, NULL,
+			doctor_note(doctor, DOCTOR_OK, NULL, NULL,
 			    "%s is systemd's to make: crosstap.socket", input->address);
 	}
 	if (!doctor->config->n_inputs)
-		doctor_note(doctor, DOCTOR_OK, NULL, "none: the wire alone is counted");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "none: the wire alone is counted");
 }
 
 /* -- folders */
@@ -222,12 +231,16 @@ void doctor_inputs(struct doctor *doctor)
 static void check_folder(struct doctor *doctor, const char *folder, const char *option)
 {
 	const int r = may_write(folder);
+	char command[PATH_MAX + 64];
 
-	if (r < 0)
-		doctor_note(doctor, DOCTOR_WARNING, "make it, with the agent as its owner",
+	if (r < 0) {
+		snprintf(command, sizeof(command), "install -d -o crosstap '%s'", folder);
+		doctor_note(doctor, DOCTOR_WARNING, "what belongs there is not kept", command,
 		    "%s (%s) cannot be written: %s", folder, option, strerror(-r));
-	else
-		doctor_note(doctor, DOCTOR_OK, NULL, "%s (%s) can be written", folder, option);
+	} else {
+		doctor_note(
+		    doctor, DOCTOR_OK, NULL, NULL, "%s (%s) can be written", folder, option);
+	}
 }
 
 void doctor_folders(struct doctor *doctor)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap doctor: how interfaces would be watched, and whether a nameserver is behind them. */
-#include "command/doctor.h"
+#include "doctor/doctor.h"
+
+#include "doctor/network.h"
 
 #include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
@@ -119,8 +121,8 @@ static void choose(struct visit *visit)
 		}
 		if (!found)
 			doctor_note(visit->doctor, DOCTOR_WARNING,
-			    "make it, or change wire.interfaces", "%s does not exist",
-			    wire->interfaces.items[j]);
+			    "its packets are not counted: see wire.interfaces", "ip link show",
+			    "%s does not exist", wire->interfaces.items[j]);
 	}
 }
 
@@ -157,6 +159,44 @@ static bool runs_ours(const struct wire_link *link, bool dispatched)
 	return true;
 }
 
+/* What a wire that is not native costs, or does not see. */
+static const char *seen_by(enum wire_mode mode)
+{
+	if (mode == WIRE_PACKET)
+		return "packet sockets copy every packet, and see nothing that an AF_XDP socket "
+		       "takes";
+	return "it costs more, and sees nothing that an AF_XDP socket takes or sends";
+}
+
+/* Who has the program that keeps ours out, and how to be rid of it. */
+static void note_owner(struct visit *visit, const struct wire_link *link, uint32_t program)
+{
+	struct doctor_owner owner;
+	char command[64];
+
+	doctor_find_owner(visit->doctor, program, &owner);
+	if (owner.pid) {
+		snprintf(command, sizeof(command), "ps -fp %d", (int)owner.pid);
+		doctor_note(visit->doctor, DOCTOR_WARNING,
+		    "crosstap takes nobody's program away, and counts by tc beside it", command,
+		    "%s: XDP program %u is held by %s (process %d)", link->name, program,
+		    owner.name, (int)owner.pid);
+	} else if (owner.unseen) {
+		doctor_note(visit->doctor, DOCTOR_WARNING,
+		    "crosstap takes nobody's program away, and counts by tc beside it",
+		    "sudo crosstap doctor",
+		    "%s: who holds XDP program %u cannot be seen without being root", link->name,
+		    program);
+	} else {
+		snprintf(command, sizeof(command), "ip link set dev %s xdp off", link->name);
+		doctor_note(visit->doctor, DOCTOR_WARNING,
+		    "a process that ended may have left it, unless somebody attached it to stay: "
+		    "crosstap "
+		    "counts by tc beside it",
+		    command, "%s: no process holds XDP program %u", link->name, program);
+	}
+}
+
 static void look_at(struct visit *visit, const struct wire_link *link)
 {
 	const enum wire_mode wanted = visit->doctor->config->wire.mode;
@@ -176,16 +216,21 @@ static void look_at(struct visit *visit, const struct wire_link *link)
 	mode = doctor_mode(&nic, wanted, reason);
 	if (mode == WIRE_AUTO || mode == wanted || mode == WIRE_NATIVE ||
 	    (mode == WIRE_TC && wanted == WIRE_AUTO && !link->xdp_native))
-		doctor_note(visit->doctor, DOCTOR_OK, NULL, "%s: %s (%s)", link->name,
+		doctor_note(visit->doctor, DOCTOR_OK, NULL, NULL, "%s: %s (%s)", link->name,
 		    mode == WIRE_AUTO ? "native or tc" : wire_mode_name(mode), reason);
 	else
-		doctor_note(visit->doctor, DOCTOR_WARNING,
-		    "all is counted, at a higher cost; see wire.mode in crosstap.yaml(5)",
+		doctor_note(visit->doctor, DOCTOR_WARNING, seen_by(mode), "man crosstap.yaml",
 		    "%s: %s instead of %s (%s)", link->name, wire_mode_name(mode),
 		    wanted == WIRE_AUTO ? "native" : wire_mode_name(wanted), reason);
-	if (!(link->flags & IFF_UP))
-		doctor_note(
-		    visit->doctor, DOCTOR_WARNING, "ip link set up", "%s is down", link->name);
+	if (!nic.ours && !nic.dispatched && link->xdp_native && mode != WIRE_OFF)
+		note_owner(visit, link, link->xdp_native);
+	if (!(link->flags & IFF_UP)) {
+		char command[64];
+
+		snprintf(command, sizeof(command), "ip link set dev %s up", link->name);
+		doctor_note(visit->doctor, DOCTOR_WARNING, "nothing arrives there", command,
+		    "%s is down", link->name);
+	}
 }
 
 static void look_at_chosen(struct visit *visit)
@@ -199,14 +244,15 @@ static void look_at_chosen(struct visit *visit)
 		if (visit->once[i])
 			look_at(visit, &visit->links[i]);
 		else if (visit->chosen[i] && !visit->doctor->config->wire.interfaces_auto)
-			doctor_note(visit->doctor, DOCTOR_OK, NULL,
+			doctor_note(visit->doctor, DOCTOR_OK, NULL, NULL,
 			    "%s is left out: another one sees its packets", visit->links[i].name);
 		watched += visit->once[i];
 	}
 	if (!watched)
 		doctor_note(visit->doctor, DOCTOR_WARNING,
-		    "name interfaces, or set wire.netns to the nameserver's network namespace",
-		    "no interface is watched");
+		    "nothing is held against the frames: name interfaces, or set wire.netns to "
+		    "the nameserver's network namespace",
+		    "ip -brief link", "no interface is watched");
 }
 
 /* In the nameserver's network namespace. */
@@ -225,8 +271,8 @@ static void visit_interfaces(void *context)
 	if (r == 0)
 		look_at_chosen(visit);
 	else
-		doctor_note(visit->doctor, DOCTOR_WARNING, NULL, "cannot read the network: %s",
-		    strerror(-r));
+		doctor_note(visit->doctor, DOCTOR_WARNING, "nothing of the wire can be foretold",
+		    "ip link", "cannot read the network: %s", strerror(-r));
 	free(visit->chosen);
 	free(visit->once);
 	free(visit->links);
@@ -240,7 +286,8 @@ static void in_namespace(struct doctor *doctor, void (*work)(void *context), voi
 	const int r = *name && namespace < 0 ? namespace : netns_call(namespace, work, context);
 
 	if (r < 0)
-		doctor_note(doctor, DOCTOR_WARNING, "make it, or change wire.netns",
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "the agent would not count the wire: see wire.netns", "ip netns list",
 		    "network namespace %s: %s", name, strerror(-r));
 	if (namespace >= 0)
 		close(namespace);
@@ -251,7 +298,7 @@ void doctor_interfaces(struct doctor *doctor)
 	struct visit visit = {.doctor = doctor};
 
 	if (doctor->config->wire.mode == WIRE_OFF) {
-		doctor_note(doctor, DOCTOR_OK, NULL, "not watched: wire.mode");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "not watched: wire.mode");
 		return;
 	}
 	wire_bpf_quiet();
@@ -297,7 +344,8 @@ void doctor_nameserver(struct doctor *doctor)
 	char names[128] = "";
 
 	if (doctor->config->wire.mode == WIRE_OFF) {
-		doctor_note(doctor, DOCTOR_OK, NULL, "its sockets are not watched: wire.mode");
+		doctor_note(
+		    doctor, DOCTOR_OK, NULL, NULL, "its sockets are not watched: wire.mode");
 		return;
 	}
 	for (size_t i = 0; i < ports->n; i++)
@@ -305,11 +353,11 @@ void doctor_nameserver(struct doctor *doctor)
 		    i ? ", " : "", ports->ports[i]);
 	in_namespace(doctor, visit_sockets, &sockets);
 	if (sockets.udp)
-		doctor_note(
-		    doctor, DOCTOR_OK, NULL, "%lu UDP sockets at port %s", sockets.udp, names);
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "%lu UDP sockets at port %s",
+		    sockets.udp, names);
 	else
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "start it, or set wire.ports, or wire.netns where it is in another network "
-		    "namespace",
-		    "nobody has a UDP socket at port %s", names);
+		    "nothing is there to count: start it, or set wire.ports, or wire.netns where "
+		    "it is in another network namespace",
+		    "ss -lunp", "nobody has a UDP socket at port %s", names);
 }

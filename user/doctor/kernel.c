@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap doctor: the kernel, what it permits, its clock. */
-#include "command/doctor.h"
+#include "doctor/doctor.h"
 
 #include "wire/bpf/object.h"
 
@@ -45,19 +45,21 @@ void doctor_kernel(struct doctor *doctor)
 
 	if (version < TESTED)
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "take Linux 5.10 or newer, or be content with packet sockets",
-		    "Linux %s is older than any that the programs are tried on", system.release);
+		    "packet sockets count at a higher cost: take Linux 5.10 or newer",
+		    "apt full-upgrade", "Linux %s is older than any that the programs are tried on",
+		    system.release);
 	else
-		doctor_note(doctor, DOCTOR_OK, NULL, "Linux %s", system.release);
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "Linux %s", system.release);
 	if (!btf)
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "take a kernel with CONFIG_DEBUG_INFO_BTF for drops by packet",
+		    "only a kernel with CONFIG_DEBUG_INFO_BTF tells drops by packet",
+		    "apt install linux-image-amd64",
 		    "no BTF in " BTF_PATH ": stack_drops come from counters");
 	else if (version < REASONS)
-		doctor_note(doctor, DOCTOR_OK, NULL,
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL,
 		    "BTF is there; before Linux 5.18 stack_drops come from counters all the same");
 	else
-		doctor_note(doctor, DOCTOR_OK, NULL, "BTF is there: stack_drops by packet");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "BTF is there: stack_drops by packet");
 }
 
 static void check_locked_memory(struct doctor *doctor)
@@ -69,9 +71,11 @@ static void check_locked_memory(struct doctor *doctor)
 		return;
 	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= LOCKED ||
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_RESOURCE))
-		doctor_note(doctor, DOCTOR_OK, NULL, "locked memory suffices for the maps");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "locked memory suffices for the maps");
 	else
-		doctor_note(doctor, DOCTOR_WARNING, "LimitMEMLOCK=infinity, or CAP_SYS_RESOURCE",
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "without LimitMEMLOCK=infinity or CAP_SYS_RESOURCE maps may not fit",
+		    "systemctl edit crosstap",
 		    "at most %llu KiB of locked memory, which maps count as before Linux 5.11",
 		    (unsigned long long)limit.rlim_max / 1024);
 }
@@ -87,7 +91,7 @@ void doctor_bpf(struct doctor *doctor)
 	int r;
 
 	if (doctor->config->wire.mode == WIRE_OFF || doctor->config->wire.mode == WIRE_PACKET) {
-		doctor_note(doctor, DOCTOR_OK, NULL, "not used: wire.mode");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "not used: wire.mode");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
@@ -101,14 +105,16 @@ void doctor_bpf(struct doctor *doctor)
 	r = wire_bpf_allowed();
 	if (*missing)
 		doctor_note(doctor, DOCTOR_WARNING, "run as root, or give the agent these",
+		    "sudo crosstap doctor",
 		    "without %s the wire is counted by packet sockets or not at all", missing);
 	if (r < 0)
 		doctor_note(doctor, DOCTOR_WARNING,
-		    r == -EPERM ? "allow it, or be content with packet sockets"
-				: "take a kernel with CONFIG_BPF_SYSCALL",
+		    "packet sockets count instead, at a higher cost",
+		    r == -EPERM ? "sysctl kernel.unprivileged_bpf_disabled"
+				: "grep BPF_SYSCALL /boot/config-$(uname -r)",
 		    "the kernel makes no BPF map: %s", strerror(-r));
 	if (!*missing && r == 0)
-		doctor_note(doctor, DOCTOR_OK, NULL, "programs may be loaded");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "programs may be loaded");
 	check_locked_memory(doctor);
 }
 
@@ -119,12 +125,12 @@ void doctor_jit(struct doctor *doctor)
 
 	/* Only the first network namespace shows it. */
 	if (!file || fscanf(file, "%d", &enabled) != 1)
-		doctor_note(doctor, DOCTOR_OK, NULL, "cannot be seen from here");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "cannot be seen from here");
 	else if (enabled)
-		doctor_note(doctor, DOCTOR_OK, NULL, "BPF programs are compiled");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "BPF programs are compiled");
 	else
-		doctor_note(doctor, DOCTOR_WARNING, "sysctl net.core.bpf_jit_enable=1",
-		    "BPF programs are interpreted, which costs several times as much");
+		doctor_note(doctor, DOCTOR_WARNING, "that costs several times as much",
+		    "sysctl net.core.bpf_jit_enable=1", "BPF programs are interpreted");
 	if (file)
 		fclose(file);
 }
@@ -135,12 +141,12 @@ void doctor_clock(struct doctor *doctor)
 	const int state = adjtimex(&clock);
 
 	if (state < 0)
-		doctor_note(doctor, DOCTOR_OK, NULL, "cannot be asked: %s", strerror(errno));
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "cannot be asked: %s", strerror(errno));
 	else if (state == TIME_ERROR || clock.status & STA_UNSYNC)
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "run chrony or systemd-timesyncd, unless the host keeps the time",
-		    "not synchronised: windows of several servers do not agree");
+		    "windows of several servers do not agree, unless the host keeps the time",
+		    "apt install chrony", "not synchronised");
 	else
-		doctor_note(doctor, DOCTOR_OK, NULL, "synchronised, off by at most %ld ms",
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "synchronised, off by at most %ld ms",
 		    clock.maxerror / 1000);
 }

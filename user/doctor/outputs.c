@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap doctor: one request to each output that is elsewhere. No point is sent. */
-#include "command/doctor.h"
+#include "doctor/doctor.h"
 
 #include "sink/sink.h"
 
@@ -26,9 +26,10 @@ void doctor_outputs(struct doctor *doctor)
 		if (!sink_probe(&config->outputs[i], &finding))
 			continue;
 		doctor_note(doctor, finding.good ? DOCTOR_OK : DOCTOR_WARNING,
-		    advice_for(doctor, &finding), "%s", finding.text);
+		    finding.good ? NULL : advice_for(doctor, &finding),
+		    finding.good ? NULL : "man crosstap.yaml", "%s", finding.text);
 		asked++;
 	}
 	if (!asked)
-		doctor_note(doctor, DOCTOR_OK, NULL, "none that would have to be asked");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "none that would have to be asked");
 }

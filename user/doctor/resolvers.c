@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crosstap doctor: what is needed to say who resolvers are and how far. */
-#include "command/doctor.h"
+#include "doctor/doctor.h"
 
 #include "base/clock.h"
 #include "geo/mmdb.h"
@@ -29,23 +29,24 @@ static void check_database(struct doctor *doctor, const char *path, enum mmdb_ki
 		return;
 	r = mmdb_new(&mmdb, path, kind, NULL, reason, sizeof(reason));
 	if (r == -ENOENT && is_downloaded(doctor->config)) {
-		doctor_note(
-		    doctor, DOCTOR_OK, NULL, "%s is not there yet: geo.maxmind fetches it", path);
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL,
+		    "%s is not there yet: geo.maxmind fetches it", path);
 		return;
 	}
 	if (r < 0) {
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "put a whole database there: nothing else depends on it", "%s", reason);
+		    "no countries or ASes without a whole database; nothing else depends on it",
+		    "man crosstap.yaml", "%s", reason);
 		return;
 	}
 	days = (clock_wall_ns(&clock_system) / (int64_t)NS_PER_S - mmdb_built_s(mmdb)) / DAY_S;
 	if (days > OLD_DAYS)
-		doctor_note(doctor, DOCTOR_WARNING,
-		    is_downloaded(doctor->config) ? "see the agent's log for why it is not fetched"
-						  : "take a newer one",
+		doctor_note(doctor, DOCTOR_WARNING, "addresses move between countries and ASes",
+		    is_downloaded(doctor->config) ? "journalctl -u crosstap -g maxmind"
+						  : "man crosstap.yaml",
 		    "%s is %lld days old", path, (long long)days);
 	else
-		doctor_note(doctor, DOCTOR_OK, NULL, "%s, %lld days old", path,
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "%s, %lld days old", path,
 		    (long long)(days > 0 ? days : 0));
 	mmdb_free(mmdb);
 }
@@ -57,7 +58,7 @@ void doctor_databases(struct doctor *doctor)
 	check_database(doctor, config->geo.country, MMDB_COUNTRY);
 	check_database(doctor, config->geo.asn, MMDB_ASN);
 	if (!*config->geo.country && !*config->geo.asn)
-		doctor_note(doctor, DOCTOR_OK, NULL, "none: no countries, no ASes");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "none: no countries, no ASes");
 }
 
 void doctor_ping(struct doctor *doctor)
@@ -65,7 +66,7 @@ void doctor_ping(struct doctor *doctor)
 	const struct config_ping *ping = &doctor->config->ping;
 
 	if (!ping->enabled) {
-		doctor_note(doctor, DOCTOR_OK, NULL, "off: ping.enabled");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "off: ping.enabled");
 		return;
 	}
 	for (unsigned family = 4; family <= 6; family += 2) {
@@ -78,9 +79,10 @@ void doctor_ping(struct doctor *doctor)
 			doctor_note(doctor, DOCTOR_WARNING,
 			    "no round-trip times by ICMP without it; ping: {enabled: false} is "
 			    "fine",
-			    "IPv%u: %s", family, *reason ? reason : strerror(-r));
+			    "sysctl net.ipv4.ping_group_range='0 2147483647'", "IPv%u: %s", family,
+			    *reason ? reason : strerror(-r));
 		else
-			doctor_note(doctor, DOCTOR_OK, NULL, "IPv%u by %s", family,
+			doctor_note(doctor, DOCTOR_OK, NULL, NULL, "IPv%u by %s", family,
 			    ping_socket_mode(socket));
 		ping_socket_free(socket);
 	}
@@ -93,8 +95,9 @@ void doctor_privacy(struct doctor *doctor)
 
 	if (privacy_new(&privacy, doctor->config, reason, sizeof(reason)) < 0)
 		doctor_note(doctor, DOCTOR_ERROR,
-		    "nothing weaker is used instead: the agent would not start", "%s", reason);
+		    "nothing weaker is used instead: the agent would not start",
+		    "man crosstap.yaml", "%s", reason);
 	else
-		doctor_note(doctor, DOCTOR_OK, NULL, "as configured");
+		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "as configured");
 	privacy_free(privacy);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/error_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+const char *error_text(char text[static ERROR_TEXT_BYTES], int error)
+{
+	struct rlimit files;
+
+	if (error == EMFILE && getrlimit(RLIMIT_NOFILE, &files) == 0)
+		snprintf(text, ERROR_TEXT_BYTES,
+		    "%s: the process has %llu, raise it with LimitNOFILE= (systemctl edit "
+		    "crosstap) or `ulimit -n`",
+		    strerror(error), (unsigned long long)files.rlim_cur);
+	else if (error == ENFILE)
+		snprintf(text, ERROR_TEXT_BYTES,
+		    "%s, all processes together: raise it with `sysctl -w fs.file-max=...`",
+		    strerror(error));
+	else
+		snprintf(text, ERROR_TEXT_BYTES, "%s", strerror(error));
+	return text;
+}
