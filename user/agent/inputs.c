@@ -114,6 +114,15 @@ static bool stays(const struct input_set *set, const struct input *input)
 	return false;
 }
 
+/* The certificate that it shows now, if it has one. */
+static void report_input_certificate(struct agent *agent, const struct input *input)
+{
+	struct dnstap_stats stats;
+
+	dnstap_input_stats(input->source, &stats);
+	report_certificate(agent->report, dnstap_input_address(input->source), stats.not_after_s);
+}
+
 /* Inputs that go: what they counted joins the open windows' reports. */
 static void drop_inputs(struct agent *agent, const struct input_set *set)
 {
@@ -124,6 +133,7 @@ static void drop_inputs(struct agent *agent, const struct input_set *set)
 			continue;
 		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
 		input_stop(input, false);
+		report_certificate(agent->report, dnstap_input_address(input->source), 0);
 		agent_collect_closed(agent, input);
 		for (size_t j = 0; j < agent->n_closed; j++) {
 			if (agent->closed[j].owner == input)
@@ -219,6 +229,7 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 		    set->is_new[i] ? start_input(agent, i, &set->setups[i], &limits) : 0;
 
 		r = r < 0 ? r : started;
+		report_input_certificate(agent, agent->inputs[i]);
 	}
 	free(set->is_new);
 	free(set->setups);

@@ -400,10 +400,6 @@ static const struct measure_field crosstap_input_fields[] = {
     FIELD(FLOAT, input_row, last_frame_time_s, "s",
 	"When the last frame came, Unix time; 0: none yet.",
 	.metric = "crosstap_input_last_frame_time_seconds", .not_in = NOT_IN_POINTS | NOT_IN_JSON),
-    FIELD(FLOAT, input_row, not_after_s, "s",
-	"When the certificate of dnstap over TLS ends, Unix time.",
-	.metric = "crosstap_input_certificate_expiry_time_seconds",
-	.not_in = NOT_IN_POINTS | NOT_IN_JSON),
 };
 
 static const struct measure_field crosstap_output_fields[] = {

@@ -129,7 +129,6 @@ struct input_row { /* of a window; for /metrics and the status since the start *
 	uint64_t timed_out, denied, cut;
 	double last_frame_age_s; /* NaN: none yet */
 	double last_frame_time_s;
-	double not_after_s; /* NaN: no certificate */
 };
 
 struct output_row { /* since the start */

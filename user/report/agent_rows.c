@@ -34,7 +34,6 @@ void input_row_of(const struct report_input *input, const struct dnstap_stats *b
 	    .timed_out = stats->timed_out - was->timed_out,
 	    .denied = stats->denied - was->denied,
 	    .cut = stats->cut - was->cut,
-	    .not_after_s = stats->not_after_s ? (double)stats->not_after_s : NAN,
 	    .frames = stats->frames - was->frames,
 	    .frames_bad = stats->frames_bad - was->frames_bad,
 	    .bytes = stats->bytes - was->bytes,

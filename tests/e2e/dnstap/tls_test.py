@@ -305,7 +305,7 @@ def certificates_are_read_again(lab):
     bench.says("the certificate of tls.cert ends in ")
 
     def end():
-        return bench.crosstap.metric("crosstap_input_certificate_expiry_time_seconds")
+        return bench.crosstap.metric("crosstap_certificate_not_after_time_seconds")
     wait_for(lambda: abs(end() - time.time() - 5 * 86400) < 600, 10, lambda: f"the end of the certificate: {end()}")
     producer.send(queries(10))
     producer.stop()
