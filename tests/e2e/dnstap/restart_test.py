@@ -4,6 +4,7 @@
 What kill -9 takes along is what was read and not reported; what waits in the kernel, and half a frame, it leaves."""
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -133,6 +134,48 @@ def killed(lab):
         wait_counted(lab, 100 + 1 + 300 + 1 + 10)
         producer.stop()
         wait_for(lambda: not manager.names("producer-"), PATIENCE_S, "who is gone is in the store no more")
+
+
+@test
+def another_configuration(lab):
+    """Places, times and doors of the next process hold for what it takes over; an address keeps what it has."""
+    with Manager(lab) as manager:
+        where = ("127.0.0.1", free_port())
+        crosstap = agent(lab, manager, [{"tcp": f"127.0.0.1:{where[1]}"}])
+        crosstap.start()
+        producers = [Producer(where) for _ in range(5)]
+        crosstap.wait_connections(5)
+
+        def ended():
+            return [p for p in producers if select.select([p.socket], [], [], 0)[0]]
+
+        def restart(says, stay):
+            check_equal(crosstap.stop(), 0, "exit code")
+            check_equal(len(set(manager.names("producer-"))), len(producers), "producers in the store")
+            crosstap.start()
+            crosstap.wait_connections(stay)
+            wait_for(lambda: len(ended()) == len(producers) - stay, PATIENCE_S, lambda: f"{stay} stay, {len(ended())} go")
+            check(says in crosstap.process.log(), f"{says!r} in the log")
+            for producer in ended():
+                producers.remove(producer)
+            wait_for(lambda: len(set(manager.names("producer-"))) == stay, PATIENCE_S, "who is gone is not in the store")
+
+        crosstap.config["limits"] = {"connections": 4}  # of which one address may have 2
+        restart("limits.connections has no place for it any more", 4)
+        producers[0].raw(block(1)[:9])
+        crosstap.config["limits"] = {"connections": 4, "handshake": "1s"}
+        check_equal(crosstap.stop(), 0, "exit code")
+        crosstap.start()
+        check(producers[0].closed(5), "half a frame has its time anew, and no more")
+        check("it began a frame that did not end within limits.handshake" in crosstap.process.log(), "it is told why")
+        del producers[0]
+        crosstap.wait_connections(3)
+        for producer in producers:
+            producer.raw(block(10))
+        wait_counted(lab, 30)
+        crosstap.config["inputs"][0]["allow"] = ["192.0.2.0/24"]
+        restart("its address is not in the input's `allow`", 0)
+        crosstap.wait_metric("crosstap_input_denied_total", 3)
 
 
 @test

@@ -15,14 +15,15 @@ import time
 import frames
 from certificates import Authority
 from frames import queries
-from harness import Crosstap, Skip, check, check_equal, dnsload, free_port, main, test, wait_for
+from harness import Crosstap, Points, Skip, check, check_equal, dnsload, free_port, main, test, wait_for
+from manager import Manager
 from nameserver import NSD, Knot, Unbound
 
 
 class Bench:
     """An agent with a TLS input, and a CA."""
 
-    def __init__(self, lab, client_ca=False, plain=False, **limits):
+    def __init__(self, lab, client_ca=False, plain=False, spawn=None, **limits):
         self.lab, self.ca = lab, Authority(lab)
         self.cert, self.key = self.ca.issue("crosstap")
         self.where = ("127.0.0.1", free_port(("127.0.0.1",)))
@@ -32,6 +33,8 @@ class Bench:
         entry = {"zone": "a", "tcp": f"127.0.0.1:{self.where[1]}"}
         self.crosstap = Crosstap(lab, inputs=[entry if plain else dict(entry, tls=tls)], limits=limits,
                                  outputs=[{"file": {"path": lab.path("points.lp"), "format": "line"}}])
+        if spawn:
+            self.crosstap.spawn = spawn
         self.crosstap.start()
 
     def context(self, version=None, client=None):
@@ -265,6 +268,37 @@ def ends(lab):
     check_equal(bench.metric("cut"), 1, "connections that were cut")
     check_equal(bench.crosstap.stop(), 0, "exit code")
     check_equal(last.socket.recv(1), b"", "close_notify")
+
+
+@test
+def restarts(lab):
+    """A session is in no store: its producer hears of the end, and connects again. One that came without TLS before the
+    input asked for it goes."""
+    with Manager(lab) as manager:
+        bench = Bench(lab, plain=True, spawn=manager.spawn)
+        plain = frames.Producer(bench.where)
+        wait_for(lambda: manager.names("producer-"), 10, "a plain connection is in the store")
+        bench.crosstap.config["inputs"][0]["tls"] = {"cert": bench.cert, "key": bench.key}
+        check_equal(bench.crosstap.stop(), 0, "exit code")
+        bench.crosstap.start()
+        check(plain.closed(5), "without TLS it goes")
+        bench.says("it connected without TLS, before the input had `tls`")
+        wait_for(lambda: not manager.names("producer-"), 10, "it is in the store no more")
+        producer = bench.producer()
+        producer.send(queries(10))
+        time.sleep(1.5)  # older ones are kept
+        check_equal(manager.names("producer-"), [], "TLS is in the store")
+        producer.send(queries(10))
+        check_equal(bench.crosstap.stop(), 0, "exit code")
+        check_equal(manager.names("producer-"), [], "TLS is in the store")
+        check_equal(producer.socket.recv(1), b"", "close_notify")
+        bench.crosstap.start()
+        producer = bench.producer()
+        producer.send(queries(5))
+        producer.stop()
+        bench.stop(frames=5, accepted=1, refused=0)
+        with open(lab.path("points.lp")) as file:
+            check_equal(sum(Points(file.read()).by("dns", "queries").values()), 25, "frames reported of all runs")
 
 
 def served(bench):

@@ -111,7 +111,7 @@ class Manager:
         self.path, self.places = lab.path("notify"), places
         self.kept = []  # [name, descriptor, polled]
         self.listeners = []  # (name, socket), of socket units
-        self.child = None
+        self.children, self.senders = set(), set()  # of messages; one may be read when its sender has ended
         self.complaints = []
         self.ready = threading.Event()
         self.lock = threading.Lock()
@@ -128,13 +128,16 @@ class Manager:
 
     def __exit__(self, *error):
         self.close()
+        if self.senders - self.children - {0}:
+            self.complaints.append("from another process than the main one")
         if self.complaints and not error[0]:
             raise Failure(f"messages that systemd would not take: {self.complaints}")
 
     def spawn(self, lab, name, argv, prefix=(), env=None):
         self.ready.clear()
-        self.child = Service(self, lab, name, argv, prefix, env)
-        return self.child
+        service = Service(self, lab, name, argv, prefix, env)
+        self.children.add(service.popen.pid)
+        return service
 
     def listen(self, name, where):
         """A socket unit's."""
@@ -198,7 +201,8 @@ class Manager:
             elif level == socket.SOL_SOCKET and kind == 2:  # SCM_CREDENTIALS
                 sender = struct.unpack("3i", payload)[0]
         fields = dict(line.split("=", 1) for line in data.decode().splitlines())
-        fault = self._fault(fields, fds, sender, flags)
+        self.senders.add(sender)
+        fault = self._fault(fields, fds, flags)
         if fault:
             self.complaints.append((fault, fields))
         elif "FDSTORE" in fields:
@@ -210,12 +214,11 @@ class Manager:
         for fd in fds:
             os.close(fd)
 
-    def _fault(self, fields, fds, sender, flags):
+    @staticmethod
+    def _fault(fields, fds, flags):
         name = fields.get("FDNAME")
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
             return "too long"
-        if sender and self.child and sender != self.child.popen.pid:
-            return "not the main process"
         if fds and fields.get("FDSTORE") != "1":
             return "descriptors without FDSTORE"
         if "FDSTOREREMOVE" in fields and not name:
