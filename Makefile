@@ -240,7 +240,7 @@ bench:
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
 # Files by pattern, of which there may be none; to a folder, which a / ends, or a name.
-INSTALL_ALL = $(if $(wildcard $(1)),install -D -m 644 $(if $(filter %/,$(2)),-t )$(DESTDIR)$(2) $(wildcard $(1)))
+INSTALL_ALL = $(if $(wildcard $(1)),install -D -m 644 $(if $(filter %/,$(2)),-t $(DESTDIR)$(2) $(wildcard $(1)),$(wildcard $(1)) $(DESTDIR)$(2)))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/crosstap/prometheus \
