@@ -239,8 +239,6 @@ bench:
 	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
-# Files by pattern, of which there may be none; to a folder, which a / ends, or a name.
-INSTALL_ALL = $(if $(wildcard $(1)),install -D -m 644 $(if $(filter %/,$(2)),-t )$(DESTDIR)$(2) $(wildcard $(1)))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/crosstap/prometheus \
@@ -260,10 +258,9 @@ install: all
 	install -m 644 config/apparmor/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/apparmor/
 	install -m 644 config/logrotate/crosstap $(DESTDIR)/etc/logrotate.d/
 	install -m 644 config/grafana/* $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
-	$(call INSTALL_ALL,config/prometheus/*.yml,$(PREFIX)/share/crosstap/prometheus/)
-	$(call INSTALL_ALL,config/completion/*bash*,$(PREFIX)/share/bash-completion/completions/crosstap)
-	$(call INSTALL_ALL,config/completion/*zsh* config/completion/_crosstap,$(PREFIX)/share/zsh/vendor-completions/_crosstap)
-	$(call INSTALL_ALL,config/completion/*fish*,$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish)
+	install -D -m 644 config/completion/crosstap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/crosstap
+	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
+	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish
 	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
 # The user, the group, the folder of the sockets, and the units; a Debian package has debhelper do it.
 install-systemd: install

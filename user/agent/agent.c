@@ -127,11 +127,14 @@ static int make_stages(struct agent *agent, char *error, size_t size)
 		return r;
 	}
 	compare_filter_make(&agent->filters[agent->filter], config);
-	r = input_set_prepare(agent, config, &agent->opened, error, size);
-	if (r < 0)
-		return r;
+	return input_set_prepare(agent, config, &agent->opened, error, size);
+}
+
+static int make_report(struct agent *agent, char *error, size_t size)
+{
+	const struct config *config = agent->config;
 	/* Before the report's sinks have threads: it sets up libcurl. */
-	r = enrich_new(&agent->enrich, config, &agent->seed, true);
+	int r = enrich_new(&agent->enrich, config, &agent->seed, true);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
@@ -177,15 +180,20 @@ int agent_start(struct agent *agent, char *error, size_t size)
 	windows_init(&agent->windows, (int64_t)config->interval_ns, (int64_t)config->grace_ns,
 	    agent->newest_ns, false);
 	agent->started = true;
-	wire_start(agent->wire);
-	if (wire_noted(agent->wire, &before, sizeof(before)))
-		windows_continue(&agent->windows, &before);
 	agent->opened = NULL;
+	/* Inputs first: producers that are waiting have buffers for less than it takes to load
+	 * databases and programs. */
 	r = input_set_commit(agent, opened);
 	if (r < 0) {
 		snprintf(error, size, "an input does not start: %s", strerror(-r));
 		return r;
 	}
+	r = make_report(agent, error, size);
+	if (r < 0)
+		return r;
+	wire_start(agent->wire);
+	if (wire_noted(agent->wire, &before, sizeof(before)))
+		windows_continue(&agent->windows, &before);
 	agent_renew_filter(agent);
 	enrich_start(agent->enrich);
 	agent_open_rssac002(agent, config);
