@@ -179,6 +179,10 @@ $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 tools: $(TOOL_BIN)
 programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 
+# Programs are made by all processors, tests run after them. What sanitizers find does not depend on the optimisation.
+JOBS := $(shell nproc)
+ASAN := SANITIZE=address,undefined OPT="-O1 -g"
+TSAN := SANITIZE=thread OPT="-O1 -g"
 # Packages first, in a make of its own: the others ask pkg-config when they start.
 check:
 	scripts/deps --build --check
@@ -186,11 +190,14 @@ check:
 check-all:
 	scripts/check-style
 	scripts/check-documents
-	$(MAKE) all check-unit check-golden
+	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN)
+	$(MAKE) check-unit check-golden
 	scripts/check-hardening $(O)/crosstap
-	$(MAKE) O=$(O)/asan SANITIZE=address,undefined all check-unit check-golden check-fuzz
-	$(MAKE) O=$(O)/tsan SANITIZE=thread check-unit
-	$(MAKE) O=$(O)/clang CC=clang all
+	$(MAKE) -j$(JOBS) O=$(O)/asan $(ASAN) all $(UNIT_SRC:%.c=$(O)/asan/%) $(FUZZ_SRC:%.c=$(O)/asan/%)
+	$(MAKE) O=$(O)/asan $(ASAN) check-unit check-golden check-fuzz
+	$(MAKE) -j$(JOBS) O=$(O)/tsan $(TSAN) $(UNIT_SRC:%.c=$(O)/tsan/%)
+	$(MAKE) O=$(O)/tsan $(TSAN) check-unit
+	$(MAKE) -j$(JOBS) O=$(O)/clang CC=clang OPT=-O1 all
 	$(MAKE) check-bpf check-e2e
 
 check-unit: $(UNIT_BIN)
@@ -212,7 +219,7 @@ check-kernels:
 check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 	@scripts/kernels $(foreach clang,$(KERNEL_CLANGS),$(clang)=$(O)/$(clang))
 check-kernels-%:
-	$(MAKE) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
+	$(MAKE) -j$(JOBS) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
 kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
 # The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
 check-collector: all
