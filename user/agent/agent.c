@@ -191,6 +191,7 @@ int agent_start(struct agent *agent, char *error, size_t size)
 	r = make_report(agent, error, size);
 	if (r < 0)
 		return r;
+	agent_report_certificates(agent);
 	wire_start(agent->wire);
 	if (wire_noted(agent->wire, &before, sizeof(before)))
 		windows_continue(&agent->windows, &before);

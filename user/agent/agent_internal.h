@@ -94,6 +94,8 @@ int input_set_prepare(struct agent *agent, const struct config *config, struct i
 int input_set_commit(struct agent *agent, struct input_set *set);
 /* Takes NULL. */
 void input_set_free(struct input_set *set);
+/* Tells the report which certificates the inputs show; of those that go it hears at the commit. */
+void agent_report_certificates(struct agent *agent);
 
 /* -- agent_windows.c */
 

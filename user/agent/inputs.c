@@ -114,15 +114,6 @@ static bool stays(const struct input_set *set, const struct input *input)
 	return false;
 }
 
-/* The certificate that it shows now, if it has one. */
-static void report_input_certificate(struct agent *agent, const struct input *input)
-{
-	struct dnstap_stats stats;
-
-	dnstap_input_stats(input->source, &stats);
-	report_certificate(agent->report, dnstap_input_address(input->source), stats.not_after_s);
-}
-
 /* Inputs that go: what they counted joins the open windows' reports. */
 static void drop_inputs(struct agent *agent, const struct input_set *set)
 {
@@ -229,11 +220,21 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 		    set->is_new[i] ? start_input(agent, i, &set->setups[i], &limits) : 0;
 
 		r = r < 0 ? r : started;
-		report_input_certificate(agent, agent->inputs[i]);
 	}
 	free(set->is_new);
 	free(set->setups);
 	free(set->doors);
 	free(set);
 	return r;
+}
+
+void agent_report_certificates(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		const struct dnstap_input *source = agent->inputs[i]->source;
+		struct dnstap_stats stats;
+
+		dnstap_input_stats(source, &stats);
+		report_certificate(agent->report, dnstap_input_address(source), stats.not_after_s);
+	}
 }

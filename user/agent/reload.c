@@ -161,6 +161,7 @@ static int prepare_inputs(struct agent *agent, const struct agent_change *change
 static void commit_inputs(struct agent *agent, const struct agent_change *change UNUSED, void *next)
 {
 	(void)input_set_commit(agent, next); /* says itself what does not start */
+	agent_report_certificates(agent);
 }
 
 static void abandon_inputs(void *next)
