@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crosstap check: is this configuration good, what does it come to, how many series can it make? */
+/*
+ * crosstap check: is this configuration good, also on this host, what does it come to, how many
+ * series can it make?
+ */
 #include "command/command.h"
 
+#include "base/log_text.h"
 #include "config/config.h"
 #include "document/document.h"
 #include "text/json_text.h"
 #include "measure/series.h"
+#include "outside/outside.h"
 #include "config/write.h"
 #include "usage/usage.h"
 
@@ -87,13 +92,15 @@ static json_t *series_to_json(const struct config_series *series)
 	return map;
 }
 
-static int print_json(const struct config *config, const struct config_series *series)
+static int print_json(
+    const struct config *config, const struct config_series *series, json_t *problems)
 {
 	json_t *map = json_object();
 	int r = 0;
 
 	if (json_object_set_new(map, "config", config_to_json(config)) < 0 ||
-	    json_object_set_new(map, "series", series_to_json(series)) < 0)
+	    json_object_set_new(map, "series", series_to_json(series)) < 0 ||
+	    json_object_set(map, "problems", problems) < 0)
 		r = -ENOMEM;
 	else if (json_print(map, 2, stdout) < 0 || putchar('\n') == EOF)
 		r = -EIO;
@@ -118,74 +125,151 @@ static int print_text(const struct config *config, const struct config_series *s
 	return r;
 }
 
-/* FILE:LINE:COLUMN: text, as config_load() writes it; without numbers, `text` is the whole line. */
-static json_t *problem_to_json(char *line)
+/* -- problems: a list of objects with level, file, line, column and text */
+
+static json_t *problem_new(
+    const char *level, const char *file, unsigned line, unsigned column, const char *text)
 {
 	json_t *problem = json_object();
-	unsigned row, column;
+
+	json_object_set_new(problem, "level", json_string(level));
+	if (file) {
+		json_object_set_new(problem, "line", json_integer(line));
+		json_object_set_new(problem, "column", json_integer(column));
+		json_object_set_new(problem, "file", json_string(file));
+	}
+	json_object_set_new(problem, "text", json_string(text));
+	return problem;
+}
+
+/* FILE:LINE:COLUMN: text, as config_load() writes it; without numbers, `text` is the whole line. */
+static json_t *problem_of_line(char *line)
+{
+	unsigned row = 0, column = 0;
 	int end = 0;
 	char *at = line;
 
 	while (
 	    (at = strchr(at, ':')) && (sscanf(at, ":%u:%u: %n", &row, &column, &end) != 2 || !end))
 		at++;
-	if (at) {
-		json_object_set_new(problem, "line", json_integer(row));
-		json_object_set_new(problem, "column", json_integer(column));
-		*at = '\0';
-		json_object_set_new(problem, "file", json_string(line));
-	}
-	json_object_set_new(problem, "text", json_string(at ? at + end : line));
-	return problem;
+	if (!at)
+		return problem_new("error", NULL, 0, 0, line);
+	*at = '\0';
+	return problem_new("error", line, row, column, at + end);
 }
 
-static int print_problems(const struct arguments *arguments, char *problems)
-{
-	json_t *list = json_array();
-	char *rest = NULL;
-	int r = 0;
+static const char *const levels[] = {
+    [OUTSIDE_ERROR] = "error", [OUTSIDE_WARNING] = "warning", [OUTSIDE_UNKNOWN] = "not judged"};
 
-	if (!arguments->json) {
-		json_decref(list);
-		return fputs(problems, stderr) == EOF ? -EIO : 0;
-	}
-	for (char *line = strtok_r(problems, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		json_array_append_new(list, problem_to_json(line));
-	if (json_print(list, 2, stdout) < 0 || putchar('\n') == EOF)
-		r = -EIO;
-	json_decref(list);
-	return r;
+struct found {
+	const char *file; /* NULL: the built-in defaults */
+	json_t *problems;
+	bool has_errors;
+};
+
+static void take_finding(void *context, const struct outside_finding *finding)
+{
+	struct found *found = context;
+	char text[2048], clean[4 * sizeof(text)];
+	int n = snprintf(text, sizeof(text), "%s: %s", finding->key, finding->text);
+	size_t length = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+
+	length = log_text_clean(clean, sizeof(clean) - 1, text, length);
+	clean[length] = '\0';
+	json_array_append_new(found->problems,
+	    problem_new(
+		levels[finding->level], found->file, finding->line, finding->column, clean));
+	if (finding->level == OUTSIDE_ERROR)
+		found->has_errors = true;
 }
 
-static int load(const struct arguments *arguments, struct config **ret)
+static void look_outside(void *context, const struct config *config, const struct node *root)
 {
-	char *problems = NULL;
+	struct found *found = context;
+	struct outside outside = {
+	    .config = config, .root = root, .report = take_finding, .context = found};
+
+	found->file = *config->path ? config->path : NULL;
+	agent_user_find(&outside.agent, AGENT_USER);
+	outside_check(&outside);
+}
+
+/* An error is told by its place alone, as the parser does it. */
+static void print_problem(const json_t *problem)
+{
+	const char *level = json_string_value(json_object_get(problem, "level")),
+		   *file = json_string_value(json_object_get(problem, "file"));
+	const bool is_error = strcmp(level, "error") == 0;
+
+	if (file)
+		fprintf(stderr, "%s:%u:%u: ", file,
+		    (unsigned)json_integer_value(json_object_get(problem, "line")),
+		    (unsigned)json_integer_value(json_object_get(problem, "column")));
+	fprintf(stderr, "%s%s%s\n", is_error ? "" : level, is_error ? "" : ": ",
+	    json_string_value(json_object_get(problem, "text")));
+}
+
+static void print_problems(const json_t *problems)
+{
+	for (size_t i = 0; i < json_array_size(problems); i++)
+		print_problem(json_array_get(problems, i));
+}
+
+/* What the parser says comes first. -EINVAL also where this host alone makes it an error. */
+static int load(const char *path, json_t *problems, struct config **ret)
+{
+	struct found found = {.problems = json_array()};
+	const struct config_looker looker = {look_outside, &found};
+	struct config *config = NULL;
+	char *lines = NULL, *rest = NULL;
 	size_t size = 0;
-	FILE *errors = open_memstream(&problems, &size);
-	int r = errors ? config_load(arguments->path, errors, ret) : -ENOMEM;
+	FILE *errors = open_memstream(&lines, &size);
+	int r = errors ? config_load_and_look(path, errors, &looker, &config) : -ENOMEM;
 
 	if (errors)
 		fclose(errors);
-	if (r < 0 && problems)
-		(void)print_problems(arguments, problems);
-	free(problems);
+	for (char *line = lines ? strtok_r(lines, "\n", &rest) : NULL; line;
+	     line = strtok_r(NULL, "\n", &rest))
+		json_array_append_new(problems, problem_of_line(line));
+	json_array_extend(problems, found.problems);
+	json_decref(found.problems);
+	free(lines);
+	if (r == 0 && found.has_errors)
+		r = -EINVAL;
+	if (r < 0)
+		config_unref(config);
+	else
+		*ret = config;
 	return r;
+}
+
+static int print_effective(
+    const struct config *config, const struct arguments *arguments, json_t *problems)
+{
+	struct config_series series;
+	int r = config_series_bound(config, &series);
+
+	if (r < 0)
+		return r;
+	return arguments->json ? print_json(config, &series, problems)
+			       : print_text(config, &series);
 }
 
 static int check(const struct arguments *arguments)
 {
-	struct config_series series;
 	struct config *config = NULL;
-	int r = load(arguments, &config);
+	json_t *problems = json_array();
+	int r = load(arguments->path, problems, &config);
 
-	if (r < 0) {
-		fflush(stdout);
-		return r;
-	}
-	r = config_series_bound(config, &series);
+	if (!arguments->json)
+		print_problems(problems);
 	if (r == 0)
-		r = arguments->json ? print_json(config, &series) : print_text(config, &series);
+		r = print_effective(config, arguments, problems);
+	else if (arguments->json && json_print(problems, 2, stdout) == 0)
+		putchar('\n');
+	fflush(stdout);
 	config_unref(config);
+	json_decref(problems);
 	return r;
 }
 

@@ -362,13 +362,15 @@ static int parse(struct reader *reader, const char *text, size_t length)
 		    reader->n_problems - MAX_PROBLEMS);
 	if (reader->no_memory)
 		return -ENOMEM;
+	if (reader->looker)
+		reader->looker->look(reader->looker->context, reader->config, root);
 	return reader->n_problems ? -EINVAL : config_set_hash(reader->config);
 }
 
-int config_parse(
-    const char *name, const char *text, size_t length, FILE *errors, struct config **ret)
+static int parse_and_look(const char *name, const char *text, size_t length, FILE *errors,
+    const struct config_looker *looker, struct config **ret)
 {
-	struct reader reader = {.name = name, .errors = errors};
+	struct reader reader = {.name = name, .errors = errors, .looker = looker};
 	struct arena *arena = NULL;
 	int r = arena_new(&arena);
 
@@ -391,6 +393,12 @@ int config_parse(
 out:
 	arena_free(arena);
 	return r;
+}
+
+int config_parse(
+    const char *name, const char *text, size_t length, FILE *errors, struct config **ret)
+{
+	return parse_and_look(name, text, length, errors, NULL, ret);
 }
 
 /* At most MAX_FILE_BYTES + 1 bytes, so that the parser sees that there are more. */
@@ -434,13 +442,19 @@ static bool is_white(const char *text, size_t length)
 
 int config_load(const char *path, FILE *errors, struct config **ret)
 {
+	return config_load_and_look(path, errors, NULL, ret);
+}
+
+int config_load_and_look(
+    const char *path, FILE *errors, const struct config_looker *looker, struct config **ret)
+{
 	const char *name = path ? path : CONFIG_DEFAULT_PATH;
 	size_t length = 0;
 	char *text = NULL;
 	int r = read_file(name, &text, &length);
 
 	if (r == -ENOENT && !path)
-		return config_parse("", "", 0, errors, ret);
+		return parse_and_look("", "", 0, errors, looker, ret);
 	if (r < 0) {
 		if (errors)
 			fprintf(errors, "%s: cannot be read: %s\n", name, strerror(-r));
@@ -454,7 +468,7 @@ int config_load(const char *path, FILE *errors, struct config **ret)
 			    "comment in it\n",
 			    name);
 	} else {
-		r = config_parse(name, text, length, errors, ret);
+		r = parse_and_look(name, text, length, errors, looker, ret);
 	}
 	explicit_bzero(text, length);
 	free(text);

@@ -101,6 +101,7 @@ enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
 struct output_kind; /* config/output_kind.h */
+struct node;        /* config/parse/tree.h */
 
 struct config_output {
 	const struct output_kind *kind;
@@ -171,6 +172,18 @@ int config_load(const char *path, FILE *errors, struct config **ret);
  * the like are opened as they are written. */
 int config_parse(
     const char *name, const char *text, size_t length, FILE *errors, struct config **ret);
+/*
+ * The same as config_load(), with somebody who looks at what was read before the tree of the file
+ * (config/parse/tree.h) is forgotten: also at what has problems, so that all of them are told
+ * together. `root` is NULL for a file of comments and for the built-in defaults; an output without
+ * a `kind` could not be read. Not called for what is no YAML. Both pointers are the loader's.
+ */
+struct config_looker {
+	void (*look)(void *context, const struct config *config, const struct node *root);
+	void *context;
+};
+int config_load_and_look(
+    const char *path, FILE *errors, const struct config_looker *looker, struct config **ret);
 /*
  * A configuration is counted: whoever keeps a pointer to it or to a part of it holds a reference
  * until it has let go of all of them. Any thread. Both take NULL.

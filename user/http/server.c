@@ -370,6 +370,6 @@ int64_t http_certificate_end_s(const struct http *http)
 	int64_t end_s = 0;
 
 	if (http->settings.cert)
-		(void)certificate_end(http->settings.cert, &end_s);
+		(void)certificate_ends(http->settings.cert, &end_s, NULL);
 	return end_s;
 }

@@ -55,6 +55,12 @@ static bool parse_key(const uint8_t *text, size_t length, uint8_t key[KEY_FILE_B
 
 int key_file_read(const char *path, uint8_t key[KEY_FILE_BYTES], char *reason, size_t reason_size)
 {
+	return key_file_read_for(geteuid(), path, key, reason, reason_size);
+}
+
+int key_file_read_for(
+    uid_t reader, const char *path, uint8_t key[KEY_FILE_BYTES], char *reason, size_t reason_size)
+{
 	uint8_t text[2 * KEY_FILE_BYTES + 3]; /* one more than the longest valid file */
 	struct stat st;
 	ssize_t n;
@@ -74,9 +80,10 @@ int key_file_read(const char *path, uint8_t key[KEY_FILE_BYTES], char *reason, s
 	}
 	if (!S_ISREG(st.st_mode))
 		r = fail(reason, reason_size, -EPERM, "%s: is not a regular file", path);
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		r = fail(reason, reason_size, -EPERM, "%s: belongs to user %u, not to root or us",
-		    path, (unsigned)st.st_uid);
+	else if (st.st_uid != 0 && st.st_uid != reader)
+		r = fail(reason, reason_size, -EPERM,
+		    "%s: belongs to user %u, not to root or user %u", path, (unsigned)st.st_uid,
+		    (unsigned)reader);
 	else if (st.st_mode & 077)
 		r = fail(reason, reason_size, -EPERM,
 		    "%s: mode %04o lets others at the key, use 0600 or 0400", path,

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define KEY_FILE_BYTES 32
 
@@ -15,5 +16,8 @@
  * of text with the path. The caller wipes `key`.
  */
 int key_file_read(const char *path, uint8_t key[KEY_FILE_BYTES], char *reason, size_t reason_size);
+/* The same judged for another user than the caller: the one who will read it. */
+int key_file_read_for(
+    uid_t reader, const char *path, uint8_t key[KEY_FILE_BYTES], char *reason, size_t reason_size);
 
 #endif

@@ -7,6 +7,7 @@
 #include "sink/http/post.h"
 #include "sink/http/probe.h"
 #include "sink/http/url.h"
+#include "sink/influx_remedy.h"
 #include "sink/kinds.h"
 
 #include "base/arena.h"
@@ -62,6 +63,8 @@ static const struct config_option options[] = {
 struct influx {
 	struct http_post *post;
 	size_t max_bytes; /* of a request; less after a 413 */
+	unsigned version;
+	char *name, *org; /* database or bucket; organization */
 };
 
 static enum points_format influx_format(const void *settings UNUSED)
@@ -147,6 +150,8 @@ static void influx_close(void *backend)
 	if (!i)
 		return;
 	http_post_free(i->post);
+	free(i->name);
+	free(i->org);
 	free(i);
 }
 
@@ -177,12 +182,22 @@ static int make_post(
 	return r;
 }
 
+static int keep_names(struct influx *i, const struct settings *s)
+{
+	i->version = s->version;
+	i->name = strdup(s->version == 1 ? s->database : s->bucket);
+	i->org = strdup(s->version == 1 ? "" : s->org);
+	return i->name && i->org ? 0 : -ENOMEM;
+}
+
 static int influx_open(void **ret, const void *settings, const struct sink_control *control)
 {
 	struct influx *i = calloc(1, sizeof(*i));
 	CURLU *url = curl_url();
 	int r = i && url ? 0 : -ENOMEM;
 
+	if (r == 0)
+		r = keep_names(i, settings);
 	if (r == 0)
 		r = make_url(url, settings);
 	if (r == 0)
@@ -216,6 +231,17 @@ static size_t cut(
 	return used;
 }
 
+/* The server's words are part of the error, and end before what is written here. */
+static void add_remedy(const struct influx *i, long status, struct send_result *ret)
+{
+	const struct influx_place place = {i->version, i->name, i->org};
+	const size_t used = strlen(ret->error), left = sizeof(ret->error) - used;
+	char *end = ret->error + used;
+
+	if (left > 3 && influx_remedy(end + 2, left - 2, &place, status, ret->error))
+		memcpy(end, ": ", 2);
+}
+
 static void influx_send(void *backend, const char *text, size_t length, struct send_result *ret)
 {
 	struct influx *i = backend;
@@ -234,6 +260,7 @@ static void influx_send(void *backend, const char *text, size_t length, struct s
 			i->max_bytes = REQUEST_BYTES;
 	} else {
 		http_post_explain(i->post, status, lines, ret);
+		add_remedy(i, status, ret);
 	}
 	if (ret->retry)
 		return;

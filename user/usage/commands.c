@@ -82,9 +82,10 @@ const struct command commands[COMMANDS] = {
 		"take every\n"
 		"point, 2 bad usage or configuration.\n"},
     [COMMAND_CHECK] = {"check", "validate a configuration, print the effective one",
-	"Validates a configuration, prints the effective one and the bound of time series it can "
-	"make.\n",
-	OPTIONS(check_options), .tail = "Exit status: 0 valid, 2 not valid or bad usage.\n"},
+	"Validates a configuration, also against this host (accounts, keys, certificates,\n"
+	"databases, folders), prints the effective one and the bound of time series it can make.\n",
+	OPTIONS(check_options),
+	.tail = "Exit status: 0 valid, also with warnings; 2 not valid or bad usage.\n"},
     [COMMAND_DOCTOR] = {"doctor", "look at this host for what the agent needs",
 	"Looks at this host for what the agent needs and what would hurt, and says what to type.\n",
 	OPTIONS(doctor_options),

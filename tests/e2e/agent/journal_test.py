@@ -3,6 +3,7 @@
 """What the log says, and that nobody waits for it to be read."""
 
 import fcntl
+import json
 import os
 import re
 import resource
@@ -105,6 +106,29 @@ def limit_of_open_files(lab):
     check(f"the process has {limit}, raise it with LimitNOFILE=" in log(), log())
     for one in held:
         one.close()
+    check_equal(crosstap.stop(), 0, "exit code")
+
+
+@test
+def nothing_works(lab):
+    """With a stream of the journal for stderr, an output that nobody listens for, and no producer."""
+    script = 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) exec "$0" "$@"'
+    crosstap = agent(lab, outputs=[{"file": {"path": lab.path("points.lp")}},
+                                   {"influxdb": {"url": f"http://127.0.0.1:{free_port()}"}}])
+    began = time.time()
+    crosstap.start(prefix=("sh", "-c", script))
+    log = crosstap.process.log
+    failing = r"^<4>warning sink: influxdb http://\S+ bucket=dns: failing: .* retry_in_s=\d+\.\d attempts=1 since_s=0\.\d$"
+    wait_for(lambda: re.search(failing, log(), re.MULTILINE), 20, log)
+    check(all(re.match("<[3467]>(error|warning|info|debug) ", line) for line in log().splitlines()), log())
+    check_equal(crosstap.get("/healthz")[0], 200, "a producer has its time")
+    wait_for(lambda: crosstap.get("/healthz")[0] == 503, 45, lambda: crosstap.get("/healthz"))
+    check(time.time() - began > 29, "no sooner than the time that it has")
+    said = json.loads(crosstap.get("/healthz")[1])
+    check_equal(said, {"status": "failing", "verdict": None, "reasons": ["no producer has connected since the start"]},
+                "why, and the verdict, of which there is none without the wire")
+    frames.Producer(lab.path("hand.sock")).send(queries(1))
+    wait_for(lambda: crosstap.get("/healthz")[0] == 200, 10, lambda: crosstap.get("/healthz"))
     check_equal(crosstap.stop(), 0, "exit code")
 
 

@@ -26,7 +26,8 @@ static void a_good_file(void **state UNUSED)
 {
 	static struct result result;
 
-	write_file("interval: 5s\noutputs:\n  - influxdb: {token: hunter2}\n");
+	write_file("interval: 5s\noutputs:\n  - influxdb: {token: hunter2}\n"
+		   "spool: {path: /tmp/crosstap-check-spool}\n");
 	RUN(&result, "-c", path);
 	assert_int_equal(result.status, 0);
 	assert_string_equal(result.err, "");
@@ -78,6 +79,42 @@ static void a_bad_file(void **state UNUSED)
 	assert_non_null(strstr(result.err, "/nonexistent/x: cannot be read"));
 }
 
+static void what_only_the_host_knows(void **state UNUSED)
+{
+	static struct result result;
+	json_t *json, *problem;
+
+	write_file("interval: 5\ninputs:\n  - {unix: /tmp/x, group: no-such-group}\n"
+		   "rssac002: {dir: /nonexistent/a/b}\n");
+	RUN(&result, "-c", path);
+	assert_int_equal(result.status, 2);
+	assert_string_equal(result.out, "");
+	assert_non_null(strstr(result.err, ":1:11: interval: \"5\" is not a time"));
+	assert_non_null(strstr(result.err,
+	    ":3:27: inputs[0].group: there is no group \"no-such-group\" on this host"));
+	assert_non_null(strstr(result.err, ":4:17: warning: rssac002.dir: /nonexistent/a: "));
+
+	write_file("interval: 5s\ninputs:\n  - {unix: /tmp/x, group: no-such-group}\n");
+	RUN(&result, "--json", "-c", path);
+	assert_int_equal(result.status, 2);
+	assert_string_equal(result.err, "");
+	json = json_loads(result.out, 0, NULL);
+	assert_int_equal(json_array_size(json), 1);
+	assert_string_equal(
+	    json_string_value(json_object_get(json_array_get(json, 0), "level")), "error");
+	json_decref(json);
+
+	write_file("rssac002: {dir: /nonexistent/a/b}\n");
+	RUN(&result, "--json", "-c", path);
+	assert_int_equal(result.status, 0);
+	json = json_loads(result.out, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(json_object_get(json, "config"));
+	problem = json_array_get(json_object_get(json, "problems"), 0);
+	assert_string_equal(json_string_value(json_object_get(problem, "level")), "warning");
+	assert_string_equal(json_string_value(json_object_get(problem, "file")), path);
+	json_decref(json);
+}
+
 static void usage(void **state UNUSED)
 {
 	static struct result result;
@@ -98,6 +135,7 @@ int main(void)
 	    cmocka_unit_test(a_good_file),
 	    cmocka_unit_test(one_json_document),
 	    cmocka_unit_test(a_bad_file),
+	    cmocka_unit_test(what_only_the_host_knows),
 	    cmocka_unit_test(usage),
 	};
 	int fd = mkstemp(path), failed;

@@ -226,6 +226,26 @@ static void test_other_answers(void **state UNUSED)
 	}
 }
 
+/* The error of an output ends with what mends it. */
+static void test_remedy(void **state UNUSED)
+{
+	static const struct answer missing[] = {{.status = 404,
+	    .body = "{\"error\":\"database not found: \\\"db 1\\\"\"}"}},
+				   other[] = {{.status = 404, .body = "404 page not found\n"}};
+	struct run run = start(missing, N_OF(missing), 1);
+
+	push_numbered(run.sink, 0, 1);
+	assert_string_equal(wait_errors(run.sink, 1).last_error,
+	    "HTTP 404 (nothing is there): database not found: \"db 1\": "
+	    "influx -execute 'CREATE DATABASE \"db 1\"'");
+	end(&run);
+	run = start(other, N_OF(other), 2);
+	push_numbered(run.sink, 0, 1);
+	assert_string_equal(wait_errors(run.sink, 1).last_error,
+	    "HTTP 404 (nothing is there): 404 page not found: version: 1?");
+	end(&run);
+}
+
 static void test_partial_write(void **state UNUSED)
 {
 	static const struct answer script[] = {
@@ -532,6 +552,7 @@ int main(void)
 	    cmocka_unit_test(test_retry_after),
 	    cmocka_unit_test(test_rejection),
 	    cmocka_unit_test(test_other_answers),
+	    cmocka_unit_test(test_remedy),
 	    cmocka_unit_test(test_partial_write),
 	    cmocka_unit_test(test_too_large_is_halved),
 	    cmocka_unit_test(test_one_line_too_large),

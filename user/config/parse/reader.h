@@ -13,7 +13,8 @@ struct reader {
 	FILE *errors;
 	struct arena *arena;
 	struct config *config;
-	const struct node *root; /* NULL for an empty file */
+	const struct node *root;            /* NULL for an empty file */
+	const struct config_looker *looker; /* NULL: nobody looks */
 	unsigned n_problems;
 	bool no_memory;
 };
