@@ -36,7 +36,7 @@ struct sink_stats {
 	uint64_t spool_limit_bytes;
 	int64_t last_push_ns; /* when the far end last took points, since 1970; 0: not yet */
 	bool failing;         /* the last attempt failed */
-	bool refused;             /* it did because the far end will take none of its points */
+	bool refused;         /* it did because the far end will take none of its points */
 	char last_error[256];
 };
 
