@@ -11,6 +11,7 @@
 
 #define DEFAULT_FILE "config/crosstap.yaml"
 #define MAN_PAGE     "config/man/crosstap.yaml.5"
+#define METRICS_PAGE "config/man/crosstap-metrics.7"
 
 #define TEXT_BYTES (1u << 20) /* more than any document has */
 
@@ -54,6 +55,7 @@ static void the_files_are_not_stale(void **state UNUSED)
 {
 	assert_fresh(DEFAULT_FILE, document_write_default);
 	assert_fresh(MAN_PAGE, document_write_man);
+	assert_fresh(METRICS_PAGE, document_write_metrics);
 	assert_fresh("config/completion/crosstap.bash", document_write_bash);
 	assert_fresh("config/completion/_crosstap", document_write_zsh);
 	assert_fresh("config/completion/crosstap.fish", document_write_fish);
