@@ -46,7 +46,9 @@ OTLP_GEN := $(OTLP_PROTO:proto/%.proto=$(O)/gen/%.pb-c.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o $(OTLP_GEN:.c=.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
-WEB_SRC  := $(wildcard user/http/web/*)
+WEB_SRC  := $(wildcard user/http/web/*.* user/http/web/doc/*)
+MAN_SRC  := $(sort $(wildcard config/man/*.[1578]))
+MAN_WEB  := $(patsubst config/man/%,$(O)/gen/web/doc/%.html,$(MAN_SRC)) $(O)/gen/web/doc/index.html
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
 UNIT_SRC := $(shell find tests/unit -name "*_test.c")
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
@@ -129,10 +131,14 @@ $(O)/bpf/%.bpf.o: tests/tools/%.bpf.c tests/tools/handshake_oracle.h
 	$(SAY) BPF $@
 	$(Q)$(BPF_COMPILE)
 
-$(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
+# The handbook as the agent shows it below /doc/.
+$(O)/gen/web/doc/index.html: scripts/write-pages $(MAN_SRC)
+	$(SAY) GEN $(@D)
+	$(Q)scripts/write-pages $(@D) $(MAN_SRC)
+$(O)/gen/web_files.h: scripts/embed $(WEB_SRC) $(O)/gen/web/doc/index.html
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
-	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
+	$(Q)scripts/embed $(WEB_SRC) $(MAN_WEB) > $@.tmp && mv $@.tmp $@
 
 SNIPPETS := $(filter-out %.md,$(wildcard config/nameservers/*))
 $(O)/gen/nameserver_snippets.h: scripts/embed-texts $(SNIPPETS)
