@@ -191,7 +191,8 @@ check:
 	$(MAKE) check-all
 check-all:
 	scripts/check-style
-	scripts/check-documents
+	$(MAKE) all
+	scripts/check-documents $(O)/crosstap
 	$(MAKE) all check-unit check-golden
 	scripts/check-hardening $(O)/crosstap
 	$(MAKE) O=$(O)/asan SANITIZE=address,undefined all check-unit check-golden check-fuzz
