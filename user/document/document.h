@@ -19,7 +19,7 @@ int document_write_man(FILE *out);
  * -ENOMEM.
  */
 int document_write_options(FILE *out);
-/* crosstap-metrics(7): what points and /metrics hold. 0 or -EIO. */
+/* The sections TAGS and MEASUREMENTS of crosstap-metrics(7), one after the other. 0 or -EIO. */
 int document_write_metrics(FILE *out);
 /* The table of the README's "What is counted". 0 or -EIO. */
 int document_write_table(FILE *out);

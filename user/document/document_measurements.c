@@ -205,41 +205,13 @@ static void write_tag(FILE *out, size_t tag)
 	roff_text(out, measure_tags[tag].help);
 }
 
-static const char head[] = ".\\\" SPDX-License-Identifier: BSD-2-Clause\n"
-			   ".\\\" Made from the table of measurements by "
-			   "`crosstap check --write-metrics`.\n"
-			   ".Dd November 29, 2026\n"
-			   ".Dt CROSSTAP-METRICS 7\n"
-			   ".Os\n"
-			   ".Sh NAME\n"
-			   ".Nm crosstap-metrics\n"
-			   ".Nd what crosstap measures, field by field\n"
-			   ".Sh DESCRIPTION\n"
-			   "What points and\n.Pa /metrics\nhold, with units as UCUM writes them.\n"
-			   "Every point carries the tags\n.Cm server\nand those of\n.Cm tags .\n"
-			   "Counters are those of the window in points, and since the start in "
-			   "Prometheus.\n"
-			   "What was not measured is absent.\n"
-			   ".Pp\n"
-			   ".Xr crosstap 1\n"
-			   ".Cm check Fl -measurements\n"
-			   "prints the same as JSON, for programs that make dashboards.\n"
-			   ".Sh TAGS\n"
-			   ".Bl -tag -width Ds\n";
-
-static const char tail[] = ".Sh SEE ALSO\n"
-			   ".Xr crosstap 1 ,\n"
-			   ".Xr crosstap.yaml 5 ,\n"
-			   ".Xr crosstap-crosscheck 7\n";
-
 int document_write_metrics(FILE *out)
 {
-	fputs(head, out);
+	fputs(".Sh TAGS\n.Bl -tag -width Ds\n", out);
 	for (size_t i = 0; i < TAG_COUNT; i++)
 		write_tag(out, i);
 	fputs(".El\n.Sh MEASUREMENTS\n", out);
 	for (size_t i = 0; i < MEASUREMENT_COUNT; i++)
 		write_measurement(out, &measurements[i]);
-	fputs(tail, out);
 	return ferror(out) ? -EIO : 0;
 }
