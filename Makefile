@@ -82,7 +82,7 @@ help:
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
-	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
+	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
 	@echo 'install deb    into DESTDIR/PREFIX; a Debian package'
 

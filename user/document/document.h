@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is written about options, measurements and commands: config/crosstap.yaml, config/man/,
- * config/completion/ and the table in README.md for people, lists for programs. */
+ * config/completion/ for people, lists for programs. */
 #ifndef CROSSTAP_DOCUMENT_DOCUMENT_H
 #define CROSSTAP_DOCUMENT_DOCUMENT_H
 
@@ -21,8 +21,6 @@ int document_write_man(FILE *out);
 int document_write_options(FILE *out);
 /* The sections TAGS and MEASUREMENTS of crosstap-metrics(7), one after the other. 0 or -EIO. */
 int document_write_metrics(FILE *out);
-/* The table of the README's "What is counted". 0 or -EIO. */
-int document_write_table(FILE *out);
 /* A JSON document of all there is to know of each measurement. 0, -EIO or -ENOMEM. */
 int document_write_measurements(FILE *out);
 /* The sections SYNOPSIS and OPTIONS of crosstap(1), one after the other. 0 or -EIO. */

@@ -43,7 +43,6 @@ static const struct command_option check_options[] = {
     {"write-default", USAGE_WRITE_DEFAULT, .help = NULL},   /* config/crosstap.yaml */
     {"write-man", USAGE_WRITE_MAN, .help = NULL},           /* config/man/crosstap.yaml.5 */
     {"write-metrics", USAGE_WRITE_METRICS, .help = NULL},   /* in config/man/crosstap-metrics.7 */
-    {"write-table", USAGE_WRITE_TABLE, .help = NULL},       /* in README.md */
     {"write-synopsis", USAGE_WRITE_SYNOPSIS, .help = NULL}, /* in config/man/crosstap.1 */
     {"write-bash", USAGE_WRITE_BASH, .help = NULL},         /* config/completion/ */
     {"write-zsh", USAGE_WRITE_ZSH, .help = NULL},

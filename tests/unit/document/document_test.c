@@ -86,21 +86,6 @@ static void a_page_has_all_measurements(void **state UNUSED)
 	free(made);
 }
 
-/* The README's table, and nothing else, is between its heading and the rules. */
-static void the_readme_lists_what_is_measured(void **state UNUSED)
-{
-	char *text = read_text("README.md"), *made = written(document_write_table);
-	char *table = strstr(text, "| measurement | further tags | fields |\n"), *end;
-
-	assert_non_null(table);
-	end = strstr(table, "\n\n");
-	assert_non_null(end);
-	end[1] = '\0';
-	assert_string_equal(table, made);
-	free(text);
-	free(made);
-}
-
 static size_t count_points(const json_t *document)
 {
 	const json_t *list = json_object_get(document, "measurements"), *entry, *field;
@@ -198,7 +183,6 @@ int main(void)
 	    cmocka_unit_test(the_files_are_not_stale),
 	    cmocka_unit_test(the_page_has_every_option_of_the_commands),
 	    cmocka_unit_test(a_page_has_all_measurements),
-	    cmocka_unit_test(the_readme_lists_what_is_measured),
 	    cmocka_unit_test(a_document_has_all_measurements),
 	    cmocka_unit_test(the_default_file_sets_the_defaults),
 	    cmocka_unit_test(each_example_is_good),
