@@ -46,7 +46,9 @@ OTLP_GEN := $(OTLP_PROTO:proto/%.proto=$(O)/gen/%.pb-c.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o $(OTLP_GEN:.c=.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
-WEB_SRC  := $(wildcard user/http/web/*)
+WEB_SRC  := $(wildcard user/http/web/*.* user/http/web/doc/*)
+MAN_SRC  := $(sort $(wildcard config/man/*.[1578]))
+MAN_WEB  := $(patsubst config/man/%,$(O)/gen/web/doc/%.html,$(MAN_SRC)) $(O)/gen/web/doc/index.html
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
 UNIT_SRC := $(shell find tests/unit -name "*_test.c")
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
@@ -80,7 +82,7 @@ help:
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
-	@echo 'bench          the numbers of the README; SAMPLE=file.fstrm takes your own capture'
+	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
 	@echo 'install deb    into DESTDIR/PREFIX; a Debian package'
 
@@ -129,10 +131,14 @@ $(O)/bpf/%.bpf.o: tests/tools/%.bpf.c tests/tools/handshake_oracle.h
 	$(SAY) BPF $@
 	$(Q)$(BPF_COMPILE)
 
-$(O)/gen/web_files.h: scripts/embed $(WEB_SRC)
+# The handbook as the agent shows it below /doc/.
+$(O)/gen/web/doc/index.html: scripts/write-pages $(MAN_SRC)
+	$(SAY) GEN $(@D)
+	$(Q)scripts/write-pages $(@D) $(MAN_SRC)
+$(O)/gen/web_files.h: scripts/embed $(WEB_SRC) $(O)/gen/web/doc/index.html
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
-	$(Q)scripts/embed $(WEB_SRC) > $@.tmp && mv $@.tmp $@
+	$(Q)scripts/embed $(WEB_SRC) $(MAN_WEB) > $@.tmp && mv $@.tmp $@
 
 SNIPPETS := $(filter-out %.md,$(wildcard config/nameservers/*))
 $(O)/gen/nameserver_snippets.h: scripts/embed-texts $(SNIPPETS)
@@ -189,8 +195,8 @@ check:
 	$(MAKE) check-all
 check-all:
 	scripts/check-style
-	scripts/check-documents
 	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN)
+	scripts/check-documents $(O)/crosstap
 	$(MAKE) check-unit check-golden
 	scripts/check-hardening $(O)/crosstap
 	$(MAKE) -j$(JOBS) O=$(O)/asan $(ASAN) all $(UNIT_SRC:%.c=$(O)/asan/%) $(FUZZ_SRC:%.c=$(O)/asan/%)

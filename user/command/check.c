@@ -38,7 +38,7 @@ static const struct {
     {USAGE_MEASUREMENTS, document_write_measurements},
     {USAGE_WRITE_DEFAULT, document_write_default},
     {USAGE_WRITE_MAN, document_write_man},
-    {USAGE_WRITE_TABLE, document_write_table},
+    {USAGE_WRITE_METRICS, document_write_metrics},
     {USAGE_WRITE_SYNOPSIS, document_write_synopsis},
     {USAGE_WRITE_BASH, document_write_bash},
     {USAGE_WRITE_ZSH, document_write_zsh},

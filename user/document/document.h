@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is written about options, measurements and commands: config/crosstap.yaml, config/man/,
- * config/completion/ and the table in README.md for people, lists for programs. */
+ * config/completion/ for people, lists for programs. */
 #ifndef CROSSTAP_DOCUMENT_DOCUMENT_H
 #define CROSSTAP_DOCUMENT_DOCUMENT_H
 
@@ -9,7 +9,7 @@
 /* Every option with its explanation, set to its default; those without one commented out with an
  * example. What it sets is exactly what holds without a file. 0 or -EIO. */
 int document_write_default(FILE *out);
-/* A page in mdoc(7). 0 or -EIO. */
+/* crosstap.yaml(5). 0 or -EIO. */
 int document_write_man(FILE *out);
 /*
  * The table of options as a JSON array of maps, one for each option: `path` (below `list`, which is
@@ -19,10 +19,8 @@ int document_write_man(FILE *out);
  * -ENOMEM.
  */
 int document_write_options(FILE *out);
-/* Its section about measurements. */
-void document_write_measurements_man(FILE *out);
-/* The table of the README's "What is counted". 0 or -EIO. */
-int document_write_table(FILE *out);
+/* The sections TAGS and MEASUREMENTS of crosstap-metrics(7), one after the other. 0 or -EIO. */
+int document_write_metrics(FILE *out);
 /* A JSON document of all there is to know of each measurement. 0, -EIO or -ENOMEM. */
 int document_write_measurements(FILE *out);
 /* The sections SYNOPSIS and OPTIONS of crosstap(1), one after the other. 0 or -EIO. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char head[] = ".\\\" SPDX-License-Identifier: BSD-2-Clause\n"
-			   ".\\\" Made from the tables of options and measurements by "
+			   ".\\\" Made from the table of options by "
 			   "`crosstap check --write-man`.\n"
 			   ".Dd November 22, 2026\n"
 			   ".Dt CROSSTAP.YAML 5\n"
@@ -54,7 +54,9 @@ static const char tail[] = ".Sh ENVIRONMENT\n"
 			   "The default configuration.\n"
 			   ".El\n"
 			   ".Sh SEE ALSO\n"
-			   ".Xr crosstap 1\n";
+			   ".Xr crosstap 1 ,\n"
+			   ".Xr crosstap-metrics 7 ,\n"
+			   ".Xr crosstap-tuning 7\n";
 
 static void write_option(FILE *out, const struct config_option *option)
 {
@@ -100,7 +102,6 @@ int document_write_man(FILE *out)
 		roff_text(out, output_kinds[i]->table.help);
 		write_table(out, &output_kinds[i]->table);
 	}
-	document_write_measurements_man(out);
 	fputs(tail, out);
 	return ferror(out) ? -EIO : 0;
 }

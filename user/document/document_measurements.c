@@ -94,40 +94,6 @@ int document_write_measurements(FILE *out)
 	return r;
 }
 
-/* -- Markdown */
-
-static void write_row(FILE *out, const struct measurement *measurement)
-{
-	const char *separator = "";
-
-	fprintf(out, "| `%s` | ", measurement->name);
-	for (size_t i = 0; i < measurement->n_tags; i++)
-		fprintf(out, "%s%s", i ? ", " : "", measure_tags[measurement->tags[i]].name);
-	fprintf(out, "%s| %s: ", measurement->n_tags ? " " : "", measurement->help);
-	for (size_t i = 0; i < measurement->n_fields; i++) {
-		const struct measure_field *field = &measurement->fields[i];
-
-		if (!in_points(measurement, field))
-			continue;
-		fprintf(out, "%s%s", separator,
-		    field->type == MEASURE_BINS
-			? "`b0`, `b16`, … of 16 bytes to 512, of 128 to `b4096`"
-			: field->name);
-		separator = " ";
-	}
-	fputs(" |\n", out);
-}
-
-int document_write_table(FILE *out)
-{
-	fputs("| measurement | further tags | fields |\n| --- | --- | --- |\n", out);
-	for (size_t i = 0; i < MEASUREMENT_COUNT; i++) {
-		if (measurements[i].when != WHEN_METRICS)
-			write_row(out, &measurements[i]);
-	}
-	return ferror(out) ? -EIO : 0;
-}
-
 /* -- mdoc(7) */
 
 static void write_field(
@@ -205,18 +171,13 @@ static void write_tag(FILE *out, size_t tag)
 	roff_text(out, measure_tags[tag].help);
 }
 
-void document_write_measurements_man(FILE *out)
+int document_write_metrics(FILE *out)
 {
-	fputs(".Sh MEASUREMENTS\n"
-	      "What points and\n.Pa /metrics\nhold, with units as UCUM writes them.\n"
-	      "Every point carries the tags\n.Cm server\nand those of\n.Cm tags .\n"
-	      "Counters are those of the window in points, and since the start in Prometheus.\n"
-	      "What was not measured is absent.\n"
-	      ".Bl -tag -width Ds\n",
-	    out);
+	fputs(".Sh TAGS\n.Bl -tag -width Ds\n", out);
 	for (size_t i = 0; i < TAG_COUNT; i++)
 		write_tag(out, i);
-	fputs(".El\n", out);
+	fputs(".El\n.Sh MEASUREMENTS\n", out);
 	for (size_t i = 0; i < MEASUREMENT_COUNT; i++)
 		write_measurement(out, &measurements[i]);
+	return ferror(out) ? -EIO : 0;
 }

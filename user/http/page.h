@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files of the status page, which are part of the program (scripts/embed). */
+/* The files of the status page and of the handbook (scripts/write-pages), which are part of the
+ * program (scripts/embed). */
 #ifndef CROSSTAP_HTTP_PAGE_H
 #define CROSSTAP_HTTP_PAGE_H
 
@@ -12,7 +13,7 @@ struct page_file {
 	size_t size;
 };
 
-/* NULL: there is none. "/" is the page itself. */
+/* NULL: there is none. "/" is the page itself, "/doc/" the list of the handbook's pages. */
 const struct page_file *page_find(const char *path);
 
 #endif

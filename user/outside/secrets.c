@@ -4,7 +4,7 @@
 
 #include "http/access.h"
 #include "http/certificate.h"
-#include "http/secret_file.h"
+#include "base/secret_file.h"
 #include "privacy/key_file.h"
 
 #include <errno.h>

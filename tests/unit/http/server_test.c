@@ -134,6 +134,31 @@ static void test_routes(void **state)
 	assert_non_null(strstr(f->reply.body, "<!doctype html>"));
 }
 
+/* Each page that the list names is there. */
+static void test_handbook(void **state)
+{
+	static const char before[] = "<dt><a href=\"";
+	struct fixture *f = *state;
+	char list[16 * 1024], path[128];
+	unsigned n = 0;
+
+	begin(f);
+	assert_int_equal(status_of(f, "/doc/"), 200);
+	expect_header(f, "Content-Type: text/html; charset=utf-8");
+	assert_in_range(strlen(f->reply.body), 1, sizeof(list) - 1);
+	strcpy(list, f->reply.body);
+	for (char *at = list; (at = strstr(at, before)); n++) {
+		at += strlen(before);
+		snprintf(path, sizeof(path), "/doc/%.*s", (int)strcspn(at, "\""), at);
+		assert_int_equal(status_of(f, path), 200);
+		assert_non_null(strstr(f->reply.body, "href=\"manual.css\""));
+	}
+	assert_in_range(n, 10, 100);
+	assert_int_equal(status_of(f, "/doc/manual.css"), 200);
+	expect_header(f, "Content-Type: text/css; charset=utf-8");
+	assert_int_equal(status_of(f, "/doc/../index.html"), 404);
+}
+
 static void test_health(void **state)
 {
 	struct fixture *f = *state;
@@ -476,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_handbook, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_health, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_documents, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_not_found, setup, teardown),
