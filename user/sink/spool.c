@@ -208,7 +208,6 @@ static int open_folder(struct spool *s, bool create)
 	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->fd < 0)
 		return -errno;
-	write_place(s);
 	return 0;
 }
 
@@ -357,6 +356,8 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	r = write_file(s, &entry, text, length, sync);
 	if (r == 0)
 		r = add_entry(s, &entry);
+	if (r == 0)
+		write_place(s); /* after what matters more, should the disk be nearly full */
 	if (r == 0 && ret_id)
 		*ret_id = entry.time_ns;
 	return r;
