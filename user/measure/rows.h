@@ -109,8 +109,8 @@ struct agent_figures {
 	double interval_s;
 	uint64_t connections, resolvers, frames, frames_bad, frames_ignored, late, skewed, merged,
 	    lost, overflow, pairs_evicted;
-	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, spool_bytes,
-	    spool_limit_bytes, log_dropped;
+	uint64_t rss_bytes, cpu_us, points, points_dropped, points_rejected, points_found,
+	    spool_points, spool_bytes, spool_limit_bytes, log_dropped;
 	uint64_t wire_stepped_down; /* interfaces */
 	double window_lag_ms;
 	double mmdb_age_s; /* NaN: no database */
@@ -132,10 +132,11 @@ struct input_row { /* of a window; for /metrics and the status since the start *
 };
 
 struct output_row { /* since the start */
-	uint64_t points, points_dropped, points_rejected, bytes, errors, queued, spool_bytes,
-	    spool_limit_bytes;
+	uint64_t points, points_dropped, points_rejected, points_found, bytes, errors, queued,
+	    spool_bytes, spool_limit_bytes, spool_points, spool_batches;
 	bool failing;
-	double last_push_time_s; /* since 1970; 0: none yet */
+	double last_push_time_s;    /* since 1970; 0: none yet */
+	double spool_oldest_time_s; /* since 1970; 0: nothing is there */
 };
 
 struct certificate_row {

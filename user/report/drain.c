@@ -22,6 +22,7 @@ static void add_stats(struct sink_stats *sum, const struct sink_stats *stats)
 	sum->bytes += stats->bytes;
 	sum->points_dropped += stats->points_dropped;
 	sum->points_rejected += stats->points_rejected;
+	sum->points_found += stats->points_found;
 	sum->errors += stats->errors;
 }
 
@@ -137,6 +138,8 @@ void drain_sum(struct drain *drain, struct sink_stats *sum)
 		sink_stats(drain->sinks[(drain->first + i) % DRAIN_MAX], &stats);
 		add_stats(sum, &stats);
 		sum->queued += stats.queued;
+		sum->spool_points += stats.spool_points;
+		sum->spool_batches += stats.spool_batches;
 		sum->spool_bytes += stats.spool_bytes;
 	}
 	pthread_mutex_unlock(&drain->lock);

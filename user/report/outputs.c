@@ -402,6 +402,9 @@ void outputs_sum(struct outputs *outputs, struct sink_stats *ret)
 		ret->points_rejected += stats.points_rejected;
 		ret->errors += stats.errors;
 		ret->queued += stats.queued;
+		ret->points_found += stats.points_found;
+		ret->spool_points += stats.spool_points;
+		ret->spool_batches += stats.spool_batches;
 		ret->spool_bytes += stats.spool_bytes;
 		ret->spool_limit_bytes += stats.spool_limit_bytes;
 	}

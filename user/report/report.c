@@ -22,7 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE "report"
+#define MODULE             "report"
+#define REMIND_INTERVAL_NS (3600 * (uint64_t)NS_PER_S)
 
 struct report {
 	struct config *config; /* NULL only before the first */
@@ -48,7 +49,10 @@ struct report {
 	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
-	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before, log_dropped_before;
+	bool rssac_fails;
+	struct log_reasons rssac_failures;
+	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before, found_before,
+	    log_dropped_before;
 };
 
 static void release_always(struct zone_registry *registry, uint16_t *always, size_t n)
@@ -360,6 +364,8 @@ static void figure_agent(struct report *report, const struct shard *total,
 	figures->points = since(sinks.points, &report->points_before);
 	figures->points_dropped = since(sinks.points_dropped, &report->dropped_before);
 	figures->points_rejected = since(sinks.points_rejected, &report->rejected_before);
+	figures->points_found = since(sinks.points_found, &report->found_before);
+	figures->spool_points = sinks.spool_points;
 	figures->spool_bytes = sinks.spool_bytes;
 	figures->spool_limit_bytes = sinks.spool_limit_bytes;
 	figures->log_dropped = since(log_dropped(), &report->log_dropped_before);
@@ -508,14 +514,29 @@ static void enrich_sources(struct report *report, const struct shard *total,
 		log_error(MODULE, "resolvers not reported: %s", strerror(-r));
 }
 
+/* Once when it begins, the same reason once an hour, and when it is over. */
+static void say_rssac002(struct report *report, int error)
+{
+	const char *dir = report->config->rssac002.dir;
+	uint64_t suppressed;
+
+	if (error == 0 && report->rssac_fails)
+		log_info(MODULE, "RSSAC002 files are written again dir=%s", dir);
+	if (error < 0 && !report->rssac_fails)
+		report->rssac_failures = (struct log_reasons){0};
+	report->rssac_fails = error < 0;
+	if (error < 0 &&
+	    log_reason_pass(
+		&report->rssac_failures, strerror(-error), REMIND_INTERVAL_NS, &suppressed))
+		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s suppressed=%llu",
+		    strerror(-error), dir, (unsigned long long)suppressed);
+}
+
 static void keep_rssac002(struct report *report, int fed)
 {
 	const int flushed = rssac002_flush_when_due(report->rssac, clock_monotonic_ns());
-	const int r = fed < 0 ? fed : flushed;
 
-	if (r < 0)
-		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
-		    report->config->rssac002.dir);
+	say_rssac002(report, fed < 0 ? fed : flushed);
 }
 
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns)

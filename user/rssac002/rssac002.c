@@ -201,8 +201,9 @@ int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns)
 	if (!rssac->files_due_ns)
 		rssac->files_due_ns = now_ns + FILES_EVERY;
 	if (now_ns >= rssac->files_due_ns) {
-		rssac->files_due_ns = now_ns + FILES_EVERY;
 		r = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
+		if (r == 0)
+			rssac->files_due_ns = now_ns + FILES_EVERY;
 	}
 	if (rssac->changed) {
 		int state =

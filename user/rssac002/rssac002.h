@@ -68,7 +68,8 @@ int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsig
 /* Writes state and files. */
 int rssac002_flush(struct rssac002 *rssac);
 /* Writes the state if something was added, so that little is lost with the process, and the files
- * once an hour (monotonic time): after each window. */
+ * once an hour (monotonic time), those that failed each time: after each window. 0: what is on disk
+ * is as it should be. */
 int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns);
 
 #endif

@@ -26,6 +26,9 @@ struct sink_control {
 	_Atomic uint64_t deadline_ns;
 	/* NULL, or to be told once of an attempt that waits for somebody: why, in words. */
 	void (*stuck)(void *context, const char *why);
+	/* NULL, or to be called in the sink's own thread, twice a second at least, while an attempt
+	 * waits for a far end. */
+	void (*waiting)(void *context);
 	void *context;
 };
 
@@ -42,9 +45,11 @@ struct send_result {
 
 /* `settings` are those of the kind's option table. */
 struct sink_ops {
-	struct output_kind kind;  /* the first member: a configuration's `kind` is this address */
-	const char *thread_name;  /* at most 15 bytes */
-	bool remote;              /* spread over the interval, kept in the spool */
+	struct output_kind kind; /* the first member: a configuration's `kind` is this address */
+	const char *thread_name; /* at most 15 bytes */
+	bool remote;             /* spread over the interval, kept in the spool */
+	/* Points of different times may come in any order: then the newest go before a backlog. */
+	bool any_order;
 	const char *content_type; /* of what is sent over HTTP; NULL: it is not */
 	enum points_format (*format)(const void *settings);
 	/* The place in strings of the arena's. -ENOMEM. */

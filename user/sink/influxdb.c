@@ -281,6 +281,7 @@ const struct sink_ops sink_influxdb_ops = {
 	.size = sizeof(struct settings)},
     .thread_name = "sink-influx",
     .remote = true,
+    .any_order = true,
     .content_type = "text/plain; charset=utf-8",
     .format = influx_format,
     .describe = influx_describe,

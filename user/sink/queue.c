@@ -158,6 +158,34 @@ struct batch *queue_pop(struct queue *q, uint64_t *ret_due_ns)
 	return batch;
 }
 
+size_t queue_unpop(struct queue *q, struct batch *batch, uint64_t due_ns)
+{
+	size_t dropped = 0;
+
+	pthread_mutex_lock(&q->lock);
+	if (q->n == q->size || (q->n && q->bytes + batch->length > q->max_bytes)) {
+		dropped = batch->points;
+		batch_unref(batch);
+	} else {
+		q->first = (q->first + q->size - 1) % q->size;
+		q->items[q->first] = (struct item){batch, due_ns};
+		q->n++;
+		q->bytes += batch->length;
+	}
+	pthread_mutex_unlock(&q->lock);
+	return dropped;
+}
+
+uint64_t queue_due(struct queue *q)
+{
+	uint64_t due_ns;
+
+	pthread_mutex_lock(&q->lock);
+	due_ns = q->n ? q->items[q->first].due_ns : UINT64_MAX;
+	pthread_mutex_unlock(&q->lock);
+	return due_ns;
+}
+
 /* 0, or ETIMEDOUT. */
 static int wait_until(struct queue *q, pthread_cond_t *condition, uint64_t until_ns)
 {

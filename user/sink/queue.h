@@ -29,6 +29,11 @@ void queue_set_bytes(struct queue *queue, size_t max_bytes);
 size_t queue_push(struct queue *queue, struct batch *batch, uint64_t due_ns);
 /* The oldest batch, whose reference is the caller's, or NULL. */
 struct batch *queue_pop(struct queue *queue, uint64_t *ret_due_ns);
+/* Puts back what queue_pop gave last, with its reference. Returns its points if there is no room.
+ */
+size_t queue_unpop(struct queue *queue, struct batch *batch, uint64_t due_ns);
+/* When the oldest is due; UINT64_MAX: there is none. */
+uint64_t queue_due(struct queue *queue);
 /* Waits for one of `events` until `until_ns` (CLOCK_MONOTONIC; UINT64_MAX: for ever). Returns those
  * of `events` that hold, 0 when the time has come. One consumer. */
 unsigned queue_wait(struct queue *queue, unsigned events, uint64_t until_ns);

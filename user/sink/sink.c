@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #define SPREAD_MAX_NS     (5 * (uint64_t)NS_PER_S)
+#define BACKOFF_MAX_NS    (60 * (uint64_t)NS_PER_S) /* nor rarer than windows end */
 #define QUEUE_BATCHES     1024
 #define QUEUE_BYTES_LEAST (1 << 20)
 
@@ -46,7 +47,8 @@ void sink_tuning_default(
 		spread_ns = SPREAD_MAX_NS;
 	*ret = (struct sink_tuning){
 	    .backoff_base_ns = NS_PER_S,
-	    .backoff_limit_ns = 60 * (uint64_t)NS_PER_S,
+	    .backoff_limit_ns =
+		config->interval_ns < BACKOFF_MAX_NS ? config->interval_ns : BACKOFF_MAX_NS,
 	    .queue_batches = QUEUE_BATCHES,
 	    .queue_bytes = config->limits.memory / 16,
 	};

@@ -32,11 +32,13 @@ struct sink_stats {
 	uint64_t points_rejected; /* the far end said no for good (400, 413, 422) */
 	uint64_t errors;          /* failed attempts */
 	uint64_t queued;          /* batches waiting now, without the one being sent */
-	uint64_t spool_bytes;     /* on disk now */
+	uint64_t points_found;    /* on disk at the start, not delivered before */
+	uint64_t spool_bytes, spool_points, spool_batches; /* on disk now */
 	uint64_t spool_limit_bytes;
-	int64_t last_push_ns; /* when the far end last took points, since 1970; 0: not yet */
-	bool failing;         /* the last attempt failed */
-	bool refused;         /* it did because the far end will take none of its points */
+	int64_t spool_oldest_ns; /* when the oldest of them came there, since 1970; 0: none */
+	int64_t last_push_ns;    /* when the far end last took points, since 1970; 0: not yet */
+	bool failing;            /* the last attempt failed */
+	bool refused;            /* it did because the far end will take none of its points */
 	char last_error[256];
 };
 

@@ -36,19 +36,19 @@ _Static_assert(sizeof(struct header) == 48, "no hidden padding");
 
 /* Named TIME_NS-POINTS.batch: the order and what a removal costs are known without reading. */
 struct entry {
-	uint64_t time_ns;
+	uint64_t time_ns; /* its id, too */
 	size_t points;
 	uint64_t bytes;
+	bool held;
 };
 
 struct spool {
 	char *root, *folder;
 	int fd; /* of the folder; -1: not there yet */
 	_Atomic uint64_t limit_bytes;
-	_Atomic uint64_t bytes;
+	_Atomic uint64_t bytes, points, batches, oldest_ns;
 	const char *place; /* NULL: none */
 	size_t foreign, bad;
-	bool loaded;           /* the first entry is with the caller */
 	struct entry *entries; /* oldest first, from `first` on */
 	size_t first, n, size;
 };
@@ -96,6 +96,15 @@ static int compare_entries(const void *a, const void *b)
 	return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
 }
 
+/* For who asks from another thread. One entry came (1) or goes (-1). */
+static void tally(struct spool *s, const struct entry *entry, int sign)
+{
+	atomic_fetch_add(&s->bytes, sign * (int64_t)entry->bytes);
+	atomic_fetch_add(&s->points, sign * (int64_t)entry->points);
+	atomic_store(&s->batches, s->n);
+	atomic_store(&s->oldest_ns, s->n ? s->entries[s->first].time_ns : 0);
+}
+
 /* Memory follows the number of files, which limit_bytes / BLOCK_BYTES bounds. */
 static int add_entry(struct spool *s, const struct entry *entry)
 {
@@ -113,20 +122,24 @@ static int add_entry(struct spool *s, const struct entry *entry)
 		s->size = size;
 	}
 	s->entries[s->first + s->n++] = *entry;
-	atomic_fetch_add(&s->bytes, entry->bytes);
+	tally(s, entry, 1);
 	return 0;
 }
 
-/* Forgets the entry at `index`: the first, or the one behind it. */
+/* The one at `index`: near either end, where few have to move. */
 static void forget_entry(struct spool *s, size_t index)
 {
-	struct entry *entry = &s->entries[s->first + index];
+	struct entry *first = &s->entries[s->first];
+	const struct entry entry = first[index];
 
-	atomic_fetch_sub(&s->bytes, entry->bytes);
-	if (index)
-		*entry = s->entries[s->first];
-	s->first++;
 	s->n--;
+	if (index < s->n / 2) {
+		memmove(first + 1, first, index * sizeof(*first));
+		s->first++;
+	} else {
+		memmove(first + index, first + index + 1, (s->n - index) * sizeof(*first));
+	}
+	tally(s, &entry, -1);
 }
 
 /* Takes over the files of an earlier process. */
@@ -145,7 +158,7 @@ static int read_folder(struct spool *s)
 		return r;
 	}
 	while (r == 0 && (dirent = readdir(dir))) {
-		struct entry entry;
+		struct entry entry = {0};
 		struct stat st;
 
 		if (strcmp(dirent->d_name, ".") == 0 || strcmp(dirent->d_name, "..") == 0 ||
@@ -165,7 +178,10 @@ static int read_folder(struct spool *s)
 		r = add_entry(s, &entry);
 	}
 	closedir(dir);
-	qsort(s->entries, s->n, sizeof(s->entries[0]), compare_entries);
+	if (s->n) {
+		qsort(s->entries, s->n, sizeof(s->entries[0]), compare_entries);
+		atomic_store(&s->oldest_ns, s->entries[0].time_ns);
+	}
 	return r;
 }
 
@@ -192,7 +208,6 @@ static int open_folder(struct spool *s, bool create)
 	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->fd < 0)
 		return -errno;
-	write_place(s);
 	return 0;
 }
 
@@ -256,7 +271,8 @@ void spool_free(struct spool *s)
 	free(s);
 }
 
-static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length)
+static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length,
+    enum replace_sync sync)
 {
 	struct header header = {.length = length, .points = entry->points};
 	struct replace file;
@@ -273,7 +289,7 @@ static int write_file(struct spool *s, const struct entry *entry, const char *te
 	if (r == 0)
 		r = io_write(file.fd, text, length);
 	if (r == 0)
-		r = replace_commit(&file, REPLACE_FAST);
+		r = replace_commit(&file, sync);
 	replace_abort(&file);
 	return r;
 }
@@ -288,12 +304,23 @@ static void remove_entry(struct spool *s, size_t index)
 	forget_entry(s, index);
 }
 
-/* Removes the oldest that nobody is delivering until `bytes` more fit. */
+/* The oldest from `index` on that is not held; s->n: none. */
+static size_t next_free(const struct spool *s, size_t index)
+{
+	while (index < s->n && s->entries[s->first + index].held)
+		index++;
+	return index;
+}
+
+/* Removes the oldest that nobody has in hand until `bytes` more fit. */
 static size_t make_room(struct spool *s, uint64_t bytes)
 {
-	size_t dropped = 0, index = s->loaded ? 1 : 0;
+	size_t dropped = 0, index = 0;
 
-	while (s->n > index && s->bytes + bytes > s->limit_bytes) {
+	while (s->bytes + bytes > s->limit_bytes) {
+		index = next_free(s, index);
+		if (index == s->n)
+			break;
 		dropped += s->entries[s->first + index].points;
 		remove_entry(s, index);
 	}
@@ -310,9 +337,12 @@ static uint64_t next_time(const struct spool *s)
 	return now_ns;
 }
 
-int spool_put(struct spool *s, const char *text, size_t length, size_t points, size_t *ret_dropped)
+int spool_put(struct spool *s, const char *text, size_t length, size_t points,
+    enum replace_sync sync, uint64_t *ret_id, size_t *ret_dropped)
 {
-	struct entry entry = {.points = points, .bytes = blocks(sizeof(struct header) + length)};
+	struct entry entry = {.points = points,
+	    .bytes = blocks(sizeof(struct header) + length),
+	    .held = ret_id != NULL};
 	int r;
 
 	*ret_dropped = 0;
@@ -323,8 +353,14 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points, s
 		return r;
 	*ret_dropped = make_room(s, entry.bytes);
 	entry.time_ns = next_time(s);
-	r = write_file(s, &entry, text, length);
-	return r < 0 ? r : add_entry(s, &entry);
+	r = write_file(s, &entry, text, length, sync);
+	if (r == 0)
+		r = add_entry(s, &entry);
+	if (r == 0)
+		write_place(s); /* after what matters more, should the disk be nearly full */
+	if (r == 0 && ret_id)
+		*ret_id = entry.time_ns;
+	return r;
 }
 
 static int read_whole(int fd, void *data, size_t size)
@@ -366,77 +402,112 @@ static int read_file(int fd, struct header *header, char **ret)
 }
 
 /* Out of the way, for a human to look at; a disk that damages many does not fill it with them. */
-static void put_aside(struct spool *s, const char *name)
+static void put_aside(struct spool *s, size_t index, const char *name)
 {
 	char bad[NAME_SIZE + sizeof(BAD)];
 
 	snprintf(bad, sizeof(bad), "%s" BAD, name);
-	if (s->bad < SPOOL_BAD_FILES && s->entries[s->first].bytes <= SPOOL_BAD_BYTES &&
+	if (s->bad < SPOOL_BAD_FILES && s->entries[s->first + index].bytes <= SPOOL_BAD_BYTES &&
 	    renameat(s->fd, name, s->fd, bad) == 0)
 		s->bad++;
 	else
 		unlinkat(s->fd, name, 0);
-	forget_entry(s, 0);
+	forget_entry(s, index);
 }
 
-int spool_oldest(struct spool *s, struct batch **ret, size_t *ret_lost)
+/* The file's batch. -ENOENT: somebody removed it. */
+static int load_file(const struct spool *s, const char *name, struct batch **ret)
 {
-	char name[NAME_SIZE], *text = NULL;
 	struct header header;
+	char *text = NULL;
 	int fd, r;
 
-	if (s->n == 0)
-		return -ENOENT;
-	*ret_lost = s->entries[s->first].points;
-	entry_name(name, &s->entries[s->first]);
 	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0) {
-		r = -errno;
-		if (r != -ENOENT)
-			return r;
-		/* Somebody removed it. */
-		forget_entry(s, 0);
-		return -EBADMSG;
-	}
+	if (fd < 0)
+		return -errno;
 	r = read_file(fd, &header, &text);
 	close(fd);
+	if (r < 0)
+		return r;
+	r = batch_new(ret, text, header.length, header.points, 0);
+	free(text);
+	return r;
+}
+
+int spool_oldest(struct spool *s, struct batch **ret, uint64_t *ret_id, size_t *ret_lost)
+{
+	const size_t index = next_free(s, 0);
+	struct entry *entry;
+	char name[NAME_SIZE];
+	int r;
+
+	if (index == s->n)
+		return -ENOENT;
+	entry = &s->entries[s->first + index];
+	*ret_lost = entry->points;
+	entry_name(name, entry);
+	r = load_file(s, name, ret);
 	if (r == 0) {
-		r = batch_new(ret, text, header.length, header.points, 0);
-		free(text);
-		s->loaded = r == 0;
+		entry->held = true;
+		*ret_id = entry->time_ns;
+	} else if (r == -ENOENT) {
+		forget_entry(s, index);
+		return -EBADMSG;
 	} else if (r == -EBADMSG) {
-		put_aside(s, name);
+		put_aside(s, index, name);
 	}
 	return r;
 }
 
-void spool_remove(struct spool *s)
+/* s->n: no such batch. */
+static size_t find_held(const struct spool *s, uint64_t id)
 {
-	if (!s->loaded)
-		return;
-	s->loaded = false;
-	remove_entry(s, 0);
+	size_t index = 0;
+
+	while (index < s->n &&
+	    !(s->entries[s->first + index].held && s->entries[s->first + index].time_ns == id))
+		index++;
+	return index;
 }
 
-int spool_shorten(struct spool *s, const char *text, size_t length, size_t points)
+void spool_remove(struct spool *s, uint64_t id)
 {
-	struct entry entry = {.points = points, .bytes = blocks(sizeof(struct header) + length)};
+	const size_t index = find_held(s, id);
+
+	if (index < s->n)
+		remove_entry(s, index);
+}
+
+void spool_release(struct spool *s, uint64_t id)
+{
+	const size_t index = find_held(s, id);
+
+	if (index < s->n)
+		s->entries[s->first + index].held = false;
+}
+
+int spool_shorten(struct spool *s, uint64_t id, const char *text, size_t length, size_t points)
+{
+	struct entry left = {.time_ns = id,
+	    .points = points,
+	    .bytes = blocks(sizeof(struct header) + length),
+	    .held = true};
+	const size_t index = find_held(s, id);
+	struct entry *entry;
+	char name[NAME_SIZE];
 	int r;
 
-	if (!s->loaded)
+	if (index == s->n || s->entries[s->first + index].points == points)
 		return -EINVAL;
-	entry.time_ns = s->entries[s->first].time_ns;
-	if (s->entries[s->first].points == points)
-		return -EINVAL;
-	r = write_file(s, &entry, text, length);
+	entry = &s->entries[s->first + index];
+	r = write_file(s, &left, text, length, REPLACE_DURABLE);
 	if (r < 0)
 		return r;
-	spool_remove(s);
-	/* There is room: one was just taken out. */
-	s->first--;
-	s->n++;
-	s->entries[s->first] = entry;
-	atomic_fetch_add(&s->bytes, entry.bytes);
+	entry_name(name, entry);
+	unlinkat(s->fd, name, 0);
+	tally(s, entry, -1);
+	*entry = left;
+	tally(s, entry, 1);
 	return 0;
 }
 
@@ -445,9 +516,14 @@ bool spool_empty(const struct spool *s)
 	return s->n == 0;
 }
 
-uint64_t spool_bytes(const struct spool *s)
+void spool_stats(const struct spool *s, struct spool_stats *ret)
 {
-	return atomic_load(&s->bytes);
+	*ret = (struct spool_stats){
+	    .batches = atomic_load(&s->batches),
+	    .points = atomic_load(&s->points),
+	    .bytes = atomic_load(&s->bytes),
+	    .oldest_ns = atomic_load(&s->oldest_ns),
+	};
 }
 
 size_t spool_foreign(const struct spool *s)

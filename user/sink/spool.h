@@ -2,13 +2,14 @@
 /*
  * Batches on disk, for a far end that is down or a stop. One file a batch, written under a
  * temporary name and renamed, so that a killed process leaves no half file under a name that
- * counts; not synced, so that after a power failure some may be empty: their checksum tells. Total
- * size is bounded, the oldest go first. One thread uses a spool; spool_bytes may be called from
- * any.
+ * counts; a checksum tells those that a power failure left torn. Total size is bounded, the oldest
+ * go first, but for those that are held: somebody has them in hand. One thread uses a spool;
+ * spool_stats may be called from any.
  */
 #ifndef CROSSTAP_SINK_SPOOL_H
 #define CROSSTAP_SINK_SPOOL_H
 
+#include "base/replace.h"
 #include "sink/sink.h"
 
 struct spool;
@@ -33,22 +34,31 @@ void spool_set_limit(struct spool *spool, uint64_t limit_bytes);
 /* The files stay. */
 void spool_free(struct spool *spool);
 
-/* Adds `points` lines of text as the newest. *ret_dropped: points in older files that were removed
- * for it. -EFBIG: larger than the whole spool; else the error of the file system. */
-int spool_put(
-    struct spool *spool, const char *text, size_t length, size_t points, size_t *ret_dropped);
-/* Loads the oldest batch: -ENOENT: there is none; -EBADMSG: its file is damaged or another
- * version's, *ret_lost are the points that its name tells, and it was put aside as NAME.bad, or
- * removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES forbid that (ask again); or the error of
- * reading. It stays until spool_remove. */
-int spool_oldest(struct spool *spool, struct batch **ret, size_t *ret_lost);
-/* Removes the batch that spool_oldest gave last. */
-void spool_remove(struct spool *spool);
-/* Replaces that batch by what is left of it. */
-int spool_shorten(struct spool *spool, const char *text, size_t length, size_t points);
+/* Adds `points` lines of text as the newest. *ret_id (or NULL): how it is named from now on; it is
+ * then held. *ret_dropped: points in older files that were removed for it. REPLACE_DURABLE waits
+ * for the disk twice, for file and folder. -EFBIG: larger than the whole spool; else the error of
+ * the file system. */
+int spool_put(struct spool *spool, const char *text, size_t length, size_t points,
+    enum replace_sync sync, uint64_t *ret_id, size_t *ret_dropped);
+/* Loads the oldest batch that is not held, and holds it: -ENOENT: there is none; -EBADMSG: its file
+ * is damaged or another version's, *ret_lost are the points that its name tells, and it was put
+ * aside as NAME.bad, or removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES forbid that (ask again);
+ * or the error of reading. */
+int spool_oldest(struct spool *spool, struct batch **ret, uint64_t *ret_id, size_t *ret_lost);
+/* Of a batch that is held: removes it; lets it lie in its place; replaces it by what is left of it
+ * (fewer points), durably. */
+void spool_remove(struct spool *spool, uint64_t id);
+void spool_release(struct spool *spool, uint64_t id);
+int spool_shorten(struct spool *spool, uint64_t id, const char *text, size_t length, size_t points);
 bool spool_empty(const struct spool *spool);
-/* Of its files, in whole blocks. */
-uint64_t spool_bytes(const struct spool *spool);
+
+struct spool_stats {
+	uint64_t batches, points;
+	uint64_t bytes;     /* of its files, in whole blocks */
+	uint64_t oldest_ns; /* when the oldest was put there, since 1970; 0: there is none */
+};
+/* Any thread. */
+void spool_stats(const struct spool *spool, struct spool_stats *ret);
 /* Any thread. */
 uint64_t spool_limit(const struct spool *spool);
 /* Files in the folder that are not ours, when it was read. */

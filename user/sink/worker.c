@@ -19,8 +19,19 @@
 #define REMIND_INTERVAL_NS (3600 * (uint64_t)NS_PER_S)
 #define STOP_ALLOWANCE_NS  (2 * (uint64_t)NS_PER_S)
 #define SPOOL_RETRY_NS     (30 * (uint64_t)NS_PER_S)
-#define ATTEMPTS_MAX       16 /* for one batch before others get their turn */
+#define LATE_NS            (2 * (uint64_t)NS_PER_S) /* in memory, before the disk has to have it */
+#define ATTEMPTS_MAX       16                       /* for one batch before others get their turn */
 #define BACKOFF_SHIFT_MAX  16
+
+/* A batch that is to be sent. */
+struct delivery {
+	struct batch *batch; /* NULL: none */
+	size_t offset;       /* from here on */
+	uint64_t due_ns;
+	uint64_t id;      /* of its file in the spool, 0: it is in memory alone */
+	size_t kept_from; /* where that file begins */
+	unsigned failures;
+};
 
 struct worker {
 	const struct sink_ops *ops;
@@ -38,16 +49,20 @@ struct worker {
 	struct gate *end;    /* opens when this one has */
 
 	/* The thread's own. */
-	struct batch *head; /* being delivered, from `offset` on */
-	size_t offset;
-	bool from_spool, stop_seen;
-	uint64_t due_ns, retry_ns, spool_retry_ns;
+	struct delivery present; /* the newest that is being delivered */
+	struct delivery next; /* a newer one, which is in the spool, too; follows the present one */
+	struct delivery past; /* the oldest of the spool */
+	bool stop_seen;
+	uint64_t sent_ns;  /* when the attempt began that is under way */
+	uint64_t pause_ns; /* until when the past waits */
+	uint64_t retry_ns, spool_retry_ns;
 	unsigned attempt;
 	bool down, spool_down;
 	uint64_t down_since_ns, dropped_before;
 	uint64_t damaged_files, damaged_points; /* not said yet */
-	struct log_limit dropped_limit, spool_limit;
-	struct log_reasons rejected, failures;
+	struct log_limit dropped_limit, damaged_limit;
+	struct log_reasons rejected, failures, spool_failures;
+	uint64_t spool_down_since_ns, spool_dropped_before;
 	unsigned failed; /* attempts, since it is down */
 
 	/* Shared. */
@@ -121,6 +136,15 @@ static void say_down(struct worker *w, uint64_t now_ns, size_t lost)
 	w->failures = (struct log_reasons){0};
 }
 
+static struct spool_stats on_disk(const struct worker *w)
+{
+	struct spool_stats stats = {0};
+
+	if (w->spool)
+		spool_stats(w->spool, &stats);
+	return stats;
+}
+
 static void say_works(struct worker *w, uint64_t now_ns)
 {
 	char last[sizeof(w->stats.last_error)];
@@ -134,7 +158,7 @@ static void say_works(struct worker *w, uint64_t now_ns)
 	    "spool_bytes=%llu last: %s",
 	    w->name, (double)(now_ns - w->down_since_ns) / NS_PER_S, w->failed,
 	    (unsigned long long)(dropped_so_far(w) - w->dropped_before), queue_length(w->queue),
-	    (unsigned long long)(w->spool ? spool_bytes(w->spool) : 0), last);
+	    (unsigned long long)on_disk(w).bytes, last);
 	w->dropped_before = dropped_so_far(w);
 }
 
@@ -185,66 +209,146 @@ static void say_dropped(struct worker *w)
 	w->dropped_before = now;
 }
 
+/* Once when it begins, the same reason once an hour, and when it is over. */
 static void say_spool(struct worker *w, int error)
 {
+	const uint64_t now_ns = clock_monotonic_ns();
+	uint64_t suppressed;
+
 	if (error == 0 && w->spool_down)
-		log_info(MODULE, "%s: spool works again", w->name);
-	if (error < 0 && !w->spool_down)
-		log_warning(MODULE, "%s: spool fails, what does not fit the queue is dropped: %s",
-		    w->name, strerror(-error));
+		log_info(MODULE, "%s: spool works again after_s=%.1f dropped=%llu", w->name,
+		    (double)(now_ns - w->spool_down_since_ns) / NS_PER_S,
+		    (unsigned long long)(dropped_so_far(w) - w->spool_dropped_before));
+	if (error < 0 && !w->spool_down) {
+		w->spool_down_since_ns = now_ns;
+		w->spool_dropped_before = dropped_so_far(w);
+		w->spool_failures = (struct log_reasons){0};
+	}
 	w->spool_down = error < 0;
+	if (error < 0 &&
+	    log_reason_pass(&w->spool_failures, strerror(-error), REMIND_INTERVAL_NS, &suppressed))
+		log_warning(MODULE,
+		    "%s: spool fails, what does not fit the queue is dropped: %s since_s=%.1f",
+		    w->name, strerror(-error),
+		    (double)(now_ns - w->spool_down_since_ns) / NS_PER_S);
 }
 
 /* --- The spool --- */
 
-/* Puts text there, or counts it as dropped. */
-static int keep(struct worker *w, const char *text, size_t length, size_t points)
+static bool spool_usable(const struct worker *w)
 {
-	size_t removed = 0;
-	int r = -ENOENT;
+	return w->spool && clock_monotonic_ns() >= w->spool_retry_ns;
+}
 
-	if (w->spool) {
-		r = spool_put(w->spool, text, length, points, &removed);
-		say_spool(w, r);
-		if (r < 0)
-			w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
-	}
-	count_dropped(w, removed + (r < 0 ? points : 0));
+/* Writes what is left of it to disk. A stop does not wait for the disk: whoever cuts the power then
+ * has the system write first. */
+static int keep(struct worker *w, struct delivery *d)
+{
+	const char *text = d->batch->text + d->offset;
+	const size_t length = d->batch->length - d->offset;
+	size_t removed = 0;
+	int r;
+
+	if (d->id)
+		return 0;
+	if (!w->spool)
+		return -ENOENT;
+	r = spool_put(w->spool, text, length, batch_count_lines(text, length),
+	    w->stop_seen ? REPLACE_FAST : REPLACE_DURABLE, &d->id, &removed);
+	count_dropped(w, removed);
+	if (r == -EFBIG)
+		return r;
+	say_spool(w, r);
+	if (r == 0)
+		d->kept_from = d->offset;
+	else
+		w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
 	return r;
 }
 
-/* What waits goes to the spool. One that fails costs one batch; the rest stays while there is room.
- */
-static void spill(struct worker *w, bool whatever)
+/* From memory. Its file, without what was delivered, waits for its turn. */
+static void leave(struct worker *w, struct delivery *d)
 {
-	struct batch *batch;
-	uint64_t due_ns;
-	int r = 0;
+	if (d->id) {
+		const char *text = d->batch->text + d->offset;
+		const size_t length = d->batch->length - d->offset;
 
-	while ((r == 0 || whatever) && (batch = queue_pop(w->queue, &due_ns))) {
-		r = keep(w, batch->text, batch->length, batch->points);
-		batch_unref(batch);
+		/* Else sent again later: the same points at the same times. */
+		if (d->offset > d->kept_from &&
+		    spool_shorten(w->spool, d->id, text, length, batch_count_lines(text, length)) <
+			0)
+			log_debug(MODULE, "%s: spool file keeps what was delivered", w->name);
+		spool_release(w->spool, d->id);
+	}
+	batch_unref(d->batch);
+	*d = (struct delivery){0};
+}
+
+/* Nobody needs it any more. */
+static void finish(struct worker *w, struct delivery *d)
+{
+	if (d->id)
+		spool_remove(w->spool, d->id);
+	batch_unref(d->batch);
+	*d = (struct delivery){0};
+}
+
+static void drop(struct worker *w, struct delivery *d)
+{
+	count_dropped(
+	    w, batch_count_lines(d->batch->text + d->offset, d->batch->length - d->offset));
+	finish(w, d);
+}
+
+/* The far end does not take them: what is in memory goes to disk, one fsync() of file and folder a
+ * batch, that is a window. The newest stays at hand, to be the first to go. Where the spool fails,
+ * memory is all there is, and the queue drops its oldest. */
+static void spill(struct worker *w)
+{
+	struct delivery d;
+	int r;
+
+	if (!spool_usable(w))
+		return;
+	if (w->present.batch) {
+		r = keep(w, &w->present);
+		if (r < 0 && r != -EFBIG)
+			return;
+	}
+	for (;;) {
+		d = (struct delivery){0};
+		d.batch = queue_pop(w->queue, &d.due_ns);
+		if (!d.batch)
+			return;
+		if (w->next.batch)
+			leave(w, &w->next);
+		r = keep(w, &d);
+		if (r == -EFBIG) {
+			drop(w, &d);
+		} else if (r < 0) {
+			count_dropped(w, queue_unpop(w->queue, d.batch, d.due_ns));
+			return;
+		} else {
+			w->next = d;
+		}
 	}
 }
 
-static void keep_head(struct worker *w)
+/* The back end's, in the worker's own thread, while the far end lets an attempt wait. */
+static void look_at_attempt(void *context)
 {
-	const char *text;
-	size_t length, points;
+	struct worker *w = context;
 
-	if (!w->head)
-		return;
-	text = w->head->text + w->offset;
-	length = w->head->length - w->offset;
-	points = batch_count_lines(text, length);
-	if (!w->from_spool)
-		keep(w, text, length, points);
-	else if (w->offset && spool_shorten(w->spool, text, length, points) < 0)
-		/* Sent again later: the same points at the same times, which InfluxDB overwrites.
-		 */
-		log_debug(MODULE, "%s: spool file keeps what was delivered", w->name);
-	batch_unref(w->head);
-	w->head = NULL;
+	if (clock_monotonic_ns() - w->sent_ns >= LATE_NS)
+		spill(w);
+}
+
+static bool is_late(struct worker *w)
+{
+	const uint64_t now_ns = clock_monotonic_ns(), due_ns = queue_due(w->queue);
+
+	return (w->present.batch && !w->present.id && now_ns >= w->present.due_ns + LATE_NS) ||
+	    (due_ns < now_ns && now_ns - due_ns >= LATE_NS);
 }
 
 /* One line for all that were found since the last. */
@@ -252,7 +356,7 @@ static void say_damaged(struct worker *w)
 {
 	uint64_t suppressed;
 
-	if (!w->damaged_files || !log_limit_pass(&w->spool_limit, LOG_INTERVAL_NS, &suppressed))
+	if (!w->damaged_files || !log_limit_pass(&w->damaged_limit, LOG_INTERVAL_NS, &suppressed))
 		return;
 	log_warning(MODULE,
 	    "%s: spool files damaged or of another version, put aside as *.bad or removed "
@@ -261,47 +365,48 @@ static void say_damaged(struct worker *w)
 	w->damaged_files = w->damaged_points = 0;
 }
 
-/* The oldest file becomes the head. A folder that cannot be read is left alone for a while. */
-static bool take_spooled(struct worker *w)
+/* A folder that cannot be read is left alone for a while. */
+static void take_past(struct worker *w)
 {
+	struct delivery d = {0};
 	size_t lost;
 	int r;
 
-	if (!w->spool || spool_empty(w->spool) || clock_monotonic_ns() < w->spool_retry_ns)
-		return false;
-	while ((r = spool_oldest(w->spool, &w->head, &lost)) == -EBADMSG) {
+	if (w->past.batch || !spool_usable(w) || spool_empty(w->spool))
+		return;
+	while ((r = spool_oldest(w->spool, &d.batch, &d.id, &lost)) == -EBADMSG) {
 		count_dropped(w, lost);
 		w->damaged_files++;
 		w->damaged_points += lost;
 		w->dropped_before += lost; /* not for want of room */
 	}
 	say_damaged(w);
-	if (r < 0) {
-		if (r != -ENOENT) {
-			say_spool(w, r);
-			w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
-		}
-		return false;
+	if (r == 0) {
+		w->past = d;
+	} else if (r != -ENOENT) {
+		say_spool(w, r);
+		w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
 	}
-	w->from_spool = true;
-	w->offset = 0;
-	w->due_ns = 0;
-	return true;
 }
 
 /* --- Delivery --- */
 
-static bool take_head(struct worker *w)
+/* One that failed and is on disk makes way for a newer one; where order matters, all that are on
+ * disk wait there for their turn. */
+static void take_present(struct worker *w)
 {
-	if (w->head)
-		return true;
-	/* At a stop the spool keeps what it has. */
-	if (!w->stop_seen && take_spooled(w))
-		return true;
-	w->head = queue_pop(w->queue, &w->due_ns);
-	w->from_spool = false;
-	w->offset = 0;
-	return w->head != NULL;
+	const bool in_order = !w->ops->any_order;
+
+	if (w->present.id && (in_order || (w->present.failures && w->next.batch)))
+		leave(w, &w->present);
+	if (w->next.batch && in_order)
+		leave(w, &w->next);
+	if (w->present.batch)
+		return;
+	w->present = w->next;
+	w->next = (struct delivery){0};
+	if (!w->present.batch)
+		w->present.batch = queue_pop(w->queue, &w->present.due_ns);
 }
 
 /* Between 0 and n - 1. */
@@ -328,38 +433,49 @@ static uint64_t backoff_ns(const struct worker *w, uint64_t retry_after_ns)
 	return random_below(most);
 }
 
-static void finish_head(struct worker *w)
+/* To the end of the line, so that one batch that breaks the server does not hold all others for
+ * ever. */
+static void put_last(struct worker *w, struct delivery *d)
 {
-	if (w->from_spool)
-		spool_remove(w->spool);
-	batch_unref(w->head);
-	w->head = NULL;
-}
+	struct delivery again = *d;
 
-/* The oldest is dropped first, and that is the head. With a spool it goes to the end of the line,
- * so that one batch that breaks the server does not hold all others for ever. */
-static void pass_over_head(struct worker *w)
-{
-	const char *text = w->head->text + w->offset;
-	size_t length = w->head->length - w->offset;
-
-	if (w->spool && !w->spool_down ? w->attempt % ATTEMPTS_MAX != 0
-				       : !queue_wait(w->queue, QUEUE_FULL, 0))
+	again.id = 0;
+	if (keep(w, &again) < 0)
 		return;
-	keep(w, text, length, batch_count_lines(text, length));
-	finish_head(w);
+	spool_release(w->spool, again.id);
+	finish(w, d);
 }
 
-static void deliver(struct worker *w)
+/* Where there is no disk the oldest is dropped first, and that is this one. */
+static void pass_over(struct worker *w, struct delivery *d)
+{
+	if (!d->id && queue_wait(w->queue, QUEUE_FULL, 0))
+		drop(w, d);
+	else if (d->id && d->failures % ATTEMPTS_MAX == 0 && d == &w->present)
+		leave(w, d);
+	else if (d->id && d->failures % ATTEMPTS_MAX == 0)
+		put_last(w, d);
+}
+
+/* Of the time that the far end gives, a backlog takes half at most. */
+static void pause_past(struct worker *w)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	w->pause_ns = now_ns + (now_ns - w->sent_ns);
+}
+
+static void deliver(struct worker *w, struct delivery *d)
 {
 	struct send_result result = {0};
-	const char *text = w->head->text + w->offset;
 	size_t taken;
 
-	w->ops->send(w->backend, text, w->head->length - w->offset, &result);
+	w->sent_ns = clock_monotonic_ns();
+	w->ops->send(w->backend, d->batch->text + d->offset, d->batch->length - d->offset, &result);
 	taken = result.taken;
 	count(w, &result, result.accepted ? taken : 0);
 	if (result.retry) {
+		d->failures++;
 		w->attempt++;
 		w->retry_ns = clock_monotonic_ns() + backoff_ns(w, result.retry_after_ns);
 	} else {
@@ -369,35 +485,61 @@ static void deliver(struct worker *w)
 	say_state(w, &result);
 	if (!result.retry)
 		say_dropped(w);
-	w->offset += taken;
-	if (w->offset == w->head->length)
-		finish_head(w);
-	else if (result.retry)
-		pass_over_head(w);
+	if (d == &w->past)
+		pause_past(w);
+	d->offset += taken;
+	if (d->offset == d->batch->length) {
+		finish(w, d);
+	} else if (result.retry) {
+		spill(w);
+		pass_over(w, d);
+	}
 }
 
-/* Before its time: sleeps until then, a stop, or, while the far end is down, until the queue needs
- * the spool. Returns whether the head may go now. */
-static bool wait_turn(struct worker *w)
+static uint64_t later(uint64_t a_ns, uint64_t b_ns)
 {
-	uint64_t ready_ns = w->retry_ns > w->due_ns ? w->retry_ns : w->due_ns;
-	unsigned events = QUEUE_STOPPED, held = 0;
-
-	if (!w->attempt || (w->spool && clock_monotonic_ns() >= w->spool_retry_ns))
-		events |= QUEUE_CROWDED;
-	if (clock_monotonic_ns() < ready_ns)
-		held = queue_wait(w->queue, events, ready_ns);
-	if (held & QUEUE_STOPPED)
-		return false;
-	if (!(held & QUEUE_CROWDED))
-		return true;
-	if (!w->attempt)
-		return true; /* a burst: no more spreading */
-	spill(w, false);
-	return false;
+	return a_ns > b_ns ? a_ns : b_ns;
 }
 
-/* After a stop. Returns whether the head may go now, or whether it is over. */
+/* Which may go at `now_ns`, or NULL, and when one may. Where the order is free the present goes
+ * before the past, else after it. */
+static struct delivery *choose(struct worker *w, uint64_t now_ns, uint64_t *ret_until_ns)
+{
+	struct delivery *past = w->past.batch ? &w->past : NULL;
+	struct delivery *present = w->present.batch ? &w->present : NULL;
+	uint64_t due_ns = UINT64_MAX, until_ns = UINT64_MAX;
+
+	if (past && !w->ops->any_order)
+		present = NULL;
+	if (present && !w->attempt && queue_wait(w->queue, QUEUE_CROWDED, 0))
+		due_ns = 0; /* a burst: no more spreading */
+	else if (present)
+		due_ns = later(present->due_ns, w->retry_ns);
+	if (past)
+		until_ns = later(w->pause_ns, w->retry_ns);
+	*ret_until_ns = present && due_ns < until_ns ? due_ns : until_ns;
+	if (present && due_ns <= now_ns)
+		return present;
+	return past && until_ns <= now_ns ? past : NULL;
+}
+
+/* Sleeps until a batch may go, a stop, or one comes that has to be taken or written to disk at
+ * once.
+ */
+static void wait_turn(struct worker *w, uint64_t until_ns)
+{
+	unsigned events = QUEUE_STOPPED;
+
+	if (!w->present.batch || (w->attempt && spool_usable(w)))
+		events |= QUEUE_NOT_EMPTY;
+	if (w->present.batch && !w->attempt && (w->ops->any_order || !w->past.batch))
+		events |= QUEUE_CROWDED;
+	if (w->spool && !spool_usable(w) && w->spool_retry_ns < until_ns)
+		until_ns = w->spool_retry_ns;
+	queue_wait(w->queue, events, until_ns);
+}
+
+/* After a stop. Returns whether the batch may go now, or whether it is over. */
 static bool wait_turn_stopping(struct worker *w, uint64_t deadline_ns)
 {
 	if (!w->stop_seen) {
@@ -414,27 +556,61 @@ static bool wait_turn_stopping(struct worker *w, uint64_t deadline_ns)
 	return clock_monotonic_ns() < deadline_ns;
 }
 
+/* What is on disk stays there. Returns false when it is over. */
+static bool run_stopping(struct worker *w, uint64_t deadline_ns)
+{
+	if (w->past.batch)
+		leave(w, &w->past);
+	take_present(w);
+	if (!w->present.batch || !wait_turn_stopping(w, deadline_ns))
+		return false;
+	deliver(w, &w->present);
+	return true;
+}
+
 static void run(struct worker *w)
 {
 	for (;;) {
-		uint64_t deadline_ns = atomic_load(&w->control.deadline_ns);
-		bool stopping = deadline_ns != UINT64_MAX;
+		const uint64_t deadline_ns = atomic_load(&w->control.deadline_ns);
+		struct delivery *d;
+		uint64_t until_ns;
 
-		if (!take_head(w)) {
-			uint64_t until_ns =
-			    w->spool && !spool_empty(w->spool) ? w->spool_retry_ns : UINT64_MAX;
-
-			if (stopping)
+		if (deadline_ns != UINT64_MAX) {
+			if (!run_stopping(w, deadline_ns))
 				return;
-			queue_wait(w->queue, QUEUE_NOT_EMPTY | QUEUE_STOPPED, until_ns);
-		} else if (stopping) {
-			if (!wait_turn_stopping(w, deadline_ns))
-				return;
-			deliver(w);
-		} else if (wait_turn(w)) {
-			deliver(w);
+			continue;
 		}
+		if (w->attempt || is_late(w))
+			spill(w);
+		take_present(w);
+		take_past(w);
+		d = choose(w, clock_monotonic_ns(), &until_ns);
+		if (d)
+			deliver(w, d);
+		else
+			wait_turn(w, until_ns);
 	}
+}
+
+/* What the process before, however it ended, had not delivered. What a sink before this one left
+ * has been told of. */
+static void say_found(struct worker *w)
+{
+	const struct spool_stats found = on_disk(w);
+	const uint64_t now_ns = (uint64_t)clock_wall_ns(&clock_system);
+
+	if (!w->spool && w->ops->remote)
+		log_info(MODULE, "%s: no spool: what waits for it ends with the process", w->name);
+	if (!found.batches || w->before)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stats.points_found = found.points;
+	pthread_mutex_unlock(&w->lock);
+	log_info(MODULE,
+	    "%s: not delivered before windows=%llu points=%llu bytes=%llu oldest_s=%.1f", w->name,
+	    (unsigned long long)found.batches, (unsigned long long)found.points,
+	    (unsigned long long)found.bytes,
+	    now_ns > found.oldest_ns ? (double)(now_ns - found.oldest_ns) / NS_PER_S : 0.0);
 }
 
 static void load_spool(struct worker *w)
@@ -446,9 +622,32 @@ static void load_spool(struct worker *w)
 	if (w->spool && spool_foreign(w->spool))
 		log_warning(MODULE, "%s: foreign files in the spool are left alone files=%zu",
 		    w->name, spool_foreign(w->spool));
+	say_found(w);
 	/* A fleet that starts together with a backlog. */
 	w->retry_ns = clock_monotonic_ns() +
 	    (w->spool && !spool_empty(w->spool) ? atomic_load(&w->spread_ns) : 0);
+}
+
+/* All that is in memory goes to disk, or is dropped. */
+static void put_away(struct worker *w)
+{
+	struct delivery *const held[] = {&w->past, &w->present, &w->next};
+	struct delivery d = {0};
+
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+		if (!held[i]->batch)
+			continue;
+		if (keep(w, held[i]) < 0)
+			drop(w, held[i]);
+		else
+			leave(w, held[i]);
+	}
+	while ((d.batch = queue_pop(w->queue, &d.due_ns))) {
+		if (keep(w, &d) < 0)
+			drop(w, &d);
+		else
+			leave(w, &d);
+	}
 }
 
 static void serve(struct worker *w)
@@ -459,11 +658,10 @@ static void serve(struct worker *w)
 		gate_wait(w->before);
 	load_spool(w);
 	run(w);
-	w->spool_limit = (struct log_limit){0};
+	w->damaged_limit = (struct log_limit){0};
 	say_damaged(w);
 	before = dropped_so_far(w);
-	keep_head(w);
-	spill(w, true);
+	put_away(w);
 	if (dropped_so_far(w) != before)
 		log_warning(MODULE, "%s: stopped, not delivered dropped=%llu", w->name,
 		    (unsigned long long)(dropped_so_far(w) - before));
@@ -510,6 +708,7 @@ int worker_new(struct worker **ret, const struct worker_options *options, const 
 	pthread_mutex_init(&w->lock, NULL);
 	atomic_init(&w->control.deadline_ns, UINT64_MAX);
 	w->control.stuck = say_stuck;
+	w->control.waiting = look_at_attempt;
 	w->control.context = w;
 	w->ops = options->ops;
 	w->name = options->name;
@@ -581,11 +780,16 @@ bool worker_wait_room(struct worker *w, uint64_t timeout_ns)
 
 void worker_stats(struct worker *w, struct sink_stats *ret)
 {
+	const struct spool_stats disk = on_disk(w);
+
 	pthread_mutex_lock(&w->lock);
 	*ret = w->stats;
 	pthread_mutex_unlock(&w->lock);
 	ret->queued = queue_length(w->queue);
-	ret->spool_bytes = w->spool ? spool_bytes(w->spool) : 0;
+	ret->spool_bytes = disk.bytes;
+	ret->spool_points = disk.points;
+	ret->spool_batches = disk.batches;
+	ret->spool_oldest_ns = (int64_t)disk.oldest_ns;
 	ret->spool_limit_bytes = w->spool ? spool_limit(w->spool) : 0;
 }
 

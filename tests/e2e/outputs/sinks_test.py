@@ -72,6 +72,40 @@ def spool_survives_a_restart(lab):
 
 
 @test
+def killed_in_an_outage(lab):
+    """InfluxDB killed, the agent killed in the outage and again while it delivers: each query is there once in the end."""
+    influx = InfluxDB(lab).start()
+    crosstap = agent(lab, influx.output(timeout="2s"), spool={"path": lab.path("spool")}).start()
+    send(lab.path("hand.sock"), 100)
+    influx.wait_total("dns", "queries", 100)
+    influx.process.kill(signal.SIGKILL)
+    sent = 100
+    for part in range(4):
+        send(lab.path("hand.sock"), 50 + part)
+        sent += 50 + part
+        time.sleep(1)
+    # No frame in the open window, and none between it and the disk.
+    crosstap.wait_metric("crosstap_dns_queries_total", sent)
+    wait_for(lambda: crosstap.metric("crosstap_output_queued_batches") == 0, 10, "all windows are on disk")
+    crosstap.process.kill(signal.SIGKILL)
+    crosstap.process.wait()
+    crosstap.start()
+    wait_for(lambda: "not delivered before windows=" in crosstap.process.log(), 10, "the start says what it finds")
+    check(crosstap.metric("crosstap_points_found_total") > 0, "what it finds is counted")
+    influx.process.wait()
+    influx.start()
+    wait_for(lambda: influx.total("dns", "queries") > 100, 20, "the backlog comes")
+    crosstap.process.kill(signal.SIGKILL)
+    crosstap.process.wait()
+    crosstap.start()
+    send(lab.path("hand.sock"), 7)
+    influx.wait_total("dns", "queries", sent + 7, seconds=30)
+    wait_for(lambda: crosstap.metric("crosstap_output_spool_batches") == 0, 20, "the spool is empty")
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(influx.total("dns", "queries"), sent + 7, "InfluxDB at the end")
+
+
+@test
 def renamed_output(lab):
     """Points that wait for an output which another configuration does not have are named, not forgotten."""
     port = free_port(("127.0.0.1",))

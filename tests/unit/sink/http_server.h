@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #define SERVER_IDS   30000
+#define SERVER_ORDER 64
 #define SERVER_BYTES (8 << 20)
 
 struct answer {
@@ -35,6 +36,7 @@ struct answer {
 	const char *headers, *body;
 	size_t max_lines; /* more: 413 instead */
 	size_t endless;   /* bytes of body that are announced, sent one by one */
+	int delay_ms;     /* before it answers */
 	bool cut_body;    /* announces more than it sends, and closes */
 };
 
@@ -51,7 +53,8 @@ struct server {
 	size_t largest_lines, largest_bytes;
 	char request_line[600], path[512]; /* of the last request, as are these */
 	char authorization[256], content_type[128], content_encoding[64], accept[128];
-	uint16_t seen[SERVER_IDS]; /* acknowledged points by their number */
+	uint16_t seen[SERVER_IDS];           /* acknowledged points by their number */
+	size_t order[SERVER_ORDER], n_order; /* and their numbers, as they came */
 	char *in, *text;
 	size_t text_length;
 };
@@ -121,6 +124,8 @@ static inline void server_keep(struct server *s)
 
 		if (id < SERVER_IDS)
 			s->seen[id]++;
+		if (s->n_order < SERVER_ORDER)
+			s->order[s->n_order++] = id;
 	}
 }
 
@@ -189,6 +194,8 @@ static inline bool server_answer(struct server *s, int fd, const struct answer *
 	    answer->endless ? answer->endless : strlen(body) + (answer->cut_body ? 100 : 0);
 	char head[1024];
 
+	if (answer->delay_ms)
+		usleep((useconds_t)answer->delay_ms * 1000);
 	if (!answer->status)
 		return false;
 	snprintf(head, sizeof(head), "HTTP/1.1 %d Status\r\n%s%s", answer->status,

@@ -53,6 +53,29 @@ static void test_batch(void **state UNUSED)
 	assert_int_equal(batch_count_lines("", 0), 0);
 }
 
+/* What could not be written to disk goes back to where it was, if nobody took its place. */
+static void test_unpop(void **state UNUSED)
+{
+	struct queue *q = new_queue(2, 1 << 20);
+	struct batch *batch;
+	uint64_t due_ns;
+
+	assert_true(queue_due(q) == UINT64_MAX);
+	push(q, 1, 1);
+	push(q, 2, 1);
+	assert_int_equal(queue_due(q), 1);
+	batch = queue_pop(q, &due_ns);
+	assert_int_equal(queue_due(q), 2);
+	assert_int_equal(queue_unpop(q, batch, due_ns), 0);
+	assert_int_equal(queue_due(q), 1);
+	batch = queue_pop(q, &due_ns);
+	push(q, 3, 1);
+	assert_int_equal(queue_unpop(q, batch, due_ns), 1);
+	pop_expect(q, 2);
+	pop_expect(q, 3);
+	queue_free(q);
+}
+
 static void test_order(void **state UNUSED)
 {
 	struct queue *q = new_queue(3, 1 << 20);
@@ -177,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_batch),
 	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_unpop),
 	    cmocka_unit_test(test_oldest_is_dropped),
 	    cmocka_unit_test(test_bytes_are_bounded),
 	    cmocka_unit_test(test_events),

@@ -16,6 +16,7 @@
 
 #define RESPONSE_BYTES    (64 << 10)
 #define CONNECT_MS        5000L
+#define WAITING_MS        500 /* between two calls of the control's waiting() */
 #define RETRY_AFTER_MAX_S 900 /* a server must not silence us for a day */
 #define GZIP_LEVEL        3   /* a third of the default's CPU for a tenth more bytes */
 
@@ -304,7 +305,11 @@ static CURLcode transfer(struct http_post *p)
 		now_ns = clock_monotonic_ns();
 		if (!running || now_ns >= deadline_ns)
 			break;
+		if (p->control->waiting)
+			p->control->waiting(p->control->context);
 		wait_ms = http_client_wait_ms(p->easy);
+		if (wait_ms > WAITING_MS)
+			wait_ms = WAITING_MS;
 		if (deadline_ns - now_ns < (uint64_t)wait_ms * NS_PER_MS)
 			wait_ms = (int)((deadline_ns - now_ns) / NS_PER_MS) + 1;
 		curl_multi_poll(p->multi, NULL, 0, wait_ms, NULL);
