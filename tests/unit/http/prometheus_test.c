@@ -76,7 +76,7 @@ static void test_dns(void **state)
 	    cell(nl, MARGIN_MALFORMED, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0, 2, 0),
 	    cell(nl, MARGIN_QTYPE, 0, 0, 0, 28, 40, 0),
 	    cell(nl, MARGIN_QTYPE, 0, 0, 0, 65534, 1, 0),
-	    cell(nl, MARGIN_QTYPE, 0, 0, 0, TOTALS_QTYPE_OTHER, 5, 0),
+	    cell(nl, MARGIN_QTYPE, 0, 0, 0, KEY_OTHER, 5, 0),
 	    cell(nl, MARGIN_RCODE, 0, 0, 0, 3, 7, 0),
 	    cell(nl, MARGIN_RCODE, 0, 0, 0, 16, 1, 0),
 	    cell(nl, MARGIN_OPCODE, 0, 0, 0, 4, 9, 0),
