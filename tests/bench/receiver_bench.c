@@ -202,8 +202,8 @@ static void receive(
 	compare_filter_make(&filter, config);
 	shard_limits_make(&collector.limits, config, 4);
 	if (zone_registry_new(&registry) < 0 ||
-	    input_setup_make(
-		&setup, &input, registry, &filter, &collector.seed, error, sizeof(error)) < 0)
+	    input_setup_make(&setup, config, &input, registry, &filter, &collector.seed, error,
+		sizeof(error)) < 0)
 		errx(1, "setup");
 	collector.traits = setup.traits;
 	collector.traits.facts = facts;

@@ -64,11 +64,11 @@ static int allocate(struct input_set **ret, size_t n)
 	return 0;
 }
 
-static int prepare_input(struct agent *agent, const struct config_input *config, uint32_t max_frame,
-    struct input_set *set, char *error, size_t size)
+static int prepare_input(struct agent *agent, const struct config *whole,
+    const struct config_input *config, struct input_set *set, char *error, size_t size)
 {
 	const size_t i = set->n;
-	int r = input_setup_make(&set->setups[i], config, agent->registry,
+	int r = input_setup_make(&set->setups[i], whole, config, agent->registry,
 	    &agent->filters[agent->filter], &agent->seed, error, size);
 
 	if (r < 0)
@@ -77,7 +77,8 @@ static int prepare_input(struct agent *agent, const struct config_input *config,
 	set->inputs[i] = find_input(agent, config);
 	if (set->inputs[i])
 		return door_new(&set->doors[i], config, error, size);
-	r = input_open(&set->inputs[i], config, agent->passed, max_frame, error, size);
+	r = input_open(
+	    &set->inputs[i], config, agent->passed, (uint32_t)whole->limits.frame, error, size);
 	set->is_new[i] = r == 0;
 	return r;
 }
@@ -93,8 +94,7 @@ int input_set_prepare(struct agent *agent, const struct config *config, struct i
 		return r;
 	}
 	for (size_t i = 0; i < config->n_inputs && r == 0; i++)
-		r = prepare_input(
-		    agent, &config->inputs[i], (uint32_t)config->limits.frame, set, error, size);
+		r = prepare_input(agent, config, &config->inputs[i], set, error, size);
 	if (r < 0) {
 		input_set_free(set);
 		return r;

@@ -2,6 +2,7 @@
 #include "agent/setup.h"
 
 #include "enrich/enrich.h"
+#include "measure/datasets.h"
 #include "measure/mnemonic.h"
 
 #include <errno.h>
@@ -15,9 +16,9 @@
 #define SLOTS_PER_NAME   16
 #define UNASSIGNED_CELLS 256
 
-int input_setup_make(struct input_setup *ret, const struct config_input *input,
-    struct zone_registry *registry, const struct compare_filter *filter,
-    const struct hash_seed *seed, char *error, size_t size)
+int input_setup_make(struct input_setup *ret, const struct config *config,
+    const struct config_input *input, struct zone_registry *registry,
+    const struct compare_filter *filter, const struct hash_seed *seed, char *error, size_t size)
 {
 	struct input_setup setup = {
 	    .traits =
@@ -25,7 +26,7 @@ int input_setup_make(struct input_setup *ret, const struct config_input *input,
 		    .figures = input->scope != SCOPE_WITNESS,
 		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
-		    .facts = 0, /* no measurement has them yet: nobody pays for them */
+		    .facts = datasets_facts(config->datasets),
 		    .qtype_assigned = mnemonic_qtype_assigned,
 		    .filter = filter,
 		},

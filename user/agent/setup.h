@@ -15,9 +15,9 @@ struct input_setup {
 
 /* Errors with the reason in `error`: -ENOSPC more labels than there are numbers, -ENOMEM, -EINVAL.
  * The registry outlives the setup. */
-int input_setup_make(struct input_setup *ret, const struct config_input *input,
-    struct zone_registry *registry, const struct compare_filter *filter,
-    const struct hash_seed *seed, char *error, size_t size);
+int input_setup_make(struct input_setup *ret, const struct config *config,
+    const struct config_input *input, struct zone_registry *registry,
+    const struct compare_filter *filter, const struct hash_seed *seed, char *error, size_t size);
 void input_setup_done(struct input_setup *setup);
 
 void compare_filter_make(struct compare_filter *ret, const struct config *config);

@@ -98,6 +98,8 @@ struct config_geo {
 enum privacy_addresses { ADDRESSES_FULL, ADDRESSES_PREFIX, ADDRESSES_CRYPTOPAN, ADDRESSES_NONE };
 enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
 enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
+/* Bits, in the order of the words of `datasets`. */
+enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4 };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
 struct output_kind; /* config/output_kind.h */
@@ -120,6 +122,7 @@ struct config {
 	struct config_tag *tags;
 	size_t n_tags;
 	uint64_t interval_ns, grace_ns;
+	unsigned datasets; /* enum dataset */
 	struct config_input *inputs;
 	size_t n_inputs;
 	struct config_wire wire;

@@ -199,6 +199,20 @@ static json_t *output_to_json(const struct config_output *output)
 	return map;
 }
 
+static json_t *words_to_json(const struct config_option *option, const void *base)
+{
+	const uint64_t set = uint_at(option, base);
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && option->words[i]; i++) {
+		if (set >> i & 1 && append(list, json_string(option->words[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static json_t *outputs_to_json(const struct config *config)
 {
 	json_t *list = json_array();
@@ -261,6 +275,8 @@ static json_t *value_to_json(const struct option_table *table, const struct conf
 		return unit_to_json(option, base);
 	case OPTION_WORD:
 		return json_string(option->words[uint_at(option, base)]);
+	case OPTION_WORDS:
+		return words_to_json(option, base);
 	case OPTION_TEXTS:
 	case OPTION_ZONES:
 		return strings_to_json(at(option, base));

@@ -19,12 +19,13 @@ void limit_format(char *out, const struct config_option *option, double value)
 		snprintf(out, SCALAR_TEXT_SIZE, "%.10g", value);
 }
 
-static void words_text(const struct config_option *option, char out[LIMITS_TEXT_SIZE])
+static void words_text(
+    const struct config_option *option, const char *last, char out[LIMITS_TEXT_SIZE])
 {
 	size_t used = 0;
 
 	for (size_t i = 0; option->words[i] && used < LIMITS_TEXT_SIZE; i++) {
-		const char *separator = !i ? "" : option->words[i + 1] ? ", " : " or ";
+		const char *separator = !i ? "" : option->words[i + 1] ? ", " : last;
 
 		used += (size_t)snprintf(
 		    out + used, LIMITS_TEXT_SIZE - used, "%s%s", separator, option->words[i]);
@@ -46,7 +47,9 @@ void limits_text(const struct config_option *option, char out[LIMITS_TEXT_SIZE])
 
 	out[0] = '\0';
 	if (option->type == OPTION_WORD)
-		words_text(option, out);
+		words_text(option, " or ", out);
+	else if (option->type == OPTION_WORDS)
+		words_text(option, " and ", out);
 	else if (option->type == OPTION_BOOL)
 		snprintf(out, LIMITS_TEXT_SIZE, "true or false");
 	else if (option->type >= OPTION_UINT && option->type <= OPTION_MODE)

@@ -88,6 +88,7 @@ bool option_equal(const struct config_option *option, const void *a, const void 
 	case OPTION_RATE:
 	case OPTION_MODE:
 	case OPTION_WORD:
+	case OPTION_WORDS:
 		return memcmp(x, y, option->size) == 0;
 	case OPTION_TEXTS:
 	case OPTION_ZONES:

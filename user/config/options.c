@@ -23,6 +23,12 @@ static const struct config_option root[] = {
 	.help = "Length of a window. Windows are aligned to the wall clock."},
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
+    {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(REPORT), .fallback = "[core, edns, names]",
+	RANGE(0, 3), WORDS("core", "edns", "names"), AT(C, datasets),
+	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
+		"and times. `core`: classes, responses by type, and by type and rcode; `edns`: "
+		"versions, advertised sizes, client subnets, extended errors; `names`: lengths, "
+		"labels and kinds of query names, never names. What is left out costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "

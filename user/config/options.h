@@ -25,6 +25,7 @@ enum option_type {
 	OPTION_MODE,    /* mode_t, octal */
 	OPTION_WORD,    /* an enum that counts its words from 0 */
 	OPTION_TEXTS,   /* struct config_strings */
+	OPTION_WORDS,   /* unsigned: a bit for each of its words, from the lowest on */
 	OPTION_ZONES,   /* struct config_strings, as zone_name_normalize() writes them, sorted, each
 			   once */
 	OPTION_INTERFACES, /* struct config_strings; the word `auto` sets the bool at `other` */

@@ -20,6 +20,7 @@ static const char *const type_names[] = {
     [OPTION_MODE] = "mode",
     [OPTION_WORD] = "word",
     [OPTION_TEXTS] = "texts",
+    [OPTION_WORDS] = "words",
     [OPTION_ZONES] = "zones",
     [OPTION_INTERFACES] = "interfaces",
     [OPTION_PORTS] = "ports",

@@ -4,11 +4,14 @@
 #include "base/clock.h"
 #include "encode/histogram.h"
 #include "encode/row.h"
+#include "measure/bounded.h"
 #include "measure/margin_tag.h"
 #include "measure/rows.h"
 #include "measure/size_bin.h"
+#include "stats/facts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What every encoder below needs to know. */
@@ -17,6 +20,7 @@ struct job {
 	const struct window_view *view;
 	const struct zone_view *zone;
 	const struct encode_context *context;
+	const struct bounded *bounded;
 };
 
 const char *encode_rank(const struct encode_context *context, size_t rank, const char *value,
@@ -98,46 +102,139 @@ static void encode_sources(const struct job *job)
 	}
 }
 
-static const char *code_text(
-    const struct job *job, enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES])
+/* What a field of a margin's values has of one cell. */
+struct part {
+	uint64_t key; /* of the point, in the first field's margin */
+	uint64_t count;
+	size_t field;
+};
+
+static int compare_parts(const void *a, const void *b)
 {
-	if (tag == TAG_QTYPE && job->context->unassigned)
-		return unassigned_qtype(job->context->unassigned, job->view->span.time_ms,
-		    (uint16_t)margin_value(key), buffer);
-	return margin_tag_text(tag, key, buffer);
+	const struct part *x = a, *y = b;
+
+	return (x->key > y->key) - (x->key < y->key);
 }
 
-/* A point for each value of a margin. Types that are not to have a series of their own are sent as
- * one point. */
-static void encode_codes(const struct job *job, enum measurement_id id)
+static uint64_t key_in(uint64_t key, enum margin margin)
 {
-	const enum measure_tag tag = measurements[id].tags[1];
-	const struct margin_slice *slice = &job->zone->margins[measurements[id].fields[0].margin];
-	struct count_row other = {0};
-	char buffer[MNEMONIC_BYTES];
+	return (key & ~(0x3full << MARGIN_KIND_SHIFT)) | (uint64_t)margin << MARGIN_KIND_SHIFT;
+}
 
-	for (size_t i = 0; i < slice->n; i++) {
-		const struct count_row row = {slice->cells[i].count};
-		const char *text = code_text(job, tag, slice->cells[i].key, buffer);
+/* Sorted by key; *ret is the caller's to free. */
+static size_t collect_parts(
+    const struct job *job, const struct measurement *measurement, struct part **ret)
+{
+	struct part *parts;
+	size_t room = 1, n = 0;
 
-		if (strcmp(text, UNASSIGNED_OTHER) == 0)
-			other.count += row.count;
-		else
-			put(job, id, text, NULL, &row);
+	for (size_t i = 0; i < measurement->n_fields; i++)
+		room += job->zone->margins[measurement->fields[i].margin].n;
+	parts = calloc(room, sizeof(*parts));
+	for (size_t i = 0; parts && i < measurement->n_fields; i++) {
+		const struct measure_field *field = &measurement->fields[i];
+		const struct margin_slice *slice = &job->zone->margins[field->margin];
+
+		for (size_t k = 0; k < slice->n; k++)
+			parts[n++] =
+			    (struct part){key_in(bounded_key(job->bounded, slice->cells[k].key),
+					      measurement->fields[0].margin),
+				field->amount ? slice->cells[k].amount : slice->cells[k].count, i};
 	}
-	if (other.count)
-		put(job, id, UNASSIGNED_OTHER, NULL, &other);
+	if (n)
+		qsort(parts, n, sizeof(*parts), compare_parts);
+	*ret = parts;
+	return n;
 }
 
-static void encode_all_codes(const struct job *job)
+static void put_values(const struct job *job, enum measurement_id id, uint64_t key, const void *row)
+{
+	const struct measurement *measurement = &measurements[id];
+	const char *tags[MEASURE_MAX_TAGS] = {job->zone->label};
+	char buffers[MEASURE_MAX_TAGS][MNEMONIC_BYTES];
+
+	for (size_t i = 1; i < measurement->n_tags; i++)
+		tags[i] = margin_tag_text(measurement->tags[i], key, buffers[i]);
+	row_point(job->points, measurement, job->view->span.time_ms, tags, row, job->view->facts);
+}
+
+/* A point for each value of a margin, or of several that have the same values. */
+static void encode_values(const struct job *job, enum measurement_id id)
+{
+	const struct measurement *measurement = &measurements[id];
+	struct part *parts;
+	const size_t n = collect_parts(job, measurement, &parts);
+
+	for (size_t i = 0; i < n;) {
+		const uint64_t key = parts[i].key;
+		union {
+			struct dns_row dns;
+			struct count_row count;
+		} row = {0};
+
+		for (; i < n && parts[i].key == key; i++) {
+			char *at = (char *)&row + measurement->fields[parts[i].field].offset;
+			uint64_t sum;
+
+			memcpy(&sum, at, sizeof(sum));
+			sum += parts[i].count;
+			memcpy(at, &sum, sizeof(sum));
+		}
+		put_values(job, id, key, &row);
+	}
+	free(parts);
+}
+
+static bool is_counted(const struct job *job, enum margin margin)
+{
+	return (facts_of_margin(margin) & job->view->facts) == facts_of_margin(margin);
+}
+
+static void encode_all_values(const struct job *job)
 {
 	for (int id = 0; id < MEASUREMENT_COUNT; id++) {
 		const struct measurement *measurement = &measurements[id];
+		const enum margin margin = measurement->fields[0].margin;
 
-		if (measurement->fields[0].margin && measurement->n_tags == 2 &&
-		    margin_tag_is_code(measurement->tags[1]))
-			encode_codes(job, (enum measurement_id)id);
+		if (margin && measurement->when != WHEN_METRICS && measurement->n_tags > 1 &&
+		    margin_tag_is_value(measurement->tags[1]) && is_counted(job, margin))
+			encode_values(job, (enum measurement_id)id);
 	}
+}
+
+/* Counts of one margin into an array of its values; false: there are none. */
+static bool fill_values(const struct job *job, enum margin margin, uint64_t *counts, size_t most)
+{
+	const struct margin_slice *slice = &job->zone->margins[margin];
+
+	for (size_t i = 0; i < slice->n; i++) {
+		const uint32_t value = margin_value(slice->cells[i].key);
+
+		if (value < most)
+			counts[value] = slice->cells[i].count;
+	}
+	return slice->n > 0;
+}
+
+static void encode_edns_size(const struct job *job)
+{
+	struct edns_size_row row = {0};
+
+	if (is_counted(job, MARGIN_EDNS_SIZE) &&
+	    fill_values(job, MARGIN_EDNS_SIZE, row.sizes, EDNS_SIZE_COUNT))
+		put(job, M_DNS_EDNS_SIZE, NULL, NULL, &row);
+}
+
+static void encode_qname(const struct job *job)
+{
+	struct qname_row row = {0};
+
+	if (!is_counted(job, MARGIN_QNAME_LENGTH) ||
+	    !fill_values(job, MARGIN_QNAME_LENGTH, row.lengths, KEY_QNAME_BINS))
+		return;
+	fill_values(job, MARGIN_QNAME_LABELS, row.labels, KEY_QNAME_LABELS + 1);
+	fill_values(job, MARGIN_QNAME_TRAIT, row.traits, QNAME_TRAIT_COUNT);
+	put(job, M_DNS_QNAME, NULL, NULL, &row);
 }
 
 static void encode_flags(const struct job *job)
@@ -236,7 +333,9 @@ static void encode_zone(const struct job *job)
 {
 	encode_messages(job);
 	encode_sources(job);
-	encode_all_codes(job);
+	encode_all_values(job);
+	encode_edns_size(job);
+	encode_qname(job);
 	encode_flags(job);
 	for (unsigned t = 0; t < TRANSPORT_COUNT; t++) {
 		encode_size(job, DIR_QUERY, t);
@@ -251,6 +350,10 @@ static void encode_zone(const struct job *job)
 void encode_dns(
     struct points *points, const struct window_view *view, const struct encode_context *context)
 {
-	for (size_t i = 0; i < view->n_zones; i++)
-		encode_zone(&(struct job){points, view, &view->zones[i], context});
+	for (size_t i = 0; i < view->n_zones; i++) {
+		struct bounded bounded;
+
+		bounded_make(&bounded, view, &view->zones[i], context->unassigned);
+		encode_zone(&(struct job){points, view, &view->zones[i], context, &bounded});
+	}
 }

@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 #include "text/json_build.h"
-#include "measure/mnemonic.h"
+#include "measure/margin_tag.h"
+#include "stats/facts.h"
 
 #include "crosstap/dns.h"
 
@@ -15,16 +16,70 @@ static void add_count(struct json_build *build, json_t *object, const char *key,
 	    build, object, key, (uint64_t)json_integer_value(json_object_get(object, key)) + count);
 }
 
-static void put_codes(struct json_build *build, json_t *zone, const char *key,
-    const struct margin_slice *slice, const char *(*name)(uint16_t, char *))
+enum part { COUNTS, AMOUNTS };
+
+static void put_values(struct json_build *build, json_t *object, const struct margin_slice *slice,
+    enum measure_tag tag, enum part part)
 {
-	json_t *object = json_put_object(build, zone, key);
 	char buffer[MNEMONIC_BYTES];
 
 	for (size_t i = 0; i < slice->n; i++)
-		json_put_count(build, object,
-		    name((uint16_t)margin_value(slice->cells[i].key), buffer),
-		    slice->cells[i].count);
+		json_put_count(build, object, margin_tag_text(tag, slice->cells[i].key, buffer),
+		    part == AMOUNTS ? slice->cells[i].amount : slice->cells[i].count);
+}
+
+static void put_codes(struct json_build *build, json_t *zone, const char *key,
+    const struct margin_slice *slice, enum measure_tag tag)
+{
+	put_values(build, json_put_object(build, zone, key), slice, tag, COUNTS);
+}
+
+/* An object of objects. */
+static void put_pairs(struct json_build *build, json_t *zone, const char *key,
+    const struct margin_slice *slice, enum measure_tag outer, enum measure_tag inner)
+{
+	json_t *object = json_put_object(build, zone, key);
+	char buffers[2][MNEMONIC_BYTES];
+
+	for (size_t i = 0; i < slice->n; i++) {
+		const uint64_t cell = slice->cells[i].key;
+
+		add_count(build,
+		    json_put_child(build, object, margin_tag_text(outer, cell, buffers[0])),
+		    margin_tag_text(inner, cell, buffers[1]), slice->cells[i].count);
+	}
+}
+
+static void put_types(struct json_build *build, json_t *zone, const struct zone_view *view)
+{
+	const struct margin_slice *responses = &view->margins[MARGIN_QTYPE_RESPONSES];
+
+	put_values(build, json_put_object(build, zone, "qtype_query_bytes"),
+	    &view->margins[MARGIN_QTYPE], TAG_QTYPE, AMOUNTS);
+	put_codes(build, zone, "qtype_responses", responses, TAG_QTYPE);
+	put_values(build, json_put_object(build, zone, "qtype_response_bytes"), responses,
+	    TAG_QTYPE, AMOUNTS);
+	put_pairs(
+	    build, zone, "qtype_rcode", &view->margins[MARGIN_QTYPE_RCODE], TAG_QTYPE, TAG_RCODE);
+	put_codes(build, zone, "class", &view->margins[MARGIN_CLASS], TAG_CLASS);
+}
+
+static void put_edns(struct json_build *build, json_t *zone, const struct zone_view *view)
+{
+	put_codes(build, zone, "edns", &view->margins[MARGIN_EDNS], TAG_EDNS_VERSION);
+	put_codes(build, zone, "edns_size", &view->margins[MARGIN_EDNS_SIZE], TAG_EDNS_SIZE);
+	put_codes(build, zone, "ede", &view->margins[MARGIN_EDE], TAG_EDE);
+	put_pairs(build, zone, "ecs", &view->margins[MARGIN_ECS], TAG_ECS_FAMILY, TAG_PREFIX);
+}
+
+/* Lengths, numbers and kinds of names: never a name. */
+static void put_qname(struct json_build *build, json_t *zone, const struct zone_view *view)
+{
+	json_t *object = json_put_object(build, zone, "qname");
+
+	put_codes(build, object, "length", &view->margins[MARGIN_QNAME_LENGTH], TAG_QNAME_LENGTH);
+	put_codes(build, object, "labels", &view->margins[MARGIN_QNAME_LABELS], TAG_QNAME_LABELS);
+	put_values(build, object, &view->margins[MARGIN_QNAME_TRAIT], TAG_QNAME_TRAIT, COUNTS);
 }
 
 static void put_messages(struct json_build *build, json_t *zone, const struct zone_view *view)
@@ -113,19 +168,26 @@ static void put_latency(struct json_build *build, json_t *zone, const struct zon
 	json_put_real(build, object, "max", latency.max_ns / NS_PER_US);
 }
 
-static void put_zone(struct json_build *build, json_t *zones, const struct zone_view *view)
+static void put_zone(
+    struct json_build *build, json_t *zones, const struct zone_view *view, uint8_t facts)
 {
 	json_t *zone = json_put_object(build, zones, view->label);
 
 	put_messages(build, zone, view);
 	put_pair(build, zone, "outgoing", &view->margins[MARGIN_OUTGOING], "queries", "responses");
 	put_pair(build, zone, "malformed", &view->margins[MARGIN_MALFORMED], "query", "response");
-	put_codes(build, zone, "qtype", &view->margins[MARGIN_QTYPE], mnemonic_qtype);
-	put_codes(build, zone, "rcode", &view->margins[MARGIN_RCODE], mnemonic_rcode);
-	put_codes(build, zone, "opcode", &view->margins[MARGIN_OPCODE], mnemonic_opcode);
+	put_codes(build, zone, "qtype", &view->margins[MARGIN_QTYPE], TAG_QTYPE);
+	put_codes(build, zone, "rcode", &view->margins[MARGIN_RCODE], TAG_RCODE);
+	put_codes(build, zone, "opcode", &view->margins[MARGIN_OPCODE], TAG_OPCODE);
 	put_flags(build, zone, view);
 	put_sizes(build, zone, view);
 	put_latency(build, zone, view);
+	if (facts & FACTS_TYPES)
+		put_types(build, zone, view);
+	if (facts & FACTS_EDNS)
+		put_edns(build, zone, view);
+	if (facts & FACTS_QNAME)
+		put_qname(build, zone, view);
 }
 
 json_t *json_zones(const struct window_view *view)
@@ -134,6 +196,6 @@ json_t *json_zones(const struct window_view *view)
 	json_t *zones = json_build_object(&build);
 
 	for (size_t i = 0; i < view->n_zones; i++)
-		put_zone(&build, zones, &view->zones[i]);
+		put_zone(&build, zones, &view->zones[i], view->facts);
 	return json_build_finish(&build, zones);
 }

@@ -27,8 +27,6 @@ static const char *label_of(
 {
 	if (tag == TAG_ZONE)
 		return totals_data_label(counted->dns, margin_zone(key));
-	if (tag == TAG_QTYPE && margin_value(key) == TOTALS_QTYPE_OTHER)
-		return UNASSIGNED_OTHER;
 	return margin_tag_text(tag, key, buffer);
 }
 

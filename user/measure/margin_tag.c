@@ -1,28 +1,81 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "measure/margin_tag.h"
 
-bool margin_tag_is_code(enum measure_tag tag)
+#include "measure/unassigned.h"
+
+#include <stdio.h>
+
+bool margin_tag_is_value(enum measure_tag tag)
 {
-	return tag == TAG_QTYPE || tag == TAG_RCODE || tag == TAG_OPCODE;
+	switch (tag) {
+	case TAG_QTYPE:
+	case TAG_RCODE:
+	case TAG_OPCODE:
+	case TAG_CLASS:
+	case TAG_EDNS_VERSION:
+	case TAG_EDNS_SIZE:
+	case TAG_EDE:
+	case TAG_ECS_FAMILY:
+	case TAG_PREFIX:
+	case TAG_QNAME_LENGTH:
+	case TAG_QNAME_LABELS:
+	case TAG_QNAME_TRAIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The part of the value that the tag stands for. */
+static uint32_t value_of(enum measure_tag tag, uint64_t key)
+{
+	const uint32_t value = margin_value(key);
+
+	if (margin_kind(key) != MARGIN_QTYPE_RCODE)
+		return value;
+	return tag == TAG_QTYPE ? key_qtype(value) : key_rcode(value);
+}
+
+static const char *number(const char *before, uint32_t value, char buffer[MNEMONIC_BYTES])
+{
+	snprintf(buffer, MNEMONIC_BYTES, "%s%u", before, value);
+	return buffer;
 }
 
 const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES])
 {
-	const uint16_t value = (uint16_t)margin_value(key);
+	const uint32_t value = value_of(tag, key);
 
+	if ((value == KEY_OTHER || value == KEY_NO_QUESTION) && margin_tag_is_value(tag))
+		return UNASSIGNED_OTHER;
 	switch (tag) {
 	case TAG_DIRECTION:
 		return mnemonic_direction(margin_direction(key));
 	case TAG_TRANSPORT:
 		return mnemonic_transport(margin_transport(key));
 	case TAG_FAMILY:
+	case TAG_ECS_FAMILY:
 		return mnemonic_family(margin_family(key));
 	case TAG_QTYPE:
-		return mnemonic_qtype(value, buffer);
+		return mnemonic_qtype((uint16_t)value, buffer);
 	case TAG_RCODE:
-		return mnemonic_rcode(value, buffer);
+		return mnemonic_rcode((uint16_t)value, buffer);
 	case TAG_OPCODE:
-		return mnemonic_opcode(value, buffer);
+		return mnemonic_opcode((uint16_t)value, buffer);
+	case TAG_CLASS:
+		return mnemonic_class((uint16_t)value, buffer);
+	case TAG_EDNS_VERSION:
+		return mnemonic_edns_version(value);
+	case TAG_EDNS_SIZE:
+		return mnemonic_edns_size(value);
+	case TAG_EDE:
+	case TAG_PREFIX:
+	case TAG_QNAME_LABELS:
+		return number("", value, buffer);
+	case TAG_QNAME_LENGTH:
+		return number("b", value * KEY_QNAME_STEP, buffer);
+	case TAG_QNAME_TRAIT:
+		return mnemonic_qname_trait(value);
 	default:
 		return NULL;
 	}

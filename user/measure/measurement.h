@@ -33,6 +33,15 @@
 	X(QTYPE, "qtype", 161, "Mnemonic; 32 unassigned types a day as TYPE65534, then `other`.")  \
 	X(RCODE, "rcode", 24, "Mnemonic, or RCODE30.")                                             \
 	X(OPCODE, "opcode", 16, "Mnemonic, or OPCODE7.")                                           \
+	X(CLASS, "class", 6, "IN, CH, HS, NONE, ANY; `other`: not assigned.")                      \
+	X(EDNS_VERSION, "version", 3, "none: without EDNS; 0 or other.")                           \
+	X(EDNS_SIZE, "size", 14, "Bin of the advertised size by its lower bound, or none.")        \
+	X(EDE, "code", 32, "IANA's number; `other`: not assigned.")                                \
+	X(ECS_FAMILY, "family", 3, "ipv4 or ipv6; `other`: not readable.")                         \
+	X(PREFIX, "prefix", 130, "Source prefix, bits; `other`: not readable.")                    \
+	X(QNAME_LENGTH, "length", 16, "Bin of the name's length by its lower bound.")              \
+	X(QNAME_LABELS, "labels", 11, "Without the root; 10: and more.")                           \
+	X(QNAME_TRAIT, "trait", 3, "idn, mixed_case or reverse.")                                  \
 	X(REASON, "reason", 7, "Why a message is malformed.")                                      \
 	X(COUNTRY, "country", 251, "ISO 3166-1 code, `unknown` or `other`.")                       \
 	X(ASN, "asn", 0, "AS number, or `other`.")                                                 \
@@ -112,6 +121,9 @@ struct measure_field {
 enum measure_when {
 	WHEN_ALWAYS,
 	WHEN_FIGURES, /* an input that feeds them */
+	WHEN_CORE,    /* such an input, and the word in `datasets` */
+	WHEN_EDNS,
+	WHEN_NAMES,
 	WHEN_COUNTRY,
 	WHEN_ASN,
 	WHEN_WIRE,
@@ -160,9 +172,20 @@ struct measurement {
 	X(DNS_SOURCES)                                                                             \
 	X(DNS_QTYPE)                                                                               \
 	X(DNS_RCODE)                                                                               \
+	X(DNS_QTYPE_RCODE)                                                                         \
 	X(DNS_OPCODE)                                                                              \
+	X(DNS_CLASS)                                                                               \
 	X(DNS_FLAGS)                                                                               \
 	X(DNS_SIZE)                                                                                \
+	X(DNS_EDNS)                                                                                \
+	X(DNS_EDNS_SIZE)                                                                           \
+	X(DNS_EDNS_SIZES)                                                                          \
+	X(DNS_EDE)                                                                                 \
+	X(DNS_ECS)                                                                                 \
+	X(DNS_QNAME)                                                                               \
+	X(DNS_QNAME_LENGTHS)                                                                       \
+	X(DNS_QNAME_LABELS)                                                                        \
+	X(DNS_QNAME_TRAITS)                                                                        \
 	X(DNS_OUTGOING)                                                                            \
 	X(DNS_LATENCY)                                                                             \
 	X(DNS_COUNTRY)                                                                             \

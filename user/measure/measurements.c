@@ -3,6 +3,7 @@
 #include "measure/measurement.h"
 
 #include "measure/rows.h"
+#include "stats/facts.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -67,8 +68,97 @@ static const struct measure_field dns_sources_fields[] = {
 };
 
 static const struct measure_field dns_qtype_fields[] = {
-    NAMED(COUNTER, "queries", count_row, count, "{query}", "Queries by type of the first question.",
+    FIELD(COUNTER, dns_row, queries, "{query}", "Queries by type of the first question.",
 	SUM_OF(QTYPE, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_qtype_total"),
+    FIELD(COUNTER, dns_row, responses, "{response}", "Responses by type of their first question.",
+	SUM_OF(QTYPE_RESPONSES, MEASURE_ANY, false), .needs = FACTS_TYPES,
+	.metric = "crosstap_dns_responses_by_qtype_total"),
+    FIELD(COUNTER, dns_row, query_bytes, "By", "Bytes of these queries.",
+	SUM_OF(QTYPE, MEASURE_ANY, true), .metric = "crosstap_dns_query_bytes_by_qtype_total"),
+    FIELD(COUNTER, dns_row, response_bytes, "By", "Bytes of these responses.",
+	SUM_OF(QTYPE_RESPONSES, MEASURE_ANY, true), .needs = FACTS_TYPES,
+	.metric = "crosstap_dns_response_bytes_by_qtype_total"),
+};
+
+static const struct measure_field dns_qtype_rcode_fields[] = {
+    NAMED(COUNTER, "responses", count_row, count, "{response}",
+	"Responses by type of their first question and rcode; the 20 busiest types of the window, "
+	"under `other` the rest and responses without a question.",
+	SUM_OF(QTYPE_RCODE, MEASURE_ANY, false),
+	.metric = "crosstap_dns_responses_by_qtype_and_rcode_total"),
+};
+
+static const struct measure_field dns_class_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}", "Queries by class.",
+	SUM_OF(CLASS, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_class_total"),
+};
+
+static const struct measure_field dns_edns_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}", "Queries by EDNS version.",
+	SUM_OF(EDNS, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_edns_version_total"),
+};
+
+/* Its bins are fields in points, and values of a tag in /metrics: so with names. */
+#define EDNS_BIN(bytes)                                                                            \
+	NAMED(COUNTER, "b" #bytes, edns_size_row, sizes[EDNS_SIZE_##bytes], "{query}",             \
+	    "Queries that advertise so many bytes over UDP, up to the next bin.", NO_METRIC),
+static const struct measure_field dns_edns_size_fields[] = {
+    EDNS_SIZES(EDNS_BIN) NAMED(COUNTER, "none", edns_size_row, sizes[EDNS_SIZE_NONE], "{query}",
+	"Queries without EDNS.", NO_METRIC),
+};
+
+static const struct measure_field dns_edns_sizes_fields[] = {
+    OWN(COUNTER, "queries", "{query}", "Queries by the size that they advertise over UDP.",
+	SUM_OF(EDNS_SIZE, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_edns_size_total"),
+};
+
+static const struct measure_field dns_ede_fields[] = {
+    NAMED(COUNTER, "responses", count_row, count, "{response}",
+	"Responses by extended DNS error (RFC 8914); one with two codes counts under both.",
+	SUM_OF(EDE, MEASURE_ANY, false), .metric = "crosstap_dns_responses_by_ede_total"),
+};
+
+static const struct measure_field dns_ecs_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}",
+	"Queries by family and source prefix of their client subnet (RFC 7871).",
+	SUM_OF(ECS, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_ecs_total"),
+};
+
+#define LENGTH(bytes)                                                                              \
+	NAMED(COUNTER, "b" #bytes, qname_row, lengths[(bytes) / KEY_QNAME_STEP], "{query}",        \
+	    "Queries for names of so many bytes on the wire, up to the next bin.", NO_METRIC),
+#define LABELS(n, says)                                                                            \
+	NAMED(COUNTER, "labels_" #n, qname_row, labels[n], "{query}", says, NO_METRIC),
+#define TRAIT(id, name, says)                                                                      \
+	NAMED(COUNTER, name, qname_row, traits[QNAME_##id], "{query}", says, NO_METRIC)
+#define SO_MANY "Queries for names of so many labels, without the root."
+static const struct measure_field dns_qname_fields[] = {
+    /* clang-format off */
+    LENGTH(0) LENGTH(16) LENGTH(32) LENGTH(48) LENGTH(64) LENGTH(80) LENGTH(96) LENGTH(112)
+    LENGTH(128) LENGTH(144) LENGTH(160) LENGTH(176) LENGTH(192) LENGTH(208) LENGTH(224) LENGTH(240)
+    LABELS(0, "Queries for the root.") LABELS(1, SO_MANY) LABELS(2, SO_MANY) LABELS(3, SO_MANY)
+    LABELS(4, SO_MANY) LABELS(5, SO_MANY) LABELS(6, SO_MANY) LABELS(7, SO_MANY) LABELS(8, SO_MANY)
+    LABELS(9, SO_MANY) LABELS(10, "Queries for names of 10 labels and more.")
+    /* clang-format on */
+    TRAIT(IDN, "idn", "Queries for names with an A-label (RFC 5890)."),
+    TRAIT(MIXED_CASE, "mixed_case", "Queries for names with letters of both cases."),
+    TRAIT(REVERSE, "reverse", "Queries for names below in-addr.arpa and ip6.arpa."),
+};
+
+static const struct measure_field dns_qname_lengths_fields[] = {
+    OWN(COUNTER, "queries", "{query}", "Queries by length of the name on the wire.",
+	SUM_OF(QNAME_LENGTH, MEASURE_ANY, false),
+	.metric = "crosstap_dns_queries_by_qname_length_total"),
+};
+static const struct measure_field dns_qname_labels_fields[] = {
+    OWN(COUNTER, "queries", "{query}", "Queries by labels of the name.",
+	SUM_OF(QNAME_LABELS, MEASURE_ANY, false),
+	.metric = "crosstap_dns_queries_by_qname_labels_total"),
+};
+static const struct measure_field dns_qname_traits_fields[] = {
+    OWN(COUNTER, "queries", "{query}", "Queries for names of this kind.",
+	SUM_OF(QNAME_TRAIT, MEASURE_ANY, false),
+	.metric = "crosstap_dns_queries_by_qname_trait_total"),
 };
 
 static const struct measure_field dns_rcode_fields[] = {
@@ -461,10 +551,32 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	FIELDS(dns_malformed)},
     [M_DNS_SOURCES] = {"dns_sources", "Clients over all transports", WHEN_FIGURES, METRICS_NONE,
 	TAGS(TAG_ZONE, TAG_FAMILY), FIELDS(dns_sources)},
-    [M_DNS_QTYPE] = {"dns_qtype", "Queries by type of the first question", WHEN_FIGURES,
+    [M_DNS_QTYPE] = {"dns_qtype", "Messages by type of the first question", WHEN_FIGURES,
 	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QTYPE), FIELDS(dns_qtype)},
     [M_DNS_RCODE] = {"dns_rcode", "Responses by rcode, with the OPT record's upper bits",
 	WHEN_FIGURES, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_RCODE), FIELDS(dns_rcode)},
+    [M_DNS_QTYPE_RCODE] = {"dns_qtype_rcode", "Responses by type and rcode", WHEN_CORE,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QTYPE, TAG_RCODE), FIELDS(dns_qtype_rcode)},
+    [M_DNS_CLASS] = {"dns_class", "Queries by class", WHEN_CORE, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_CLASS), FIELDS(dns_class)},
+    [M_DNS_EDNS] = {"dns_edns", "Queries by EDNS version", WHEN_EDNS, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_EDNS_VERSION), FIELDS(dns_edns)},
+    [M_DNS_EDNS_SIZE] = {"dns_edns_size", "Queries by the size that they advertise over UDP",
+	WHEN_EDNS, METRICS_NONE, TAGS(TAG_ZONE), FIELDS(dns_edns_size)},
+    [M_DNS_EDNS_SIZES] = {"dns_edns_sizes", "The same by bin", WHEN_METRICS, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_EDNS_SIZE), FIELDS(dns_edns_sizes)},
+    [M_DNS_EDE] = {"dns_ede", "Responses by extended DNS error", WHEN_EDNS, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_EDE), FIELDS(dns_ede)},
+    [M_DNS_ECS] = {"dns_ecs", "Queries with a client subnet", WHEN_EDNS, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_ECS_FAMILY, TAG_PREFIX), FIELDS(dns_ecs)},
+    [M_DNS_QNAME] = {"dns_qname", "Queries by what their names are like", WHEN_NAMES, METRICS_NONE,
+	TAGS(TAG_ZONE), FIELDS(dns_qname)},
+    [M_DNS_QNAME_LENGTHS] = {"dns_qname_lengths", "Queries by length of the name", WHEN_METRICS,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QNAME_LENGTH), FIELDS(dns_qname_lengths)},
+    [M_DNS_QNAME_LABELS] = {"dns_qname_labels", "Queries by labels of the name", WHEN_METRICS,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QNAME_LABELS), FIELDS(dns_qname_labels)},
+    [M_DNS_QNAME_TRAITS] = {"dns_qname_traits", "Queries by kind of the name", WHEN_METRICS,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QNAME_TRAIT), FIELDS(dns_qname_traits)},
     [M_DNS_OPCODE] = {"dns_opcode", "Queries by opcode", WHEN_FIGURES, METRICS_MARGINS,
 	TAGS(TAG_ZONE, TAG_OPCODE), FIELDS(dns_opcode)},
     [M_DNS_FLAGS] = {"dns_flags", "Messages by flag and EDNS option", WHEN_FIGURES, METRICS_NONE,

@@ -38,6 +38,8 @@
 	X(10, "NOTZONE") X(11, "DSOTYPENI") X(16, "BADVERS") X(17, "BADKEY") X(18, "BADTIME") \
 	X(19, "BADMODE") X(20, "BADNAME") X(21, "BADALG") X(22, "BADTRUNC") X(23, "BADCOOKIE")
 
+#define CLASSES(X) X(1, "IN") X(3, "CH") X(4, "HS") X(254, "NONE") X(255, "ANY")
+
 /* clang-format on */
 
 #define CASE(number, name)                                                                         \
@@ -66,6 +68,15 @@ static const char *rcode_name(uint16_t rcode)
 {
 	switch (rcode) {
 		RCODES(CASE)
+	default:
+		return NULL;
+	}
+}
+
+static const char *class_name(uint16_t class)
+{
+	switch (class) {
+		CLASSES(CASE)
 	default:
 		return NULL;
 	}
@@ -100,6 +111,11 @@ bool mnemonic_qtype_assigned(uint16_t type)
 	return qtype_name(type) != NULL;
 }
 
+const char *mnemonic_class(uint16_t class, char buffer[MNEMONIC_BYTES])
+{
+	return or_number(class_name(class), "CLASS", class, buffer);
+}
+
 #define NAME(id, name) name,
 
 const char *mnemonic_transport(unsigned transport)
@@ -124,4 +140,29 @@ const char *mnemonic_flag(unsigned bit)
 	static const char *const names[] = {DNS_FLAGS(NAME)};
 
 	return bit < DNS_FLAG_COUNT ? names[bit] : "";
+}
+
+const char *mnemonic_edns_version(unsigned version)
+{
+	static const char *const names[] = {
+	    [EDNS_VERSION_NONE] = "none", [EDNS_VERSION_0] = "0", [EDNS_VERSION_OTHER] = "other"};
+
+	return version <= EDNS_VERSION_OTHER ? names[version] : "other";
+}
+
+const char *mnemonic_edns_size(unsigned size)
+{
+#define BIN(bytes) "b" #bytes,
+	static const char *const names[] = {EDNS_SIZES(BIN) "none"};
+#undef BIN
+
+	return size < EDNS_SIZE_COUNT ? names[size] : "none";
+}
+
+const char *mnemonic_qname_trait(unsigned trait)
+{
+	static const char *const names[] = {
+	    [QNAME_IDN] = "idn", [QNAME_MIXED_CASE] = "mixed_case", [QNAME_REVERSE] = "reverse"};
+
+	return trait < QNAME_TRAIT_COUNT ? names[trait] : "";
 }

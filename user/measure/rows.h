@@ -9,6 +9,7 @@
 #include "crosscheck/crosscheck.h"
 #include "crosstap/dns.h"
 #include "dnstap/dnstap.h"
+#include "stats/key.h"
 
 /* -- dnstap */
 
@@ -22,6 +23,14 @@ struct flags_row {
 
 struct count_row { /* of a query type, an rcode, ... */
 	uint64_t count;
+};
+
+struct edns_size_row {
+	uint64_t sizes[EDNS_SIZE_COUNT];
+};
+
+struct qname_row {
+	uint64_t lengths[KEY_QNAME_BINS], labels[KEY_QNAME_LABELS + 1], traits[QNAME_TRAIT_COUNT];
 };
 
 struct latency_row {

@@ -94,6 +94,12 @@ static bool holds(
 		return true;
 	case WHEN_FIGURES:
 		return factors->figures;
+	case WHEN_CORE:
+		return factors->figures && config->datasets & DATASET_CORE;
+	case WHEN_EDNS:
+		return factors->figures && config->datasets & DATASET_EDNS;
+	case WHEN_NAMES:
+		return factors->figures && config->datasets & DATASET_NAMES;
 	case WHEN_COUNTRY:
 		return factors->figures && *config->geo.country;
 	case WHEN_ASN:

@@ -2,7 +2,9 @@
 #include "zones/zones.h"
 #include "measure/totals.h"
 
+#include "measure/bounded.h"
 #include "measure/measurement.h"
+#include "stats/facts.h"
 #include "stats/margins.h"
 
 #include <errno.h>
@@ -47,17 +49,6 @@ void totals_free(struct totals *totals)
 	free(totals);
 }
 
-static uint64_t bounded_key(uint64_t key, int64_t time_ms, struct unassigned *unassigned)
-{
-	char buffer[MNEMONIC_BYTES];
-
-	if (margin_kind(key) != MARGIN_QTYPE ||
-	    strcmp(unassigned_qtype(unassigned, time_ms, (uint16_t)margin_value(key), buffer),
-		UNASSIGNED_OTHER) != 0)
-		return key;
-	return margin_key(margin_zone(key), MARGIN_QTYPE, 0, 0, 0, TOTALS_QTYPE_OTHER);
-}
-
 static int keep_label(struct totals *totals, const struct zone_view *zone)
 {
 	char **label = &totals->labels[zone->zone];
@@ -71,26 +62,34 @@ static int keep_label(struct totals *totals, const struct zone_view *zone)
 	return 0;
 }
 
-static int add_zone(struct totals *totals, const struct zone_view *zone, int64_t time_ms,
-    struct unassigned *unassigned)
+static int add_margin(
+    struct totals *totals, const struct bounded *bounded, const struct margin_slice *slice)
 {
-	if (keep_label(totals, zone) < 0)
-		return -ENOMEM;
-	for (int margin = 1; margin < MARGIN_COUNT; margin++) {
-		const struct margin_slice *slice = &zone->margins[margin];
+	int r = 0;
 
-		if (!measure_margin_is_kept((enum margin)margin))
-			continue;
-		for (size_t i = 0; i < slice->n; i++) {
-			const struct cell *cell = &slice->cells[i];
-			int r = margins_add(&totals->margins,
-			    bounded_key(cell->key, time_ms, unassigned), cell->count, cell->amount);
+	for (size_t i = 0; i < slice->n && r == 0; i++) {
+		const struct cell *cell = &slice->cells[i];
 
-			if (r < 0)
-				return r;
-		}
+		r = margins_add(
+		    &totals->margins, bounded_key(bounded, cell->key), cell->count, cell->amount);
 	}
-	return 0;
+	return r;
+}
+
+static int add_zone(struct totals *totals, const struct window_view *view,
+    const struct zone_view *zone, struct unassigned *unassigned)
+{
+	struct bounded bounded;
+	int r = keep_label(totals, zone);
+
+	bounded_make(&bounded, view, zone, unassigned);
+	for (int margin = 1; margin < MARGIN_COUNT && r == 0; margin++) {
+		const uint8_t facts = facts_of_margin((enum margin)margin);
+
+		if (measure_margin_is_kept((enum margin)margin) && (facts & view->facts) == facts)
+			r = add_margin(totals, &bounded, &zone->margins[margin]);
+	}
+	return r;
 }
 
 int totals_add(struct totals *totals, const struct window_view *view, struct unassigned *unassigned)
@@ -99,7 +98,7 @@ int totals_add(struct totals *totals, const struct window_view *view, struct una
 
 	pthread_mutex_lock(&totals->lock);
 	for (size_t i = 0; i < view->n_zones && r == 0; i++)
-		r = add_zone(totals, &view->zones[i], view->span.time_ms, unassigned);
+		r = add_zone(totals, view, &view->zones[i], unassigned);
 	pthread_mutex_unlock(&totals->lock);
 	return r;
 }

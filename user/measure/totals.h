@@ -9,11 +9,6 @@
 #include "measure/unassigned.h"
 #include "stats/view.h"
 
-/* Query types past the daily bound of unassigned ones are summed under this value of MARGIN_QTYPE:
- * RFC 6895 reserves 65535, so that it is no type of its own (and is counted here when sent
- * nevertheless). */
-#define TOTALS_QTYPE_OTHER 65535
-
 struct totals;
 
 int totals_new(struct totals **ret, const struct hash_seed *seed);

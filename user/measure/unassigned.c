@@ -3,23 +3,29 @@
 
 #define MS_PER_DAY (24LL * 3600 * 1000)
 
-const char *unassigned_qtype(
-    struct unassigned *unassigned, int64_t time_ms, uint16_t type, char buffer[MNEMONIC_BYTES])
+bool unassigned_keeps(struct unassigned *unassigned, int64_t time_ms, uint16_t type)
 {
 	const int64_t day = time_ms / MS_PER_DAY;
 
 	if (mnemonic_qtype_assigned(type))
-		return mnemonic_qtype(type, buffer);
+		return true;
 	if (day != unassigned->day) {
 		unassigned->day = day;
 		unassigned->n = 0;
 	}
 	for (unsigned i = 0; i < unassigned->n; i++) {
 		if (unassigned->types[i] == type)
-			return mnemonic_qtype(type, buffer);
+			return true;
 	}
 	if (unassigned->n == UNASSIGNED_KEPT)
-		return UNASSIGNED_OTHER;
+		return false;
 	unassigned->types[unassigned->n++] = type;
-	return mnemonic_qtype(type, buffer);
+	return true;
+}
+
+const char *unassigned_qtype(
+    struct unassigned *unassigned, int64_t time_ms, uint16_t type, char buffer[MNEMONIC_BYTES])
+{
+	return unassigned_keeps(unassigned, time_ms, type) ? mnemonic_qtype(type, buffer)
+							   : UNASSIGNED_OTHER;
 }

@@ -18,6 +18,8 @@ struct unassigned {
 	unsigned n;
 };
 
+/* Whether the type keeps its number. `time_ms`: of the window. */
+bool unassigned_keeps(struct unassigned *unassigned, int64_t time_ms, uint16_t type);
 /* The type's name, or UNASSIGNED_OTHER. `time_ms`: of the window. */
 const char *unassigned_qtype(
     struct unassigned *unassigned, int64_t time_ms, uint16_t type, char buffer[MNEMONIC_BYTES]);

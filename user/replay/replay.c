@@ -24,8 +24,8 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 
 	if (r == 0) {
 		compare_filter_make(&replay->filter, config);
-		r = input_setup_make(&replay->setup, replay->options.input, replay->registry,
-		    &replay->filter, &replay->seed, error, size);
+		r = input_setup_make(&replay->setup, config, replay->options.input,
+		    replay->registry, &replay->filter, &replay->seed, error, size);
 	}
 	if (r < 0)
 		return r;

@@ -110,7 +110,7 @@ static void sum_files(const struct replay *replay, struct file_sums *ret)
 
 json_t *replay_document(struct replay *replay, double seconds)
 {
-	const struct view_limits limits = {0};
+	const struct view_limits limits = {.facts = replay->setup.traits.facts};
 	const struct window_span span = {0};
 	struct file_sums totals;
 	struct window_view view;

@@ -8,6 +8,7 @@
 #include "encode/encode.h"
 #include "text/json_text.h"
 #include "encode/row.h"
+#include "measure/datasets.h"
 #include "report/agent_rows.h"
 #include "report/events/databases.h"
 #include "report/events/events.h"
@@ -587,6 +588,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	const struct view_limits limits = {
 	    .resolvers = config->top.resolvers,
 	    .names = {config->top.names, config->top.nxdomain},
+	    .facts = datasets_facts(config->datasets),
 	};
 	struct agent_figures figures = {0};
 	struct outputs_times times;

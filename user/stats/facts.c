@@ -144,7 +144,8 @@ static int fold_cell(struct cells *margins, const struct cell *cell)
 {
 	int r = margins_add(margins, cell->key, cell->count, cell->amount);
 
-	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE)
+	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE &&
+	    key_qtype(margin_value(cell->key)) != KEY_NO_QUESTION)
 		r = margins_add(margins,
 		    margin_key(margin_zone(cell->key), MARGIN_QTYPE_RESPONSES, 0, 0, 0,
 			key_qtype(margin_value(cell->key))),
@@ -171,6 +172,27 @@ int facts_fold(const struct facts *facts, struct cells *margins)
 	return r;
 }
 
+uint8_t facts_of_margin(enum margin margin)
+{
+	switch (margin) {
+	case MARGIN_CLASS:
+	case MARGIN_QTYPE_RESPONSES:
+	case MARGIN_QTYPE_RCODE:
+		return FACTS_TYPES;
+	case MARGIN_EDNS:
+	case MARGIN_EDNS_SIZE:
+	case MARGIN_ECS:
+	case MARGIN_EDE:
+		return FACTS_EDNS;
+	case MARGIN_QNAME_LENGTH:
+	case MARGIN_QNAME_LABELS:
+	case MARGIN_QNAME_TRAIT:
+		return FACTS_QNAME;
+	default:
+		return 0;
+	}
+}
+
 static bool class_is_assigned(uint32_t class)
 {
 	return class == DNS_CLASS_IN || class == DNS_CLASS_CH || class == CLASS_HS ||
@@ -187,7 +209,7 @@ bool facts_is_assigned(uint64_t key, bool (*qtype_assigned)(uint16_t))
 	case MARGIN_EDE:
 		return value == KEY_OTHER || value <= EDE_LAST;
 	case MARGIN_QTYPE_RCODE:
-		return key_qtype(value) == KEY_OTHER || !qtype_assigned ||
+		return key_qtype(value) >= KEY_OTHER || !qtype_assigned ||
 		    qtype_assigned((uint16_t)key_qtype(value));
 	default:
 		return true; /* of ECS: a prefix that a family can have */

@@ -117,6 +117,9 @@ static inline enum edns_size facts_size_bin(uint32_t bytes)
 	return (enum edns_size)facts_size_bins[bytes < 4097 ? bytes : 4097];
 }
 
+/* Which of enum facts_wanted the margin is a part of; 0: it is always counted. */
+uint8_t facts_of_margin(enum margin margin);
+
 /* Whether the registry has a meaning for the value of such a key; `qtype_assigned` says so of query
  * types. */
 bool facts_is_assigned(uint64_t key, bool (*qtype_assigned)(uint16_t));

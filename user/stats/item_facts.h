@@ -11,19 +11,25 @@
 
 #include "crosstap/dns.h"
 
-/* Malformed ones count nowhere but in messages, bytes and sizes. */
+/* Malformed ones count nowhere but in messages, bytes and sizes, and of one that the producer left
+ * out nothing is known. */
 static inline uint8_t item_wanted(const struct collector_traits *traits, const struct item *item)
 {
-	if (!traits->figures || !item->client_side || item->facts.malformed)
+	if (!traits->figures || !item->client_side || item->facts.malformed || !item->has_message)
 		return 0;
-	return item->facts.has_question ? traits->facts : traits->facts & FACTS_EDNS;
+	if (item->facts.has_question)
+		return traits->facts;
+	return traits->facts &
+	    (item->direction == DIR_QUERY ? FACTS_EDNS : FACTS_EDNS | FACTS_TYPES);
 }
 
 /* Of a response. */
 static inline uint64_t item_type_key(const struct item *item)
 {
-	return margin_key(item->zone, MARGIN_QTYPE_RCODE, 0, 0, 0,
-	    key_qtype_rcode(item->facts.qtype, item->facts.rcode));
+	const uint32_t type = item->facts.has_question ? item->facts.qtype : KEY_NO_QUESTION;
+
+	return margin_key(
+	    item->zone, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(type, item->facts.rcode));
 }
 
 /* Once its zone is known. A response with a question keeps it. What was counted of a zone just now
@@ -160,7 +166,9 @@ static inline void item_type_count(const struct collector_traits *traits,
 	struct facts_recent *recent = facts_recent(&item->shard->facts, name);
 	struct cell *cell = recent->cell;
 
-	if (__builtin_expect(recent->name != name, 0)) {
+	if (__builtin_expect(!item->facts.has_question, 0)) {
+		cell = item_cell(traits, limits, item, item_type_key(item));
+	} else if (__builtin_expect(recent->name != name, 0)) {
 		cell = item_cell(traits, limits, item, item_type_key(item));
 		*recent = (struct facts_recent){name, cell};
 	}

@@ -105,6 +105,8 @@ enum qname_trait { QNAME_IDN, QNAME_MIXED_CASE, QNAME_REVERSE, QNAME_TRAIT_COUNT
 
 /* Stands for the values that have no number of their own. */
 #define KEY_OTHER 0x10000u
+/* In a type's place: the response has no question, and so no type. */
+#define KEY_NO_QUESTION 0x10001u
 
 enum margin {
 	MARGIN_MESSAGES = 1, /* direction, transport, family; amount: bytes */
@@ -126,7 +128,8 @@ enum margin {
 	MARGIN_QNAME_LABELS,    /* value: without the root, at most KEY_QNAME_LABELS; queries */
 	MARGIN_QNAME_TRAIT,     /* value: enum qname_trait; queries */
 	MARGIN_QTYPE_RESPONSES, /* value: type of the question, or KEY_OTHER; amount: bytes */
-	MARGIN_QTYPE_RCODE,     /* value: key_qtype_rcode(); responses; amount: bytes */
+	MARGIN_QTYPE_RCODE,     /* value: key_qtype_rcode(), the type also KEY_OTHER or
+				   KEY_NO_QUESTION; responses; amount: bytes */
 	/* What the cross-check compares; of all zones, under zone 0. */
 	MARGIN_COMPARED,           /* direction, transport, family */
 	MARGIN_COMPARED_MALFORMED, /* direction, transport, family */

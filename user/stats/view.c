@@ -250,7 +250,7 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 	size_t n;
 	int r;
 
-	*ret = (struct window_view){.span = *span, .total = total};
+	*ret = (struct window_view){.span = *span, .total = total, .facts = limits->facts};
 	shard_fold(total);
 	if (!total->margins.slots)
 		return -ENOMEM;

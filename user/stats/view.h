@@ -54,11 +54,13 @@ struct window_view {
 	struct zone_view *zones; /* those with traffic or `always`, by number */
 	size_t n_zones;
 	const struct shard *total;
+	uint8_t facts; /* enum facts_wanted; margins of others say nothing */
 	struct margin_slice compared[MARGIN_COUNT]; /* MARGIN_COMPARED_*: of all zones */
 };
 
 struct view_limits {
 	size_t resolvers, names[NAMES_KINDS]; /* per zone */
+	uint8_t facts;                        /* enum facts_wanted: which were counted */
 };
 
 /*

@@ -112,6 +112,7 @@ BY_TYPE = {
     "rate": lambda option: "3/s",
     "mode": lambda option: "0600",
     "word": lambda option: next(w for w in option["words"] if w != option.get("default")),
+    "words": lambda option: option["words"][:1],
     "texts": lambda option: ["changed"],
     "networks": lambda option: ["192.0.2.0/24"],
     "tags": lambda option: {"changed": "yes"},

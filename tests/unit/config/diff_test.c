@@ -101,6 +101,8 @@ static void values_of_each_type(void **state UNUSED)
 	    {"server: a\n", "server: b\n", "server", 1u << TAKER_RESTART},
 	    {"wire: {netns: a}\n", "wire: {netns: b}\n", "wire.netns", 1u << TAKER_RESTART},
 	    {"wire: {rtt: true}\n", "wire: {rtt: false}\n", "wire.rtt", 1u << TAKER_WIRE},
+	    {"datasets: [edns, core]\n", "datasets: [core]\n", "datasets",
+		1u << TAKER_INPUTS | 1u << TAKER_REPORT},
 	    {"top: {asns: 5}\n", "top: {asns: 6}\n", "top.asns", 1u << TAKER_RESOLVERS},
 	    {"limits: {cpu: 0.5}\n", "limits: {cpu: 0.6}\n", "limits.cpu", 1u << TAKER_WIRE},
 	    {"limits: {frame: 1KiB}\n", "limits: {frame: 2KiB}\n", "limits.frame",

@@ -78,6 +78,12 @@ static const struct rule rules[] = {
 	"test.yaml:1:7: wire: port 443 is in `ports` and in `doh_ports`\n"},
     {"wire: {doh_ports: [853]}\n",
 	"test.yaml:1:8: wire: port 853 is in `dot_ports` and in `doh_ports`\n"},
+    /* datasets */
+    {"datasets: edns\n", "test.yaml:1:11: datasets: must be a list, as in [a, b]\n"},
+    {"datasets: [edns, edns]\n", "test.yaml:1:18: datasets: \"edns\" is there twice\n"},
+    {"datasets: [attacks]\n",
+	"test.yaml:1:12: datasets: \"attacks\" is none of core, edns, names (did you mean "
+	"\"names\"?)\n"},
     /* interfaces and addresses */
     {"wire: {interfaces: eth0}\n",
 	"test.yaml:1:20: wire.interfaces: must be `auto`, or a list as in [eth0]\n"},

@@ -19,6 +19,7 @@ static void defaults_are_those_of_the_readme(void **state UNUSED)
 	assert_int_equal(config->n_tags, 0);
 	assert_int_equal(config->interval_ns, 10000000000);
 	assert_int_equal(config->grace_ns, 2000000000);
+	assert_int_equal(config->datasets, DATASET_CORE | DATASET_EDNS | DATASET_NAMES);
 	assert_int_equal(config->n_inputs, 1);
 	assert_int_equal(config->inputs[0].kind, INPUT_UNIX);
 	assert_string_equal(config->inputs[0].address, "/run/crosstap/dnstap.sock");
@@ -51,6 +52,17 @@ static void the_host_name_stands_in_for_nsid(void **state UNUSED)
 	assert_int_equal(gethostname(name, sizeof(name) - 1), 0);
 	config = parse_good("# nothing\n---\n");
 	assert_string_equal(config->server, *name ? name : "localhost");
+	config_unref(config);
+}
+
+static void words_of_a_list_are_bits(void **state UNUSED)
+{
+	struct config *config = parse_good("datasets: [names, core]\n");
+
+	assert_int_equal(config->datasets, DATASET_CORE | DATASET_NAMES);
+	config_unref(config);
+	config = parse_good("datasets: []\n");
+	assert_int_equal(config->datasets, 0);
 	config_unref(config);
 }
 
@@ -223,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(defaults_are_those_of_the_readme),
 	    cmocka_unit_test(the_host_name_stands_in_for_nsid),
+	    cmocka_unit_test(words_of_a_list_are_bits),
 	    cmocka_unit_test(words_are_no_booleans),
 	    cmocka_unit_test(empty_sections_are_as_if_not_there),
 	    cmocka_unit_test(inputs_of_each_kind),

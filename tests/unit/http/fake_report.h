@@ -29,6 +29,7 @@ struct report {
 	struct report_status status;
 	char window_json[2048];
 	unsigned windows;
+	uint8_t facts; /* enum facts_wanted of its windows */
 };
 
 struct totals *report_totals(struct report *report)
@@ -133,7 +134,7 @@ static inline void fake_window(
 {
 	struct zone_view view = {
 	    .zone = zone, .label = zone_registry_label(report->registry, zone)};
-	struct window_view window = {.zones = &view, .n_zones = 1};
+	struct window_view window = {.zones = &view, .n_zones = 1, .facts = report->facts};
 	struct unassigned unassigned = {0};
 
 	for (size_t i = 0; i < n; i++) {

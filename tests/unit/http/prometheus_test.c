@@ -4,6 +4,7 @@
 #include "base/hist.h"
 #include "http/prometheus.h"
 #include "measure/unassigned.h"
+#include "stats/facts.h"
 
 #define RT "crosstap_dns_response_time_seconds"
 
@@ -76,7 +77,7 @@ static void test_dns(void **state)
 	    cell(nl, MARGIN_MALFORMED, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0, 2, 0),
 	    cell(nl, MARGIN_QTYPE, 0, 0, 0, 28, 40, 0),
 	    cell(nl, MARGIN_QTYPE, 0, 0, 0, 65534, 1, 0),
-	    cell(nl, MARGIN_QTYPE, 0, 0, 0, TOTALS_QTYPE_OTHER, 5, 0),
+	    cell(nl, MARGIN_QTYPE, 0, 0, 0, KEY_OTHER, 5, 0),
 	    cell(nl, MARGIN_RCODE, 0, 0, 0, 3, 7, 0),
 	    cell(nl, MARGIN_RCODE, 0, 0, 0, 16, 1, 0),
 	    cell(nl, MARGIN_OPCODE, 0, 0, 0, 4, 9, 0),
@@ -115,6 +116,71 @@ static void test_dns(void **state)
 		if (value_of(text, expected[i].series) != expected[i].value)
 			fail_msg("%s is %g, not %g", expected[i].series,
 			    value_of(text, expected[i].series), expected[i].value);
+	}
+}
+
+/* What `datasets` counts, each by a tag; of one that is left out what is in the margins says
+ * nothing. */
+static void test_datasets(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t nl = fake_zone(f->report, "nl");
+	/* In the order of their keys. */
+	const struct cell cells[] = {
+	    cell(nl, MARGIN_CLASS, 0, 0, 0, 1, 40, 0),
+	    cell(nl, MARGIN_CLASS, 0, 0, 0, 700, 2, 0),
+	    cell(nl, MARGIN_CLASS, 0, 0, 0, KEY_OTHER, 3, 0),
+	    cell(nl, MARGIN_EDNS, 0, 0, 0, EDNS_VERSION_NONE, 4, 0),
+	    cell(nl, MARGIN_EDNS_SIZE, 0, 0, 0, EDNS_SIZE_1232, 5, 0),
+	    cell(nl, MARGIN_ECS, 0, 0, FAMILY_IPV4, 24, 6, 0),
+	    cell(nl, MARGIN_ECS, 0, 0, FAMILY_IPV4, KEY_OTHER, 8, 0),
+	    cell(nl, MARGIN_ECS, 0, 0, FAMILY_IPV6, 56, 7, 0),
+	    cell(nl, MARGIN_EDE, 0, 0, 0, 18, 9, 0),
+	    cell(nl, MARGIN_EDE, 0, 0, 0, 49152, 10, 0),
+	    cell(nl, MARGIN_QNAME_LENGTH, 0, 0, 0, 15, 11, 0),
+	    cell(nl, MARGIN_QNAME_LABELS, 0, 0, 0, 10, 12, 0),
+	    cell(nl, MARGIN_QNAME_TRAIT, 0, 0, 0, QNAME_MIXED_CASE, 13, 0),
+	    cell(nl, MARGIN_QTYPE_RESPONSES, 0, 0, 0, 28, 14, 1400),
+	    cell(nl, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(28, 3), 14, 1400),
+	    cell(nl, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(KEY_OTHER, 3), 1, 0),
+	    cell(nl, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(KEY_NO_QUESTION, 3), 1, 0),
+	};
+	static const struct {
+		const char *series;
+		double value;
+	} expected[] = {
+	    {"queries_by_class_total{zone=\"nl\",class=\"IN\"}", 40},
+	    {"queries_by_class_total{zone=\"nl\",class=\"other\"}", 5},
+	    {"queries_by_edns_version_total{zone=\"nl\",version=\"none\"}", 4},
+	    {"queries_by_edns_size_total{zone=\"nl\",size=\"b1232\"}", 5},
+	    {"queries_by_ecs_total{zone=\"nl\",family=\"ipv4\",prefix=\"24\"}", 6},
+	    {"queries_by_ecs_total{zone=\"nl\",family=\"ipv6\",prefix=\"56\"}", 7},
+	    {"queries_by_ecs_total{zone=\"nl\",family=\"other\",prefix=\"other\"}", 8},
+	    {"responses_by_ede_total{zone=\"nl\",code=\"18\"}", 9},
+	    {"responses_by_ede_total{zone=\"nl\",code=\"other\"}", 10},
+	    {"queries_by_qname_length_total{zone=\"nl\",length=\"b240\"}", 11},
+	    {"queries_by_qname_labels_total{zone=\"nl\",labels=\"10\"}", 12},
+	    {"queries_by_qname_trait_total{zone=\"nl\",trait=\"mixed_case\"}", 13},
+	    {"responses_by_qtype_total{zone=\"nl\",qtype=\"AAAA\"}", 14},
+	    {"response_bytes_by_qtype_total{zone=\"nl\",qtype=\"AAAA\"}", 1400},
+	    {"responses_by_qtype_and_rcode_total{zone=\"nl\",qtype=\"AAAA\",rcode=\"NXDOMAIN\"}",
+		14},
+	    {"responses_by_qtype_and_rcode_total{zone=\"nl\",qtype=\"other\",rcode=\"NXDOMAIN\"}",
+		2},
+	};
+
+	fake_window(f->report, nl, cells, sizeof(cells) / sizeof(cells[0]));
+	assert_null(strstr(scrape(f), "zone=\"nl\""));
+	f->report->facts = FACTS_ALL;
+	fake_window(f->report, nl, cells, sizeof(cells) / sizeof(cells[0]));
+	scrape(f);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		char series[160];
+
+		snprintf(series, sizeof(series), "crosstap_dns_%s", expected[i].series);
+		if (value_of(f->text, series) != expected[i].value)
+			fail_msg("%s is %g, not %g", series, value_of(f->text, series),
+			    expected[i].value);
 	}
 }
 
@@ -347,6 +413,7 @@ static void test_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_datasets, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dns, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_histogram, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_histogram_cumulative, setup, teardown),

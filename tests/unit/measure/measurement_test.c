@@ -168,7 +168,9 @@ static void sums_are_of_counters(void **state UNUSED)
 static void margins_are_kept_for_metrics(void **state UNUSED)
 {
 	static const enum margin kept[] = {MARGIN_MESSAGES, MARGIN_MALFORMED, MARGIN_QTYPE,
-	    MARGIN_RCODE, MARGIN_OPCODE, MARGIN_LATENCY, MARGIN_OUTGOING};
+	    MARGIN_RCODE, MARGIN_OPCODE, MARGIN_LATENCY, MARGIN_OUTGOING, MARGIN_CLASS, MARGIN_EDNS,
+	    MARGIN_EDNS_SIZE, MARGIN_ECS, MARGIN_EDE, MARGIN_QNAME_LENGTH, MARGIN_QNAME_LABELS,
+	    MARGIN_QNAME_TRAIT, MARGIN_QTYPE_RESPONSES, MARGIN_QTYPE_RCODE};
 	unsigned n = 0;
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)

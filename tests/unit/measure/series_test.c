@@ -86,12 +86,34 @@ static void values_as_keys_have_no_bound(void **state UNUSED)
 	assert_false(row(&series, "dns_qtype")->unbounded);
 }
 
+static void datasets_have_series(void **state UNUSED)
+{
+	struct config_series all = bound(WIRE_OFF_TEXT);
+	struct config_series edns = bound(WIRE_OFF_TEXT "datasets: [edns]\n");
+	struct config_series none = bound(WIRE_OFF_TEXT "datasets: []\n");
+
+	assert_bound(&all, "dns_qtype_rcode", 161 * 24);
+	assert_bound(&all, "dns_class", 6);
+	assert_bound(&all, "dns_qname", 1);
+	assert_bound(&edns, "dns_edns", 3);
+	assert_bound(&edns, "dns_edns_size", 1);
+	assert_bound(&edns, "dns_ede", 32);
+	assert_bound(&edns, "dns_ecs", 3 * 130);
+	assert_null(row(&edns, "dns_class"));
+	assert_null(row(&edns, "dns_qname"));
+	assert_null(row(&none, "dns_edns"));
+	assert_bound(&none, "dns_qtype", 161);
+	/* What is for /metrics alone makes no points. */
+	assert_null(row(&all, "dns_edns_sizes"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(zones_multiply),
 	    cmocka_unit_test(interfaces_multiply),
 	    cmocka_unit_test(values_as_keys_have_no_bound),
+	    cmocka_unit_test(datasets_have_series),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,8 +272,11 @@ static void note_message(
 	note(notes, zone, MARGIN_RCODE, 0, r.rcode, 0);
 	for (unsigned i = 0; i < r.n_ede && i < DNS_MAX_EDE; i++)
 		note(notes, zone, MARGIN_EDE, 0, r.ede[i], 0);
-	if (!r.question)
+	if (!r.question) {
+		note(notes, zone, MARGIN_QTYPE_RCODE, 0, KEY_NO_QUESTION * 4096ull + r.rcode,
+		    length);
 		return;
+	}
 	note(notes, zone, MARGIN_QTYPE_RESPONSES, 0, r.qtype, length);
 	note(notes, zone, MARGIN_QTYPE_RCODE, 0, (uint64_t)r.qtype * 4096 + r.rcode, length);
 }

@@ -203,22 +203,32 @@ static void read_number(struct reader *reader, const struct config_option *optio
 	}
 }
 
-static void read_word(struct reader *reader, const struct config_option *option,
-    const struct node *node, const char *key, const char *text, void *base)
+bool value_find_word(struct reader *reader, const struct config_option *option,
+    const struct node *node, const char *key, const char *text, uint32_t *ret)
 {
 	char list[256] = "", buffer[MAX_SHOWN + 8];
 	size_t used = 0;
 
 	for (uint32_t i = 0; option->words[i]; i++) {
 		if (strcmp(option->words[i], text) == 0) {
-			memcpy(at(option, base), &i, sizeof(i));
-			return;
+			*ret = i;
+			return true;
 		}
 		used += (size_t)snprintf(
 		    list + used, sizeof(list) - used, "%s%s", i ? ", " : "", option->words[i]);
 	}
 	reader_problem(reader, node, key, "%s is none of %s (did you mean \"%s\"?)",
 	    shown(buffer, option, node), list, word_nearest(option->words, text));
+	return false;
+}
+
+static void read_word(struct reader *reader, const struct config_option *option,
+    const struct node *node, const char *key, const char *text, void *base)
+{
+	uint32_t word;
+
+	if (value_find_word(reader, option, node, key, text, &word))
+		memcpy(at(option, base), &word, sizeof(word));
 }
 
 bool value_text_is_good(struct reader *reader, const struct config_option *option,

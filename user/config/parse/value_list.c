@@ -97,6 +97,24 @@ static void read_texts(struct reader *reader, const struct config_option *option
 	memcpy(member(base, option->offset), &strings, sizeof(strings));
 }
 
+static void read_words(struct reader *reader, const struct config_option *option,
+    const struct node *node, const char *key, void *base)
+{
+	unsigned set = 0;
+
+	for (const struct node *item = node->first; item; item = item->next) {
+		const char *text = item_text(reader, option, item, key);
+		unsigned bit;
+
+		if (!text || !value_find_word(reader, option, item, key, text, &bit))
+			continue;
+		if (set >> bit & 1)
+			reader_problem(reader, item, key, "\"%s\" is there twice", text);
+		set |= 1u << bit;
+	}
+	memcpy(member(base, option->offset), &set, sizeof(set));
+}
+
 static void read_interfaces(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key, void *base)
 {
@@ -252,6 +270,8 @@ void value_read_list(struct reader *reader, const struct config_option *option,
 		return;
 	if (option->type == OPTION_TEXTS)
 		read_texts(reader, option, node, key, base);
+	else if (option->type == OPTION_WORDS)
+		read_words(reader, option, node, key, base);
 	else if (option->type == OPTION_ZONES)
 		read_zones(reader, option, node, key, base);
 	else if (option->type == OPTION_PORTS)

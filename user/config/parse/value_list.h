@@ -11,5 +11,8 @@ void value_read_list(struct reader *reader, const struct config_option *option,
 /* Rules of one text of a value; false after a problem was reported. */
 bool value_text_is_good(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key, const char *text, size_t min, size_t max);
+/* The number of one of the option's words; false after a problem was reported. */
+bool value_find_word(struct reader *reader, const struct config_option *option,
+    const struct node *node, const char *key, const char *text, uint32_t *ret);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "measure/bounded.h"
+
+#include "stats/facts.h"
+
+/* Of equal counts the smaller type is first: cells are sorted. */
+static void offer(struct bounded *bounded, const struct cell *cell)
+{
+	struct cell *types = bounded->types;
+	size_t at;
+
+	if (bounded->n_types < BOUNDED_TYPES)
+		at = bounded->n_types++;
+	else if (types[BOUNDED_TYPES - 1].count < cell->count)
+		at = BOUNDED_TYPES - 1;
+	else
+		return;
+	for (; at > 0 && types[at - 1].count < cell->count; at--)
+		types[at] = types[at - 1];
+	types[at] = *cell;
+}
+
+void bounded_make(struct bounded *ret, const struct window_view *view, const struct zone_view *zone,
+    struct unassigned *unassigned)
+{
+	const struct margin_slice *slice = &zone->margins[MARGIN_QTYPE_RESPONSES];
+
+	*ret = (struct bounded){.unassigned = unassigned, .time_ms = view->span.time_ms};
+	for (size_t i = 0; i < slice->n; i++) {
+		if (margin_value(slice->cells[i].key) != KEY_OTHER)
+			offer(ret, &slice->cells[i]);
+	}
+}
+
+static bool keeps_type(const struct bounded *bounded, uint32_t type)
+{
+	return type < KEY_OTHER &&
+	    (!bounded->unassigned ||
+		unassigned_keeps(bounded->unassigned, bounded->time_ms, (uint16_t)type));
+}
+
+static bool is_busy(const struct bounded *bounded, uint32_t type)
+{
+	for (size_t i = 0; i < bounded->n_types; i++) {
+		if (margin_value(bounded->types[i].key) == type)
+			return true;
+	}
+	return false;
+}
+
+static bool keeps(const struct bounded *bounded, uint64_t key)
+{
+	const uint32_t value = margin_value(key);
+
+	switch (margin_kind(key)) {
+	case MARGIN_QTYPE:
+	case MARGIN_QTYPE_RESPONSES:
+		return keeps_type(bounded, value);
+	case MARGIN_QTYPE_RCODE:
+		return is_busy(bounded, key_qtype(value)) && keeps_type(bounded, key_qtype(value));
+	case MARGIN_CLASS:
+	case MARGIN_EDE:
+		return !bounded->unassigned || facts_is_assigned(key, NULL);
+	default:
+		return true;
+	}
+}
+
+uint64_t bounded_key(const struct bounded *bounded, uint64_t key)
+{
+	return keeps(bounded, key) ? key : facts_other_key(key);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the option `datasets` asks of counting. */
+#ifndef CROSSTAP_MEASURE_DATASETS_H
+#define CROSSTAP_MEASURE_DATASETS_H
+
+#include "config/config.h"
+#include "stats/facts.h"
+
+/* enum dataset to enum facts_wanted. */
+static inline uint8_t datasets_facts(unsigned datasets)
+{
+	return (uint8_t)((datasets & DATASET_CORE ? FACTS_TYPES : 0) |
+	    (datasets & DATASET_EDNS ? FACTS_EDNS : 0) |
+	    (datasets & DATASET_NAMES ? FACTS_QNAME : 0));
+}
+
+#endif
