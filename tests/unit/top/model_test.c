@@ -132,9 +132,9 @@ static void test_strange(void **state)
 {
 	static const char *const texts[] = {"{}", "[]", "{\"zones\":7}",
 	    "{\"zones\":[1,{\"a\":2}]}", "{\"zones\":{\"a\":5,\"b\":[]}}",
-	    "{\"interval_s\":\"x\",\"server\":[1],\"inputs\":{"
-	    "\"a\":1},\"outputs\":\"x\",\"window\":3}",
-	    "{\"interval_s\":-5,\"funnel\":[1],\"verdict\":7}", "{\"inputs\":[{\"frames\":1}]}"};
+	    "{\"interval_s\":\"x\",\"server\":[1],\"inputs\":{\"a\":1}}",
+	    "{\"outputs\":\"x\",\"window\":3}", "{\"interval_s\":-5,\"funnel\":[1],\"verdict\":7}",
+	    "{\"inputs\":[{\"frames\":1}]}"};
 	struct top_model *model = *state;
 
 	for (unsigned i = 0; i < TOP_DOCUMENTS; i++) {
