@@ -33,6 +33,8 @@ _crosstap() {
 	'top --url') : ;;
 	'top --token-file') _crosstap_files "$current" ;;
 	'top --ca') _crosstap_files "$current" ;;
+	'top --warning') : ;;
+	'top --critical') : ;;
 	*) _crosstap_more "$command" "$current" ;;
 	esac
 }
@@ -47,7 +49,7 @@ _crosstap_more() {
 	doctor:-*) _crosstap_words '-c --config --json -h --help' "$2" ;;
 	detach:-*) _crosstap_words '-h --help' "$2" ;;
 	detach:*) _crosstap_words "$(command ls /sys/class/net 2>/dev/null)" "$2" ;;
-	top:-*) _crosstap_words '--url --token-file --ca --once --health -h --help' "$2" ;;
+	top:-*) _crosstap_words '--url --token-file --ca --once --json --warning --critical --health -h --help' "$2" ;;
 	esac
 }
 

@@ -1,35 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crosstap top: a running agent, live in the terminal. */
+/* crosstap top: a running agent, live in the terminal, once, or as a plugin's line. */
 #include "command/command.h"
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "command/top_client.h"
-#include "command/top_text.h"
 #include "http/access.h"
+#include "text/json_text.h"
+#include "top/client.h"
+#include "top/live.h"
+#include "top/once.h"
 #include "usage/usage.h"
 
-#include <curses.h>
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MODULE        "top"
+#define EXIT_NO_AGENT 1
 #define EXIT_USAGE    2
-#define MAX_ERROR     512
+#define EXIT_NOT_OK   3
 #define MAX_HEALTH    4096
-#define CTRL_C        3
-#define MIN_REFRESH_S 1.0
-#define MAX_REFRESH_S 10.0
 
 enum action { SHOW, HELP, BAD_USAGE };
 
 struct arguments {
 	const char *url, *token_file, *ca;
-	bool once, health;
+	const char *warning_list, *critical_list;
+	uint32_t warning, critical; /* 1 << enum verdict */
+	bool once, json, health;
 };
+
+/* The lists make it a monitoring plugin, which has exit statuses of its own. */
+static bool is_plugin(const struct arguments *arguments)
+{
+	return arguments->warning_list || arguments->critical_list;
+}
+
+static int bad_usage(const struct arguments *arguments)
+{
+	return is_plugin(arguments) ? PLUGIN_UNKNOWN : EXIT_USAGE;
+}
 
 static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 {
@@ -47,218 +60,167 @@ static enum action parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->ca = optarg;
 		else if (option == USAGE_ONCE)
 			ret->once = true;
+		else if (option == USAGE_JSON)
+			ret->json = true;
 		else if (option == USAGE_HEALTH)
 			ret->health = true;
+		else if (option == USAGE_WARNING)
+			ret->warning_list = optarg;
+		else if (option == USAGE_CRITICAL)
+			ret->critical_list = optarg;
 		else if (option == USAGE_HELP)
 			action = HELP;
 		else
-			return BAD_USAGE;
+			action = BAD_USAGE;
 	}
 	return optind < argc ? BAD_USAGE : action;
 }
 
-/* What to look at, for as long as the screen is up. */
-struct view {
-	char *text;
-	size_t length;
-	char error[MAX_ERROR]; /* why `text` is old; empty: it is not */
-	int scroll;            /* lines above the screen */
-	double refresh_s;
-};
-
-static int render(struct view *view, const struct top_answer *answer)
+static int parse_lists(struct arguments *arguments)
 {
-	char *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
+	char error[LAYOUT_ERROR], clean[LAYOUT_ERROR];
+	int r = 0;
 
-	if (!out)
-		return -ENOMEM;
-	top_text(out, answer);
-	if (fclose(out) != 0) {
-		free(text);
-		return -ENOMEM;
-	}
-	free(view->text);
-	view->text = text;
-	view->length = length;
-	return 0;
-}
-
-/* Asks; what was seen before stays if nobody answers. */
-static int refresh_view(struct view *view, struct top_client *client)
-{
-	struct top_answer answer;
-	char error[MAX_ERROR] = "";
-	double seconds;
-	int r = top_client_ask(client, &answer, error, sizeof(error));
-
-	top_clean(view->error, sizeof(view->error), error, strlen(error));
+	if (arguments->warning_list)
+		r = plugin_verdicts(
+		    &arguments->warning, arguments->warning_list, error, sizeof(error));
+	if (r == 0 && arguments->critical_list)
+		r = plugin_verdicts(
+		    &arguments->critical, arguments->critical_list, error, sizeof(error));
 	if (r < 0)
-		return r;
-	seconds = json_number_value(json_object_get(answer.status, "interval_s"));
-	if (seconds > MAX_REFRESH_S)
-		seconds = MAX_REFRESH_S;
-	view->refresh_s = seconds >= MIN_REFRESH_S ? seconds : MIN_REFRESH_S;
-	r = render(view, &answer);
-	top_answer_done(&answer);
+		log_error(MODULE, "%s", screen_clean(clean, sizeof(clean), error));
 	return r;
 }
 
-static int count_lines(const char *text)
-{
-	int n = 0;
+/* -- once */
 
-	while ((text = strchr(text, '\n'))) {
-		text++;
-		n++;
-	}
-	return n;
+/* stdout is whole, or the exit status says that it is not. */
+static int finish(int status)
+{
+	return fflush(stdout) != 0 || ferror(stdout) ? EXIT_NO_AGENT : status;
 }
 
-static void draw(struct view *view)
+static int no_agent(const struct arguments *arguments, const char *error, int r)
 {
-	const int spare = count_lines(view->text) - (LINES - 1);
-	const char *line = view->text;
+	char clean[LAYOUT_ERROR];
 
-	if (view->scroll > spare)
-		view->scroll = spare;
-	if (view->scroll < 0)
-		view->scroll = 0;
-	erase();
-	for (int i = 0; i < view->scroll; i++)
-		line = strchr(line, '\n') + 1;
-	for (int y = 0; y < LINES - 1 && *line; y++) {
-		const int length = (int)strcspn(line, "\n");
-
-		mvaddnstr(y, 0, line, length < COLS ? length : COLS);
-		line += length + (line[length] == '\n');
+	screen_clean(clean, sizeof(clean), *error ? error : strerror(-r));
+	if (!is_plugin(arguments)) {
+		log_error(MODULE, "%s", clean);
+		return EXIT_NO_AGENT;
 	}
-	attron(A_REVERSE);
-	mvaddnstr(LINES - 1, 0, *view->error ? view->error : "q ends, arrow keys scroll", COLS - 1);
-	attroff(A_REVERSE);
-	refresh();
+	plugin_no_agent(stdout, clean);
+	(void)fflush(stdout);
+	return PLUGIN_UNKNOWN;
 }
 
-/* False: the user wants to end. */
-static bool handle_key(struct view *view, int key)
+static int print_json(const struct top_model *model)
 {
-	switch (key) {
-	case 'q':
-	case 'Q':
-	case CTRL_C:
-		return false;
-	case KEY_DOWN:
-	case 'j':
-		view->scroll++;
-		break;
-	case KEY_UP:
-	case 'k':
-		view->scroll--;
-		break;
-	case KEY_NPAGE:
-		view->scroll += LINES - 2;
-		break;
-	case KEY_PPAGE:
-		view->scroll -= LINES - 2;
-		break;
-	default: /* a new size (KEY_RESIZE) only needs drawing */
-		break;
-	}
-	return true;
+	json_t *document = once_json(model);
+	int r = document ? json_print(document, 0, stdout) : -1;
+
+	json_decref(document);
+	putchar('\n');
+	return r;
 }
 
-static void live(struct view *view, struct top_client *client)
+static int print_once(const struct arguments *arguments, const struct top_model *model)
 {
-	uint64_t next_ns = clock_monotonic_ns() + (uint64_t)(view->refresh_s * NS_PER_S);
-	int key;
+	int status = top_model_not_ok(model) ? EXIT_NOT_OK : 0;
 
-	do {
-		uint64_t now_ns = clock_monotonic_ns();
-
-		if (now_ns >= next_ns) {
-			(void)refresh_view(view, client); /* its error is on the screen */
-			now_ns = clock_monotonic_ns();
-			next_ns = now_ns + (uint64_t)(view->refresh_s * NS_PER_S);
-		}
-		draw(view);
-		timeout((int)((next_ns - now_ns) / NS_PER_MS) + 1);
-		key = getch();
-	} while (handle_key(view, key));
+	if (is_plugin(arguments))
+		status = plugin_status(model, arguments->warning, arguments->critical);
+	if (arguments->json) {
+		if (print_json(model) < 0)
+			status = is_plugin(arguments) ? PLUGIN_UNKNOWN : EXIT_NO_AGENT;
+	} else if (is_plugin(arguments)) {
+		(void)plugin_line(stdout, model, arguments->warning, arguments->critical);
+	} else if (once_table(stdout, model, strcmp(nl_langinfo(CODESET), "UTF-8") == 0) < 0) {
+		return EXIT_NO_AGENT;
+	}
+	return finish(status);
 }
 
-static int show_live(struct view *view, struct top_client *client)
-{
-	SCREEN *screen = newterm(NULL, stdout, stdin);
+/* -- live */
 
-	if (!screen) {
-		log_error(MODULE, "this terminal cannot be used (TERM=%s); --once prints text",
-		    getenv("TERM") ? getenv("TERM") : "");
-		return 1;
+static int show_live(struct top_client *client, struct top_model *model, struct top_model *spare)
+{
+	struct layout *layout = malloc(sizeof(*layout));
+	struct screen *screen = malloc(sizeof(*screen));
+	int r = -1;
+
+	if (layout && screen) {
+		layout_init(layout);
+		history_add(&layout->history, model);
+		r = live_run(layout, client, model, spare, screen);
+		if (r < 0)
+			log_error(MODULE,
+			    "this terminal cannot be used (TERM=%s); --once prints text",
+			    getenv("TERM") ? getenv("TERM") : "");
 	}
-	raw();
-	noecho();
-	keypad(stdscr, TRUE);
-	(void)curs_set(0);
-	live(view, client);
-	endwin();
-	delscreen(screen);
-	return 0;
+	free(layout);
+	free(screen);
+	return r < 0 ? EXIT_NO_AGENT : 0;
 }
 
 static int show(const struct arguments *arguments, struct top_client *client)
 {
-	struct view view = {.refresh_s = MIN_REFRESH_S};
-	int status = 0;
+	struct top_model *model = malloc(sizeof(*model)), *spare = malloc(sizeof(*spare));
+	char error[LAYOUT_ERROR] = "";
+	int r = -1, status;
 
-	if (refresh_view(&view, client) < 0) {
-		log_error(MODULE, "%s", *view.error ? view.error : strerror(ENOMEM));
-		status = 1;
-	} else if (arguments->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
-		status =
-		    fwrite(view.text, 1, view.length, stdout) != view.length || fflush(stdout) != 0;
-	} else {
-		status = show_live(&view, client);
-	}
-	free(view.text);
+	if (model && spare)
+		r = top_client_ask(client, model, error, sizeof(error));
+	if (r < 0)
+		status = no_agent(arguments, error, r);
+	else if (arguments->once || arguments->json || is_plugin(arguments) ||
+	    !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+		status = print_once(arguments, model);
+	else
+		status = show_live(client, model, spare);
+	free(model);
+	free(spare);
 	return status;
 }
 
 /* The agent chose the text of an answer: what a terminal would obey is taken out. */
 static int show_health(struct top_client *client)
 {
-	char text[MAX_HEALTH], error[MAX_ERROR] = "", clean[MAX_HEALTH];
+	char text[MAX_HEALTH], error[LAYOUT_ERROR] = "", clean[MAX_HEALTH];
 	int r = top_client_health(client, text, sizeof(text), error, sizeof(error));
 
 	if (r < 0) {
-		top_clean(clean, sizeof(clean), error, strlen(error));
-		log_error(MODULE, "%s", *clean ? clean : strerror(-r));
-		return 1;
+		screen_clean(clean, sizeof(clean), *error ? error : strerror(-r));
+		log_error(MODULE, "%s", clean);
+		return EXIT_NO_AGENT;
 	}
-	top_clean(clean, sizeof(clean), text, strcspn(text, "\n"));
-	puts(clean);
-	return fflush(stdout) != 0 || r > 0;
+	text[strcspn(text, "\n")] = '\0';
+	puts(screen_clean(clean, sizeof(clean), text));
+	return finish(r > 0);
 }
 
-static int run(const struct arguments *arguments)
+static int run(struct arguments *arguments)
 {
 	struct top_client *client = NULL;
 	struct access access = {0};
-	char error[MAX_ERROR];
+	char error[LAYOUT_ERROR];
 	int status, r;
 
+	(void)setlocale(LC_CTYPE, ""); /* numbers stay those of "C" */
+	if (parse_lists(arguments) < 0)
+		return bad_usage(arguments);
 	r = access_init(
 	    &access, arguments->token_file ? arguments->token_file : "", error, sizeof(error));
 	if (r < 0) {
 		log_error(MODULE, "%s", error);
-		return EXIT_USAGE;
+		return bad_usage(arguments);
 	}
 	r = top_client_new(&client, arguments->url, access.bearer, arguments->ca);
 	access_done(&access);
 	if (r < 0) {
 		log_error(
 		    MODULE, "%s: %s", arguments->url, r == -EINVAL ? "is not a URL" : strerror(-r));
-		return EXIT_USAGE;
+		return bad_usage(arguments);
 	}
 	status = arguments->health ? show_health(client) : show(arguments, client);
 	top_client_free(client);
@@ -274,9 +236,9 @@ int command_top(int argc, char **argv)
 		return run(&arguments);
 	case HELP:
 		usage_print(stdout, COMMAND_TOP);
-		return fflush(stdout) != 0;
+		return finish(0);
 	default:
 		usage_print(stderr, COMMAND_TOP);
-		return EXIT_USAGE;
+		return bad_usage(&arguments);
 	}
 }

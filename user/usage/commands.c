@@ -59,7 +59,12 @@ static const struct command_option top_options[] = {
 	.help = "where it listens (http.listen); " USAGE_DEFAULT_URL},
     {"token-file", USAGE_TOKEN_FILE, ARGUMENT_FILE, "FILE", .help = "its http.token_file"},
     {"ca", USAGE_CA, ARGUMENT_FILE, "FILE", .help = "certificates to trust, PEM, for https"},
-    {"once", USAGE_ONCE, .help = "print once as plain text, also if stdout is no terminal"},
+    {"once", USAGE_ONCE, .help = "print every table once as plain text, in 80 columns"},
+    JSON_OPTION,
+    {"warning", USAGE_WARNING, ARGUMENT_TEXT, "VERDICTS",
+	.help = "print a line for Icinga or Nagios; these, with commas, are a warning"},
+    {"critical", USAGE_CRITICAL, ARGUMENT_TEXT, "VERDICTS",
+	.help = "likewise critical; `any` stands for all but ok"},
     {"health", USAGE_HEALTH,
 	.help = "print what /healthz answers, for supervisors; no token is needed"},
 };
@@ -98,7 +103,14 @@ const struct command commands[COMMANDS] = {
 	"[IFACE]...", ARGUMENT_INTERFACE,
 	.tail = "Exit status: 0 nothing is left; 1 something could not be removed; 2 bad usage.\n"},
     [COMMAND_TOP] = {"top", "a running agent, live in the terminal",
-	"Shows a running agent's last window. Arrow keys scroll, q ends.\n", OPTIONS(top_options),
-	.tail =
-	    "Exit status: 0 done, 1 no agent there (--health: or it is not well), 2 bad usage.\n"},
+	"Shows a running agent's last window: verdict, funnel, zones, types, clients, outputs. `h` "
+	"shows the\n"
+	"keys, `q` ends. Colours are left out where NO_COLOR is set.\n",
+	OPTIONS(top_options),
+	.tail = "Exit status: 0 done; 1 no agent there (--health: or it is not well); 2 bad usage; "
+		"3 --once and\n"
+		"--json: the verdict is not ok. With --warning or --critical it is that of a "
+		"monitoring "
+		"plugin:\n"
+		"0 ok, 1 warning, 2 critical, 3 no agent, no verdict, or bad usage.\n"},
 };

@@ -44,6 +44,8 @@ enum option_id {
 	USAGE_CA,
 	USAGE_ONCE,
 	USAGE_HEALTH,
+	USAGE_WARNING,
+	USAGE_CRITICAL,
 };
 
 /* What a shell offers for an argument. */

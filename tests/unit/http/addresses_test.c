@@ -5,9 +5,9 @@
 #include "client.h"
 #include "fake_report.h"
 
-#include "command/top_client.h"
 #include "download/fetch.h"
 #include "http/http.h"
+#include "top/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,7 +138,7 @@ static void test_top_tries_all(void **state UNUSED)
 	struct report *report = fake_report();
 	struct http *http = NULL;
 	struct top_client *client = NULL;
-	struct top_answer answer;
+	struct top_model *model = malloc(sizeof(*model));
 	unsigned port = free_port();
 	char url[64], error[512] = "";
 
@@ -150,9 +150,10 @@ static void test_top_tries_all(void **state UNUSED)
 	snprintf(url, sizeof(url), "http://" MANY_NAME ":%u", port);
 	/* Not by name: a loopback address without a token wants none. */
 	assert_int_equal(top_client_new(&client, url, NULL, NULL), 0);
-	assert_int_equal(top_client_ask(client, &answer, error, sizeof(error)), -EPROTO);
+	assert_int_equal(top_client_ask(client, model, error, sizeof(error)), -EPROTO);
 	assert_non_null(strstr(error, "answers 403"));
 	top_client_free(client);
+	free(model);
 	http_free(http);
 	fake_report_free(report);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "command/top_client.h"
+#include "top/client.h"
 
-#include "network/http_client.h"
 #include "base/unused.h"
+#include "network/http_client.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -11,31 +11,46 @@
 #include <string.h>
 
 #define TIMEOUT_MS       3000L
-#define MAX_ANSWER_BYTES ((size_t)64 << 20)
+#define MAX_ANSWER_BYTES ((size_t)32 << 20) /* of a document; 10,000 zones need half of it */
+#define MAX_HEALTH_BYTES 4096
 
 struct top_client {
 	CURL *curl;
 	struct curl_slist *headers;
 	char *url; /* without slashes at its end */
 	char reason[CURL_ERROR_SIZE];
-	char *text; /* of the answer being read */
-	size_t length;
+	size_t length;           /* of the answer so far */
+	struct top_model *model; /* that takes the answer; NULL: `health` does */
+	int result;              /* of what was taken; 0 or -errno */
+	char health[MAX_HEALTH_BYTES + 1];
 };
+
+static int take_model(struct top_client *client, const char *data, size_t n)
+{
+	long code = 0;
+
+	if (n > MAX_ANSWER_BYTES - client->length)
+		return -EMSGSIZE;
+	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &code);
+	return code == 200 ? top_model_feed(client->model, data, n) : 0;
+}
+
+static int take_health(struct top_client *client, const char *data, size_t n)
+{
+	if (n > MAX_HEALTH_BYTES - client->length)
+		return -EMSGSIZE;
+	memcpy(client->health + client->length, data, n);
+	client->health[client->length + n] = '\0';
+	return 0;
+}
 
 static size_t take(char *data, size_t size UNUSED, size_t n, void *context)
 {
 	struct top_client *client = context;
-	char *text;
 
-	if (n > MAX_ANSWER_BYTES - client->length)
-		return 0;
-	text = realloc(client->text, client->length + n + 1);
-	if (!text)
-		return 0;
-	memcpy(text + client->length, data, n);
-	client->text = text;
+	client->result = client->model ? take_model(client, data, n) : take_health(client, data, n);
 	client->length += n;
-	return n;
+	return client->result < 0 ? CURL_WRITEFUNC_ERROR : n;
 }
 
 static int set_token(struct top_client *client, const char *token)
@@ -100,8 +115,17 @@ void top_client_free(struct top_client *client)
 	curl_easy_cleanup(client->curl);
 	curl_slist_free_all(client->headers);
 	free(client->url);
-	free(client->text);
 	free(client);
+}
+
+static int refuse(struct top_client *client, const char *path, char *error, size_t size)
+{
+	if (client->result == -EMSGSIZE)
+		snprintf(error, size, "%s%s answers more than any agent does, and was cut off",
+		    client->url, path);
+	else
+		snprintf(error, size, "%s%s answers, and not as an agent does", client->url, path);
+	return client->result;
 }
 
 /* The status code, or -errno. */
@@ -114,12 +138,16 @@ static long get(struct top_client *client, const char *path, char *error, size_t
 	if (asprintf(&url, "%s%s", client->url, path) < 0)
 		return -ENOMEM;
 	client->length = 0;
+	client->result = 0;
+	client->health[0] = '\0';
 	client->reason[0] = '\0';
 	result = curl_easy_setopt(client->curl, CURLOPT_URL, url);
 	if (result == CURLE_OK)
 		result = curl_easy_perform(client->curl);
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &code);
 	free(url);
+	if (client->result < 0)
+		return refuse(client, path, error, size);
 	if (result == CURLE_OK)
 		return code;
 	snprintf(error, size, "no agent answers at %s: %s", client->url,
@@ -129,62 +157,62 @@ static long get(struct top_client *client, const char *path, char *error, size_t
 	    : -ECONNREFUSED;
 }
 
-/* `*ret` is NULL after a 404. */
-static int get_json(
-    struct top_client *client, const char *path, json_t **ret, char *error, size_t size)
+/* 0; 1: there is no such document (404). */
+static int get_document(struct top_client *client, const char *path, enum top_document document,
+    char *error, size_t size)
 {
-	long code = get(client, path, error, size);
-	json_t *json;
+	long code;
 
+	top_model_begin(client->model, document);
+	code = get(client, path, error, size);
 	if (code < 0)
 		return (int)code;
-	*ret = NULL;
 	if (code == 401) {
 		snprintf(
 		    error, size, "the agent at %s wants its token: --token-file FILE", client->url);
 		return -EACCES;
 	}
 	if (code == 404)
+		return 1;
+	if (code == 200 && top_model_end(client->model) == 0)
 		return 0;
-	json = code == 200 ? json_loadb(client->text ? client->text : "", client->length, 0, NULL)
-			   : NULL;
-	if (!json_is_object(json)) {
-		snprintf(error, size, "%s%s answers %ld, and not as an agent does", client->url,
-		    path, code);
-		json_decref(json);
-		return -EPROTO;
-	}
-	*ret = json;
-	return 0;
+	snprintf(
+	    error, size, "%s%s answers %ld, and not as an agent does", client->url, path, code);
+	return -EPROTO;
 }
 
-int top_client_ask(struct top_client *client, struct top_answer *ret, char *error, size_t size)
+int top_client_ask(struct top_client *client, struct top_model *model, char *error, size_t size)
 {
-	struct top_answer answer = {0};
-	int r = get_json(client, "/api/v1/status", &answer.status, error, size);
+	static const char *const paths[TOP_DOCUMENTS] = {
+	    [TOP_STATUS] = "/api/v1/status",
+	    [TOP_WINDOW] = "/api/v1/window",
+	    [TOP_CROSSCHECK] = "/api/v1/crosscheck",
+	    [TOP_RESOLVERS] = "/api/v1/resolvers",
+	};
 
-	if (r == 0)
-		r = get_json(client, "/api/v1/window", &answer.window, error, size);
-	if (r == 0)
-		r = get_json(client, "/api/v1/crosscheck", &answer.crosscheck, error, size);
-	if (r == 0 && (!answer.status || !answer.window)) {
-		snprintf(error, size, "%s is not an agent's address: it has no /api/v1/status",
-		    client->url);
-		r = -EPROTO;
+	top_model_clear(model);
+	client->model = model;
+	for (unsigned i = 0; i < TOP_DOCUMENTS; i++) {
+		const int r = get_document(client, paths[i], i, error, size);
+
+		if (r < 0)
+			return r;
+		if (r > 0 && (i == TOP_STATUS || i == TOP_WINDOW)) {
+			snprintf(error, size, "%s is not an agent's address: it has no %s",
+			    client->url, paths[i]);
+			return -EPROTO;
+		}
 	}
-	if (r < 0) {
-		top_answer_done(&answer);
-		return r;
-	}
-	*ret = answer;
 	return 0;
 }
 
 int top_client_health(
     struct top_client *client, char *text, size_t size, char *error, size_t error_size)
 {
-	const long code = get(client, "/healthz", error, error_size);
+	long code;
 
+	client->model = NULL;
+	code = get(client, "/healthz", error, error_size);
 	if (code < 0)
 		return (int)code;
 	if (code != 200 && code != 503) {
@@ -192,14 +220,6 @@ int top_client_health(
 		    client->url, code);
 		return -EPROTO;
 	}
-	snprintf(text, size, "%.*s", (int)client->length, client->text ? client->text : "");
+	snprintf(text, size, "%s", client->health);
 	return code != 200;
-}
-
-void top_answer_done(struct top_answer *answer)
-{
-	json_decref(answer->status);
-	json_decref(answer->window);
-	json_decref(answer->crosscheck);
-	*answer = (struct top_answer){0};
 }
