@@ -4,6 +4,7 @@
 #include "base/unused.h"
 #include "base/clock.h"
 #include "http/gzip.h"
+#include "http/history.h"
 #include "http/negotiate.h"
 #include "http/page.h"
 #include "http/prometheus.h"
@@ -30,6 +31,7 @@ struct answer {
 struct wanted {
 	const char *name;              /* of a document */
 	const char *accept, *encoding; /* header fields; NULL: not there */
+	struct MHD_Connection *connection;
 };
 
 static const char *header(struct MHD_Connection *connection, const char *name)
@@ -120,6 +122,27 @@ static struct answer get_status(struct route_context *context, const struct want
 	return document(json);
 }
 
+/* As large as /metrics, and so of the same bound. */
+static struct answer get_history(struct route_context *context, const struct wanted *wanted)
+{
+	unsigned code;
+	char *json;
+	struct answer answer;
+
+	if (atomic_load(&context->metrics_bytes) >= METRICS_BYTES)
+		return constant(MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "{\"error\": \"earlier answers have not been read yet\"}\n");
+	json = http_history(context->report, wanted->connection, &code);
+	answer = document(json);
+	if (!json)
+		return answer;
+	answer.code = code;
+	answer.metrics = true;
+	if (negotiate_gzip(wanted->encoding))
+		compress(&answer);
+	return answer;
+}
+
 static struct answer get_document(struct route_context *context, const struct wanted *wanted)
 {
 	char *json = NULL;
@@ -139,6 +162,7 @@ static const struct route {
     {"/healthz", NULL, get_health},
     {"/api/v1/window", NULL, get_window},
     {"/api/v1/status", NULL, get_status},
+    {"/api/v1/history", NULL, get_history},
     {"/api/v1/crosscheck", "crosscheck", get_document},
     {"/api/v1/resolvers", "resolvers", get_document},
     {"/api/v1/config", "config", get_document},
@@ -148,7 +172,8 @@ static struct answer get(
     struct route_context *context, struct MHD_Connection *connection, const char *path)
 {
 	struct wanted wanted = {.accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
-	    .encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)};
+	    .encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING),
+	    .connection = connection};
 	const struct page_file *file;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {

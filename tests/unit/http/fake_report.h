@@ -31,6 +31,11 @@ struct report {
 	unsigned windows;
 };
 
+struct history *report_history(struct report *report UNUSED)
+{
+	return NULL;
+}
+
 struct totals *report_totals(struct report *report)
 {
 	return report->totals;
