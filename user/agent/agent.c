@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/log.h"
+#include "history/history.h"
 #include "agent/agent_internal.h"
 #include "agent/health.h"
 #include "privacy/key_file.h"
@@ -139,6 +140,11 @@ static int make_report(struct agent *agent, char *error, size_t size)
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
+	r = history_new(&agent->history, config);
+	if (r < 0) {
+		snprintf(error, size, "%s", strerror(-r));
+		return r;
+	}
 	r = report_new(&agent->report, config, agent->registry, &agent->seed, error, size);
 	if (r == 0)
 		report_use_enrich(agent->report, agent->enrich);
@@ -197,6 +203,7 @@ int agent_start(struct agent *agent, char *error, size_t size)
 		windows_continue(&agent->windows, &before);
 	agent_renew_filter(agent);
 	enrich_start(agent->enrich);
+	report_use_history(agent->report, agent->history);
 	agent_open_rssac002(agent, config);
 	agent_publish_config(agent);
 	report_event(
@@ -234,6 +241,7 @@ void agent_free(struct agent *agent)
 	free(agent->closed);
 	shard_free(agent->empty);
 	report_free(agent->report);
+	history_free(agent->history);
 	enrich_free(agent->enrich);
 	rssac002_free(agent->rssac);
 	wire_free(agent->wire);

@@ -38,6 +38,7 @@ struct agent {
 	struct enrich *enrich;
 	struct rssac002 *rssac; /* NULL: off */
 	struct report *report;
+	struct history *history;
 	struct input **inputs;
 	size_t n_inputs;
 	struct input_set *opened; /* between agent_new() and agent_start() */

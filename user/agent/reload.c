@@ -6,6 +6,7 @@
  */
 #include "agent/agent_internal.h"
 #include "base/log.h"
+#include "history/history.h"
 #include "base/unused.h"
 #include "config/write.h"
 #include "text/json_text.h"
@@ -136,6 +137,32 @@ static const struct config *config_of_enrich(const struct agent *agent)
 	return enrich_config(agent->enrich);
 }
 
+/* -- what is remembered */
+
+static int prepare_history(struct agent *agent UNUSED, const struct agent_change *change,
+    void **ret_next, char *error, size_t size)
+{
+	struct history_next *next;
+	int r = history_prepare(&next, change->config);
+
+	if (r == 0)
+		*ret_next = next;
+	else
+		snprintf(error, size, "%s", strerror(-r));
+	return r;
+}
+
+static void commit_history(
+    struct agent *agent, const struct agent_change *change UNUSED, void *next)
+{
+	history_commit(agent->history, next);
+}
+
+static void abandon_history(void *next)
+{
+	history_next_free(next);
+}
+
 /* -- the day's files */
 
 static void commit_rssac002(
@@ -218,6 +245,8 @@ static const struct stage stages[] = {
 	prepare_report, commit_report, abandon_report, config_of_report},
     {"enrich", BIT(PING) | BIT(GEO) | BIT(DOWNLOAD) | BIT(RESOLVERS), false, prepare_enrich,
 	commit_enrich, abandon_enrich, config_of_enrich},
+    {"history", BIT(HISTORY), false, prepare_history, commit_history, abandon_history,
+	config_of_agent},
     {"rssac002", BIT(RSSAC002), .commit = commit_rssac002},
     {"inputs", BIT(INPUTS), false, prepare_inputs, commit_inputs, abandon_inputs, config_of_agent},
     {"wire", BIT(WIRE), false, prepare_wire, commit_wire, abandon_wire, config_of_agent},

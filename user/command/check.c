@@ -8,6 +8,7 @@
 #include "base/log_text.h"
 #include "config/config.h"
 #include "document/document.h"
+#include "history/history.h"
 #include "text/json_text.h"
 #include "measure/series.h"
 #include "outside/outside.h"
@@ -92,14 +93,63 @@ static json_t *series_to_json(const struct config_series *series)
 	return map;
 }
 
+/* What the history has room for: series by measurement and tags. */
+static json_t *history_to_json(const struct past_plan *plan)
+{
+	json_t *map = json_object(), *rows = json_array();
+
+	json_object_set_new(map, "bytes", json_integer((json_int_t)plan->bytes));
+	json_object_set_new(map, "window_s", json_real((double)plan->interval_ms / 1000));
+	json_object_set_new(map, "windows", json_integer((json_int_t)plan->windows));
+	json_object_set_new(map, "minute_s", json_real((double)plan->step_ms / 1000));
+	json_object_set_new(map, "minutes", json_integer((json_int_t)plan->minutes));
+	for (int of = 0; of < KEPT_COUNT; of++) {
+		json_t *row = json_object(), *tags = json_array();
+
+		json_object_set_new(row, "measurement",
+		    json_string(measurements[history_kept[of].measurement].name));
+		for (size_t t = 0; t < history_kept[of].n_tags; t++)
+			json_array_append_new(
+			    tags, json_string(measure_tags[history_kept[of].tags[t]].name));
+		json_object_set_new(row, "tags", tags);
+		json_object_set_new(row, "most", json_integer((json_int_t)plan->most[of]));
+		json_array_append_new(rows, row);
+	}
+	json_object_set_new(map, "series", rows);
+	return map;
+}
+
+static void print_history(const struct past_plan *plan)
+{
+	if (!plan->bytes) {
+		printf("\n# History: off.\n");
+		return;
+	}
+	printf("\n# History: %zu windows of %g s and %zu minutes of %g s in %.1f MiB at most; tag "
+	       "values with series of their own:\n",
+	    plan->windows, (double)plan->interval_ms / 1000, plan->minutes,
+	    (double)plan->step_ms / 1000, (double)plan->bytes / (1 << 20));
+	for (int of = 0; of < KEPT_COUNT; of++) {
+		printf("# %-18s %10zu ", measurements[history_kept[of].measurement].name,
+		    plan->most[of]);
+		for (size_t t = 0; t < history_kept[of].n_tags; t++)
+			printf(" %s", measure_tags[history_kept[of].tags[t]].name);
+		printf("\n");
+	}
+}
+
 static int print_json(
     const struct config *config, const struct config_series *series, json_t *problems)
 {
 	json_t *map = json_object();
+	struct past_plan plan;
 	int r = 0;
+
+	history_plan(&plan, config);
 
 	if (json_object_set_new(map, "config", config_to_json(config)) < 0 ||
 	    json_object_set_new(map, "series", series_to_json(series)) < 0 ||
+	    json_object_set_new(map, "history", history_to_json(&plan)) < 0 ||
 	    json_object_set(map, "problems", problems) < 0)
 		r = -ENOMEM;
 	else if (json_print(map, 2, stdout) < 0 || putchar('\n') == EOF)
@@ -111,8 +161,10 @@ static int print_json(
 /* Comments after the YAML, so that the output as a whole is a configuration. */
 static int print_text(const struct config *config, const struct config_series *series)
 {
+	struct past_plan plan;
 	int r = config_write_yaml(config, stdout);
 
+	history_plan(&plan, config);
 	printf("\n# Time series at most, in a day:\n");
 	for (size_t i = 0; i < series->n; i++) {
 		const struct config_series_row *row = &series->rows[i];
@@ -122,6 +174,7 @@ static int print_text(const struct config *config, const struct config_series *s
 	}
 	printf("# %-18s %10" PRIu64 "%s\n", "total", series->total,
 	    series->unbounded ? "  and more" : "");
+	print_history(&plan);
 	return r;
 }
 

@@ -151,7 +151,7 @@ static int show_live(struct top_client *client, struct top_model *model, struct 
 
 	if (layout && screen) {
 		layout_init(layout);
-		history_add(&layout->history, model);
+		top_rates_add(&layout->history, model);
 		r = live_run(layout, client, model, spare, screen);
 		if (r < 0)
 			log_error(MODULE,

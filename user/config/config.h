@@ -111,7 +111,7 @@ struct config_output {
 };
 
 struct config_limits {
-	uint64_t resolvers, memory, spool, frame, connections, handshake_ns, asns;
+	uint64_t resolvers, memory, spool, frame, connections, handshake_ns, asns, history;
 	double cpu;
 };
 

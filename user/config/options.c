@@ -18,7 +18,8 @@ static const struct config_option root[] = {
     {"tags", OPTION_TAGS, .takers = TO(OUTPUTS), .example = "{site: ams}", RANGE(0, 32),
 	ARRAY(C, tags, n_tags), .check = text_check_tag_key, .help = "More tags on every point."},
     {"interval", OPTION_TIME,
-	.takers = TO(WINDOWS) | TO(TABLES) | TO(WIRE) | TO(CROSSCHECK) | TO(OUTPUTS) | TO(PING),
+	.takers = TO(WINDOWS) | TO(TABLES) | TO(WIRE) | TO(CROSSCHECK) | TO(OUTPUTS) | TO(PING) |
+	    TO(HISTORY),
 	.fallback = "10s", RANGE(S, H), AT(C, interval_ns),
 	.help = "Length of a window. Windows are aligned to the wall clock."},
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
@@ -219,6 +220,12 @@ static const struct config_option root[] = {
 	AT(C, limits.cpu),
 	.help = "Cores that counting packets in user space (mode `packet`) may use before it sheds "
 		"itself."},
+    {"limits.history", OPTION_SIZE, .takers = TO(HISTORY), .fallback = "8MiB", RANGE(0, GIB),
+	AT(C, limits.history),
+	.help =
+	    "What /api/v1/history remembers: every window of the last hour, every minute of the "
+	    "last 48; 0: nothing. With little memory fewer zones and types have series of their "
+	    "own; `crosstap check` says how many."},
 
     {"log", OPTION_SECTION, .help = "Messages on stderr."},
     {"log.level", OPTION_WORD, .takers = TO(LOG), .fallback = "info",

@@ -56,6 +56,7 @@ enum option_type {
 	X(RESOLVERS, "resolvers")   /* the table of resolvers and the breakdown by AS */           \
 	X(PRIVACY, "privacy")       /* what leaves the process of addresses and names */           \
 	X(REPORT, "report")         /* what of a window is reported */                             \
+	X(HISTORY, "history")       /* what of the last two days is remembered */                  \
 	X(RSSAC002, "rssac002")     /* the day's files */                                          \
 	X(OUTPUTS, "outputs")       /* sinks and their spools */                                   \
 	X(HTTP, "http")             /* page, JSON, /metrics */

@@ -12,6 +12,7 @@
  *                            cross-check found, no fault of the agent: null where none is made
  *   GET /api/v1/window       the last closed window: report_window_json()
  *   GET /api/v1/status       the agent: see status.h
+ *   GET /api/v1/history      what is remembered: history/history.h; ?from=&to=&step=&names=
  *   GET /api/v1/crosscheck   what the document hook gives; 404 while there is nothing
  *   GET /api/v1/resolvers    likewise
  *   GET /api/v1/config       likewise: what each stage has in force, without secrets

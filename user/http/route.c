@@ -4,6 +4,7 @@
 #include "base/unused.h"
 #include "base/clock.h"
 #include "http/gzip.h"
+#include "http/history.h"
 #include "http/negotiate.h"
 #include "http/page.h"
 #include "http/prometheus.h"
@@ -30,7 +31,9 @@ struct answer {
 /* Of a request. */
 struct wanted {
 	const char *name; /* of a document */
-	bool open, gzip;  /* what /metrics is to be; false for the others */
+	bool open,
+	    gzip; /* what /metrics is to be, and gzip /api/v1/history; false for the others */
+	struct MHD_Connection *connection;
 };
 #define VARIANTS 4 /* by both */
 
@@ -121,6 +124,27 @@ static struct answer get_status(struct route_context *context, const struct want
 	return document(json);
 }
 
+/* As large as /metrics, and so of the same bound. */
+static struct answer get_history(struct route_context *context, const struct wanted *wanted)
+{
+	unsigned code;
+	char *json;
+	struct answer answer;
+
+	if (atomic_load(&context->metrics_bytes) >= METRICS_BYTES)
+		return constant(MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "{\"error\": \"earlier answers have not been read yet\"}\n");
+	json = http_history(context->report, wanted->connection, &code);
+	answer = document(json);
+	if (!json)
+		return answer;
+	answer.code = code;
+	answer.metrics = true;
+	if (wanted->gzip)
+		compress(&answer);
+	return answer;
+}
+
 static struct answer get_document(struct route_context *context, const struct wanted *wanted)
 {
 	char *json = NULL;
@@ -140,6 +164,7 @@ static const struct route {
     {"/healthz", NULL, get_health},
     {"/api/v1/window", NULL, get_window},
     {"/api/v1/status", NULL, get_status},
+    {"/api/v1/history", NULL, get_history},
     {"/api/v1/crosscheck", "crosscheck", get_document},
     {"/api/v1/resolvers", "resolvers", get_document},
     {"/api/v1/config", "config", get_document},
@@ -160,12 +185,12 @@ static const struct route *find_route(const char *path)
 
 static struct wanted wanted_of(struct MHD_Connection *connection, const struct route *route)
 {
-	struct wanted wanted = {.name = route->name};
+	struct wanted wanted = {.name = route->name, .connection = connection};
 
-	if (route->get == get_metrics) {
+	if (route->get == get_metrics)
 		wanted.open = negotiate_open_metrics(header(connection, MHD_HTTP_HEADER_ACCEPT));
+	if (route->get == get_metrics || route->get == get_history)
 		wanted.gzip = negotiate_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
-	}
 	return wanted;
 }
 
@@ -344,7 +369,8 @@ static enum MHD_Result send_route(
     struct route_context *context, struct MHD_Connection *connection, const struct route *route)
 {
 	const uint64_t now_ns = clock_monotonic_ns();
-	const bool crowded = places_crowded(context->places);
+	/* What a request's own parameters shape is nobody else's answer. */
+	const bool crowded = places_crowded(context->places) && route->get != get_history;
 	const struct wanted wanted = wanted_of(connection, route);
 	const size_t i = (size_t)(route - routes) * VARIANTS + (wanted.open ? 2 : 0) + wanted.gzip;
 	struct MHD_Response *response;

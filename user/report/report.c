@@ -14,6 +14,7 @@
 #include "report/events/events.h"
 #include "report/feed.h"
 #include "report/events/news.h"
+#include "report/remember.h"
 
 #include <errno.h>
 #include <math.h>
@@ -33,6 +34,8 @@ struct report {
 	struct privacy *privacy;
 	struct enrich *enrich; /* the caller's, as is the next; NULL: none */
 	struct rssac002 *rssac;
+	struct history *_Atomic history;
+	uint64_t history_due_ns;
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct arena *arena;
@@ -258,8 +261,16 @@ void report_sum_outputs(struct report *report, struct sink_stats *ret)
 	outputs_sum(report->outputs, ret);
 }
 
+void report_use_history(struct report *report, struct history *history)
+{
+	remember_load(history, report->config);
+	report->history = history;
+}
+
 void report_stop(struct report *report, uint64_t timeout_ns)
 {
+	if (report->history)
+		remember_save(report->history, report->config);
 	outputs_stop(report->outputs, timeout_ns);
 }
 
@@ -581,6 +592,27 @@ static void compare(struct report *report, const struct window_view *view,
 	    comparison_json(report->compared, window->wire, view->span.time_ms, report->privacy));
 }
 
+static bool is_figured(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_inputs; i++) {
+		if (config->inputs[i].scope != SCOPE_WITNESS)
+			return true;
+	}
+	return false;
+}
+
+static void keep_history(struct report *report, struct remember *window)
+{
+	window->enrich = report->enrich;
+	window->compared = report->compared;
+	window->unassigned = &report->unassigned;
+	window->events = &report->events;
+	window->figured = is_figured(report->config);
+	if (remember_window(report->history, window, report->arena) < 0)
+		log_error(MODULE, "no memory: the history is short of a part of this window");
+	remember_save_when_due(report->history, report->config, &report->history_due_ns);
+}
+
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
     const struct comparison_window *compared, const struct report_agent *agent)
 {
@@ -630,6 +662,15 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		encode_all(report, points, &view, &enriched, compared, &figures, agent);
 		outputs_push(report->outputs, (enum points_format)format, &times, !agent);
 	}
+	if (agent && report->history)
+		keep_history(report,
+		    &(struct remember){.view = &view,
+			.enriched = &enriched,
+			.wire = compared ? compared->wire : NULL,
+			.figures = &figures,
+			.watched_ms = times.end_ms > times.start_ms
+			    ? (uint64_t)(times.end_ms - times.start_ms)
+			    : 0});
 	events_clear(&report->events);
 	if (agent)
 		outputs_say_orphans(report->outputs, config);
@@ -693,6 +734,11 @@ int report_get_status(struct report *report, struct report_status **ret)
 struct tops *report_tops(struct report *report)
 {
 	return board_tops(report->board);
+}
+
+struct history *report_history(struct report *report)
+{
+	return report->history;
 }
 
 struct totals *report_totals(struct report *report)

@@ -17,6 +17,7 @@
 #include "measure/totals.h"
 #include "stats/view.h"
 
+struct history;
 struct report;
 struct report_next;
 
@@ -41,6 +42,10 @@ void report_use_enrich(struct report *report, struct enrich *enrich);
 /* The same for the day's files: fed with every window that its source (rssac002.source) has. NULL
  * ends that. */
 void report_use_rssac002(struct report *report, struct rssac002 *rssac);
+/* Windows are remembered there from now on. `history` outlives the report; reads what a former
+ * agent has left in the file beside `state`, and writes it every five minutes and in report_stop().
+ */
+void report_use_history(struct report *report, struct history *history);
 /* A window of the wire, for the day's files: to be called before a successor of this process would
  * no longer find it. */
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns);
@@ -89,6 +94,8 @@ const char *report_verdict(struct report *report);
 struct wire_totals *report_wire_totals(struct report *report);
 /* Any thread: for /metrics; tops_unref() it. NULL: there are none. */
 struct tops *report_tops(struct report *report);
+/* Any thread. NULL: there is none. */
+struct history *report_history(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
 

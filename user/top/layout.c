@@ -26,7 +26,7 @@ static const char *const help[] = {
     "of the last window that closed. man crosstap has more.",
 };
 
-void history_add(struct history *history, const struct top_model *model)
+void top_rates_add(struct top_rates *history, const struct top_model *model)
 {
 	const double step_ms = model->interval_s * 1000,
 		     ahead = (model->window_end_ms - history->end_ms) / step_ms;
@@ -149,7 +149,7 @@ void layout_put_head(struct screen *screen, int y, const struct top_model *model
 
 /* -- what is below */
 
-static void put_history(struct screen *screen, int y, const struct history *history)
+static void put_history(struct screen *screen, int y, const struct top_rates *history)
 {
 	char text[FIGURE_BYTES];
 	double most = 0;

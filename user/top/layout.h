@@ -12,14 +12,14 @@
 #define LAYOUT_FILTER  32
 
 /* Queries a second of the last windows, the newest last; NaN: a window that was not seen. */
-struct history {
+struct top_rates {
 	double rates[LAYOUT_HISTORY];
 	size_t n;
 	double end_ms; /* of the newest */
 };
 
 /* The window of `model`, if it is a new one. Those between are gaps. */
-void history_add(struct history *history, const struct top_model *model);
+void top_rates_add(struct top_rates *history, const struct top_model *model);
 
 struct layout {
 	enum top_view view;
@@ -30,7 +30,7 @@ struct layout {
 	int scroll;               /* rows above the screen */
 	double refresh_s;         /* between two looks */
 	char error[LAYOUT_ERROR]; /* why the model is old; empty: it is not */
-	struct history history;
+	struct top_rates history;
 	struct view_rows rows;
 };
 

@@ -84,7 +84,7 @@ static void look(struct live *live)
 	live->layout->error[0] = '\0';
 	live->spare = live->model;
 	live->model = model;
-	history_add(&live->layout->history, model);
+	top_rates_add(&live->layout->history, model);
 }
 
 static void edit_filter(struct layout *layout, int key)

@@ -178,15 +178,15 @@ static void test_hostile_text(void **state)
 static void test_history(void **state)
 {
 	struct fixture *f = *state;
-	struct history *history = &f->layout.history;
+	struct top_rates *history = &f->layout.history;
 
 	put_zones(f);
-	history_add(history, &f->model);
-	history_add(history, &f->model); /* the same window */
+	top_rates_add(history, &f->model);
+	top_rates_add(history, &f->model); /* the same window */
 	assert_int_equal(history->n, 1);
 	f->model.window_end_ms += 30000; /* two windows were not seen */
 	f->model.queries /= 2;
-	history_add(history, &f->model);
+	top_rates_add(history, &f->model);
 	assert_int_equal(history->n, 4);
 	assert_true(isnan(history->rates[1]) && isnan(history->rates[2]));
 	draw(f, 80, 24, false);
@@ -195,11 +195,11 @@ static void test_history(void **state)
 	expect(f, "1245.0 \xe2\x96\x88  \xe2\x96\x85\n");
 	for (unsigned i = 0; i < 2 * LAYOUT_HISTORY; i++) {
 		f->model.window_end_ms += 10000;
-		history_add(history, &f->model);
+		top_rates_add(history, &f->model);
 	}
 	assert_int_equal(history->n, LAYOUT_HISTORY);
 	f->model.window_end_ms = 1e308;
-	history_add(history, &f->model);
+	top_rates_add(history, &f->model);
 	assert_int_equal(history->n, LAYOUT_HISTORY);
 }
 
