@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	layout_init(&layout);
 	layout.view = data[0] % VIEWS;
-	history_add(&layout.history, &model);
+	top_rates_add(&layout.history, &model);
 	screen_clear(&screen, WIDTH, HEIGHT, false);
 	layout_draw(&layout, &model, &screen);
 	check_screen(&screen);
