@@ -11,7 +11,7 @@ import time
 
 import frames
 from databases import InfluxDB, VictoriaMetrics
-from frames import send
+from frames import queries, send
 from harness import Crosstap, Points, Sent, check, check_equal, check_sums, dnsload, free_port, main, settle, test, wait_for
 from nameserver import Knot
 from relay import Relay
