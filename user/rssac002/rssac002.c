@@ -142,7 +142,8 @@ void rssac002_free(struct rssac002 *rssac)
 		return;
 	rssac002_day_done(&rssac->today);
 	free(rssac->dir);
-	explicit_bzero(&rssac->key, sizeof(rssac->key));
+	explicit_bzero(rssac->key.bytes, sizeof(rssac->key.bytes));
+	explicit_bzero(&rssac->key.hash, sizeof(rssac->key.hash));
 	free(rssac);
 }
 
