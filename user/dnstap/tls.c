@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/secret_file.h"
 #include "dnstap/tls_internal.h"
+#include "network/certificate.h"
 
 #include <errno.h>
-#include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,38 +23,19 @@ static int import_pair(struct tls_identity *identity, const char *cert, const ch
 {
 	const gnutls_datum_t cert_pem = {(unsigned char *)cert_text, (unsigned)strlen(cert_text)};
 	const gnutls_datum_t key_pem = {(unsigned char *)key_text, (unsigned)strlen(key_text)};
-	gnutls_x509_crt_t *chain = NULL;
-	gnutls_x509_privkey_t private = NULL;
-	unsigned n = 0;
-	int r = gnutls_x509_crt_list_import2(&chain, &n, &cert_pem, GNUTLS_X509_FMT_PEM, 0);
+	int r;
 
-	if (r < 0)
+	if (certificate_ends(cert_text, &identity->not_after, NULL) < 0)
 		return fail(error, size, -EINVAL, cert, "no PEM certificate in it");
-	identity->not_after = (int64_t)gnutls_x509_crt_get_expiration_time(chain[0]);
-	for (unsigned i = 1; i < n; i++) {
-		const int64_t end = (int64_t)gnutls_x509_crt_get_expiration_time(chain[i]);
-
-		if (end < identity->not_after)
-			identity->not_after = end;
-	}
-	r = gnutls_x509_privkey_init(&private);
-	if (r == 0)
-		r = gnutls_x509_privkey_import2(
-		    private, &key_pem, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN);
-	if (r < 0) {
-		r = fail(error, size, -EINVAL, key, "no PEM private key in it");
-	} else {
-		r = gnutls_certificate_set_x509_key(identity->credentials, chain, (int)n, private);
-		if (r == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-			r = fail(error, size, -EINVAL, key, "not the key of the certificate");
-		else if (r < 0)
-			r = fail(error, size, -EINVAL, cert, gnutls_strerror(r));
-	}
-	gnutls_x509_privkey_deinit(private);
-	for (unsigned i = 0; i < n; i++)
-		gnutls_x509_crt_deinit(chain[i]);
-	gnutls_free(chain);
-	return r;
+	r = gnutls_certificate_set_x509_key_mem2(
+	    identity->credentials, &cert_pem, &key_pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (r >= 0)
+		return 0;
+	if (r == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		return fail(error, size, -EINVAL, key, "not the key of the certificate");
+	if (r == GNUTLS_E_MEMORY_ERROR)
+		return fail(error, size, -EINVAL, cert, gnutls_strerror(r));
+	return fail(error, size, -EINVAL, key, "no PEM private key in it");
 }
 
 static int read_pair(

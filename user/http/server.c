@@ -2,7 +2,7 @@
 #include "base/unused.h"
 #include "http/http.h"
 
-#include "http/certificate.h"
+#include "network/certificate.h"
 #include "network/listen_tcp.h"
 #include "base/clock.h"
 #include "http/places.h"

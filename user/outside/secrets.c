@@ -3,7 +3,7 @@
 #include "outside/judges.h"
 
 #include "http/access.h"
-#include "http/certificate.h"
+#include "network/certificate.h"
 #include "base/secret_file.h"
 #include "privacy/key_file.h"
 

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,14 +35,9 @@ struct privacy {
 	struct pseudonym *cache;
 };
 
-__attribute__((format(printf, 4, 5))) static int fail(
-    char *reason, size_t size, int error, const char *format, ...)
+static int fail(char *reason, size_t size, int error, const char *text)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(reason, size, format, arguments);
-	va_end(arguments);
+	snprintf(reason, size, "%s", text);
 	return error;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Certificates and keys in PEM: when they end, and whether they belong together. */
-#ifndef CROSSTAP_HTTP_CERTIFICATE_H
-#define CROSSTAP_HTTP_CERTIFICATE_H
+#ifndef CROSSTAP_NETWORK_CERTIFICATE_H
+#define CROSSTAP_NETWORK_CERTIFICATE_H
 
 #include <stddef.h>
 #include <stdint.h>

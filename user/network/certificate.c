@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "http/certificate.h"
+#include "network/certificate.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
