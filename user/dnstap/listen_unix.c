@@ -7,12 +7,12 @@
  */
 #include "dnstap/listen.h"
 
+#include "base/account.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
 #include <linux/sockios.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -63,38 +63,16 @@ static int remove_stale(
 
 static int find_owner(const char *name, uid_t *ret, char *error, size_t size)
 {
-	char *end;
-	unsigned long id = strtoul(name, &end, 10);
-	const struct passwd *entry;
+	int r = account_user(name, ret);
 
-	if (*name && !*end) {
-		*ret = (uid_t)id;
-		return 0;
-	}
-	errno = 0;
-	entry = getpwnam(name);
-	if (!entry)
-		return fail(error, size, errno ? -errno : -ENOENT, "no user", name);
-	*ret = entry->pw_uid;
-	return 0;
+	return r < 0 ? fail(error, size, r, "no user", name) : 0;
 }
 
 static int find_group(const char *name, gid_t *ret, char *error, size_t size)
 {
-	char *end;
-	unsigned long id = strtoul(name, &end, 10);
-	const struct group *entry;
+	int r = account_group(name, ret);
 
-	if (*name && !*end) {
-		*ret = (gid_t)id;
-		return 0;
-	}
-	errno = 0;
-	entry = getgrnam(name);
-	if (!entry)
-		return fail(error, size, errno ? -errno : -ENOENT, "no group", name);
-	*ret = entry->gr_gid;
-	return 0;
+	return r < 0 ? fail(error, size, r, "no group", name) : 0;
 }
 
 /*

@@ -2,6 +2,7 @@
 /* crosstap doctor: sockets that nameservers must reach, and folders that the agent writes to. */
 #include "doctor/doctor.h"
 
+#include "base/account.h"
 #include "network/listen_tcp.h"
 #include "config/output_kind.h"
 #include "dnstap/listen.h"
@@ -10,8 +11,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,34 +77,6 @@ static int may_write(const char *folder)
 
 /* -- inputs */
 
-static bool find_uid(const char *name, uid_t *ret)
-{
-	const struct passwd *entry;
-	char *end;
-
-	*ret = (uid_t)strtoul(name, &end, 10);
-	if (*name && !*end)
-		return true;
-	entry = getpwnam(name);
-	if (entry)
-		*ret = entry->pw_uid;
-	return entry;
-}
-
-static bool find_gid(const char *name, gid_t *ret)
-{
-	const struct group *entry;
-	char *end;
-
-	*ret = (gid_t)strtoul(name, &end, 10);
-	if (*name && !*end)
-		return true;
-	entry = getgrnam(name);
-	if (entry)
-		*ret = entry->gr_gid;
-	return entry;
-}
-
 /* connect() takes permission to write (unix(7)). */
 static bool check_who(struct doctor *doctor, const struct config_input *input)
 {
@@ -114,12 +85,12 @@ static bool check_who(struct doctor *doctor, const struct config_input *input)
 	char folder[PATH_MAX], command[PATH_MAX + 64];
 	int r;
 
-	if (*input->owner && !find_uid(input->owner, &uid)) {
+	if (*input->owner && account_user(input->owner, &uid) < 0) {
 		doctor_note(doctor, DOCTOR_ERROR, "the agent would not start", "getent passwd",
 		    "%s: no user %s", input->address, input->owner);
 		return false;
 	}
-	if (*input->group && !find_gid(input->group, &gid)) {
+	if (*input->group && account_group(input->group, &gid) < 0) {
 		doctor_note(doctor, DOCTOR_ERROR, "the agent would not start", "getent group",
 		    "%s: no group %s", input->address, input->group);
 		return false;

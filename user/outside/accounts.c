@@ -2,24 +2,15 @@
 /* Owners and groups of sockets, as dnstap/listen_unix.c will look for them. */
 #include "outside/judges.h"
 
+#include "base/account.h"
+
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 
-static bool is_number(const char *name)
-{
-	char *end;
-
-	(void)strtoul(name, &end, 10);
-	return *name && !*end;
-}
-
-/* getpwnam(3) says nothing, or one of these, where there is no such name. */
+/* getpwnam(3) says one of these, or nothing, which is the first, where there is no such name. */
 static bool says_none(int error)
 {
-	return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+	return error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
 }
 
 static void tell(const struct subject *subject, int error, const char *what, const char *tool)
@@ -35,14 +26,18 @@ static void tell(const struct subject *subject, int error, const char *what, con
 
 void judge_user(const struct subject *subject)
 {
-	errno = 0;
-	if (!is_number(subject->value) && !getpwnam(subject->value))
-		tell(subject, errno, "user", "getent passwd");
+	uid_t unused;
+	const int r = account_user(subject->value, &unused);
+
+	if (r < 0)
+		tell(subject, -r, "user", "getent passwd");
 }
 
 void judge_group(const struct subject *subject)
 {
-	errno = 0;
-	if (!is_number(subject->value) && !getgrnam(subject->value))
-		tell(subject, errno, "group", "getent group");
+	gid_t unused;
+	const int r = account_group(subject->value, &unused);
+
+	if (r < 0)
+		tell(subject, -r, "group", "getent group");
 }
