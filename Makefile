@@ -204,7 +204,7 @@ check-all:
 	$(MAKE) -j$(JOBS) O=$(O)/tsan $(TSAN) $(UNIT_SRC:%.c=$(O)/tsan/%)
 	$(MAKE) O=$(O)/tsan $(TSAN) check-unit
 	$(MAKE) -j$(JOBS) O=$(O)/clang CC=clang OPT=-O1 all
-	$(MAKE) check-bpf check-e2e
+	$(MAKE) -k check-bpf check-e2e
 
 check-unit: $(UNIT_BIN)
 	@scripts/run-unit $(UNIT_BIN)
