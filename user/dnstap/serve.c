@@ -341,6 +341,7 @@ static int serve(struct dnstap_input *input)
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		input->now_ns = clock_monotonic_ns();
 		for (int i = 0; i < n; i++)
 			handle(input, events[i].data.ptr);
 	}

@@ -209,6 +209,30 @@ static void test_slow_frames_are_no_stalled_ones(void **state UNUSED)
 	rig_stop(&rig);
 }
 
+/* The time of a frame runs from its own beginning, however long nothing came before. */
+static void test_a_frame_after_silence(void **state UNUSED)
+{
+	const struct config_input config = unix_input();
+	struct rig rig;
+	uint8_t frame[300], whole[304];
+	const size_t length = put_frame(whole, frame, query_frame(frame, 1, 30)), half = length / 2;
+	int fd;
+
+	rig_start(&rig, &config, NULL, 0, 100, 500 * (uint64_t)NS_PER_MS);
+	fd = dial();
+	send_start(fd);
+	send_bytes(fd, whole, length);
+	WAIT_FOR(stats_of(&rig).frames == 1);
+	usleep(1600000);
+	send_bytes(fd, whole, half);
+	usleep(200000);
+	send_bytes(fd, whole + half, length - half);
+	WAIT_FOR(stats_of(&rig).frames == 2);
+	assert_int_equal(stats_of(&rig).timed_out, 0);
+	close(fd);
+	rig_stop(&rig);
+}
+
 /* Unfinished long frames are bounded over all connections, short ones come through beside them. */
 static void test_unfinished_frames_are_within_the_budget(void **state UNUSED)
 {
@@ -336,6 +360,7 @@ int main(void)
 	    cmocka_unit_test(test_limits_can_change),
 	    cmocka_unit_test(test_a_frame_that_has_begun_must_end),
 	    cmocka_unit_test(test_slow_frames_are_no_stalled_ones),
+	    cmocka_unit_test(test_a_frame_after_silence),
 	    cmocka_unit_test(test_unfinished_frames_are_within_the_budget),
 	    cmocka_unit_test(test_one_address_leaves_places_to_others),
 	    cmocka_unit_test(test_allow),
