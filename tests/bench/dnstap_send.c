@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sends benchmark frames to a dnstap socket, or writes them as a file:
- *   dnstap_send SOCKET|FILE.fstrm FRAMES SOURCES ZONES */
+ *   dnstap_send SOCKET|FILE.fstrm FRAMES SOURCES ZONES [FRAMES_PER_SECOND [BYTES]]
+ * At a rate, in writes of so many bytes (8192), it says how many writes found no room. */
 #include "workload.h"
 
 #include "dnstap/frame_stream.h"
@@ -27,18 +28,25 @@ int main(int argc, char **argv)
 {
 	struct workload workload;
 	struct stat st;
+	size_t waits = 0;
 
-	if (argc != 5)
-		errx(2, "usage: dnstap_send SOCKET|FILE.fstrm FRAMES SOURCES ZONES");
+	if (argc < 5 || argc > 7)
+		errx(2,
+		    "usage: dnstap_send SOCKET|FILE.fstrm FRAMES SOURCES ZONES "
+		    "[FRAMES_PER_SECOND [BYTES]]");
 	workload_make(&workload,
 	    &(struct workload_options){.frames = strtoul(argv[2], NULL, 10),
 		.sources = SOURCES_ZIPF,
 		.n_sources = strtoul(argv[3], NULL, 10),
 		.n_zones = strtoul(argv[4], NULL, 10)});
 	if (stat(argv[1], &st) == 0 && S_ISSOCK(st.st_mode))
-		workload_send(&workload, argv[1], CHUNK);
+		waits =
+		    workload_send(&workload, argv[1], argc > 6 ? strtoul(argv[6], NULL, 10) : CHUNK,
+			argc > 5 ? strtod(argv[5], NULL) : 0);
 	else
 		write_file(argv[1], &workload);
+	if (argc > 5)
+		printf("%zu writes found no room\n", waits);
 	workload_free(&workload);
 	return 0;
 }

@@ -254,10 +254,10 @@ static double run_receiver_with(
 	if (child == 0)
 		receive(path, config, facts, workload->frames, pipes[1]);
 	close(pipes[1]);
-	workload_send(workload, path, CHUNK);
+	workload_send(workload, path, CHUNK, 0);
 	if (read(pipes[0], &used, 1) != 1)
 		errx(1, "the receiver died");
-	workload_send(workload, path, CHUNK);
+	workload_send(workload, path, CHUNK, 0);
 	if (read(pipes[0], &used, sizeof(used)) != sizeof(used))
 		errx(1, "the receiver died");
 	close(pipes[0]);
@@ -292,7 +292,7 @@ static double run_fstrm_capture(const struct workload *workload)
 		    path, "-w", "/dev/null", NULL);
 		err(127, "fstrm_capture (Debian's fstrm-bin)");
 	}
-	workload_send(workload, path, CHUNK);
+	workload_send(workload, path, CHUNK, 0);
 	kill(child, SIGTERM);
 	if (wait4(child, NULL, 0, &usage) < 0)
 		err(1, "wait4");

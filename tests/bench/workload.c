@@ -7,12 +7,15 @@
 #include "proto/dnstap.pb-c.h"
 
 #include <err.h>
+#include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_MESSAGE 512
@@ -282,17 +285,53 @@ void workload_free(struct workload *workload)
 	free(workload->stream);
 }
 
-static void send_all(int fd, const uint8_t *data, size_t length, size_t chunk)
+/* True where there was no room at first. */
+static bool send_piece(int fd, const uint8_t *data, size_t length)
 {
-	while (length) {
-		const size_t part = length < chunk ? length : chunk;
-		const ssize_t n = write(fd, data, part);
+	bool waited = false;
 
+	while (length) {
+		ssize_t n = send(fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN) {
+			waited = true;
+			n = send(fd, data, length, MSG_NOSIGNAL);
+		}
 		if (n < 0)
 			err(1, "write to the receiver");
 		data += n;
 		length -= (size_t)n;
 	}
+	return waited;
+}
+
+static void sleep_until(double seconds)
+{
+	const struct timespec time = {.tv_sec = (time_t)seconds,
+	    .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+		continue;
+}
+
+/* Pieces leave at even times, whatever became of the one before. */
+static size_t send_all(
+    int fd, const uint8_t *data, size_t length, size_t chunk, double bytes_per_second)
+{
+	struct timespec start;
+	size_t waits = 0, sent = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (sent < length) {
+		const size_t part = length - sent < chunk ? length - sent : chunk;
+
+		waits += send_piece(fd, data + sent, part);
+		sent += part;
+		if (bytes_per_second > 0)
+			sleep_until((double)start.tv_sec + (double)start.tv_nsec / 1e9 +
+			    (double)sent / bytes_per_second);
+	}
+	return waits;
 }
 
 static int connect_to(const char *path)
@@ -311,20 +350,24 @@ static int connect_to(const char *path)
 	err(1, "%s", path);
 }
 
-void workload_send(const struct workload *workload, const char *socket_path, size_t chunk)
+size_t workload_send(
+    const struct workload *workload, const char *socket_path, size_t chunk, double per_second)
 {
 	const int fd = connect_to(socket_path);
+	const double mean = (double)workload->length / (double)workload->frames;
 	uint8_t control[FRAME_STREAM_MAX_CONTROL_BYTES];
+	size_t waits;
 
-	send_all(fd, control, frame_stream_write_ready(control), sizeof(control));
+	send_all(fd, control, frame_stream_write_ready(control), sizeof(control), 0);
 	if (read(fd, control, sizeof(control)) <= 0)
 		err(1, "no ACCEPT");
-	send_all(fd, control, frame_stream_write_start(control), sizeof(control));
-	send_all(fd, workload->stream, workload->length, chunk);
-	send_all(fd, control, frame_stream_write_stop(control), sizeof(control));
+	send_all(fd, control, frame_stream_write_start(control), sizeof(control), 0);
+	waits = send_all(fd, workload->stream, workload->length, chunk, per_second * mean);
+	send_all(fd, control, frame_stream_write_stop(control), sizeof(control), 0);
 	if (read(fd, control, sizeof(control)) <= 0)
 		err(1, "no FINISH");
 	close(fd);
+	return waits;
 }
 
 static int compare_doubles(const void *a, const void *b)

@@ -31,8 +31,12 @@ struct workload {
 void workload_make(struct workload *ret, const struct workload_options *options);
 void workload_free(struct workload *workload);
 
-/* Writes READY, START, the stream in pieces of `chunk` bytes, STOP, and reads ACCEPT and FINISH. */
-void workload_send(const struct workload *workload, const char *socket_path, size_t chunk);
+/*
+ * Writes READY, START, the stream in pieces of `chunk` bytes, STOP, and reads ACCEPT and FINISH.
+ * `per_second`: frames; 0: as fast as they are read. Returns how many writes found no room.
+ */
+size_t workload_send(
+    const struct workload *workload, const char *socket_path, size_t chunk, double per_second);
 
 /* The median of n values; sorts them. */
 double median(double *values, size_t n);

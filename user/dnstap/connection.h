@@ -9,6 +9,7 @@
 #include "dnstap/budget.h"
 #include "dnstap/door.h"
 #include "dnstap/handover.h"
+#include "dnstap/rest.h"
 #include "dnstap/peer.h"
 #include "dnstap/receiver.h"
 #include "network/peer.h"
@@ -29,6 +30,7 @@ struct connection {
 	size_t most_bytes;       /* that `budget` may come to */
 	enum budget_place place;
 	struct receiver receiver;
+	struct rest rest; /* from its seat on */
 	uint8_t
 	    *stash; /* the beginning of a frame; in the memory of `handover`, where there is one */
 	size_t stashed, stash_size;

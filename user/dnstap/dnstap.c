@@ -108,6 +108,7 @@ void dnstap_input_set_limits(struct dnstap_input *input, const struct dnstap_lim
 {
 	atomic_store_explicit(&input->max_frame, limits->frame, memory_order_relaxed);
 	atomic_store_explicit(&input->handshake_ns, limits->handshake_ns, memory_order_relaxed);
+	atomic_store_explicit(&input->most_rest_ns, limits->rest_ns, memory_order_relaxed);
 	atomic_store_explicit(&input->max_connections, limits->connections, memory_order_relaxed);
 	atomic_store_explicit(&input->sharing_inputs, limits->inputs, memory_order_relaxed);
 	atomic_store_explicit(&input->max_bytes, limits->bytes, memory_order_relaxed);

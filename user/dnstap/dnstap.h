@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "dnstap/door.h"
 #include "dnstap/budget.h"
+#include "dnstap/rest.h"
 #include "dnstap/receiver.h"
 
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ struct dnstap_input;
 struct dnstap_limits {
 	uint32_t frame;
 	uint64_t handshake_ns; /* and of a frame, from its beginning to its end */
+	uint64_t rest_ns;      /* a busy producer's frames may wait so long, REST_MOST_NS at most */
 	int connections;       /* of all inputs */
 	int inputs;            /* that share them */
 	size_t bytes;          /* of `budget` */

@@ -44,12 +44,15 @@ struct dnstap_input {
 	_Atomic bool stopping;
 	_Atomic uint32_t max_frame;
 	_Atomic uint64_t handshake_ns;
+	_Atomic uint64_t most_rest_ns;
 	_Atomic int max_connections, sharing_inputs;
 	_Atomic size_t max_bytes;
 	struct budget *budget;
 	int own, waiting_to_go; /* connections with a place of the input's share, with none */
 	uint64_t now_ns;        /* CLOCK_MONOTONIC at the last waking */
 	uint64_t earliest_ns;   /* no connection is to be looked at earlier; 0: none is */
+	uint64_t rest_ns;       /* the next read may come so much later */
+	bool rested;            /* before what is read now */
 	uint64_t expiry_ns;     /* when the certificate is looked at again */
 	_Atomic bool renewed;   /* the certificate may be another one */
 	struct dnstap_ops ops;

@@ -58,6 +58,7 @@ void dnstap_insert(struct dnstap_input *input, struct connection *connection)
 void dnstap_seat(struct dnstap_input *input, struct connection *connection, enum budget_place place)
 {
 	connection->place = place;
+	rest_init(&connection->rest, connection->fd);
 	input->own += place == BUDGET_OWN;
 	dnstap_insert(input, connection);
 	atomic_fetch_add_explicit(&input->counters.connections, 1, memory_order_relaxed);

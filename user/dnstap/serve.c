@@ -90,6 +90,17 @@ static void gone(struct dnstap_input *input, struct connection *connection, ssiz
 	dnstap_drop(input, connection);
 }
 
+/* All connections of the input rest together: as long as the busiest may. */
+static void set_rest(struct dnstap_input *input, struct connection *connection, size_t bytes)
+{
+	uint64_t most_ns = atomic_load_explicit(&input->most_rest_ns, memory_order_relaxed);
+
+	rest_read(&connection->rest, input->now_ns, bytes, input->rested);
+	if (most_ns > input->rest_ns)
+		most_ns = input->rest_ns;
+	input->rest_ns = connection_is_new(connection) ? 0 : rest_ns_of(&connection->rest, most_ns);
+}
+
 /* False once the connection is gone, or held. */
 static bool read_connection(
     struct dnstap_input *input, struct connection *connection, ssize_t *ret_bytes)
@@ -109,8 +120,10 @@ static bool read_connection(
 	    connection_read(connection, &input->ops.receiver, input->context, input->buffer, &why);
 	publish(input, &before, &connection->receiver, now_ns);
 	if (*ret_bytes > 0 || *ret_bytes == -EAGAIN || *ret_bytes == -EINTR) {
-		if (*ret_bytes > 0)
+		if (*ret_bytes > 0) {
 			renew_deadline(input, connection, &before, was_new, had_begun);
+			set_rest(input, connection, (size_t)*ret_bytes);
+		}
 		if (connection->tls)
 			turn(input, connection);
 		return true;
@@ -256,10 +269,12 @@ static void handle(struct dnstap_input *input, void *tag)
 	if (tag == &input->event_fd) {
 		uint64_t count;
 
+		input->rest_ns = 0;
 		if (read(input->event_fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
 			input->ops.wake(input->context);
 	} else if (tag >= (void *)input->listeners.fds &&
 	    tag < (void *)(input->listeners.fds + LISTEN_MAX)) {
+		input->rest_ns = 0;
 		dnstap_accept(input, *(int *)tag);
 	} else {
 		read_all(input, tag);
@@ -330,6 +345,17 @@ static bool is_stopping(struct dnstap_input *input)
 	return atomic_load_explicit(&input->stopping, memory_order_acquire);
 }
 
+/* Lets frames gather; a command ends it. */
+static void take_rest(struct dnstap_input *input)
+{
+	struct pollfd command = {.fd = input->event_fd, .events = POLLIN};
+	const struct timespec time = {.tv_nsec = (long)input->rest_ns};
+
+	input->rested = input->rest_ns > 0;
+	if (input->rested)
+		(void)ppoll(&command, 1, &time, NULL);
+}
+
 /* Until it is to stop; -errno where it cannot wait any more. */
 static int serve(struct dnstap_input *input)
 {
@@ -342,8 +368,10 @@ static int serve(struct dnstap_input *input)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		input->now_ns = clock_monotonic_ns();
+		input->rest_ns = n > 0 ? REST_MOST_NS : 0;
 		for (int i = 0; i < n; i++)
 			handle(input, events[i].data.ptr);
+		take_rest(input);
 	}
 	return 0;
 }

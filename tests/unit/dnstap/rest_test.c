@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rests are long where writes gather, and end long before the socket's buffer is full. */
+#include "base/clock.h"
+#include "base/unused.h"
+#include "dnstap/rest.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define KNOT  8192 /* libfstrm's buffer_hint */
+#define START ((uint64_t)1000 * NS_PER_S)
+
+static void unix_pair(int fds[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+}
+
+static void tcp_pair(int fds[2])
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	const int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	fds[1] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(listener >= 0 && fds[1] >= 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	assert_int_equal(connect(fds[1], (struct sockaddr *)&address, length), 0);
+	fds[0] = accept(listener, NULL, NULL);
+	assert_true(fds[0] >= 0);
+	close(listener);
+}
+
+/* A producer that writes `bytes` at even times, for a second. What it gathers in the longest rest.
+ */
+static uint64_t run(struct rest *rest, size_t bytes, uint64_t per_second, uint64_t most_ns)
+{
+	const uint64_t step_ns = NS_PER_S / per_second;
+	static uint64_t start_ns = START;
+	uint64_t next_read_ns = start_ns, gathered = 0, longest_ns = 0;
+	bool rested = false;
+
+	start_ns += NS_PER_S;
+	for (uint64_t now_ns = next_read_ns; now_ns < start_ns; now_ns += step_ns) {
+		uint64_t rest_ns;
+
+		gathered += bytes;
+		if (now_ns < next_read_ns)
+			continue;
+		rest_read(rest, now_ns, gathered, rested);
+		gathered = 0;
+		rest_ns = rest_ns_of(rest, most_ns);
+		rested = rest_ns > 0;
+		next_read_ns = now_ns + rest_ns;
+		if (rest_ns > longest_ns)
+			longest_ns = rest_ns;
+	}
+	assert_true(longest_ns <= most_ns);
+	return longest_ns / step_ns * bytes;
+}
+
+/* What a socket that nobody reads takes in such writes. */
+static size_t fill(int fd, size_t bytes)
+{
+	static uint8_t data[65536];
+	size_t filled = 0;
+	ssize_t n;
+
+	while ((n = send(fd, data, bytes, MSG_DONTWAIT)) > 0)
+		filled += (size_t)n;
+	assert_int_equal(errno, EAGAIN);
+	return filled;
+}
+
+static void check_room(void (*pair)(int[2]), size_t bytes, uint64_t per_second)
+{
+	struct rest rest;
+	uint64_t gathered;
+	size_t filled;
+	int fds[2];
+
+	pair(fds);
+	rest_init(&rest, fds[0]);
+	gathered = run(&rest, bytes, per_second, REST_MOST_NS);
+	assert_true(gathered >= 2 * bytes || bytes > KNOT || pair == tcp_pair);
+	filled = fill(fds[1], bytes);
+	if (gathered * 3 > filled * 2)
+		print_error("%zu bytes, %llu a second: %llu of %zu\n", bytes,
+		    (unsigned long long)per_second, (unsigned long long)gathered, filled);
+	/* A third of the room is free even at the end of a rest. */
+	assert_true(gathered * 3 <= filled * 2);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_the_buffer_never_fills(void **state UNUSED)
+{
+	static const size_t writes[] = {64, 120, 200, 512, 1400, 2048, 4096, KNOT, 16384};
+
+	for (size_t i = 0; i < sizeof(writes) / sizeof(*writes); i++) {
+		for (uint64_t per_second = 200; per_second < 20000; per_second *= 3) {
+			if (per_second * writes[i] > 15000000)
+				break;
+			check_room(unix_pair, writes[i], per_second);
+			check_room(tcp_pair, writes[i], per_second);
+		}
+	}
+}
+
+/* 20,000 frames of 200 bytes a second: hundreds of them at each waking. */
+static void test_frames_gather(void **state UNUSED)
+{
+	struct rest rest;
+	int fds[2];
+
+	unix_pair(fds);
+	rest_init(&rest, fds[0]);
+	assert_true(run(&rest, KNOT, 500, REST_MOST_NS) >= 200 * 200);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_who_never_rests(void **state UNUSED)
+{
+	struct rest rest;
+	int fds[2];
+
+	unix_pair(fds);
+	rest_init(&rest, fds[0]);
+	assert_int_equal(run(&rest, 200, 2, REST_MOST_NS), 0); /* 100 frames a minute */
+	rest_init(&rest, fds[0]);
+	assert_int_equal(
+	    run(&rest, KNOT, 50000, REST_MOST_NS), 0); /* the buffer is full within a ms */
+	rest_init(&rest, fds[0]);
+	assert_int_equal(run(&rest, KNOT, 500, 0), 0);
+	rest_init(&rest, -1);
+	assert_int_equal(run(&rest, KNOT, 500, REST_MOST_NS), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* The rate of a burst is remembered, and forgotten slowly. */
+static void test_a_burst_shortens(void **state UNUSED)
+{
+	uint64_t now_ns = 2 * START, rest_ns, n = 0;
+	struct rest rest;
+	int fds[2];
+
+	unix_pair(fds);
+	rest_init(&rest, fds[0]);
+	(void)run(&rest, KNOT, 500, REST_MOST_NS);
+	for (int i = 0; i < 20; i++)
+		rest_read(&rest, now_ns += NS_PER_MS, 4 * KNOT, true);
+	assert_true(rest_ns_of(&rest, REST_MOST_NS) <= 3 * NS_PER_MS);
+	do {
+		rest_read(&rest, now_ns += 16 * NS_PER_MS, 8 * KNOT, true);
+		rest_ns = rest_ns_of(&rest, REST_MOST_NS);
+	} while (rest_ns < 8 * NS_PER_MS && ++n < 1000);
+	assert_true(n > 4 && n < 100);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Now and then a single write is looked at: shorter ones than before fill the buffer earlier. */
+static void test_writes_become_short(void **state UNUSED)
+{
+	struct rest rest;
+	uint64_t gathered;
+	size_t filled;
+	int fds[2];
+
+	unix_pair(fds);
+	rest_init(&rest, fds[0]);
+	assert_true(run(&rest, KNOT, 500, REST_MOST_NS) > 0);
+	(void)run(&rest, 200, 20000, REST_MOST_NS);
+	assert_int_equal(rest.write_bytes, 200);
+	gathered = run(&rest, 200, 20000, REST_MOST_NS);
+	filled = fill(fds[1], 200);
+	assert_true(gathered * 4 <= filled * 3);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_the_buffer_never_fills),
+	    cmocka_unit_test(test_frames_gather),
+	    cmocka_unit_test(test_who_never_rests),
+	    cmocka_unit_test(test_a_burst_shortens),
+	    cmocka_unit_test(test_writes_become_short),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

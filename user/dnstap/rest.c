@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dnstap/rest.h"
+
+#include "base/clock.h"
+
+#include <sys/socket.h>
+
+#define PERIOD_NS (10 * NS_PER_MS) /* a rate is that of so much time, or more */
+#define LEAST_NS  NS_PER_MS        /* a shorter rest saves no waking */
+#define LOOKS     4
+#define RESTS     64   /* after so many, one single write is looked at: a producer may change */
+#define TCP_PIECE 1448 /* of an Ethernet frame; what was joined on its way takes less room */
+#define OVERHEAD  768  /* of an sk_buff and its data's end (linux/skbuff.h, SKB_TRUESIZE, 64 bit) */
+
+void rest_init(struct rest *rest, int fd)
+{
+	int domain = AF_UNSPEC, bytes = 0;
+	socklen_t length = sizeof(domain);
+
+	*rest = (struct rest){.looks = LOOKS};
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0)
+		return;
+	/* What waits in a Unix socket is charged to its writer (net/unix/af_unix.c), whose buffer
+	 * is as large as ours unless it was set; what waits in a TCP socket, to us. */
+	length = sizeof(bytes);
+	if (getsockopt(
+		fd, SOL_SOCKET, domain == AF_UNIX ? SO_SNDBUF : SO_RCVBUF, &bytes, &length) == 0 &&
+	    bytes > 0)
+		rest->room = (size_t)bytes;
+	rest->write_most = domain == AF_UNIX ? SIZE_MAX : TCP_PIECE;
+}
+
+/* Shorter ones count at once, longer ones slowly: short writes fill a buffer with few bytes. */
+static void learn(struct rest *rest, size_t bytes)
+{
+	if (!rest->write_bytes || bytes < rest->write_bytes)
+		rest->write_bytes = bytes;
+	else
+		rest->write_bytes += (bytes - rest->write_bytes) / 8;
+	if (rest->looks)
+		rest->looks--;
+}
+
+void rest_read(struct rest *rest, uint64_t now_ns, size_t bytes, bool rested)
+{
+	const uint64_t time_ns = now_ns - rest->since_ns;
+
+	if (rested)
+		rest->rests++;
+	else
+		learn(rest, bytes);
+	if (!rest->since_ns) {
+		rest->since_ns = now_ns;
+		return;
+	}
+	rest->gathered += bytes;
+	if (time_ns < PERIOD_NS)
+		return;
+	rest->rate -= rest->rate / 8;
+	if ((double)rest->gathered * NS_PER_S / (double)time_ns > (double)rest->rate)
+		rest->rate = (uint64_t)((double)rest->gathered * NS_PER_S / (double)time_ns);
+	rest->since_ns = now_ns;
+	rest->gathered = 0;
+}
+
+/* Bytes that half of the room holds: the rate may double meanwhile. */
+static uint64_t fitting(const struct rest *rest)
+{
+	const size_t piece =
+	    rest->write_bytes < rest->write_most ? rest->write_bytes : rest->write_most;
+
+	return rest->room / 2 / (piece + piece / 2 + OVERHEAD) * piece;
+}
+
+uint64_t rest_ns_of(struct rest *rest, uint64_t most_ns)
+{
+	uint64_t rest_ns;
+
+	if (rest->looks || !rest->rate)
+		return 0;
+	if (rest->rests >= RESTS) {
+		rest->rests = 0;
+		return 0;
+	}
+	rest_ns = fitting(rest) * NS_PER_S / rest->rate;
+	if (rest_ns > most_ns)
+		rest_ns = most_ns;
+	/* Less than two writes: they come one by one. */
+	if (rest_ns < LEAST_NS ||
+	    (double)rest->rate * (double)rest_ns < 2.0 * (double)rest->write_bytes * NS_PER_S)
+		return 0;
+	return rest_ns;
+}

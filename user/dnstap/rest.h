@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How long a producer's socket may rest unread, so that one waking takes what many writes brought:
+ * at 10,000 queries a second a waking costs more than the 40 frames of one write do. The socket's
+ * buffer bounds the rest, at the rate just seen, so that no producer ever waits for room.
+ */
+#ifndef CROSSTAP_DNSTAP_REST_H
+#define CROSSTAP_DNSTAP_REST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REST_MOST_NS 20000000 /* an input rests no longer: others may begin to send meanwhile */
+
+struct rest {
+	size_t room;        /* of the socket's buffer, in bytes as the kernel charges for them */
+	size_t write_most;  /* bytes that the kernel may keep in one piece */
+	size_t write_bytes; /* of one write, as far as it was seen; 0: not yet */
+	uint64_t rate;      /* bytes a second, the highest of late */
+	uint64_t since_ns;  /* CLOCK_MONOTONIC: `gathered` came since then; 0: nothing came yet */
+	uint64_t gathered;  /* bytes */
+	unsigned int looks; /* at single writes, to come before it may rest */
+	unsigned int rests; /* since the last such look */
+};
+
+/* Of a connected stream socket. One that does not tell its buffer never rests. */
+void rest_init(struct rest *rest, int fd);
+/* `bytes` were read at `now_ns` (CLOCK_MONOTONIC), after a rest or as soon as they came. */
+void rest_read(struct rest *rest, uint64_t now_ns, size_t bytes, bool rested);
+/* Nanoseconds until the next read, `most_ns` at most; 0: as soon as something comes. */
+uint64_t rest_ns_of(struct rest *rest, uint64_t most_ns);
+
+#endif
