@@ -68,7 +68,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -79,6 +79,7 @@ help:
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
+	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
@@ -231,6 +232,11 @@ kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/
 check-collector: all
 	scripts/collector $(abspath $(O))/collector
 	COLLECTOR=$(abspath $(O))/collector O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/collector/collector_test.py
+# ClickHouse's engine of today, chDB from PyPI, behind the interface that check-e2e has a strict counterpart of.
+check-clickhouse: all
+	python3 -m venv $(O)/chdb
+	$(O)/chdb/bin/pip install -q chdb
+	O=$(O) PYTHONPATH=tests/e2e/lib $(O)/chdb/bin/python -B tests/clickhouse/engine_test.py
 tidy: all
 	scripts/tidy $(O)
 

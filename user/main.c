@@ -12,6 +12,7 @@ static int (*const runners[COMMANDS])(int argc, char **argv) = {
     [COMMAND_DOCTOR] = command_doctor,
     [COMMAND_DETACH] = command_detach,
     [COMMAND_TOP] = command_top,
+    [COMMAND_SCHEMA] = command_schema,
 };
 
 static void print_usage(FILE *out)

@@ -17,7 +17,7 @@ _crosstap() {
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		case $current in
 		*[/.]*) _crosstap_files "$current" ;;
-		*) _crosstap_words 'run replay check doctor detach top -h --help --version' "$current" ;;
+		*) _crosstap_words 'run replay check doctor detach top schema -h --help --version' "$current" ;;
 		esac
 		return
 	fi
@@ -50,6 +50,7 @@ _crosstap_more() {
 	detach:-*) _crosstap_words '-h --help' "$2" ;;
 	detach:*) _crosstap_words "$(command ls /sys/class/net 2>/dev/null)" "$2" ;;
 	top:-*) _crosstap_words '--url --token-file --ca --once --json --warning --critical --health -h --help' "$2" ;;
+	schema:-*) _crosstap_words '-h --help' "$2" ;;
 	esac
 }
 

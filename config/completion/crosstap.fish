@@ -33,3 +33,5 @@ complete -c crosstap -n '__fish_seen_subcommand_from top' -l json -d 'one JSON d
 complete -c crosstap -n '__fish_seen_subcommand_from top' -l warning -x -d 'print a line for Icinga or Nagios; these, with commas, are a warning'
 complete -c crosstap -n '__fish_seen_subcommand_from top' -l critical -x -d 'likewise critical; `any` stands for all but ok'
 complete -c crosstap -n '__fish_seen_subcommand_from top' -l health -d 'print what /healthz answers, for supervisors; no token is needed'
+complete -c crosstap -n __fish_use_subcommand -a schema -d 'print the tables that a database output writes to'
+complete -c crosstap -n '__fish_seen_subcommand_from schema' -F

@@ -10,5 +10,6 @@ int command_check(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_detach(int argc, char **argv);
+int command_schema(int argc, char **argv);
 
 #endif

@@ -25,6 +25,8 @@ int document_write_metrics(FILE *out);
 int document_write_measurements(FILE *out);
 /* The sections SYNOPSIS and OPTIONS of crosstap(1), one after the other. 0 or -EIO. */
 int document_write_synopsis(FILE *out);
+/* Statements that make the tables of the clickhouse output. 0 or -EIO. */
+int document_write_clickhouse(FILE *out);
 /* What each shell loads to complete a command line. 0 or -EIO. */
 int document_write_bash(FILE *out);
 int document_write_zsh(FILE *out);

@@ -105,32 +105,18 @@ static void influx_probe(const void *settings, struct sink_finding *ret)
 	http_probe_ask(&probe, ret);
 }
 
-static int append_query(CURLU *url, const char *key, const char *value)
-{
-	char *part;
-	CURLUcode code;
-
-	if (!value[0])
-		return 0;
-	if (asprintf(&part, "%s=%s", key, value) < 0)
-		return -ENOMEM;
-	code = curl_url_set(url, CURLUPART_QUERY, part, CURLU_APPENDQUERY | CURLU_URLENCODE);
-	free(part);
-	return code ? -ENOMEM : 0;
-}
-
 static int set_query(CURLU *url, const struct settings *s)
 {
 	int r;
 
 	if (s->version == 1) {
-		r = append_query(url, "db", s->database);
+		r = http_url_add_query(url, "db", s->database);
 	} else {
-		r = append_query(url, "org", s->org);
+		r = http_url_add_query(url, "org", s->org);
 		if (r == 0)
-			r = append_query(url, "bucket", s->bucket);
+			r = http_url_add_query(url, "bucket", s->bucket);
 	}
-	return r < 0 ? r : append_query(url, "precision", "ns");
+	return r < 0 ? r : http_url_add_query(url, "precision", "ns");
 }
 
 static int make_url(CURLU *url, const struct settings *s)

@@ -9,7 +9,8 @@
 #define SINK_KINDS(X)                                                                              \
 	X(influxdb)                                                                                \
 	X(file)                                                                                    \
-	X(otlp)
+	X(otlp)                                                                                    \
+	X(clickhouse)
 
 #define SINK_DECLARE_(name) extern const struct sink_ops sink_##name##_ops;
 SINK_KINDS(SINK_DECLARE_)

@@ -113,4 +113,13 @@ const struct command commands[COMMANDS] = {
 		"monitoring "
 		"plugin:\n"
 		"0 ok, 1 warning, 2 critical, 3 no agent, no verdict, or bad usage.\n"},
+    [COMMAND_SCHEMA] = {"schema", "print the tables that a database output writes to",
+	"Prints the statements that make the tables of the clickhouse output: one for each\n"
+	"measurement, and sums of its counters by minute and hour.\n",
+	"clickhouse", ARGUMENT_TEXT,
+	.tail =
+	    "`crosstap schema clickhouse | clickhouse-client --database dns --multiquery` makes "
+	    "them.\n"
+	    "What is there stays as it is.\n"
+	    "Exit status: 0 printed, 1 it could not be written, 2 bad usage.\n"},
 };

@@ -108,3 +108,17 @@ int http_url_append(CURLU *url, const char *path)
 	free(whole);
 	return code ? -ENOMEM : 0;
 }
+
+int http_url_add_query(CURLU *url, const char *key, const char *value)
+{
+	char *part;
+	CURLUcode code;
+
+	if (!value[0])
+		return 0;
+	if (asprintf(&part, "%s=%s", key, value) < 0)
+		return -ENOMEM;
+	code = curl_url_set(url, CURLUPART_QUERY, part, CURLU_APPENDQUERY | CURLU_URLENCODE);
+	free(part);
+	return code ? -ENOMEM : 0;
+}

@@ -17,5 +17,7 @@ char *http_url_query(struct arena *arena, const char *text);
 void http_url_origin(const char *text, char *ret, size_t size);
 /* A path below the one that the URL has (a reverse proxy's prefix). -EINVAL, -ENOMEM. */
 int http_url_append(CURLU *url, const char *path);
+/* One more parameter, written as a URL wants it; none where the value is empty. -ENOMEM. */
+int http_url_add_query(CURLU *url, const char *key, const char *value);
 
 #endif
