@@ -69,7 +69,7 @@ Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install install-systemd deb clean help programs
+	demo bench fuzz install install-root install-systemd deb clean help programs
 
 all: $(O)/crosstap
 
@@ -275,8 +275,13 @@ install: all
 	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
 	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish
 	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
+# The unit's own root, folders for systemd to mount upon (it could not make them where /usr is read-only), and who may ask by ICMP.
+ROOT_FOLDERS = bin dev etc lib lib64 media mnt opt proc root run sbin srv sys tmp usr var
+install-root:
+	install -d $(DESTDIR)$(PREFIX)/lib/sysctl.d $(addprefix $(DESTDIR)$(PREFIX)/lib/crosstap/root/,$(ROOT_FOLDERS))
+	install -m 644 config/systemd/crosstap.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/50-crosstap.conf
 # The user, the group, the folder of the sockets, and the units; a Debian package has debhelper do it.
-install-systemd: install
+install-systemd: install install-root
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	sed 's|@PREFIX@|$(PREFIX)|' config/systemd/crosstap.service > $(DESTDIR)$(UNITDIR)/crosstap.service
 	install -m 644 config/systemd/crosstap.socket config/systemd/crosstap@.socket $(DESTDIR)$(UNITDIR)/

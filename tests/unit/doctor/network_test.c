@@ -293,6 +293,20 @@ static void queues_of_dnsdist_as_advised(void **state UNUSED)
 	done(&doctor);
 }
 
+/* What a drop-in of the operator's gives the unit. */
+static void drop_ins(void **state UNUSED)
+{
+	const char *file = "/etc/systemd/system/crosstap.service.d/packet-sockets.conf";
+	struct doctor doctor = begin("");
+
+	assert_false(doctor_unit_has_raw_sockets(&doctor));
+	put(file, "# CAP_NET_RAW\n[Service]\nCapabilityBoundingSet=CAP_NET_RAW\n");
+	assert_false(doctor_unit_has_raw_sockets(&doctor));
+	put(file, "[Service]\nAmbientCapabilities=CAP_SYS_ADMIN CAP_NET_RAW\n");
+	assert_true(doctor_unit_has_raw_sockets(&doctor));
+	done(&doctor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +321,7 @@ int main(void)
 	    cmocka_unit_test(pages),
 	    cmocka_unit_test_setup_teardown(tuning_of_dnsdist, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(queues_of_dnsdist_as_advised, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(drop_ins, make_host, remove_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
