@@ -416,7 +416,8 @@ static void test_too_slow(void)
 	expect_mode(&agent, "off");
 	watch_modes(agent.wire, &found);
 	expect(strstr(found[0].reason, "limits.cpu"), "the reason: %s", found[0].reason);
-	/* The window that it stopped in was watched at its beginning, and says that it is not whole. */
+	/* The window that it stopped in was watched at its beginning, and says that it is not
+	 * whole. */
 	take_window(&agent);
 	expect(!agent.window.watched || !agent.window.whole, "the last window is not whole");
 	take_window(&agent);
