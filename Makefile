@@ -198,7 +198,7 @@ check-all:
 	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN)
 	scripts/check-documents $(O)/crosstap
 	$(MAKE) check-unit check-golden
-	scripts/check-hardening $(O)/crosstap
+	scripts/check-hardening $(O)/crosstap config/systemd/crosstap.service
 	$(MAKE) -j$(JOBS) O=$(O)/asan $(ASAN) all $(UNIT_SRC:%.c=$(O)/asan/%) $(FUZZ_SRC:%.c=$(O)/asan/%)
 	$(MAKE) O=$(O)/asan $(ASAN) check-unit check-golden check-fuzz
 	$(MAKE) -j$(JOBS) O=$(O)/tsan $(TSAN) $(UNIT_SRC:%.c=$(O)/tsan/%)
