@@ -68,8 +68,9 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install install-systemd deb clean help programs
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
+	check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+	demo bench fuzz install install-systemd deb clean help programs install-root
 
 all: $(O)/crosstap
 
@@ -199,7 +200,7 @@ check-all:
 	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN)
 	scripts/check-documents $(O)/crosstap
 	$(MAKE) check-unit check-golden
-	scripts/check-hardening $(O)/crosstap
+	scripts/check-hardening $(O)/crosstap config/systemd/crosstap.service
 	$(MAKE) -j$(JOBS) O=$(O)/asan $(ASAN) all $(UNIT_SRC:%.c=$(O)/asan/%) $(FUZZ_SRC:%.c=$(O)/asan/%)
 	$(MAKE) O=$(O)/asan $(ASAN) check-unit check-golden check-fuzz
 	$(MAKE) -j$(JOBS) O=$(O)/tsan $(TSAN) $(UNIT_SRC:%.c=$(O)/tsan/%)
@@ -281,8 +282,13 @@ install: all
 	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
 	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish
 	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
+# The unit's own root, folders for systemd to mount upon (it could not make them where /usr is read-only), and who may ask by ICMP.
+ROOT_FOLDERS = bin dev etc lib lib64 media mnt opt proc root run sbin srv sys tmp usr var
+install-root:
+	install -d $(DESTDIR)$(PREFIX)/lib/sysctl.d $(addprefix $(DESTDIR)$(PREFIX)/lib/crosstap/root/,$(ROOT_FOLDERS))
+	install -m 644 config/systemd/crosstap.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/50-crosstap.conf
 # The user, the group, the folder of the sockets, and the units; a Debian package has debhelper do it.
-install-systemd: install
+install-systemd: install install-root
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	sed 's|@PREFIX@|$(PREFIX)|' config/systemd/crosstap.service > $(DESTDIR)$(UNITDIR)/crosstap.service
 	install -m 644 config/systemd/crosstap.socket config/systemd/crosstap@.socket $(DESTDIR)$(UNITDIR)/

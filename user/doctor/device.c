@@ -21,21 +21,36 @@
 #define CPUS_MAX   1024
 #define ONE_CPU    900 /* of a thousand interrupts */
 
-/* Drivers that stop the device, or make its rings anew, when an XDP program comes or goes;
- * Linux 6.1, drivers/net/ethernet/ (the function is the one behind XDP_SETUP_PROG). */
+/* Drivers that stop the device, or make its rings anew, when an XDP program comes or goes, by the
+ * names that ethtool has for them; the function is the one behind XDP_SETUP_PROG below
+ * drivers/net/ethernet/. scripts/check-xdp-drivers holds this against Linux; it agrees with 6.1. */
 static const struct {
 	const char *driver, *source;
 } resetting[] = {
-    {"i40e", "intel/i40e/i40e_main.c: i40e_xdp_setup()"},
-    {"ice", "intel/ice/ice_main.c: ice_xdp_setup_prog()"},
-    {"ixgbe", "intel/ixgbe/ixgbe_main.c: ixgbe_xdp_setup()"},
-    {"igb", "intel/igb/igb_main.c: igb_xdp_setup()"},
-    {"igc", "intel/igc/igc_xdp.c: igc_xdp_set_prog()"},
-    {"mlx5_core", "mellanox/mlx5/core/en_main.c: mlx5e_xdp_set()"},
-    {"mlx4_en", "mellanox/mlx4/en_netdev.c: mlx4_xdp_set()"},
+    {"atlantic", "aquantia/atlantic/aq_main.c: aq_xdp_setup()"},
     {"bnxt_en", "broadcom/bnxt/bnxt_xdp.c: bnxt_xdp_set()"},
     {"ena", "amazon/ena/ena_netdev.c: ena_xdp_set()"},
+    {"fsl_dpa", "freescale/dpaa/dpaa_eth.c: dpaa_setup_xdp()"},
+    {"fsl_dpaa2_eth", "freescale/dpaa2/dpaa2-eth.c: dpaa2_eth_setup_xdp()"},
+    {"fsl_enetc", "freescale/enetc/enetc.c: enetc_setup_xdp_prog()"},
+    {"i40e", "intel/i40e/i40e_main.c: i40e_xdp_setup()"},
+    {"ice", "intel/ice/ice_main.c: ice_xdp_setup_prog()"},
+    {"igb", "intel/igb/igb_main.c: igb_xdp_setup()"},
+    {"igc", "intel/igc/igc_xdp.c: igc_xdp_set_prog()"},
+    {"ixgbe", "intel/ixgbe/ixgbe_main.c: ixgbe_xdp_setup()"},
+    {"ixgbevf", "intel/ixgbevf/ixgbevf_main.c: ixgbevf_xdp_setup()"},
+    {"mlx4_en", "mellanox/mlx4/en_netdev.c: mlx4_xdp_set()"},
+    {"mlx5_core", "mellanox/mlx5/core/en_main.c: mlx5e_xdp_set()"},
+    {"mtk_soc_eth", "mediatek/mtk_eth_soc.c: mtk_xdp_setup()"},
+    {"mvneta", "marvell/mvneta.c: mvneta_xdp_setup()"},
+    {"mvpp2", "marvell/mvpp2/mvpp2_main.c: mvpp2_xdp_setup()"},
+    {"netsec", "socionext/netsec.c: netsec_xdp_setup()"},
+    {"nfp", "netronome/nfp/nfp_net_common.c: nfp_net_xdp_setup_drv()"},
     {"nicvf", "cavium/thunder/nicvf_main.c: nicvf_xdp_setup()"},
+    {"qede", "qlogic/qede/qede_filter.c: qede_xdp_set()"},
+    {"rvu-nicpf", "marvell/octeontx2/nic/otx2_pf.c: otx2_xdp_setup()"},
+    {"st_gmac", "stmicro/stmmac/stmmac_xdp.c: stmmac_xdp_set_prog()"},
+    {"st_xgmac", "stmicro/stmmac/stmmac_xdp.c: stmmac_xdp_set_prog()"},
 };
 
 /* -- what it means */

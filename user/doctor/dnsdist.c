@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crosstap doctor: what dnsdist's own page on tuning says (dnsdist.org/advanced/tuning.html), as
- * far as a host shows it. */
+/* crosstap doctor: what dnsdist's own pages say of tuning (dnsdist.org/advanced/tuning.html,
+ * reference/tuning.html, reference/dnstap.html), as far as a host shows it. */
 #include "doctor/network.h"
 
 #include "doctor/processes.h"
@@ -13,6 +13,9 @@
 
 #define OUTSTANDING 65535 /* to each backend: the most, and the default since 1.4 */
 #define TIGHT       80    /* per cent of the descriptors that it may have */
+#define FRAMES      512   /* libfstrm's queue by default, and at most */
+#define FRAMES_MOST 16384
+#define PIPE_BYTES  1048576 /* between its threads; the default since 1.6 */
 
 static void look_at_descriptors(struct doctor *doctor, const struct nameserver *one)
 {
@@ -39,6 +42,45 @@ static void look_at_descriptors(struct doctor *doctor, const struct nameserver *
 		    "systemctl set-property --runtime dnsdist LimitNOFILE=65536 || systemctl edit "
 		    "dnsdist # LimitNOFILE=65536",
 		    "dnsdist (process %d) has %lu of %lu files open", (int)one->pid, used, most);
+}
+
+/* Where it loses by itself, and no counter of the host shows it: frames that do not fit into their
+ * queue, connections and queries that do not fit into a pipe between its threads. */
+static void look_at_queues(struct doctor *doctor, const struct nameserver *one, const char *restart)
+{
+	const struct nameserver_facts *facts = &one->facts;
+	const long frames = facts->frame_queue ? facts->frame_queue : FRAMES;
+	char place[PATH_MAX];
+	uint64_t most;
+
+	if (facts->dnstap && *facts->socket && frames < FRAMES_MOST) {
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "what comes while it is full is in no frame; its log says so, and the verdict "
+		    "is "
+		    "dnstap-loss",
+		    restart, "dnsdist (process %d): its queue holds %ld frames, of all threads",
+		    (int)one->pid, frames);
+		doctor_add_lines(doctor, one->config,
+		    "newFrameStreamUnixLogger(\"PATH\", {inputQueueSize=16384}) -- with what else "
+		    "is "
+		    "there\n");
+	}
+	if (facts->pipe_bytes && facts->pipe_bytes < PIPE_BYTES) {
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "what does not fit is dropped (dumpStats(): tcp-query-pipe-full, "
+		    "doh-query-pipe-full), and no frame tells",
+		    restart, "dnsdist (process %d): pipes of %ld bytes between its threads",
+		    (int)one->pid, facts->pipe_bytes);
+		doctor_add_lines(doctor, one->config,
+		    "setTCPInternalPipeBufferSize(1048576) -- addDOHLocal: "
+		    "internalPipeBufferSize=1048576\n");
+	}
+	doctor_place(doctor, place, "/proc/sys/fs/pipe-max-size");
+	if (doctor_read_number(place, &most) == 0 && most < PIPE_BYTES)
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "dnsdist asks for 1 MiB between its threads, and gets a small one instead",
+		    "sysctl -w fs.pipe-max-size=1048576", "pipes have %llu bytes at most",
+		    (unsigned long long)most);
 }
 
 static void look_at_one(struct doctor *doctor, const struct nameserver *one, long cpus)
@@ -76,6 +118,7 @@ static void look_at_one(struct doctor *doctor, const struct nameserver *one, lon
 		    "the kernel cannot encrypt for it: the option does nothing", "modprobe tls",
 		    "dnsdist (process %d): ktls is set, and the kernel has no module tls",
 		    (int)one->pid);
+	look_at_queues(doctor, one, command);
 	look_at_descriptors(doctor, one);
 }
 

@@ -110,6 +110,8 @@ void doctor_outputs(struct doctor *doctor);
 /* resolvers.c */
 void doctor_databases(struct doctor *doctor);
 void doctor_ping(struct doctor *doctor);
+/* Whether a drop-in of the operator's gives the unit CAP_NET_RAW, which by itself it has not. */
+bool doctor_unit_has_raw_sockets(const struct doctor *doctor);
 void doctor_privacy(struct doctor *doctor);
 
 #endif

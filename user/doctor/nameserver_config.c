@@ -150,6 +150,24 @@ static long number_in(const char *line, const char *call)
 	return at ? strtol(at + strlen(call), NULL, 10) : 0;
 }
 
+/* Of an option in a table: `name=1`, `name = 1`. 0: it is not there. */
+static long option_in(const char *line, const char *name)
+{
+	const char *at = strstr(line, name);
+
+	if (!at)
+		return 0;
+	at += strlen(name);
+	at += strspn(at, " \t");
+	return *at == '=' ? strtol(at + 1, NULL, 10) : 0;
+}
+
+static void take_pipe(long bytes, struct nameserver_facts *facts)
+{
+	if (bytes > 0 && (!facts->pipe_bytes || bytes < facts->pipe_bytes))
+		facts->pipe_bytes = bytes;
+}
+
 static void dnsdist_line(const char *line, struct nameserver_facts *facts)
 {
 	const char *at;
@@ -159,7 +177,7 @@ static void dnsdist_line(const char *line, struct nameserver_facts *facts)
 		set_socket(facts, strchr(at, '(') + 1);
 	facts->dnstap |=
 	    strstr(line, "DnstapLogAction(") || strstr(line, "DnstapLogResponseAction(");
-	facts->af_xdp |= strstr(line, "newXsk(") != NULL;
+	facts->af_xdp |= strcasestr(line, "newXsk(") != NULL;
 	facts->tls |= strstr(line, "addTLSLocal(") != NULL;
 	facts->ktls |= strstr(line, "ktls=true") || strstr(line, "ktls = true");
 	facts->reuseport |= strstr(line, "reusePort=true") || strstr(line, "reusePort = true");
@@ -167,6 +185,10 @@ static void dnsdist_line(const char *line, struct nameserver_facts *facts)
 		facts->udp_outstanding = number;
 	if ((number = number_in(line, "setMaxTCPClientThreads(")) > 0)
 		facts->tcp_threads = number;
+	if ((number = option_in(line, "inputQueueSize")) > 0)
+		facts->frame_queue = number;
+	take_pipe(number_in(line, "setTCPInternalPipeBufferSize("), facts);
+	take_pipe(option_in(line, "internalPipeBufferSize"), facts);
 	if ((at = strstr(line, "dofile(")))
 		add_include(facts, at + 7);
 }

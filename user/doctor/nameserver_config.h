@@ -30,6 +30,7 @@ struct nameserver_facts {
 	bool tls, ktls; /* dnsdist: DNS over TLS is listened for; the kernel shall encrypt */
 	bool reuseport; /* dnsdist */
 	long udp_outstanding, tcp_threads;  /* dnsdist: as set; 0: not set */
+	long frame_queue, pipe_bytes;       /* the same; the smallest pipe between its threads */
 	char socket[NAMESERVER_PATH_BYTES]; /* of dnstap; empty: none, or over TCP */
 	size_t n_includes;
 	char includes[NAMESERVER_INCLUDES][NAMESERVER_PATH_BYTES]; /* patterns of more files */

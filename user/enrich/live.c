@@ -72,7 +72,10 @@ static void start_ping(struct live *live, const struct config *config)
 		return;
 	}
 	ping_status(live->ping, status);
-	log_info(MODULE, "ping %s", status);
+	if (ping_permitted(live->ping))
+		log_info(MODULE, "ping %s", status);
+	else
+		log_warning(MODULE, "no round-trip times by ICMP, unless permitted: %s", status);
 }
 
 void live_start(struct live *live, const struct config *config)

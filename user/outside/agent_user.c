@@ -20,29 +20,48 @@ void agent_user_find(struct agent_user *ret, const char *name)
 }
 
 /* What a child ends with: 0 or an errno, which all fit into an exit status. */
-static int become_and_try(const struct agent_user *agent, const char *path, int mode)
+static int become_and_try(const struct agent_user *agent, int (*act)(void *context), void *context)
 {
 	if (initgroups(agent->name, agent->gid) < 0 || setgid(agent->gid) < 0 ||
 	    setuid(agent->uid) < 0)
 		return errno;
-	return access(path, mode) < 0 ? errno : 0;
+	return -act(context);
 }
 
-int agent_user_may(const struct agent_user *agent, const char *path, int mode)
+int agent_user_try(const struct agent_user *agent, int (*act)(void *context), void *context)
 {
 	int status;
 	pid_t pid;
 
 	if (geteuid() != 0 || !agent->is_there)
-		return faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? -errno : 0;
+		return act(context);
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		_exit(become_and_try(agent, path, mode));
+		_exit(become_and_try(agent, act, context));
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+struct wish {
+	const char *path;
+	int mode;
+};
+
+static int may(void *context)
+{
+	const struct wish *wish = context;
+
+	return faccessat(AT_FDCWD, wish->path, wish->mode, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+int agent_user_may(const struct agent_user *agent, const char *path, int mode)
+{
+	struct wish wish = {.path = path, .mode = mode};
+
+	return agent_user_try(agent, may, &wish);
 }

@@ -24,7 +24,7 @@ static void open_family(struct ping *ping, int index, uint64_t now_ns)
 
 	ping_socket_free(family->socket);
 	*family = (struct family){.tried_ns = now_ns};
-	ping_socket_open(
+	family->error = ping_socket_open(
 	    &family->socket, index == IPV4 ? 4 : 6, ping->source, ping->n_source, family->reason);
 }
 
@@ -356,4 +356,15 @@ void ping_status(struct ping *ping, char text[PING_STATUS_BYTES])
 	pthread_mutex_lock(&ping->lock);
 	ping_describe(ping, text);
 	pthread_mutex_unlock(&ping->lock);
+}
+
+bool ping_permitted(struct ping *ping)
+{
+	bool permitted = true;
+
+	pthread_mutex_lock(&ping->lock);
+	for (int i = 0; i < N_FAMILIES; i++)
+		permitted &= ping->families[i].error != -EACCES;
+	pthread_mutex_unlock(&ping->lock);
+	return permitted;
 }

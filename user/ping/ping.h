@@ -120,5 +120,7 @@ void ping_collect(
 void ping_stats(struct ping *ping, struct ping_stats *ret);
 /* One line: for each family how it is asked, or why not. */
 void ping_status(struct ping *ping, char text[PING_STATUS_BYTES]);
+/* Whether neither family is off for want of a permission. */
+bool ping_permitted(struct ping *ping);
 
 #endif

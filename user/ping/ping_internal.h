@@ -17,7 +17,8 @@ enum { IPV4, IPV6, N_FAMILIES };
 
 struct family {
 	struct ping_socket *socket;
-	char reason[PING_REASON_BYTES]; /* why there is none */
+	int error;                      /* 0, or -errno where there is none ... */
+	char reason[PING_REASON_BYTES]; /* ... and why */
 	uint64_t tried_ns, drained_ns;
 	bool sent_now;                 /* in this round */
 	uint64_t sent, refused_source; /* since the socket was opened */

@@ -146,10 +146,12 @@ static int create_either(struct ping_socket *s, char *reason)
 	int raw_error = create(s, true);
 	int r = raw_error < 0 ? create(s, false) : 0;
 
-	if (r < 0)
+	if (r == -EACCES)
 		snprintf(reason, PING_REASON_BYTES,
-		    "no raw socket (%s: CAP_NET_RAW?), no ping socket (%s: "
-		    "net.ipv4.ping_group_range?)",
+		    "not permitted, neither by net.ipv4.ping_group_range nor by CAP_NET_RAW: "
+		    "type " PING_PERMIT);
+	else if (r < 0)
+		snprintf(reason, PING_REASON_BYTES, "no raw socket (%s), no ping socket (%s)",
 		    strerrordesc_np(-raw_error), strerrordesc_np(-r));
 	return r;
 }

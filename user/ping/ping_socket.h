@@ -17,6 +17,8 @@
 #include "ping/ping_wire.h"
 
 #define PING_REASON_BYTES 160
+/* By whom no group is named: ICMP echo for all, as systemd and Debian 13 have it. */
+#define PING_PERMIT "sysctl -w net.ipv4.ping_group_range='0 2147483647'"
 
 struct ping_socket;
 

@@ -21,7 +21,7 @@ KCMP, KCMP_FILE = 312 if os.uname().machine == "x86_64" else 272, 0
 FIRST = 3  # SD_LISTEN_FDS_START
 MOST_FDS = 253  # SCM_MAX_FD
 
-WIRE = "+bpf,+perfmon,+net_admin,+net_raw"  # the capabilities of the unit
+WIRE = "+bpf,+perfmon,+net_admin"  # the capabilities of the unit
 
 
 def unprivileged(uid, capabilities=WIRE):

@@ -237,7 +237,12 @@ static void tuning_of_dnsdist(void **state UNUSED)
 
 	put_process(10, "dnsdist", 100, "/");
 	put("/etc/dnsdist/dnsdist.conf",
-	    "setMaxUDPOutstanding(100)\naddTLSLocal('0.0.0.0', 'c', 'k', {ktls=true})\n");
+	    "setMaxUDPOutstanding(100)\naddTLSLocal('0.0.0.0', 'c', 'k', {ktls=true})\n"
+	    "setTCPInternalPipeBufferSize(1048576)\n"
+	    "addDOHLocal('0.0.0.0', 'c', 'k', '/', {internalPipeBufferSize = 65536})\n"
+	    "f = newFrameStreamUnixLogger('/run/crosstap/dnstap.sock', {inputQueueSize=2048})\n"
+	    "addAction(AllRule(), DnstapLogAction('d', f))\n");
+	put("/proc/sys/fs/pipe-max-size", "524288\n");
 	put("/proc/10/limits",
 	    "Limit                     Soft Limit           Hard Limit           Units     \n"
 	    "Max open files            4                    4                    files     \n");
@@ -250,7 +255,55 @@ static void tuning_of_dnsdist(void **state UNUSED)
 	assert_string_equal(
 	    must_find(&doctor, DOCTOR_WARNING, "no module tls")->command, "modprobe tls");
 	must_find(&doctor, DOCTOR_WARNING, "of 4 files open");
+	must_find(&doctor, DOCTOR_WARNING, "its queue holds 2048 frames");
+	must_find(&doctor, DOCTOR_WARNING, "pipes of 65536 bytes between its threads");
+	assert_string_equal(
+	    must_find(&doctor, DOCTOR_WARNING, "pipes have 524288 bytes at most")->command,
+	    "sysctl -w fs.pipe-max-size=1048576");
 	free(doctor.nameservers);
+	done(&doctor);
+}
+
+/* The lines of config/nameservers/dnsdist.lua. */
+static void queues_of_dnsdist_as_advised(void **state UNUSED)
+{
+	struct doctor doctor = begin("");
+
+	put_process(10, "dnsdist", 100, "/");
+	put("/etc/dnsdist/dnsdist.conf",
+	    "crosstap = newFrameStreamUnixLogger(\"/run/crosstap/dnstap.sock\", {\n"
+	    "\tinputQueueSize = 16384, outputQueueSize = 256, bufferHint = 65536,\n"
+	    "})\naddAction(AllRule(), DnstapLogAction(\"dnsdist\", crosstap))\n");
+	put("/proc/sys/fs/pipe-max-size", "1048576\n");
+	assert_int_equal(nameservers_find(&doctor, &doctor.nameservers), 0);
+	doctor_dnsdist(&doctor);
+	for (size_t i = 0; i < doctor.n; i++) {
+		assert_null(strstr(doctor.findings[i].text, "queue"));
+		assert_null(strstr(doctor.findings[i].text, "pipes"));
+	}
+	/* Without the option it is libfstrm's default. */
+	free(doctor.nameservers);
+	put("/etc/dnsdist/dnsdist.conf",
+	    "f = newFrameStreamUnixLogger(\"/run/crosstap/dnstap.sock\")\n"
+	    "addAction(AllRule(), DnstapLogAction(\"dnsdist\", f))\n");
+	assert_int_equal(nameservers_find(&doctor, &doctor.nameservers), 0);
+	doctor_dnsdist(&doctor);
+	must_find(&doctor, DOCTOR_WARNING, "its queue holds 512 frames");
+	free(doctor.nameservers);
+	done(&doctor);
+}
+
+/* What a drop-in of the operator's gives the unit. */
+static void drop_ins(void **state UNUSED)
+{
+	const char *file = "/etc/systemd/system/crosstap.service.d/packet-sockets.conf";
+	struct doctor doctor = begin("");
+
+	assert_false(doctor_unit_has_raw_sockets(&doctor));
+	put(file, "# CAP_NET_RAW\n[Service]\nCapabilityBoundingSet=CAP_NET_RAW\n");
+	assert_false(doctor_unit_has_raw_sockets(&doctor));
+	put(file, "[Service]\nAmbientCapabilities=CAP_SYS_ADMIN CAP_NET_RAW\n");
+	assert_true(doctor_unit_has_raw_sockets(&doctor));
 	done(&doctor);
 }
 
@@ -267,6 +320,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(owners, make_host, remove_host),
 	    cmocka_unit_test(pages),
 	    cmocka_unit_test_setup_teardown(tuning_of_dnsdist, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(queues_of_dnsdist_as_advised, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(drop_ins, make_host, remove_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -401,8 +401,8 @@ void http_post_explain_words(struct http_post *p, long status, const char *words
 		return;
 	}
 	influx_reply_read(&reply, words, length, points, secrets_of(p));
-	snprintf(ret->error, sizeof(ret->error), "HTTP %ld%s%s%s", status, meaning(status),
-	    reply.words[0] ? ": " : "", reply.words);
+	snprintf(ret->error, sizeof(ret->error), "HTTP %hu%s%s%s", (unsigned short)status,
+	    meaning(status), reply.words[0] ? ": " : "", reply.words);
 	if (ret->retry) {
 		/* Seconds or a date (RFC 9110, section 10.2.3): libcurl reads both. */
 		if (curl_easy_getinfo(p->easy, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK &&

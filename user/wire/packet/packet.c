@@ -173,8 +173,11 @@ static int enter_and_open(struct packet_source *source, const struct wire_rules 
 	if (r < 0)
 		snprintf(error, size, "wire.netns: %s", strerror(-r));
 	else if (opening.error < 0)
-		snprintf(
-		    error, size, "%s: %s", source->names[opening.failed], strerror(-opening.error));
+		snprintf(error, size, "%s: %s%s", source->names[opening.failed],
+		    strerror(-opening.error),
+		    opening.error == -EPERM || opening.error == -EAFNOSUPPORT
+			? " (CAP_NET_RAW, AF_PACKET: the unit has them by packet-sockets.conf)"
+			: "");
 	return r < 0 ? r : opening.error;
 }
 
