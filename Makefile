@@ -270,7 +270,11 @@ install: all
 	install -m 644 config/systemd/packet-sockets.conf $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples/
 	install -m 644 config/apparmor/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/apparmor/
 	install -m 644 config/logrotate/crosstap $(DESTDIR)/etc/logrotate.d/
-	install -m 644 config/grafana/* $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	install -m 644 config/grafana/*.yaml $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	for language in influxql flux promql; do \
+		install -d $(DESTDIR)$(PREFIX)/share/crosstap/grafana/$$language; \
+		install -m 644 config/grafana/$$language/*.json $(DESTDIR)$(PREFIX)/share/crosstap/grafana/$$language/; \
+	done
 	install -D -m 644 config/completion/crosstap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/crosstap
 	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
 	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish
