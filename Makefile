@@ -231,6 +231,13 @@ kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/
 check-collector: all
 	scripts/collector $(abspath $(O))/collector
 	COLLECTOR=$(abspath $(O))/collector O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/collector/collector_test.py
+# Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
+check-dashboards: all $(O)/tools/dnsload
+	scripts/dashboard-tools $(O)/dashboards
+	scripts/write-dashboards --check $(O)/crosstap
+	$(O)/dashboards/dashboards config/grafana/*/*.json
+	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/form_test.py
+	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/dashboards_test.py
 tidy: all
 	scripts/tidy $(O)
 

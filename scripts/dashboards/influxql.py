@@ -107,4 +107,5 @@ class InfluxQL:
     def annotations(self):
         query = f'SELECT "text", "kind", "server" FROM "crosstap_event" WHERE {self.where("crosstap_event", {})}'
         return [{"name": "Events", "iconColor": "orange", "query": query, "textColumn": "text",
-                 "tagsColumn": "kind,server", "target": {"refId": "Events", "query": query, "rawQuery": True}}]
+                 "tagsColumn": "kind,server", "fromAnnotations": True, "textEditor": True,
+                 "target": {"refId": "Events", "query": query, "rawQuery": True}}]

@@ -81,7 +81,7 @@ class Form:
             return dict(custom, thresholdsStyle={"mode": "line"}) if self.limit else custom
         if self.panel.kind == "state-timeline":
             return {"lineWidth": 0, "fillOpacity": 80}
-        return {}
+        return {"align": "auto", "inspect": False} if self.panel.kind == "table" else {}
 
     def overrides(self):
         """Names of series in Flux, and units of a table's columns."""
@@ -118,14 +118,17 @@ class Form:
         tooltip = {"mode": "multi", "sort": "desc"}
         return {"timeseries": {"legend": legend, "tooltip": tooltip},
                 "stat": {"reduceOptions": values, "colorMode": "value", "graphMode": "area", "justifyMode": "auto",
-                         "orientation": "auto", "textMode": "auto"},
+                         "orientation": "auto", "textMode": "auto", "wideLayout": True, "showPercentChange": False,
+                         "percentChangeColorMode": "standard"},
                 "bargauge": {"reduceOptions": values, "displayMode": "gradient", "orientation": "horizontal",
-                             "showUnfilled": True, "valueMode": "color"},
-                "piechart": {"reduceOptions": values, "pieType": "donut", "legend": dict(legend, values=["percent"]),
+                             "showUnfilled": True, "valueMode": "color", "namePlacement": "auto", "sizing": "auto",
+                             "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300,
+                             "legend": dict(legend, showLegend=False)},
+                "piechart": {"reduceOptions": values, "pieType": "donut", "orientation": "auto", "legend": dict(legend, values=["percent"]),
                              "tooltip": tooltip, "displayLabels": ["name", "percent"]},
                 "state-timeline": {"mergeValues": True, "showValue": "auto", "alignValue": "left", "rowHeight": 0.9,
                                    "legend": legend, "tooltip": tooltip},
-                "table": {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": [],
+                "table": {"showHeader": True, "cellHeight": "sm", "frameIndex": 0, "footer": {"show": False, "reducer": [],
                                                                              "countRows": False, "fields": ""}},
                 "geomap": self.map()}[self.panel.kind]
 

@@ -108,7 +108,7 @@ class PromQL:
     def annotations(self):
         scope = '{instance=~"$server",site=~"$site"'
         return [{"name": "Starts", "iconColor": "orange", "expr": f"crosstap_start_time_seconds{scope}}} * 1000",
-                 "useValueForTime": "on", "titleFormat": "start", "textFormat": "{{instance}} was started",
+                 "useValueForTime": True, "titleFormat": "start", "textFormat": "{{instance}} was started",
                  "tagKeys": "instance"},
                 {"name": "Verdicts", "iconColor": "red", "titleFormat": "{{verdict}}", "textFormat": "{{instance}}",
                  "tagKeys": "instance,verdict",

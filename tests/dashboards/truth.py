@@ -47,6 +47,16 @@ class Truth:
         return {key: how[figure.how]([have[figure.field] for _, have in sorted(rows, key=lambda row: row[0])])
                 for key, rows in self.steps(figure).items()}
 
+    def windows(self, figure, window_s):
+        """{(group, step): a second's share} of what comes in every window: a step in which some are missing has the mean of
+        those that are there."""
+        sums = {}
+        for seconds, tags, have in self.rows(figure):
+            windows = sums.setdefault((self.group(figure, tags), self.step(figure, seconds)), {})
+            window = seconds // window_s
+            windows[window] = windows.get(window, 0) + have[figure.field]
+        return {key: sum(windows.values()) / len(windows) / window_s / figure.scale for key, windows in sums.items()}
+
     def worst(self, figure):
         return {key: max(have[figure.field] for _, have in rows) for key, rows in self.steps(figure).items()}
 
