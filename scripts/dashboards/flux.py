@@ -115,7 +115,12 @@ class Flux:
                 f"  |> limit(n: {figure.limit})\n  |> keep(columns: {columns})\n")
 
     def target(self, figure, panel):
-        return {"query": self.query(figure)}
+        """In a table, tags are columns and not what names a series."""
+        query = self.query(figure)
+        if panel.kind in ("table", "geomap") and not isinstance(figure, (figures.Rows, figures.Log)):
+            query += f'\n  |> group()\n  |> rename(columns: {{_value: "{figure.field}"}})'
+            query += f"\n  |> keep(columns: {names((*figure.by, figure.field))})"
+        return {"query": query}
 
     def variable(self, tag, measurement):
         scope = {"site": (), "server": ()}.get(tag, ("server",))

@@ -133,14 +133,12 @@ class Form:
                 "geomap": self.map()}[self.panel.kind]
 
     def columns(self):
-        """What the values of a table's figures are called, as each data source calls them."""
+        """What the values of a table's figures are called, as the data source calls them."""
         for i, figure in enumerate(self.shown):
             if isinstance(figure, (figures.Rows, figures.Log)):
                 continue
-            ref = chr(ord("A") + i)
-            alone = len(self.shown) == 1
-            yield figure, {"InfluxQL": figure.field, "Flux": "_value" if alone else f"_value {ref}",
-                           "PromQL": "Value" if alone else f"Value #{ref}"}[type(self.language).__name__]
+            value = "Value" if len(self.shown) == 1 else f"Value #{chr(ord('A') + i)}"
+            yield figure, value if self.promql else figure.field
 
     def map(self):
         names = {("queries" if figure.field == "queries" else figure.field): figure.field for figure in self.shown}
