@@ -238,6 +238,13 @@ check-clickhouse: all
 	python3 -m venv $(O)/chdb
 	$(O)/chdb/bin/pip install -q chdb
 	O=$(O) PYTHONPATH=tests/e2e/lib $(O)/chdb/bin/python -B tests/clickhouse/engine_test.py
+# Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
+check-dashboards: all $(O)/tools/dnsload
+	scripts/dashboard-tools $(O)/dashboards
+	scripts/write-dashboards --check $(O)/crosstap
+	$(O)/dashboards/dashboards config/grafana/*/*.json
+	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/form_test.py
+	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/dashboards_test.py
 tidy: all
 	scripts/tidy $(O)
 
@@ -277,7 +284,11 @@ install: all
 	install -m 644 config/systemd/packet-sockets.conf $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples/
 	install -m 644 config/apparmor/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/apparmor/
 	install -m 644 config/logrotate/crosstap $(DESTDIR)/etc/logrotate.d/
-	install -m 644 config/grafana/* $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	install -m 644 config/grafana/*.yaml $(DESTDIR)$(PREFIX)/share/crosstap/grafana/
+	for language in influxql flux promql; do \
+		install -d $(DESTDIR)$(PREFIX)/share/crosstap/grafana/$$language; \
+		install -m 644 config/grafana/$$language/*.json $(DESTDIR)$(PREFIX)/share/crosstap/grafana/$$language/; \
+	done
 	install -D -m 644 config/completion/crosstap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/crosstap
 	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
 	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish

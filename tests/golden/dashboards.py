@@ -10,7 +10,7 @@ import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMON_TAGS = {"server", "site"}  # of every point; `site` is the README's example of the operator's own
-SCRAPE_LABELS = {"instance", "job", "le"}  # Prometheus' own
+SCRAPE_LABELS = {"instance", "job", "le", "site"}  # Prometheus' own, and what a scrape gives as the README's example
 QUERY_KEYS = ("query", "expr", "definition")
 
 
@@ -37,9 +37,18 @@ def influxql(names, query):
         return [f"no measurement {match[1]}"]
     fields, tags = names.points[match[1]]
     before, after = query[: match.start()], query[match.end():]
-    before = re.sub(r'\bAS\s+"[^"]*"', "", before, flags=re.I)
-    errors = [f"{match[1]} has no field {f}" for f in re.findall(r'"([^"$]+)"', before) if f not in fields]
+    # A query around it knows what that one calls its columns.
+    outer, _, inner = before.rpartition("FROM (")
+    given = re.findall(r'\bAS\s+"([^"]*)"', inner, flags=re.I)
+    errors = [f"no column {n}" for n in names_in(outer) if n not in given]
+    # A tag that is selected beside a field is a column.
+    errors += [f"{match[1]} has no field {f}" for f in names_in(inner) if f not in fields | tags]
     return errors + [f"{match[1]} has no tag {t}" for t in re.findall(r'"([^"$]+)"', after) if t not in tags | fields]
+
+
+def names_in(selected):
+    """Without what the query itself calls them."""
+    return re.findall(r'"([^"$]+)"', re.sub(r'\bAS\s+"[^"]*"', "", selected, flags=re.I))
 
 
 def flux(names, query):
@@ -49,7 +58,8 @@ def flux(names, query):
     fields, tags = (set().union(*(k[i] for k in known)) for i in (0, 1))
     errors += [f"no field {f}" for f in re.findall(r'_field\s*==\s*"([^"]+)"', query) if f not in fields]
     columns = re.findall(r'\br\.([a-z]\w*)', query) + re.findall(r'\br\["([a-z]\w*)"\]', query)
-    return errors + [f"no tag {c}" for c in columns if c not in tags | fields]
+    sums = set(re.findall(r"(\w+):", "".join(re.findall(r"identity: \{([^}]*)\}", query))))
+    return errors + [f"no tag {c}" for c in columns if c not in tags | fields | sums]
 
 
 def promql(names, query):
@@ -104,7 +114,7 @@ def check_names(program):
     done = subprocess.run([program, "check", "--measurements"], capture_output=True, text=True, timeout=60, check=True)
     names = Names(json.loads(done.stdout))
     queries = []
-    for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", "*.json"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", "*", "*.json"))):
         with open(path, encoding="utf-8") as file:
             queries += [(path, query) for query in queries_of(json.load(file))]
     for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", "*.y*ml"))):
@@ -124,6 +134,9 @@ def check_the_check(names):
     """Names that are not there are found, wherever they stand."""
     for query in ('SELECT sum("query") FROM "dns" GROUP BY "zone"', 'SELECT sum("queries") FROM "dnss"',
                   'SELECT sum("queries") FROM "dns" WHERE "qtype" = \'A\'',
+                  'SELECT mean("n") FROM (SELECT sum("query") AS "n" FROM "dns" WHERE $timeFilter)',
+                  'SELECT mean("m") FROM (SELECT sum("queries") AS "n" FROM "dns" WHERE $timeFilter)',
+                  'SELECT sum("query") AS "query" FROM "dns"',
                   'SHOW TAG VALUES FROM "dns" WITH KEY = "zon"', "rate(crosstap_dns_queries[5m])",
                   'crosstap_verdict{verdikt="ok"}', "sum by (zon) (crosstap_dns_queries_total)",
                   "crosstap_dns_response_time_seconds", "label_values(crosstap_dns_queries_total, zon)",

@@ -48,11 +48,11 @@ static void note_tracking(struct doctor *doctor, const char *format, uint64_t a,
 		snprintf(set + strlen(set), sizeof(set) - strlen(set), "%s%u", i ? "," : "",
 		    ports->ports[i]);
 	snprintf(command, sizeof(command),
-	    "nft add table inet notrack\n"
-	    "nft 'add chain inet notrack in { type filter hook prerouting priority raw; }'\n"
-	    "nft 'add chain inet notrack out { type filter hook output priority raw; }'\n"
-	    "nft 'add rule inet notrack in udp dport { %s } notrack'\n"
-	    "nft 'add rule inet notrack out udp sport { %s } notrack'\n"
+	    "nft add table inet untracked\n"
+	    "nft 'add chain inet untracked in { type filter hook prerouting priority raw; }'\n"
+	    "nft 'add chain inet untracked out { type filter hook output priority raw; }'\n"
+	    "nft 'add rule inet untracked in udp dport { %s } notrack'\n"
+	    "nft 'add rule inet untracked out udp sport { %s } notrack'\n"
 	    "# or, with iptables:\n"
 	    "for t in iptables ip6tables; do\n"
 	    "  $t -t raw -A PREROUTING -p udp -m multiport --dports %s -j CT --notrack\n"

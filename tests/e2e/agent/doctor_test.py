@@ -6,13 +6,14 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
 
 from bpf import XDP, Foreign
-from harness import CROSSTAP, Crosstap, Process, check, check_equal, free_port, in_namespace, main, output, tcp_answers, test, \
-    wait_for, yaml
+from harness import CROSSTAP, ROOT, Crosstap, Process, check, check_equal, free_port, in_namespace, main, output, tcp_answers, \
+    test, wait_for, yaml
 from nameserver import NSD, TEMPLATES, Knot
 from wire import attached, network, xdp_program
 
@@ -183,6 +184,24 @@ def outputs_that_answer(lab):
     for url in (nowhere, closed):
         expect(found, "outputs", "warning", url + ": ")
     check("s3cret" not in str(found), "no secret")
+
+
+# ---- what it tells to type ----
+
+
+@test
+def rules_that_nft_takes(lab):
+    """Those of connection tracking, as the handbook has them and as the advice does: table, chains and rules."""
+    with open(os.path.join(ROOT, "config", "man", "crosstap-tuning.7"), encoding="utf-8") as file:
+        page = [line.rstrip("\n") for line in file if line.startswith("nft ")]
+    with open(os.path.join(ROOT, "user", "doctor", "stack.c"), encoding="utf-8") as file:
+        advice = [line.replace("%s", "53") for line in re.findall(r'"(nft .*)\\n"', file.read())]
+    for commands in (page, advice):
+        check_equal(len(commands), 5, f"commands: {commands}")
+        with network() as net:
+            output("ip", "netns", "exec", net.server, "sh", "-ec", "\n".join(commands))
+            rules = output("ip", "netns", "exec", net.server, "nft", "list", "ruleset")
+        check_equal(rules.count("notrack"), 2, f"rules: {rules}")
 
 
 if __name__ == "__main__":

@@ -156,8 +156,8 @@ static void tracking(void **state UNUSED)
 	    "ipv6 10 udp 17 9 src=::1 dst=::2 sport=4000 dport=53 [UNREPLIED]\n");
 	doctor_conntrack(&doctor);
 	found = must_find(&doctor, DOCTOR_WARNING, "DNS is tracked: 1 of 2");
-	assert_non_null(
-	    strstr(found->command, "nft 'add rule inet notrack in udp dport { 53,5353 } notrack'"));
+	assert_non_null(strstr(
+	    found->command, "nft 'add rule inet untracked in udp dport { 53,5353 } notrack'"));
 	assert_non_null(strstr(
 	    found->command, "-A OUTPUT -p udp -m multiport --sports 53,5353 -j CT --notrack"));
 	put("/proc/sys/net/netfilter/nf_conntrack_count", "950\n");

@@ -1,0 +1,506 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every query of every panel, asked of the databases that an agent filled beside a real nameserver: what it shows is what was
+sent. InfluxQL of Debian's InfluxDB, PromQL of Prometheus, Flux of an InfluxDB of its own (FLUX names it)."""
+
+import concurrent.futures
+import glob
+import json
+import os
+import struct
+import sys
+import threading
+import time
+
+from certificates import Authority
+from databases import InfluxDB
+from frames import AUTH_QUERY, AUTH_RESPONSE, Producer, frame, message
+from harness import BUILD, CROSSTAP, ROOT, Failure, Process, Sent, Skip, check, check_equal, free_port, http, in_namespace, main, \
+    test, wait_for
+from mmdb import asn, country, write_mmdb
+from wire import Bench, network
+
+sys.path.insert(0, os.path.join(ROOT, "scripts", "dashboards"))
+import boards  # noqa: E402
+import figures  # noqa: E402
+import grafana  # noqa: E402
+from promql import label  # noqa: E402
+from table import EVERY_WINDOW, Measured  # noqa: E402
+from truth import Metrics, Truth, is_rank  # noqa: E402
+
+WINDOW_S, STEP_S = 2, 6
+RESOLVER_QUERY = 3  # dnstap.proto
+# What a healthy nameserver's run has none of; all else must be there.
+MAY_BE_EMPTY = {"wire_malformed.messages", "crosscheck_source.address"}
+# What /metrics has of the moment, not of a window.
+OF_THE_SCRAPE = {"crosstap.rss_bytes", "crosstap_input.last_frame_age_s", "crosstap_certificate.expires_in_s"}
+# Counters that grow while no query comes.
+GOES_ON = {"crosstap.points", "crosstap.cpu_us", "wire.packets", "wire.bytes"}
+FLUX = os.environ.get("FLUX", "")
+
+
+def board_files(language):
+    for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", language, "*.json"))):
+        with open(path, encoding="utf-8") as file:
+            yield os.path.basename(path)[:-len(".json")], json.load(file)
+
+
+def described(name, title):
+    board, = (b for b in boards.BOARDS if b.name == name)
+    panel, = (p for p in board.panels if p.title == title and isinstance(p, boards.Panel))
+    return panel
+
+
+def shown(language, can):
+    """(board and title, figure, target) of every target of every panel."""
+    for name, board in board_files(language):
+        for panel in board["panels"]:
+            if panel["type"] == "row":
+                continue
+            wanted = [f for f in described(name, panel["title"]).figures if can(f)]
+            check_equal(len(panel["targets"]), len(wanted), f"{name}: {panel['title']}: queries")
+            for figure, target in zip(wanted, panel["targets"]):
+                yield f"{language}: {name}: {panel['title']} {target['refId']}", figure, target
+
+
+def near(a, b, share=1e-6, more=1e-6):
+    return abs(a - b) <= max(share * max(abs(a), abs(b)), more)
+
+
+def check_near(got, expected, what, **tolerance):
+    """Of two {key: number}; what is 0 may be missing."""
+    for key in set(got) | set(expected):
+        a, b = got.get(key, 0), expected.get(key, 0)
+        same = a == b if isinstance(a, str) or isinstance(b, str) else near(a, b, **tolerance)
+        check(same, f"{what}: {key} is {a}, should be {b}\n{got}\n{expected}")
+
+
+# -- what a healthy nameserver has no reason to log
+
+ODD_QUERIES, ODD_RESPONSES = 9, 7
+
+
+def with_option(code, data, **kinds):
+    """A message with an OPT record that has one option."""
+    option = struct.pack("!HH", code, len(data)) + data
+    wire = bytearray(message(**kinds) + b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(option)) + option)
+    wire[11] = 1  # ARCOUNT
+    return bytes(wire)
+
+
+def odd_ones(where):
+    """Malformed queries, client subnets, extended errors, SERVFAIL, and what the server itself asked."""
+    ecs = with_option(8, b"\0\1\x18\0\xc0\0\2")
+    ede = with_option(15, struct.pack("!H", 18), response=True, rcode=5)
+    failed = message(response=True, rcode=2)
+    producer = Producer(where)
+    producer.send([frame(kind, wire=wire, address="198.18.1.5") for kind, wire, count in (
+        (AUTH_QUERY, b"\0\1\0", 5), (AUTH_QUERY, ecs, 4), (AUTH_RESPONSE, ede, 4), (AUTH_RESPONSE, failed, 3),
+        (RESOLVER_QUERY, message(), 2)) for _ in range(count)])
+    producer.stop()
+
+
+class Run:
+    """The agent, its nameserver and the databases, all in the nameserver's network namespace."""
+
+    def __init__(self, lab, net):
+        self.lab, self.net, self.metrics = lab, net, Metrics()
+        self.ended, self.watcher = threading.Event(), threading.Thread(target=self.watch)
+        self.influx = Database(lab, net)
+        self.flux = Database(lab, net, FLUX, "flux") if FLUX else None
+        self.bench = Bench(lab, net, "native", horizon="6s", interval=f"{WINDOW_S}s", server={"zones": ("example.nl", "example.org")},
+                           wire={"per_source": True}, tags={"site": "ams"}, ping={"rate": "1000/s", "every": "10s"},
+                           geo=self.databases())
+        self.configure(self.bench.crosstap.config)
+
+    def databases(self):
+        write_mmdb(self.lab.path("country.mmdb"), "Country", {"198.18.1.0/25": country("NL"), "198.18.1.128/25": country("DE")})
+        write_mmdb(self.lab.path("asn.mmdb"), "ASN", {"198.18.1.0/26": asn(64496, "One"), "198.18.1.128/25": asn(64497, "Two")})
+        return {"country": self.lab.path("country.mmdb"), "asn": self.lab.path("asn.mmdb")}
+
+    def configure(self, config):
+        cert, key = Authority(self.lab).issue("localhost")
+        config["inputs"] = [{"unix": self.lab.path("crosstap.sock"), "zones": ["example.nl", "example.org"]},
+                            {"unix": self.lab.path("hand.sock"), "zone": "hand", "scope": "zone"},
+                            {"tcp": f"127.0.0.1:{free_port()}", "zone": "tls", "scope": "zone", "tls": {"cert": cert, "key": key}}]
+        config["outputs"] += [one.output() for one in (self.influx, self.flux) if one]
+
+    def start(self):
+        for one in (self.influx, self.flux):
+            if one:
+                one.start()
+        self.bench.start_agent()
+        self.bench.start_nameserver()
+        self.bench.wait_balanced()
+        self.start_prometheus()
+        self.watcher.start()
+        return self
+
+    def start_prometheus(self):
+        self.port = free_port()
+        config = self.lab.write("prometheus.yml", "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: crosstap\n"
+                                f"    static_configs: [{{targets: [\"127.0.0.1:{self.bench.crosstap.port}\"], "
+                                "labels: {site: ams}}]\n")
+        self.prometheus = Process(self.lab, "prometheus", [
+            "prometheus", "--config.file=" + config, "--storage.tsdb.path=" + self.lab.path("tsdb"),
+            f"--web.listen-address=127.0.0.1:{self.port}"], prefix=self.prefix(), env={"GOMAXPROCS": "1"})
+        url = f"http://127.0.0.1:{self.port}"
+        wait_for(lambda: self.prometheus.must_live() and in_namespace(self.net.server, http, url + "/-/ready")[0] == 200, 30,
+                 "Prometheus is ready")
+        self.promql = grafana.PromQL(self.net.server, url, server=grafana.ALL, site=grafana.ALL, zone=grafana.ALL,
+                                     interface=grafana.ALL, window=WINDOW_S)
+        wait_for(lambda: self.promql.raw("up == 1", grafana.Range(0, time.time(), 1), 1, True), 30, "Prometheus scrapes")
+
+    def prefix(self):
+        return ("nsenter", f"--net=/run/netns/{self.net.server}")
+
+    def load(self, count):
+        odd_ones(self.lab.path("hand.sock"))
+        sent = self.bench.load(count=count, rate=1000)
+        self.bench.load(count=count // 10, rate=500, tcp=4, into=sent)
+        self.bench.quiet()
+        return sent
+
+    def watch(self):
+        """Reads /metrics all along."""
+        while not self.ended.is_set():
+            self.metrics.add(self.bench.crosstap.metrics())
+            self.ended.wait(0.3)
+
+    def watched(self, count):
+        """A second load, from and to moments of Prometheus' steps. What it was before is known: series that it begins would
+        be seen by Prometheus with a first value that is no increase."""
+        start = self.moment()
+        self.metrics.begin(self.bench.crosstap.metrics())
+        sent = self.load(count)
+        stop = self.moment()
+        self.ended.set()
+        self.watcher.join()
+        self.metrics.add(self.bench.crosstap.metrics())
+        return sent, grafana.Range(start + 3, stop, 3)
+
+    @staticmethod
+    def moment():
+        """The next that is a multiple of 3 s, and a scrape past it."""
+        at = int(time.time()) // 3 * 3 + 3
+        wait_for(lambda: time.time() > at, 10, "the clock goes on")
+        return at
+
+
+class Database(InfluxDB):
+    """In a network namespace, and of another program where one is named."""
+
+    def __init__(self, lab, net, program="influxd", name="influxdb"):
+        super().__init__(lab, name=name)
+        self.net, self.program = net, program
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("flux-enabled = true\n" if program != "influxd" else "")
+
+    def start(self):
+        self.process = Process(self.lab, self.name, [self.program, "-config", self.config],
+                               prefix=("nsenter", f"--net=/run/netns/{self.net.server}"), env={"GOMAXPROCS": "2"})
+        wait_for(lambda: self.process.must_live() and in_namespace(self.net.server, http, self.url + "/ping")[0] == 204, 60,
+                 "InfluxDB answers")
+        status, body = in_namespace(self.net.server, http, self.url + "/query", b"q=CREATE+DATABASE+dns")
+        check_equal(status, 200, f"the database is made ({body[:200]})")
+
+
+# -- what InfluxDB shows
+
+
+def key_of(figure, labels):
+    return tuple(labels.get(tag, "") for tag in figure.by)
+
+
+def over_time(figure, series, over):
+    return {(key_of(figure, one.labels), seconds // over.step * over.step): value
+            for one in series for seconds, value in one.values}
+
+
+class InfluxChecks:
+    """One for each kind of figure; both of InfluxDB's languages show the same."""
+
+    def __init__(self, source, truth, over):
+        self.source, self.truth, self.over, self.seen = source, truth, over, set()
+
+    def check(self, what, figure, target):
+        kind = type(figure).__name__.lower()
+        series = self.source.query(target, self.over)
+        expected = getattr(self.truth, {"rows": "last", "log": "texts"}.get(kind, kind))(figure)
+        some = [v for v in (expected.values() if isinstance(expected, dict) else expected) if v]
+        check(some or figure.of in MAY_BE_EMPTY or kind in ("rate", "level", "total", "share", "portion"),
+              f"{what}: the run has nothing for it: {target['query']}")
+        getattr(self, kind)(f"{what}: {target['query']}", figure, series, expected)
+        self.scoped(what, figure, target)
+
+    def scoped(self, what, figure, target):
+        """Variables choose; the same words choose in all queries from a measurement."""
+        if figure.measurement in self.seen:
+            return
+        self.seen.add(figure.measurement)
+        for variable in ("server", "site"):
+            none = self.source.query(target, self.over, **{variable: "nobody"})
+            check(not any(one.values or one.columns for one in none), f"{what}: shows something of another {variable}")
+
+    def rate(self, what, figure, series, expected):
+        if figure.measurement in EVERY_WINDOW:
+            windows = self.truth.windows(figure, WINDOW_S)
+            return check_near(over_time(figure, series, self.over), windows, what)
+        got = {}
+        for one in series:
+            key = key_of(figure, one.labels)
+            got[key] = got.get(key, 0) + sum(v for _, v in one.values) * self.over.step * figure.scale
+        return check_near(got, expected, what)
+
+    def total(self, what, figure, series, expected):
+        check_near(self.once(figure, series), expected, what)
+
+    def level(self, what, figure, series, expected):
+        check_near(over_time(figure, series, self.over), expected, what)
+
+    worst = share = portion = level
+
+    def weighted(self, what, figure, series, expected):
+        if not figure.total:
+            return self.level(what, figure, series, expected)
+        return check_near(self.once(figure, series), expected, what)
+
+    def words(self, what, figure, series, expected):
+        check_equal(over_time(figure, series, self.over), expected, what)
+
+    def bins(self, what, figure, series, expected):
+        got = {one.labels.get("_field") or one.labels["column"].removeprefix("sum_"): one.values[-1][1] for one in series
+               if one.values}
+        check_near(got, expected, what)
+
+    def once(self, figure, series):
+        """{group: value}: of series with one value, or of a table's rows."""
+        got = {key_of(figure, one.labels): one.values[-1][1] for one in series if one.values}
+        return got or {key_of(figure, {**one.labels, **cells}): cells[figure.field] for one in series
+                       for cells in self.cells(one)}
+
+    @staticmethod
+    def cells(one):
+        return one.columns if isinstance(one.columns, list) else [one.columns]
+
+    def rows(self, what, figure, series, expected):
+        got = {}
+        for one in series:
+            for cells in self.cells(one):
+                key = tuple({**one.labels, **cells}.get(tag, "") for tag in figure.by)
+                got[key] = {f: None if cells.get(f) in (None, "") else cells[f] for f in figure.fields}
+        check_equal(got, {key: {f: None if v == "" else v for f, v in have.items()} for key, have in expected.items()}, what)
+
+    def log(self, what, figure, series, expected):
+        got = [tuple(str(cells.get(tag)) for tag in figure.by) + (cells.get("text") or cells.get("_value"),)
+               for one in series for cells in self.cells(one)]
+        check_equal(sorted(got), sorted(row[1:] for row in expected[:figure.limit]), what)
+
+
+def check_influx(run, source, language, over, points):
+    measured = Measured(CROSSTAP)
+    truth = Truth(points, over, WINDOW_S)
+    checks = InfluxChecks(source, truth, over)
+    failures, started = [], time.monotonic()
+
+    def checked(what, figure, target):
+        check(measured.has(figure.of), f"{what}: the table has no {figure.of}")
+        try:
+            checks.check(what, figure, target)
+        except (Failure, KeyError, TypeError, IndexError) as failure:
+            failures.append(f"{what}: {type(failure).__name__}: {failure}")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        count = len(list(pool.map(lambda one: checked(*one), shown(language, lambda f: not isinstance(f, figures.Metric)))))
+    check(not failures, f"{len(failures)} of {count} queries of {language}:\n" + "\n".join(f[:1500] for f in failures))
+    print(f"note {count} queries of {language} in {time.monotonic() - started:.1f} s", flush=True)
+
+
+# -- what Prometheus shows
+
+
+class PromChecks:
+    def __init__(self, source, metrics, measured, over):
+        self.source, self.metrics, self.measured, self.over = source, metrics, measured, over
+
+    def check(self, what, figure, target):
+        of = figure.metric or figure.of
+        name, by = self.measured.metric(of), tuple(map(label, figure.by))
+        where = {label(k): v for k, v in figure.where.items()}
+        getattr(self, type(figure).__name__.lower())(f"{what}: {target['expr']}", figure, target, name, by, where)
+
+    def at_once(self, target):
+        """At the end, over all of it: from where a range's first step looks back to."""
+        over = grafana.Range(self.over.start - self.over.step, self.over.stop, self.over.step)
+        return self.source.query(target, over, rate_s=over.stop - over.start, once=True)
+
+    def each_second(self, target):
+        """What has a rank has it for a window."""
+        over = grafana.Range(self.over.start - self.over.step, self.over.stop, 1)
+        return self.source.query(target, over, once=False)
+
+    @staticmethod
+    def key(by, labels):
+        return tuple(labels.get(tag, "") for tag in by)
+
+    def grown(self, name, by, where):
+        """As /metrics has it; the labels of the scrape are one agent's."""
+        mine = [t for t in by if t not in ("instance", "site")]
+        scrape = {"instance": f"127.0.0.1:{self.source.agent_port}", "site": "ams"}
+        found = self.metrics.grown(name, mine, where)
+        return {tuple(scrape.get(t) or key[mine.index(t)] for t in by): n for key, n in found.items()}
+
+    def rate(self, what, figure, target, name, by, where):
+        series = self.source.query(target, self.over)
+        got = {self.key(by, one.labels): sum(v for _, v in one.values) * self.over.step for one in series}
+        check(series or figure.of in MAY_BE_EMPTY, f"{what}: shows nothing")
+        share = 0.15 if figure.of in GOES_ON else 0.03
+        check_near(got, self.grown(name, by, where), what, share=share, more=0.5)
+
+    def total(self, what, figure, target, name, by, where):
+        got = {self.key(by, one.labels): one.values[-1][1] for one in self.at_once(target) if one.values}
+        check_near(got, self.grown(name, by, where), what, share=0.1, more=0.5)
+
+    def bins(self, what, figure, target, name, by, where):
+        got = {one.labels[figure.tag]: one.values[-1][1] for one in self.at_once(target) if one.values}
+        expected = {key[0]: n for key, n in self.grown(name, (figure.tag,), where).items()}
+        check(any(got.values()), f"{what}: shows nothing")
+        check_near(got, expected, what, share=0.1, more=0.5)
+
+    def level(self, what, figure, target, name, by, where):
+        series = self.source.query(target, self.over)
+        values = self.metrics.values(name)
+        check(any(one.values for one in series) or figure.of in MAY_BE_EMPTY, f"{what}: shows nothing")
+        for _, value in (pair for one in series for pair in one.values):
+            between = min(values) * 0.9 <= value <= max(values) * 1.1
+            check(between if figure.how == "mean" or figure.of in OF_THE_SCRAPE else any(near(value, v) for v in values),
+                  f"{what}: {value} has never been in /metrics: {sorted(values)[:20]}")
+
+    def portion(self, what, figure, target, name, by, where):
+        for one in self.source.query(target, self.over):
+            check(all(0 <= v <= 1 for _, v in one.values), f"{what}: {one.values}")
+
+    def weighted(self, what, figure, target, name, by, where):
+        series = self.each_second(target) if is_rank(figure) else self.at_once(target)
+        check(any(one.values for one in series), f"{what}: shows nothing")
+        if is_rank(figure):
+            values = self.metrics.values(name)
+            check(all(min(values) <= v <= max(values) for one in series for _, v in one.values), f"{what}: {values}")
+            return
+        got = {self.key(by, one.labels): one.values[-1][1] for one in series if one.values}
+        mine = [t for t in by if t not in ("instance", "site")]
+        expected = self.metrics.quantile(name, figure.quantile, mine, where)
+        check_near({tuple(k for k, t in zip(key, by) if t in mine): v for key, v in got.items()}, expected, what, share=0.15)
+
+    worst = weighted
+
+    def share(self, what, figure, target, name, by, where):
+        less = self.measured.metric(f"{figure.measurement}.{figure.less}")
+        of, less = (sum(self.grown(n, by, where).values()) for n in (name, less))
+        got = [one.values[-1][1] for one in self.at_once(target) if one.values]
+        check_equal(len(got), 1, what)
+        check(near(got[0], 1 - less / of, more=0.01), f"{what}: {got}, should be {1 - less / of}")
+
+    def metric(self, what, figure, target, name, by, where):
+        series = self.each_second(target)
+        check(any(one.values for one in series), f"{what}: shows nothing")
+        check_equal({tag for one in series for tag in by if not one.labels.get(tag)}, set(), f"{what}: labels without a value")
+        values = self.metrics.values(name)
+        if not figure.info:
+            check(all(v in values for one in series for _, v in one.values), what)
+
+
+def check_prometheus(run, over):
+    measured = Measured(CROSSTAP)
+    from promql import PromQL
+    language = PromQL(measured)
+    run.promql.agent_port = run.bench.crosstap.port
+    checks, count, failures = PromChecks(run.promql, run.metrics, measured, over), 0, []
+    for what, figure, target in shown("promql", language.can):
+        try:
+            checks.check(what, figure, target)
+        except (Failure, KeyError, TypeError, IndexError) as failure:
+            failures.append(f"{what}: {type(failure).__name__}: {failure}")
+        count += 1
+    check(not failures, f"{len(failures)} of {count} queries of PromQL:\n" + "\n".join(f[:1500] for f in failures))
+    print(f"note {count} queries of promql", flush=True)
+
+
+def check_variables(source, language, over, server):
+    """Each board's variables find what there is."""
+    expected = {"server": {server}, "site": {"ams"}, "zone": {"example.nl", "example.org", "other", "tls", "hand"}}
+    for name, board in board_files(language):
+        for variable in board["templating"]["list"]:
+            if variable["type"] != "query":
+                continue
+            text = variable["query"] if isinstance(variable["query"], str) else variable["query"]["query"]
+            found = source.values_of(text, over)
+            what = f"{language}: {name}: ${variable['name']}: {text}"
+            if variable["name"] == "window":
+                check_equal({float(v) for v in found}, {float(WINDOW_S)}, what)
+            elif variable["name"] == "zone":
+                check({"example.nl"} <= found <= expected["zone"], f"{what}: {found}")
+            elif variable["name"] == "interface":
+                check_equal(len(found), 1, what)
+            else:
+                check_equal(found, expected[variable["name"]], what)
+
+
+def check_odd_step(source, points, target):
+    """A group that is no multiple of a window: no second ever has more than the busiest window."""
+    over = grafana.Range(source.over.start, source.over.stop, WINDOW_S + 1)
+    windows = {}
+    for name, _, have, stamp in points.points:
+        if name == "dns":
+            windows[stamp // (WINDOW_S * 10 ** 9)] = windows.get(stamp // (WINDOW_S * 10 ** 9), 0) + have["queries"]
+    most = max(windows.values()) / WINDOW_S
+    got = [v for one in source.query(target, over) for _, v in one.values]
+    check(0 < max(got) <= most + 1e-6, f"at most {most} queries a second, shown: {max(got)}")
+
+
+@test
+def queries(lab):
+    if not FLUX and not os.environ.get("WITHOUT_FLUX"):
+        raise Skip("FLUX names no InfluxDB that speaks Flux")
+    with network() as net:
+        run = Run(lab, net)
+        play(lab, run.start())
+
+
+def play(lab, run):
+    began = int(time.time()) - 30
+    sent = Sent()
+    first = run.load(1000)
+    second, over = run.watched(3000)
+    for one in (first, second):
+        for name in ("queries", "responses", "qtype", "rcode", "opcode"):
+            for key, n in getattr(one, name).items():
+                getattr(sent, name)[key] = getattr(sent, name).get(key, 0) + n
+    grown = run.metrics.grown("crosstap_dns_queries_total", (), {})
+    check_equal(grown, {(): second.total() + ODD_QUERIES}, "what /metrics grew by is what was sent")
+    started = time.monotonic()
+    check_variables(run.promql, "promql", over, f"127.0.0.1:{run.bench.crosstap.port}")
+    check_prometheus(run, over)
+    run.bench.stop()
+    points = run.bench.points()
+    check_equal(sum(points.by("dns", "queries").values()), sent.total() + 2 * ODD_QUERIES, "queries in points")
+    check_equal(sum(points.by("dns", "responses").values()), sent.answers() + 2 * ODD_RESPONSES, "responses in points")
+    hand = points.by("dns_qtype", "queries", "qtype", zone="hand")
+    nameserver = {k: n - hand.get(k, 0) for k, n in points.by("dns_qtype", "queries", "qtype").items()}
+    check_equal(nameserver, sent.qtype, "types in points")
+    over = grafana.Range(began - began % 60, (int(time.time()) // 60 + 1) * 60, STEP_S)
+    variables = {"server": grafana.ALL, "site": grafana.ALL, "zone": grafana.ALL, "interface": grafana.ALL,
+                 "window": WINDOW_S, "bucket": "dns"}
+    for kind, language, database in ((grafana.InfluxQL, "influxql", run.influx), (grafana.Flux, "flux", run.flux)):
+        if not database:
+            continue
+        source = kind(run.net.server, database.url, **variables)
+        source.over = over
+        check_variables(source, language, over, run.bench.crosstap.config["server"])
+        check_influx(run, source, language, over, points)
+        board = dict(board_files(language))["overview"]
+        check_odd_step(source, points, board["panels"][0]["targets"][0])
+    print(f"note asked in {time.monotonic() - started:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
