@@ -49,6 +49,9 @@ SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*.* user/http/web/doc/*)
 MAN_SRC  := $(sort $(wildcard config/man/*.[1578]))
 MAN_WEB  := $(patsubst config/man/%,$(O)/gen/web/doc/%.html,$(MAN_SRC)) $(O)/gen/web/doc/index.html
+# The library that draws charts: Debian's libjs-dygraphs.
+DYGRAPHS ?= /usr/share/javascript/dygraphs
+WEB_MORE := $(O)/gen/web/dygraph.js $(patsubst config/nameservers/%,$(O)/gen/web/nameservers/%,$(filter-out %.md,$(wildcard config/nameservers/*)))
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
 UNIT_SRC := $(shell find tests/unit -name "*_test.c")
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
@@ -70,7 +73,7 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install install-systemd deb clean help programs install-root
+	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot
 
 all: $(O)/crosstap
 
@@ -83,6 +86,8 @@ help:
 	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
+	@echo 'check-browser  open the status page in Chromium, in each of its states; screenshots in build/browser'
+	@echo 'screenshot     config/screenshot.png: the status page while the demo runs'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -137,10 +142,19 @@ $(O)/bpf/%.bpf.o: tests/tools/%.bpf.c tests/tools/handshake_oracle.h
 $(O)/gen/web/doc/index.html: scripts/write-pages $(MAN_SRC)
 	$(SAY) GEN $(@D)
 	$(Q)scripts/write-pages $(@D) $(MAN_SRC)
-$(O)/gen/web_files.h: scripts/embed $(WEB_SRC) $(O)/gen/web/doc/index.html
+# Minified already. Its source map is no part of the page.
+$(O)/gen/web/dygraph.js: $(DYGRAPHS)/dygraph.min.js
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
-	$(Q)scripts/embed $(WEB_SRC) $(MAN_WEB) > $@.tmp && mv $@.tmp $@
+	$(Q)sed 's|^//# sourceMappingURL=.*||' $< > $@.tmp && mv $@.tmp $@
+# What the page shows while no nameserver is connected.
+$(O)/gen/web/nameservers/%: config/nameservers/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(O)/gen/web_files.h: scripts/embed $(WEB_SRC) $(WEB_MORE) $(O)/gen/web/doc/index.html
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(Q)scripts/embed $(WEB_SRC) $(WEB_MORE) $(MAN_WEB) > $@.tmp && mv $@.tmp $@
 
 SNIPPETS := $(filter-out %.md,$(wildcard config/nameservers/*))
 $(O)/gen/nameserver_snippets.h: scripts/embed-texts $(SNIPPETS)
@@ -229,6 +243,11 @@ check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 check-kernels-%:
 	$(MAKE) -j$(JOBS) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
 kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
+# axe-core, which judges how accessible the page is, comes from npm where that is to be had.
+check-browser:
+	scripts/deps --browser
+	$(MAKE) all $(O)/tools/dnsload
+	O=$(O) tests/browser/run
 # The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
 check-collector: all
 	scripts/collector $(abspath $(O))/collector
@@ -258,6 +277,11 @@ demo:
 	scripts/deps --demo
 	$(MAKE) all $(O)/tools/dnsload
 	O=$(O) scripts/demo
+
+screenshot:
+	scripts/deps --demo --browser
+	$(MAKE) all $(O)/tools/dnsload
+	O=$(O) scripts/screenshot config/screenshot.png
 
 # SAMPLE=file.fstrm: with your own capture.
 BENCH_ROUNDS ?= 7
