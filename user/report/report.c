@@ -49,6 +49,7 @@ struct report {
 	uint16_t *always;
 	size_t n_always;
 	struct events events;
+	struct ticker *ticker;
 	struct changes *changes;
 	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
@@ -234,6 +235,8 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 		if (r == 0)
 			r = board_new(&report->board);
 		if (r == 0)
+			r = ticker_new(&report->ticker, clock_wall_ns(&clock_system) / NS_PER_MS);
+		if (r == 0)
 			r = changes_new(&report->changes);
 		if (r == 0)
 			r = arena_new(&report->arena);
@@ -281,6 +284,7 @@ void report_free(struct report *report)
 	outputs_free(report->outputs);
 	board_free(report->board);
 	changes_free(report->changes);
+	ticker_free(report->ticker);
 	comparison_free(report->comparison);
 	privacy_free(report->privacy);
 	totals_free(report->totals);
@@ -671,11 +675,13 @@ void report_window(struct report *report, struct shard *total, const struct wind
 			.watched_ms = times.end_ms > times.start_ms
 			    ? (uint64_t)(times.end_ms - times.start_ms)
 			    : 0});
-	events_clear(&report->events);
-	if (agent)
+	if (agent) {
 		outputs_say_orphans(report->outputs, config);
-	if (agent)
 		publish(report, &view, &enriched, &figures, agent);
+		ticker_events(report->ticker, &report->events);
+		ticker_window(report->ticker, span->start_ns, span->end_ns);
+	}
+	events_clear(&report->events);
 	arena_reset(report->arena);
 }
 
@@ -734,6 +740,11 @@ int report_get_status(struct report *report, struct report_status **ret)
 struct tops *report_tops(struct report *report)
 {
 	return board_tops(report->board);
+}
+
+struct ticker *report_ticker(struct report *report)
+{
+	return report->ticker;
 }
 
 struct history *report_history(struct report *report)
