@@ -15,10 +15,11 @@
 #define MS_PER_S     1000
 #define NUMBER_BYTES 20 /* digits of a uint64_t */
 
+/* As it was told: it becomes text for each who reads it, so that what is held is of one piece. */
 struct message {
-	const char
-	    *name; /* of the event, as EventSource has it; NULL: there was no memory for it */
-	char *data;
+	bool is_window;
+	int64_t start_ms, end_ms; /* of a window */
+	struct event event;
 };
 
 struct ticker {
@@ -48,8 +49,6 @@ void ticker_free(struct ticker *ticker)
 {
 	if (!ticker)
 		return;
-	for (size_t i = 0; i < TICKER_HELD; i++)
-		free(ticker->held[i].data);
 	pthread_mutex_destroy(&ticker->lock);
 	free(ticker);
 }
@@ -62,14 +61,10 @@ void ticker_tell(struct ticker *ticker, void (*told)(void *context), void *conte
 	pthread_mutex_unlock(&ticker->lock);
 }
 
-/* Takes `data`. Holds the lock. */
-static void hold(struct ticker *ticker, const char *name, char *data)
+/* Holds the lock. */
+static struct message *hold(struct ticker *ticker)
 {
-	struct message *message = &ticker->held[ticker->next % TICKER_HELD];
-
-	free(message->data);
-	*message = (struct message){data ? name : NULL, data};
-	ticker->next++;
+	return &ticker->held[ticker->next++ % TICKER_HELD];
 }
 
 /* Holds the lock, so that whoever is told is there until it has been. */
@@ -79,41 +74,11 @@ static void tell(struct ticker *ticker)
 		ticker->told(ticker->context);
 }
 
-/* Seconds since 1970, whole ones as integers. */
-static void put_seconds(struct json_build *build, json_t *object, const char *key, int64_t ms)
-{
-	if (ms % MS_PER_S == 0)
-		json_put_int(build, object, key, ms / MS_PER_S);
-	else
-		json_put_real(build, object, key, (double)ms / MS_PER_S);
-}
-
-static char *text_of(struct json_build *build, json_t *object)
-{
-	char *text;
-
-	object = json_build_finish(build, object);
-	text = json_text(object);
-	json_decref(object);
-	return text;
-}
-
-static char *event_text(const struct event *event)
-{
-	struct json_build build = {0};
-	json_t *object = json_build_object(&build);
-
-	put_seconds(&build, object, "time", event->time_ms);
-	json_put_text(&build, object, "kind", event->kind);
-	json_put_text(&build, object, "text", event->text);
-	return text_of(&build, object);
-}
-
 void ticker_events(struct ticker *ticker, const struct events *events)
 {
 	pthread_mutex_lock(&ticker->lock);
 	for (size_t i = 0; i < events->n; i++)
-		hold(ticker, "event", event_text(&events->list[i]));
+		*hold(ticker) = (struct message){.event = events->list[i]};
 	if (events->n)
 		tell(ticker);
 	pthread_mutex_unlock(&ticker->lock);
@@ -121,16 +86,10 @@ void ticker_events(struct ticker *ticker, const struct events *events)
 
 void ticker_window(struct ticker *ticker, int64_t start_ns, int64_t end_ns)
 {
-	struct json_build build = {0};
-	json_t *object = json_build_object(&build);
-	char *text;
-
-	put_seconds(&build, object, "start", start_ns / NS_PER_MS);
-	put_seconds(&build, object, "end", end_ns / NS_PER_MS);
-	text = text_of(&build, object);
 	pthread_mutex_lock(&ticker->lock);
 	ticker->window = ticker->next;
-	hold(ticker, "window", text);
+	*hold(ticker) = (struct message){
+	    .is_window = true, .start_ms = start_ns / NS_PER_MS, .end_ms = end_ns / NS_PER_MS};
 	tell(ticker);
 	pthread_mutex_unlock(&ticker->lock);
 }
@@ -179,31 +138,67 @@ void ticker_begin(struct ticker *ticker, const struct ticker_place *last, struct
 	*ret = (struct ticker_place){ticker->run, after};
 }
 
-/* Holds the lock. 0: it does not fit. */
-static size_t write_message(const struct ticker *ticker, uint64_t number, char *buffer, size_t size)
+/* Seconds since 1970, whole ones as integers. */
+static void put_seconds(struct json_build *build, json_t *object, const char *key, int64_t ms)
+{
+	if (ms % MS_PER_S == 0)
+		json_put_int(build, object, key, ms / MS_PER_S);
+	else
+		json_put_real(build, object, key, (double)ms / MS_PER_S);
+}
+
+/* NULL: no memory. */
+static char *text_of(const struct message *message)
+{
+	struct json_build build = {0};
+	json_t *object = json_build_object(&build);
+	char *text;
+
+	if (message->is_window) {
+		put_seconds(&build, object, "start", message->start_ms);
+		put_seconds(&build, object, "end", message->end_ms);
+	} else {
+		put_seconds(&build, object, "time", message->event.time_ms);
+		json_put_text(&build, object, "kind", message->event.kind);
+		json_put_text(&build, object, "text", message->event.text);
+	}
+	object = json_build_finish(&build, object);
+	text = json_text(object);
+	json_decref(object);
+	return text;
+}
+
+/* Holds the lock. 0: it does not fit; -ENOMEM. */
+static int write_message(const struct ticker *ticker, uint64_t number, char *buffer, size_t size)
 {
 	const struct message *message = &ticker->held[number % TICKER_HELD];
-	const int n = snprintf(buffer, size, "id: %" PRIu64 "-%" PRIu64 "\nevent: %s\ndata: %s\n\n",
-	    ticker->run, number, message->name, message->data);
+	char *text = text_of(message);
+	int n;
 
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	if (!text)
+		return -ENOMEM;
+	n = snprintf(buffer, size, "id: %" PRIu64 "-%" PRIu64 "\nevent: %s\ndata: %s\n\n",
+	    ticker->run, number, message->is_window ? "window" : "event", text);
+	free(text);
+	return (size_t)n < size ? n : 0;
 }
 
 int ticker_read(struct ticker *ticker, struct ticker_place *place, char *buffer, size_t size)
 {
-	size_t used = 0, n;
+	size_t used = 0;
 	int r = 0;
 
 	pthread_mutex_lock(&ticker->lock);
 	if (place->number + 1 < oldest(ticker))
 		r = -ESTALE;
 	while (r == 0 && place->number + 1 < ticker->next) {
-		if (ticker->held[(place->number + 1) % TICKER_HELD].name) {
-			n = write_message(ticker, place->number + 1, buffer + used, size - used);
-			if (n == 0)
-				break;
-			used += n;
-		}
+		const int n = write_message(ticker, place->number + 1, buffer + used, size - used);
+
+		if (n < 0 && used == 0)
+			r = n;
+		if (n <= 0)
+			break;
+		used += (size_t)n;
 		place->number++;
 	}
 	pthread_mutex_unlock(&ticker->lock);

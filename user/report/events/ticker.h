@@ -33,7 +33,7 @@ void ticker_free(struct ticker *ticker); /* takes NULL */
  * NULL: nobody is told any more, and no call is under way when this returns. */
 void ticker_tell(struct ticker *ticker, void (*told)(void *context), void *context);
 
-/* Those of a window, in their order. Without memory one is left out. */
+/* Those of a window, in their order. */
 void ticker_events(struct ticker *ticker, const struct events *events);
 /* The documents of a window are there. Times of the wall clock. */
 void ticker_window(struct ticker *ticker, int64_t start_ns, int64_t end_ns);
@@ -46,7 +46,7 @@ bool ticker_parse(const char *text, struct ticker_place *ret);
 void ticker_begin(struct ticker *ticker, const struct ticker_place *last, struct ticker_place *ret);
 /* The next messages for `place`, whole ones, as text/event-stream has them (HTML, section 9.2.6);
  * how many bytes, 0 if there is nothing new. `size`: at least TICKER_MESSAGE_BYTES. -ESTALE: what
- * follows is held no more. */
+ * follows is held no more; -ENOMEM. */
 int ticker_read(struct ticker *ticker, struct ticker_place *place, char *buffer, size_t size);
 
 #endif
