@@ -329,11 +329,11 @@ void report_use_enrich(struct report *report, struct enrich *enrich)
 	note_databases(report);
 }
 
-static const struct dnstap_stats *stats_before(const struct report *report, const char *address)
+static const struct report_input *input_before(const struct report *report, const char *address)
 {
 	for (size_t i = 0; i < report->n_before; i++) {
 		if (strcmp(report->before[i].address, address) == 0)
-			return &report->before[i].stats;
+			return &report->before[i];
 	}
 	return NULL;
 }
@@ -412,9 +412,9 @@ static void encode_agent(const struct report *report, struct points *points, int
 		const struct report_input *input = &agent->inputs[i];
 		struct input_row row;
 
-		input_row_of(input, stats_before(report, input->address), agent->now_ns, &row);
+		input_row_of(input, input_before(report, input->address), agent->now_ns, &row);
 		row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
-		    (const char *[]){input->address}, &row, 0);
+		    (const char *[]){input->address}, &row, input_row_knows(input));
 	}
 	encode_certificates(report, points, time_ms, agent->now_ns);
 }
