@@ -81,6 +81,7 @@ struct input_set {
 	bool *is_new;
 	struct input_setup *setups;
 	struct door **doors; /* of those that stay; NULL: it has its own */
+	struct tee **tees;   /* new ones; NULL: none, or the one that it has */
 	size_t n;
 	struct report_input *report_inputs;
 	enum producer *producers;

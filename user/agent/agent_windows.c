@@ -65,6 +65,8 @@ static void fill_figures(struct agent *agent, struct report_agent *ret)
 		    dnstap_input_address(agent->inputs[i]->source));
 		dnstap_input_stats(agent->inputs[i]->source, &input->stats);
 		input->late = input->skewed = 0;
+		input->tees = agent->inputs[i]->tee != NULL;
+		input_tee_stats(agent->inputs[i], &input->tee);
 		if (input->stats.accepted)
 			atomic_store_explicit(&agent->connected, true, memory_order_relaxed);
 	}

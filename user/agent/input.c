@@ -14,7 +14,8 @@
 struct context {
 	struct input input;
 	int64_t now_ns;
-	bool running; /* the thread is; under the lock */
+	struct tee *tee; /* of the thread: input.tee as the last command has it */
+	bool running;    /* the thread is; under the lock */
 };
 
 static struct context *context_of(struct input *input)
@@ -34,6 +35,14 @@ static void bad(void *argument)
 	struct context *context = argument;
 
 	collector_bad(context->input.collector, context->now_ns);
+}
+
+static void passed(void *argument, const uint8_t *data, size_t length)
+{
+	struct context *context = argument;
+
+	if (context->tee)
+		tee_take(context->tee, data, length);
 }
 
 static void now(void *argument, int64_t wall_ns)
@@ -57,6 +66,8 @@ static void execute(struct input *input)
 	}
 	if (command->interval_ns)
 		collector_set_interval(input->collector, command->interval_ns);
+	if (command->set_tee)
+		context_of(input)->tee = command->tee;
 	if (command->set_limits)
 		collector_set_limits(input->collector, &command->limits, command->max_shards);
 	if (command->set_traits)
@@ -117,7 +128,7 @@ int input_start(struct input *input, const struct input_setup *setup,
     const struct collector_config *config, int64_t oldest, const struct dnstap_limits *limits)
 {
 	static const struct dnstap_ops ops = {
-	    .receiver = {.take = take, .bad = bad}, .now = now, .wake = wake};
+	    .receiver = {.take = take, .bad = bad, .passed = passed}, .now = now, .wake = wake};
 	struct collector_config own = *config;
 	int r;
 
@@ -177,6 +188,37 @@ void input_witness(struct input *input, const struct config_input *config,
 	input->before = *now;
 }
 
+void input_set_tee(struct input *input, struct tee *tee)
+{
+	struct tee *before = input->tee;
+	struct tee_stats stats = {0};
+
+	if (!input->collector) { /* not started yet */
+		context_of(input)->tee = tee;
+	} else {
+		input_send(input,
+		    &(struct input_command){
+			.oldest = INT64_MIN, .reopen = INT64_MIN, .set_tee = true, .tee = tee});
+		input_wait(input); /* the thread has let go of the one before */
+	}
+	input->tee = tee;
+	if (tee)
+		tee_begin(tee);
+	tee_free(before, &stats);
+	input->teed.frames += stats.frames;
+	input->teed.dropped += stats.dropped;
+}
+
+void input_tee_stats(const struct input *input, struct tee_stats *ret)
+{
+	struct tee_stats now = {0};
+
+	if (input->tee)
+		tee_stats(input->tee, &now);
+	*ret =
+	    (struct tee_stats){input->teed.frames + now.frames, input->teed.dropped + now.dropped};
+}
+
 void input_stop(struct input *input, bool leave)
 {
 	if (!input->collector)
@@ -198,6 +240,7 @@ void input_free(struct input *input)
 	if (!input)
 		return;
 	dnstap_input_free(input->source);
+	tee_free(input->tee, NULL);
 	while ((shard = ring_pop(&input->closed)))
 		shard_free(shard);
 	while ((shard = ring_pop(&input->returned)))

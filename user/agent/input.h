@@ -11,6 +11,7 @@
 #include "crosscheck/crosscheck.h"
 #include "agent/setup.h"
 #include "dnstap/dnstap.h"
+#include "relay/tee.h"
 
 #include <pthread.h>
 
@@ -24,6 +25,8 @@ struct input_command {
 	uint64_t generation; /* collector_renew_labels(); 0: as it was */
 	bool set_traits;
 	struct collector_traits traits;
+	bool set_tee;
+	struct tee *tee; /* NULL: none */
 };
 
 struct input {
@@ -34,6 +37,8 @@ struct input {
 	struct ring closed;   /* shards to the report */
 	struct ring returned; /* and back */
 	struct dnstap_stats before; /* at the last window */
+	struct tee *tee;            /* NULL: none */
+	struct tee_stats teed;      /* by those before it */
 	enum producer producer;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t done;
@@ -53,6 +58,10 @@ int input_start(struct input *input, const struct input_setup *setup,
  */
 void input_send(struct input *input, const struct input_command *command);
 void input_wait(struct input *input);
+/* Takes `tee` over, or NULL: the one before it sends what it has queued, and is freed. */
+void input_set_tee(struct input *input, struct tee *tee);
+/* Over all that there were since the start. */
+void input_tee_stats(const struct input *input, struct tee_stats *ret);
 /* Ends the thread; what it counted is closed. `leave`: the next process goes on with its producers.
  */
 void input_stop(struct input *input, bool leave);

@@ -20,11 +20,13 @@ void input_set_free(struct input_set *set)
 			input_free(set->inputs[i]);
 		input_setup_done(&set->setups[i]);
 		door_unref(set->doors[i]);
+		tee_free(set->tees[i], NULL);
 	}
 	free(set->inputs);
 	free(set->is_new);
 	free(set->setups);
 	free(set->doors);
+	free(set->tees);
 	free(set->report_inputs);
 	free(set->producers);
 	free(set);
@@ -53,15 +55,37 @@ static int allocate(struct input_set **ret, size_t n)
 	set->is_new = calloc(n + 1, sizeof(*set->is_new));
 	set->setups = calloc(n + 1, sizeof(*set->setups));
 	set->doors = calloc(n + 1, sizeof(struct door *));
+	set->tees = calloc(n + 1, sizeof(struct tee *));
 	set->report_inputs = calloc(n + 1, sizeof(*set->report_inputs));
 	set->producers = calloc(n + 1, sizeof(*set->producers));
-	if (!set->inputs || !set->is_new || !set->setups || !set->doors || !set->report_inputs ||
-	    !set->producers) {
+	if (!set->inputs || !set->is_new || !set->setups || !set->doors || !set->tees ||
+	    !set->report_inputs || !set->producers) {
 		input_set_free(set);
 		return -ENOMEM;
 	}
 	*ret = set;
 	return 0;
+}
+
+/* Whether the input goes on with the tee that it has, or with none. */
+static bool keeps_tee(const struct input *input, const struct config_input *config)
+{
+	const char *target = input->tee ? tee_target(input->tee) : "";
+
+	return strcmp(target, config->tee) == 0;
+}
+
+static int prepare_tee(
+    struct input_set *set, size_t i, const struct config_input *config, char *error, size_t size)
+{
+	int r;
+
+	if (!*config->tee || keeps_tee(set->inputs[i], config))
+		return 0;
+	r = tee_new(&set->tees[i], config->tee, config->address);
+	if (r < 0)
+		snprintf(error, size, "tee %s: %s", config->tee, strerror(-r));
+	return r;
 }
 
 static int prepare_input(struct agent *agent, const struct config *whole,
@@ -75,12 +99,14 @@ static int prepare_input(struct agent *agent, const struct config *whole,
 		return r;
 	set->n = i + 1;
 	set->inputs[i] = find_input(agent, config);
-	if (set->inputs[i])
-		return door_new(&set->doors[i], config, error, size);
-	r = input_open(
-	    &set->inputs[i], config, agent->passed, (uint32_t)whole->limits.frame, error, size);
-	set->is_new[i] = r == 0;
-	return r;
+	if (set->inputs[i]) {
+		r = door_new(&set->doors[i], config, error, size);
+	} else {
+		r = input_open(&set->inputs[i], config, agent->passed,
+		    (uint32_t)whole->limits.frame, error, size);
+		set->is_new[i] = r == 0;
+	}
+	return r < 0 ? r : prepare_tee(set, i, config, error, size);
 }
 
 int input_set_prepare(struct agent *agent, const struct config *config, struct input_set **ret,
@@ -217,11 +243,15 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 	agent->report_inputs = set->report_inputs;
 	agent->producers = set->producers;
 	for (size_t i = 0; i < set->n; i++) {
-		const int started =
-		    set->is_new[i] ? start_input(agent, i, &set->setups[i], &limits) : 0;
+		int started = 0;
 
+		if (!keeps_tee(set->inputs[i], &agent->config->inputs[i]))
+			input_set_tee(set->inputs[i], set->tees[i]);
+		if (set->is_new[i])
+			started = start_input(agent, i, &set->setups[i], &limits);
 		r = r < 0 ? r : started;
 	}
+	free(set->tees);
 	free(set->is_new);
 	free(set->setups);
 	free(set->doors);

@@ -77,6 +77,9 @@ static size_t take(char chunk[static CHUNK_BYTES])
 		chunk[i] = at(i);
 	writer.first = (writer.first + n) % LOG_RING_BYTES;
 	writer.used -= n;
+	/* Few lines wait at once, so few pages of the ring are ever touched. */
+	if (!writer.used)
+		writer.first = 0;
 	put_notice();
 	return n;
 }

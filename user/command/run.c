@@ -449,6 +449,7 @@ static int run(struct daemon *daemon, struct config *config)
 	r = sd_event_loop(daemon->loop);
 	sd_notify(0, "STOPPING=1");
 	log_info(MODULE, "stopping");
+	http_end_streams(daemon->http);
 	agent_stop(daemon->agent, STOP_NS);
 	return r < 0 ? FAILED : 0;
 }

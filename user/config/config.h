@@ -54,6 +54,7 @@ struct config_input {
 	struct config_network *allow;
 	size_t n_allow;
 	const char *tls_cert, *tls_key, *tls_client_ca;
+	const char *tee; /* unix:PATH or tcp:HOST:PORT; empty: none */
 	enum input_scope scope;
 	enum input_queries queries;
 };

@@ -285,6 +285,10 @@ static const struct config_option input[] = {
 	RANGE(1, MAX_TEXT), AT(I, address), .check = text_check_fd_name,
 	WHEN(I, kind, INPUT_LISTEN_FD, "as the only address"),
 	.help = "Instead of `unix`: the name of a socket that systemd passes."},
+    {"tee", OPTION_TEXT, .takers = TO(INPUTS), .example = "unix:/run/entrada/dnstap.sock",
+	RANGE(0, MAX_PATH), AT(I, tee), .check = text_check_tee,
+	.help = "Passes the frames on to a second reader: unix:PATH or tcp:HOST:PORT. It is never "
+		"waited for: what it does not take in time is left out and counted."},
     {"scope", OPTION_WORD, .takers = TO(INPUTS) | TO(REPORT) | TO(COMPARED), .fallback = "server",
 	WORDS("server", "zone", "witness"), AT(I, scope),
 	.help =

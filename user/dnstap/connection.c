@@ -210,6 +210,8 @@ static int feed(struct connection *connection, const struct receiver_ops *ops, v
 
 	do {
 		receiver_feed(&connection->receiver, ops, context, data, length, &step);
+		if (ops->passed)
+			ops->passed(context, data, step.used);
 		data += step.used;
 		length -= step.used;
 		if (step.error) {

@@ -14,6 +14,9 @@
 struct receiver_ops {
 	void (*take)(void *context, const struct record *records, size_t n);
 	void (*bad)(void *context); /* a frame that is no dnstap message */
+	/* What a connection's stream had next, after its records: whole frames, those of control
+	 * among them. NULL: nobody wants them. Files have none. */
+	void (*passed)(void *context, const uint8_t *data, size_t length);
 };
 
 struct receiver {

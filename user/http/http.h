@@ -13,6 +13,7 @@
  *   GET /api/v1/window       the last closed window: report_window_json()
  *   GET /api/v1/status       the agent: see status.h
  *   GET /api/v1/history      what is remembered: history/history.h; ?from=&to=&step=&names=
+ *   GET /api/v1/events       server-sent events of windows and of what happened: event_streams.h
  *   GET /api/v1/crosscheck   what the document hook gives; 404 while there is nothing
  *   GET /api/v1/resolvers    likewise
  *   GET /api/v1/config       likewise: what each stage has in force, without secrets
@@ -60,6 +61,9 @@ int http_new(struct http **ret, const struct config *config, struct report *repo
 /* True if `config` comes to the same socket, token and certificate, files' contents included. Takes
  * NULL (off). If not: http_free(), then http_new(), since both may want one port. */
 bool http_matches(const struct http *http, const struct config *config);
+/* Streams of events end at once, and no other begins; all else is answered as before. Takes NULL.
+ */
+void http_end_streams(struct http *http);
 /* Ends running requests. Takes NULL. */
 void http_free(struct http *http);
 /* When its certificate ends, in seconds since 1970; 0: no TLS. */

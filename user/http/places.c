@@ -16,9 +16,16 @@
 enum kind { STRANGER, LOOPBACK, OWNER };
 static const unsigned room[] = {
     [STRANGER] = PLACES_STRANGERS, [LOOPBACK] = PLACES_LOOPBACK, [OWNER] = PLACES_OWNERS};
+static const unsigned streams[] = {[STRANGER] = PLACES_STREAMS_STRANGERS,
+    [LOOPBACK] = PLACES_STREAMS_LOOPBACK,
+    [OWNER] = PLACES_STREAMS_OWNERS};
+_Static_assert(PLACES_STREAMS_STRANGERS < PLACES_STRANGERS &&
+	PLACES_STREAMS_LOOPBACK < PLACES_LOOPBACK && PLACES_STREAMS_OWNERS < PLACES_OWNERS,
+    "of each kind some places are left for requests");
 
 struct place {
 	bool taken, ending; /* ending: shut down, not closed yet */
+	bool streams;       /* its answer does not end */
 	int fd;
 	enum kind kind;
 	struct peer peer;
@@ -202,6 +209,7 @@ static void go_on(struct places *places, struct place *place, uint64_t now_ns, u
 	if (!place)
 		return;
 	pthread_mutex_lock(&places->lock);
+	place->streams = false;
 	begin(place, now_ns, seconds);
 	pthread_mutex_unlock(&places->lock);
 }
@@ -214,6 +222,48 @@ void place_answers(struct places *places, struct place *place, uint64_t now_ns)
 void place_waits(struct places *places, struct place *place, uint64_t now_ns)
 {
 	go_on(places, place, now_ns, PLACES_NEXT_S);
+}
+
+/* Whether one more stream of that kind, and of that address, is too many. */
+static bool streams_enough(const struct places *places, const struct place *place)
+{
+	unsigned of_kind = 0, of_address = 0;
+
+	for (unsigned i = 0; i < PLACES_MAX; i++) {
+		const struct place *other = &places->all[i];
+
+		if (!other->streams || !counts(other, place->kind))
+			continue;
+		of_kind++;
+		of_address += peer_shares(&other->peer, &place->peer);
+	}
+	return of_kind >= streams[place->kind] ||
+	    (place->kind != LOOPBACK && of_address >= PLACES_STREAMS_ADDRESS);
+}
+
+bool place_streams(struct places *places, struct place *place, uint64_t now_ns)
+{
+	bool may;
+
+	if (!place)
+		return false;
+	pthread_mutex_lock(&places->lock);
+	/* The token may have come with this very request. */
+	place->kind = kind_of(places, &place->peer);
+	may = !streams_enough(places, place);
+	if (may) {
+		place->streams = true;
+		begin(place, now_ns, PLACES_STREAM_S);
+	}
+	pthread_mutex_unlock(&places->lock);
+	return may;
+}
+
+void place_streamed(struct places *places, struct place *place, uint64_t now_ns)
+{
+	pthread_mutex_lock(&places->lock);
+	place->until_ns = now_ns + PLACES_STREAM_S * NS_PER_S;
+	pthread_mutex_unlock(&places->lock);
 }
 
 void places_remember_owner(struct places *places, const struct peer *peer)

@@ -35,6 +35,17 @@
 /* From a request's end to that of its answer: a slow reader. */
 #define PLACES_ANSWER_S 30
 
+/* Who waits for events as they come (event_streams.h) has a place as everybody; of those of a kind
+ * so many may do so, and of a stranger's or an owner's address fewer, so that the others are left
+ * for requests. 64 in all. */
+#define PLACES_STREAMS_STRANGERS 24
+#define PLACES_STREAMS_LOOPBACK  28
+#define PLACES_STREAMS_OWNERS    12
+#define PLACES_STREAMS_ADDRESS   8
+#define PLACES_STREAMS           (PLACES_STREAMS_STRANGERS + PLACES_STREAMS_LOOPBACK + PLACES_STREAMS_OWNERS)
+/* For what was sent to be taken by the other end; a stream sends something more often. */
+#define PLACES_STREAM_S 45
+
 #define PLACES_TRIM_MS  20  /* between looks at who has to go */
 #define PLACES_SWEEP_MS 500 /* where nobody has to, but for those that are over their time */
 
@@ -55,6 +66,10 @@ void place_leave(struct places *places, struct place *place);
 void place_answers(struct places *places, struct place *place, uint64_t now_ns);
 /* Its answer is out. */
 void place_waits(struct places *places, struct place *place, uint64_t now_ns);
+/* Its answer is a stream. False: there are too many, or it has no place. */
+bool place_streams(struct places *places, struct place *place, uint64_t now_ns);
+/* Its other end has taken what was sent to it so far. */
+void place_streamed(struct places *places, struct place *place, uint64_t now_ns);
 /* Whoever sent the token from there has places of an owner's from now on. */
 void places_remember_owner(struct places *places, const struct peer *peer);
 /* Somebody will have to go. */

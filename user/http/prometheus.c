@@ -141,8 +141,8 @@ static void put_inputs(const struct metric_family *family, const struct report_s
 		for (size_t k = 0; k < i; k++)
 			ordinal += strcmp(status->inputs[k].address, input->address) == 0;
 		input_row_of(input, NULL, 0, &row);
-		family_row(
-		    family, (const char *[]){numbered(input->address, ordinal, buffer)}, &row, 0);
+		family_row(family, (const char *[]){numbered(input->address, ordinal, buffer)},
+		    &row, input_row_knows(input));
 	}
 }
 

@@ -10,11 +10,16 @@
 #include "http/prometheus.h"
 #include "http/status.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define JSON_TYPE     "application/json"
+#define STREAM_TYPE   "text/event-stream"
+#define STREAM_PATH   "/api/v1/events"
+#define TEXT_OF(what) #what
+#define TO_TEXT(what) TEXT_OF(what)
 #define REASONS_BYTES 4096
 /* What slow readers of /metrics may keep in memory together. */
 #define METRICS_BYTES ((size_t)64 * 1024 * 1024)
@@ -27,6 +32,7 @@ struct answer {
 	size_t length;
 	/* Is counted until it is sent; varies by what the client takes; is compressed. */
 	bool metrics, varies, gzip;
+	bool stream;        /* is one, or says that there is no place for one */
 };
 
 /* Of a request. */
@@ -282,6 +288,16 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 		ok = ok &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip") ==
 			MHD_YES;
+	/* nginx passes a stream on as it comes only where it is told so. */
+	if (answer->stream && answer->code == MHD_HTTP_OK)
+		ok = ok &&
+		    MHD_add_response_header(response, "X-Accel-Buffering", "no") == MHD_YES &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") ==
+			MHD_YES;
+	if (answer->stream && answer->code != MHD_HTTP_OK)
+		ok = ok &&
+		    MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+			TO_TEXT(EVENT_STREAMS_RETRY_S)) == MHD_YES;
 	if (answer->code == MHD_HTTP_METHOD_NOT_ALLOWED)
 		ok = ok &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") ==
@@ -397,8 +413,33 @@ static enum MHD_Result send_route(
 	return result;
 }
 
+/* `place` NULL: the header alone. */
+static enum MHD_Result send_stream(
+    struct route_context *context, struct MHD_Connection *connection, struct place *place)
+{
+	const char *last_id = header(connection, "Last-Event-ID");
+	const struct answer stream = {.code = MHD_HTTP_OK, .type = STREAM_TYPE, .stream = true};
+	enum MHD_Result result = MHD_NO;
+	struct MHD_Response *response;
+	struct answer full;
+	int r = event_streams_open(context->streams, connection, place, last_id, &response);
+
+	if (r == -EBUSY) {
+		full = constant(
+		    MHD_HTTP_SERVICE_UNAVAILABLE, "{\"error\": \"too many streams are open\"}\n");
+		full.stream = true;
+		return send_answer(context, connection, &full);
+	}
+	if (r < 0)
+		return MHD_NO;
+	if (add_headers(response, &stream))
+		result = MHD_queue_response(connection, stream.code, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
 enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
-    const char *path, const char *method)
+    struct place *place, const char *path, const char *method)
 {
 	const struct route *route = find_route(path);
 	struct answer answer;
@@ -407,6 +448,9 @@ enum MHD_Result route_request(struct route_context *context, struct MHD_Connecti
 		return send_answer(context, connection, &answer);
 	if (route)
 		return send_route(context, connection, route);
+	if (strcmp(path, STREAM_PATH) == 0)
+		return send_stream(
+		    context, connection, strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? NULL : place);
 	answer = get_file(connection, path);
 	return send_answer(context, connection, &answer);
 }

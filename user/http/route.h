@@ -7,6 +7,7 @@
 #include "http/http.h"
 #include "http/places.h"
 #include "http/shared.h"
+#include "http/event_streams.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ struct route_context {
 	struct http_hooks hooks;
 	const struct access *access;
 	struct places *places;
+	struct event_streams *streams;
 	struct shared_answers shared;
 	bool local_only;              /* refuse hosts that access_host_is_local() does not know */
 	_Atomic size_t metrics_bytes; /* of /metrics, made and not yet read; outlives `shared` */
@@ -26,8 +28,8 @@ struct route_context {
  * ends with that. */
 bool route_refuses(
     struct route_context *context, struct MHD_Connection *connection, enum MHD_Result *ret);
-/* Called when a request is complete. */
+/* Called when a request is complete. `place`: of its connection. */
 enum MHD_Result route_request(struct route_context *context, struct MHD_Connection *connection,
-    const char *path, const char *method);
+    struct place *place, const char *path, const char *method);
 
 #endif

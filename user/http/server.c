@@ -8,6 +8,7 @@
 #include "http/places.h"
 #include "http/route.h"
 #include "base/secret_file.h"
+#include "http/event_streams.h"
 #include "http/sweep.h"
 
 #include <arpa/inet.h>
@@ -49,6 +50,7 @@ struct http {
 	struct settings settings;
 	struct route_context context;
 	struct places *places;
+	struct event_streams *streams;
 	struct sweep *sweep;
 	struct listener listeners[MAX_ADDRESSES];
 	size_t n_listeners;
@@ -146,7 +148,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	}
 	if (*body_length == 0) {
 		place_answers(http->places, place_of(connection), clock_monotonic_ns());
-		return route_request(&http->context, connection, path, method);
+		return route_request(
+		    &http->context, connection, place_of(connection), path, method);
 	}
 	if (*body_length > MAX_BODY_BYTES || taken > MAX_BODY_BYTES)
 		return MHD_NO;
@@ -194,7 +197,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, struct listener *liste
 {
 	const bool tls = http->settings.cert != NULL;
 	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
-	    (tls ? MHD_USE_TLS : 0);
+	    MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0);
 	const struct MHD_OptionItem tls_options[] = {
 	    {MHD_OPTION_HTTPS_MEM_CERT, 0, http->settings.cert},
 	    {MHD_OPTION_HTTPS_MEM_KEY, 0, http->settings.key},
@@ -306,7 +309,9 @@ int http_new(struct http **ret, const struct config *config, struct report *repo
 		http->context.hooks = *hooks;
 	r = places_new(&http->places);
 	if (r == 0)
-		r = sweep_new(&http->sweep, http->places);
+		r = event_streams_new(&http->streams, report_ticker(report), http->places);
+	if (r == 0)
+		r = sweep_new(&http->sweep, http->places, http->streams);
 	if (r < 0)
 		snprintf(error, size, "%s", strerror(-r));
 	else
@@ -314,6 +319,7 @@ int http_new(struct http **ret, const struct config *config, struct report *repo
 	if (r == 0) {
 		http->context.access = &http->settings.access;
 		http->context.places = http->places;
+		http->context.streams = http->streams;
 		r = start(http, error, size);
 	}
 	if (r < 0) {
@@ -342,14 +348,22 @@ bool http_matches(const struct http *http, const struct config *config)
 	return equal;
 }
 
+void http_end_streams(struct http *http)
+{
+	if (http)
+		event_streams_end(http->streams);
+}
+
 void http_free(struct http *http)
 {
 	if (!http)
 		return;
+	event_streams_end(http->streams);
 	for (size_t i = 0; i < http->n_listeners; i++)
 		MHD_stop_daemon(http->listeners[i].daemon);
 	shared_done(&http->context.shared);
 	sweep_free(http->sweep);
+	event_streams_free(http->streams);
 	places_free(http->places);
 	settings_done(&http->settings);
 	free(http);

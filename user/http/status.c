@@ -14,7 +14,7 @@ static void put_input(
 
 	input_row_of(input, NULL, now_ns, &row);
 	json_put_text(build, object, "address", input->address);
-	row_members(build, object, &measurements[M_CROSSTAP_INPUT], &row, 0);
+	row_members(build, object, &measurements[M_CROSSTAP_INPUT], &row, input_row_knows(input));
 }
 
 static void put_output(struct json_build *build, json_t *list, const struct output_status *output)

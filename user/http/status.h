@@ -10,14 +10,14 @@
  *    "rss_bytes": 0, "cpu_us": 0,
  *    "inputs": [{"address": "/run/crosstap/dnstap.sock", "connections": 0, "accepted": 0,
  *                "refused": 0, "frames": 0, "frames_bad": 0, "bytes": 0, "late": 0, "skewed": 0,
- *                "last_frame_age_s": 0.0}],
+ *                "tee_frames": 0, "tee_dropped": 0, "last_frame_age_s": 0.0}],
  *    "outputs": [{"name": "influxdb http://...", "points": 0, "bytes": 0, "points_dropped": 0,
  *                 "points_rejected": 0, "errors": 0, "queued": 0, "points_found": 0,
  *                 "spool_batches": 0, "spool_points": 0, "spool_bytes": 0, "spool_limit_bytes": 0,
  *                 "failing": false, "last_error": ""}]}
  *
- * `window` is missing until one is closed, `last_frame_age_s` until there was a frame. An input's
- * `late` and `skewed`, and `resolvers`, are of the last window.
+ * `window` is missing until one is closed, `last_frame_age_s` until there was a frame, `tee_` ones
+ * without a tee. An input's `late` and `skewed`, and `resolvers`, are of the last window.
  */
 #ifndef CROSSTAP_HTTP_STATUS_H
 #define CROSSTAP_HTTP_STATUS_H

@@ -11,6 +11,7 @@
 
 struct sweep {
 	struct places *places;
+	struct event_streams *streams;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
 	bool asleep; /* nobody was connected */
@@ -41,13 +42,17 @@ static void *sweep_thread(void *argument)
 	struct sweep *sweep = argument;
 
 	pthread_mutex_lock(&sweep->lock);
-	while (!sweep->stopping)
-		wait_a_while(sweep, places_sweep(sweep->places, clock_monotonic_ns()));
+	while (!sweep->stopping) {
+		const uint64_t now_ns = clock_monotonic_ns();
+
+		event_streams_sweep(sweep->streams, now_ns);
+		wait_a_while(sweep, places_sweep(sweep->places, now_ns));
+	}
 	pthread_mutex_unlock(&sweep->lock);
 	return NULL;
 }
 
-int sweep_new(struct sweep **ret, struct places *places)
+int sweep_new(struct sweep **ret, struct places *places, struct event_streams *streams)
 {
 	struct sweep *sweep = calloc(1, sizeof(*sweep));
 	pthread_condattr_t monotonic;
@@ -57,6 +62,7 @@ int sweep_new(struct sweep **ret, struct places *places)
 	if (!sweep)
 		return -ENOMEM;
 	sweep->places = places;
+	sweep->streams = streams;
 	pthread_mutex_init(&sweep->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -9,6 +9,7 @@
 #include "crosscheck/crosscheck.h"
 #include "crosstap/dns.h"
 #include "dnstap/dnstap.h"
+#include "relay/tee.h"
 #include "stats/key.h"
 
 /* -- dnstap */
@@ -131,12 +132,18 @@ struct report_input {
 	char address[128];
 	struct dnstap_stats stats; /* since the start */
 	uint64_t late, skewed;     /* of this window */
+	bool tees;                 /* it has a tee */
+	struct tee_stats tee;      /* since the start */
 };
+
+/* What is known of an input. */
+#define INPUT_KNOWS_TEE 1u
 
 struct input_row { /* of a window; for /metrics and the status since the start */
 	uint64_t connections, accepted, refused, frames, frames_bad, bytes, late, skewed;
 	uint64_t timed_out, denied, cut;
-	double last_frame_age_s; /* NaN: none yet */
+	uint64_t tee_frames, tee_dropped; /* INPUT_KNOWS_TEE */
+	double last_frame_age_s;          /* NaN: none yet */
 	double last_frame_time_s;
 };
 

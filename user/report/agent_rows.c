@@ -20,11 +20,17 @@ uint64_t agent_rss_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void input_row_of(const struct report_input *input, const struct dnstap_stats *before,
+uint32_t input_row_knows(const struct report_input *input)
+{
+	return input->tees ? INPUT_KNOWS_TEE : 0;
+}
+
+void input_row_of(const struct report_input *input, const struct report_input *before,
     int64_t now_ns, struct input_row *ret)
 {
-	static const struct dnstap_stats none;
-	const struct dnstap_stats *stats = &input->stats, *was = before ? before : &none;
+	static const struct report_input none;
+	const struct report_input *then = before ? before : &none;
+	const struct dnstap_stats *stats = &input->stats, *was = &then->stats;
 	const int64_t last_ns = stats->last_frame_ns;
 
 	*ret = (struct input_row){
@@ -39,6 +45,8 @@ void input_row_of(const struct report_input *input, const struct dnstap_stats *b
 	    .bytes = stats->bytes - was->bytes,
 	    .late = input->late,
 	    .skewed = input->skewed,
+	    .tee_frames = input->tee.frames - then->tee.frames,
+	    .tee_dropped = input->tee.dropped - then->tee.dropped,
 	    .last_frame_age_s =
 		last_ns && now_ns >= last_ns ? (double)(now_ns - last_ns) / NS_PER_S : NAN,
 	    .last_frame_time_s = (double)last_ns / NS_PER_S,

@@ -49,6 +49,7 @@ struct report {
 	uint16_t *always;
 	size_t n_always;
 	struct events events;
+	struct ticker *ticker;
 	struct changes *changes;
 	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
@@ -234,6 +235,8 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 		if (r == 0)
 			r = board_new(&report->board);
 		if (r == 0)
+			r = ticker_new(&report->ticker, clock_wall_ns(&clock_system) / NS_PER_MS);
+		if (r == 0)
 			r = changes_new(&report->changes);
 		if (r == 0)
 			r = arena_new(&report->arena);
@@ -281,6 +284,7 @@ void report_free(struct report *report)
 	outputs_free(report->outputs);
 	board_free(report->board);
 	changes_free(report->changes);
+	ticker_free(report->ticker);
 	comparison_free(report->comparison);
 	privacy_free(report->privacy);
 	totals_free(report->totals);
@@ -325,11 +329,11 @@ void report_use_enrich(struct report *report, struct enrich *enrich)
 	note_databases(report);
 }
 
-static const struct dnstap_stats *stats_before(const struct report *report, const char *address)
+static const struct report_input *input_before(const struct report *report, const char *address)
 {
 	for (size_t i = 0; i < report->n_before; i++) {
 		if (strcmp(report->before[i].address, address) == 0)
-			return &report->before[i].stats;
+			return &report->before[i];
 	}
 	return NULL;
 }
@@ -408,9 +412,9 @@ static void encode_agent(const struct report *report, struct points *points, int
 		const struct report_input *input = &agent->inputs[i];
 		struct input_row row;
 
-		input_row_of(input, stats_before(report, input->address), agent->now_ns, &row);
+		input_row_of(input, input_before(report, input->address), agent->now_ns, &row);
 		row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
-		    (const char *[]){input->address}, &row, 0);
+		    (const char *[]){input->address}, &row, input_row_knows(input));
 	}
 	encode_certificates(report, points, time_ms, agent->now_ns);
 }
@@ -671,11 +675,13 @@ void report_window(struct report *report, struct shard *total, const struct wind
 			.watched_ms = times.end_ms > times.start_ms
 			    ? (uint64_t)(times.end_ms - times.start_ms)
 			    : 0});
-	events_clear(&report->events);
-	if (agent)
+	if (agent) {
 		outputs_say_orphans(report->outputs, config);
-	if (agent)
 		publish(report, &view, &enriched, &figures, agent);
+		ticker_events(report->ticker, &report->events);
+		ticker_window(report->ticker, span->start_ns, span->end_ns);
+	}
+	events_clear(&report->events);
 	arena_reset(report->arena);
 }
 
@@ -734,6 +740,11 @@ int report_get_status(struct report *report, struct report_status **ret)
 struct tops *report_tops(struct report *report)
 {
 	return board_tops(report->board);
+}
+
+struct ticker *report_ticker(struct report *report)
+{
+	return report->ticker;
 }
 
 struct history *report_history(struct report *report)

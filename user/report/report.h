@@ -14,6 +14,7 @@
 #include "rssac002/rssac002.h"
 #include "report/board.h"
 #include "report/comparison.h"
+#include "report/events/ticker.h"
 #include "measure/totals.h"
 #include "stats/view.h"
 
@@ -96,6 +97,8 @@ struct wire_totals *report_wire_totals(struct report *report);
 struct tops *report_tops(struct report *report);
 /* Any thread. NULL: there is none. */
 struct history *report_history(struct report *report);
+/* What happens, as it does: for /api/v1/events. */
+struct ticker *report_ticker(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
 

@@ -24,6 +24,7 @@ VALUES = {
     "inputs.tls.cert": ("@/other-cert.pem", {"inputs": WITH_TLS}),
     "inputs.tls.key": ("@/same-key.pem", {"inputs": WITH_TLS}),
     "inputs.tls.client_ca": ("@/cert.pem", {"inputs": WITH_TLS}),
+    "inputs.tee": ("unix:@/reader.sock", {}),
     "inputs.mode": ("0600", {}),
     "inputs.owner": ("nobody", {}),
     "inputs.group": ("daemon", {}),

@@ -26,11 +26,17 @@ struct report {
 	struct totals *totals;
 	struct tops *tops;
 	struct zone_registry *registry;
+	struct ticker *ticker;
 	struct report_status status;
 	char window_json[2048];
 	unsigned windows;
 	uint8_t facts; /* enum facts_wanted of its windows */
 };
+
+struct ticker *report_ticker(struct report *report)
+{
+	return report->ticker;
+}
 
 struct history *report_history(struct report *report UNUSED)
 {
@@ -92,6 +98,7 @@ static inline struct report *fake_report(void)
 	pthread_mutex_init(&report->lock, NULL);
 	assert_int_equal(totals_new(&report->totals, &seed), 0);
 	assert_int_equal(zone_registry_new(&report->registry), 0);
+	assert_int_equal(ticker_new(&report->ticker, 1000), 0);
 	strcpy(report->status.server, "ns1.test");
 	report->status.started_ns = 1000 * NS_PER_S;
 	report->status.interval_ns = 10 * NS_PER_S;
@@ -106,6 +113,7 @@ static inline void fake_report_free(struct report *report)
 	totals_free(report->totals);
 	tops_unref(report->tops);
 	zone_registry_free(report->registry);
+	ticker_free(report->ticker);
 	free(report->status.inputs);
 	free(report->status.sinks);
 	pthread_mutex_destroy(&report->lock);

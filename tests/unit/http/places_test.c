@@ -195,6 +195,71 @@ static void test_deadlines(void **state UNUSED)
 	places_free(places);
 }
 
+static unsigned stream_all(
+    struct places *places, struct guest *guests, unsigned n, const char *from, uint64_t now_ns)
+{
+	unsigned streams = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		come(places, &guests[i], from, now_ns);
+		streams += place_streams(places, guests[i].place, now_ns);
+	}
+	return streams;
+}
+
+/* Streams are bounded by kind and by address, and none of them keeps a request out. */
+static void test_streams(void **state UNUSED)
+{
+	struct guest local[PLACES_LOOPBACK], rich[PLACES_STREAMS_ADDRESS + 1],
+	    rich2[PLACES_STREAMS_ADDRESS], rich3[PLACES_STREAMS_ADDRESS], one, owner[10];
+	const struct peer known = peer_named("198.51.100.7");
+	struct places *places;
+
+	_Static_assert(PLACES_STREAMS == 64, "in all");
+	assert_int_equal(places_new(&places), 0);
+	assert_int_equal(
+	    stream_all(places, local, PLACES_LOOPBACK, "127.0.0.1", 1), PLACES_STREAMS_LOOPBACK);
+	assert_int_equal(stream_all(places, rich, PLACES_STREAMS_ADDRESS + 1, "192.0.2.1", 1),
+	    PLACES_STREAMS_ADDRESS);
+	assert_int_equal(stream_all(places, rich2, PLACES_STREAMS_ADDRESS, "2001:db8::1", 1), 8);
+	assert_int_equal(stream_all(places, rich3, PLACES_STREAMS_ADDRESS, "192.0.2.3", 1), 8);
+	assert_int_equal(stream_all(places, &one, 1, "192.0.2.4", 1), 0);
+	assert_false(place_streams(places, NULL, 1));
+	/* One that ends makes room; a token that has just been shown counts. */
+	place_waits(places, rich[0].place, 2);
+	assert_true(place_streams(places, one.place, 2));
+	places_remember_owner(places, &known);
+	assert_int_equal(stream_all(places, owner, 10, "198.51.100.7", 3), PLACES_STREAMS_ADDRESS);
+	/* More requests than are left: streams go first, and the one that asks is answered. */
+	for (int i = 0; i < 8; i++)
+		leave(places, &local[PLACES_STREAMS_LOOPBACK + i % 4]),
+		    come(places, &local[PLACES_STREAMS_LOOPBACK + i % 4], "127.0.0.1", 4);
+	come(places, &one, "127.0.0.2", 4);
+	places_sweep(places, 4 + MOMENT);
+	assert_true(gone(&local[0]) && !gone(&one));
+	places_free(places);
+}
+
+static void test_a_stream_that_is_not_read(void **state UNUSED)
+{
+	struct guest read, unread;
+	struct places *places;
+
+	assert_int_equal(places_new(&places), 0);
+	come(places, &read, "192.0.2.1", 0);
+	come(places, &unread, "192.0.2.2", 0);
+	assert_true(place_streams(places, read.place, 0));
+	assert_true(place_streams(places, unread.place, 0));
+	place_streamed(places, read.place, 30 * S);
+	assert_true(places_sweep(places, PLACES_STREAM_S * S - 1));
+	assert_false(gone(&read) || gone(&unread));
+	assert_true(places_sweep(places, PLACES_STREAM_S * S));
+	assert_true(gone(&unread) && !gone(&read));
+	leave(places, &read);
+	leave(places, &unread);
+	places_free(places);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +267,8 @@ int main(void)
 	    cmocka_unit_test(test_places_are_kept_for_loopback_and_owners),
 	    cmocka_unit_test(test_a_moment_for_everybody),
 	    cmocka_unit_test(test_a_storm_is_bounded),
+	    cmocka_unit_test(test_streams),
+	    cmocka_unit_test(test_a_stream_that_is_not_read),
 	    cmocka_unit_test(test_deadlines),
 	};
 

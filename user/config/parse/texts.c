@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
-#define LETTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-#define DIGITS     "0123456789"
-#define MAX_NAME   253 /* RFC 1035 2.3.4, as text */
-#define MAX_NUMBER 5   /* digits of a port */
+#define LETTERS       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS        "0123456789"
+#define MAX_NAME      253 /* RFC 1035 2.3.4, as text */
+#define UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path))
+#define MAX_NUMBER    5 /* digits of a port */
 
 /* Bytes of the UTF-8 sequence at `p`, 0 for none. RFC 3629: no surrogates, nothing overlong. */
 static size_t utf8_length(const unsigned char *p)
@@ -134,6 +136,21 @@ const char *text_check_endpoint(const char *text)
 	host[length] = '\0';
 	problem = check_host(host);
 	return problem ? problem : check_port(colon + 1);
+}
+
+const char *text_check_tee(const char *text)
+{
+	static const char path[] = "unix:", tcp[] = "tcp:";
+
+	if (strncmp(text, tcp, sizeof(tcp) - 1) == 0)
+		return text_check_endpoint(text + sizeof(tcp) - 1);
+	if (*text && strncmp(text, path, sizeof(path) - 1) != 0)
+		return "is not unix:PATH or tcp:HOST:PORT";
+	if (*text && text[sizeof(path) - 1] != '/')
+		return "needs an absolute path, as in unix:/run/reader.sock";
+	return strlen(text) < sizeof(path) - 1 + UNIX_PATH_MAX
+	    ? NULL
+	    : "has a path over 107 bytes, which no socket can have";
 }
 
 const char *text_check_listen(const char *text)

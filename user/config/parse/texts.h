@@ -11,7 +11,10 @@
 const char *text_check_clean(const char *text);
 /* HOST:PORT or [IPV6]:PORT, port 1 to 65535; a host is an address or a name. */
 const char *text_check_endpoint(const char *text);
-/* The same, or `off`. */
+/* unix: and an absolute path that fits a socket's address (unix(7)), or tcp: and HOST:PORT; empty:
+ * nothing. */
+const char *text_check_tee(const char *text);
+/* The same as text_check_endpoint(), or `off`. */
 const char *text_check_listen(const char *text);
 #define SECRET_LEAST_BYTES 4
 

@@ -157,6 +157,28 @@ static const struct node *item(const struct node *list, size_t index)
 	return node;
 }
 
+/* Frames would come back to where they came from, for ever. */
+static void check_tees(struct reader *reader, const struct node *list)
+{
+	static const char *const prefixes[] = {[INPUT_UNIX] = "unix:", [INPUT_TCP] = "tcp:"};
+	const struct config *config = reader->config;
+
+	for (size_t i = 0; i < config->n_inputs; i++) {
+		const char *tee = config->inputs[i].tee;
+
+		for (size_t j = 0; *tee && j < config->n_inputs; j++) {
+			const struct config_input *input = &config->inputs[j];
+			const char *prefix =
+			    input->kind == INPUT_LISTEN_FD ? NULL : prefixes[input->kind];
+
+			if (prefix && strncmp(tee, prefix, strlen(prefix)) == 0 &&
+			    strcmp(tee + strlen(prefix), input->address) == 0)
+				reader_problem(reader, where(item(list, i), "tee"), "inputs.tee",
+				    "is this agent's own input %zu", j);
+		}
+	}
+}
+
 static void check_inputs(struct reader *reader)
 {
 	const struct config *config = reader->config;
@@ -177,6 +199,7 @@ static void check_inputs(struct reader *reader)
 				    a->address);
 		}
 	}
+	check_tees(reader, list);
 	for (size_t i = 0; by_suffix && i < config->n_inputs; i++) {
 		if (!config->inputs[i].zones.n && strcmp(config->inputs[i].zone, "other") == 0)
 			reader_problem(reader, where(item(list, i), "zone"), "inputs",
