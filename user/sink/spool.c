@@ -157,7 +157,7 @@ static int read_folder(struct spool *s)
 		close(fd);
 		return r;
 	}
-	while (r == 0 && (dirent = readdir(dir))) {
+	while (r == 0 && (errno = 0, dirent = readdir(dir))) {
 		struct entry entry = {0};
 		struct stat st;
 
@@ -168,15 +168,19 @@ static int read_folder(struct spool *s)
 			s->bad++;
 			continue;
 		}
-		if (!parse_name(dirent->d_name, &entry) ||
-		    fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode)) {
+		if (fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			r = errno == ENOENT ? 0 : -errno;
+			continue;
+		}
+		if (!parse_name(dirent->d_name, &entry) || !S_ISREG(st.st_mode)) {
 			s->foreign++;
 			continue;
 		}
 		entry.bytes = blocks((uint64_t)st.st_size);
 		r = add_entry(s, &entry);
 	}
+	if (r == 0 && errno)
+		r = -errno;
 	closedir(dir);
 	if (s->n) {
 		qsort(s->entries, s->n, sizeof(s->entries[0]), compare_entries);
@@ -247,11 +251,24 @@ void spool_set_place(struct spool *s, const char *name)
 	s->place = name;
 }
 
+static void forget_all(struct spool *s)
+{
+	s->first = s->n = s->bad = s->foreign = 0;
+	atomic_store(&s->bytes, 0);
+	atomic_store(&s->points, 0);
+	atomic_store(&s->batches, 0);
+	atomic_store(&s->oldest_ns, 0);
+}
+
 int spool_load(struct spool *s)
 {
-	if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
-		return -ENOMEM;
-	return 0;
+	int r = open_folder(s, false);
+
+	if (r == 0)
+		r = read_folder(s);
+	if (r < 0)
+		forget_all(s);
+	return r == -ENOENT ? 0 : r;
 }
 
 void spool_set_limit(struct spool *s, uint64_t limit_bytes)
