@@ -171,6 +171,11 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
 $(O)/tests/kernels/%: $(O)/tests/kernels/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# The agent in a world of its own (tests/simulation/simulation.h).
+SIM_SRC := $(wildcard tests/simulation/*.c)
+$(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a tests/simulation/wrapped
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) @tests/simulation/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
