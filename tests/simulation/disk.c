@@ -142,7 +142,10 @@ static bool resolve(int at, const char *path, char ret[PATH_SIZE])
 	if (*path == '/' || !folder) {
 		if (!is_ours(path))
 			return false;
-		snprintf(ret, PATH_SIZE, "%s", path);
+		size_t length = (size_t)snprintf(ret, PATH_SIZE, "%s", path);
+
+		while (length && length < PATH_SIZE && ret[length - 1] == '/')
+			ret[--length] = '\0';
 	} else if (strcmp(path, ".") == 0) {
 		snprintf(ret, PATH_SIZE, "%s", folder->path);
 	} else {
@@ -181,8 +184,10 @@ static struct name *name_for(const char *path)
 	}
 	if (!name && n_names == MAX_NAMES)
 		sim_fail("more than %d files", MAX_NAMES);
-	if (!name)
+	if (!name) {
 		name = &names[n_names++];
+		*name = (struct name){0};
+	}
 	snprintf(name->path, PATH_SIZE, "%s", path);
 	return name;
 }
@@ -231,8 +236,12 @@ static void keep_content(struct node *node)
 
 void sim_disk_init(void)
 {
-	struct name *root = name_for(SIM_ROOT);
+	struct name *root;
 
+	n_names = 0; /* what seeds before this one left is not worth the time to free it */
+	memset(fds, 0, sizeof(fds));
+	numbers = faults = kill_at = failed = 0;
+	root = name_for(SIM_ROOT);
 	root->now = root->kept = new_node(true);
 }
 

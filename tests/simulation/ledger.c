@@ -16,7 +16,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define SLOTS (1u << 14)
+#define SLOTS      (1u << 14) /* where to look for a point */
+#define MAX_POINTS (SLOTS / 2)
 /* A point that was pushed has so long to come to the disk where the far end does not take it: how
  * pushes are spread (half an interval), two seconds, a thread that is late. */
 #define PROMISE_NS(spread_ns) ((spread_ns) + 6 * (uint64_t)NS_PER_S)
@@ -32,7 +33,7 @@ enum state {
 };
 
 struct entry {
-	uint64_t key, value; /* key 0: free */
+	uint64_t key, value;
 	uint64_t pushed_ns;
 	unsigned said_life; /* in which the agent heard what the database says to it; 0: never */
 	unsigned state;
@@ -40,9 +41,18 @@ struct entry {
 
 static struct entry *entries[SIM_DATABASES];
 static size_t used[SIM_DATABASES];
+static uint16_t *slots[SIM_DATABASES]; /* 1 + the entry's place; 0: free */
 static unsigned life;
 static bool excused; /* in this life: a file may be delivered again */
 static uint64_t taken, refused, longest_stop_ns;
+/* The folders of spools are named by numbers. */
+static struct {
+	uint64_t number;
+	const struct spool *spool;
+	unsigned database;
+} folders[64];
+static size_t n_folders;
+
 struct sim_made sim_made;
 
 void *__real_calloc(size_t n, size_t size);
@@ -51,8 +61,19 @@ void __wrap_sink_push(struct sink *sink, struct batch *batch);
 
 void sim_ledger_init(void)
 {
-	for (int i = 0; i < SIM_DATABASES; i++)
-		entries[i] = __real_calloc(SLOTS, sizeof(struct entry));
+	for (int i = 0; i < SIM_DATABASES; i++) {
+		if (!slots[i]) {
+			entries[i] = __real_calloc(MAX_POINTS, sizeof(struct entry));
+			slots[i] = __real_calloc(SLOTS, sizeof(uint16_t));
+		}
+		memset(slots[i], 0, SLOTS * sizeof(uint16_t));
+		used[i] = 0;
+	}
+	life = 0;
+	excused = false;
+	taken = refused = longest_stop_ns = 0;
+	n_folders = 0;
+	sim_made = (struct sim_made){0};
 }
 
 void sim_ledger_new_life(void)
@@ -119,28 +140,43 @@ static uint64_t field(const struct line *line, const char *name)
 	return 0;
 }
 
+static uint16_t *slot_of(unsigned database, uint64_t key)
+{
+	size_t at = key >> 1 & (SLOTS - 1);
+
+	while (slots[database][at] && entries[database][slots[database][at] - 1].key != key)
+		at = (at + 1) & (SLOTS - 1);
+	return &slots[database][at];
+}
+
+/* NULL: nobody made it. */
 static struct entry *find(unsigned database, uint64_t key)
 {
-	size_t at = key & (SLOTS - 1);
+	const uint16_t slot = *slot_of(database, key);
 
-	while (entries[database][at].key && entries[database][at].key != key)
-		at = (at + 1) & (SLOTS - 1);
-	return &entries[database][at];
+	return slot ? &entries[database][slot - 1] : NULL;
 }
 
 /* -- made */
 
 static void make(unsigned database, const struct line *line)
 {
-	struct entry *entry = find(database, line->key);
+	uint16_t *slot = slot_of(database, line->key);
+	struct entry *entry = *slot ? &entries[database][*slot - 1] : NULL;
 
-	if (entry->key)
+	/* An event of a process before, whose clock was set back: it knows of no others' times. */
+	if (entry && begins(line, "crosstap_event,"))
+		entry->value = line->value;
+	else if (entry)
 		sim_fail("a series and time twice%s: %.*s",
 		    entry->value == line->value ? "" : ", with other values", (int)line->length,
 		    line->text);
-	if (++used[database] > SLOTS / 2)
+	if (entry)
+		return;
+	if (used[database] == MAX_POINTS)
 		sim_fail("too many points for the ledger");
-	*entry = (struct entry){
+	*slot = (uint16_t)(used[database] + 1);
+	entries[database][used[database]++] = (struct entry){
 	    .key = line->key, .value = line->value, .pushed_ns = sim_now_ns(), .state = MADE};
 	if (database)
 		return;
@@ -179,7 +215,7 @@ static void arrive(unsigned database, const struct line *line, bool refuse, bool
 {
 	struct entry *entry = find(database, line->key);
 
-	if (!entry->key || entry->value != line->value)
+	if (!entry || (entry->value != line->value && !begins(line, "crosstap_event,")))
 		sim_fail("db%u got a point that nobody made: %.*s", database, (int)line->length,
 		    line->text);
 	if (entry->said_life == life && !excused)
@@ -216,14 +252,6 @@ void sim_ledger_arrive(unsigned database, const char *text, size_t length, size_
 }
 
 /* -- lost */
-
-/* The folders of spools are named by numbers. */
-static struct {
-	uint64_t number;
-	const struct spool *spool;
-	unsigned database;
-} folders[64];
-static size_t n_folders;
 
 int __real_spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes);
 int __wrap_spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes);
@@ -283,7 +311,7 @@ static void see_file(void *context, const char *path, const char *data, size_t s
 
 		at = next_line(at, end, &line);
 		entry = find(*database, line.key);
-		if (entry->key && entry->value == line.value) {
+		if (entry && (entry->value == line.value || begins(&line, "crosstap_event,"))) {
 			entry->state |= ON_DISK;
 			if (entry->state & THERE)
 				entry->state |= UNSURE;
@@ -294,7 +322,7 @@ static void see_file(void *context, const char *path, const char *data, size_t s
 static void see_disk(void)
 {
 	for (unsigned i = 0; i < SIM_DATABASES; i++) {
-		for (size_t at = 0; at < SLOTS; at++)
+		for (size_t at = 0; at < used[i]; at++)
 			entries[i][at].state &= ~(unsigned)ON_DISK;
 		sim_disk_each(SIM_ROOT "/spool/", see_file, &i);
 	}
@@ -310,11 +338,9 @@ static void sum_lost(const struct sim_end *end, struct sums *ret)
 
 	*ret = (struct sums){0};
 	for (unsigned i = 0; i < SIM_DATABASES; i++) {
-		for (size_t at = 0; at < SLOTS; at++) {
+		for (size_t at = 0; at < used[i]; at++) {
 			struct entry *entry = &entries[i][at];
 
-			if (!entry->key)
-				continue;
 			ret->unsure += (entry->state & UNSURE) != 0;
 			if (entry->state & (THERE | REFUSED | LOST | ON_DISK))
 				continue;
@@ -357,10 +383,10 @@ uint64_t sim_ledger_undelivered(uint64_t age_ns)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < SIM_DATABASES; i++) {
-		for (size_t at = 0; at < SLOTS; at++) {
+		for (size_t at = 0; at < used[i]; at++) {
 			const struct entry *entry = &entries[i][at];
 
-			n += entry->key && !(entry->state & (THERE | REFUSED | LOST)) &&
+			n += !(entry->state & (THERE | REFUSED | LOST)) &&
 			    entry->pushed_ns + age_ns <= sim_now_ns();
 		}
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Plays seeds, each in a process of its own, so that one that crashes or leaks harms no other.
+ * Plays seeds, some in a process of their own, so that one that crashes harms no other.
  *
  *   simulation [--fault NAME] FIRST COUNT     COUNT seeds from FIRST on
  *   simulation [--fault NAME] --trace SEED    one, with all that happens
@@ -18,14 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SEED_SECONDS 20 /* of a process: then it goes round in circles */
-#define SAID         40
+#define SAID         20
+#define BATCH        20
 
 bool sim_verbose;
-static uint64_t seed;
+static uint64_t *seed; /* that is being played; shared with the process that plays it */
 
 void sim_trace(const char *format, ...)
 {
@@ -45,7 +47,7 @@ void sim_fail(const char *format, ...)
 	va_list args;
 
 	fflush(stdout);
-	fprintf(stderr, "SEED=%llu fails after %.3f s: ", (unsigned long long)seed,
+	fprintf(stderr, "SEED=%llu fails after %.3f s: ", (unsigned long long)*seed,
 	    (double)sim_now_ns() / NS_PER_S - 1000);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
@@ -79,31 +81,42 @@ uint64_t __wrap_agent_rss_bytes(void)
 static void play(void)
 {
 	alarm(SEED_SECONDS);
-	sim_schedule_init(seed);
+	sim_schedule_init(*seed);
 	sim_disk_init();
+	sim_memory_fail(0);
+	(void)sim_memory_failed();
+	sim_far_end_init();
 	sim_ledger_init();
 	sim_witnesses_init();
 	sim_schedule_run(sim_world);
 	fflush(stdout);
-	_exit(0);
 }
 
-static bool holds(void)
+/* Seeds from *seed to before `end`, at most BATCH of them, in a process of its own; afterwards
+ * *seed is the next one to be played. False: the one before that has failed. */
+static bool play_some(uint64_t end)
 {
+	const uint64_t to = end - *seed < BATCH ? end : *seed + BATCH;
 	int status;
 	pid_t pid = fork();
 
-	if (pid == 0)
-		play();
+	if (pid == 0) {
+		for (; *seed < to; ++*seed)
+			play();
+		_exit(0);
+	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
 		perror("simulation");
 		exit(2);
 	}
 	if (WIFSIGNALED(status))
-		fprintf(stderr, "SEED=%llu fails: %s\n", (unsigned long long)seed,
+		fprintf(stderr, "SEED=%llu fails: %s\n", (unsigned long long)*seed,
 		    WTERMSIG(status) == SIGALRM ? "it does not come to an end"
 						: strsignal(WTERMSIG(status)));
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	++*seed;
+	return false;
 }
 
 static bool take_fault(const char *name)
@@ -123,7 +136,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long long first, count;
+	uint64_t end;
 	unsigned failed = 0;
 
 	if (argc == 2 && strcmp(argv[1], "--faults") == 0) {
@@ -140,14 +153,13 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return usage();
 	curl_global_init(CURL_GLOBAL_DEFAULT); /* once for all of them */
-	if (strcmp(argv[1], "--trace") == 0) {
-		sim_verbose = true;
-		seed = strtoull(argv[2], NULL, 10);
-		return holds() ? 0 : 1;
-	}
-	first = strtoull(argv[1], NULL, 10);
-	count = strtoull(argv[2], NULL, 10);
-	for (seed = first; seed < first + count && failed < SAID; seed++)
-		failed += !holds();
+	seed = mmap(NULL, sizeof(*seed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (seed == MAP_FAILED)
+		return 2;
+	sim_verbose = strcmp(argv[1], "--trace") == 0;
+	*seed = strtoull(argv[1 + sim_verbose], NULL, 10);
+	end = *seed + (sim_verbose ? 1 : strtoull(argv[2], NULL, 10));
+	while (*seed < end && failed < SAID)
+		failed += !play_some(end);
 	return failed ? 1 : 0;
 }

@@ -62,6 +62,11 @@ static uint64_t order_random(uint64_t n)
 
 void sim_schedule_init(uint64_t seed)
 {
+	for (int i = 0; i < MAX_TASKS; i++)
+		tasks[i] = (struct task){.stack = tasks[i].stack};
+	ended = killed = peeks = false;
+	kills = 0;
+	stopped_ns = sets = 0;
 	course = seed * 0x2545f4914f6cdd1d + 1;
 	order = seed ^ 0xd1342543de82ef95;
 	now_ns = START_NS;

@@ -112,6 +112,7 @@ enum sim_answer {
 	SIM_ANSWER_DIES,    /* it has the points, and dies before it says so */
 	SIM_ANSWERS
 };
+void sim_far_end_init(void);
 void sim_far_end_set(unsigned database, enum sim_answer answer);
 
 /* -- witnesses.c */

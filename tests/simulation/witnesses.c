@@ -371,6 +371,13 @@ void sim_query(unsigned input, enum sim_loss loss, uint64_t lag_ns)
 
 void sim_witnesses_init(void)
 {
+	for (int i = 0; i < SIM_INPUTS; i++) {
+		held[i].length = sockets[i].length = 0;
+		held[i].frames = sockets[i].frames = (struct sim_fed){0};
+		listening[i] = NULL;
+	}
+	sim_fed = (struct sim_fed){0};
+	sim_wire = (struct sim_wire_counts){0};
 	memset(&kernel, 0, sizeof(kernel));
 }
 
@@ -385,7 +392,10 @@ void sim_witnesses_killed(bool power)
 	}
 	if (power) {
 		memset(&kernel, 0, sizeof(kernel));
-		memset(&held, 0, sizeof(held));
+		for (int i = 0; i < SIM_INPUTS; i++) {
+			held[i].length = 0;
+			held[i].frames = (struct sim_fed){0};
+		}
 	}
 }
 

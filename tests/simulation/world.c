@@ -17,13 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_NS       (100 * (uint64_t)NS_PER_MS)
-#define STOP_NS       (10 * (uint64_t)NS_PER_S) /* as `crosstap run` */
-#define MAX_TICKS     16
-#define MEMORY_BYTES  (16u << 20) /* limits.memory */
-#define MEMORY_BESIDE (16u << 20) /* what has bounds of its own: code, stacks, the largest batch   \
-				   */
-#define HISTORY 4096              /* steps that are remembered */
+#define STEPS_A_WINDOW 10
+#define STOP_NS        (10 * (uint64_t)NS_PER_S) /* as `crosstap run` */
+#define MAX_TICKS      16
+#define MEMORY_BYTES   (16u << 20) /* limits.memory */
+#define MEMORY_BESIDE                                                                              \
+	(16u << 20)  /* what has bounds of its own: code, stacks, the largest batch                \
+		      */
+#define HISTORY 4096 /* steps that are remembered */
 /* A frame that was handed over has come to a sink after an interval, its grace, and so long. */
 #define SLACK_NS (4 * (uint64_t)NS_PER_S)
 #define DRAIN_NS (3600 * (uint64_t)NS_PER_S)
@@ -98,14 +99,14 @@ static struct config *configure(void)
 		"wire: {interfaces: [eth0], on_exit: keep}\n"
 		"crosscheck: {horizon: %us}\n"
 		"ping: {enabled: false}\n"
-		"datasets: [core]\n"
-		"top: {resolvers: %u, names: 2, nxdomain: 0, asns: 1}\n"
+		"datasets: []\n"
+		"top: {resolvers: %u, names: 0, nxdomain: 0, asns: 1}\n"
 		"outputs:\n"
 		"  - influxdb: {url: \"http://db0:8086\", token: secret}\n"
 		"%s"
 		"spool: {path: /sim/spool}\n"
 		"http: {listen: \"off\"}\n"
-		"limits: {memory: 16MiB, spool: %s, history: 1MiB}\n",
+		"limits: {memory: 16MiB, spool: %s, history: 1MiB, asns: 1, resolvers: 100}\n",
 		plan.interval_s, plan.interval_s > 1 ? 2 : 1,
 		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "", 3 * plan.interval_s,
 		plan.top,
@@ -341,7 +342,7 @@ static void stop_process(void)
 	process.stop = true;
 	sim_wake(&process);
 	while (!process.ended && sim_kills() == kills_seen)
-		sim_sleep_ns(STEP_NS);
+		sim_sleep_ns((uint64_t)(100 * NS_PER_MS));
 	end_life(sim_kills() != kills_seen, false);
 }
 
@@ -431,19 +432,19 @@ static void end_process(void)
 
 static void make_trouble(void)
 {
-	if (has(FAR) && sim_once_in(40))
+	if (has(FAR) && sim_once_in(20))
 		change_far_ends();
-	if (has(DISK) && sim_once_in(60))
+	if (has(DISK) && sim_once_in(25))
 		change_disk();
-	if (has(MEMORY) && sim_once_in(60))
+	if (has(MEMORY) && sim_once_in(25))
 		change_memory();
-	if (has(STEPS) && sim_once_in(150))
+	if (has(STEPS) && sim_once_in(60))
 		set_clock();
-	if (has(STALLS) && sim_once_in(150))
+	if (has(STALLS) && sim_once_in(60))
 		stall();
-	if (has(RELOADS) && alive() && sim_once_in(100))
+	if (has(RELOADS) && alive() && sim_once_in(40))
 		change_configuration();
-	if (has(KILLS) && alive() && sim_once_in(150))
+	if (has(KILLS) && alive() && sim_once_in(60))
 		end_process();
 }
 
@@ -482,7 +483,7 @@ static void step(enum sim_loss loss)
 	if (!process.begun && sim_once_in(10))
 		begin_life();
 	make_trouble();
-	sim_sleep_ns(STEP_NS - (uint64_t)(sim_wall_ns() % NS_PER_MS) % STEP_NS);
+	sim_sleep_ns(interval_ns / STEPS_A_WINDOW);
 }
 
 static void pass(uint64_t ns, enum sim_loss loss)
@@ -598,7 +599,7 @@ static void make_plan(void)
 
 	plan = (struct plan){.judged = sim_once_in(6),
 	    .interval_s = intervals_s[sim_random(4)],
-	    .windows = 6 + (unsigned)sim_random(14),
+	    .windows = 4 + (unsigned)sim_random(9),
 	    .second_input = sim_once_in(2),
 	    .second_output = sim_once_in(2),
 	    .top = 2};
@@ -610,17 +611,29 @@ static void make_plan(void)
 	}
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
-	plan.rate = plan.judged ? 600 / plan.interval_s / 10 : 20;
+	plan.rate = plan.judged ? 16 : 8;
 	sim_trace("troubles %#x, interval %u s, windows %u%s", plan.troubles, plan.interval_s,
 	    plan.windows, plan.judged ? ", judged" : "");
 }
 
+/* Seeds before this one were played in the same process. */
+static void begin_world(void)
+{
+	process = (struct daemon){0};
+	kills_seen = 0;
+	disturbed = starved = healing = was_killed = was_disturbed = power_gone = quiet = false;
+	stall_ns = 0;
+	newest_wall_ns = 0;
+	last = (struct crosscheck_result){.verdict = VERDICT_OK};
+	make_plan();
+}
+
 void sim_world(void)
 {
-	make_plan();
+	begin_world();
 	begin_life();
 	while (!process.agent)
-		sim_sleep_ns(STEP_NS);
+		sim_sleep_ns((uint64_t)(100 * NS_PER_MS));
 	if (plan.judged)
 		play_judged();
 	else
