@@ -44,7 +44,8 @@ struct entry {
 
 struct spool {
 	char *root, *folder;
-	int fd; /* of the folder; -1: not there yet */
+	int fd;        /* of the folder; -1: not there yet */
+	bool unsynced; /* the folder was made, and a loss of power may take it away again */
 	_Atomic uint64_t limit_bytes;
 	_Atomic uint64_t bytes, points, batches, oldest_ns;
 	const char *place; /* NULL: none */
@@ -201,14 +202,38 @@ static void write_place(const struct spool *s)
 	free(path);
 }
 
+static int make_folder(struct spool *s, const char *path)
+{
+	if (mkdir(path, 0750) == 0)
+		s->unsynced = true;
+	else if (errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static int sync_folders(struct spool *s)
+{
+	int r = replace_sync_folder_of(s->root);
+
+	if (r == 0)
+		r = replace_sync_folder_of(s->folder);
+	if (r == 0)
+		s->unsynced = false;
+	return r;
+}
+
 static int open_folder(struct spool *s, bool create)
 {
+	int r = 0;
+
 	if (s->fd >= 0)
 		return 0;
-	if (create && mkdir(s->root, 0750) < 0 && errno != EEXIST)
-		return -errno;
-	if (create && mkdir(s->folder, 0750) < 0 && errno != EEXIST)
-		return -errno;
+	if (create)
+		r = make_folder(s, s->root);
+	if (create && r == 0)
+		r = make_folder(s, s->folder);
+	if (r < 0)
+		return r;
 	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->fd < 0)
 		return -errno;
@@ -366,6 +391,8 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	if (length > FILE_MAX || entry.bytes > s->limit_bytes)
 		return -EFBIG;
 	r = open_folder(s, true);
+	if (r == 0 && s->unsynced && sync == REPLACE_DURABLE)
+		r = sync_folders(s);
 	if (r < 0)
 		return r;
 	*ret_dropped = make_room(s, entry.bytes);
