@@ -68,7 +68,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-simulation simulate check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -77,6 +77,7 @@ help:
 	@echo 'deps           install the Debian packages that the rest needs (root)'
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
+	@echo 'simulate       the agent in a simulated world: SEEDS=n of them, or SEED=n with all that happens'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
@@ -188,7 +189,7 @@ $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 tools: $(TOOL_BIN)
-programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
+programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(O)/tests/simulation/simulation
 
 # Programs are made by all processors, tests run after them. What sanitizers find does not depend on the optimisation.
 JOBS := $(shell nproc)
@@ -200,9 +201,9 @@ check:
 	$(MAKE) check-all
 check-all:
 	scripts/check-style
-	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN)
+	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN) $(O)/tests/simulation/simulation
 	scripts/check-documents $(O)/crosstap
-	$(MAKE) check-unit check-golden
+	$(MAKE) check-unit check-simulation check-golden
 	scripts/check-hardening $(O)/crosstap
 	$(MAKE) -j$(JOBS) O=$(O)/asan $(ASAN) all $(UNIT_SRC:%.c=$(O)/asan/%) $(FUZZ_SRC:%.c=$(O)/asan/%)
 	$(MAKE) O=$(O)/asan $(ASAN) check-unit check-golden check-fuzz
@@ -218,6 +219,9 @@ check-golden: $(O)/crosstap
 	@O=$(O) tests/golden/run_captures
 check-fuzz: $(FUZZ_BIN)
 	@scripts/run-corpora $(O)
+# SEED=n shows one; SEEDS=n plays more than is a part of `check`.
+check-simulation simulate: $(O)/tests/simulation/simulation
+	@scripts/simulate $(O) $(SEEDS)
 check-bpf: $(BPF_TEST_BIN)
 	@scripts/run-bpf $(BPF_TEST_BIN)
 check-e2e: all tools

@@ -25,6 +25,8 @@ struct node {
 	uint64_t number;
 	char *data, *kept;
 	size_t size, room, kept_size;
+	char *whole; /* before it was damaged; NULL: it is not */
+	size_t whole_size;
 };
 
 struct name {
@@ -259,8 +261,48 @@ void sim_disk_each(const char *prefix,
 		const struct node *node = names[i].now;
 
 		if (node && !node->folder && strncmp(names[i].path, prefix, strlen(prefix)) == 0)
-			each(context, names[i].path, node->data, node->size);
+			each(context, names[i].path, node->whole ? node->whole : node->data,
+			    node->whole ? node->whole_size : node->size);
 	}
+}
+
+static bool is_spooled(const struct name *name)
+{
+	return name->now && !name->now->folder && !name->now->whole && name->now->size > 256 &&
+	    strstr(name->path, ".batch");
+}
+
+/* Cut off, or with a piece of zeros, or one byte changed. */
+static void damage(struct node *node)
+{
+	node->whole = __real_calloc(1, node->size);
+	node->whole_size = node->size;
+	memcpy(node->whole, node->data, node->size);
+	switch (sim_random(3)) {
+	case 0:
+		node->size = sim_random(node->size);
+		break;
+	case 1:
+		memset(node->data + 64 + sim_random(64), 0, 64);
+		break;
+	default:
+		node->data[48 + sim_random(node->size - 49)] ^= 1;
+	}
+}
+
+bool sim_disk_damage(void)
+{
+	const size_t from = sim_random(n_names);
+
+	for (size_t i = 0; i < n_names; i++) {
+		struct name *name = &names[(from + i) % n_names];
+
+		if (is_spooled(name)) {
+			damage(name->now);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* -- a loss of power */

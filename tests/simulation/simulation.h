@@ -84,9 +84,11 @@ bool sim_disk_failed(void);
 void sim_disk_power_cut(void);
 /* The system had the time to write all of it. */
 void sim_disk_write_back(void);
+/* Damages a batch in a spool. False: there is none. */
+bool sim_disk_damage(void);
 /* Descriptors of the process that was killed. */
 void sim_disk_close_all(void);
-/* Each file whose path begins so. */
+/* Each file whose path begins so, as it was before it was damaged. */
 void sim_disk_each(const char *prefix,
     void (*each)(void *context, const char *path, const char *data, size_t size), void *context);
 

@@ -27,7 +27,7 @@
 #define HISTORY 4096 /* steps that are remembered */
 /* A frame that was handed over has come to a sink after an interval, its grace, and so long. */
 #define SLACK_NS (4 * (uint64_t)NS_PER_S)
-#define DRAIN_NS (3600 * (uint64_t)NS_PER_S)
+#define DRAIN_NS (900 * (uint64_t)NS_PER_S)
 
 enum trouble {
 	FAR = 1,
@@ -39,8 +39,9 @@ enum trouble {
 	RELOADS = 64,
 	MEMORY = 128,
 	LATE = 256,
-	SMALL = 512, /* queues and spools */
-	TROUBLES = 1024
+	SMALL = 512,   /* queues and spools */
+	DAMAGE = 1024, /* of files, between two lives */
+	TROUBLES = 2048
 };
 
 static struct plan {
@@ -244,6 +245,8 @@ static void begin_life(void)
 	made_before = sim_made;
 	n_history = 0;
 	sim_disk_write_back();
+	if (has(DAMAGE) && sim_disk_damage())
+		sim_trace("a file of the spool is damaged");
 	sim_ledger_new_life();
 	sim_spawn(run_process, NULL);
 }
@@ -263,22 +266,27 @@ static uint64_t fed_until(uint64_t at_ns)
 	return queries;
 }
 
-static void check_frames(bool killed)
+/* `early`: in the middle of a life. */
+static void check_frames(bool early)
 {
 	const uint64_t fed = sim_fed.queries - fed_before.queries;
 	const uint64_t made = sim_made.queries - made_before.queries;
+	const uint64_t lost = sim_made.lost - made_before.lost;
 	const uint64_t margin_ns = longest_ns + SLACK_NS;
 	uint64_t least = fed;
 
-	if (killed && sim_now_ns() > margin_ns)
+	if (early && sim_now_ns() > margin_ns)
 		least = fed_until(sim_now_ns() - margin_ns) - fed_before.queries;
-	else if (killed)
+	else if (early)
 		least = 0;
-	/* What had no memory is said, and counted in the next window. */
+	/* Frames that found no memory, or no table while all of them were being reported, are
+	 * counted in the next window, as are points. */
 	if (starved && !healing)
 		least = 0;
-	else if (starved && (sim_made.lost > made_before.lost || process.sums.points_dropped))
+	else if (starved && (lost || process.sums.points_dropped))
 		least = 0;
+	else
+		least -= lost < least ? lost : least;
 	if (made > fed)
 		sim_fail(
 		    "%llu queries became %llu", (unsigned long long)fed, (unsigned long long)made);
@@ -311,7 +319,8 @@ static void end_life(bool killed, bool power)
 	was_disturbed |= disturbed;
 	was_killed |= killed;
 	power_gone |= power;
-	end.disturbed = disturbed;
+	/* Killed between putting a damaged file aside and counting it. */
+	end.disturbed = disturbed || (killed && has(DAMAGE));
 	end.accepted = process.sums.points;
 	end.dropped = process.sums.points_dropped;
 	end.rejected = process.sums.points_rejected;
@@ -420,9 +429,9 @@ static void end_process(void)
 {
 	const uint64_t how = sim_random(4);
 
-	if (how == 0 && has(POWER))
+	if (has(POWER) && (how == 0 || !has(KILLS)))
 		kill_process(true);
-	else if (how == 1)
+	else if (how <= 1)
 		stop_process();
 	else if (how == 2)
 		kill_process(false);
@@ -444,7 +453,7 @@ static void make_trouble(void)
 		stall();
 	if (has(RELOADS) && alive() && sim_once_in(40))
 		change_configuration();
-	if (has(KILLS) && alive() && sim_once_in(60))
+	if ((has(KILLS) || has(POWER)) && alive() && sim_once_in(60))
 		end_process();
 }
 
@@ -482,6 +491,8 @@ static void step(enum sim_loss loss)
 		end_life(false, false); /* it did not start */
 	if (!process.begun && sim_once_in(10))
 		begin_life();
+	if (alive() && process.agent && !has(MEMORY) && sim_once_in(4))
+		check_frames(true); /* they come in time, too */
 	make_trouble();
 	sim_sleep_ns(interval_ns / STEPS_A_WINDOW);
 }
@@ -499,9 +510,10 @@ static void pass(uint64_t ns, enum sim_loss loss)
 void sim_judged(const struct crosscheck_result *result)
 {
 	last = *result;
-	sim_trace("verdict %s, balance %lld, unexplained %lld%s", verdict_name(result->verdict),
-	    (long long)result->funnel.balance, (long long)result->funnel.unexplained,
-	    result->incomplete ? ", incomplete" : "");
+	sim_trace("%llu queries, %llu in points; verdict %s, balance %lld, unexplained %lld%s",
+	    (unsigned long long)sim_fed.queries, (unsigned long long)sim_made.queries,
+	    verdict_name(result->verdict), (long long)result->funnel.balance,
+	    (long long)result->funnel.unexplained, result->incomplete ? ", incomplete" : "");
 	if (quiet && result->verdict != VERDICT_OK)
 		sim_fail("the verdict is %s, and nothing is lost", verdict_name(result->verdict));
 }
