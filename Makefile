@@ -68,7 +68,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-simulation simulate check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-simulation simulate check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs soak tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -82,6 +82,7 @@ help:
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
+	@echo 'soak           real nameservers, reloads, outages and kills for HOURS (1)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -188,6 +189,11 @@ $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# Loaded before the C library's: see the file.
+$(O)/soak/%.so: tests/soak/%.c
+	@mkdir -p $(@D)
+	$(SAY) LINK $@
+	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -shared -fPIC -o $@ $<
 tools: $(TOOL_BIN)
 programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(O)/tests/simulation/simulation
 
@@ -240,6 +246,10 @@ kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/
 check-collector: all
 	scripts/collector $(abspath $(O))/collector
 	COLLECTOR=$(abspath $(O))/collector O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/collector/collector_test.py
+# HOURS=n, also 0.02; SOAK_SEED=n plays the same course again.
+HOURS ?= 1
+soak: all tools $(O)/soak/scarce_malloc.so
+	@scripts/soak $(abspath $(O)) $(HOURS) $(SOAK_SEED)
 tidy: all
 	scripts/tidy $(O)
 

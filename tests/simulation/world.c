@@ -464,7 +464,7 @@ static void send_queries(enum sim_loss loss)
 	for (uint64_t i = 0; i < n; i++) {
 		const unsigned input = plan.second_input && sim_listens(1) && sim_once_in(2);
 
-		sim_query(input, loss && sim_once_in(4) ? loss : SIM_LOSS_NONE,
+		sim_query(input, loss && sim_once_in(2) ? loss : SIM_LOSS_NONE,
 		    sim_random((uint64_t)(3 * NS_PER_MS)));
 	}
 }
@@ -491,7 +491,7 @@ static void step(enum sim_loss loss)
 		end_life(false, false); /* it did not start */
 	if (!process.begun && sim_once_in(10))
 		begin_life();
-	if (alive() && process.agent && !has(MEMORY) && sim_once_in(4))
+	if (alive() && process.agent && !healing && !has(MEMORY) && sim_once_in(4))
 		check_frames(true); /* they come in time, too */
 	make_trouble();
 	sim_sleep_ns(interval_ns / STEPS_A_WINDOW);
