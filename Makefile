@@ -73,7 +73,8 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot
+	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
+	check-simulation simulate soak
 
 all: $(O)/crosstap
 
@@ -81,6 +82,7 @@ help:
 	@echo 'deps           install the Debian packages that the rest needs (root)'
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
+	@echo 'simulate       the agent in a simulated world: SEEDS=n of them, or SEED=n with all that happens'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
@@ -88,6 +90,7 @@ help:
 	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'check-browser  open the status page in Chromium, in each of its states; screenshots in build/browser'
 	@echo 'screenshot     config/screenshot.png: the status page while the demo runs'
+	@echo 'soak           real nameservers, reloads, outages and kills for HOURS (1)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -187,6 +190,11 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/%.o $(O)/libcrosstap.a
 $(O)/tests/kernels/%: $(O)/tests/kernels/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# The agent in a world of its own (tests/simulation/simulation.h).
+SIM_SRC := $(wildcard tests/simulation/*.c)
+$(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a tests/simulation/wrapped
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) @tests/simulation/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
@@ -198,8 +206,13 @@ $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# Loaded before the C library's: see the file.
+$(O)/soak/%.so: tests/soak/%.c
+	@mkdir -p $(@D)
+	$(SAY) LINK $@
+	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -shared -fPIC -o $@ $<
 tools: $(TOOL_BIN)
-programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
+programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(O)/tests/simulation/simulation
 
 # Programs are made by all processors, tests run after them. What sanitizers find does not depend on the optimisation.
 JOBS := $(shell nproc)
@@ -211,9 +224,9 @@ check:
 	$(MAKE) check-all
 check-all:
 	scripts/check-style
-	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN)
+	$(MAKE) -j$(JOBS) all $(UNIT_BIN) $(TOOL_BIN) $(BPF_TEST_BIN) $(O)/tests/simulation/simulation
 	scripts/check-documents $(O)/crosstap
-	$(MAKE) check-unit check-golden
+	$(MAKE) check-unit check-simulation check-golden
 	scripts/check-hardening $(O)/crosstap config/systemd/crosstap.service
 	$(MAKE) -j$(JOBS) O=$(O)/asan $(ASAN) all $(UNIT_SRC:%.c=$(O)/asan/%) $(FUZZ_SRC:%.c=$(O)/asan/%)
 	$(MAKE) O=$(O)/asan $(ASAN) check-unit check-golden check-fuzz
@@ -229,6 +242,9 @@ check-golden: $(O)/crosstap
 	@O=$(O) tests/golden/run_captures
 check-fuzz: $(FUZZ_BIN)
 	@scripts/run-corpora $(O)
+# SEED=n shows one; SEEDS=n plays more than is a part of `check`.
+check-simulation simulate: $(O)/tests/simulation/simulation
+	@scripts/simulate $(O) $(SEEDS)
 check-bpf: $(BPF_TEST_BIN)
 	@scripts/run-bpf $(BPF_TEST_BIN)
 check-e2e: all tools
@@ -264,6 +280,10 @@ check-dashboards: all $(O)/tools/dnsload
 	$(O)/dashboards/dashboards config/grafana/*/*.json
 	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/form_test.py
 	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/dashboards_test.py
+# HOURS=n, also 0.02; SOAK_SEED=n plays the same course again.
+HOURS ?= 1
+soak: all tools $(O)/soak/scarce_malloc.so
+	@scripts/soak $(abspath $(O)) $(HOURS) $(SOAK_SEED)
 tidy: all
 	scripts/tidy $(O)
 

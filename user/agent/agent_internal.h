@@ -50,6 +50,7 @@ struct agent {
 	struct report_input *report_inputs;
 	enum producer *producers; /* of the compared inputs */
 	uint64_t lag_ns;
+	uint64_t lost;          /* frames that found no memory, since the last window */
 	_Atomic bool connected; /* a producer was, since the start: for agent_healthy() */
 	_Atomic int64_t due_ns; /* of the oldest window, for agent_healthy() */
 	bool started, stopping;

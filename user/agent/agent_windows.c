@@ -23,6 +23,13 @@ static int note_closed(struct agent *agent, struct shard *shard, struct input *o
 	return 0;
 }
 
+static void give_back(struct agent *agent, struct shard *shard, struct input *owner)
+{
+	shard_clear(shard, &agent->limits);
+	if (!owner || !ring_push(&owner->returned, shard))
+		shard_free(shard);
+}
+
 void agent_collect_closed(struct agent *agent, struct input *input)
 {
 	struct shard *shard;
@@ -31,7 +38,8 @@ void agent_collect_closed(struct agent *agent, struct input *input)
 		if (note_closed(agent, shard, input) < 0) {
 			log_error(MODULE, "no memory: a window of one input is lost frames=%llu",
 			    (unsigned long long)shard->frames);
-			shard_free(shard);
+			agent->lost += shard->frames;
+			give_back(agent, shard, input);
 		}
 	}
 }
@@ -47,13 +55,6 @@ void agent_command_all(struct agent *agent, const struct input_command *command)
 		input_wait(agent->inputs[i]);
 		agent_collect_closed(agent, agent->inputs[i]);
 	}
-}
-
-static void give_back(struct agent *agent, struct shard *shard, struct input *owner)
-{
-	shard_clear(shard, &agent->limits);
-	if (!owner || !ring_push(&owner->returned, shard))
-		shard_free(shard);
 }
 
 static void fill_figures(struct agent *agent, struct report_agent *ret)
@@ -75,7 +76,9 @@ static void fill_figures(struct agent *agent, struct report_agent *ret)
 	    .n_inputs = agent->n_inputs,
 	    .now_ns = clock_wall_ns(agent->clock),
 	    .window_lag_ns = agent->lag_ns,
+	    .lost = agent->lost,
 	};
+	agent->lost = 0;
 }
 
 /* What happened to the dnstap side since the last window. */

@@ -80,6 +80,11 @@ static int sync_folder_of(int at, const char *path)
 	return r;
 }
 
+int replace_sync_folder_of(const char *path)
+{
+	return sync_folder_of(AT_FDCWD, path);
+}
+
 static int move(int fd, int folder, const char *part, const char *path)
 {
 	if (fsync(fd) < 0 || renameat(folder, part, folder, path) < 0)

@@ -46,6 +46,10 @@ int replace_file(
  * last one is returned with the file in its new place. */
 int replace_move(int fd, const char *part, const char *path);
 
+/* fsync() of the folder that holds `path`: a folder that was made there outlives a loss of power.
+ */
+int replace_sync_folder_of(const char *path);
+
 /* Of a file that this version cannot read, as after a downgrade: its text is kept as PATH.aside, in
  * the place of an older one. */
 #define REPLACE_ASIDE ".aside"

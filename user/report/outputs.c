@@ -29,6 +29,7 @@ struct outputs {
 	struct sink **sinks;
 	size_t n;
 	struct drain *drain; /* those that had to leave */
+	uint64_t unsent;     /* points that found no memory on their way to a sink */
 	bool orphans_unsaid;
 };
 
@@ -325,11 +326,11 @@ static int finish(struct outputs *outputs, enum points_format format,
 	int r = points_finish(points, &text, &length);
 
 	n = points_count(points);
-	if (r < 0 || points_dropped(points))
-		log_warning(MODULE, "window not encoded whole: %s points=%zu dropped=%zu",
-		    r < 0 ? strerror(-r) : "over 64 MiB", n, points_dropped(points));
 	if (r < 0)
 		return r;
+	if (points_dropped(points))
+		log_warning(MODULE, "window not encoded whole: over 64 MiB points=%zu dropped=%zu",
+		    n, points_dropped(points));
 	if (running) {
 		r = running_window(
 		    running, text, length, times->start_ms, times->end_ms, &text, &length, &n);
@@ -339,13 +340,25 @@ static int finish(struct outputs *outputs, enum points_format format,
 	return batch_new(ret, text, length, n, times->start_ms);
 }
 
+/* Points that no sink of this format gets are lost for each of them. */
+static void count_unsent(struct outputs *outputs, enum points_format format, size_t points)
+{
+	for (size_t i = 0; i < outputs->n && points; i++)
+		outputs->unsent += sink_format(outputs->sinks[i]) == format ? points : 0;
+}
+
 void outputs_push(struct outputs *outputs, enum points_format format,
     const struct outputs_times *times, bool patient)
 {
 	struct batch *batch;
+	int r = finish(outputs, format, times, &batch);
 
-	if (finish(outputs, format, times, &batch) < 0)
+	count_unsent(outputs, format, points_dropped(outputs->points[format]));
+	if (r < 0) {
+		count_unsent(outputs, format, points_count(outputs->points[format]));
+		log_error(MODULE, "window not sent: %s", strerror(-r));
 		return;
+	}
 	for (size_t i = 0; i < outputs->n; i++) {
 		if ((enum points_format)sink_format(outputs->sinks[i]) != format)
 			continue;
@@ -392,7 +405,7 @@ void outputs_sum(struct outputs *outputs, struct sink_stats *ret)
 {
 	struct sink_stats stats;
 
-	*ret = (struct sink_stats){0};
+	*ret = (struct sink_stats){.points_dropped = outputs->unsent};
 	drain_sum(outputs->drain, ret);
 	for (size_t i = 0; i < outputs->n; i++) {
 		sink_stats(outputs->sinks[i], &stats);

@@ -54,6 +54,7 @@ struct report {
 	struct databases databases;
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
+	uint64_t unreported; /* frames of windows that found no memory; not told yet */
 	bool rssac_fails;
 	struct log_reasons rssac_failures;
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before, found_before,
@@ -364,7 +365,7 @@ static void figure_agent(struct report *report, const struct shard *total,
 	    .late = total->late,
 	    .skewed = total->skewed,
 	    .merged = total->merged,
-	    .lost = total->lost,
+	    .lost = total->lost + agent->lost + report->unreported,
 	    .frames_ignored = total->ignored,
 	    .overflow = total->overflow ? total->overflow->messages : 0,
 	    .pairs_evicted = total->evicted,
@@ -373,6 +374,7 @@ static void figure_agent(struct report *report, const struct shard *total,
 	    .window_lag_ms = (double)agent->window_lag_ns / NS_PER_MS,
 	    .mmdb_age_s = age_s < 0 ? NAN : (double)age_s,
 	};
+	report->unreported = 0;
 	report->cpu_before_ns = cpu_ns;
 	for (size_t i = 0; i < agent->n_inputs; i++)
 		figures->connections += (uint64_t)agent->inputs[i].stats.connections;
@@ -634,8 +636,9 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	    report->n_always, &limits, report->arena);
 
 	if (r < 0) {
-		log_error(MODULE, "window not reported whole: %s start_ms=%lld", strerror(-r),
-		    (long long)(span->start_ns / NS_PER_MS));
+		report->unreported += total->frames + total->lost + (agent ? agent->lost : 0);
+		log_error(MODULE, "window not reported: %s start_ms=%lld frames=%llu", strerror(-r),
+		    (long long)(span->start_ns / NS_PER_MS), (unsigned long long)total->frames);
 		arena_reset(report->arena);
 		return;
 	}

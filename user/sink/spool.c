@@ -44,7 +44,8 @@ struct entry {
 
 struct spool {
 	char *root, *folder;
-	int fd; /* of the folder; -1: not there yet */
+	int fd;        /* of the folder; -1: not there yet */
+	bool unsynced; /* the folder was made, and a loss of power may take it away again */
 	_Atomic uint64_t limit_bytes;
 	_Atomic uint64_t bytes, points, batches, oldest_ns;
 	const char *place; /* NULL: none */
@@ -157,7 +158,7 @@ static int read_folder(struct spool *s)
 		close(fd);
 		return r;
 	}
-	while (r == 0 && (dirent = readdir(dir))) {
+	while (r == 0 && (errno = 0, dirent = readdir(dir))) {
 		struct entry entry = {0};
 		struct stat st;
 
@@ -168,15 +169,19 @@ static int read_folder(struct spool *s)
 			s->bad++;
 			continue;
 		}
-		if (!parse_name(dirent->d_name, &entry) ||
-		    fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode)) {
+		if (fstatat(fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			r = errno == ENOENT ? 0 : -errno;
+			continue;
+		}
+		if (!parse_name(dirent->d_name, &entry) || !S_ISREG(st.st_mode)) {
 			s->foreign++;
 			continue;
 		}
 		entry.bytes = blocks((uint64_t)st.st_size);
 		r = add_entry(s, &entry);
 	}
+	if (r == 0 && errno)
+		r = -errno;
 	closedir(dir);
 	if (s->n) {
 		qsort(s->entries, s->n, sizeof(s->entries[0]), compare_entries);
@@ -197,14 +202,38 @@ static void write_place(const struct spool *s)
 	free(path);
 }
 
+static int make_folder(struct spool *s, const char *path)
+{
+	if (mkdir(path, 0750) == 0)
+		s->unsynced = true;
+	else if (errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static int sync_folders(struct spool *s)
+{
+	int r = replace_sync_folder_of(s->root);
+
+	if (r == 0)
+		r = replace_sync_folder_of(s->folder);
+	if (r == 0)
+		s->unsynced = false;
+	return r;
+}
+
 static int open_folder(struct spool *s, bool create)
 {
+	int r = 0;
+
 	if (s->fd >= 0)
 		return 0;
-	if (create && mkdir(s->root, 0750) < 0 && errno != EEXIST)
-		return -errno;
-	if (create && mkdir(s->folder, 0750) < 0 && errno != EEXIST)
-		return -errno;
+	if (create)
+		r = make_folder(s, s->root);
+	if (create && r == 0)
+		r = make_folder(s, s->folder);
+	if (r < 0)
+		return r;
 	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->fd < 0)
 		return -errno;
@@ -247,11 +276,24 @@ void spool_set_place(struct spool *s, const char *name)
 	s->place = name;
 }
 
+static void forget_all(struct spool *s)
+{
+	s->first = s->n = s->bad = s->foreign = 0;
+	atomic_store(&s->bytes, 0);
+	atomic_store(&s->points, 0);
+	atomic_store(&s->batches, 0);
+	atomic_store(&s->oldest_ns, 0);
+}
+
 int spool_load(struct spool *s)
 {
-	if (open_folder(s, false) == 0 && read_folder(s) == -ENOMEM)
-		return -ENOMEM;
-	return 0;
+	int r = open_folder(s, false);
+
+	if (r == 0)
+		r = read_folder(s);
+	if (r < 0)
+		forget_all(s);
+	return r == -ENOENT ? 0 : r;
 }
 
 void spool_set_limit(struct spool *s, uint64_t limit_bytes)
@@ -349,6 +391,8 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	if (length > FILE_MAX || entry.bytes > s->limit_bytes)
 		return -EFBIG;
 	r = open_folder(s, true);
+	if (r == 0 && s->unsynced && sync == REPLACE_DURABLE)
+		r = sync_folders(s);
 	if (r < 0)
 		return r;
 	*ret_dropped = make_room(s, entry.bytes);

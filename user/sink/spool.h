@@ -26,8 +26,8 @@ int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t 
 void spool_set_place(struct spool *spool, const char *name);
 /* Whether a file of this name is a batch, and how many points are in it. */
 bool spool_is_batch(const char *name, size_t *ret_points);
-/* Takes over what an earlier process, or sink, left there; the first call. -ENOMEM; 0 also when the
- * folder cannot be made or read: spool_put says so. */
+/* Takes over what an earlier process, or sink, left there; the first call. 0 also where there is no
+ * folder yet. -ENOMEM, or the error of reading it: nothing is taken over, to be called again. */
 int spool_load(struct spool *spool);
 /* Another bound, from the next put on. Any thread. */
 void spool_set_limit(struct spool *spool, uint64_t limit_bytes);

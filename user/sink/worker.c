@@ -58,6 +58,7 @@ struct worker {
 	uint64_t retry_ns, spool_retry_ns;
 	unsigned attempt;
 	bool down, spool_down;
+	bool spool_loaded;
 	uint64_t down_since_ns, dropped_before;
 	uint64_t damaged_files, damaged_points; /* not said yet */
 	struct log_limit dropped_limit, damaged_limit;
@@ -240,6 +241,44 @@ static bool spool_usable(const struct worker *w)
 	return w->spool && clock_monotonic_ns() >= w->spool_retry_ns;
 }
 
+/* What the process before, however it ended, had not delivered. What a sink before this one left
+ * has been told of. */
+static void say_found(struct worker *w)
+{
+	const struct spool_stats found = on_disk(w);
+	const uint64_t now_ns = (uint64_t)clock_wall_ns(&clock_system);
+
+	if (!found.batches || w->before)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stats.points_found = found.points;
+	pthread_mutex_unlock(&w->lock);
+	log_info(MODULE,
+	    "%s: not delivered before windows=%llu points=%llu bytes=%llu oldest_s=%.1f", w->name,
+	    (unsigned long long)found.batches, (unsigned long long)found.points,
+	    (unsigned long long)found.bytes,
+	    now_ns > found.oldest_ns ? (double)(now_ns - found.oldest_ns) / NS_PER_S : 0.0);
+}
+
+/* What lies there is known; else it is tried again later. */
+static int ready_spool(struct worker *w)
+{
+	int r = w->spool_loaded ? 0 : spool_load(w->spool);
+
+	if (r < 0) {
+		say_spool(w, r);
+		w->spool_retry_ns = clock_monotonic_ns() + SPOOL_RETRY_NS;
+	} else if (!w->spool_loaded) {
+		w->spool_loaded = true;
+		if (spool_foreign(w->spool))
+			log_warning(MODULE,
+			    "%s: foreign files in the spool are left alone files=%zu", w->name,
+			    spool_foreign(w->spool));
+		say_found(w);
+	}
+	return r;
+}
+
 /* Writes what is left of it to disk. A stop does not wait for the disk: whoever cuts the power then
  * has the system write first. */
 static int keep(struct worker *w, struct delivery *d)
@@ -253,6 +292,9 @@ static int keep(struct worker *w, struct delivery *d)
 		return 0;
 	if (!w->spool)
 		return -ENOENT;
+	r = ready_spool(w);
+	if (r < 0)
+		return r;
 	r = spool_put(w->spool, text, length, batch_count_lines(text, length),
 	    w->stop_seen ? REPLACE_FAST : REPLACE_DURABLE, &d->id, &removed);
 	count_dropped(w, removed);
@@ -372,7 +414,7 @@ static void take_past(struct worker *w)
 	size_t lost;
 	int r;
 
-	if (w->past.batch || !spool_usable(w) || spool_empty(w->spool))
+	if (w->past.batch || !spool_usable(w) || ready_spool(w) < 0 || spool_empty(w->spool))
 		return;
 	while ((r = spool_oldest(w->spool, &d.batch, &d.id, &lost)) == -EBADMSG) {
 		count_dropped(w, lost);
@@ -592,37 +634,12 @@ static void run(struct worker *w)
 	}
 }
 
-/* What the process before, however it ended, had not delivered. What a sink before this one left
- * has been told of. */
-static void say_found(struct worker *w)
-{
-	const struct spool_stats found = on_disk(w);
-	const uint64_t now_ns = (uint64_t)clock_wall_ns(&clock_system);
-
-	if (!w->spool && w->ops->remote)
-		log_info(MODULE, "%s: no spool: what waits for it ends with the process", w->name);
-	if (!found.batches || w->before)
-		return;
-	pthread_mutex_lock(&w->lock);
-	w->stats.points_found = found.points;
-	pthread_mutex_unlock(&w->lock);
-	log_info(MODULE,
-	    "%s: not delivered before windows=%llu points=%llu bytes=%llu oldest_s=%.1f", w->name,
-	    (unsigned long long)found.batches, (unsigned long long)found.points,
-	    (unsigned long long)found.bytes,
-	    now_ns > found.oldest_ns ? (double)(now_ns - found.oldest_ns) / NS_PER_S : 0.0);
-}
-
 static void load_spool(struct worker *w)
 {
-	int r = w->spool ? spool_load(w->spool) : 0;
-
-	if (r < 0)
-		log_warning(MODULE, "%s: spool not read: %s", w->name, strerror(-r));
-	if (w->spool && spool_foreign(w->spool))
-		log_warning(MODULE, "%s: foreign files in the spool are left alone files=%zu",
-		    w->name, spool_foreign(w->spool));
-	say_found(w);
+	if (!w->spool && w->ops->remote)
+		log_info(MODULE, "%s: no spool: what waits for it ends with the process", w->name);
+	if (w->spool)
+		(void)ready_spool(w);
 	/* A fleet that starts together with a backlog. */
 	w->retry_ns = clock_monotonic_ns() +
 	    (w->spool && !spool_empty(w->spool) ? atomic_load(&w->spread_ns) : 0);

@@ -31,15 +31,21 @@ void windows_init(
 		begin_off_grid(windows, now_ns);
 }
 
-void windows_continue(struct windows *windows, const struct windows_written *before)
+/* Whether the clock was set back or not, the oldest open window begins where one was written. */
+static void step_if_written(struct windows *windows)
 {
 	const int64_t begin_ms = windows->begin_ms >= 0
 	    ? windows->begin_ms
 	    : windows->oldest * windows->interval_ns / NS_PER_MS;
 
-	windows->written = *before;
-	if (begin_ms <= before->newest_ms)
+	if (begin_ms <= windows->written.newest_ms)
 		windows->written.steps++;
+}
+
+void windows_continue(struct windows *windows, const struct windows_written *before)
+{
+	windows->written = *before;
+	step_if_written(windows);
 }
 
 int64_t windows_due_ns(const struct windows *windows)
@@ -136,4 +142,6 @@ void windows_regrid(struct windows *windows, int64_t interval_ns, int64_t grace_
 	windows->grace_ns = grace_ns;
 	windows->oldest = windows_index(windows, now_ns);
 	begin_off_grid(windows, now_ns);
+	/* A clock that was set back at this very moment, which nobody has looked at yet. */
+	step_if_written(windows);
 }

@@ -361,6 +361,31 @@ static void test_later_version(void **state UNUSED)
 	remove_tree(place.dir);
 }
 
+/* What could not be read when it was looked for is found as soon as it can. */
+static void test_read_later(void **state UNUSED)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	char folder[160], away[176];
+	size_t dropped;
+
+	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
+	spool_free(spool);
+	snprintf(folder, sizeof(folder), "%s/%016llx", place.dir, (unsigned long long)IDENTITY);
+	snprintf(away, sizeof(away), "%s.away", folder);
+	assert_int_equal(rename(folder, away), 0);
+	assert_int_equal(symlink(away, folder), 0); /* is not followed */
+	assert_int_equal(spool_new(&spool, place.dir, IDENTITY, 1 << 20), 0);
+	assert_true(spool_load(spool) < 0);
+	assert_true(spool_empty(spool));
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(rename(away, folder), 0);
+	assert_int_equal(spool_load(spool), 0);
+	take_expect(spool, "a\n");
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
 static void test_bad_folder(void **state UNUSED)
 {
 	struct place place = new_place();
@@ -378,7 +403,7 @@ static void test_bad_folder(void **state UNUSED)
 	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
 	spool_free(spool);
 	assert_int_equal(spool_new(&spool, "/dev/null", IDENTITY, 1 << 20), 0);
-	assert_int_equal(spool_load(spool), 0);
+	assert_int_equal(spool_load(spool), -ENOTDIR);
 	assert_int_equal(put(spool, "a\n", 1, &dropped), -ENOTDIR);
 	spool_free(spool);
 	remove_tree(place.dir);
@@ -782,6 +807,7 @@ int main(void)
 	    cmocka_unit_test(test_orphans),
 	    cmocka_unit_test(test_later_version),
 	    cmocka_unit_test(test_bad_folder),
+	    cmocka_unit_test(test_read_later),
 	    cmocka_unit_test(test_outage),
 	    cmocka_unit_test(test_poison),
 	    cmocka_unit_test(test_spool_fails),

@@ -230,6 +230,25 @@ static void test_no_time_is_written_twice(void **state UNUSED)
 	}
 }
 
+/* The clock was set back, and a reload comes before anybody looks at it. */
+static void test_a_new_length_after_a_step_back(void **state UNUSED)
+{
+	struct windows windows;
+	int64_t times[40];
+	int n = 0;
+
+	windows_init(&windows, INTERVAL_NS, GRACE_NS, START_NS, true);
+	for (int i = 0; i < 4; i++)
+		times[n++] = close_one(&windows).time_ms;
+	windows_regrid(&windows, 2 * NS_PER_S, NS_PER_S, START_NS + 8 * NS_PER_S + 7 * NS_PER_MS);
+	for (int i = 0; i < 20; i++)
+		times[n++] = close_one(&windows).time_ms;
+	for (int i = 0; i < n; i++) {
+		for (int j = 0; j < i; j++)
+			assert_true(times[i] != times[j]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +258,7 @@ int main(void)
 	    cmocka_unit_test(test_a_start_on_the_grid_moves_off_it),
 	    cmocka_unit_test(test_backward_steps_add_milliseconds),
 	    cmocka_unit_test(test_a_partial_window_avoids_what_passes_wrote),
+	    cmocka_unit_test(test_a_new_length_after_a_step_back),
 	    cmocka_unit_test(test_skip),
 	    cmocka_unit_test(test_a_successor_goes_on),
 	    cmocka_unit_test(test_a_successor_in_time_is_on_the_grid),

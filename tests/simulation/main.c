@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Plays seeds, some in a process of their own, so that one that crashes harms no other.
+ *
+ *   simulation [--fault NAME] FIRST COUNT     COUNT seeds from FIRST on
+ *   simulation [--fault NAME] --trace SEED    one, with all that happens
+ *   simulation --faults                       the names of those that can be planted
+ *
+ * Exit 0 if all hold, 1 if not; the first seeds that do not are named.
+ */
+#include "simulation.h"
+
+#include "base/log.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SEED_SECONDS 20 /* of a process: then it goes round in circles */
+#define SAID         20
+#define BATCH        20
+
+bool sim_verbose;
+static uint64_t *seed; /* that is being played; shared with the process that plays it */
+
+void sim_trace(const char *format, ...)
+{
+	va_list args;
+
+	if (!sim_verbose)
+		return;
+	printf("%12.6f %.3f ", (double)sim_now_ns() / NS_PER_S, (double)sim_wall_ns() / NS_PER_S);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+void sim_fail(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "SEED=%llu fails after %.3f s: ", (unsigned long long)*seed,
+	    (double)sim_now_ns() / NS_PER_S - 1000);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	_exit(1);
+}
+
+/* The agent's own messages are a part of the trace. */
+void __wrap_log_write(enum log_level level, const char *module, const char *format, ...);
+void __wrap_log_write(enum log_level level, const char *module, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	if (!sim_verbose || level == LOG_LEVEL_DEBUG)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sim_trace("  %s: %s", module, text);
+}
+
+/* What the machine has of it, the seed does not know. */
+uint64_t __wrap_agent_rss_bytes(void);
+uint64_t __wrap_agent_rss_bytes(void)
+{
+	return 0;
+}
+
+static void play(void)
+{
+	alarm(SEED_SECONDS);
+	sim_schedule_init(*seed);
+	sim_disk_init();
+	sim_memory_fail(0);
+	(void)sim_memory_failed();
+	sim_far_end_init();
+	sim_ledger_init();
+	sim_witnesses_init();
+	sim_schedule_run(sim_world);
+	fflush(stdout);
+}
+
+/* Seeds from *seed to before `end`, at most BATCH of them, in a process of its own; afterwards
+ * *seed is the next one to be played. False: the one before that has failed. */
+static bool play_some(uint64_t end)
+{
+	const uint64_t to = end - *seed < BATCH ? end : *seed + BATCH;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (; *seed < to; ++*seed)
+			play();
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		perror("simulation");
+		exit(2);
+	}
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "SEED=%llu fails: %s\n", (unsigned long long)*seed,
+		    WTERMSIG(status) == SIGALRM ? "it does not come to an end"
+						: strsignal(WTERMSIG(status)));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	++*seed;
+	return false;
+}
+
+static bool take_fault(const char *name)
+{
+	for (int i = 1; i < SIM_FAULTS; i++) {
+		if (strcmp(sim_fault_names[i], name) == 0)
+			sim_fault = (enum sim_fault)i;
+	}
+	return sim_fault != SIM_FAULT_NONE;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: simulation [--fault NAME] FIRST COUNT | --trace SEED | --faults\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t end;
+	unsigned failed = 0;
+
+	if (argc == 2 && strcmp(argv[1], "--faults") == 0) {
+		for (int i = 1; i < SIM_FAULTS; i++)
+			printf("%s\n", sim_fault_names[i]);
+		return 0;
+	}
+	if (argc > 3 && strcmp(argv[1], "--fault") == 0) {
+		if (!take_fault(argv[2]))
+			return usage();
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc != 3)
+		return usage();
+	curl_global_init(CURL_GLOBAL_DEFAULT); /* once for all of them */
+	seed = mmap(NULL, sizeof(*seed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (seed == MAP_FAILED)
+		return 2;
+	sim_verbose = strcmp(argv[1], "--trace") == 0;
+	*seed = strtoull(argv[1 + sim_verbose], NULL, 10);
+	end = *seed + (sim_verbose ? 1 : strtoull(argv[2], NULL, 10));
+	while (*seed < end && failed < SAID)
+		failed += !play_some(end);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon in a world that is made of one number. All of the agent runs in it as it is shipped,
+ * but for what touches the machine, which is replaced when this program is linked (`wrapped`):
+ *
+ *   schedule.c   threads are coroutines, of which the seed says who is next; clocks stand still
+ * until nobody can go on disk.c       files in memory, with a disk that fails, is full, and forgets
+ * what was not synced memory.c     allocations that fail far_end.c    the databases that points are
+ * sent to witnesses.c  the producers' sockets, and the counters of the kernel ledger.c     every
+ * point that the agent made, and what became of it faults.c     faults that are planted on purpose
+ *   world.c      what happens when, and what must hold at the end
+ *   main.c       many seeds, each in a process of its own
+ */
+#ifndef CROSSTAP_TESTS_SIMULATION_H
+#define CROSSTAP_TESTS_SIMULATION_H
+
+#include "base/clock.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIM_ROOT "/sim"
+
+/* -- main.c */
+
+extern bool sim_verbose;
+/* What happened, with its times; only shown when one seed is played. */
+void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What must hold does not: says so and ends this seed. */
+void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* -- schedule.c: randomness, time, threads */
+
+/* Of the world's course, and apart from it of who runs when: 0 to n - 1; n at least 1. */
+uint64_t sim_random(uint64_t n);
+/* True once in `n` times. */
+bool sim_once_in(uint64_t n);
+
+void sim_schedule_init(uint64_t seed);
+/* Runs until the world ends; `world` is a coroutine that outlives the process that it watches. */
+void sim_schedule_run(void (*world)(void));
+uint64_t sim_now_ns(void);
+int64_t sim_wall_ns(void);
+void sim_set_wall(int64_t wall_ns);
+/* How often the wall clock was set. */
+uint64_t sim_clock_sets(void);
+void sim_sleep_ns(uint64_t ns);
+/* Waits for sim_wake() with the same address, or until then; UINT64_MAX: for ever. */
+void sim_wait(const void *what, uint64_t until_ns);
+void sim_wake(const void *what);
+/* A place where another thread may come first. */
+void sim_yield(void);
+/* Starts a thread of the process. */
+int sim_spawn(void *(*entry)(void *), void *argument);
+/* No thread of the process runs until then (SIGSTOP). */
+void sim_stop_process(uint64_t until_ns);
+/* The process is gone, from this very moment: does not return in one of its own threads. */
+void sim_kill(void);
+bool sim_in_process(void);
+/* How many processes were killed. */
+unsigned sim_kills(void);
+/* Locks are not looked at: the world reads counters of a process that was killed. */
+void sim_peek(bool on);
+
+/* -- disk.c */
+
+enum sim_disk_fault {
+	SIM_DISK_FULL = 1,
+	SIM_DISK_SYNC = 2,
+	SIM_DISK_RENAME = 4,
+	SIM_DISK_OPEN = 8,
+	SIM_DISK_READ = 16,
+	SIM_DISK_REMOVE = 32,
+};
+void sim_disk_init(void);
+void sim_disk_fail(unsigned faults); /* enum sim_disk_fault; 0: none */
+/* The process is killed at the n-th change from now on; 0: never. */
+void sim_disk_kill_at(unsigned changes);
+/* Whether an operation failed that would have worked, since the last call. */
+bool sim_disk_failed(void);
+/* What was not synced is gone, whole or in part. */
+void sim_disk_power_cut(void);
+/* The system had the time to write all of it. */
+void sim_disk_write_back(void);
+/* Damages a batch in a spool. False: there is none. */
+bool sim_disk_damage(void);
+/* Descriptors of the process that was killed. */
+void sim_disk_close_all(void);
+/* Each file whose path begins so, as it was before it was damaged. */
+void sim_disk_each(const char *prefix,
+    void (*each)(void *context, const char *path, const char *data, size_t size), void *context);
+
+/* -- memory.c */
+
+/* One allocation of the process in `n` fails; 0: none. */
+void sim_memory_fail(uint64_t n);
+bool sim_memory_failed(void); /* since the last call */
+
+/* -- far_end.c */
+
+#define SIM_DATABASES 2
+
+enum sim_answer {
+	SIM_ANSWER_GOOD,
+	SIM_ANSWER_LATE,    /* within the timeout */
+	SIM_ANSWER_STATUS,  /* 401, 403, 404, 429, 500, 503: an outage */
+	SIM_ANSWER_PARTIAL, /* 400 with some of the points refused */
+	SIM_ANSWER_REFUSED, /* 400 or 422 for all of them */
+	SIM_ANSWER_SMALL,   /* 413 beyond some size */
+	SIM_ANSWER_SILENT,  /* the timeout passes */
+	SIM_ANSWER_CLOSED,  /* nobody listens */
+	SIM_ANSWER_DIES,    /* it has the points, and dies before it says so */
+	SIM_ANSWERS
+};
+void sim_far_end_init(void);
+void sim_far_end_set(unsigned database, enum sim_answer answer);
+
+/* -- witnesses.c */
+
+#define SIM_INPUTS 2
+
+/* A query that reached the wire at this moment, its answer, and which of both the nameserver
+ * logged. */
+enum sim_loss { SIM_LOSS_NONE, SIM_LOSS_DNSTAP, SIM_LOSS_SOCKET, SIM_LOSS_STACK };
+void sim_query(unsigned input, enum sim_loss loss, uint64_t lag_ns);
+/* What producers have held back so far goes to the agent. */
+void sim_flush(void);
+/* Frames that the agent's collectors were given, of which queries. */
+struct sim_fed {
+	uint64_t queries, responses;
+};
+extern struct sim_fed sim_fed;
+struct sim_wire_counts {
+	uint64_t in, out, lost_dnstap;
+};
+extern struct sim_wire_counts sim_wire;
+/* After a kill: sockets are gone, the kernel's counters stay. */
+void sim_witnesses_killed(bool power);
+/* Whether the agent reads there. */
+bool sim_listens(unsigned input);
+void sim_witnesses_init(void);
+
+/* -- ledger.c */
+
+struct sink;
+struct batch;
+void sim_ledger_init(void);
+/* A request's lines have come; `refuse`: the last so many are not taken. `said`: the answer reaches
+ * the agent. */
+void sim_ledger_arrive(
+    unsigned database, const char *text, size_t length, size_t refuse, bool said);
+/* The process is gone. */
+struct sim_end {
+	bool killed;                          /* not stopped in order */
+	bool power;                           /* and the power with it */
+	bool disturbed;                       /* disk or memory failed in this life */
+	uint64_t accepted, dropped, rejected; /* as the agent counted them */
+};
+void sim_ledger_end(const struct sim_end *end);
+struct sim_made { /* by points that were handed to the first database */
+	uint64_t queries, responses, wire_in, lost;
+};
+extern struct sim_made sim_made;
+/* Points of which nobody knows that a database has them, or that they are lost, made so long ago.
+ */
+uint64_t sim_ledger_undelivered(uint64_t age_ns);
+void sim_ledger_new_life(void);
+/* In this life a file may be delivered again, since the disk fails. */
+void sim_ledger_excuse(void);
+/* The process stood still for so long. */
+void sim_ledger_stalled(uint64_t ns);
+
+/* -- faults.c */
+
+enum sim_fault {
+	SIM_FAULT_NONE,
+	SIM_FAULT_WINDOW_TWICE,
+	SIM_FAULT_SPOOL_EARLY,
+	SIM_FAULT_LATE_TWICE,
+	SIM_FAULT_RETRY,
+	SIM_FAULT_RELOAD_WINDOW,
+	SIM_FAULT_BALANCE,
+	SIM_FAULT_TORN,
+	SIM_FAULT_DROPS,
+	SIM_FAULT_SYNC,
+	SIM_FAULT_MERGE,
+	SIM_FAULT_STEP,
+	SIM_FAULT_WIRE,
+	SIM_FAULTS
+};
+extern enum sim_fault sim_fault;
+extern const char *const sim_fault_names[SIM_FAULTS];
+bool sim_planted(enum sim_fault fault);
+
+/* -- world.c */
+
+void sim_world(void);
+struct crosscheck_result;
+void sim_judged(const struct crosscheck_result *result);
+/* The agent takes another configuration at this moment. */
+bool sim_reloading(void);
+
+#endif
