@@ -92,11 +92,11 @@ static struct outcome run(const uint8_t *data, size_t size, size_t piece, bool s
 
 static struct outcome run_all(const uint8_t *data, size_t size, bool several)
 {
-	static const size_t pieces[] = {1, 3, 7, 64};
+	static const size_t pieces[2][2] = {{1, 64}, {3, 7}};
 	const struct outcome whole = run(data, size, size, several);
 
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]) && size <= 4096; i++) {
-		const struct outcome parts = run(data, size, pieces[i], several);
+	for (size_t i = 0; i < 2 && size <= 4096; i++) {
+		const struct outcome parts = run(data, size, pieces[several][i], several);
 
 		check(parts.digest == whole.digest && parts.frames == whole.frames);
 		check(parts.replies == whole.replies && parts.used == whole.used);
