@@ -40,6 +40,12 @@ CPPFLAGS += -D_FORTIFY_SOURCE=2
 CFLAGS   += $(if $(filter $(HOT),$<),,$(CLEAR))
 endif
 
+# Counts each line and branch that runs, into the file that LLVM_PROFILE_FILE names (clang).
+ifneq ($(COVERAGE),)
+CFLAGS   += -fprofile-instr-generate -fcoverage-mapping
+LDFLAGS  += -fprofile-instr-generate
+endif
+
 LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
 OTLP_PROTO := $(sort $(shell find proto/opentelemetry -name "*.proto"))
 OTLP_GEN := $(OTLP_PROTO:proto/%.proto=$(O)/gen/%.pb-c.c)
@@ -196,7 +202,7 @@ $(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a tes
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) @tests/simulation/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
-$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
+$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/sanitizers.o $(O)/tests/fuzz/folder.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
@@ -290,8 +296,10 @@ tidy: all
 # Each target for FUZZ_SECONDS, beginning with its corpus; what it finds stays in build/fuzz/found.
 FUZZ_SECONDS ?= 60
 fuzz:
-	$(MAKE) O=$(O)/fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link FUZZER=1 $(FUZZ_SRC:%.c=$(O)/fuzz/%)
+	$(MAKE) -j$(JOBS) O=$(O)/fuzz CC="$(FUZZ_CC)" OPT="-O2 -g" SANITIZE=address,undefined,fuzzer-no-link FUZZER=1 \
+		$(FUZZ_SRC:%.c=$(O)/fuzz/%)
 	scripts/fuzz $(O)/fuzz $(FUZZ_SECONDS)
+FUZZ_CC ?= clang
 
 demo:
 	scripts/deps --demo

@@ -51,10 +51,12 @@ static void look_around(const struct mmdb *mmdb, enum mmdb_kind kind)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	static int fd = -1;
 	char reason[128];
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+	if (fd < 0)
+		fd = memfd_create("fuzz", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
 		abort();
 	for (enum mmdb_kind kind = MMDB_COUNTRY; kind <= MMDB_ASN; kind++) {
 		struct mmdb *mmdb = NULL;
@@ -67,6 +69,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		mmdb_free(mmdb);
 	}
-	close(fd);
 	return 0;
 }

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(file + size, &hash, sizeof(hash));
 	if (held_decode(&held, file, size + sizeof(hash)) == 0) {
 		ask(held);
-		if (held_new(&copy, 4 << 20, 10000) < 0)
+		if (held_new(&copy, 64 << 10, 10000) < 0)
 			abort();
 		held_copy(copy, held);
 		ask(copy);

@@ -39,12 +39,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	before = look(data, 1);
-	for (size_t n = 2; n <= size; n++) {
+	for (size_t n = 2; n <= size && n <= PREFACE_ALERT_BYTES + 2; n++) {
 		now = look(data, n);
 		check(now == before || now == PREFACE_UNKNOWN ||
 		    (before == PREFACE_UNKNOWN && now == PREFACE_HTTP && n == 4));
 		check(n <= PREFACE_BYTES || now == before);
 		before = now;
 	}
+	check(look(data, size) == before);
 	return 0;
 }

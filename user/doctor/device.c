@@ -159,7 +159,8 @@ int doctor_busiest_cpu(const char *text, const char *name, const char *other, un
 			char *end;
 			const uint64_t count = strtoull(at, &end, 10);
 
-			if (end == at || end > text + length)
+			/* The kernel counts in an unsigned int; more is no text of its. */
+			if (end == at || end > text + length || count > UINT32_MAX)
 				break;
 			counts[i] += count;
 			sum += count;

@@ -10,6 +10,7 @@
 #define REQUEST_BYTES 256
 #define BUFFER_BYTES  32768 /* the kernel fills no more with one message of a dump */
 #define TIMEOUT_S     2
+#define MAX_ERRNO     4095 /* linux/err.h */
 
 int netlink_client_open(struct netlink_client *client, int bus)
 {
@@ -66,16 +67,19 @@ static int copy_error(const struct nlattr *attribute, void *context)
 static int take_error(const struct nlmsghdr *message, void *context)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+	const size_t payload = mnl_nlmsg_get_payload_len(message);
 	struct reply *reply = context;
+	size_t words = sizeof(*error); /* where they begin */
 
-	if (message->nlmsg_len < mnl_nlmsg_size(sizeof(*error)))
+	if (message->nlmsg_len < mnl_nlmsg_size(sizeof(*error)) || error->error > 0 ||
+	    error->error < -MAX_ERRNO) {
+		errno = EBADMSG;
 		return MNL_CB_ERROR;
-	if (error->error && message->nlmsg_flags & NLM_F_ACK_TLVS)
-		mnl_attr_parse(message,
-		    message->nlmsg_flags & NLM_F_CAPPED
-			? sizeof(*error)
-			: sizeof(*error) + error->msg.nlmsg_len - sizeof(error->msg),
-		    copy_error, reply->client);
+	}
+	if (!(message->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > sizeof(error->msg))
+		words += error->msg.nlmsg_len - sizeof(error->msg);
+	if (error->error && message->nlmsg_flags & NLM_F_ACK_TLVS && words < payload)
+		mnl_attr_parse(message, (unsigned)words, copy_error, reply->client);
 	errno = -error->error;
 	return error->error ? MNL_CB_ERROR : MNL_CB_STOP;
 }
