@@ -2,6 +2,7 @@
 #include "agent/setup.h"
 
 #include "enrich/enrich.h"
+#include "stats/view.h"
 #include "measure/datasets.h"
 #include "measure/mnemonic.h"
 
@@ -15,6 +16,18 @@
 #define MOST_NAME_SLOTS  8192
 #define SLOTS_PER_NAME   16
 #define UNASSIGNED_CELLS 256
+#define LEAST_DOMAINS    64
+#define MOST_DOMAINS     1024
+#define SLOTS_PER_DOMAIN 16
+
+/* Of a label that is no name: 1. */
+static uint8_t labels_of(const char *label)
+{
+	uint8_t wire[ZONE_WIRE_BYTES];
+	unsigned labels;
+
+	return zone_name_to_wire(label, wire, &labels) < 0 ? 1 : (uint8_t)labels;
+}
 
 int input_setup_make(struct input_setup *ret, const struct config *config,
     const struct config_input *input, struct zone_registry *registry,
@@ -27,6 +40,7 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
 		    .facts = datasets_facts(config->datasets),
+		    .domains = {.labels = (uint8_t)config->domains.labels},
 		    .qtype_assigned = mnemonic_qtype_assigned,
 		    .filter = filter,
 		},
@@ -43,8 +57,13 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 			setup.registry = registry;
 			setup.traits.zone = (uint16_t)r;
 		}
+		setup.traits.domains.zone_labels = labels_of(input->zone);
 	}
+	if (r >= 0 && config->domains.rules.n && config->datasets & DATASET_DOMAINS)
+		r = suffixes_new(
+		    &setup.suffixes, config->domains.rules.items, config->domains.rules.n, seed);
 	if (r < 0) {
+		input_setup_done(&setup);
 		snprintf(error, size, "%s: %s", input->address,
 		    r == -ENOSPC ? "more zones than the 16384 that can be told apart, those of "
 				   "windows that are still open included"
@@ -52,6 +71,7 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 		return r;
 	}
 	setup.traits.zones = setup.zones;
+	setup.traits.domains.suffixes = setup.suffixes;
 	*ret = setup;
 	return 0;
 }
@@ -59,6 +79,7 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 void input_setup_done(struct input_setup *setup)
 {
 	zone_set_free(setup->zones);
+	suffixes_free(setup->suffixes);
 	if (setup->registry)
 		zone_registry_unref(setup->registry, setup->traits.zone);
 	*setup = (struct input_setup){0};
@@ -77,6 +98,22 @@ static size_t power_of_two_within(uint64_t most)
 	while (n * 2 <= most && n < 1u << 30)
 		n *= 2;
 	return n;
+}
+
+static void domain_limits(struct shard_limits *ret, const struct config *config, uint64_t share)
+{
+	const size_t most =
+	    config->top.names > config->top.nxdomain ? config->top.names : config->top.nxdomain;
+	size_t slots = LEAST_DOMAINS;
+
+	ret->domain_slots = ret->domain_sketch_bytes = 0;
+	if (!(config->datasets & DATASET_DOMAINS) || !most)
+		return;
+	while (slots < MOST_DOMAINS && slots < most * DOMAINS_BYS * SLOTS_PER_DOMAIN &&
+	    domains_most_bytes(slots * 2, 0) <= share / 8)
+		slots *= 2;
+	ret->domain_slots = slots;
+	ret->domain_sketch_bytes = share / 8;
 }
 
 void shard_limits_make(struct shard_limits *ret, const struct config *config, size_t shards)
@@ -102,6 +139,7 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	if (names && names < LEAST_NAME_SLOTS)
 		names = LEAST_NAME_SLOTS;
 	ret->name_slots = names > MOST_NAME_SLOTS ? MOST_NAME_SLOTS : names;
+	domain_limits(ret, config, share);
 }
 
 size_t shards_per_collector(const struct config *config)

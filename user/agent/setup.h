@@ -5,11 +5,13 @@
 
 #include "config/config.h"
 #include "stats/collector.h"
+#include "zones/suffixes.h"
 
 /* What a collector needs of one input. Its zone set, or its reference to a label, belongs to it. */
 struct input_setup {
 	struct zone_registry *registry; /* where it has a reference to traits.zone; else NULL */
 	struct zone_set *zones;
+	struct suffixes *suffixes; /* NULL: none */
 	struct collector_traits traits;
 };
 

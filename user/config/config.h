@@ -100,7 +100,7 @@ enum privacy_addresses { ADDRESSES_FULL, ADDRESSES_PREFIX, ADDRESSES_CRYPTOPAN, 
 enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
 enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
 /* Bits, in the order of the words of `datasets`. */
-enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4 };
+enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4, DATASET_DOMAINS = 8 };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
 struct output_kind; /* config/output_kind.h */
@@ -140,6 +140,11 @@ struct config {
 		unsigned resolvers, asns, names, nxdomain;
 		enum top_key key;
 	} top;
+	struct {
+		const char *suffixes;        /* a file; empty: none */
+		unsigned labels;             /* below the zone or the suffix */
+		struct config_strings rules; /* of that file, as zones/suffixes.h takes them */
+	} domains;
 	struct {
 		const char *dir; /* empty: off */
 		enum rssac002_source source;

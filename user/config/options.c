@@ -24,12 +24,14 @@ static const struct config_option root[] = {
 	.help = "Length of a window. Windows are aligned to the wall clock."},
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
-    {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(REPORT), .fallback = "[core, edns, names]",
-	RANGE(0, 3), WORDS("core", "edns", "names"), AT(C, datasets),
+    {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(TABLES) | TO(REPORT),
+	.fallback = "[core, edns, names, domains]", RANGE(0, 4),
+	WORDS("core", "edns", "names", "domains"), AT(C, datasets),
 	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
 		"and times. `core`: classes, responses by type, and by type and rcode; `edns`: "
 		"versions, advertised sizes, client subnets, extended errors; `names`: lengths, "
-		"labels and kinds of query names, never names. What is left out costs nothing."},
+		"labels and kinds of query names, never names; `domains`: what is asked for most "
+		"below each zone. What is left out costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "
@@ -146,14 +148,31 @@ static const struct config_option root[] = {
     {"top.asns", OPTION_UINT, .takers = TO(RESOLVERS), .fallback = "50", RANGE(0, 10000),
 	AT(C, top.asns), .help = "Busiest ASes."},
     {"top.names", OPTION_UINT, .takers = TO(REPORT) | TO(TABLES), .fallback = "20", RANGE(0, 10000),
-	AT(C, top.names), .help = "Names asked for most."},
+	AT(C, top.names), .help = "Names and domains asked for most."},
     {"top.nxdomain", OPTION_UINT, .takers = TO(REPORT) | TO(TABLES), .fallback = "20",
-	RANGE(0, 10000), AT(C, top.nxdomain), .help = "Names that do not exist, asked for most."},
+	RANGE(0, 10000), AT(C, top.nxdomain),
+	.help = "Names that do not exist, asked for most, and domains with most of them."},
     {"top.key", OPTION_WORD, .takers = TO(REPORT), .fallback = "rank", WORDS("rank", "value"),
 	AT(C, top.key),
 	.help = "What the tag of a top list holds: `rank` bounds the number of series, `value` "
 		"(the address, the name) "
 		"does not."},
+
+    {"domains", OPTION_SECTION,
+	.help = "What a domain is, of the dataset `domains`: the last labels of a name, those of "
+		"its zone and so many more. Of the root zone it is the TLD; of an input with a "
+		"`zone` that lists no names, so many more labels than that label has dots and "
+		"one. Each zone has as many as top.names by queries and by clients, and as "
+		"top.nxdomain by NXDOMAIN answers."},
+    {"domains.suffixes", OPTION_TEXT, .takers = TO(INPUTS), .is_file = true, .fallback = "\"\"",
+	RANGE(0, MAX_PATH), AT(C, domains.suffixes),
+	.example = "/usr/share/publicsuffix/public_suffix_list.dat",
+	.help = "A file of public suffixes, below which names are registered (co.uk): where the "
+		"suffix is longer than the zone's name, labels are counted below it. One rule a "
+		"line, as in the Public Suffix List: `*.NAME` is all of one more label, `!NAME` an "
+		"exception, `//` and `#` begin a comment. Read again at a reload."},
+    {"domains.labels", OPTION_UINT, .takers = TO(INPUTS), .fallback = "1", RANGE(1, 10),
+	AT(C, domains.labels), .help = "Labels below the zone or the public suffix."},
 
     {"rssac002", OPTION_SECTION, .help = "Daily files of RSSAC002 version 5."},
     {"rssac002.dir", OPTION_TEXT, .takers = TO(RSSAC002), .example = "/var/lib/crosstap/rssac002",

@@ -2,6 +2,7 @@
 #include "encode/encode.h"
 
 #include "base/clock.h"
+#include "encode/domains.h"
 #include "encode/histogram.h"
 #include "encode/row.h"
 #include "measure/bounded.h"
@@ -329,6 +330,31 @@ static void encode_names(const struct job *job, enum shard_names kind)
 	}
 }
 
+static void put_domain(const struct job *job, enum domains_by by, const char *rank,
+    const struct domain_row *row, uint32_t known)
+{
+	row_point(job->points, &measurements[M_DNS_DOMAIN], job->view->span.time_ms,
+	    (const char *[]){job->zone->label, domains_by_name(by), rank}, row, known);
+}
+
+static void encode_domains(const struct job *job, enum domains_by by)
+{
+	char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
+	struct domain_row row;
+	size_t put = 0;
+
+	for (size_t i = 0; i < job->zone->n_domains[by]; i++) {
+		if (!domain_row(&job->zone->domains[by][i], job->context->privacy, text, &row))
+			continue;
+		put_domain(
+		    job, by, encode_rank(job->context, i, text, rank), &row, DOMAIN_KNOWS_DISTINCT);
+		put++;
+	}
+	domains_rest(job->zone, by, &row);
+	if (put && (row.queries || row.nxdomain))
+		put_domain(job, by, "other", &row, 0);
+}
+
 static void encode_zone(const struct job *job)
 {
 	encode_messages(job);
@@ -345,6 +371,8 @@ static void encode_zone(const struct job *job)
 	encode_outgoing(job);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		encode_names(job, (enum shard_names)kind);
+	for (int by = 0; by < DOMAINS_BYS; by++)
+		encode_domains(job, (enum domains_by)by);
 }
 
 void encode_dns(

@@ -2,6 +2,8 @@
 #include "encode/documents.h"
 
 #include "base/clock.h"
+#include "encode/domains.h"
+#include "encode/row.h"
 #include "text/json_build.h"
 #include "measure/margin_tag.h"
 #include "stats/facts.h"
@@ -168,8 +170,45 @@ static void put_latency(struct json_build *build, json_t *zone, const struct zon
 	json_put_real(build, object, "max", latency.max_ns / NS_PER_US);
 }
 
-static void put_zone(
-    struct json_build *build, json_t *zones, const struct zone_view *view, uint8_t facts)
+static void put_ranked(struct json_build *build, json_t *domains, const struct zone_view *view,
+    enum domains_by by, const struct privacy *privacy)
+{
+	json_t *list = json_put_array(build, domains, domains_by_name(by));
+	char text[PRIVACY_NAME_SIZE];
+	struct domain_row row;
+
+	for (size_t i = 0; i < view->n_domains[by]; i++) {
+		json_t *object;
+
+		if (!domain_row(&view->domains[by][i], privacy, text, &row))
+			continue;
+		object = json_add_object(build, list);
+		json_put_count(build, object, "rank", i + 1);
+		row_members(
+		    build, object, &measurements[M_DNS_DOMAIN], &row, DOMAIN_KNOWS_DISTINCT);
+	}
+}
+
+/* What no list has is in `other`, by what the list is ranked by. */
+static void put_domains(struct json_build *build, json_t *zone, const struct zone_view *view,
+    const struct privacy *privacy)
+{
+	json_t *domains = json_put_object(build, zone, "domains");
+	json_t *other = json_put_object(build, domains, "other");
+
+	for (int by = 0; by < DOMAINS_BYS; by++) {
+		struct domain_row rest;
+
+		put_ranked(build, domains, view, (enum domains_by)by, privacy);
+		domains_rest(view, (enum domains_by)by, &rest);
+		row_members(build,
+		    json_put_object(build, other, domains_by_name((enum domains_by)by)),
+		    &measurements[M_DNS_DOMAIN], &rest, 0);
+	}
+}
+
+static void put_zone(struct json_build *build, json_t *zones, const struct zone_view *view,
+    uint8_t facts, const struct privacy *privacy)
 {
 	json_t *zone = json_put_object(build, zones, view->label);
 
@@ -188,14 +227,16 @@ static void put_zone(
 		put_edns(build, zone, view);
 	if (facts & FACTS_QNAME)
 		put_qname(build, zone, view);
+	if (facts & FACTS_DOMAINS)
+		put_domains(build, zone, view, privacy);
 }
 
-json_t *json_zones(const struct window_view *view)
+json_t *json_zones(const struct window_view *view, const struct privacy *privacy)
 {
 	struct json_build build = {0};
 	json_t *zones = json_build_object(&build);
 
 	for (size_t i = 0; i < view->n_zones; i++)
-		put_zone(&build, zones, &view->zones[i], view->facts);
+		put_zone(&build, zones, &view->zones[i], view->facts, privacy);
 	return json_build_finish(&build, zones);
 }

@@ -95,9 +95,27 @@ static enum top_kind top_kind_of(const struct measurement *measurement)
 	case M_DNS_TOP_ASN:
 	case M_DNS_TOP_ASN_INFO:
 		return TOP_ASN;
+	case M_DNS_TOP_DOMAIN:
+	case M_DNS_TOP_DOMAIN_INFO:
+		return TOP_DOMAIN;
 	default:
 		return TOP_RESOLVER;
 	}
+}
+
+/* As the measurement's tags have them. */
+static void top_labels(
+    const struct top_row *row, const char *rank, const char *ret[MEASURE_MAX_TAGS])
+{
+	size_t n = 0;
+
+	ret[n++] = row->zone;
+	if (row->kind == TOP_DOMAIN)
+		ret[n++] = row->by;
+	ret[n++] = rank;
+	ret[n++] = row->value;
+	if (n < MEASURE_MAX_TAGS)
+		ret[n] = row->detail;
 }
 
 static void put_tops(const struct metric_family *family, const struct tops *tops)
@@ -107,11 +125,12 @@ static void put_tops(const struct metric_family *family, const struct tops *tops
 	for (size_t i = 0; tops && i < tops->n; i++) {
 		const struct top_row *row = &tops->rows[i];
 		char rank[16];
-		const char *const labels[] = {row->zone, rank, row->value, row->detail};
+		const char *labels[MEASURE_MAX_TAGS];
 
 		if (row->kind != kind)
 			continue;
 		snprintf(rank, sizeof(rank), "%u", row->rank);
+		top_labels(row, rank, labels);
 		if (family->measurement->metrics == METRICS_TOPS)
 			family_row(family, labels, row, 0);
 		else

@@ -54,6 +54,9 @@
 	X(TOP_ORG, "as_org", 1, "Who the AS belongs to; may be empty.")                            \
 	X(NAME_KIND, "kind", 1, "query or nxdomain, each with ranks of its own.")                  \
 	X(NAME, "rank", 0, "Rank from 1 on, or the name (`top.key`).")                             \
+	X(DOMAIN_BY, "by", 1, "queries, nxdomain or sources, each with ranks of its own.")         \
+	X(DOMAIN, "rank", 0, "Rank from 1 on, or the domain (`top.key`); `other`: the rest.")      \
+	X(TOP_DOMAIN, "domain", 1, "As `privacy.names` lets it out.")                              \
 	X(INPUT, "input", 0, "Path or address.")                                                   \
 	X(OUTPUT, "output", 0, "Kind and place.")                                                  \
 	X(EVENT, "kind", 7, "start, reload, producer, wire_mode, database, sink or verdict.")      \
@@ -124,6 +127,7 @@ enum measure_when {
 	WHEN_CORE,    /* such an input, and the word in `datasets` */
 	WHEN_EDNS,
 	WHEN_NAMES,
+	WHEN_DOMAINS,
 	WHEN_COUNTRY,
 	WHEN_ASN,
 	WHEN_WIRE,
@@ -192,12 +196,15 @@ struct measurement {
 	X(DNS_ASN)                                                                                 \
 	X(DNS_RESOLVER)                                                                            \
 	X(DNS_NAME)                                                                                \
+	X(DNS_DOMAIN)                                                                              \
 	X(DNS_TOP_COUNTRY)                                                                         \
 	X(DNS_TOP_COUNTRY_INFO)                                                                    \
 	X(DNS_TOP_ASN)                                                                             \
 	X(DNS_TOP_ASN_INFO)                                                                        \
 	X(DNS_TOP_RESOLVER)                                                                        \
 	X(DNS_TOP_RESOLVER_INFO)                                                                   \
+	X(DNS_TOP_DOMAIN)                                                                          \
+	X(DNS_TOP_DOMAIN_INFO)                                                                     \
 	X(WIRE)                                                                                    \
 	X(WIRE_MODE)                                                                               \
 	X(WIRE_QTYPE)                                                                              \

@@ -265,6 +265,31 @@ static const struct measure_field dns_name_fields[] = {
     FIELD(COUNTER, name_row, count, "{query}", "Queries for it, or answers with NXDOMAIN."),
 };
 
+static const struct measure_field dns_domain_fields[] = {
+    FIELD(TEXT, domain_row, domain, "", "As `privacy.names` lets it out."),
+    FIELD(COUNTER, domain_row, queries, "{query}", "Queries for the domain and names below it."),
+    FIELD(COUNTER, domain_row, nxdomain, "{response}", "Answers with NXDOMAIN."),
+    FIELD(GAUGE, domain_row, sources, "{source}", "Distinct addresses that asked for it.",
+	.needs = DOMAIN_KNOWS_DISTINCT),
+    FIELD(GAUGE, domain_row, names, "{name}",
+	"Distinct names that were asked for, its own included.", .needs = DOMAIN_KNOWS_DISTINCT),
+    FIELD(FLOAT, domain_row, magnitude, "",
+	"DNS Magnitude of the window: 10 ln(sources) / ln(sources of the zone).",
+	.metric = "crosstap_dns_domain_magnitude"),
+};
+
+#define TOP_DOMAIN(type, member, unit, help)                                                       \
+	NAMED(type, #member, top_row, domain.member, unit, help,                                   \
+	    .metric = "crosstap_dns_top_domain_" #member)
+static const struct measure_field dns_top_domain_fields[] = {
+    TOP_DOMAIN(GAUGE, queries, "{query}", "Queries in the last window."),
+    TOP_DOMAIN(GAUGE, nxdomain, "{response}", "Answers with NXDOMAIN in the last window."),
+    TOP_DOMAIN(GAUGE, sources, "{source}", "Distinct addresses that asked for it."),
+    TOP_DOMAIN(GAUGE, names, "{name}", "Distinct names that were asked for."),
+    TOP_DOMAIN(FLOAT, magnitude, "", "DNS Magnitude of the last window, 0 to 10."),
+};
+static const struct measure_field dns_top_domain_info_fields[] = {TOP_INFO("domain")};
+
 /* -- wire */
 
 static const struct measure_field wire_fields[] = {
@@ -600,6 +625,8 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	TAGS(TAG_ZONE, TAG_RESOLVER), FIELDS(dns_resolver)},
     [M_DNS_NAME] = {"dns_name", "The most frequent names, and those that do not exist",
 	WHEN_FIGURES, METRICS_NONE, TAGS(TAG_ZONE, TAG_NAME_KIND, TAG_NAME), FIELDS(dns_name)},
+    [M_DNS_DOMAIN] = {"dns_domain", "The domains that are asked for most, by rank", WHEN_DOMAINS,
+	METRICS_NONE, TAGS(TAG_ZONE, TAG_DOMAIN_BY, TAG_DOMAIN), FIELDS(dns_domain)},
     [M_DNS_TOP_COUNTRY] = {"dns_top_country", "The countries that ask most, by rank", WHEN_METRICS,
 	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_country)},
     [M_DNS_TOP_COUNTRY_INFO] = {"dns_top_country_info", "Which they are", WHEN_METRICS,
@@ -613,6 +640,11 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
     [M_DNS_TOP_RESOLVER_INFO] = {"dns_top_resolver_info", "Which they are", WHEN_METRICS,
 	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_ADDRESS, TAG_TOP_COUNTRY),
 	FIELDS(dns_top_resolver_info)},
+    [M_DNS_TOP_DOMAIN] = {"dns_top_domain", "The domains that are asked for most, by rank",
+	WHEN_METRICS, METRICS_TOPS, TAGS(TAG_ZONE, TAG_DOMAIN_BY, TAG_TOP), FIELDS(dns_top_domain)},
+    [M_DNS_TOP_DOMAIN_INFO] = {"dns_top_domain_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_DOMAIN_BY, TAG_TOP, TAG_TOP_DOMAIN),
+	FIELDS(dns_top_domain_info)},
     [M_WIRE] = {"wire", "Packets and messages on the wire; messages of udp and tcp only", WHEN_WIRE,
 	METRICS_WIRE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_WIRE_TRANSPORT, TAG_FAMILY),
 	FIELDS(wire)},

@@ -58,16 +58,25 @@ struct name_row {
 	uint64_t count;
 };
 
-/* What /metrics has of countries, ASes and resolvers: by rank in the last window. */
-enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER };
+#define DOMAIN_KNOWS_DISTINCT 1u
+struct domain_row {
+	const char *domain;
+	uint64_t queries, nxdomain, sources, names;
+	double magnitude; /* NaN: not known */
+};
+
+/* What /metrics has of countries, ASes, resolvers and domains: by rank in the last window. */
+enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER, TOP_DOMAIN, TOP_KINDS };
 struct top_row {
 	enum top_kind kind;
 	unsigned rank; /* from 1 on */
 	char zone[256];
-	char value[64];   /* country, AS number or address, as privacy lets it out */
+	char value[256];  /* country, AS number, address or domain, as privacy lets it out */
 	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
 	uint64_t queries;
 	double icmp_rtt_ms, tcp_rtt_ms; /* NaN: not measured */
+	const char *by;                 /* of a domain: what it is ranked by */
+	struct domain_row domain;
 };
 
 /* -- wire and cross-check */

@@ -100,6 +100,8 @@ static bool holds(
 		return factors->figures && config->datasets & DATASET_EDNS;
 	case WHEN_NAMES:
 		return factors->figures && config->datasets & DATASET_NAMES;
+	case WHEN_DOMAINS:
+		return factors->figures && config->datasets & DATASET_DOMAINS;
 	case WHEN_COUNTRY:
 		return factors->figures && *config->geo.country;
 	case WHEN_ASN:
@@ -116,6 +118,14 @@ static bool holds(
 		break;
 	}
 	return false;
+}
+
+/* By queries, NXDOMAIN answers and sources. */
+static uint64_t count_domains(const struct config *config)
+{
+	if (config->privacy.names == NAMES_NONE || !(config->top.names + config->top.nxdomain))
+		return 0;
+	return (uint64_t)2 * config->top.names + config->top.nxdomain + 3 * OTHER;
 }
 
 static uint64_t tag_bound(
@@ -136,6 +146,8 @@ static uint64_t tag_bound(
 		return config->privacy.names == NAMES_NONE
 		    ? 0
 		    : config->top.names + config->top.nxdomain;
+	case TAG_DOMAIN:
+		return count_domains(config);
 	case TAG_CERTIFICATE:
 		return *config->http.tls_cert != '\0';
 	case TAG_INPUT:
@@ -148,7 +160,7 @@ static uint64_t tag_bound(
 /* Tags whose values `top.key: value` takes from the traffic. */
 static bool is_rank(enum measure_tag tag)
 {
-	return tag == TAG_RESOLVER || tag == TAG_CLIENT || tag == TAG_NAME;
+	return tag == TAG_RESOLVER || tag == TAG_CLIENT || tag == TAG_NAME || tag == TAG_DOMAIN;
 }
 
 static void add(const struct config *config, const struct factors *factors,

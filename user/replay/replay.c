@@ -46,8 +46,7 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
-	if (replay->options.captures)
-		r = privacy_new(&replay->privacy, config, error, size);
+	r = privacy_new(&replay->privacy, config, error, size);
 	if (r < 0)
 		return r;
 	if (!replay->options.windows)

@@ -477,7 +477,7 @@ static char *make_window_json(const struct report *report, const struct window_v
 	json_put_count(&build, document, "frames_bad", view->total->frames_bad);
 	json_put_count(&build, document, "late", view->total->late);
 	json_put_count(&build, document, "skewed", view->total->skewed);
-	json_put(&build, document, "zones", json_zones(view));
+	json_put(&build, document, "zones", json_zones(view, report->privacy));
 	document = json_build_finish(&build, document);
 	text = json_text(document);
 	json_decref(document);
@@ -626,6 +626,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	const struct view_limits limits = {
 	    .resolvers = config->top.resolvers,
 	    .names = {config->top.names, config->top.nxdomain},
+	    .domains = {config->top.names, config->top.nxdomain, config->top.names},
 	    .facts = datasets_facts(config->datasets),
 	};
 	struct agent_figures figures = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/tops.h"
 
+#include "encode/domains.h"
 #include "encode/origins.h"
 
 #include <arpa/inet.h>
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct job {
 	struct tops *tops;
@@ -15,8 +17,8 @@ struct job {
 	struct enrich *enrich;
 	const struct enrich_view *enriched;
 	struct privacy *privacy;
-	size_t share;   /* rows of a kind that a zone may have */
-	size_t left[3]; /* by enum top_kind */
+	size_t share; /* rows of a kind that a zone may have */
+	size_t left[TOP_KINDS];
 };
 
 /* A row of the zone, already counted; NULL: no more of this kind. */
@@ -95,18 +97,41 @@ static void add_resolvers(struct job *job)
 	}
 }
 
+static void add_domains(struct job *job, enum domains_by by)
+{
+	const size_t share = job->share / DOMAINS_BYS ? job->share / DOMAINS_BYS : 1;
+
+	for (size_t i = 0; i < job->zone->n_domains[by] && i < share; i++) {
+		char text[PRIVACY_NAME_SIZE];
+		struct domain_row domain;
+		struct top_row *row;
+
+		/* One that is too long for a label in any case. */
+		if (!domain_row(&job->zone->domains[by][i], job->privacy, text, &domain) ||
+		    strlen(text) >= sizeof(row->value))
+			continue;
+		row = add(job, TOP_DOMAIN, (unsigned)i + 1);
+		if (!row)
+			return;
+		row->by = domains_by_name(by);
+		strcpy(row->value, text);
+		row->domain = domain;
+		row->domain.domain = NULL; /* it is in `value` */
+	}
+}
+
 struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
     const struct enrich_view *enriched, struct privacy *privacy)
 {
 	struct job job = {.enrich = enrich,
 	    .enriched = enriched,
 	    .privacy = privacy,
-	    .left = {TOPS_ROWS, TOPS_ROWS, TOPS_ROWS}};
+	    .left = {TOPS_ROWS, TOPS_ROWS, TOPS_ROWS, TOPS_ROWS}};
 
 	if (!view->n_zones)
 		return NULL;
 	job.share = view->n_zones < TOPS_ROWS ? TOPS_ROWS / view->n_zones : 1;
-	job.tops = malloc(sizeof(*job.tops) + 3 * TOPS_ROWS * sizeof(job.tops->rows[0]));
+	job.tops = malloc(sizeof(*job.tops) + TOP_KINDS * TOPS_ROWS * sizeof(job.tops->rows[0]));
 	if (!job.tops)
 		return NULL;
 	atomic_init(&job.tops->refs, 1);
@@ -118,6 +143,8 @@ struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
 		if (enrich && enriched->has[BREAKDOWN_ASN])
 			add_origins(&job, TOP_ASN);
 		add_resolvers(&job);
+		for (int by = 0; by < DOMAINS_BYS; by++)
+			add_domains(&job, (enum domains_by)by);
 	}
 	return job.tops;
 }

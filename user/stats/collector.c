@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/collector.h"
 
+#include "stats/item_domain.h"
 #include "stats/item_facts.h"
 #include "stats/item_key.h"
 #include "stats/pairing.h"
@@ -114,7 +115,7 @@ static struct shard *take_spare(struct collector *collector)
 	else if (collector->config.returned)
 		shard = ring_pop(collector->config.returned);
 	if (shard) {
-		shard_fit_names(shard, &collector->config.limits);
+		shard_fit_lists(shard, &collector->config.limits);
 		return shard;
 	}
 	if (collector->n_made >= collector->config.max_shards ||
@@ -223,6 +224,7 @@ static bool prepare(struct collector *collector, const struct record *record, in
 	item->client_side = record_is_client_side(record);
 	item->wanted = item_wanted(traits, item);
 	item->zone = traits->zone;
+	item->zone_labels = traits->domains.zone_labels;
 	if (traits->zones && item->facts.has_question)
 		zone_set_probe(traits->zones, item_name(item), item->facts.qname_length,
 		    item->facts.labels, &item->probe);
@@ -236,10 +238,12 @@ static void locate(struct collector *collector, struct item *item)
 	const struct collector_traits *traits = &collector->config.traits;
 
 	if (traits->zones && item->facts.has_question) {
-		item->zone = zone_set_find_from(traits->zones, item_name(item),
-		    item->facts.qname_length, &item->probe, item->facts.qtype == DNS_TYPE_DS);
+		item->zone =
+		    zone_set_find_from(traits->zones, item_name(item), item->facts.qname_length,
+			&item->probe, item->facts.qtype == DNS_TYPE_DS, &item->zone_labels);
 		item_facts_prefetch(item);
 	}
+	item->has_domain = false;
 	if (!item->client_side || !traits->figures)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
@@ -248,6 +252,8 @@ static void locate(struct collector *collector, struct item *item)
 		sources_prefetch(&item->shard->sources, item->source_hash);
 	if (item->facts.has_question && item->shard->names[NAMES_QUERY])
 		topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
+	item_domain_find(traits, item);
+	item_domain_hash(item, &collector->config.seed);
 }
 
 static void set_keys(struct collector *collector, struct item *item)
@@ -258,6 +264,7 @@ static void set_keys(struct collector *collector, struct item *item)
 				      : item_outgoing_key(item);
 	item->hash = cells_hash(cube, item->key);
 	cells_prefetch(cube, item->hash);
+	item_domain_prefetch(item);
 	if (item->has_latency) {
 		item->latency_key = item_latency_key(item, (uint64_t)item->latency_ns);
 		item->latency_hash = cells_hash(cube, item->latency_key);
@@ -366,11 +373,13 @@ static void count(struct collector *collector, struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
-	if (item->wanted)
+	if (item->wanted & FACTS_ALL)
 		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (item->has_source)
 		count_source(collector, item);
 	count_name(item);
+	if (item->has_domain)
+		item_domain_count(item);
 }
 
 static void count_frame(struct collector *collector, struct shard *shard)

@@ -26,6 +26,15 @@ struct compare_filter {
 	size_t n_own;
 };
 
+struct suffixes;
+
+/* What a domain is (stats/domains.h): so many labels below the zone, or below the public suffix
+ * where that is longer. */
+struct domain_rules {
+	uint8_t labels, zone_labels;     /* the latter of `zone`, where there are no `zones` */
+	const struct suffixes *suffixes; /* NULL: none */
+};
+
 /* What an input says of its frames. Immutable; what it points to outlives the collector's use of
  * it. */
 struct collector_traits {
@@ -34,7 +43,8 @@ struct collector_traits {
 	bool figures;                 /* scope server, zone */
 	bool compared;                /* scope server, witness */
 	bool queries_from_responses;
-	uint8_t facts;                         /* enum facts_wanted */
+	uint8_t facts; /* enum facts_wanted */
+	struct domain_rules domains;
 	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
 	const struct compare_filter *filter;   /* NULL: compare nothing */
 };

@@ -23,6 +23,8 @@ enum facts_wanted {
 	FACTS_EDNS = 2,  /* version, size, client subnet; extended errors */
 	FACTS_QNAME = 4, /* length, labels, traits */
 	FACTS_ALL = 7,
+	/* Counted in tables of their own. */
+	FACTS_DOMAINS = 8, /* stats/domains.h */
 };
 
 /* The places of a row: margin, values. */

@@ -24,7 +24,11 @@ struct item {
 	uint64_t key, hash, source_hash, pair_hash, name_hash;
 	uint64_t latency_key, latency_hash;
 	struct zone_probe probe;
+	uint64_t domain_hash;
 	uint16_t zone, hashed_zone_family;
+	uint8_t zone_labels;  /* of the zone, without the root */
+	uint8_t domain_start; /* in the name */
+	bool has_domain;      /* its domain is counted */
 	uint8_t direction, transport, family;
 	uint8_t wanted; /* enum facts_wanted, of what this message has */
 	bool client_side, has_source, has_latency;

@@ -38,7 +38,7 @@ static inline void item_facts_prefetch(const struct item *item)
 {
 	const struct facts *facts = &item->shard->facts;
 
-	if (!item->wanted || item->zone == facts->last_zone)
+	if (!(item->wanted & FACTS_ALL) || item->zone == facts->last_zone)
 		return;
 	if (item->direction == DIR_QUERY)
 		facts_prefetch_row(facts, item->zone);

@@ -34,6 +34,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	shard->name_slots = limits->name_slots;
+	if (r == 0 && limits->domain_slots)
+		r = domains_new(&shard->domains, limits->domain_slots, limits->domain_sketch_bytes);
 	if (r < 0) {
 		shard_free(shard);
 		return r;
@@ -52,12 +54,27 @@ void shard_free(struct shard *shard)
 	sources_done(&shard->sources);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		topk_free(shard->names[kind]);
+	domains_free(shard->domains);
 	overflow_free(shard->overflow);
 	free(shard);
 }
 
-void shard_fit_names(struct shard *shard, const struct shard_limits *limits)
+static void fit_domains(struct shard *shard, const struct shard_limits *limits)
 {
+	if (shard->domains &&
+	    domains_fit(shard->domains, limits->domain_slots, limits->domain_sketch_bytes))
+		return;
+	domains_free(shard->domains);
+	shard->domains = NULL;
+	/* Without memory it is tried again with the next window. */
+	if (limits->domain_slots)
+		(void)domains_new(
+		    &shard->domains, limits->domain_slots, limits->domain_sketch_bytes);
+}
+
+void shard_fit_lists(struct shard *shard, const struct shard_limits *limits)
+{
+	fit_domains(shard, limits);
 	if (shard->name_slots == limits->name_slots)
 		return;
 	shard->name_slots = limits->name_slots;
@@ -75,6 +92,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	const size_t name_slots = shard->name_slots;
 	struct sources sources;
 	struct facts facts;
+	struct domains *domains = shard->domains;
 	struct topk *names[NAMES_KINDS];
 
 	/* A cube that had to be folded was full, whatever it holds now. */
@@ -90,15 +108,20 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 			topk_clear(shard->names[kind]);
 		names[kind] = shard->names[kind];
 	}
+	if (domains)
+		domains_clear(domains);
 	cells_done(&margins);
 	overflow_free(shard->overflow);
 	cube = shard->cube;
 	sources = shard->sources;
 	facts = shard->facts;
-	*shard = (struct shard){
-	    .cube = cube, .sources = sources, .facts = facts, .name_slots = name_slots};
+	*shard = (struct shard){.cube = cube,
+	    .sources = sources,
+	    .facts = facts,
+	    .name_slots = name_slots,
+	    .domains = domains};
 	memcpy(shard->names, names, sizeof(names));
-	shard_fit_names(shard, limits);
+	shard_fit_lists(shard, limits);
 }
 
 static int need_margins(struct shard *shard)
@@ -340,6 +363,8 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 		if (into->names[kind] && from->names[kind])
 			topk_merge(into->names[kind], from->names[kind]);
 	}
+	if (into->domains && from->domains)
+		domains_merge(into->domains, from->domains);
 	pace_merge(&into->pace, &from->pace);
 	into->frames += from->frames;
 	into->frames_bad += from->frames_bad;

@@ -8,6 +8,7 @@
 
 #include "base/distinct.h"
 #include "base/topk.h"
+#include "stats/domains.h"
 #include "stats/facts.h"
 #include "stats/margins.h"
 #include "stats/pace.h"
@@ -19,6 +20,7 @@ struct shard_limits {
 	size_t cube_slots, source_slots;  /* largest sizes that the tables may grow to */
 	size_t name_slots;                /* of each list of names; 0: no names */
 	size_t facts_blocks, facts_cells; /* of further facts (stats/facts.h); 0: the least */
+	size_t domain_slots, domain_sketch_bytes; /* of domains; 0: no domains */
 	size_t unassigned; /* cells of further facts with values that IANA has not assigned */
 };
 
@@ -46,6 +48,7 @@ struct shard {
 	struct sources sources;
 	struct topk *names[NAMES_KINDS]; /* NULL: none */
 	size_t name_slots;               /* of each of them, as they were asked for */
+	struct domains *domains;         /* NULL: none */
 	struct shard_overflow *overflow; /* NULL until it is needed */
 	struct pace pace;                /* of compared messages */
 	uint64_t frames, frames_bad, late, skewed, ignored;
@@ -60,8 +63,9 @@ void shard_free(struct shard *shard);
  * frame's way. */
 void shard_clear(struct shard *shard, const struct shard_limits *limits);
 
-/* Lists of names as large as the limits say, of an empty shard. Without memory it has none. */
-void shard_fit_names(struct shard *shard, const struct shard_limits *limits);
+/* Lists of names and domains as large as the limits say, of an empty shard. Without memory it has
+ * none. */
+void shard_fit_lists(struct shard *shard, const struct shard_limits *limits);
 
 /*
  * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/view.h"
 
+#include "stats/view_domains.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -271,6 +273,9 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 		if (total->names[kind])
 			topk_each(total->names[kind], offer_name, &collector);
 	}
+	if (total->domains && builder.error == 0)
+		builder.error =
+		    view_domains(builder.by_zone, builder.n_zones, total->domains, limits, arena);
 	for (size_t i = 0; i < ret->n_zones; i++)
 		if (ret->zones[i].n_resolvers)
 			qsort(ret->zones[i].resolvers, ret->zones[i].n_resolvers,

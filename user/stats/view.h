@@ -31,6 +31,17 @@ struct view_name {
 	uint64_t count;
 };
 
+/* What domains are ranked by. */
+enum domains_by { DOMAINS_QUERIES, DOMAINS_NXDOMAIN, DOMAINS_SOURCES, DOMAINS_BYS };
+
+struct view_domain {
+	const uint8_t *name; /* wire format, lower case */
+	size_t length;
+	uint64_t queries, nxdomain;
+	uint64_t sources, names; /* distinct clients, and names at and below it */
+	double magnitude;        /* 0 to 10; NaN: the zone was asked by less than two clients */
+};
+
 struct view_latency {
 	uint64_t count;
 	double p50_ns, p90_ns, p99_ns, max_ns;
@@ -47,6 +58,8 @@ struct zone_view {
 	size_t n_resolvers;
 	struct view_name *names[NAMES_KINDS]; /* most frequent first */
 	size_t n_names[NAMES_KINDS];
+	struct view_domain *domains[DOMAINS_BYS]; /* most first; those of 0 are not listed */
+	size_t n_domains[DOMAINS_BYS];
 };
 
 struct window_view {
@@ -59,8 +72,8 @@ struct window_view {
 };
 
 struct view_limits {
-	size_t resolvers, names[NAMES_KINDS]; /* per zone */
-	uint8_t facts;                        /* enum facts_wanted: which were counted */
+	size_t resolvers, names[NAMES_KINDS], domains[DOMAINS_BYS]; /* per zone */
+	uint8_t facts; /* enum facts_wanted: which were counted */
 };
 
 /*

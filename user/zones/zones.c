@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NAME_BYTES 255
-#define MAX_LABELS     128
+#define MAX_LABELS 128
 
 #define INLINE_BYTES 20
 
@@ -15,7 +14,7 @@ struct zone_slot { /* half a cache line: what a lookup touches */
 	uint64_t hash;
 	uint16_t id;
 	uint8_t length; /* 0: free (even the root has one byte) */
-	uint8_t unused;
+	uint8_t labels; /* the root not counted */
 	union {
 		uint8_t bytes[INLINE_BYTES]; /* names that fit */
 		uint32_t offset;             /* of the others, in names[] */
@@ -107,8 +106,7 @@ static int read_label(const char **at, uint8_t *out)
 	return n ? n : -EINVAL;
 }
 
-/* The wire length, or -EINVAL. *ret_labels without the root. */
-static int name_from_text(const char *text, uint8_t wire[MAX_NAME_BYTES], unsigned *ret_labels)
+int zone_name_to_wire(const char *text, uint8_t wire[ZONE_WIRE_BYTES], unsigned *ret_labels)
 {
 	unsigned labels = 0;
 	int used = 0;
@@ -118,7 +116,7 @@ static int name_from_text(const char *text, uint8_t wire[MAX_NAME_BYTES], unsign
 			uint8_t label[64];
 			int n = read_label(&text, label);
 
-			if (n < 0 || used + n + 2 > MAX_NAME_BYTES)
+			if (n < 0 || used + n + 2 > ZONE_WIRE_BYTES)
 				return -EINVAL;
 			wire[used] = (uint8_t)n;
 			memcpy(wire + used + 1, label, (size_t)n);
@@ -155,9 +153,9 @@ static const struct zone_slot *find_slot(
 
 static int add_zone(struct zone_set *set, const char *text)
 {
-	uint8_t wire[MAX_NAME_BYTES];
+	uint8_t wire[ZONE_WIRE_BYTES];
 	unsigned labels;
-	int length = name_from_text(text, wire, &labels), id;
+	int length = zone_name_to_wire(text, wire, &labels), id;
 	uint64_t hash;
 	uint32_t at;
 
@@ -171,8 +169,8 @@ static int add_zone(struct zone_set *set, const char *text)
 		return id;
 	for (at = (uint32_t)hash & set->mask; set->slots[at].length; at = (at + 1) & set->mask)
 		continue;
-	set->slots[at] =
-	    (struct zone_slot){.hash = hash, .id = (uint16_t)id, .length = (uint8_t)length};
+	set->slots[at] = (struct zone_slot){
+	    .hash = hash, .id = (uint16_t)id, .length = (uint8_t)length, .labels = (uint8_t)labels};
 	if (length <= INLINE_BYTES) {
 		memcpy(set->slots[at].name.bytes, wire, (size_t)length);
 	} else {
@@ -286,13 +284,14 @@ void zone_set_probe(const struct zone_set *set, const uint8_t *name, size_t leng
 }
 
 uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, size_t length,
-    const struct zone_probe *probe, bool ds)
+    const struct zone_probe *probe, bool ds, uint8_t *ret_labels)
 {
 	const struct zone_slot *own = NULL;
 	uint64_t hash;
 	unsigned depth;
 	size_t start;
 
+	*ret_labels = ZONE_OTHER_LABELS;
 	if (!probe->any)
 		return set->other;
 	start = probe->start;
@@ -305,8 +304,10 @@ uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, siz
 			if (start != probe->start)
 				hash = name_hash(&set->seed, name + start, length - start);
 			slot = find_slot(set, hash, name + start, length - start);
-			if (slot && (!ds || start > 0))
+			if (slot && (!ds || start > 0)) {
+				*ret_labels = slot->labels;
 				return slot->id;
+			}
 			if (slot)
 				own = slot; /* its parent, if that is listed too */
 		}
@@ -314,13 +315,17 @@ uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, siz
 			break;
 		start += 1u + name[start];
 	}
-	return own ? own->id : set->other;
+	if (!own)
+		return set->other;
+	*ret_labels = own->labels;
+	return own->id;
 }
 
 uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t length, bool ds)
 {
 	struct zone_probe probe;
+	uint8_t labels;
 
 	zone_set_probe(set, name, length, count_labels(name), &probe);
-	return zone_set_find_from(set, name, length, &probe, ds);
+	return zone_set_find_from(set, name, length, &probe, ds, &labels);
 }

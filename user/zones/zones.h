@@ -78,15 +78,22 @@ struct zone_probe {
 /* `name`: wire format, `length` with the root label, `labels` without, checked by dns_parse(). */
 void zone_set_probe(const struct zone_set *set, const uint8_t *name, size_t length, unsigned labels,
     struct zone_probe *ret);
+#define ZONE_OTHER_LABELS 1
 /* Type DS at a zone's own name belongs to the parent (RFC 4035 section 3.1.4.1), where that is
- * listed. */
+ * listed. *ret_labels: how many the zone's name has, the root not counted; ZONE_OTHER_LABELS where
+ * no zone is listed. */
 uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, size_t length,
-    const struct zone_probe *probe, bool ds);
+    const struct zone_probe *probe, bool ds, uint8_t *ret_labels);
 /* Both in one. */
 uint16_t zone_set_find(const struct zone_set *set, const uint8_t *name, size_t length, bool ds);
 uint16_t zone_set_other(const struct zone_set *set);
 /* The numbers of all its labels. */
 void zone_set_numbers(const struct zone_set *set, struct zone_numbers *ret);
+
+#define ZONE_WIRE_BYTES 255 /* RFC 1035 section 2.3.4 */
+/* From presentation form (RFC 1035 section 5.1) to wire format, lower case. The length with the
+ * root label, or -EINVAL. *ret_labels without the root. */
+int zone_name_to_wire(const char *text, uint8_t wire[ZONE_WIRE_BYTES], unsigned *ret_labels);
 
 /* Keyed hash of a name or a part of one, without case. */
 uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length);

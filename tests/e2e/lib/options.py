@@ -51,6 +51,8 @@ VALUES = {
     "privacy.names": ("none", {}),
     "privacy.cryptopan_key_file": ("@/other.key", {"privacy.addresses": "cryptopan",
                                                    "privacy.cryptopan_key_file": "@/cryptopan.key"}),
+    "domains.suffixes": ("@/more-zones.txt", {}),
+    "domains.labels": (2, {}),
     "top.resolvers": (1, {}),
     "top.names": (0, {}),
     "top.nxdomain": (0, {}),

@@ -82,8 +82,13 @@ static const struct rule rules[] = {
     {"datasets: edns\n", "test.yaml:1:11: datasets: must be a list, as in [a, b]\n"},
     {"datasets: [edns, edns]\n", "test.yaml:1:18: datasets: \"edns\" is there twice\n"},
     {"datasets: [attacks]\n",
-	"test.yaml:1:12: datasets: \"attacks\" is none of core, edns, names (did you mean "
-	"\"names\"?)\n"},
+	"test.yaml:1:12: datasets: \"attacks\" is none of core, edns, names, domains (did you "
+	"mean \"names\"?)\n"},
+    /* domains */
+    {"domains: {suffixes: /nonexistent/x}\n",
+	"test.yaml:1:21: domains.suffixes: cannot open /nonexistent/x: No such file or "
+	"directory\n"},
+    {"domains: {labels: 0}\n", "test.yaml:1:19: domains.labels: \"0\" is out of range: 1 to 10\n"},
     /* interfaces and addresses */
     {"wire: {interfaces: eth0}\n",
 	"test.yaml:1:20: wire.interfaces: must be `auto`, or a list as in [eth0]\n"},

@@ -19,7 +19,8 @@ static void defaults_are_those_of_the_readme(void **state UNUSED)
 	assert_int_equal(config->n_tags, 0);
 	assert_int_equal(config->interval_ns, 10000000000);
 	assert_int_equal(config->grace_ns, 2000000000);
-	assert_int_equal(config->datasets, DATASET_CORE | DATASET_EDNS | DATASET_NAMES);
+	assert_int_equal(
+	    config->datasets, DATASET_CORE | DATASET_EDNS | DATASET_NAMES | DATASET_DOMAINS);
 	assert_int_equal(config->n_inputs, 1);
 	assert_int_equal(config->inputs[0].kind, INPUT_UNIX);
 	assert_string_equal(config->inputs[0].address, "/run/crosstap/dnstap.sock");
@@ -187,6 +188,40 @@ static void zones_files(void **state UNUSED)
 	unlink(path);
 }
 
+static void public_suffixes(void **state UNUSED)
+{
+	static const char *const rules[] = {
+	    "!city.kobe.jp", "*.kobe.jp", "co.uk", "uk", "xn--55qx5d.cn", "xn--aroport-bya.ci"};
+	char path[] = "/tmp/crosstap-suffixes-XXXXXX", text[256], expected[512];
+	int fd = mkstemp(path);
+	struct config *config;
+
+	assert_true(fd >= 0);
+	close(fd);
+	write_file(path,
+	    "// ===BEGIN===\nuk\nco.uk trailing words\n  *.Kobe.jp\n!city.kobe.jp\n\n"
+	    "\u516c\u53f8.cn\na\u00e9roport.ci # ours\n");
+	snprintf(text, sizeof(text), "domains: {suffixes: %s, labels: 2}\n", path);
+	config = parse_good(text);
+	assert_int_equal(config->domains.labels, 2);
+	assert_int_equal(config->domains.rules.n, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_string_equal(config->domains.rules.items[i], rules[i]);
+	config_unref(config);
+
+	write_file(path, "uk\na..uk\n*.*.uk\n");
+	snprintf(expected, sizeof(expected),
+	    "%s:2: domains.suffixes: \"a..uk\" has an empty label\n"
+	    "%s:3: domains.suffixes: \"*.*.uk\" is no rule of the Public Suffix List\n",
+	    path, path);
+	assert_messages(text, expected);
+	write_file(path, "// none\n");
+	snprintf(expected, sizeof(expected), "test.yaml:1:21: domains.suffixes: %s holds no rule\n",
+	    path);
+	assert_messages(text, expected);
+	unlink(path);
+}
+
 static void as_many_zones_as_allowed(void **state UNUSED)
 {
 	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256];
@@ -242,6 +277,7 @@ int main(void)
 	    cmocka_unit_test(the_environment_is_put_in),
 	    cmocka_unit_test(networks),
 	    cmocka_unit_test(zones_files),
+	    cmocka_unit_test(public_suffixes),
 	    cmocka_unit_test(as_many_zones_as_allowed),
 	    cmocka_unit_test(files_that_cannot_be_read),
 	};

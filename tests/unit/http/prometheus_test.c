@@ -341,16 +341,20 @@ static void test_sinks(void **state)
 static void test_tops(void **state)
 {
 	static const struct top_row rows[] = {
-	    {TOP_COUNTRY, 1, "nl", "NL", "", 70, 20, NAN},
-	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", 60, NAN, 5},
-	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", 50, NAN, NAN},
+	    {TOP_COUNTRY, 1, "nl", "NL", "", 70, 20, NAN, NULL, {0}},
+	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", 60, NAN, 5, NULL, {0}},
+	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", 50, NAN, NAN, NULL, {0}},
+	    {TOP_DOMAIN, 1, "nl", "example.nl", "", 0, NAN, NAN, "nxdomain",
+		{NULL, 9, 8, 7, 6, 5.5}},
+	    {TOP_DOMAIN, 1, "nl", "example.nl", "", 0, NAN, NAN, "sources",
+		{NULL, 9, 8, 7, 6, NAN}},
 	};
 	struct fixture *f = *state;
 	const char *text;
 
 	f->report->tops = calloc(1, sizeof(struct tops) + sizeof(rows));
 	f->report->tops->refs = 1;
-	f->report->tops->n = 3;
+	f->report->tops->n = sizeof(rows) / sizeof(rows[0]);
 	memcpy(f->report->tops->rows, rows, sizeof(rows));
 	text = scrape(f);
 #define RANKED "{zone=\"nl\",rank=\"1\""
@@ -367,6 +371,17 @@ static void test_tops(void **state)
 	assert_true(value_of(text,
 			"crosstap_dns_top_resolver_info{zone=\"nl\",rank=\"2\",address="
 			"\"192.0.2.1\",country=\"NL\"}") == 1);
+#define DOMAIN_BY(by) "{zone=\"nl\",by=\"" by "\",rank=\"1\""
+	assert_true(
+	    value_of(text, "crosstap_dns_top_domain_nxdomain" DOMAIN_BY("nxdomain") "}") == 8);
+	assert_true(value_of(text, "crosstap_dns_top_domain_names" DOMAIN_BY("sources") "}") == 6);
+	assert_true(
+	    value_of(text, "crosstap_dns_top_domain_magnitude" DOMAIN_BY("nxdomain") "}") == 5.5);
+	assert_true(
+	    value_of(text, "crosstap_dns_top_domain_magnitude" DOMAIN_BY("sources") "}") == -1);
+	assert_true(value_of(text,
+			"crosstap_dns_top_domain_info" DOMAIN_BY(
+			    "nxdomain") ",domain=\"example.nl\"}") == 1);
 }
 
 /* Each family is described once, before its samples, and no series is there twice. */

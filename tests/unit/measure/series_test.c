@@ -83,6 +83,7 @@ static void values_as_keys_have_no_bound(void **state UNUSED)
 	assert_true(series.unbounded);
 	assert_true(row(&series, "dns_resolver")->unbounded);
 	assert_true(row(&series, "dns_name")->unbounded);
+	assert_true(row(&series, "dns_domain")->unbounded);
 	assert_false(row(&series, "dns_qtype")->unbounded);
 }
 
@@ -95,6 +96,8 @@ static void datasets_have_series(void **state UNUSED)
 	assert_bound(&all, "dns_qtype_rcode", 161 * 24);
 	assert_bound(&all, "dns_class", 6);
 	assert_bound(&all, "dns_qname", 1);
+	assert_bound(&all, "dns_domain", 3 * 20 + 3);
+	assert_null(row(&edns, "dns_domain"));
 	assert_bound(&edns, "dns_edns", 3);
 	assert_bound(&edns, "dns_edns_size", 1);
 	assert_bound(&edns, "dns_ede", 32);

@@ -38,6 +38,9 @@ const char *value_expand(struct reader *reader, const struct config_option *opti
 void zones_file_read(struct reader *reader, const struct node *where, const char *key,
     const char *path, size_t max, struct config_strings *zones);
 void zones_sort(struct config_strings *zones);
+/* The same of rules of public suffixes. */
+void suffixes_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *rules);
 
 /* Rules between options. */
 void validate_input(

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MAX_ZONES 16000
+#define MAX_RULES 100000
 
 /* Where a message about `key` points: at the key, or, where it is a default, at the map around it.
  */
@@ -249,6 +250,21 @@ static void check_disjoint(struct reader *reader, const char *key, const struct 
 	}
 }
 
+static void check_suffixes(struct reader *reader)
+{
+	const char *const key = "domains.suffixes";
+	const struct node *node = node_get(node_get(reader->root, "domains"), "suffixes");
+	const char *path = reader->config->domains.suffixes;
+	struct config_strings *rules = &reader->config->domains.rules;
+	const unsigned before = reader->n_problems;
+
+	if (!path || !*path)
+		return;
+	suffixes_file_read(reader, node, key, path, MAX_RULES, rules);
+	if (!rules->n && reader->n_problems == before)
+		reader_problem(reader, node, key, "%s holds no rule", path);
+}
+
 static bool is_unicast_host(const struct config_network *network)
 {
 	static const uint8_t zero[16];
@@ -336,6 +352,7 @@ void validate_config(struct reader *reader)
 	check_disjoint(reader, "doh_ports", &wire->doh_ports, "dot_ports", &wire->dot_ports);
 	check_inputs(reader);
 	check_outputs(reader);
+	check_suffixes(reader);
 	check_ping(reader);
 	check_maxmind(reader);
 	check_rssac002(reader);

@@ -2,6 +2,7 @@
 #include "config/parse/reader.h"
 
 #include "base/arena.h"
+#include "config/suffix_rule.h"
 #include "config/zone_name.h"
 
 #include <errno.h>
@@ -14,6 +15,15 @@
 #define MAX_LINE      2048
 #define MAX_LINES     1000000 /* with comments */
 #define MAX_BAD_LINES 20      /* that are reported; then the file is the wrong one */
+
+/* What a file's lines are. */
+struct line_kind {
+	int (*normalize)(const char *text, char *ret, const char **ret_problem);
+	bool is_rule; /* ends at its first blank; `//` begins a comment as well */
+	const char *items;
+};
+static const struct line_kind zone_lines = {zone_name_normalize, false, "zones"};
+static const struct line_kind rule_lines = {suffix_rule_normalize, true, "rules"};
 
 static int compare(const void *a, const void *b)
 {
@@ -35,12 +45,17 @@ void zones_sort(struct config_strings *zones)
 }
 
 /* Without comment and surrounding blanks; "" for a line without a name. */
-static char *strip(char *line)
+static char *strip(const struct line_kind *kind, char *line)
 {
 	char *end;
 
 	line[strcspn(line, "#\r\n")] = '\0';
 	line += strspn(line, " \t");
+	if (kind->is_rule) {
+		line[strcspn(line, " \t")] = '\0';
+		if (strncmp(line, "//", 2) == 0)
+			*line = '\0';
+	}
 	end = line + strlen(line);
 	while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
 		*--end = '\0';
@@ -64,10 +79,10 @@ static int append(
 	return zones->items[zones->n++] ? 0 : -ENOMEM;
 }
 
-static bool add_line(struct reader *reader, const char *path, unsigned number, const char *key,
-    char *line, struct config_strings *zones, size_t *room)
+static bool add_line(struct reader *reader, const struct line_kind *kind, const char *path,
+    unsigned number, const char *key, char *line, struct config_strings *zones, size_t *room)
 {
-	char name[ZONE_NAME_SIZE];
+	char name[SUFFIX_RULE_SIZE];
 	const char *problem;
 	bool cut = !strchr(line, '\n') && strlen(line) == MAX_LINE - 1;
 
@@ -76,10 +91,10 @@ static bool add_line(struct reader *reader, const char *path, unsigned number, c
 		    reader, path, number, key, "is over %d characters long", MAX_LINE - 2);
 		return false;
 	}
-	line = strip(line);
+	line = strip(kind, line);
 	if (!*line)
 		return true;
-	if (zone_name_normalize(line, name, &problem) < 0) {
+	if (kind->normalize(line, name, &problem) < 0) {
 		reader_problem_in(reader, path, number, key, "\"%.48s\" %s", line, problem);
 		return false;
 	}
@@ -88,8 +103,8 @@ static bool add_line(struct reader *reader, const char *path, unsigned number, c
 	return true;
 }
 
-static void read_lines(struct reader *reader, FILE *file, const char *path, const char *key,
-    size_t max, struct config_strings *zones)
+static void read_lines(struct reader *reader, const struct line_kind *kind, FILE *file,
+    const char *path, const char *key, size_t max, struct config_strings *zones)
 {
 	size_t room = zones->n + 64;
 	const char **items = arena_alloc(reader->arena, room * sizeof(*items));
@@ -106,10 +121,11 @@ static void read_lines(struct reader *reader, FILE *file, const char *path, cons
 	while (!reader->no_memory && fgets(line, sizeof(line), file)) {
 		if (++number > MAX_LINES || zones->n > max) {
 			reader_problem_in(reader, path, number, key,
-			    "too long: at most %zu zones and %d lines are read", max, MAX_LINES);
+			    "too long: at most %zu %s and %d lines are read", max, kind->items,
+			    MAX_LINES);
 			return;
 		}
-		if (add_line(reader, path, number, key, line, zones, &room))
+		if (add_line(reader, kind, path, number, key, line, zones, &room))
 			continue;
 		if (++bad == MAX_BAD_LINES) {
 			reader_problem_in(
@@ -141,8 +157,8 @@ static FILE *open_regular(const char *path)
 	return NULL;
 }
 
-void zones_file_read(struct reader *reader, const struct node *where, const char *key,
-    const char *path, size_t max, struct config_strings *zones)
+static void read_file(struct reader *reader, const struct line_kind *kind, const struct node *where,
+    const char *key, const char *path, size_t max, struct config_strings *items)
 {
 	FILE *file = open_regular(path);
 
@@ -151,8 +167,20 @@ void zones_file_read(struct reader *reader, const struct node *where, const char
 		    errno == EINVAL ? "not a regular file" : strerror(errno));
 		return;
 	}
-	read_lines(reader, file, path, key, max, zones);
+	read_lines(reader, kind, file, path, key, max, items);
 	fclose(file);
 	if (!reader->no_memory)
-		zones_sort(zones);
+		zones_sort(items);
+}
+
+void zones_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *zones)
+{
+	read_file(reader, &zone_lines, where, key, path, max, zones);
+}
+
+void suffixes_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *rules)
+{
+	read_file(reader, &rule_lines, where, key, path, max, rules);
 }

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a registry publishes, held against an independent reader: domains of captures and of made traffic, exact by
+queries and NXDOMAIN answers, and within 2 % by clients and names; with the Public Suffix List's rules; in points as well."""
+
+import json
+import math
+import os
+import random
+import struct
+import subprocess
+import tempfile
+from collections import Counter, defaultdict
+
+import reader
+import traffic
+
+CAPTURES = ("knot", "nsd", "unbound", "recursor")
+NXDOMAIN = 3
+TOP = 20
+
+
+def replay(program, *args):
+    done = subprocess.run([program, "replay", *args], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr}"
+    return done.stdout
+
+
+def with_config(program, text, *args):
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+        config.write(text)
+        config.flush()
+        return replay(program, "-c", config.name, *args)
+
+
+def exchanges(data):
+    """(is it a query, client, the frame's fields, its message or None where it is malformed)"""
+    for payload in reader.frames(data):
+        frame = reader.fields(reader.fields(payload).get(14, b""))
+        kind = frame.get(1)
+        text = frame.get(10 if kind and kind % 2 else 14)
+        if kind not in reader.CLIENT_SIDE or text is None:
+            continue
+        try:
+            message = reader.Message(text)
+        except reader.Unreadable:
+            message = None
+        yield kind % 2 == 1, frame.get(4), frame, message
+
+
+def octet(c):
+    if c <= 0x20 or c >= 0x7f:
+        return "\\%03d" % c
+    return ("\\" if chr(c) in ".\\" else "") + chr(c)
+
+
+def presentation(labels):
+    """RFC 1035 section 5.1, lower case."""
+    return ".".join("".join(octet(c) for c in label.lower()) for label in labels) or "."
+
+
+def suffix_labels(labels, rules):
+    """As the list's page says: of all rules that match the exception, else the one with most labels, else `*`."""
+    name, best = [label.lower().decode("latin-1") for label in labels], 1
+    for rule in rules:
+        parts = rule.lstrip("!").split(".")
+        tail = name[-len(parts):]
+        if len(tail) == len(parts) and all(p in ("*", t) for p, t in zip(parts, tail)):
+            if rule.startswith("!"):
+                return len(parts) - 1
+            best = max(best, len(parts))
+    return best
+
+
+class Domains:
+    """`zone`: how many labels the zone has."""
+
+    def __init__(self, data, zone=1, labels=1, rules=None):
+        self.queries, self.nxdomain = Counter(), Counter()
+        self.sources, self.names, self.clients = defaultdict(set), defaultdict(set), set()
+        self.all_queries = 0
+        for is_query, client, _, message in exchanges(data):
+            self.clients.add(client)
+            self.all_queries += is_query
+            if message is None or message.labels is None:
+                continue
+            above = max(zone, suffix_labels(message.labels, rules)) if rules else zone
+            domain = presentation(message.labels[-(above + labels):])
+            if is_query:
+                self.queries[domain] += 1
+                self.sources[domain].add(client)
+                self.names[domain].add(presentation(message.labels))
+            elif message.rcode == NXDOMAIN:
+                self.nxdomain[domain] += 1
+        self.clients.discard(None)
+
+
+def near(got, expected):
+    return got == expected if expected <= 2048 else abs(got - expected) <= expected * 0.02
+
+
+def check_row(row, expected, what):
+    name = row["domain"]
+    assert (row["queries"], row["nxdomain"]) == (expected.queries[name], expected.nxdomain[name]), f"{what}: {row}"
+    sources = len(expected.sources[name])
+    assert near(row["sources"], sources) and near(row["names"], len(expected.names[name])), f"{what}: {row}, {sources}"
+    magnitude = 10 * math.log(sources) / math.log(len(expected.clients)) if sources else 0
+    assert abs(row["magnitude"] - magnitude) < 0.1, f"{what}: {row}, magnitude {magnitude}"
+
+
+def check_domains(zone, expected, what):
+    ranked = {"queries": expected.queries, "nxdomain": expected.nxdomain,
+              "sources": Counter({name: len(s) for name, s in expected.sources.items()})}
+    for by, counts in ranked.items():
+        rows = zone["domains"][by]
+        most = sorted(counts.values(), reverse=True)[:TOP]
+        assert len(rows) == len(most) and [row["rank"] for row in rows] == list(range(1, len(rows) + 1)), f"{what} {by}: {rows}"
+        for row, value in zip(rows, most):
+            check_row(row, expected, f"{what} {by}")
+            assert near(row[by], value), f"{what} {by}: {row}, expected {value}"
+        other = zone["domains"]["other"][by]
+        assert other["queries"] + sum(row["queries"] for row in rows) == zone["queries"] == expected.all_queries, f"{what} {by}"
+        assert other["nxdomain"] + sum(row["nxdomain"] for row in rows) == zone["rcode"].get("NXDOMAIN", 0), f"{what} {by}"
+
+
+def read_zone(text, label="default"):
+    return json.loads(text)["zones"][label]
+
+
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def check_captures(program, folder):
+    for name in CAPTURES:
+        path = os.path.join(folder, name + ".fstrm")
+        check_domains(read_zone(replay(program, "--json", path)), Domains(content(path)), name)
+        text = with_config(program, "domains: {labels: 2}\n", "--json", path)
+        check_domains(read_zone(text), Domains(content(path), labels=2), name + " of two labels")
+        text = with_config(program, "inputs: [{zone: ., unix: /x}]\n", "--json", path)
+        check_domains(read_zone(text, "."), Domains(content(path), zone=0), name + " of the root")
+
+
+def name(*labels):
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def exchange(client, wire, rcode, nanosecond):
+    question = wire + struct.pack(">HH", 1, 1)
+    query = struct.pack(">6H", client & 0xffff, 0, 1, 0, 0, 0) + question
+    answer = struct.pack(">6H", client & 0xffff, 0x8000 | rcode, 1, 0, 0, 0) + question
+    return frame(True, query, client, nanosecond) + frame(False, answer, client, nanosecond)
+
+
+def frame(is_query, message, client, nanosecond):
+    times = (8, 9, 10) if is_query else (12, 13, 14)
+    inner = (traffic.number(1, 1 if is_query else 2) + traffic.number(2, 1) + traffic.number(3, 1) +
+             traffic.text(4, struct.pack(">I", client)) + traffic.number(6, 4000) + traffic.number(times[0], traffic.SECOND) +
+             traffic.varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) + traffic.text(times[2], message))
+    payload = traffic.text(14, inner) + traffic.number(15, 1)
+    return struct.pack(">I", len(payload)) + payload
+
+
+def write(path, frames):
+    with open(path, "wb") as file:
+        file.write(traffic.control(2) + b"".join(frames) + traffic.control(3))
+
+
+RULES = ("nl", "uk", "co.uk", "*.ck", "!www.ck", "*.kobe.nl", "!city.kobe.nl")
+
+
+def made(seed, n):
+    """Popular domains by Zipf, with clients and names past what sketches count one by one, and below public suffixes; between
+    them a dictionary of names that nobody has."""
+    r = random.Random(seed)
+    suffixes = [(b"nl",), (b"co", b"uk"), (b"x", b"ck"), (b"www", b"ck"), (b"c", b"kobe", b"nl"), (b"city", b"kobe", b"nl")]
+    domains = [(b"d%d" % i, *suffixes[i % len(suffixes)]) for i in range(60)]
+    weights = [1 / (i + 1) for i in range(60)]
+    for i in range(n):
+        labels = r.choices(domains, weights)[0]
+        labels = (b"h%d" % r.randrange(20000), b"A%d" % r.randrange(3), *labels)[r.randrange(3):]
+        yield exchange(0x0a000000 + r.randrange(30000), name(*labels), r.choice((0, 0, 3)), i)
+        if i % 4 == 0:
+            yield exchange(0x0b000000 + r.randrange(30), name(b"w%d" % i, b"nl"), NXDOMAIN, i)
+
+
+def check_made(program, _):
+    with tempfile.TemporaryDirectory() as folder:
+        path, rules = os.path.join(folder, "made.fstrm"), os.path.join(folder, "rules")
+        write(path, made(1, 60000))
+        with open(rules, "w", encoding="utf-8") as file:
+            file.write("// made\n" + "\n".join(RULES) + "\n")
+        expected = Domains(content(path), rules=RULES)
+        text = with_config(program, f"domains: {{suffixes: {rules}}}\n", "--json", path)
+        zone = read_zone(text)
+        kept = {row["domain"] for row in zone["domains"]["queries"]}
+        assert kept == {d for d, _ in expected.queries.most_common(TOP)}, f"made: {kept}"
+        for by in ("queries", "nxdomain", "sources"):
+            for row in zone["domains"][by]:
+                check_row(row, expected, f"made {by}")
+
+
+def check_points(program, folder):
+    """In each window domains with `other` are the zone's queries; ranks are those of the document."""
+    for capture in CAPTURES:
+        path = os.path.join(folder, capture + ".fstrm")
+        with tempfile.TemporaryDirectory() as out:
+            lines = os.path.join(out, "points.lp")
+            replay(program, "--points", lines, path)
+            with open(lines, encoding="utf-8") as file:
+                points = [line.rstrip("\n").rsplit(" ", 1) for line in file]
+        sums = Counter()
+        for point, time in points:
+            head, values = point.split(" ", 1)
+            if head.split(",")[0] in ("dns", "dns_domain"):
+                by = [tag[3:] for tag in head.split(",") if tag.startswith("by=")]
+                sums[head.split(",")[0], (by or [""])[0], time] += sum(
+                    int(v[8:-1]) for v in values.split(",") if v.startswith("queries="))
+        for (measurement, by, time), n in sums.items():
+            assert measurement == "dns" or n == sums["dns", "", time], f"{capture} {by} {time}: {n}"
+        assert any(m == "dns_domain" for m, _, _ in sums) == any(n for (m, _, _), n in sums.items() if m == "dns"), capture
+
+
+TESTS = [("domains of captures", check_captures), ("domains of made traffic", check_made), ("domains in points", check_points)]

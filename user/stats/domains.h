@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The domains that one thread's queries of a window ask for: so many labels below the zone, or
+ * below the public suffix (zones/suffixes.h), each with its queries, its NXDOMAIN answers, its
+ * distinct clients and its distinct names. Exact while the table has room for all that there are.
+ *
+ * A full table keeps the busiest, by queries and NXDOMAIN answers together: a newcomer must first
+ * collect, in a small array of counters, more than the least of the eight entries that it can take
+ * the place of. So a run through a dictionary, a million domains with one NXDOMAIN each, replaces
+ * itself and not the domains that are really asked for. What an entry has counted is what came
+ * since it was let in: never too much.
+ */
+#ifndef CROSSTAP_STATS_DOMAINS_H
+#define CROSSTAP_STATS_DOMAINS_H
+
+#include "base/hash.h"
+#include "base/sketch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DOMAIN_MAX_BYTES 255
+
+struct domain {
+	uint64_t hash;              /* of name and zone */
+	uint32_t weight;            /* an upper bound of queries and NXDOMAIN answers together */
+	uint32_t queries, nxdomain; /* saturating */
+	uint16_t zone;
+	uint8_t length; /* of the name */
+	struct sketch sources, names;
+};
+
+struct domain_name {
+	uint8_t bytes[DOMAIN_MAX_BYTES]; /* wire format, lower case */
+};
+
+struct domains {
+	struct domain *entries;
+	struct domain_name *keys; /* of the entries */
+	size_t used, room, limit;
+	uint64_t
+	    *index; /* upper bits of the hash, and the place plus 1; 0: free; by linear probing */
+	uint64_t mask;
+	uint32_t *filter; /* counters of newcomers; NULL until the table is full */
+	struct sketch_budget budget;
+};
+
+#define DOMAIN_NOWHERE UINT32_MAX
+
+/* How much memory a table of so many entries takes at most, sketches included. */
+size_t domains_most_bytes(size_t limit, size_t sketch_bytes);
+
+/* At most `limit` entries, a power of two from 8 on; their sketches share `sketch_bytes` beyond
+ * SKETCH_LEAST_BYTES each. -ENOMEM. */
+int domains_new(struct domains **ret, size_t limit, size_t sketch_bytes);
+void domains_free(struct domains *domains);
+/* Whether domains_new() would make one of these bounds. */
+bool domains_fit(const struct domains *domains, size_t limit, size_t sketch_bytes);
+/* Empty; the memory of few entries stays. */
+void domains_clear(struct domains *domains);
+
+#define DOMAIN_TAG_MASK (~0ull << 32)
+
+static inline void domains_prefetch(const struct domains *domains, uint64_t hash)
+{
+	__builtin_prefetch(&domains->index[hash & domains->mask]);
+}
+
+/* The place of an entry, or DOMAIN_NOWHERE. Places are good until the table next takes in another
+ * one. */
+static inline uint32_t domains_find(const struct domains *domains, uint64_t hash)
+{
+	for (uint64_t at = hash & domains->mask; domains->index[at];
+	     at = (at + 1) & domains->mask) {
+		const uint64_t item = domains->index[at];
+
+		if ((item ^ hash) & DOMAIN_TAG_MASK)
+			continue;
+		if (domains->entries[(uint32_t)item - 1].hash == hash)
+			return (uint32_t)item - 1;
+	}
+	return DOMAIN_NOWHERE;
+}
+
+static inline void domains_prefetch_entry(const struct domains *domains, uint64_t hash)
+{
+	const uint64_t item = domains->index[hash & domains->mask];
+
+	if (item)
+		__builtin_prefetch(&domains->entries[(uint32_t)item - 1], 1);
+}
+
+/* For a hash that is not there: an entry that has taken a place, its weight counted; NULL: not yet
+ * let in. */
+struct domain *domains_let_in(struct domains *domains, uint64_t hash, uint16_t zone,
+    const uint8_t *name, size_t length, uint32_t weight);
+
+static inline void domain_add(uint32_t *counter, uint32_t count)
+{
+	if (__builtin_add_overflow(*counter, count, counter))
+		*counter = UINT32_MAX;
+}
+
+/* The entry, one message more on it; NULL: it has none. `hash` covers name and zone. */
+static inline struct domain *domains_at(
+    struct domains *domains, uint64_t hash, uint16_t zone, const uint8_t *name, size_t length)
+{
+	const uint32_t place = domains_find(domains, hash);
+
+	if (__builtin_expect(place == DOMAIN_NOWHERE, 0))
+		return domains_let_in(domains, hash, zone, name, length, 1);
+	domain_add(&domains->entries[place].weight, 1);
+	return &domains->entries[place];
+}
+
+/* Adds all of `from`, whose hashes have the same seed. */
+void domains_merge(struct domains *into, const struct domains *from);
+/* What its memory is now. */
+size_t domains_bytes(const struct domains *domains);
+
+#endif
