@@ -13,9 +13,10 @@ import traffic
 
 CAPTURES = ("knot", "nsd", "unbound", "recursor", "crosscheck", "mapped_clients", "without_messages", "two_streams")
 BY_TYPE = ("qtype", "qtype_query_bytes", "qtype_responses", "qtype_response_bytes")
-SECTIONS = {"core": BY_TYPE[1:] + ("qtype_rcode", "class"), "edns": ("edns", "edns_size", "ede", "ecs"), "names": ("qname",)}
+SECTIONS = {"core": BY_TYPE[1:] + ("qtype_rcode", "class"), "edns": ("edns", "edns_size", "ede", "ecs"), "names": ("qname",),
+            "addresses": ("addresses", "identities", "subnets", "talkers")}
 MEASUREMENTS = {"core": {"dns_qtype_rcode", "dns_class"}, "edns": {"dns_edns", "dns_edns_size", "dns_ede", "dns_ecs"},
-                "names": {"dns_qname"}}
+                "names": {"dns_qname"}, "addresses": {"dns_address", "dns_identity", "dns_subnet", "dns_talker"}}
 BUSIEST = 20
 
 
@@ -198,7 +199,7 @@ def check_switch(program, folder):
     """Of a dataset that is left out nothing is there, and the others are as they were."""
     path = os.path.join(folder, "unbound.fstrm")
     whole = read_zone(program, path)
-    for wanted in ([], ["core"], ["edns"], ["names"], ["core", "edns", "names"]):
+    for wanted in ([], ["core"], ["edns"], ["names"], ["addresses"], ["core", "edns", "names", "addresses"]):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
             config.write(f"datasets: [{', '.join(wanted)}]\n")
             config.flush()

@@ -15,6 +15,7 @@
 #define MOST_NAME_SLOTS  8192
 #define SLOTS_PER_NAME   16
 #define UNASSIGNED_CELLS 256
+#define MOST_PLACE_SLOTS 16384
 
 int input_setup_make(struct input_setup *ret, const struct config *config,
     const struct config_input *input, struct zone_registry *registry,
@@ -97,7 +98,11 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	ret->facts_cells = ret->cube_slots / 2;
 	ret->facts_blocks = share / 16 / (FACTS_BLOCK_ZONES * sizeof(struct facts_row));
 	ret->unassigned = UNASSIGNED_CELLS;
-	ret->source_slots = power_of_two_within(share / 4 * 3 / sizeof(struct source));
+	ret->place_slots = power_of_two_within(share / 32 / sizeof(struct place));
+	if (ret->place_slots > MOST_PLACE_SLOTS)
+		ret->place_slots = MOST_PLACE_SLOTS;
+	ret->source_slots =
+	    power_of_two_within(share / 4 * 3 / (sizeof(struct source) + sizeof(uint64_t)));
 	names *= SLOTS_PER_NAME;
 	if (names && names < LEAST_NAME_SLOTS)
 		names = LEAST_NAME_SLOTS;

@@ -99,7 +99,7 @@ enum privacy_addresses { ADDRESSES_FULL, ADDRESSES_PREFIX, ADDRESSES_CRYPTOPAN, 
 enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
 enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
 /* Bits, in the order of the words of `datasets`. */
-enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4 };
+enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4, DATASET_ADDRESSES = 8 };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
 struct output_kind; /* config/output_kind.h */
@@ -137,6 +137,7 @@ struct config {
 	} privacy;
 	struct {
 		unsigned resolvers, asns, names, nxdomain;
+		unsigned subnets, talkers;
 		enum top_key key;
 	} top;
 	struct {

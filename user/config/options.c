@@ -24,12 +24,15 @@ static const struct config_option root[] = {
 	.help = "Length of a window. Windows are aligned to the wall clock."},
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
-    {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(REPORT), .fallback = "[core, edns, names]",
-	RANGE(0, 3), WORDS("core", "edns", "names"), AT(C, datasets),
+    {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(REPORT),
+	.fallback = "[core, edns, names, addresses]", RANGE(0, 4),
+	WORDS("core", "edns", "names", "addresses"), AT(C, datasets),
 	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
 		"and times. `core`: classes, responses by type, and by type and rcode; `edns`: "
 		"versions, advertised sizes, client subnets, extended errors; `names`: lengths, "
-		"labels and kinds of query names, never names. What is left out costs nothing."},
+		"labels and kinds of query names, never names; `addresses`: the server's own "
+		"addresses and identities, networks of clients, clients by what stands out. What "
+		"is left out costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "
@@ -149,6 +152,12 @@ static const struct config_option root[] = {
 	AT(C, top.names), .help = "Names asked for most."},
     {"top.nxdomain", OPTION_UINT, .takers = TO(REPORT) | TO(TABLES), .fallback = "20",
 	RANGE(0, 10000), AT(C, top.nxdomain), .help = "Names that do not exist, asked for most."},
+    {"top.subnets", OPTION_UINT, .takers = TO(REPORT), .fallback = "20", RANGE(0, 10000),
+	AT(C, top.subnets), .help = "Busiest networks, /24 and /48."},
+    {"top.talkers", OPTION_UINT, .takers = TO(REPORT), .fallback = "10", RANGE(0, 10000),
+	AT(C, top.talkers),
+	.help = "Clients, by each of: bytes that they are sent, NXDOMAIN, REFUSED, queries over "
+		"TCP, malformed queries."},
     {"top.key", OPTION_WORD, .takers = TO(REPORT), .fallback = "rank", WORDS("rank", "value"),
 	AT(C, top.key),
 	.help = "What the tag of a top list holds: `rank` bounds the number of series, `value` "

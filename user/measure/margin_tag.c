@@ -20,6 +20,8 @@ bool margin_tag_is_value(enum measure_tag tag)
 	case TAG_QNAME_LENGTH:
 	case TAG_QNAME_LABELS:
 	case TAG_QNAME_TRAIT:
+	case TAG_ADDRESS:
+	case TAG_IDENTITY:
 		return true;
 	default:
 		return false;
@@ -42,7 +44,8 @@ static const char *number(const char *before, uint32_t value, char buffer[MNEMON
 	return buffer;
 }
 
-const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES])
+const char *margin_tag_text(enum measure_tag tag, uint64_t key, const struct place_names *places,
+    char buffer[MNEMONIC_BYTES])
 {
 	const uint32_t value = value_of(tag, key);
 
@@ -76,6 +79,10 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEM
 		return number("b", value * KEY_QNAME_STEP, buffer);
 	case TAG_QNAME_TRAIT:
 		return mnemonic_qname_trait(value);
+	case TAG_ADDRESS:
+		return place_names_address(places, value);
+	case TAG_IDENTITY:
+		return place_names_identity(places, value);
 	default:
 		return NULL;
 	}

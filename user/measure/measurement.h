@@ -42,14 +42,20 @@
 	X(QNAME_LENGTH, "length", 16, "Bin of the name's length by its lower bound.")              \
 	X(QNAME_LABELS, "labels", 11, "Without the root; 10: and more.")                           \
 	X(QNAME_TRAIT, "trait", 3, "idn, mixed_case or reverse.")                                  \
+	X(ADDRESS, "address", 258, "The server's own; `unknown`: not told; `other`: the rest.")    \
+	X(IDENTITY, "identity", 66, "As the producer tells; `unknown`: not; `other`: the rest.")   \
+	X(SUBNET, "rank", 0, "Rank from 1 on, or the network (`top.key`); `other`: the rest.")     \
+	X(TALKER_BY, "by", 5, "response_bytes, nxdomain, refused, tcp or malformed.")              \
+	X(TALKER, "rank", 0, "Rank from 1 on, or the address (`top.key`).")                        \
 	X(REASON, "reason", 7, "Why a message is malformed.")                                      \
 	X(COUNTRY, "country", 251, "ISO 3166-1 code, `unknown` or `other`.")                       \
-	X(ASN, "asn", 0, "AS number, or `other`.")                                                 \
+	X(ASN, "asn", 0, "AS number, `unknown` or `other`.")                                       \
 	X(RESOLVER, "rank", 0, "Rank from 1 on, or the address (`top.key`); `other`: the rest.")   \
 	X(CLIENT, "rank", 0, "Rank from 1 on, or the address (`top.key`).")                        \
 	X(TOP, "rank", 0, "Rank in the last window, from 1 on.")                                   \
 	X(TOP_COUNTRY, "country", 1, "ISO 3166-1 code, or `unknown`.")                             \
-	X(TOP_ASN, "asn", 1, "AS number.")                                                         \
+	X(TOP_ASN, "asn", 1, "AS number, or `unknown`.")                                           \
+	X(TOP_SUBNET, "subnet", 1, "As `privacy.addresses` lets it out.")                          \
 	X(TOP_ADDRESS, "address", 1, "As `privacy.addresses` lets it out.")                        \
 	X(TOP_ORG, "as_org", 1, "Who the AS belongs to; may be empty.")                            \
 	X(NAME_KIND, "kind", 1, "query or nxdomain, each with ranks of its own.")                  \
@@ -124,6 +130,7 @@ enum measure_when {
 	WHEN_CORE,    /* such an input, and the word in `datasets` */
 	WHEN_EDNS,
 	WHEN_NAMES,
+	WHEN_ADDRESSES,
 	WHEN_COUNTRY,
 	WHEN_ASN,
 	WHEN_WIRE,
@@ -191,6 +198,10 @@ struct measurement {
 	X(DNS_COUNTRY)                                                                             \
 	X(DNS_ASN)                                                                                 \
 	X(DNS_RESOLVER)                                                                            \
+	X(DNS_ADDRESS)                                                                             \
+	X(DNS_IDENTITY)                                                                            \
+	X(DNS_SUBNET)                                                                              \
+	X(DNS_TALKER)                                                                              \
 	X(DNS_NAME)                                                                                \
 	X(DNS_TOP_COUNTRY)                                                                         \
 	X(DNS_TOP_COUNTRY_INFO)                                                                    \
@@ -198,6 +209,10 @@ struct measurement {
 	X(DNS_TOP_ASN_INFO)                                                                        \
 	X(DNS_TOP_RESOLVER)                                                                        \
 	X(DNS_TOP_RESOLVER_INFO)                                                                   \
+	X(DNS_TOP_SUBNET)                                                                          \
+	X(DNS_TOP_SUBNET_INFO)                                                                     \
+	X(DNS_TOP_TALKER)                                                                          \
+	X(DNS_TOP_TALKER_INFO)                                                                     \
 	X(WIRE)                                                                                    \
 	X(WIRE_MODE)                                                                               \
 	X(WIRE_QTYPE)                                                                              \

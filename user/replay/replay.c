@@ -42,12 +42,13 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 		r = enrich_new(&replay->enrich, config, &replay->seed, false);
 	if (r == 0)
 		r = arena_new(&replay->arena);
+	if (r == 0)
+		r = place_names_new(&replay->places);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
-	if (replay->options.captures)
-		r = privacy_new(&replay->privacy, config, error, size);
+	r = privacy_new(&replay->privacy, config, error, size);
 	if (r < 0)
 		return r;
 	if (!replay->options.windows)
@@ -91,6 +92,7 @@ void replay_free(struct replay *replay)
 	report_free(replay->report);
 	enrich_free(replay->enrich);
 	arena_free(replay->arena);
+	place_names_free(replay->places);
 	collector_free(replay->collector);
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);

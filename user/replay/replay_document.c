@@ -110,7 +110,11 @@ static void sum_files(const struct replay *replay, struct file_sums *ret)
 
 json_t *replay_document(struct replay *replay, double seconds)
 {
-	const struct view_limits limits = {.facts = replay->setup.traits.facts};
+	const struct config *config = replay->options.config;
+	const struct view_limits limits = {.facts = replay->setup.traits.facts,
+	    .subnets = config->top.subnets,
+	    .talkers = config->top.talkers,
+	    .places = replay->places};
 	const struct window_span span = {0};
 	struct file_sums totals;
 	struct window_view view;
@@ -126,7 +130,7 @@ json_t *replay_document(struct replay *replay, double seconds)
 		    (json_int_t)totals.frames, "frames_bad", (json_int_t)totals.frames_bad, "bytes",
 		    (json_int_t)totals.bytes, "seconds", seconds, "frames_per_second",
 		    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
-		    json_zones(&view));
+		    json_zones(&view, replay->privacy));
 	if (document && replay->wire && put_wire(document, replay, &view, arena) < 0) {
 		json_decref(document);
 		document = NULL;

@@ -38,6 +38,7 @@ struct report {
 	uint64_t history_due_ns;
 	struct unassigned unassigned;
 	struct totals *totals;
+	struct place_names *places;
 	struct arena *arena;
 	struct comparison
 	    *_Atomic comparison; /* NULL while wire.mode was always off; never replaced */
@@ -230,6 +231,8 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 		report->seed = *seed;
 		r = totals_new(&report->totals, seed);
 		if (r == 0)
+			r = place_names_new(&report->places);
+		if (r == 0)
 			r = outputs_new(&report->outputs);
 		if (r == 0)
 			r = board_new(&report->board);
@@ -284,6 +287,7 @@ void report_free(struct report *report)
 	comparison_free(report->comparison);
 	privacy_free(report->privacy);
 	totals_free(report->totals);
+	place_names_free(report->places);
 	arena_free(report->arena);
 	release_always(report->registry, report->always, report->n_always);
 	free(report->before);
@@ -471,7 +475,7 @@ static char *make_window_json(const struct report *report, const struct window_v
 	json_put_count(&build, document, "frames_bad", view->total->frames_bad);
 	json_put_count(&build, document, "late", view->total->late);
 	json_put_count(&build, document, "skewed", view->total->skewed);
-	json_put(&build, document, "zones", json_zones(view));
+	json_put(&build, document, "zones", json_zones(view, report->privacy));
 	document = json_build_finish(&build, document);
 	text = json_text(document);
 	json_decref(document);
@@ -620,6 +624,9 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	const struct view_limits limits = {
 	    .resolvers = config->top.resolvers,
 	    .names = {config->top.names, config->top.nxdomain},
+	    .subnets = config->top.subnets,
+	    .talkers = config->top.talkers,
+	    .places = report->places,
 	    .facts = datasets_facts(config->datasets),
 	};
 	struct agent_figures figures = {0};
@@ -739,6 +746,11 @@ struct tops *report_tops(struct report *report)
 struct history *report_history(struct report *report)
 {
 	return report->history;
+}
+
+const struct place_names *report_places(const struct report *report)
+{
+	return report->places;
 }
 
 struct totals *report_totals(struct report *report)

@@ -98,5 +98,7 @@ struct tops *report_tops(struct report *report);
 struct history *report_history(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
+/* Any thread: what the numbers of servers in the totals stand for. */
+const struct place_names *report_places(const struct report *report);
 
 #endif

@@ -8,6 +8,9 @@
 #define FIRST_CUBE_SLOTS    2048
 #define FIRST_MARGIN_SLOTS  1024
 #define OVERFLOW_TOPK_SLOTS 1024
+#define FIRST_RARE_SLOTS    1024
+#define MOST_RARE_SLOTS     65536
+#define MERGED_PLACE_SLOTS  65536 /* all inputs' */
 
 static void overflow_free(struct shard_overflow *overflow)
 {
@@ -31,6 +34,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 		r = sources_init(&shard->sources, 0);
 	if (r == 0)
 		r = facts_init(&shard->facts, seed);
+	if (r == 0)
+		r = places_init(&shard->places);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	shard->name_slots = limits->name_slots;
@@ -52,6 +57,9 @@ void shard_free(struct shard *shard)
 	sources_done(&shard->sources);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		topk_free(shard->names[kind]);
+	if (shard->rare.slots)
+		sources_done(&shard->rare);
+	places_done(&shard->places);
 	overflow_free(shard->overflow);
 	free(shard);
 }
@@ -76,6 +84,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct sources sources;
 	struct facts facts;
 	struct topk *names[NAMES_KINDS];
+	struct places places;
 
 	/* A cube that had to be folded was full, whatever it holds now. */
 	if (margins.slots)
@@ -90,13 +99,20 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 			topk_clear(shard->names[kind]);
 		names[kind] = shard->names[kind];
 	}
+	if (shard->rare.slots)
+		sources_done(&shard->rare);
+	places_clear(&shard->places);
+	places = shard->places;
 	cells_done(&margins);
 	overflow_free(shard->overflow);
 	cube = shard->cube;
 	sources = shard->sources;
 	facts = shard->facts;
-	*shard = (struct shard){
-	    .cube = cube, .sources = sources, .facts = facts, .name_slots = name_slots};
+	*shard = (struct shard){.cube = cube,
+	    .sources = sources,
+	    .facts = facts,
+	    .places = places,
+	    .name_slots = name_slots};
 	memcpy(shard->names, names, sizeof(names));
 	shard_fit_names(shard, limits);
 }
@@ -214,6 +230,41 @@ struct cell *shard_fact_unassigned(
 	cells->used--;
 	cell = cells_at(cells, cells_hash(cells, key), key);
 	return cell ? cell : shard_fact_slow(shard, limits, key);
+}
+
+void shard_place_other(struct shard *shard, uint32_t zone, uint32_t direction, uint32_t bytes)
+{
+	if (need_margins(shard) < 0 ||
+	    places_add_other(&shard->margins, zone, direction, 1, bytes) < 0)
+		shard->lost++;
+}
+
+struct source *shard_rare(struct shard *shard, const struct shard_limits *limits,
+    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	const size_t most =
+	    limits->source_slots < MOST_RARE_SLOTS ? limits->source_slots : MOST_RARE_SLOTS;
+	struct sources *rare = &shard->rare;
+	struct source *source;
+
+	if (!rare->slots && sources_init(rare, FIRST_RARE_SLOTS) < 0)
+		return NULL;
+	source = sources_at(rare, hash, address, zone_family);
+	if (!source && ((size_t)rare->mask + 1) * 2 <= most &&
+	    sources_resize(rare, ((size_t)rare->mask + 1) * 2, seed) == 0)
+		source = sources_at(rare, hash, address, zone_family);
+	return source;
+}
+
+static int merge_rare(struct shard *into, const struct shard *from, const struct hash_seed *seed)
+{
+	int r = 0;
+
+	if (!from->rare.slots)
+		return 0;
+	if (!into->rare.slots)
+		r = sources_init(&into->rare, FIRST_RARE_SLOTS);
+	return r < 0 ? r : sources_merge(&into->rare, &from->rare, seed);
 }
 
 void shard_add_late(struct shard *shard, uint64_t key)
@@ -336,6 +387,11 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 		r = sources_merge(&into->sources, &from->sources, seed);
 	if (r == 0 && from->overflow)
 		r = merge_overflow(into, from->overflow);
+	if (r == 0)
+		r = places_merge(
+		    &into->places, &from->places, MERGED_PLACE_SLOTS, seed, &into->margins);
+	if (r == 0)
+		r = merge_rare(into, from, seed);
 	for (int kind = 0; kind < NAMES_KINDS; kind++) {
 		if (into->names[kind] && from->names[kind])
 			topk_merge(into->names[kind], from->names[kind]);

@@ -9,6 +9,8 @@
 
 #include "base/arena.h"
 #include "base/hist.h"
+#include "stats/place_names.h"
+#include "stats/ranked.h"
 #include "stats/shard.h"
 #include "stats/windows.h"
 #include "zones/zones.h"
@@ -31,6 +33,12 @@ struct view_name {
 	uint64_t count;
 };
 
+struct view_subnet { /* /24 of IPv4, /48 of IPv6 */
+	uint64_t address[2];
+	uint64_t queries, response_bytes, nxdomain;
+	uint8_t family;
+};
+
 struct view_latency {
 	uint64_t count;
 	double p50_ns, p90_ns, p99_ns, max_ns;
@@ -47,6 +55,11 @@ struct zone_view {
 	size_t n_resolvers;
 	struct view_name *names[NAMES_KINDS]; /* most frequent first */
 	size_t n_names[NAMES_KINDS];
+	struct view_subnet *subnets; /* most queries first */
+	size_t n_subnets;
+	struct ranked *talkers[TALKER_COUNT]; /* greatest count first */
+	size_t n_talkers[TALKER_COUNT];
+	struct ranked *subnet_ranks; /* where `subnets` are from */
 };
 
 struct window_view {
@@ -54,13 +67,15 @@ struct window_view {
 	struct zone_view *zones; /* those with traffic or `always`, by number */
 	size_t n_zones;
 	const struct shard *total;
-	uint8_t facts; /* enum facts_wanted; margins of others say nothing */
+	uint8_t facts;                    /* enum facts_wanted; margins of others say nothing */
+	const struct place_names *places; /* of the limits */
 	struct margin_slice compared[MARGIN_COUNT]; /* MARGIN_COMPARED_*: of all zones */
 };
 
 struct view_limits {
-	size_t resolvers, names[NAMES_KINDS]; /* per zone */
-	uint8_t facts;                        /* enum facts_wanted: which were counted */
+	size_t resolvers, names[NAMES_KINDS], subnets, talkers; /* per zone */
+	struct place_names *places; /* NULL: addresses and identities of servers have no margins */
+	uint8_t facts;              /* enum facts_wanted: which were counted */
 };
 
 /*

@@ -341,16 +341,18 @@ static void test_sinks(void **state)
 static void test_tops(void **state)
 {
 	static const struct top_row rows[] = {
-	    {TOP_COUNTRY, 1, "nl", "NL", "", 70, 20, NAN},
-	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", 60, NAN, 5},
-	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", 50, NAN, NAN},
+	    {TOP_COUNTRY, 1, "nl", "NL", "", NULL, 70, 0, 0, 20, NAN},
+	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", NULL, 60, 0, 0, NAN, 5},
+	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", NULL, 50, 0, 0, NAN, NAN},
+	    {TOP_SUBNET, 1, "nl", "192.0.2.0/24", "", NULL, 40, 9000, 3, NAN, NAN},
+	    {TOP_TALKER, 1, "nl", "192.0.2.7", "", "refused", 30, 0, 0, NAN, NAN},
 	};
 	struct fixture *f = *state;
 	const char *text;
 
 	f->report->tops = calloc(1, sizeof(struct tops) + sizeof(rows));
 	f->report->tops->refs = 1;
-	f->report->tops->n = 3;
+	f->report->tops->n = sizeof(rows) / sizeof(rows[0]);
 	memcpy(f->report->tops->rows, rows, sizeof(rows));
 	text = scrape(f);
 #define RANKED "{zone=\"nl\",rank=\"1\""
@@ -367,6 +369,12 @@ static void test_tops(void **state)
 	assert_true(value_of(text,
 			"crosstap_dns_top_resolver_info{zone=\"nl\",rank=\"2\",address="
 			"\"192.0.2.1\",country=\"NL\"}") == 1);
+	assert_true(value_of(text, "crosstap_dns_top_subnet_response_bytes" RANKED "}") == 9000);
+	assert_true(
+	    value_of(text, "crosstap_dns_top_subnet_info" RANKED ",subnet=\"192.0.2.0/24\"}") == 1);
+	assert_true(
+	    value_of(text,
+		"crosstap_dns_top_talker_count{zone=\"nl\",by=\"refused\",rank=\"1\"}") == 30);
 }
 
 /* Each family is described once, before its samples, and no series is there twice. */

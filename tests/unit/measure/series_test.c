@@ -54,7 +54,7 @@ static void zones_multiply(void **state UNUSED)
 	assert_null(row(&one, "crosscheck"));
 	assert_bound(&many, "dns", 4 * 16);
 	assert_bound(&many, "dns_country", 4 * 251);
-	assert_bound(&many, "dns_asn", 4 * 101);
+	assert_bound(&many, "dns_asn", 4 * 102);
 	assert_bound(&many, "crosstap_input", 4);
 	for (size_t i = 0; i < many.n; i++)
 		total += many.rows[i].bound;

@@ -80,7 +80,7 @@ static json_t *make_crosscheck(void *context)
 
 static json_t *make_zones(void *context)
 {
-	return json_zones(context);
+	return json_zones(context, NULL);
 }
 
 static void the_wire_may_fail(void **state)
