@@ -62,8 +62,8 @@ static void put_types(struct json_build *build, json_t *zone, const struct zone_
 	put_codes(build, zone, "qtype_responses", responses, TAG_QTYPE);
 	put_values(build, json_put_object(build, zone, "qtype_response_bytes"), responses,
 	    TAG_QTYPE, AMOUNTS);
-	put_pairs(
-	    build, zone, "qtype_rcode", &view->margins[MARGIN_QTYPE_RCODE], TAG_QTYPE, TAG_RCODE);
+	put_pairs(build, zone, "qtype_rcode", &view->margins[MARGIN_QTYPE_RCODE], TAG_BUSY_QTYPE,
+	    TAG_RCODE);
 	put_codes(build, zone, "class", &view->margins[MARGIN_CLASS], TAG_CLASS);
 }
 

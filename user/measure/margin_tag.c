@@ -9,6 +9,7 @@ bool margin_tag_is_value(enum measure_tag tag)
 {
 	switch (tag) {
 	case TAG_QTYPE:
+	case TAG_BUSY_QTYPE:
 	case TAG_RCODE:
 	case TAG_OPCODE:
 	case TAG_CLASS:
@@ -35,7 +36,7 @@ static uint32_t value_of(enum measure_tag tag, uint64_t key)
 
 	if (margin_kind(key) != MARGIN_QTYPE_RCODE)
 		return value;
-	return tag == TAG_QTYPE ? key_qtype(value) : key_rcode(value);
+	return tag == TAG_BUSY_QTYPE ? key_qtype(value) : key_rcode(value);
 }
 
 static const char *number(const char *before, uint32_t value, char buffer[MNEMONIC_BYTES])
@@ -60,6 +61,7 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, const struct pla
 	case TAG_ECS_FAMILY:
 		return mnemonic_family(margin_family(key));
 	case TAG_QTYPE:
+	case TAG_BUSY_QTYPE:
 		return mnemonic_qtype((uint16_t)value, buffer);
 	case TAG_RCODE:
 		return mnemonic_rcode((uint16_t)value, buffer);

@@ -31,6 +31,8 @@
 	X(PLAIN_TRANSPORT, "transport", 2, "udp, tcp: whose messages the wire shows.")             \
 	X(FAMILY, "family", 2, "ipv4 or ipv6.")                                                    \
 	X(QTYPE, "qtype", 161, "Mnemonic; 32 unassigned types a day as TYPE65534, then `other`.")  \
+	X(BUSY_QTYPE, "qtype", 21,                                                                 \
+	    "Of the 20 busiest types of a zone and day; `other`: the rest.")                       \
 	X(RCODE, "rcode", 24, "Mnemonic, or RCODE30.")                                             \
 	X(OPCODE, "opcode", 16, "Mnemonic, or OPCODE7.")                                           \
 	X(CLASS, "class", 6, "IN, CH, HS, NONE, ANY; `other`: not assigned.")                      \

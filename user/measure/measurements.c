@@ -82,8 +82,8 @@ static const struct measure_field dns_qtype_fields[] = {
 
 static const struct measure_field dns_qtype_rcode_fields[] = {
     NAMED(COUNTER, "responses", count_row, count, "{response}",
-	"Responses by type of their first question and rcode; the 20 busiest types of the window, "
-	"under `other` the rest and responses without a question.",
+	"Responses by type of their first question and rcode; the 20 busiest types of a zone and "
+	"UTC day, under `other` the rest and responses without a question.",
 	SUM_OF(QTYPE_RCODE, MEASURE_ANY, false),
 	.metric = "crosstap_dns_responses_by_qtype_and_rcode_total"),
 };
@@ -606,7 +606,7 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
     [M_DNS_RCODE] = {"dns_rcode", "Responses by rcode, with the OPT record's upper bits",
 	WHEN_FIGURES, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_RCODE), FIELDS(dns_rcode)},
     [M_DNS_QTYPE_RCODE] = {"dns_qtype_rcode", "Responses by type and rcode", WHEN_CORE,
-	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QTYPE, TAG_RCODE), FIELDS(dns_qtype_rcode)},
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_BUSY_QTYPE, TAG_RCODE), FIELDS(dns_qtype_rcode)},
     [M_DNS_CLASS] = {"dns_class", "Queries by class", WHEN_CORE, METRICS_MARGINS,
 	TAGS(TAG_ZONE, TAG_CLASS), FIELDS(dns_class)},
     [M_DNS_EDNS] = {"dns_edns", "Queries by EDNS version", WHEN_EDNS, METRICS_MARGINS,
