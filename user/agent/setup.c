@@ -28,6 +28,8 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
 		    .facts = datasets_facts(config->datasets),
+		    .magnitude_labels =
+			*config->magnitude.dir ? (uint8_t)config->magnitude.labels : 0,
 		    .qtype_assigned = mnemonic_qtype_assigned,
 		    .filter = filter,
 		},

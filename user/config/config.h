@@ -145,6 +145,10 @@ struct config {
 		enum rssac002_source source;
 		const char *key_file; /* empty: each site has a key of its own */
 	} rssac002;
+	struct {
+		const char *dir; /* empty: off */
+		unsigned labels, domains;
+	} magnitude;
 	struct config_output *outputs;
 	size_t n_outputs;
 	const char *spool_path;

@@ -176,6 +176,20 @@ static const struct config_option root[] = {
 	.help = "32 bytes, one key for all sites; without it unique sources of sites cannot be "
 		"merged."},
 
+    {"magnitude", OPTION_SECTION,
+	.help = "DNS Magnitude: a dataset of each UTC day, SERVER-YYYYMMDD.cbor, for ICANN's "
+		"toolkit. How many clients ask for each domain, by the toolkit's public hash of "
+		"their /24 or /48."},
+    {"magnitude.dir", OPTION_TEXT, .takers = TO(MAGNITUDE) | TO(INPUTS),
+	.example = "/var/lib/crosstap/magnitude", RANGE(0, MAX_PATH), AT(C, magnitude.dir),
+	.help = "Where they are written; without it none are."},
+    {"magnitude.labels", OPTION_UINT, .takers = TO(MAGNITUDE) | TO(INPUTS), .fallback = "1",
+	RANGE(1, 3), AT(C, magnitude.labels),
+	.help = "Labels of a domain: 1 counts TLDs, 2 a TLD's registered domains."},
+    {"magnitude.domains", OPTION_UINT, .takers = TO(MAGNITUDE), .fallback = "2500",
+	RANGE(1, 100000), AT(C, magnitude.domains),
+	.help = "Domains in a dataset: those with the most clients."},
+
     {"outputs", OPTION_OUTPUTS, .takers = TO(OUTPUTS), RANGE(0, 32), ARRAY(C, outputs, n_outputs),
 	.help = "Where points go."},
     {"spool", OPTION_SECTION, .help = "Points that an output cannot take now wait on disk."},

@@ -167,6 +167,7 @@ static const struct route {
     {"/api/v1/history", NULL, get_history},
     {"/api/v1/crosscheck", "crosscheck", get_document},
     {"/api/v1/resolvers", "resolvers", get_document},
+    {"/api/v1/magnitude", "magnitude", get_document},
     {"/api/v1/config", "config", get_document},
 };
 

@@ -46,6 +46,7 @@ struct replay {
 	size_t n_files;
 	struct shard *total;
 	struct privacy *privacy;
+	struct magnitude *magnitude;        /* NULL: not wanted */
 	struct place_names *places;         /* of the report on all of the input */
 	struct replay_wire *wire;           /* NULL: no captures */
 	struct arena *arena;                /* of one window */

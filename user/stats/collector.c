@@ -369,6 +369,22 @@ static void count_place(const struct collector *collector, const struct item *it
 	place->bytes[item->direction] += item->length;
 }
 
+/* The public hash of DNS Magnitude, which is wanted for its dataset alone. */
+static void count_magnitude(const struct collector *collector, const struct item *item)
+{
+	struct tally *tally;
+
+	if (item->direction != DIR_QUERY || !item->has_source || !item->facts.has_question ||
+	    item->facts.opcode != DNS_OPCODE_QUERY)
+		return;
+	tally = shard_tally(item->shard, &collector->config.seed);
+	if (tally)
+		tally_add(tally, item_name(item), item->facts.qname_length, item->facts.labels,
+		    collector->config.traits.magnitude_labels,
+		    sketch_hash(
+			(const uint8_t *)item->address, item->record->query_address_length == 4));
+}
+
 static void count_name(const struct item *item)
 {
 	struct topk *names;
@@ -419,6 +435,8 @@ static void count(struct collector *collector, struct item *item)
 		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (collector->config.traits.facts & FACTS_ADDRESSES)
 		count_place(collector, item);
+	if (collector->config.traits.magnitude_labels)
+		count_magnitude(collector, item);
 	if (item->has_source)
 		count_source(collector, item);
 	count_name(item);

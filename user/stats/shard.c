@@ -60,6 +60,7 @@ void shard_free(struct shard *shard)
 	if (shard->rare.slots)
 		sources_done(&shard->rare);
 	places_done(&shard->places);
+	tally_free(shard->tally);
 	overflow_free(shard->overflow);
 	free(shard);
 }
@@ -85,6 +86,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct facts facts;
 	struct topk *names[NAMES_KINDS];
 	struct places places;
+	struct tally *tally = shard->tally;
 
 	/* A cube that had to be folded was full, whatever it holds now. */
 	if (margins.slots)
@@ -103,6 +105,8 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 		sources_done(&shard->rare);
 	places_clear(&shard->places);
 	places = shard->places;
+	if (tally)
+		tally_clear(tally);
 	cells_done(&margins);
 	overflow_free(shard->overflow);
 	cube = shard->cube;
@@ -112,6 +116,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	    .sources = sources,
 	    .facts = facts,
 	    .places = places,
+	    .tally = tally,
 	    .name_slots = name_slots};
 	memcpy(shard->names, names, sizeof(names));
 	shard_fit_names(shard, limits);
@@ -256,6 +261,23 @@ struct source *shard_rare(struct shard *shard, const struct shard_limits *limits
 	return source;
 }
 
+struct tally *shard_tally(struct shard *shard, const struct hash_seed *seed)
+{
+	if (!shard->tally && tally_new(&shard->tally, seed->a) < 0)
+		shard->lost++;
+	return shard->tally;
+}
+
+static int merge_tally(struct shard *into, const struct shard *from, const struct hash_seed *seed)
+{
+	if (!from->tally)
+		return 0;
+	if (!shard_tally(into, seed))
+		return -ENOMEM;
+	tally_merge(into->tally, from->tally);
+	return 0;
+}
+
 static int merge_rare(struct shard *into, const struct shard *from, const struct hash_seed *seed)
 {
 	int r = 0;
@@ -392,6 +414,8 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 		    &into->places, &from->places, MERGED_PLACE_SLOTS, seed, &into->margins);
 	if (r == 0)
 		r = merge_rare(into, from, seed);
+	if (r == 0)
+		r = merge_tally(into, from, seed);
 	for (int kind = 0; kind < NAMES_KINDS; kind++) {
 		if (into->names[kind] && from->names[kind])
 			topk_merge(into->names[kind], from->names[kind]);

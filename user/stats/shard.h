@@ -8,6 +8,7 @@
 
 #include "base/distinct.h"
 #include "base/topk.h"
+#include "magnitude/tally.h"
 #include "stats/facts.h"
 #include "stats/margins.h"
 #include "stats/pace.h"
@@ -71,6 +72,7 @@ struct shard {
 	struct places places;
 	struct sources rare; /* clients with rare events, counted as rare_counter() says; slots
 				NULL: none yet */
+	struct tally *tally; /* for DNS Magnitude; NULL: nothing yet */
 	struct pace pace;    /* of compared messages */
 	uint64_t frames, frames_bad, late, skewed, ignored;
 	uint64_t merged;          /* frames of other windows that joined this one: no free shard */
@@ -111,6 +113,8 @@ void shard_fact_carry(
     struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place);
 /* A message whose place has no entry. */
 void shard_place_other(struct shard *shard, uint32_t zone, uint32_t direction, uint32_t bytes);
+/* Its tally, made if need be; NULL without memory. */
+struct tally *shard_tally(struct shard *shard, const struct hash_seed *seed);
 /* The entry for rare events of a client; NULL: there is no room for more such clients. */
 struct source *shard_rare(struct shard *shard, const struct shard_limits *limits,
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
