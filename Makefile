@@ -14,7 +14,7 @@ UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd gnutls libsystemd jansson \
-	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle
+	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle libcbor
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong

@@ -24,6 +24,7 @@ static bool same(const struct record *a, const struct record *b)
 		b->query_address_length) &&
 	    same_bytes(a->response_address, a->response_address_length, b->response_address,
 		b->response_address_length) &&
+	    same_bytes(a->identity, a->identity_length, b->identity, b->identity_length) &&
 	    a->query_time_ns == b->query_time_ns && a->response_time_ns == b->response_time_ns &&
 	    a->has == b->has && a->query_port == b->query_port &&
 	    a->response_port == b->response_port && a->type == b->type && a->family == b->family &&
@@ -44,6 +45,7 @@ static bool compare(struct decode_cache *cache, const uint8_t *frame, size_t siz
 	if (taken &&
 	    (!known || !same(&walked, &decoded) || walked.owner || walked.type < 1 ||
 		walked.type > RECORD_TYPE_MAX ||
+		!inside(walked.identity, walked.identity_length, frame, size) ||
 		!inside(walked.query_message, walked.query_length, frame, size) ||
 		!inside(walked.response_message, walked.response_length, frame, size)))
 		abort();

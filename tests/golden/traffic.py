@@ -40,6 +40,21 @@ def frame(is_query, message, client, nanosecond):
     return struct.pack(">I", len(payload)) + payload
 
 
+def server_frame(r, is_query, message, nanosecond):
+    """With the server's address and identity, and clients of many networks, which ask over TCP at times."""
+    times = (8, 9, 10) if is_query else (12, 13, 14)
+    client = r.choice([bytes([198, 51, r.randrange(100, 120), r.choice([7, r.randrange(256)])]),
+                       bytes.fromhex("20010db8%04x" % r.randrange(20)) + bytes(9) + bytes([r.randrange(9)])])
+    server = r.choice([bytes([192, 0, 2, 53]), bytes.fromhex("20010db8") + bytes(11) + b"\x35",
+                       bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 54]), b""])
+    inner = (number(1, 1 if is_query else 2) + number(3, r.choice([1, 1, 1, 2])) + text(4, client) +
+             (text(5, server) if server else b"") + number(6, 4000) + number(times[0], SECOND) +
+             varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) + text(times[2], message))
+    identity = r.choice([b"ams", b"ams", b"fra", b"", b"i" * 80])
+    payload = (text(1, identity) if identity else b"") + text(2, b"made") + text(14, inner) + number(15, 1)
+    return struct.pack(">I", len(payload)) + payload
+
+
 def label(r):
     n = r.choice([1, 2, 3, 7, 12, r.randrange(1, 64)])
     word = bytes(r.choice(b"abcdefghijklmnopqrstuvwxyz0123456789-") for _ in range(n))
@@ -93,11 +108,14 @@ def message(r, is_query):
     return data
 
 
-def write(path, seed, n):
+def write(path, seed, n, servers=False):
     r = random.Random(seed)
     with open(path, "wb") as file:
         file.write(control(2))
         for i in range(n):
             is_query = r.random() < 0.6
-            file.write(frame(is_query, message(r, is_query), r.randrange(50), i))
+            if servers:
+                file.write(server_frame(r, is_query, message(r, is_query), i))
+            else:
+                file.write(frame(is_query, message(r, is_query), r.randrange(50), i))
         file.write(control(3))

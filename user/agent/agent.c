@@ -111,6 +111,40 @@ void agent_close_rssac002(struct agent *agent, const struct config *config)
 	agent->rssac = NULL;
 }
 
+void agent_open_magnitude(struct agent *agent, const struct config *config)
+{
+	const struct magnitude_options options = {.dir = config->magnitude.dir,
+	    .server = config->server,
+	    .domains = config->magnitude.domains,
+	    .live = true,
+	    .now_ns = clock_wall_ns(agent->clock)};
+	const char *fresh;
+	int r;
+
+	if (!*options.dir)
+		return;
+	r = magnitude_new(&agent->magnitude, &options, &fresh);
+	if (r < 0)
+		log_warning(
+		    MODULE, "no DNS Magnitude: %s dir=%s", strerror(-r), config->magnitude.dir);
+	else if (fresh)
+		log_warning(MODULE, "DNS Magnitude: the day's count begins anew: %s dir=%s", fresh,
+		    config->magnitude.dir);
+	report_use_magnitude(agent->report, agent->magnitude);
+}
+
+void agent_close_magnitude(struct agent *agent, const struct config *config)
+{
+	int r = agent->magnitude ? magnitude_flush(agent->magnitude) : 0;
+
+	if (r < 0)
+		log_warning(MODULE, "DNS Magnitude not written: %s dir=%s", strerror(-r),
+		    config->magnitude.dir);
+	report_use_magnitude(agent->report, NULL);
+	magnitude_free(agent->magnitude);
+	agent->magnitude = NULL;
+}
+
 static int make_stages(struct agent *agent, char *error, size_t size)
 {
 	const struct wire_listener listener = {take_wire, agent};
@@ -205,6 +239,7 @@ int agent_start(struct agent *agent, char *error, size_t size)
 	enrich_start(agent->enrich);
 	report_use_history(agent->report, agent->history);
 	agent_open_rssac002(agent, config);
+	agent_open_magnitude(agent, config);
 	agent_publish_config(agent);
 	report_event(
 	    agent->report, "start", "crosstap %s, %zu inputs", CROSSTAP_VERSION, agent->n_inputs);
@@ -224,6 +259,7 @@ void agent_stop(struct agent *agent, uint64_t timeout_ns)
 	wire_stop(agent->wire);
 	enrich_stop(agent->enrich);
 	agent_close_rssac002(agent, agent->config);
+	agent_close_magnitude(agent, agent->config);
 	report_stop(agent->report, timeout_ns);
 	agent->started = false;
 }
@@ -244,6 +280,7 @@ void agent_free(struct agent *agent)
 	history_free(agent->history);
 	enrich_free(agent->enrich);
 	rssac002_free(agent->rssac);
+	magnitude_free(agent->magnitude);
 	wire_free(agent->wire);
 	free((void *)agent->filters[0].own);
 	free((void *)agent->filters[1].own);

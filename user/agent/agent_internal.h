@@ -36,7 +36,8 @@ struct agent {
 	int64_t newest_ns;    /* of the wall clock, since it was set back last */
 	int64_t set_until_ns; /* windows until then were open when it was set; 0: none */
 	struct enrich *enrich;
-	struct rssac002 *rssac; /* NULL: off */
+	struct rssac002 *rssac;      /* NULL: off */
+	struct magnitude *magnitude; /* the same */
 	struct report *report;
 	struct history *history;
 	struct input **inputs;
@@ -73,6 +74,8 @@ struct agent_change {
 void agent_renew_filter(struct agent *agent);
 void agent_open_rssac002(struct agent *agent, const struct config *config);
 void agent_close_rssac002(struct agent *agent, const struct config *config);
+void agent_open_magnitude(struct agent *agent, const struct config *config);
+void agent_close_magnitude(struct agent *agent, const struct config *config);
 
 /* -- inputs.c */
 

@@ -172,6 +172,13 @@ static void commit_rssac002(
 	agent_open_rssac002(agent, change->config);
 }
 
+static void commit_magnitude(
+    struct agent *agent, const struct agent_change *change, void *next UNUSED)
+{
+	agent_close_magnitude(agent, change->old);
+	agent_open_magnitude(agent, change->config);
+}
+
 /* -- inputs */
 
 static int prepare_inputs(struct agent *agent, const struct agent_change *change, void **ret_next,
@@ -248,6 +255,7 @@ static const struct stage stages[] = {
     {"history", BIT(HISTORY), false, prepare_history, commit_history, abandon_history,
 	config_of_agent},
     {"rssac002", BIT(RSSAC002), .commit = commit_rssac002},
+    {"magnitude", BIT(MAGNITUDE), .commit = commit_magnitude},
     {"inputs", BIT(INPUTS), false, prepare_inputs, commit_inputs, abandon_inputs, config_of_agent},
     {"wire", BIT(WIRE), false, prepare_wire, commit_wire, abandon_wire, config_of_agent},
     {"compared", BIT(COMPARED), .commit = commit_compared},

@@ -16,6 +16,7 @@
 #define MOST_NAME_SLOTS  8192
 #define SLOTS_PER_NAME   16
 #define UNASSIGNED_CELLS 256
+#define MOST_PLACE_SLOTS 16384
 #define LEAST_DOMAINS    64
 #define MOST_DOMAINS     1024
 #define SLOTS_PER_DOMAIN 16
@@ -41,6 +42,8 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
 		    .facts = datasets_facts(config->datasets),
 		    .domains = {.labels = (uint8_t)config->domains.labels},
+		    .magnitude_labels =
+			*config->magnitude.dir ? (uint8_t)config->magnitude.labels : 0,
 		    .qtype_assigned = mnemonic_qtype_assigned,
 		    .filter = filter,
 		},
@@ -134,7 +137,11 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	ret->facts_cells = ret->cube_slots / 2;
 	ret->facts_blocks = share / 16 / (FACTS_BLOCK_ZONES * sizeof(struct facts_row));
 	ret->unassigned = UNASSIGNED_CELLS;
-	ret->source_slots = power_of_two_within(share / 4 * 3 / sizeof(struct source));
+	ret->place_slots = power_of_two_within(share / 32 / sizeof(struct place));
+	if (ret->place_slots > MOST_PLACE_SLOTS)
+		ret->place_slots = MOST_PLACE_SLOTS;
+	ret->source_slots =
+	    power_of_two_within(share / 4 * 3 / (sizeof(struct source) + sizeof(uint64_t)));
 	names *= SLOTS_PER_NAME;
 	if (names && names < LEAST_NAME_SLOTS)
 		names = LEAST_NAME_SLOTS;

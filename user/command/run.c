@@ -110,6 +110,8 @@ static char *document(void *context, const char *name)
 {
 	struct daemon *daemon = context;
 
+	if (strcmp(name, "magnitude") == 0)
+		return report_magnitude_json(agent_report(daemon->agent));
 	if (strcmp(name, "resolvers") == 0)
 		return report_resolvers_json(agent_report(daemon->agent));
 	if (strcmp(name, "config") == 0)

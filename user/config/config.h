@@ -100,7 +100,13 @@ enum privacy_addresses { ADDRESSES_FULL, ADDRESSES_PREFIX, ADDRESSES_CRYPTOPAN, 
 enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
 enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
 /* Bits, in the order of the words of `datasets`. */
-enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4, DATASET_DOMAINS = 8 };
+enum dataset {
+	DATASET_CORE = 1,
+	DATASET_EDNS = 2,
+	DATASET_NAMES = 4,
+	DATASET_DOMAINS = 8,
+	DATASET_ADDRESSES = 16
+};
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
 struct output_kind; /* config/output_kind.h */
@@ -138,6 +144,7 @@ struct config {
 	} privacy;
 	struct {
 		unsigned resolvers, asns, names, nxdomain;
+		unsigned subnets, talkers;
 		enum top_key key;
 	} top;
 	struct {
@@ -150,6 +157,10 @@ struct config {
 		enum rssac002_source source;
 		const char *key_file; /* empty: each site has a key of its own */
 	} rssac002;
+	struct {
+		const char *dir; /* empty: off */
+		unsigned labels, domains;
+	} magnitude;
 	struct config_output *outputs;
 	size_t n_outputs;
 	const char *spool_path;

@@ -25,13 +25,14 @@ static const struct config_option root[] = {
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
     {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(TABLES) | TO(REPORT),
-	.fallback = "[core, edns, names, domains]", RANGE(0, 4),
-	WORDS("core", "edns", "names", "domains"), AT(C, datasets),
+	.fallback = "[core, edns, names, domains, addresses]", RANGE(0, 5),
+	WORDS("core", "edns", "names", "domains", "addresses"), AT(C, datasets),
 	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
 		"and times. `core`: classes, responses by type, and by type and rcode; `edns`: "
 		"versions, advertised sizes, client subnets, extended errors; `names`: lengths, "
 		"labels and kinds of query names, never names; `domains`: what is asked for most "
-		"below each zone. What is left out costs nothing."},
+		"below each zone; `addresses`: the server's own addresses and identities, networks "
+		"of clients, clients by what stands out. What is left out costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "
@@ -152,6 +153,12 @@ static const struct config_option root[] = {
     {"top.nxdomain", OPTION_UINT, .takers = TO(REPORT) | TO(TABLES), .fallback = "20",
 	RANGE(0, 10000), AT(C, top.nxdomain),
 	.help = "Names that do not exist, asked for most, and domains with most of them."},
+    {"top.subnets", OPTION_UINT, .takers = TO(REPORT), .fallback = "20", RANGE(0, 10000),
+	AT(C, top.subnets), .help = "Busiest networks, /24 and /48."},
+    {"top.talkers", OPTION_UINT, .takers = TO(REPORT), .fallback = "10", RANGE(0, 10000),
+	AT(C, top.talkers),
+	.help = "Clients, by each of: bytes that they are sent, NXDOMAIN, REFUSED, queries over "
+		"TCP, malformed queries."},
     {"top.key", OPTION_WORD, .takers = TO(REPORT), .fallback = "rank", WORDS("rank", "value"),
 	AT(C, top.key),
 	.help = "What the tag of a top list holds: `rank` bounds the number of series, `value` "
@@ -185,6 +192,20 @@ static const struct config_option root[] = {
 	RANGE(0, MAX_PATH), AT(C, rssac002.key_file), .example = "/etc/crosstap/rssac002.key",
 	.help = "32 bytes, one key for all sites; without it unique sources of sites cannot be "
 		"merged."},
+
+    {"magnitude", OPTION_SECTION,
+	.help = "DNS Magnitude: a dataset of each UTC day, SERVER-YYYYMMDD.cbor, for ICANN's "
+		"toolkit. How many clients ask for each domain, by the toolkit's public hash of "
+		"their /24 or /48."},
+    {"magnitude.dir", OPTION_TEXT, .takers = TO(MAGNITUDE) | TO(INPUTS),
+	.example = "/var/lib/crosstap/magnitude", RANGE(0, MAX_PATH), AT(C, magnitude.dir),
+	.help = "Where they are written; without it none are."},
+    {"magnitude.labels", OPTION_UINT, .takers = TO(MAGNITUDE) | TO(INPUTS), .fallback = "1",
+	RANGE(1, 3), AT(C, magnitude.labels),
+	.help = "Labels of a domain: 1 counts TLDs, 2 a TLD's registered domains."},
+    {"magnitude.domains", OPTION_UINT, .takers = TO(MAGNITUDE), .fallback = "2500",
+	RANGE(1, 100000), AT(C, magnitude.domains),
+	.help = "Domains in a dataset: those with the most clients."},
 
     {"outputs", OPTION_OUTPUTS, .takers = TO(OUTPUTS), RANGE(0, 32), ARRAY(C, outputs, n_outputs),
 	.help = "Where points go."},

@@ -58,6 +58,7 @@ enum option_type {
 	X(REPORT, "report")         /* what of a window is reported */                             \
 	X(HISTORY, "history")       /* what of the last two days is remembered */                  \
 	X(RSSAC002, "rssac002")     /* the day's files */                                          \
+	X(MAGNITUDE, "magnitude")   /* the day's dataset */                                        \
 	X(OUTPUTS, "outputs")       /* sinks and their spools */                                   \
 	X(HTTP, "http")             /* page, JSON, /metrics */
 #define OPTION_TAKER_(id, name) TAKER_##id,

@@ -46,6 +46,12 @@ struct raw {
 	uint16_t has;
 };
 
+/* What stands around the message. */
+struct outer {
+	const uint8_t *identity, *message;
+	uint32_t identity_length, message_length, type;
+};
+
 static int64_t to_ns(uint64_t sec, uint32_t nsec)
 {
 	return sec > (uint64_t)MAX_TIME_S ? INT64_MAX : (int64_t)sec * NS_PER_S + nsec;
@@ -75,6 +81,13 @@ static inline uint8_t family_of(const struct raw *raw, const struct record *reco
 		record->response_address_length == 4))
 		return DNSTAP__SOCKET_FAMILY__INET;
 	return raw->family <= DNSTAP__SOCKET_FAMILY__INET6 ? (uint8_t)raw->family : 0;
+}
+
+static inline void set_identity(struct record *record, const uint8_t *identity, size_t length)
+{
+	record->identity = identity;
+	record->identity_length =
+	    (uint8_t)(length < RECORD_IDENTITY_BYTES ? length : RECORD_IDENTITY_BYTES);
 }
 
 /* False where the message's type is none that dnstap.proto knows. */
@@ -261,19 +274,30 @@ static bool walk_message(const uint8_t *p, const uint8_t *end, struct raw *raw)
 
 /* Behind identity, version and extra; remembered as long as a connection sends the same. */
 static inline const uint8_t *skip_prefix(
-    struct decode_cache *cache, const uint8_t *p, const uint8_t *end)
+    struct decode_cache *cache, const uint8_t *p, const uint8_t *end, struct outer *outer)
 {
-	const uint8_t *start = p, *unused;
+	const uint8_t *start = p, *data;
 	uint32_t length;
 
 	if (cache->prefix_length && (size_t)(end - p) > cache->prefix_length &&
-	    memcmp(p, cache->prefix, cache->prefix_length) == 0)
+	    memcmp(p, cache->prefix, cache->prefix_length) == 0) {
+		outer->identity = p + cache->identity_at;
+		outer->identity_length = cache->identity_length;
 		return p + cache->prefix_length;
+	}
 	while (p < end && (*p == TAG_IDENTITY || *p == TAG_VERSION || *p == TAG_EXTRA)) {
-		p = read_bytes(p + 1, end, &unused, &length);
+		const uint8_t tag = *p;
+
+		p = read_bytes(p + 1, end, &data, &length);
 		if (!p)
 			return NULL;
+		if (tag == TAG_IDENTITY) {
+			outer->identity = data;
+			outer->identity_length = length;
+		}
 	}
+	cache->identity_at = outer->identity ? (uint32_t)(outer->identity - start) : 0;
+	cache->identity_length = outer->identity_length;
 	cache->prefix_length = 0;
 	if ((size_t)(p - start) <= sizeof(cache->prefix)) {
 		cache->prefix_length = (uint32_t)(p - start);
@@ -306,22 +330,23 @@ bool decode_cache_version(const struct decode_cache *cache, char *text, size_t s
 }
 
 /* One field of the outer message that is not its first run of strings. */
-static const uint8_t *walk_outer(const uint8_t *p, const uint8_t *end, const uint8_t **message,
-    uint32_t *message_length, uint32_t *type)
+static const uint8_t *walk_outer(const uint8_t *p, const uint8_t *end, struct outer *outer)
 {
 	const uint8_t *unused;
 	uint32_t length;
 
 	switch (*p++) {
 	case TAG_IDENTITY:
+		return read_bytes(p, end, &outer->identity, &outer->identity_length);
 	case TAG_VERSION:
 	case TAG_EXTRA:
 		return read_bytes(p, end, &unused, &length);
 	case TAG_MESSAGE:
 		/* Repeated submessages are merged: protobuf-c knows how. */
-		return *message ? NULL : read_bytes(p, end, message, message_length);
+		return outer->message ? NULL
+				      : read_bytes(p, end, &outer->message, &outer->message_length);
 	case TAG_DNSTAP_TYPE:
-		return read_u32(p, end, type);
+		return read_u32(p, end, &outer->type);
 	default:
 		return NULL;
 	}
@@ -330,15 +355,17 @@ static const uint8_t *walk_outer(const uint8_t *p, const uint8_t *end, const uin
 bool dnstap_walk(
     struct decode_cache *cache, const uint8_t *frame, uint32_t length, struct record *record)
 {
-	const uint8_t *end = frame + length, *p = skip_prefix(cache, frame, end), *message = NULL;
-	uint32_t message_length = 0, type = 0;
+	struct outer outer = {0};
+	const uint8_t *end = frame + length, *p = skip_prefix(cache, frame, end, &outer);
 	struct raw raw = {0};
 
 	while (p && p < end)
-		p = walk_outer(p, end, &message, &message_length, &type);
-	if (!p || !message || type != DNSTAP__DNSTAP__TYPE__MESSAGE)
+		p = walk_outer(p, end, &outer);
+	if (!p || !outer.message || outer.type != DNSTAP__DNSTAP__TYPE__MESSAGE)
 		return false;
-	return walk_message(message, message + message_length, &raw) && judge(&raw, record);
+	set_identity(record, outer.identity, outer.identity_length);
+	return walk_message(outer.message, outer.message + outer.message_length, &raw) &&
+	    judge(&raw, record);
 }
 
 int dnstap_authority(const uint8_t *frame, uint32_t length, struct record *record)
@@ -376,6 +403,7 @@ int dnstap_authority(const uint8_t *frame, uint32_t length, struct record *recor
 	};
 	if (!judge(&raw, record))
 		goto bad;
+	set_identity(record, dnstap->identity.data, dnstap->identity.len);
 	record->owner = dnstap;
 	return 0;
 bad:

@@ -15,7 +15,8 @@
 /* A connection's identity and version, which begin every frame alike. Zero-initialised. */
 struct decode_cache {
 	uint8_t prefix[192];
-	uint32_t prefix_length; /* 0: nothing remembered */
+	uint32_t prefix_length;                /* 0: nothing remembered */
+	uint32_t identity_at, identity_length; /* in the prefix; length 0: none */
 };
 
 /* 0; -EBADMSG where the frame is no dnstap message. record->owner is set if protobuf-c was needed:

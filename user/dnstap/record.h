@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_BATCH 32
+#define RECORD_BATCH          32
+#define RECORD_IDENTITY_BYTES 63
 
 /* A SocketProtocol that is newer than dnstap.proto here: whatever it is, it is not UDP. */
 #define RECORD_PROTOCOL_OTHER 8
@@ -29,7 +30,7 @@ struct record {
 	uint32_t query_length, response_length;
 	int64_t query_time_ns,
 	    response_time_ns; /* since 1970; INT64_MAX where that is too little */
-	const uint8_t *query_address, *response_address;
+	const uint8_t *query_address, *response_address, *identity; /* Dnstap.identity */
 	uint8_t query_address_length,
 	    response_address_length; /* 0, 4 or 16: others are not taken. An IPv4 client of an IPv6
 				      * socket (::ffff:a.b.c.d) has 4: no such address is ever
@@ -39,7 +40,8 @@ struct record {
 	uint8_t type;     /* Message.Type: 1 to 14 */
 	uint8_t family;   /* SocketFamily, 0 where absent or unknown; IPv4 for a mapped address */
 	uint8_t protocol; /* SocketProtocol, 0 where absent, or RECORD_PROTOCOL_OTHER */
-	void *owner;      /* what the authority decoded, see dnstap_decode.h */
+	uint8_t identity_length; /* 0: none; what is longer is cut at RECORD_IDENTITY_BYTES */
+	void *owner;             /* what the authority decoded, see dnstap_decode.h */
 };
 
 /* Message.Type: queries are odd. */

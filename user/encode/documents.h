@@ -17,8 +17,8 @@
 #include <jansson.h>
 
 /* {"ZONE": {"queries": ..., ...}, ...}. Query types that IANA has not assigned keep their numbers:
- * this is no series. Names leave as `privacy` says. */
-json_t *json_zones(const struct window_view *view, const struct privacy *privacy);
+ * this is no series. Names and clients leave as `privacy` says. */
+json_t *json_zones(const struct window_view *view, struct privacy *privacy);
 
 /* Of /api/v1/resolvers: who asked in the last window, from where, how far away. Addresses leave as
  * `privacy` says. */

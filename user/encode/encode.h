@@ -34,9 +34,8 @@ void encode_dns(
  * those of `dns`, as do responses: the tag `other` holds whatever has no point of its own, queries
  * of no known address included.
  *
- * A country is `unknown` where the database does not name one; an AS that it does not name is
- * `other`. queries_icmp and queries_tcp include queries_both; with queries_unmeasured,
- * icmp + tcp - both + unmeasured = queries.
+ * A country or AS that the database does not name is `unknown`. queries_icmp and queries_tcp
+ * include queries_both; with queries_unmeasured, icmp + tcp - both + unmeasured = queries.
  */
 void encode_enrich(struct points *points, const struct window_view *view,
     const struct encode_context *context, struct enrich *enrich,

@@ -2,6 +2,7 @@
 #include "encode/encode.h"
 
 #include "base/clock.h"
+#include "encode/addresses.h"
 #include "encode/domains.h"
 #include "encode/histogram.h"
 #include "encode/row.h"
@@ -155,7 +156,7 @@ static void put_values(const struct job *job, enum measurement_id id, uint64_t k
 	char buffers[MEASURE_MAX_TAGS][MNEMONIC_BYTES];
 
 	for (size_t i = 1; i < measurement->n_tags; i++)
-		tags[i] = margin_tag_text(measurement->tags[i], key, buffers[i]);
+		tags[i] = margin_tag_text(measurement->tags[i], key, job->view->places, buffers[i]);
 	row_point(job->points, measurement, job->view->span.time_ms, tags, row, job->view->facts);
 }
 
@@ -373,6 +374,7 @@ static void encode_zone(const struct job *job)
 		encode_names(job, (enum shard_names)kind);
 	for (int by = 0; by < DOMAINS_BYS; by++)
 		encode_domains(job, (enum domains_by)by);
+	encode_addresses(job->points, job->view, job->zone, job->context);
 }
 
 void encode_dns(

@@ -5,6 +5,8 @@
 #include "encode/domains.h"
 #include "encode/row.h"
 #include "text/json_build.h"
+#include "encode/addresses.h"
+#include "encode/row.h"
 #include "measure/margin_tag.h"
 #include "stats/facts.h"
 
@@ -26,7 +28,8 @@ static void put_values(struct json_build *build, json_t *object, const struct ma
 	char buffer[MNEMONIC_BYTES];
 
 	for (size_t i = 0; i < slice->n; i++)
-		json_put_count(build, object, margin_tag_text(tag, slice->cells[i].key, buffer),
+		json_put_count(build, object,
+		    margin_tag_text(tag, slice->cells[i].key, NULL, buffer),
 		    part == AMOUNTS ? slice->cells[i].amount : slice->cells[i].count);
 }
 
@@ -47,8 +50,8 @@ static void put_pairs(struct json_build *build, json_t *zone, const char *key,
 		const uint64_t cell = slice->cells[i].key;
 
 		add_count(build,
-		    json_put_child(build, object, margin_tag_text(outer, cell, buffers[0])),
-		    margin_tag_text(inner, cell, buffers[1]), slice->cells[i].count);
+		    json_put_child(build, object, margin_tag_text(outer, cell, NULL, buffers[0])),
+		    margin_tag_text(inner, cell, NULL, buffers[1]), slice->cells[i].count);
 	}
 }
 
@@ -61,8 +64,8 @@ static void put_types(struct json_build *build, json_t *zone, const struct zone_
 	put_codes(build, zone, "qtype_responses", responses, TAG_QTYPE);
 	put_values(build, json_put_object(build, zone, "qtype_response_bytes"), responses,
 	    TAG_QTYPE, AMOUNTS);
-	put_pairs(
-	    build, zone, "qtype_rcode", &view->margins[MARGIN_QTYPE_RCODE], TAG_QTYPE, TAG_RCODE);
+	put_pairs(build, zone, "qtype_rcode", &view->margins[MARGIN_QTYPE_RCODE], TAG_BUSY_QTYPE,
+	    TAG_RCODE);
 	put_codes(build, zone, "class", &view->margins[MARGIN_CLASS], TAG_CLASS);
 }
 
@@ -82,6 +85,83 @@ static void put_qname(struct json_build *build, json_t *zone, const struct zone_
 	put_codes(build, object, "length", &view->margins[MARGIN_QNAME_LENGTH], TAG_QNAME_LENGTH);
 	put_codes(build, object, "labels", &view->margins[MARGIN_QNAME_LABELS], TAG_QNAME_LABELS);
 	put_values(build, object, &view->margins[MARGIN_QNAME_TRAIT], TAG_QNAME_TRAIT, COUNTS);
+}
+
+/* A field of each of a margin's servers. */
+static void put_places(struct json_build *build, json_t *object, const struct window_view *window,
+    const struct margin_slice *slice, enum measure_tag tag, const char *field, enum part part)
+{
+	char buffer[MNEMONIC_BYTES];
+
+	for (size_t i = 0; i < slice->n; i++)
+		add_count(build,
+		    json_put_child(build, object,
+			margin_tag_text(tag, slice->cells[i].key, window->places, buffer)),
+		    field, part == AMOUNTS ? slice->cells[i].amount : slice->cells[i].count);
+}
+
+static void put_servers(struct json_build *build, json_t *zone, const struct window_view *window,
+    const struct zone_view *view)
+{
+	json_t *addresses = json_put_object(build, zone, "addresses");
+	json_t *identities = json_put_object(build, zone, "identities");
+	const struct margin_slice *m = view->margins;
+
+	put_places(build, addresses, window, &m[MARGIN_ADDRESS], TAG_ADDRESS, "queries", COUNTS);
+	put_places(build, addresses, window, &m[MARGIN_ADDRESS_RESPONSES], TAG_ADDRESS, "responses",
+	    COUNTS);
+	put_places(
+	    build, addresses, window, &m[MARGIN_ADDRESS], TAG_ADDRESS, "query_bytes", AMOUNTS);
+	put_places(build, addresses, window, &m[MARGIN_ADDRESS_RESPONSES], TAG_ADDRESS,
+	    "response_bytes", AMOUNTS);
+	put_places(build, identities, window, &m[MARGIN_IDENTITY], TAG_IDENTITY, "queries", COUNTS);
+	put_places(build, identities, window, &m[MARGIN_IDENTITY_RESPONSES], TAG_IDENTITY,
+	    "responses", COUNTS);
+}
+
+static void put_subnets(
+    struct json_build *build, json_t *zone, const struct zone_view *view, struct privacy *privacy)
+{
+	json_t *list = json_put_array(build, zone, "subnets"), *object;
+	struct subnet_row row;
+
+	for (size_t i = 0; i < view->n_subnets; i++) {
+		char text[SUBNET_TEXT_BYTES];
+
+		subnet_text(privacy, &view->subnets[i], text);
+		subnet_row(&view->subnets[i], *text ? text : NULL, &row);
+		object = json_add_object(build, list);
+		json_put_count(build, object, "rank", i + 1);
+		row_members(build, object, &measurements[M_DNS_SUBNET], &row, 0);
+	}
+	subnet_rest(view, &row);
+	if (!row.queries && !row.response_bytes && !row.nxdomain)
+		return;
+	object = json_add_object(build, list);
+	json_put_text(build, object, "rank", "other");
+	row_members(build, object, &measurements[M_DNS_SUBNET], &row, 0);
+}
+
+static void put_talkers(
+    struct json_build *build, json_t *zone, const struct zone_view *view, struct privacy *privacy)
+{
+	json_t *lists = json_put_object(build, zone, "talkers");
+
+	for (int by = 0; by < TALKER_COUNT; by++) {
+		json_t *list = json_put_array(build, lists, talker_name((enum talker)by));
+
+		for (size_t i = 0; i < view->n_talkers[by]; i++) {
+			const struct ranked *talker = &view->talkers[by][i];
+			json_t *object = json_add_object(build, list);
+			char text[INET6_ADDRSTRLEN];
+
+			privacy_address(privacy, (const uint8_t *)talker->address,
+			    talker->family == FAMILY_IPV4 ? 4 : 6, text);
+			json_put_count(build, object, "rank", i + 1);
+			row_members(build, object, &measurements[M_DNS_TALKER],
+			    &(struct talker_row){*text ? text : NULL, talker->count}, 0);
+		}
+	}
 }
 
 static void put_messages(struct json_build *build, json_t *zone, const struct zone_view *view)
@@ -171,7 +251,7 @@ static void put_latency(struct json_build *build, json_t *zone, const struct zon
 }
 
 static void put_ranked(struct json_build *build, json_t *domains, const struct zone_view *view,
-    enum domains_by by, const struct privacy *privacy)
+    enum domains_by by, struct privacy *privacy)
 {
 	json_t *list = json_put_array(build, domains, domains_by_name(by));
 	char text[PRIVACY_NAME_SIZE];
@@ -190,8 +270,8 @@ static void put_ranked(struct json_build *build, json_t *domains, const struct z
 }
 
 /* What no list has is in `other`, by what the list is ranked by. */
-static void put_domains(struct json_build *build, json_t *zone, const struct zone_view *view,
-    const struct privacy *privacy)
+static void put_domains(
+    struct json_build *build, json_t *zone, const struct zone_view *view, struct privacy *privacy)
 {
 	json_t *domains = json_put_object(build, zone, "domains");
 	json_t *other = json_put_object(build, domains, "other");
@@ -207,9 +287,10 @@ static void put_domains(struct json_build *build, json_t *zone, const struct zon
 	}
 }
 
-static void put_zone(struct json_build *build, json_t *zones, const struct zone_view *view,
-    uint8_t facts, const struct privacy *privacy)
+static void put_zone(struct json_build *build, json_t *zones, const struct window_view *window,
+    const struct zone_view *view, struct privacy *privacy)
 {
+	const uint8_t facts = window->facts;
 	json_t *zone = json_put_object(build, zones, view->label);
 
 	put_messages(build, zone, view);
@@ -229,14 +310,19 @@ static void put_zone(struct json_build *build, json_t *zones, const struct zone_
 		put_qname(build, zone, view);
 	if (facts & FACTS_DOMAINS)
 		put_domains(build, zone, view, privacy);
+	if (facts & FACTS_ADDRESSES) {
+		put_servers(build, zone, window, view);
+		put_subnets(build, zone, view, privacy);
+		put_talkers(build, zone, view, privacy);
+	}
 }
 
-json_t *json_zones(const struct window_view *view, const struct privacy *privacy)
+json_t *json_zones(const struct window_view *view, struct privacy *privacy)
 {
 	struct json_build build = {0};
 	json_t *zones = json_build_object(&build);
 
 	for (size_t i = 0; i < view->n_zones; i++)
-		put_zone(&build, zones, &view->zones[i], view->facts, privacy);
+		put_zone(&build, zones, view, &view->zones[i], privacy);
 	return json_build_finish(&build, zones);
 }

@@ -32,10 +32,10 @@ const char *origin_value(const struct breakdown_row *row, char buffer[ORIGIN_VAL
 {
 	if (row->value == BREAKDOWN_OTHER)
 		return "other";
+	if (row->value == BREAKDOWN_UNKNOWN)
+		return "unknown";
 	if (row->kind == BREAKDOWN_ASN)
 		snprintf(buffer, ORIGIN_VALUE_BYTES, "%u", row->value);
-	else if (row->value == BREAKDOWN_UNKNOWN)
-		return "unknown";
 	else
 		snprintf(buffer, ORIGIN_VALUE_BYTES, "%c%c", (int)(row->value >> 8 & 0xff),
 		    (int)(row->value & 0xff));
@@ -63,6 +63,7 @@ void origin_row(const struct breakdown_row *row, struct enrich *enrich, char org
 		less(row->queries, by[BREAKDOWN_ICMP] + by[BREAKDOWN_TCP] - row->queries_both),
 	};
 	if (row->kind == BREAKDOWN_ASN && row->value != BREAKDOWN_OTHER &&
+	    row->value != BREAKDOWN_UNKNOWN &&
 	    geo_as_org(enrich_geo(enrich), row->value, org, GEO_ORG_SIZE))
 		ret->as_org = org;
 }

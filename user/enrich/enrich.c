@@ -324,7 +324,7 @@ static int add_item(
 	const struct breakdown_item item = {
 	    .zone = source_zone(source),
 	    .values = {breakdown_country(resolver->geo.country),
-		resolver->geo.asn ? resolver->geo.asn : BREAKDOWN_OTHER},
+		resolver->geo.asn ? resolver->geo.asn : BREAKDOWN_UNKNOWN},
 	    .queries = source->queries,
 	    .responses = source->responses,
 	    .rtt_us = {recent(enrich, resolver->icmp_rtt_us, resolver->icmp_s),

@@ -245,13 +245,14 @@ static bool is_admitted(struct admission *admission, const struct breakdown_limi
 {
 	if (counts->value == BREAKDOWN_OTHER)
 		return false;
+	if (counts->value == BREAKDOWN_UNKNOWN)
+		return true;
 	if (counts->kind == BREAKDOWN_ASN)
 		return rank < limits->top_asns &&
 		    admission_ask(
 			admission, counts->zone, counts->kind, counts->value, limits->asns_a_day);
-	return counts->value == BREAKDOWN_UNKNOWN ||
-	    admission_ask(
-		admission, counts->zone, counts->kind, counts->value, BREAKDOWN_COUNTRIES);
+	return admission_ask(
+	    admission, counts->zone, counts->kind, counts->value, BREAKDOWN_COUNTRIES);
 }
 
 /* The groups of one zone and kind: a row for each that is admitted, one for the rest. */
@@ -262,8 +263,11 @@ static void make_rows(struct breakdown *breakdown, struct group **groups, size_t
 	    .kind = groups[0]->counts.kind,
 	    .value = BREAKDOWN_OTHER};
 
-	for (size_t i = 0; i < n; i++) {
-		if (is_admitted(admission, limits, &groups[i]->counts, i)) {
+	for (size_t i = 0, rank = 0; i < n; i++) {
+		const bool admitted = is_admitted(admission, limits, &groups[i]->counts, rank);
+
+		rank += groups[i]->counts.value != BREAKDOWN_UNKNOWN;
+		if (admitted) {
 			groups[i]->row = (uint32_t)breakdown->n_rows;
 			breakdown->rows[breakdown->n_rows++] = groups[i]->counts;
 		} else {

@@ -18,7 +18,7 @@ enum breakdown_kind { BREAKDOWN_COUNTRY, BREAKDOWN_ASN, BREAKDOWN_KINDS };
 enum breakdown_rtt { BREAKDOWN_ICMP, BREAKDOWN_TCP, BREAKDOWN_RTTS };
 
 #define BREAKDOWN_OTHER   UINT32_MAX /* value of the row that sums the rest; no AS has it */
-#define BREAKDOWN_UNKNOWN 0u         /* a country that the database does not know */
+#define BREAKDOWN_UNKNOWN 0u         /* what the database does not know; no AS has it either */
 /* ISO 3166-1 has 249 countries. Files may say otherwise. */
 #define BREAKDOWN_COUNTRIES 249
 

@@ -16,6 +16,7 @@
 struct counted { /* copies of the totals */
 	const struct report_status *status;
 	struct totals_data *dns;
+	const struct place_names *places;
 	struct wire_totals_data *wire; /* NULL: no cross-check */
 	struct tops *tops;             /* NULL: none */
 };
@@ -27,7 +28,7 @@ static const char *label_of(
 {
 	if (tag == TAG_ZONE)
 		return totals_data_label(counted->dns, margin_zone(key));
-	return margin_tag_text(tag, key, buffer);
+	return margin_tag_text(tag, key, counted->places, buffer);
 }
 
 static void make_labels(const struct metric_family *family, const struct counted *counted,
@@ -84,7 +85,7 @@ static void put_latencies(const struct metric_family *family, const struct count
 	}
 }
 
-/* -- countries, ASes and resolvers by rank */
+/* -- countries, ASes, resolvers, networks and talkers by rank */
 
 static enum top_kind top_kind_of(const struct measurement *measurement)
 {
@@ -98,6 +99,12 @@ static enum top_kind top_kind_of(const struct measurement *measurement)
 	case M_DNS_TOP_DOMAIN:
 	case M_DNS_TOP_DOMAIN_INFO:
 		return TOP_DOMAIN;
+	case M_DNS_TOP_SUBNET:
+	case M_DNS_TOP_SUBNET_INFO:
+		return TOP_SUBNET;
+	case M_DNS_TOP_TALKER:
+	case M_DNS_TOP_TALKER_INFO:
+		return TOP_TALKER;
 	default:
 		return TOP_RESOLVER;
 	}
@@ -110,7 +117,7 @@ static void top_labels(
 	size_t n = 0;
 
 	ret[n++] = row->zone;
-	if (row->kind == TOP_DOMAIN)
+	if (row->by)
 		ret[n++] = row->by;
 	ret[n++] = rank;
 	ret[n++] = row->value;
@@ -277,6 +284,7 @@ int prometheus_text(struct report *report, bool open_metrics, char **ret, size_t
 		return r;
 	counted.status = status;
 	counted.tops = report_tops(report);
+	counted.places = report_places(report);
 	r = totals_copy(report_totals(report), &counted.dns);
 	if (r == 0 && report_wire_totals(report))
 		r = wire_totals_copy(report_wire_totals(report), &counted.wire);

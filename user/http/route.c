@@ -32,7 +32,7 @@ struct answer {
 	size_t length;
 	/* Is counted until it is sent; varies by what the client takes; is compressed. */
 	bool metrics, varies, gzip;
-	bool stream;        /* is one, or says that there is no place for one */
+	bool stream; /* is one, or says that there is no place for one */
 };
 
 /* Of a request. */
@@ -175,6 +175,7 @@ static const struct route {
     {"/api/v1/history", NULL, get_history},
     {"/api/v1/crosscheck", "crosscheck", get_document},
     {"/api/v1/resolvers", "resolvers", get_document},
+    {"/api/v1/magnitude", "magnitude", get_document},
     {"/api/v1/config", "config", get_document},
 };
 

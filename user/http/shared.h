@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SHARED_ANSWERS   32
+#define SHARED_ANSWERS   40
 #define SHARED_MOMENT_MS 100
 
 struct shared_answers {

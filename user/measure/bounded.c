@@ -20,6 +20,30 @@ static void offer(struct bounded *bounded, const struct cell *cell)
 	types[at] = *cell;
 }
 
+static bool keeps_type(const struct bounded *bounded, uint32_t type)
+{
+	return type < KEY_OTHER &&
+	    (!bounded->unassigned ||
+		unassigned_keeps(bounded->unassigned, bounded->time_ms, (uint16_t)type));
+}
+
+/* Of the busiest of the window those that are the day's, too. */
+static void keep_busy(struct bounded *bounded, uint16_t zone)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bounded->n_types; i++) {
+		const uint32_t type = margin_value(bounded->types[i].key);
+
+		if (!bounded->unassigned ||
+		    (keeps_type(bounded, type) &&
+			unassigned_busy(
+			    bounded->unassigned, bounded->time_ms, zone, (uint16_t)type)))
+			bounded->types[n++] = bounded->types[i];
+	}
+	bounded->n_types = n;
+}
+
 void bounded_make(struct bounded *ret, const struct window_view *view, const struct zone_view *zone,
     struct unassigned *unassigned)
 {
@@ -30,13 +54,7 @@ void bounded_make(struct bounded *ret, const struct window_view *view, const str
 		if (margin_value(slice->cells[i].key) != KEY_OTHER)
 			offer(ret, &slice->cells[i]);
 	}
-}
-
-static bool keeps_type(const struct bounded *bounded, uint32_t type)
-{
-	return type < KEY_OTHER &&
-	    (!bounded->unassigned ||
-		unassigned_keeps(bounded->unassigned, bounded->time_ms, (uint16_t)type));
+	keep_busy(ret, zone->zone);
 }
 
 static bool is_busy(const struct bounded *bounded, uint32_t type)
@@ -57,7 +75,7 @@ static bool keeps(const struct bounded *bounded, uint64_t key)
 	case MARGIN_QTYPE_RESPONSES:
 		return keeps_type(bounded, value);
 	case MARGIN_QTYPE_RCODE:
-		return is_busy(bounded, key_qtype(value)) && keeps_type(bounded, key_qtype(value));
+		return is_busy(bounded, key_qtype(value));
 	case MARGIN_CLASS:
 	case MARGIN_EDE:
 		return !bounded->unassigned || facts_is_assigned(key, NULL);

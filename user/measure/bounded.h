@@ -2,7 +2,7 @@
 /*
  * Which series a margin's cell belongs to, in points and in /metrics alike: a client must not
  * choose how many there are. Unassigned query types, classes and codes are counted together, as are
- * responses by type and rcode of all but the zone's busiest types of the window.
+ * responses by type and rcode of all but the zone's busiest types of the window and the day.
  */
 #ifndef CROSSTAP_MEASURE_BOUNDED_H
 #define CROSSTAP_MEASURE_BOUNDED_H
@@ -10,7 +10,7 @@
 #include "measure/unassigned.h"
 #include "stats/view.h"
 
-#define BOUNDED_TYPES 20
+#define BOUNDED_TYPES BUSY_KEPT
 
 struct bounded {
 	struct unassigned *unassigned; /* NULL: everything keeps its number */

@@ -12,7 +12,8 @@ static inline uint8_t datasets_facts(unsigned datasets)
 	return (uint8_t)((datasets & DATASET_CORE ? FACTS_TYPES : 0) |
 	    (datasets & DATASET_EDNS ? FACTS_EDNS : 0) |
 	    (datasets & DATASET_NAMES ? FACTS_QNAME : 0) |
-	    (datasets & DATASET_DOMAINS ? FACTS_DOMAINS : 0));
+	    (datasets & DATASET_DOMAINS ? FACTS_DOMAINS : 0) |
+	    (datasets & DATASET_ADDRESSES ? FACTS_ADDRESSES : 0));
 }
 
 #endif

@@ -9,6 +9,7 @@ bool margin_tag_is_value(enum measure_tag tag)
 {
 	switch (tag) {
 	case TAG_QTYPE:
+	case TAG_BUSY_QTYPE:
 	case TAG_RCODE:
 	case TAG_OPCODE:
 	case TAG_CLASS:
@@ -20,6 +21,8 @@ bool margin_tag_is_value(enum measure_tag tag)
 	case TAG_QNAME_LENGTH:
 	case TAG_QNAME_LABELS:
 	case TAG_QNAME_TRAIT:
+	case TAG_ADDRESS:
+	case TAG_IDENTITY:
 		return true;
 	default:
 		return false;
@@ -33,7 +36,7 @@ static uint32_t value_of(enum measure_tag tag, uint64_t key)
 
 	if (margin_kind(key) != MARGIN_QTYPE_RCODE)
 		return value;
-	return tag == TAG_QTYPE ? key_qtype(value) : key_rcode(value);
+	return tag == TAG_BUSY_QTYPE ? key_qtype(value) : key_rcode(value);
 }
 
 static const char *number(const char *before, uint32_t value, char buffer[MNEMONIC_BYTES])
@@ -42,7 +45,8 @@ static const char *number(const char *before, uint32_t value, char buffer[MNEMON
 	return buffer;
 }
 
-const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEMONIC_BYTES])
+const char *margin_tag_text(enum measure_tag tag, uint64_t key, const struct place_names *places,
+    char buffer[MNEMONIC_BYTES])
 {
 	const uint32_t value = value_of(tag, key);
 
@@ -57,6 +61,7 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEM
 	case TAG_ECS_FAMILY:
 		return mnemonic_family(margin_family(key));
 	case TAG_QTYPE:
+	case TAG_BUSY_QTYPE:
 		return mnemonic_qtype((uint16_t)value, buffer);
 	case TAG_RCODE:
 		return mnemonic_rcode((uint16_t)value, buffer);
@@ -76,6 +81,10 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, char buffer[MNEM
 		return number("b", value * KEY_QNAME_STEP, buffer);
 	case TAG_QNAME_TRAIT:
 		return mnemonic_qname_trait(value);
+	case TAG_ADDRESS:
+		return place_names_address(places, value);
+	case TAG_IDENTITY:
+		return place_names_identity(places, value);
 	default:
 		return NULL;
 	}

@@ -31,6 +31,8 @@
 	X(PLAIN_TRANSPORT, "transport", 2, "udp, tcp: whose messages the wire shows.")             \
 	X(FAMILY, "family", 2, "ipv4 or ipv6.")                                                    \
 	X(QTYPE, "qtype", 161, "Mnemonic; 32 unassigned types a day as TYPE65534, then `other`.")  \
+	X(BUSY_QTYPE, "qtype", 21,                                                                 \
+	    "Of the 20 busiest types of a zone and day; `other`: the rest.")                       \
 	X(RCODE, "rcode", 24, "Mnemonic, or RCODE30.")                                             \
 	X(OPCODE, "opcode", 16, "Mnemonic, or OPCODE7.")                                           \
 	X(CLASS, "class", 6, "IN, CH, HS, NONE, ANY; `other`: not assigned.")                      \
@@ -42,14 +44,20 @@
 	X(QNAME_LENGTH, "length", 16, "Bin of the name's length by its lower bound.")              \
 	X(QNAME_LABELS, "labels", 11, "Without the root; 10: and more.")                           \
 	X(QNAME_TRAIT, "trait", 3, "idn, mixed_case or reverse.")                                  \
+	X(ADDRESS, "address", 258, "The server's own; `unknown`: not told; `other`: the rest.")    \
+	X(IDENTITY, "identity", 66, "As the producer tells; `unknown`: not; `other`: the rest.")   \
+	X(SUBNET, "rank", 0, "Rank from 1 on, or the network (`top.key`); `other`: the rest.")     \
+	X(TALKER_BY, "by", 5, "response_bytes, nxdomain, refused, tcp or malformed.")              \
+	X(TALKER, "rank", 0, "Rank from 1 on, or the address (`top.key`).")                        \
 	X(REASON, "reason", 7, "Why a message is malformed.")                                      \
 	X(COUNTRY, "country", 251, "ISO 3166-1 code, `unknown` or `other`.")                       \
-	X(ASN, "asn", 0, "AS number, or `other`.")                                                 \
+	X(ASN, "asn", 0, "AS number, `unknown` or `other`.")                                       \
 	X(RESOLVER, "rank", 0, "Rank from 1 on, or the address (`top.key`); `other`: the rest.")   \
 	X(CLIENT, "rank", 0, "Rank from 1 on, or the address (`top.key`).")                        \
 	X(TOP, "rank", 0, "Rank in the last window, from 1 on.")                                   \
 	X(TOP_COUNTRY, "country", 1, "ISO 3166-1 code, or `unknown`.")                             \
-	X(TOP_ASN, "asn", 1, "AS number.")                                                         \
+	X(TOP_ASN, "asn", 1, "AS number, or `unknown`.")                                           \
+	X(TOP_SUBNET, "subnet", 1, "As `privacy.addresses` lets it out.")                          \
 	X(TOP_ADDRESS, "address", 1, "As `privacy.addresses` lets it out.")                        \
 	X(TOP_ORG, "as_org", 1, "Who the AS belongs to; may be empty.")                            \
 	X(NAME_KIND, "kind", 1, "query or nxdomain, each with ranks of its own.")                  \
@@ -128,6 +136,7 @@ enum measure_when {
 	WHEN_EDNS,
 	WHEN_NAMES,
 	WHEN_DOMAINS,
+	WHEN_ADDRESSES,
 	WHEN_COUNTRY,
 	WHEN_ASN,
 	WHEN_WIRE,
@@ -195,6 +204,10 @@ struct measurement {
 	X(DNS_COUNTRY)                                                                             \
 	X(DNS_ASN)                                                                                 \
 	X(DNS_RESOLVER)                                                                            \
+	X(DNS_ADDRESS)                                                                             \
+	X(DNS_IDENTITY)                                                                            \
+	X(DNS_SUBNET)                                                                              \
+	X(DNS_TALKER)                                                                              \
 	X(DNS_NAME)                                                                                \
 	X(DNS_DOMAIN)                                                                              \
 	X(DNS_TOP_COUNTRY)                                                                         \
@@ -205,6 +218,10 @@ struct measurement {
 	X(DNS_TOP_RESOLVER_INFO)                                                                   \
 	X(DNS_TOP_DOMAIN)                                                                          \
 	X(DNS_TOP_DOMAIN_INFO)                                                                     \
+	X(DNS_TOP_SUBNET)                                                                          \
+	X(DNS_TOP_SUBNET_INFO)                                                                     \
+	X(DNS_TOP_TALKER)                                                                          \
+	X(DNS_TOP_TALKER_INFO)                                                                     \
 	X(WIRE)                                                                                    \
 	X(WIRE_MODE)                                                                               \
 	X(WIRE_QTYPE)                                                                              \

@@ -82,8 +82,8 @@ static const struct measure_field dns_qtype_fields[] = {
 
 static const struct measure_field dns_qtype_rcode_fields[] = {
     NAMED(COUNTER, "responses", count_row, count, "{response}",
-	"Responses by type of their first question and rcode; the 20 busiest types of the window, "
-	"under `other` the rest and responses without a question.",
+	"Responses by type of their first question and rcode; the 20 busiest types of a zone and "
+	"UTC day, under `other` the rest and responses without a question.",
 	SUM_OF(QTYPE_RCODE, MEASURE_ANY, false),
 	.metric = "crosstap_dns_responses_by_qtype_and_rcode_total"),
 };
@@ -289,6 +289,55 @@ static const struct measure_field dns_top_domain_fields[] = {
     TOP_DOMAIN(FLOAT, magnitude, "", "DNS Magnitude of the last window, 0 to 10."),
 };
 static const struct measure_field dns_top_domain_info_fields[] = {TOP_INFO("domain")};
+/* -- the dataset `addresses` */
+
+#define PLACE(member, of, margin_, unit_, says, metric_)                                           \
+	FIELD(COUNTER, dns_row, member, unit_, says, SUM_OF(margin_, MEASURE_ANY, of),             \
+	    .metric = "crosstap_dns_" metric_ "_total")
+static const struct measure_field dns_address_fields[] = {
+    PLACE(queries, false, ADDRESS, "{query}", "Queries to this address.", "queries_by_address"),
+    PLACE(responses, false, ADDRESS_RESPONSES, "{response}", "Responses from this address.",
+	"responses_by_address"),
+    PLACE(query_bytes, true, ADDRESS, "By", "Bytes of these queries.", "query_bytes_by_address"),
+    PLACE(response_bytes, true, ADDRESS_RESPONSES, "By", "Bytes of these responses.",
+	"response_bytes_by_address"),
+};
+
+static const struct measure_field dns_identity_fields[] = {
+    PLACE(queries, false, IDENTITY, "{query}", "Queries to the server of this identity.",
+	"queries_by_identity"),
+    PLACE(responses, false, IDENTITY_RESPONSES, "{response}", "Responses of it.",
+	"responses_by_identity"),
+};
+
+static const struct measure_field dns_subnet_fields[] = {
+    FIELD(TEXT, subnet_row, subnet, "", "The network, as `privacy.addresses` lets it out."),
+    FIELD(COUNTER, subnet_row, queries, "{query}", "Queries of its clients."),
+    FIELD(COUNTER, subnet_row, response_bytes, "By", "Bytes of responses to them."),
+    FIELD(COUNTER, subnet_row, nxdomain, "{response}", "Answers with NXDOMAIN to them."),
+};
+
+static const struct measure_field dns_talker_fields[] = {
+    FIELD(TEXT, talker_row, address, "", "As `privacy.addresses` lets it out."),
+    FIELD(COUNTER, talker_row, count, "",
+	"Bytes of responses to it, its answers with NXDOMAIN or REFUSED, its queries over TCP, its "
+	"malformed queries."),
+};
+
+static const struct measure_field dns_top_subnet_fields[] = {
+    FIELD(GAUGE, top_row, queries, "{query}", "Queries in the last window.",
+	.metric = "crosstap_dns_top_subnet_queries"),
+    FIELD(GAUGE, top_row, response_bytes, "By", "Bytes of responses in the last window.",
+	.metric = "crosstap_dns_top_subnet_response_bytes"),
+    FIELD(GAUGE, top_row, nxdomain, "{response}", "Answers with NXDOMAIN in the last window.",
+	.metric = "crosstap_dns_top_subnet_nxdomain"),
+};
+static const struct measure_field dns_top_subnet_info_fields[] = {TOP_INFO("subnet")};
+static const struct measure_field dns_top_talker_fields[] = {
+    FIELD(GAUGE, top_row, queries, "", "Its count in the last window.",
+	.metric = "crosstap_dns_top_talker_count"),
+};
+static const struct measure_field dns_top_talker_info_fields[] = {TOP_INFO("talker")};
 
 /* -- wire */
 
@@ -585,7 +634,7 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
     [M_DNS_RCODE] = {"dns_rcode", "Responses by rcode, with the OPT record's upper bits",
 	WHEN_FIGURES, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_RCODE), FIELDS(dns_rcode)},
     [M_DNS_QTYPE_RCODE] = {"dns_qtype_rcode", "Responses by type and rcode", WHEN_CORE,
-	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QTYPE, TAG_RCODE), FIELDS(dns_qtype_rcode)},
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_BUSY_QTYPE, TAG_RCODE), FIELDS(dns_qtype_rcode)},
     [M_DNS_CLASS] = {"dns_class", "Queries by class", WHEN_CORE, METRICS_MARGINS,
 	TAGS(TAG_ZONE, TAG_CLASS), FIELDS(dns_class)},
     [M_DNS_EDNS] = {"dns_edns", "Queries by EDNS version", WHEN_EDNS, METRICS_MARGINS,
@@ -627,6 +676,23 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	WHEN_FIGURES, METRICS_NONE, TAGS(TAG_ZONE, TAG_NAME_KIND, TAG_NAME), FIELDS(dns_name)},
     [M_DNS_DOMAIN] = {"dns_domain", "The domains that are asked for most, by rank", WHEN_DOMAINS,
 	METRICS_NONE, TAGS(TAG_ZONE, TAG_DOMAIN_BY, TAG_DOMAIN), FIELDS(dns_domain)},
+    [M_DNS_ADDRESS] = {"dns_address", "Messages by the server's own address", WHEN_ADDRESSES,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_ADDRESS), FIELDS(dns_address)},
+    [M_DNS_IDENTITY] = {"dns_identity", "Messages by the identity that the producer sends",
+	WHEN_ADDRESSES, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_IDENTITY), FIELDS(dns_identity)},
+    [M_DNS_SUBNET] = {"dns_subnet", "The busiest networks of clients, /24 and /48", WHEN_ADDRESSES,
+	METRICS_NONE, TAGS(TAG_ZONE, TAG_SUBNET), FIELDS(dns_subnet)},
+    [M_DNS_TALKER] = {"dns_talker", "Clients that stand out", WHEN_ADDRESSES, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_TALKER_BY, TAG_TALKER), FIELDS(dns_talker)},
+    [M_DNS_TOP_SUBNET] = {"dns_top_subnet", "The networks that ask most, by rank", WHEN_METRICS,
+	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_subnet)},
+    [M_DNS_TOP_SUBNET_INFO] = {"dns_top_subnet_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TOP, TAG_TOP_SUBNET), FIELDS(dns_top_subnet_info)},
+    [M_DNS_TOP_TALKER] = {"dns_top_talker", "The clients that stand out, by rank", WHEN_METRICS,
+	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TALKER_BY, TAG_TOP), FIELDS(dns_top_talker)},
+    [M_DNS_TOP_TALKER_INFO] = {"dns_top_talker_info", "Which they are", WHEN_METRICS,
+	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TALKER_BY, TAG_TOP, TAG_TOP_ADDRESS),
+	FIELDS(dns_top_talker_info)},
     [M_DNS_TOP_COUNTRY] = {"dns_top_country", "The countries that ask most, by rank", WHEN_METRICS,
 	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_country)},
     [M_DNS_TOP_COUNTRY_INFO] = {"dns_top_country_info", "Which they are", WHEN_METRICS,

@@ -65,17 +65,29 @@ struct domain_row {
 	double magnitude; /* NaN: not known */
 };
 
-/* What /metrics has of countries, ASes, resolvers and domains: by rank in the last window. */
-enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER, TOP_DOMAIN, TOP_KINDS };
+struct subnet_row {
+	const char *subnet;
+	uint64_t queries, response_bytes, nxdomain;
+};
+
+struct talker_row {
+	const char *address;
+	uint64_t count;
+};
+
+/* What /metrics has of whom and what there may be many: by rank in the last window. */
+enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER, TOP_SUBNET, TOP_TALKER, TOP_DOMAIN, TOP_KINDS };
 struct top_row {
 	enum top_kind kind;
 	unsigned rank; /* from 1 on */
 	char zone[256];
-	char value[256];  /* country, AS number, address or domain, as privacy lets it out */
+	char
+	    value[256]; /* country, AS number, network, address or domain, as privacy lets it out */
 	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
-	uint64_t queries;
-	double icmp_rtt_ms, tcp_rtt_ms; /* NaN: not measured */
-	const char *by;                 /* of a domain: what it is ranked by */
+	const char *by;   /* of talkers and domains: what they are ranked by; static */
+	uint64_t queries; /* of talkers: the count */
+	uint64_t response_bytes, nxdomain; /* of networks */
+	double icmp_rtt_ms, tcp_rtt_ms;    /* NaN: not measured */
 	struct domain_row domain;
 };
 

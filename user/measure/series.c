@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OTHER 1 /* what got no series of its own */
+#define OTHER   1 /* what got no series of its own */
+#define UNKNOWN 1 /* what the database does not know */
 
 /* The parts that the bounds are products of. */
 struct factors {
@@ -102,6 +103,8 @@ static bool holds(
 		return factors->figures && config->datasets & DATASET_NAMES;
 	case WHEN_DOMAINS:
 		return factors->figures && config->datasets & DATASET_DOMAINS;
+	case WHEN_ADDRESSES:
+		return factors->figures && config->datasets & DATASET_ADDRESSES;
 	case WHEN_COUNTRY:
 		return factors->figures && *config->geo.country;
 	case WHEN_ASN:
@@ -137,11 +140,15 @@ static uint64_t tag_bound(
 	case TAG_INTERFACE:
 		return factors->interfaces;
 	case TAG_ASN:
-		return config->limits.asns + OTHER;
+		return config->limits.asns + UNKNOWN + OTHER;
 	case TAG_RESOLVER:
 		return config->top.resolvers + OTHER;
 	case TAG_CLIENT:
 		return config->top.resolvers;
+	case TAG_SUBNET:
+		return config->top.subnets + OTHER;
+	case TAG_TALKER:
+		return config->top.talkers;
 	case TAG_NAME:
 		return config->privacy.names == NAMES_NONE
 		    ? 0
@@ -160,7 +167,8 @@ static uint64_t tag_bound(
 /* Tags whose values `top.key: value` takes from the traffic. */
 static bool is_rank(enum measure_tag tag)
 {
-	return tag == TAG_RESOLVER || tag == TAG_CLIENT || tag == TAG_NAME || tag == TAG_DOMAIN;
+	return tag == TAG_RESOLVER || tag == TAG_CLIENT || tag == TAG_NAME || tag == TAG_DOMAIN ||
+	    tag == TAG_SUBNET || tag == TAG_TALKER;
 }
 
 static void add(const struct config *config, const struct factors *factors,

@@ -48,6 +48,7 @@ static const struct {
     {ROOT, "geo.asn", judge_asn, NULL},
     {ROOT, "privacy.cryptopan_key_file", judge_key, has_cryptopan},
     {ROOT, "rssac002.dir", judge_folder, NULL},
+    {ROOT, "magnitude.dir", judge_folder, NULL},
     {ROOT, "rssac002.key_file", judge_key, has_rssac002},
     {OUTPUT, "ca", judge_authorities, NULL},
     {OUTPUT, "path", judge_output_file, NULL},

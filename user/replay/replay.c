@@ -16,6 +16,30 @@
 #define MAX_EMPTY       3600 /* windows without a frame that are reported in a row */
 #define STOP_TIMEOUT_NS (60 * NS_PER_S)
 
+static int open_magnitude(struct replay *replay, char *error, size_t size)
+{
+	const struct config *config = replay->options.config;
+	const struct magnitude_options options = {.dir = config->magnitude.dir,
+	    .server = config->server,
+	    .domains = config->magnitude.domains};
+	const char *unused;
+	int r = *options.dir ? magnitude_new(&replay->magnitude, &options, &unused) : 0;
+
+	if (r < 0)
+		snprintf(error, size, "magnitude.dir: %s", strerror(-r));
+	return r;
+}
+
+static void add_magnitude(struct replay *replay, const struct shard *shard, int64_t start_ns)
+{
+	int r = replay->magnitude && shard
+	    ? magnitude_add(replay->magnitude, start_ns, shard->tally)
+	    : 0;
+
+	if (r < 0)
+		log_error(MODULE, "DNS Magnitude of a window is not whole: %s", strerror(-r));
+}
+
 static int make_stages(struct replay *replay, char *error, size_t size)
 {
 	const struct config *config = replay->options.config;
@@ -42,11 +66,15 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 		r = enrich_new(&replay->enrich, config, &replay->seed, false);
 	if (r == 0)
 		r = arena_new(&replay->arena);
+	if (r == 0)
+		r = place_names_new(&replay->places);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
 	r = privacy_new(&replay->privacy, config, error, size);
+	if (r == 0)
+		r = open_magnitude(replay, error, size);
 	if (r < 0)
 		return r;
 	if (!replay->options.windows)
@@ -87,9 +115,11 @@ void replay_free(struct replay *replay)
 	free(replay->files);
 	replay_wire_free(replay->wire);
 	privacy_free(replay->privacy);
+	magnitude_free(replay->magnitude);
 	report_free(replay->report);
 	enrich_free(replay->enrich);
 	arena_free(replay->arena);
+	place_names_free(replay->places);
 	collector_free(replay->collector);
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);
@@ -102,6 +132,7 @@ void replay_free(struct replay *replay)
 static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span,
     const struct comparison_window *compared)
 {
+	add_magnitude(replay, shard, span->start_ns);
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
 	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))
@@ -401,6 +432,8 @@ int replay_run(struct replay *replay)
 		close_windows(replay, INT64_MAX);
 	if (replay->wire)
 		warn_of_captures(replay);
+	if (replay->magnitude && (r = magnitude_flush(replay->magnitude)) < 0)
+		log_error(MODULE, "DNS Magnitude not written: %s", strerror(-r));
 	if (replay->report)
 		report_stop(replay->report, STOP_TIMEOUT_NS);
 	for (size_t i = 0; i < replay->n_files; i++) {

@@ -112,7 +112,10 @@ json_t *replay_document(struct replay *replay, double seconds)
 {
 	const struct config *config = replay->options.config;
 	const struct view_limits limits = {.facts = replay->setup.traits.facts,
-	    .domains = {config->top.names, config->top.nxdomain, config->top.names}};
+	    .domains = {config->top.names, config->top.nxdomain, config->top.names},
+	    .subnets = config->top.subnets,
+	    .talkers = config->top.talkers,
+	    .places = replay->places};
 	const struct window_span span = {0};
 	struct file_sums totals;
 	struct window_view view;

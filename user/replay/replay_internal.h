@@ -45,7 +45,9 @@ struct replay {
 	struct replay_file **files;
 	size_t n_files;
 	struct shard *total;
-	struct privacy *privacy;            /* of the captures' clients */
+	struct privacy *privacy;
+	struct magnitude *magnitude;        /* NULL: not wanted */
+	struct place_names *places;         /* of the report on all of the input */
 	struct replay_wire *wire;           /* NULL: no captures */
 	struct arena *arena;                /* of one window */
 	enum producer producers[PRODUCERS]; /* whose frames were read, each once */

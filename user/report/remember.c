@@ -110,7 +110,7 @@ static const char *code_text(struct job *job, enum margin margin, const struct c
 	const char *text = margin == MARGIN_QTYPE
 	    ? unassigned_qtype(job->from->unassigned, job->from->view->span.time_ms,
 		  (uint16_t)margin_value(cell->key), buffer)
-	    : margin_tag_text(TAG_RCODE, cell->key, buffer);
+	    : margin_tag_text(TAG_RCODE, cell->key, NULL, buffer);
 
 	if (text != buffer)
 		return text;

@@ -26,6 +26,13 @@
 
 #define MODULE             "report"
 #define REMIND_INTERVAL_NS (3600 * (uint64_t)NS_PER_S)
+#define MAGNITUDE_EVERY_NS (10 * (uint64_t)NS_PER_S) /* sorts some thousand domains */
+
+/* Whether a day's files are written, as it was said last. */
+struct day_files {
+	bool fails;
+	struct log_reasons failures;
+};
 
 struct report {
 	struct config *config; /* NULL only before the first */
@@ -34,10 +41,12 @@ struct report {
 	struct privacy *privacy;
 	struct enrich *enrich; /* the caller's, as is the next; NULL: none */
 	struct rssac002 *rssac;
+	struct magnitude *magnitude; /* NULL: off */
 	struct history *_Atomic history;
 	uint64_t history_due_ns;
 	struct unassigned unassigned;
 	struct totals *totals;
+	struct place_names *places;
 	struct arena *arena;
 	struct comparison
 	    *_Atomic comparison; /* NULL while wire.mode was always off; never replaced */
@@ -55,8 +64,8 @@ struct report {
 	struct report_input *before; /* inputs at the last window */
 	size_t n_before;
 	uint64_t unreported; /* frames of windows that found no memory; not told yet */
-	bool rssac_fails;
-	struct log_reasons rssac_failures;
+	struct day_files rssac_files, magnitude_files;
+	uint64_t magnitude_due_ns; /* of its document */
 	uint64_t cpu_before_ns, points_before, dropped_before, rejected_before, found_before,
 	    log_dropped_before;
 };
@@ -232,6 +241,8 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 		report->seed = *seed;
 		r = totals_new(&report->totals, seed);
 		if (r == 0)
+			r = place_names_new(&report->places);
+		if (r == 0)
 			r = outputs_new(&report->outputs);
 		if (r == 0)
 			r = board_new(&report->board);
@@ -258,6 +269,13 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 void report_use_rssac002(struct report *report, struct rssac002 *rssac)
 {
 	report->rssac = rssac;
+}
+
+void report_use_magnitude(struct report *report, struct magnitude *magnitude)
+{
+	report->magnitude = magnitude;
+	report->magnitude_due_ns = 0;
+	board_put(report->board, BOARD_MAGNITUDE, NULL);
 }
 
 void report_sum_outputs(struct report *report, struct sink_stats *ret)
@@ -289,6 +307,7 @@ void report_free(struct report *report)
 	comparison_free(report->comparison);
 	privacy_free(report->privacy);
 	totals_free(report->totals);
+	place_names_free(report->places);
 	arena_free(report->arena);
 	release_always(report->registry, report->always, report->n_always);
 	free(report->before);
@@ -533,20 +552,18 @@ static void enrich_sources(struct report *report, const struct shard *total,
 }
 
 /* Once when it begins, the same reason once an hour, and when it is over. */
-static void say_rssac002(struct report *report, int error)
+static void say_files(struct day_files *files, const char *what, const char *dir, int error)
 {
-	const char *dir = report->config->rssac002.dir;
 	uint64_t suppressed;
 
-	if (error == 0 && report->rssac_fails)
-		log_info(MODULE, "RSSAC002 files are written again dir=%s", dir);
-	if (error < 0 && !report->rssac_fails)
-		report->rssac_failures = (struct log_reasons){0};
-	report->rssac_fails = error < 0;
+	if (error == 0 && files->fails)
+		log_info(MODULE, "%s files are written again dir=%s", what, dir);
+	if (error < 0 && !files->fails)
+		files->failures = (struct log_reasons){0};
+	files->fails = error < 0;
 	if (error < 0 &&
-	    log_reason_pass(
-		&report->rssac_failures, strerror(-error), REMIND_INTERVAL_NS, &suppressed))
-		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s suppressed=%llu",
+	    log_reason_pass(&files->failures, strerror(-error), REMIND_INTERVAL_NS, &suppressed))
+		log_warning(MODULE, "%s files not written: %s dir=%s suppressed=%llu", what,
 		    strerror(-error), dir, (unsigned long long)suppressed);
 }
 
@@ -554,7 +571,22 @@ static void keep_rssac002(struct report *report, int fed)
 {
 	const int flushed = rssac002_flush_when_due(report->rssac, clock_monotonic_ns());
 
-	say_rssac002(report, fed < 0 ? fed : flushed);
+	say_files(&report->rssac_files, "RSSAC002", report->config->rssac002.dir,
+	    fed < 0 ? fed : flushed);
+}
+
+static void keep_magnitude(struct report *report, const struct shard *total, int64_t start_ns)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+	const int added = magnitude_add(report->magnitude, start_ns, total->tally);
+	const int flushed = magnitude_flush_when_due(report->magnitude, now_ns);
+
+	say_files(&report->magnitude_files, "DNS Magnitude", report->config->magnitude.dir,
+	    added < 0 ? added : flushed);
+	if (now_ns < report->magnitude_due_ns)
+		return;
+	report->magnitude_due_ns = now_ns + MAGNITUDE_EVERY_NS;
+	board_put(report->board, BOARD_MAGNITUDE, magnitude_json(report->magnitude));
 }
 
 void report_wire(struct report *report, const struct wire_window *wire, int64_t start_ns)
@@ -627,6 +659,9 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	    .resolvers = config->top.resolvers,
 	    .names = {config->top.names, config->top.nxdomain},
 	    .domains = {config->top.names, config->top.nxdomain, config->top.names},
+	    .subnets = config->top.subnets,
+	    .talkers = config->top.talkers,
+	    .places = report->places,
 	    .facts = datasets_facts(config->datasets),
 	};
 	struct agent_figures figures = {0};
@@ -646,6 +681,8 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	enrich_sources(report, total, span, compared ? compared->wire : NULL, agent, &enriched);
 	if (report->rssac && config->rssac002.source == RSSAC002_DNSTAP)
 		keep_rssac002(report, feed_rssac002_dnstap(report->rssac, &view));
+	if (report->magnitude)
+		keep_magnitude(report, total, span->start_ns);
 	if (agent) {
 		figure_agent(report, total, agent, &figures);
 		if (totals_add(report->totals, &view, &report->unassigned) < 0)
@@ -721,6 +758,11 @@ char *report_window_json(struct report *report)
 	return text ? text : strdup("{\"zones\":{}}");
 }
 
+char *report_magnitude_json(struct report *report)
+{
+	return board_get(report->board, BOARD_MAGNITUDE);
+}
+
 char *report_resolvers_json(struct report *report)
 {
 	return board_get(report->board, BOARD_RESOLVERS);
@@ -754,6 +796,11 @@ struct ticker *report_ticker(struct report *report)
 struct history *report_history(struct report *report)
 {
 	return report->history;
+}
+
+const struct place_names *report_places(const struct report *report)
+{
+	return report->places;
 }
 
 struct totals *report_totals(struct report *report)

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "enrich/enrich.h"
+#include "magnitude/magnitude.h"
 #include "rssac002/rssac002.h"
 #include "report/board.h"
 #include "report/comparison.h"
@@ -44,6 +45,7 @@ void report_use_enrich(struct report *report, struct enrich *enrich);
 /* The same for the day's files: fed with every window that its source (rssac002.source) has. NULL
  * ends that. */
 void report_use_rssac002(struct report *report, struct rssac002 *rssac);
+void report_use_magnitude(struct report *report, struct magnitude *magnitude);
 /* Windows are remembered there from now on. `history` outlives the report; reads what a former
  * agent has left in the file beside `state`, and writes it every five minutes and in report_stop().
  */
@@ -86,6 +88,8 @@ void report_certificate(struct report *report, const char *name, int64_t end_s);
 char *report_window_json(struct report *report);
 /* Likewise: the resolvers of that window, see json_resolvers.h. NULL: there are none yet. */
 char *report_resolvers_json(struct report *report);
+/* Likewise: DNS Magnitude of the day so far. NULL: it is off, or there is no window yet. */
+char *report_magnitude_json(struct report *report);
 /* Any thread. report_status_free() it. */
 int report_get_status(struct report *report, struct report_status **ret);
 /* Any thread: the cross-check of the last closed window; free() it. NULL: there is none. */
@@ -102,5 +106,7 @@ struct history *report_history(struct report *report);
 struct ticker *report_ticker(struct report *report);
 /* Any thread: for /metrics. */
 struct totals *report_totals(struct report *report);
+/* Any thread: what the numbers of servers in the totals stand for. */
+const struct place_names *report_places(const struct report *report);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/tops.h"
 
+#include "encode/addresses.h"
 #include "encode/domains.h"
 #include "encode/origins.h"
 
@@ -120,16 +121,53 @@ static void add_domains(struct job *job, enum domains_by by)
 	}
 }
 
+static void add_subnets(struct job *job)
+{
+	for (size_t i = 0; i < job->zone->n_subnets && i < job->share; i++) {
+		const struct view_subnet *subnet = &job->zone->subnets[i];
+		char text[SUBNET_TEXT_BYTES];
+		struct top_row *row;
+
+		subnet_text(job->privacy, subnet, text);
+		row = *text ? add(job, TOP_SUBNET, (unsigned)i + 1) : NULL;
+		if (!row)
+			continue;
+		snprintf(row->value, sizeof(row->value), "%s", text);
+		row->queries = subnet->queries;
+		row->response_bytes = subnet->response_bytes;
+		row->nxdomain = subnet->nxdomain;
+	}
+}
+
+static void add_talkers(struct job *job, enum talker by)
+{
+	const size_t share = job->share > TALKER_COUNT ? job->share / TALKER_COUNT : 1;
+
+	for (size_t i = 0; i < job->zone->n_talkers[by] && i < share; i++) {
+		const struct ranked *talker = &job->zone->talkers[by][i];
+		char text[INET6_ADDRSTRLEN];
+		struct top_row *row;
+
+		privacy_address(job->privacy, (const uint8_t *)talker->address,
+		    talker->family == FAMILY_IPV4 ? 4 : 6, text);
+		row = *text ? add(job, TOP_TALKER, (unsigned)i + 1) : NULL;
+		if (!row)
+			continue;
+		snprintf(row->value, sizeof(row->value), "%s", text);
+		row->by = talker_name(by);
+		row->queries = talker->count;
+	}
+}
+
 struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
     const struct enrich_view *enriched, struct privacy *privacy)
 {
-	struct job job = {.enrich = enrich,
-	    .enriched = enriched,
-	    .privacy = privacy,
-	    .left = {TOPS_ROWS, TOPS_ROWS, TOPS_ROWS, TOPS_ROWS}};
+	struct job job = {.enrich = enrich, .enriched = enriched, .privacy = privacy};
 
 	if (!view->n_zones)
 		return NULL;
+	for (int kind = 0; kind < TOP_KINDS; kind++)
+		job.left[kind] = TOPS_ROWS;
 	job.share = view->n_zones < TOPS_ROWS ? TOPS_ROWS / view->n_zones : 1;
 	job.tops = malloc(sizeof(*job.tops) + TOP_KINDS * TOPS_ROWS * sizeof(job.tops->rows[0]));
 	if (!job.tops)
@@ -145,6 +183,9 @@ struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
 		add_resolvers(&job);
 		for (int by = 0; by < DOMAINS_BYS; by++)
 			add_domains(&job, (enum domains_by)by);
+		add_subnets(&job);
+		for (int by = 0; by < TALKER_COUNT; by++)
+			add_talkers(&job, (enum talker)by);
 	}
 	return job.tops;
 }

@@ -248,8 +248,11 @@ static void locate(struct collector *collector, struct item *item)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
 	pairing_prefetch(collector->pairing, item->pair_hash);
-	if (item->has_source)
+	if (item->has_source) {
 		sources_prefetch(&item->shard->sources, item->source_hash);
+		if (traits->facts & FACTS_ADDRESSES && item->direction == DIR_RESPONSE)
+			sources_prefetch_bytes(&item->shard->sources, item->source_hash);
+	}
 	if (item->facts.has_question && item->shard->names[NAMES_QUERY])
 		topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
 	item_domain_find(traits, item);
@@ -301,6 +304,33 @@ static void pair(struct collector *collector, struct item *item)
 	item->has_latency = true;
 }
 
+static void count_rare(struct collector *collector, const struct item *item, uint64_t hash,
+    uint16_t zone_family, enum talker by)
+{
+	struct source *rare = shard_rare(item->shard, &collector->config.limits,
+	    &collector->config.seed, hash, item->address, zone_family);
+
+	if (!rare)
+		return;
+	rare->transports |= (uint16_t)(1u << item->transport);
+	source_add_u32(rare_counter(rare, by), 1);
+}
+
+static void count_talker(
+    struct collector *collector, const struct item *item, uint64_t hash, uint16_t zone_family)
+{
+	if (item->direction == DIR_RESPONSE) {
+		if (__builtin_expect(item->facts.rcode == DNS_RCODE_REFUSED, 0) &&
+		    !item->facts.malformed)
+			count_rare(collector, item, hash, zone_family, TALKER_REFUSED);
+		return;
+	}
+	if (__builtin_expect(item->transport == TRANSPORT_TCP, 0))
+		count_rare(collector, item, hash, zone_family, TALKER_TCP);
+	if (__builtin_expect(item->facts.malformed, 0))
+		count_rare(collector, item, hash, zone_family, TALKER_MALFORMED);
+}
+
 static void count_source(struct collector *collector, const struct item *item)
 {
 	const uint16_t zone_family = item_zone_family(item);
@@ -309,6 +339,8 @@ static void count_source(struct collector *collector, const struct item *item)
 
 	if (zone_family != item->hashed_zone_family) /* pairing found another zone */
 		hash = source_hash(&collector->config.seed, item->address, zone_family);
+	if (collector->config.traits.facts & FACTS_ADDRESSES)
+		count_talker(collector, item, hash, zone_family);
 	source = sources_at(&item->shard->sources, hash, item->address, zone_family);
 	if (!source)
 		source = shard_source_slow(item->shard, &collector->config.limits,
@@ -322,9 +354,42 @@ static void count_source(struct collector *collector, const struct item *item)
 		source_add_u32(&source->queries, 1);
 	} else {
 		source_add_u32(&source->responses, 1);
+		if (collector->config.traits.facts & FACTS_ADDRESSES)
+			source_add_bytes(&item->shard->sources, source, item->length);
 		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
 			source_add_u32(&source->nxdomain, 1);
 	}
+}
+
+/* Of every message, as bytes and messages are. */
+static void count_place(const struct collector *collector, const struct item *item)
+{
+	const size_t slots = collector->config.limits.place_slots;
+	struct place *place = places_find(&item->shard->places, item->record, item->zone,
+	    slots ? slots : 1, &collector->config.seed);
+
+	if (!place) {
+		shard_place_other(item->shard, item->zone, item->direction, item->length);
+		return;
+	}
+	place->count[item->direction]++;
+	place->bytes[item->direction] += item->length;
+}
+
+/* The public hash of DNS Magnitude, which is wanted for its dataset alone. */
+static void count_magnitude(const struct collector *collector, const struct item *item)
+{
+	struct tally *tally;
+
+	if (item->direction != DIR_QUERY || !item->has_source || !item->facts.has_question ||
+	    item->facts.opcode != DNS_OPCODE_QUERY)
+		return;
+	tally = shard_tally(item->shard, &collector->config.seed);
+	if (tally)
+		tally_add(tally, item_name(item), item->facts.qname_length, item->facts.labels,
+		    collector->config.traits.magnitude_labels,
+		    public_sketch_hash(
+			(const uint8_t *)item->address, item->record->query_address_length == 4));
 }
 
 static void count_name(const struct item *item)
@@ -375,6 +440,10 @@ static void count(struct collector *collector, struct item *item)
 	}
 	if (item->wanted & FACTS_ALL)
 		item_facts_count(&collector->config.traits, &collector->config.limits, item);
+	if (collector->config.traits.facts & FACTS_ADDRESSES)
+		count_place(collector, item);
+	if (collector->config.traits.magnitude_labels)
+		count_magnitude(collector, item);
 	if (item->has_source)
 		count_source(collector, item);
 	count_name(item);

@@ -43,7 +43,8 @@ struct collector_traits {
 	bool figures;                 /* scope server, zone */
 	bool compared;                /* scope server, witness */
 	bool queries_from_responses;
-	uint8_t facts; /* enum facts_wanted */
+	uint8_t facts;            /* enum facts_wanted */
+	uint8_t magnitude_labels; /* of DNS Magnitude's domains; 0: no tally */
 	struct domain_rules domains;
 	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
 	const struct compare_filter *filter;   /* NULL: compare nothing */

@@ -188,6 +188,11 @@ uint8_t facts_of_margin(enum margin margin)
 	case MARGIN_QNAME_LABELS:
 	case MARGIN_QNAME_TRAIT:
 		return FACTS_QNAME;
+	case MARGIN_ADDRESS:
+	case MARGIN_ADDRESS_RESPONSES:
+	case MARGIN_IDENTITY:
+	case MARGIN_IDENTITY_RESPONSES:
+		return FACTS_ADDRESSES;
 	default:
 		return 0;
 	}

@@ -22,9 +22,11 @@ enum facts_wanted {
 	FACTS_TYPES = 1, /* class of queries; responses by type, and by type and rcode */
 	FACTS_EDNS = 2,  /* version, size, client subnet; extended errors */
 	FACTS_QNAME = 4, /* length, labels, traits */
-	FACTS_ALL = 7,
+	FACTS_ADDRESSES =
+	    8, /* stats/places.h; bytes and rare events of clients (stats/sources.h) */
+	FACTS_ALL = 15,
 	/* Counted in tables of their own. */
-	FACTS_DOMAINS = 8, /* stats/domains.h */
+	FACTS_DOMAINS = 16, /* stats/domains.h */
 };
 
 /* The places of a row: margin, values. */

@@ -107,6 +107,8 @@ enum qname_trait { QNAME_IDN, QNAME_MIXED_CASE, QNAME_REVERSE, QNAME_TRAIT_COUNT
 #define KEY_OTHER 0x10000u
 /* In a type's place: the response has no question, and so no type. */
 #define KEY_NO_QUESTION 0x10001u
+/* In the place of an address or identity: the producer does not tell. */
+#define KEY_UNKNOWN 0x10002u
 
 enum margin {
 	MARGIN_MESSAGES = 1, /* direction, transport, family; amount: bytes */
@@ -130,6 +132,12 @@ enum margin {
 	MARGIN_QTYPE_RESPONSES, /* value: type of the question, or KEY_OTHER; amount: bytes */
 	MARGIN_QTYPE_RCODE,     /* value: key_qtype_rcode(), the type also KEY_OTHER or
 				   KEY_NO_QUESTION; responses; amount: bytes */
+	/* stats/places.h; value: number of stats/place_names.h, KEY_OTHER or KEY_UNKNOWN; amount:
+	 * bytes */
+	MARGIN_ADDRESS, /* queries */
+	MARGIN_ADDRESS_RESPONSES,
+	MARGIN_IDENTITY, /* queries */
+	MARGIN_IDENTITY_RESPONSES,
 	/* What the cross-check compares; of all zones, under zone 0. */
 	MARGIN_COMPARED,           /* direction, transport, family */
 	MARGIN_COMPARED_MALFORMED, /* direction, transport, family */

@@ -8,6 +8,9 @@
 #define FIRST_CUBE_SLOTS    2048
 #define FIRST_MARGIN_SLOTS  1024
 #define OVERFLOW_TOPK_SLOTS 1024
+#define FIRST_RARE_SLOTS    1024
+#define MOST_RARE_SLOTS     65536
+#define MERGED_PLACE_SLOTS  65536 /* all inputs' */
 
 static void overflow_free(struct shard_overflow *overflow)
 {
@@ -31,6 +34,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 		r = sources_init(&shard->sources, 0);
 	if (r == 0)
 		r = facts_init(&shard->facts, seed);
+	if (r == 0)
+		r = places_init(&shard->places);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	shard->name_slots = limits->name_slots;
@@ -55,6 +60,10 @@ void shard_free(struct shard *shard)
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		topk_free(shard->names[kind]);
 	domains_free(shard->domains);
+	if (shard->rare.slots)
+		sources_done(&shard->rare);
+	places_done(&shard->places);
+	tally_free(shard->tally);
 	overflow_free(shard->overflow);
 	free(shard);
 }
@@ -94,6 +103,8 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct facts facts;
 	struct domains *domains = shard->domains;
 	struct topk *names[NAMES_KINDS];
+	struct places places;
+	struct tally *tally = shard->tally;
 
 	/* A cube that had to be folded was full, whatever it holds now. */
 	if (margins.slots)
@@ -110,6 +121,12 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	}
 	if (domains)
 		domains_clear(domains);
+	if (shard->rare.slots)
+		sources_done(&shard->rare);
+	places_clear(&shard->places);
+	places = shard->places;
+	if (tally)
+		tally_clear(tally);
 	cells_done(&margins);
 	overflow_free(shard->overflow);
 	cube = shard->cube;
@@ -118,8 +135,10 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	*shard = (struct shard){.cube = cube,
 	    .sources = sources,
 	    .facts = facts,
-	    .name_slots = name_slots,
-	    .domains = domains};
+	    .domains = domains,
+	    .places = places,
+	    .tally = tally,
+	    .name_slots = name_slots};
 	memcpy(shard->names, names, sizeof(names));
 	shard_fit_lists(shard, limits);
 }
@@ -237,6 +256,58 @@ struct cell *shard_fact_unassigned(
 	cells->used--;
 	cell = cells_at(cells, cells_hash(cells, key), key);
 	return cell ? cell : shard_fact_slow(shard, limits, key);
+}
+
+void shard_place_other(struct shard *shard, uint32_t zone, uint32_t direction, uint32_t bytes)
+{
+	if (need_margins(shard) < 0 ||
+	    places_add_other(&shard->margins, zone, direction, 1, bytes) < 0)
+		shard->lost++;
+}
+
+struct source *shard_rare(struct shard *shard, const struct shard_limits *limits,
+    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	const size_t most =
+	    limits->source_slots < MOST_RARE_SLOTS ? limits->source_slots : MOST_RARE_SLOTS;
+	struct sources *rare = &shard->rare;
+	struct source *source;
+
+	if (!rare->slots && sources_init(rare, FIRST_RARE_SLOTS) < 0)
+		return NULL;
+	source = sources_at(rare, hash, address, zone_family);
+	if (!source && ((size_t)rare->mask + 1) * 2 <= most &&
+	    sources_resize(rare, ((size_t)rare->mask + 1) * 2, seed) == 0)
+		source = sources_at(rare, hash, address, zone_family);
+	return source;
+}
+
+struct tally *shard_tally(struct shard *shard, const struct hash_seed *seed)
+{
+	if (!shard->tally && tally_new(&shard->tally, seed->a) < 0)
+		shard->lost++;
+	return shard->tally;
+}
+
+static int merge_tally(struct shard *into, const struct shard *from, const struct hash_seed *seed)
+{
+	if (!from->tally)
+		return 0;
+	if (!shard_tally(into, seed))
+		return -ENOMEM;
+	tally_merge(into->tally, from->tally);
+	return 0;
+}
+
+static int merge_rare(struct shard *into, const struct shard *from, const struct hash_seed *seed)
+{
+	int r = 0;
+
+	if (!from->rare.slots)
+		return 0;
+	if (!into->rare.slots)
+		r = sources_init(&into->rare, FIRST_RARE_SLOTS);
+	return r < 0 ? r : sources_merge(&into->rare, &from->rare, seed);
 }
 
 void shard_add_late(struct shard *shard, uint64_t key)
@@ -359,6 +430,13 @@ int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *
 		r = sources_merge(&into->sources, &from->sources, seed);
 	if (r == 0 && from->overflow)
 		r = merge_overflow(into, from->overflow);
+	if (r == 0)
+		r = places_merge(
+		    &into->places, &from->places, MERGED_PLACE_SLOTS, seed, &into->margins);
+	if (r == 0)
+		r = merge_rare(into, from, seed);
+	if (r == 0)
+		r = merge_tally(into, from, seed);
 	for (int kind = 0; kind < NAMES_KINDS; kind++) {
 		if (into->names[kind] && from->names[kind])
 			topk_merge(into->names[kind], from->names[kind]);

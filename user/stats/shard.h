@@ -8,19 +8,41 @@
 
 #include "base/distinct.h"
 #include "base/topk.h"
+#include "magnitude/tally.h"
 #include "stats/domains.h"
 #include "stats/facts.h"
 #include "stats/margins.h"
 #include "stats/pace.h"
+#include "stats/places.h"
 #include "stats/sources.h"
 
 enum shard_names { NAMES_QUERY, NAMES_NXDOMAIN, NAMES_KINDS };
+
+/* What clients are ranked by: from their entries, or, being rare, from entries of their own. */
+#define TALKERS(X)                                                                                 \
+	X(RESPONSE_BYTES, "response_bytes")                                                        \
+	X(NXDOMAIN, "nxdomain")                                                                    \
+	X(REFUSED, "refused")                                                                      \
+	X(TCP, "tcp")                                                                              \
+	X(MALFORMED, "malformed")
+#define TALKER_(id, name) TALKER_##id,
+enum talker { TALKERS(TALKER_) TALKER_COUNT };
+#undef TALKER_
+
+/* Where an entry for rare events counts them. */
+static inline uint32_t *rare_counter(struct source *rare, enum talker by)
+{
+	return by == TALKER_TCP    ? &rare->queries
+	    : by == TALKER_REFUSED ? &rare->responses
+				   : &rare->nxdomain; /* TALKER_MALFORMED */
+}
 
 struct shard_limits {
 	size_t cube_slots, source_slots;  /* largest sizes that the tables may grow to */
 	size_t name_slots;                /* of each list of names; 0: no names */
 	size_t facts_blocks, facts_cells; /* of further facts (stats/facts.h); 0: the least */
 	size_t domain_slots, domain_sketch_bytes; /* of domains; 0: no domains */
+	size_t place_slots;                       /* of server addresses; 0: the least */
 	size_t unassigned; /* cells of further facts with values that IANA has not assigned */
 };
 
@@ -50,7 +72,11 @@ struct shard {
 	size_t name_slots;               /* of each of them, as they were asked for */
 	struct domains *domains;         /* NULL: none */
 	struct shard_overflow *overflow; /* NULL until it is needed */
-	struct pace pace;                /* of compared messages */
+	struct places places;
+	struct sources rare; /* clients with rare events, counted as rare_counter() says; slots
+				NULL: none yet */
+	struct tally *tally; /* for DNS Magnitude; NULL: nothing yet */
+	struct pace pace;    /* of compared messages */
 	uint64_t frames, frames_bad, late, skewed, ignored;
 	uint64_t merged;          /* frames of other windows that joined this one: no free shard */
 	uint64_t lost;            /* updates that found no memory */
@@ -89,6 +115,13 @@ struct cell *shard_fact_unassigned(
 /* A place of a zone's row has run over. */
 void shard_fact_carry(
     struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place);
+/* A message whose place has no entry. */
+void shard_place_other(struct shard *shard, uint32_t zone, uint32_t direction, uint32_t bytes);
+/* Its tally, made if need be; NULL without memory. */
+struct tally *shard_tally(struct shard *shard, const struct hash_seed *seed);
+/* The entry for rare events of a client; NULL: there is no room for more such clients. */
+struct source *shard_rare(struct shard *shard, const struct shard_limits *limits,
+    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
 /* A message with this key in the cube came when its window was closed. */
 void shard_add_late(struct shard *shard, uint64_t key);
 /* A message of a source that has no entry. */

@@ -16,8 +16,17 @@ int sources_init(struct sources *sources, size_t slots)
 		size *= 2;
 	/* Zeroed by the kernel page by page, as entries are used. */
 	sources->slots = pages_alloc(size * sizeof(struct source));
-	if (!sources->slots)
+	sources->bytes = pages_alloc(size * sizeof(uint64_t));
+	sources->has_bytes = false;
+	if (!sources->slots || !sources->bytes) {
+		if (sources->slots)
+			pages_free(sources->slots, size * sizeof(struct source));
+		if (sources->bytes)
+			pages_free(sources->bytes, size * sizeof(uint64_t));
+		sources->slots = NULL;
+		sources->bytes = NULL;
 		return -ENOMEM;
+	}
 	sources->mask = (uint32_t)(size - 1);
 	sources->used = 0;
 	sources->limit = (uint32_t)(size / 4 * 3);
@@ -27,7 +36,9 @@ int sources_init(struct sources *sources, size_t slots)
 void sources_done(struct sources *sources)
 {
 	pages_free(sources->slots, ((size_t)sources->mask + 1) * sizeof(struct source));
+	pages_free(sources->bytes, ((size_t)sources->mask + 1) * sizeof(uint64_t));
 	sources->slots = NULL;
+	sources->bytes = NULL;
 }
 
 int sources_clear(struct sources *sources, size_t max_slots)
@@ -47,6 +58,9 @@ int sources_clear(struct sources *sources, size_t max_slots)
 		return 0;
 	}
 	memset(sources->slots, 0, size * sizeof(struct source));
+	if (sources->has_bytes)
+		memset(sources->bytes, 0, size * sizeof(uint64_t));
+	sources->has_bytes = false;
 	sources->used = 0;
 	return 0;
 }
@@ -71,6 +85,8 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 			return -ENOSPC;
 		}
 		*to = *from;
+		if (sources->has_bytes)
+			source_add_bytes(&other, to, sources->bytes[i]);
 	}
 	sources_done(sources);
 	*sources = other;
@@ -98,6 +114,8 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 		source_add_u32(&to->queries, source->queries);
 		source_add_u32(&to->responses, source->responses);
 		source_add_u32(&to->nxdomain, source->nxdomain);
+		if (from->has_bytes)
+			source_add_bytes(into, to, from->bytes[i]);
 	}
 	return 0;
 }

@@ -2,6 +2,9 @@
 /*
  * Who asked, in one window: one entry of 32 bytes for each address and zone. Of fixed capacity
  * while the window is open; what does not fit goes to the caller's overflow. Entries are exact.
+ *
+ * Bytes of responses stand beside the entries, which are full: whoever does not count them never
+ * touches that memory.
  */
 #ifndef CROSSTAP_STATS_SOURCES_H
 #define CROSSTAP_STATS_SOURCES_H
@@ -25,6 +28,8 @@ _Static_assert(sizeof(struct source) == 32, "two entries a cache line");
 
 struct sources {
 	struct source *slots;
+	uint64_t *bytes; /* of responses, by slot; untouched unless has_bytes */
+	bool has_bytes;
 	uint32_t mask;
 	uint32_t used;
 	uint32_t limit;
@@ -51,9 +56,21 @@ static inline void source_add_u32(uint32_t *counter, uint32_t count)
 		*counter = UINT32_MAX;
 }
 
+static inline void source_add_bytes(
+    struct sources *sources, const struct source *source, uint64_t bytes)
+{
+	sources->bytes[source - sources->slots] += bytes;
+	sources->has_bytes = true;
+}
+
 static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
 {
 	__builtin_prefetch(&sources->slots[hash & sources->mask], 1);
+}
+
+static inline void sources_prefetch_bytes(const struct sources *sources, uint64_t hash)
+{
+	__builtin_prefetch(&sources->bytes[hash & sources->mask], 1);
 }
 
 /* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */

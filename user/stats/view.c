@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/view.h"
 
+#include "stats/view_addresses.h"
 #include "stats/view_domains.h"
 
 #include <errno.h>
@@ -252,10 +253,16 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 	size_t n;
 	int r;
 
-	*ret = (struct window_view){.span = *span, .total = total, .facts = limits->facts};
+	*ret = (struct window_view){
+	    .span = *span, .total = total, .facts = limits->facts, .places = limits->places};
 	shard_fold(total);
 	if (!total->margins.slots)
 		return -ENOMEM;
+	if (limits->places && limits->facts & FACTS_ADDRESSES) {
+		r = place_names_fold(limits->places, &total->places, &total->margins);
+		if (r < 0)
+			return r;
+	}
 	n = cells_sort(&total->margins, &cells);
 	builder.by_zone = arena_alloc(arena, (builder.n_zones + 1) * sizeof(struct zone_view *));
 	if (!builder.by_zone)
@@ -276,6 +283,9 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 	if (total->domains && builder.error == 0)
 		builder.error =
 		    view_domains(builder.by_zone, builder.n_zones, total->domains, limits, arena);
+	if (limits->facts & FACTS_ADDRESSES && !builder.error)
+		builder.error =
+		    view_addresses(builder.by_zone, builder.n_zones, total, limits, seed, arena);
 	for (size_t i = 0; i < ret->n_zones; i++)
 		if (ret->zones[i].n_resolvers)
 			qsort(ret->zones[i].resolvers, ret->zones[i].n_resolvers,

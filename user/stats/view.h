@@ -9,6 +9,8 @@
 
 #include "base/arena.h"
 #include "base/hist.h"
+#include "stats/place_names.h"
+#include "stats/ranked.h"
 #include "stats/shard.h"
 #include "stats/windows.h"
 #include "zones/zones.h"
@@ -42,6 +44,12 @@ struct view_domain {
 	double magnitude;        /* 0 to 10; NaN: the zone was asked by less than two clients */
 };
 
+struct view_subnet { /* /24 of IPv4, /48 of IPv6 */
+	uint64_t address[2];
+	uint64_t queries, response_bytes, nxdomain;
+	uint8_t family;
+};
+
 struct view_latency {
 	uint64_t count;
 	double p50_ns, p90_ns, p99_ns, max_ns;
@@ -60,6 +68,11 @@ struct zone_view {
 	size_t n_names[NAMES_KINDS];
 	struct view_domain *domains[DOMAINS_BYS]; /* most first; those of 0 are not listed */
 	size_t n_domains[DOMAINS_BYS];
+	struct view_subnet *subnets; /* most queries first */
+	size_t n_subnets;
+	struct ranked *talkers[TALKER_COUNT]; /* greatest count first */
+	size_t n_talkers[TALKER_COUNT];
+	struct ranked *subnet_ranks; /* where `subnets` are from */
 };
 
 struct window_view {
@@ -67,13 +80,15 @@ struct window_view {
 	struct zone_view *zones; /* those with traffic or `always`, by number */
 	size_t n_zones;
 	const struct shard *total;
-	uint8_t facts; /* enum facts_wanted; margins of others say nothing */
+	uint8_t facts;                    /* enum facts_wanted; margins of others say nothing */
+	const struct place_names *places; /* of the limits */
 	struct margin_slice compared[MARGIN_COUNT]; /* MARGIN_COMPARED_*: of all zones */
 };
 
 struct view_limits {
-	size_t resolvers, names[NAMES_KINDS], domains[DOMAINS_BYS]; /* per zone */
-	uint8_t facts; /* enum facts_wanted: which were counted */
+	size_t resolvers, names[NAMES_KINDS], domains[DOMAINS_BYS], subnets, talkers; /* per zone */
+	struct place_names *places; /* NULL: addresses and identities of servers have no margins */
+	uint8_t facts;              /* enum facts_wanted: which were counted */
 };
 
 /*

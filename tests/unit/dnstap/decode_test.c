@@ -33,6 +33,7 @@ static void assert_same(const struct record *a, const struct record *b)
 	    a->query_address, a->query_address_length, b->query_address, b->query_address_length);
 	assert_bytes(a->response_address, a->response_address_length, b->response_address,
 	    b->response_address_length);
+	assert_bytes(a->identity, a->identity_length, b->identity, b->identity_length);
 	assert_true(a->query_time_ns == b->query_time_ns);
 	assert_true(a->response_time_ns == b->response_time_ns);
 	assert_int_equal(a->has, b->has);

@@ -43,6 +43,11 @@ struct history *report_history(struct report *report UNUSED)
 	return NULL;
 }
 
+const struct place_names *report_places(const struct report *report UNUSED)
+{
+	return NULL;
+}
+
 struct totals *report_totals(struct report *report)
 {
 	return report->totals;

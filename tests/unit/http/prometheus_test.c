@@ -341,12 +341,14 @@ static void test_sinks(void **state)
 static void test_tops(void **state)
 {
 	static const struct top_row rows[] = {
-	    {TOP_COUNTRY, 1, "nl", "NL", "", 70, 20, NAN, NULL, {0}},
-	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", 60, NAN, 5, NULL, {0}},
-	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", 50, NAN, NAN, NULL, {0}},
-	    {TOP_DOMAIN, 1, "nl", "example.nl", "", 0, NAN, NAN, "nxdomain",
+	    {TOP_COUNTRY, 1, "nl", "NL", "", NULL, 70, 0, 0, 20, NAN, {0}},
+	    {TOP_ASN, 1, "nl", "64496", "Example \"B.V.\"", NULL, 60, 0, 0, NAN, 5, {0}},
+	    {TOP_RESOLVER, 2, "nl", "192.0.2.1", "NL", NULL, 50, 0, 0, NAN, NAN, {0}},
+	    {TOP_SUBNET, 1, "nl", "192.0.2.0/24", "", NULL, 40, 9000, 3, NAN, NAN, {0}},
+	    {TOP_TALKER, 1, "nl", "192.0.2.7", "", "refused", 30, 0, 0, NAN, NAN, {0}},
+	    {TOP_DOMAIN, 1, "nl", "example.nl", "", "nxdomain", 0, 0, 0, NAN, NAN,
 		{NULL, 9, 8, 7, 6, 5.5}},
-	    {TOP_DOMAIN, 1, "nl", "example.nl", "", 0, NAN, NAN, "sources",
+	    {TOP_DOMAIN, 1, "nl", "example.nl", "", "sources", 0, 0, 0, NAN, NAN,
 		{NULL, 9, 8, 7, 6, NAN}},
 	};
 	struct fixture *f = *state;
@@ -382,6 +384,12 @@ static void test_tops(void **state)
 	assert_true(value_of(text,
 			"crosstap_dns_top_domain_info" DOMAIN_BY(
 			    "nxdomain") ",domain=\"example.nl\"}") == 1);
+	assert_true(value_of(text, "crosstap_dns_top_subnet_response_bytes" RANKED "}") == 9000);
+	assert_true(
+	    value_of(text, "crosstap_dns_top_subnet_info" RANKED ",subnet=\"192.0.2.0/24\"}") == 1);
+	assert_true(
+	    value_of(text,
+		"crosstap_dns_top_talker_count{zone=\"nl\",by=\"refused\",rank=\"1\"}") == 30);
 }
 
 /* Each family is described once, before its samples, and no series is there twice. */

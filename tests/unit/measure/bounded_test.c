@@ -53,6 +53,11 @@ static uint64_t by_type(uint32_t type)
 	return type * 37 % TYPES;
 }
 
+static uint64_t by_type_turned(uint32_t type)
+{
+	return TYPES - by_type(type);
+}
+
 static uint64_t equal(uint32_t type UNUSED)
 {
 	return 5;
@@ -111,17 +116,41 @@ static void unassigned_values_are_bounded(void **state UNUSED)
 		classes += value_after(&bounded, MARGIN_CLASS, value) != KEY_OTHER;
 		codes += value_after(&bounded, MARGIN_EDE, value) != KEY_OTHER;
 	}
-	assert_int_equal(types, 2 * UNASSIGNED_KEPT);
+	/* Type 0, one of the busiest, has a place too. */
+	assert_int_equal(types, 2 * (UNASSIGNED_KEPT - 1));
 	/* And the others. */
 	assert_int_equal(classes + 1, measure_tags[TAG_CLASS].bound);
 	assert_int_equal(codes + 1, measure_tags[TAG_EDE].bound);
 	assert_int_equal(value_after(&bounded, MARGIN_RCODE, 4000), 4000);
 }
 
+/* Other types than those of the day's first windows get no series until the next day. */
+static void a_day_has_no_more_types(void **state UNUSED)
+{
+	struct unassigned unassigned = {0};
+	struct bounded bounded;
+	unsigned kept = 0;
+
+	make(&bounded, by_type, &unassigned);
+	assert_int_equal(bounded.n_types, BOUNDED_TYPES);
+	make(&bounded, by_type_turned, &unassigned);
+	for (uint32_t type = 0; type < TYPES; type++)
+		kept += value_after(&bounded, MARGIN_QTYPE_RCODE, NOERROR(type)) == NOERROR(type);
+	assert_int_equal(kept, 0);
+	make(&bounded, by_type, &unassigned);
+	for (uint32_t type = 0; type < TYPES; type++)
+		kept += value_after(&bounded, MARGIN_QTYPE_RCODE, NOERROR(type)) == NOERROR(type);
+	assert_int_equal(kept, BOUNDED_TYPES);
+	unassigned.day--; /* another one begins */
+	make(&bounded, by_type_turned, &unassigned);
+	assert_int_equal(bounded.n_types, BOUNDED_TYPES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_busiest_types_keep_theirs),
+	    cmocka_unit_test(a_day_has_no_more_types),
 	    cmocka_unit_test(of_equals_the_least_numbers_do),
 	    cmocka_unit_test(unassigned_values_are_bounded),
 	};

@@ -170,7 +170,8 @@ static void margins_are_kept_for_metrics(void **state UNUSED)
 	static const enum margin kept[] = {MARGIN_MESSAGES, MARGIN_MALFORMED, MARGIN_QTYPE,
 	    MARGIN_RCODE, MARGIN_OPCODE, MARGIN_LATENCY, MARGIN_OUTGOING, MARGIN_CLASS, MARGIN_EDNS,
 	    MARGIN_EDNS_SIZE, MARGIN_ECS, MARGIN_EDE, MARGIN_QNAME_LENGTH, MARGIN_QNAME_LABELS,
-	    MARGIN_QNAME_TRAIT, MARGIN_QTYPE_RESPONSES, MARGIN_QTYPE_RCODE};
+	    MARGIN_QNAME_TRAIT, MARGIN_QTYPE_RESPONSES, MARGIN_QTYPE_RCODE, MARGIN_ADDRESS,
+	    MARGIN_ADDRESS_RESPONSES, MARGIN_IDENTITY, MARGIN_IDENTITY_RESPONSES};
 	unsigned n = 0;
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
@@ -191,7 +192,7 @@ static void margins_say_their_tags(void **state UNUSED)
 		assert_int_equal(measurements[i].tags[0], TAG_ZONE);
 		for (size_t k = 1; k < measurements[i].n_tags; k++)
 			assert_non_null(margin_tag_text(measurements[i].tags[k],
-			    margin_key(0, MARGIN_MESSAGES, 0, 0, 0, 1), buffer));
+			    margin_key(0, MARGIN_MESSAGES, 0, 0, 0, 1), NULL, buffer));
 	}
 }
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stats/places.h"
+
+#include "stats/key.h"
+#include "stats/margins.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define FIRST_SLOTS 64
+
+int places_init(struct places *places)
+{
+	*places = (struct places){.mask = FIRST_SLOTS - 1};
+	places->slots = calloc(FIRST_SLOTS, sizeof(struct place));
+	if (!places->slots)
+		return -ENOMEM;
+	places->last = places->slots;
+	return 0;
+}
+
+void places_done(struct places *places)
+{
+	free(places->slots);
+	places->slots = places->last = NULL;
+}
+
+void places_clear(struct places *places)
+{
+	memset(places->slots, 0, ((size_t)places->mask + 1) * sizeof(struct place));
+	places->used = places->n_identities = places->last_identity = 0;
+	places->identities[0].length = 0;
+	places->last = places->slots;
+}
+
+uint32_t places_identity_slow(struct places *places, const uint8_t *identity, uint8_t length)
+{
+	struct place_identity *new = &places->identities[places->n_identities];
+	uint32_t i = 0;
+
+	while (i < places->n_identities &&
+	    (places->identities[i].length != length ||
+		memcmp(places->identities[i].bytes, identity, length) != 0))
+		i++;
+	if (i == PLACES_IDENTITIES)
+		return PLACE_IDENTITY_OTHER;
+	if (i == places->n_identities) {
+		new->length = length;
+		memcpy(new->bytes, identity, length);
+		places->n_identities++;
+	}
+	places->last_identity = i;
+	return i;
+}
+
+/* Its entry, or the free slot where it belongs. */
+static struct place *slot_of(const struct places *places, const uint64_t address[2], uint64_t key,
+    const struct hash_seed *seed)
+{
+	uint32_t at = (uint32_t)hash_u64x3(seed, address[0], address[1], key) & places->mask;
+
+	for (;; at = (at + 1) & places->mask) {
+		struct place *place = &places->slots[at];
+
+		if (!place->key ||
+		    (place->key == key && place->address[0] == address[0] &&
+			place->address[1] == address[1]))
+			return place;
+	}
+}
+
+static int grow(struct places *places, const struct hash_seed *seed)
+{
+	struct places other = {.mask = places->mask * 2 + 1};
+
+	other.slots = calloc((size_t)other.mask + 1, sizeof(struct place));
+	if (!other.slots)
+		return -ENOMEM;
+	for (size_t i = 0; i <= places->mask; i++) {
+		const struct place *from = &places->slots[i];
+
+		if (from->key)
+			*slot_of(&other, from->address, from->key, seed) = *from;
+	}
+	free(places->slots);
+	places->slots = places->last = other.slots;
+	places->mask = other.mask;
+	return 0;
+}
+
+struct place *places_at(struct places *places, const uint64_t address[2], uint64_t key,
+    size_t max_slots, const struct hash_seed *seed)
+{
+	struct place *place = slot_of(places, address, key, seed);
+	const size_t slots = (size_t)places->mask + 1;
+
+	if (!place->key) {
+		if (places->used >= slots / 4 * 3) {
+			if (slots * 2 > max_slots || grow(places, seed) < 0)
+				return NULL;
+			place = slot_of(places, address, key, seed);
+		}
+		place->address[0] = address[0];
+		place->address[1] = address[1];
+		place->key = key;
+		places->used++;
+	}
+	places->last = place;
+	return place;
+}
+
+int places_add_other(
+    struct cells *margins, uint32_t zone, uint32_t direction, uint64_t count, uint64_t bytes)
+{
+	const bool query = direction == DIR_QUERY;
+	int r = margins_add(margins,
+	    margin_key(zone, query ? MARGIN_ADDRESS : MARGIN_ADDRESS_RESPONSES, 0, 0, 0, KEY_OTHER),
+	    count, bytes);
+
+	return r < 0 ? r
+		     : margins_add(margins,
+			   margin_key(zone, query ? MARGIN_IDENTITY : MARGIN_IDENTITY_RESPONSES, 0,
+			       0, 0, KEY_OTHER),
+			   count, bytes);
+}
+
+static uint64_t key_in(struct places *into, const struct places *from, uint64_t key)
+{
+	uint32_t identity = place_identity(key);
+
+	if (identity < PLACES_IDENTITIES)
+		identity = places_identity_slow(
+		    into, from->identities[identity].bytes, from->identities[identity].length);
+	return place_key(place_zone(key), place_address_length(key), identity);
+}
+
+int places_merge(struct places *into, const struct places *from, size_t max_slots,
+    const struct hash_seed *seed, struct cells *margins)
+{
+	int r = 0;
+
+	for (size_t i = 0; i <= from->mask && r == 0; i++) {
+		const struct place *place = &from->slots[i];
+		struct place *to = place->key ? places_at(into, place->address,
+						    key_in(into, from, place->key), max_slots, seed)
+					      : NULL;
+
+		for (uint32_t d = 0; d < 2 && r == 0; d++) {
+			if (to) {
+				to->count[d] += place->count[d];
+				to->bytes[d] += place->bytes[d];
+			} else if (place->count[d]) {
+				r = places_add_other(margins, place_zone(place->key), d,
+				    place->count[d], place->bytes[d]);
+			}
+		}
+	}
+	return r;
+}
