@@ -232,7 +232,10 @@ check-collector: all
 	scripts/collector $(abspath $(O))/collector
 	COLLECTOR=$(abspath $(O))/collector O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/collector/collector_test.py
 # Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
-check-dashboards: all $(O)/tools/dnsload
+check-dashboards:
+	scripts/deps --build --check
+	$(MAKE) check-dashboards-all
+check-dashboards-all: all $(O)/tools/dnsload
 	scripts/dashboard-tools $(O)/dashboards
 	scripts/write-dashboards --check $(O)/crosstap
 	$(O)/dashboards/dashboards config/grafana/*/*.json
