@@ -280,11 +280,14 @@ check-clickhouse: all
 	$(O)/chdb/bin/pip install -q chdb
 	O=$(O) PYTHONPATH=tests/e2e/lib $(O)/chdb/bin/python -B tests/clickhouse/engine_test.py
 # Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
-check-dashboards: all $(O)/tools/dnsload
+check-dashboards:
+	scripts/deps --build --check
+	$(MAKE) check-dashboards-all
+check-dashboards-all: all $(O)/tools/dnsload
 	scripts/dashboard-tools $(O)/dashboards
 	scripts/write-dashboards --check $(O)/crosstap
 	$(O)/dashboards/dashboards config/grafana/*/*.json
-	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/form_test.py
+	PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/form_test.py
 	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/dashboards_test.py
 # HOURS=n, also 0.02; SOAK_SEED=n plays the same course again.
 HOURS ?= 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The boards and their panels: the one description that all three languages are written from. A panel is one entry; what a
-language cannot say of it is left out there. Words and units come from the table of what is measured."""
+"""The boards and their panels: the one description that all three languages are written from. A panel is one entry;
+what a language cannot say of it is left out there. Words and units come from the table of what is measured."""
 
 import dataclasses
 
@@ -9,8 +9,9 @@ from figures import Bins, Level, Log, Metric, Portion, Rate, Rows, Share, Total,
 
 @dataclasses.dataclass
 class Panel:
-    """`kind`: Grafana's type; `w` of 24 columns; `alert`: whose threshold and paragraph of the runbook it has; `unit`: where
-    the table's is not meant; `join`: the column over which a table joins its figures; `note`: beside the table's words."""
+    """`kind`: Grafana's type; `w` of 24 columns; `alert`: whose threshold and paragraph of the runbook it has; `unit`:
+    where the table's is not meant; `join`: the column over which a table joins its figures; `note`: beside the table's
+    words."""
     title: str
     figures: tuple
     kind: str = "timeseries"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a panel can show of the table. `of`: MEASUREMENT.FIELD; `by`: tags, a series for each value; `where`: {tag: value};
-`legend`: as "p99 {zone}"; `metric`: MEASUREMENT.FIELD whose metric says the same where the field has none."""
+"""What a panel can show of the table. `of`: MEASUREMENT.FIELD; `by`: tags, a series for each value; `where`: {tag:
+value}; `legend`: as "p99 {zone}"; `metric`: MEASUREMENT.FIELD whose metric says the same where the field has none."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ class Level(Figure):
 
 @dataclasses.dataclass
 class Weighted(Figure):
-    """The mean of quantiles of windows, each weighted by what counts beside it; `quantile` of the histogram `metric`."""
+    """The mean of windows' quantiles, weighted by what counts beside each; `quantile` of the histogram `metric`."""
     weight: str = "count"
     quantile: float = 0.5
     total: bool = False  # over the panel's range, not over time
@@ -70,7 +70,8 @@ class Portion(Figure):
 
 @dataclasses.dataclass
 class Bins(Figure):
-    """Fields that begin with one of `prefixes`, each a sum over the panel's range; `metric` has them as the values of a tag."""
+    """Fields that begin with one of `prefixes`, each a sum over the panel's range; `metric` has them as the values of a
+    tag."""
     prefixes: tuple = ()
     tag: str = ""
 

@@ -6,8 +6,8 @@ import table
 
 TYPE, NAME, TITLE = "influxdb", "flux", "Flux"
 # A group is a multiple of the agents' window, so that each has as many windows.
-STEP = """window = ${window} * 1000000000
-step = duration(v: (int(v: v.windowPeriod) + window - 1) / window * window)
+STEP = """windowNs = ${window} * 1000000000
+step = duration(v: (int(v: v.windowPeriod) + windowNs - 1) / windowNs * windowNs)
 """
 RANGE = 'from(bucket: "${bucket}")\n  |> range(start: v.timeRangeStart, stop: v.timeRangeStop)\n'
 EVER = 'from(bucket: "${bucket}")\n  |> range(start: -30d)\n'
@@ -57,36 +57,38 @@ class Flux:
     def level(self, figure):
         return STEP + self.source(figure) + "  |> toFloat()\n" + self.windows(figure, figure.how)
 
-    def sums(self, figure, fields, add, value):
-        """Of columns over a group: `add` {sum: expression of r}, then `value`, an expression of these."""
+    def sums(self, figure, fields, add, value, divisor):
+        """Of columns over a group: `add` {sum: expression of r}, then `value`, an expression of these with a divisor that is
+        0 where there is nothing to say."""
         keep = ", ".join(f"{t}: r.{t}" for t in ("_time", "_start", "_stop", *figure.by))
-        window = "  |> window(every: step)\n" if not getattr(figure, "total", False) else ""
+        over_time = not getattr(figure, "total", False)
         text = self.source(figure, *fields) + "  |> toFloat()\n"
         text += '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n'
         text += "  |> filter(fn: (r) => " + " and ".join(f"exists r.{f}" for f in fields) + ")\n"
         text += f"  |> map(fn: (r) => ({{{keep}, " + ", ".join(f"{k}: {v}" for k, v in add.items()) + "}))\n"
         text += f"  |> group(columns: {names(figure.by)})\n"
-        if window:
+        if over_time:
             text += "  |> window(every: step)\n"
         text += "  |> reduce(identity: {" + ", ".join(f"{k}: 0.0" for k in add) + "}, fn: (r, accumulator) => ({"
         text += ", ".join(f"{k}: accumulator.{k} + r.{k}" for k in add) + "}))\n"
-        text += f"  |> map(fn: (r) => ({{r with _value: {value}}}))\n"
+        text += f"  |> filter(fn: (r) => r.{divisor} > 0.0)\n  |> map(fn: (r) => ({{r with _value: {value}}}))\n"
         text += f"  |> drop(columns: {names(add)})\n"
-        if window:
+        if over_time:
             text += '  |> duplicate(column: "_start", as: "_time")\n'
             text += f"  |> group(columns: {names(figure.by)})\n"
-        return (STEP if window else "") + text
+        return (STEP if over_time else "") + text
 
     def weighted(self, figure):
         of, weight = figure.field, figure.weight
-        return self.sums(figure, (of, weight), {"w": f"r.{of} * r.{weight}", "n": f"r.{weight}"}, "r.w / r.n")
+        return self.sums(figure, (of, weight), {"w": f"r.{of} * r.{weight}", "n": f"r.{weight}"}, "r.w / r.n",
+                         "n")
 
     def worst(self, figure):
         return STEP + self.source(figure) + "  |> toFloat()\n" + self.windows(figure, "max")
 
     def share(self, figure):
         of, less = figure.field, figure.less
-        return self.sums(figure, (of, less), {"w": f"r.{of}", "n": f"r.{less}"}, "(r.w - r.n) / r.w")
+        return self.sums(figure, (of, less), {"w": f"r.{of}", "n": f"r.{less}"}, "(r.w - r.n) / r.w", "w")
 
     def portion(self, figure):
         of, whole = figure.field, figure.whole
@@ -106,6 +108,7 @@ class Flux:
     def rows(self, figure):
         return (self.source(figure, *figure.fields)
                 + '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n'
+                f"  |> filter(fn: (r) => exists r.{figure.fields[0]})\n"
                 f'  |> group(columns: {names(figure.by)})\n  |> sort(columns: ["_time"])\n  |> tail(n: 1)\n  |> group()\n'
                 f"  |> keep(columns: {names(['_time', *figure.by, *figure.fields])})\n")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Figures in PromQL. An agent is a target: `instance` stands for `server`, and `site` is a label that the scrape gives."""
+"""Figures in PromQL. An agent is a target: `instance` stands for `server`, and `site` is a label of the scrape's."""
 
 import figures
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every query of every panel, asked of the databases that an agent filled beside a real nameserver: what it shows is what was
-sent. InfluxQL of Debian's InfluxDB, PromQL of Prometheus, Flux of an InfluxDB of its own (FLUX names it)."""
+"""Every query of every panel, asked of the databases that an agent filled beside a real nameserver: what it shows is what
+was sent. InfluxQL of Debian's InfluxDB, PromQL of Prometheus, Flux of an InfluxDB of its own (FLUX names it)."""
 
 import concurrent.futures
 import glob
@@ -15,7 +15,7 @@ import time
 from certificates import Authority
 from databases import InfluxDB
 from frames import AUTH_QUERY, AUTH_RESPONSE, Producer, frame, message
-from harness import BUILD, CROSSTAP, ROOT, Failure, Process, Sent, Skip, check, check_equal, free_port, http, in_namespace, main, \
+from harness import CROSSTAP, ROOT, Failure, Process, Sent, Skip, check, check_equal, free_port, http, in_namespace, main, \
     test, wait_for
 from mmdb import asn, country, write_mmdb
 from wire import Bench, network
@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts", "dashboards"))
 import boards  # noqa: E402
 import figures  # noqa: E402
 import grafana  # noqa: E402
-from promql import label  # noqa: E402
+from promql import PromQL, label  # noqa: E402
 from table import EVERY_WINDOW, Measured  # noqa: E402
 from truth import Metrics, Truth, is_rank  # noqa: E402
 
@@ -107,7 +107,7 @@ class Run:
         self.lab, self.net, self.metrics = lab, net, Metrics()
         self.ended, self.watcher = threading.Event(), threading.Thread(target=self.watch)
         self.influx = Database(lab, net)
-        self.flux = Database(lab, net, FLUX, "flux") if FLUX else None
+        self.flux = Database(lab, net, FLUX, "flux")
         self.bench = Bench(lab, net, "native", horizon="6s", interval=f"{WINDOW_S}s", server={"zones": ("example.nl", "example.org")},
                            wire={"per_source": True}, tags={"site": "ams"}, ping={"rate": "1000/s", "every": "10s"},
                            geo=self.databases())
@@ -123,12 +123,11 @@ class Run:
         config["inputs"] = [{"unix": self.lab.path("crosstap.sock"), "zones": ["example.nl", "example.org"]},
                             {"unix": self.lab.path("hand.sock"), "zone": "hand", "scope": "zone"},
                             {"tcp": f"127.0.0.1:{free_port()}", "zone": "tls", "scope": "zone", "tls": {"cert": cert, "key": key}}]
-        config["outputs"] += [one.output() for one in (self.influx, self.flux) if one]
+        config["outputs"] += [self.influx.output(), self.flux.output()]
 
     def start(self):
-        for one in (self.influx, self.flux):
-            if one:
-                one.start()
+        self.influx.start()
+        self.flux.start()
         self.bench.start_agent()
         self.bench.start_nameserver()
         self.bench.wait_balanced()
@@ -168,8 +167,8 @@ class Run:
             self.ended.wait(0.3)
 
     def watched(self, count):
-        """A second load, from and to moments of Prometheus' steps. What it was before is known: series that it begins would
-        be seen by Prometheus with a first value that is no increase."""
+        """A second load, from and to moments of Prometheus' steps. The first has begun all series: the first value of one is
+        no increase for Prometheus."""
         start = self.moment()
         self.metrics.begin(self.bench.crosstap.metrics())
         sent = self.load(count)
@@ -243,7 +242,7 @@ class InfluxChecks:
             check(not any(one.values or one.columns for one in none), f"{what}: shows something of another {variable}")
 
     def rate(self, what, figure, series, expected):
-        if figure.measurement in EVERY_WINDOW:
+        if figure.measurement in EVERY_WINDOW and isinstance(self.source, grafana.InfluxQL):
             windows = self.truth.windows(figure, WINDOW_S)
             return check_near(over_time(figure, series, self.over), windows, what)
         got = {}
@@ -289,7 +288,9 @@ class InfluxChecks:
             for cells in self.cells(one):
                 key = tuple({**one.labels, **cells}.get(tag, "") for tag in figure.by)
                 got[key] = {f: None if cells.get(f) in (None, "") else cells[f] for f in figure.fields}
-        check_equal(got, {key: {f: None if v == "" else v for f, v in have.items()} for key, have in expected.items()}, what)
+        for key in set(got) | set(expected):
+            should = {f: None if v == "" else v for f, v in expected.get(key, {}).items()}
+            check_equal(got.get(key), should, f"{what}: {key}")
 
     def log(self, what, figure, series, expected):
         got = [tuple(str(cells.get(tag)) for tag in figure.by) + (cells.get("text") or cells.get("_value"),)
@@ -297,9 +298,9 @@ class InfluxChecks:
         check_equal(sorted(got), sorted(row[1:] for row in expected[:figure.limit]), what)
 
 
-def check_influx(run, source, language, over, points):
+def check_influx(source, language, over, points):
     measured = Measured(CROSSTAP)
-    truth = Truth(points, over, WINDOW_S)
+    truth = Truth(points, over)
     checks = InfluxChecks(source, truth, over)
     failures, started = [], time.monotonic()
 
@@ -411,7 +412,6 @@ class PromChecks:
 
 def check_prometheus(run, over):
     measured = Measured(CROSSTAP)
-    from promql import PromQL
     language = PromQL(measured)
     run.promql.agent_port = run.bench.crosstap.port
     checks, count, failures = PromChecks(run.promql, run.metrics, measured, over), 0, []
@@ -459,7 +459,7 @@ def check_odd_step(source, points, target):
 
 @test
 def queries(lab):
-    if not FLUX and not os.environ.get("WITHOUT_FLUX"):
+    if not FLUX:
         raise Skip("FLUX names no InfluxDB that speaks Flux")
     with network() as net:
         run = Run(lab, net)
@@ -491,12 +491,10 @@ def play(lab, run):
     variables = {"server": grafana.ALL, "site": grafana.ALL, "zone": grafana.ALL, "interface": grafana.ALL,
                  "window": WINDOW_S, "bucket": "dns"}
     for kind, language, database in ((grafana.InfluxQL, "influxql", run.influx), (grafana.Flux, "flux", run.flux)):
-        if not database:
-            continue
         source = kind(run.net.server, database.url, **variables)
         source.over = over
         check_variables(source, language, over, run.bench.crosstap.config["server"])
-        check_influx(run, source, language, over, points)
+        check_influx(source, language, over, points)
         board = dict(board_files(language))["overview"]
         check_odd_step(source, points, board["panels"][0]["targets"][0])
     print(f"note asked in {time.monotonic() - started:.1f} s", flush=True)

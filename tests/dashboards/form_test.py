@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What Grafana would not say of a dashboard: panels that lie on each other, variables that nobody defines or uses, links to
-boards and pages that are not there."""
+"""What Grafana would not say of a dashboard: panels that lie on each other, variables that nobody defines or uses, links
+to boards and pages that are not there."""
 
 import glob
 import json

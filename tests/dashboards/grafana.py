@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Asks what a panel asks, as Grafana would: variables and macros of a query are filled in, and the answer of the data source
-is read into series. Apart from scripts/dashboards, which writes the queries."""
+"""Asks what a panel asks, as Grafana would: variables and macros of a query are filled in, and the answer of the data
+source is read into series. Apart from scripts/dashboards, which writes the queries."""
 
 import csv
 import datetime

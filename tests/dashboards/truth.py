@@ -8,8 +8,8 @@ NANO = 1_000_000_000
 
 
 class Truth:
-    def __init__(self, points, over, window_s):
-        self.points, self.over, self.window_s = points, over, window_s
+    def __init__(self, points, over):
+        self.points, self.over = points, over
 
     def rows(self, figure, *fields):
         """[(seconds, tags, fields)] of its points that have all the fields."""
