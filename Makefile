@@ -49,6 +49,9 @@ SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*.* user/http/web/doc/*)
 MAN_SRC  := $(sort $(wildcard config/man/*.[1578]))
 MAN_WEB  := $(patsubst config/man/%,$(O)/gen/web/doc/%.html,$(MAN_SRC)) $(O)/gen/web/doc/index.html
+# The library that draws charts: Debian's libjs-dygraphs.
+DYGRAPHS ?= /usr/share/javascript/dygraphs
+WEB_MORE := $(O)/gen/web/dygraph.js $(patsubst config/nameservers/%,$(O)/gen/web/nameservers/%,$(filter-out %.md,$(wildcard config/nameservers/*)))
 WEB_GEN  := $(if $(WEB_SRC),$(O)/gen/web_files.h)
 UNIT_SRC := $(shell find tests/unit -name "*_test.c")
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
@@ -135,10 +138,19 @@ $(O)/bpf/%.bpf.o: tests/tools/%.bpf.c tests/tools/handshake_oracle.h
 $(O)/gen/web/doc/index.html: scripts/write-pages $(MAN_SRC)
 	$(SAY) GEN $(@D)
 	$(Q)scripts/write-pages $(@D) $(MAN_SRC)
-$(O)/gen/web_files.h: scripts/embed $(WEB_SRC) $(O)/gen/web/doc/index.html
+# Minified already. Its source map is no part of the page.
+$(O)/gen/web/dygraph.js: $(DYGRAPHS)/dygraph.min.js
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
-	$(Q)scripts/embed $(WEB_SRC) $(MAN_WEB) > $@.tmp && mv $@.tmp $@
+	$(Q)sed 's|^//# sourceMappingURL=.*||' $< > $@.tmp && mv $@.tmp $@
+# What the page shows while no nameserver is connected.
+$(O)/gen/web/nameservers/%: config/nameservers/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(O)/gen/web_files.h: scripts/embed $(WEB_SRC) $(WEB_MORE) $(O)/gen/web/doc/index.html
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(Q)scripts/embed $(WEB_SRC) $(WEB_MORE) $(MAN_WEB) > $@.tmp && mv $@.tmp $@
 
 SNIPPETS := $(filter-out %.md,$(wildcard config/nameservers/*))
 $(O)/gen/nameserver_snippets.h: scripts/embed-texts $(SNIPPETS)

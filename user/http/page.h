@@ -11,6 +11,8 @@ struct page_file {
 	const char *type; /* media type */
 	const unsigned char *data;
 	size_t size;
+	const unsigned char *gzip; /* the same, compressed */
+	size_t gzip_size;
 };
 
 /* NULL: there is none. "/" is the page itself, "/doc/" the list of the handbook's pages. */

@@ -25,7 +25,8 @@ struct answer {
 	char *text; /* from malloc; NULL: `data` */
 	const void *data;
 	size_t length;
-	bool metrics, gzip; /* varies by what the client takes; is compressed */
+	/* Is counted until it is sent; varies by what the client takes; is compressed. */
+	bool metrics, varies, gzip;
 };
 
 /* Of a request. */
@@ -72,7 +73,7 @@ static void compress(struct answer *answer)
 
 static struct answer get_metrics(struct route_context *context, const struct wanted *wanted)
 {
-	struct answer answer = {.code = MHD_HTTP_OK, .metrics = true};
+	struct answer answer = {.code = MHD_HTTP_OK, .metrics = true, .varies = true};
 
 	if (atomic_load(&context->metrics_bytes) >= METRICS_BYTES)
 		return constant(MHD_HTTP_SERVICE_UNAVAILABLE,
@@ -140,6 +141,7 @@ static struct answer get_history(struct route_context *context, const struct wan
 		return answer;
 	answer.code = code;
 	answer.metrics = true;
+	answer.varies = true;
 	if (wanted->gzip)
 		compress(&answer);
 	return answer;
@@ -194,16 +196,21 @@ static struct wanted wanted_of(struct MHD_Connection *connection, const struct r
 	return wanted;
 }
 
-static struct answer get_file(const char *path)
+static struct answer get_file(struct MHD_Connection *connection, const char *path)
 {
 	const struct page_file *file = page_find(path);
+	bool gzip;
 
-	if (file)
-		return (struct answer){.code = MHD_HTTP_OK,
-		    .type = file->type,
-		    .data = file->data,
-		    .length = file->size};
-	return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"no such page\"}\n");
+	if (!file)
+		return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"no such page\"}\n");
+	gzip = file->gzip_size < file->size &&
+	    negotiate_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+	return (struct answer){.code = MHD_HTTP_OK,
+	    .type = file->type,
+	    .data = gzip ? file->gzip : file->data,
+	    .length = gzip ? file->gzip_size : file->size,
+	    .varies = true,
+	    .gzip = gzip};
 }
 
 static bool is_health(const char *path)
@@ -268,7 +275,7 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		ok = ok && MHD_add_response_header(response, always[i][0], always[i][1]) == MHD_YES;
-	if (answer->metrics)
+	if (answer->varies)
 		ok = ok &&
 		    MHD_add_response_header(
 			response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding") == MHD_YES;
@@ -401,7 +408,7 @@ enum MHD_Result route_request(struct route_context *context, struct MHD_Connecti
 		return send_answer(context, connection, &answer);
 	if (route)
 		return send_route(context, connection, route);
-	answer = get_file(path);
+	answer = get_file(connection, path);
 	return send_answer(context, connection, &answer);
 }
 

@@ -134,6 +134,30 @@ static void test_routes(void **state)
 	assert_non_null(strstr(f->reply.body, "<!doctype html>"));
 }
 
+/* The page's files come compressed to whoever takes that, and are the same for others. */
+static void test_page_files(void **state)
+{
+	static const char *const paths[] = {
+	    "/", "/page.css", "/page.js", "/dygraph.js", "/nameservers/knot.conf", "/doc/"};
+	struct fixture *f = *state;
+
+	begin(f);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		request(http_port(f->http), "GET", paths[i], "127.0.0.1",
+		    "Accept-Encoding: gzip, br\r\n", &f->reply);
+		assert_int_equal(f->reply.status, 200);
+		expect_header(f, "Content-Encoding: gzip");
+		expect_header(f, "Vary: Accept, Accept-Encoding");
+		assert_memory_equal(f->reply.body, "\x1f\x8b", 2);
+		assert_int_equal(status_of(f, paths[i]), 200);
+		assert_null(strstr(f->reply.text, "Content-Encoding"));
+		assert_memory_not_equal(f->reply.body, "\x1f\x8b", 2);
+	}
+	assert_int_equal(status_of(f, "/nameservers/knot.conf"), 200);
+	expect_header(f, "Content-Type: text/plain; charset=utf-8");
+	assert_non_null(strstr(f->reply.body, "sink: unix:/run/crosstap/dnstap.sock"));
+}
+
 /* Each page that the list names is there. */
 static void test_handbook(void **state)
 {
@@ -501,6 +525,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_page_files, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_handbook, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_health, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_documents, setup, teardown),
