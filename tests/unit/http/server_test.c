@@ -138,7 +138,7 @@ static void test_routes(void **state)
 static void test_page_files(void **state)
 {
 	static const char *const paths[] = {
-	    "/", "/page.css", "/page.js", "/dygraph.js", "/nameservers/knot.conf", "/doc/"};
+	    "/", "/page.css", "/main.js", "/dygraph.js", "/nameservers/knot.conf", "/doc/"};
 	struct fixture *f = *state;
 
 	begin(f);
