@@ -398,6 +398,8 @@ function scopeOf(chart) {
 export function startCharts(callbacks) {
 	pick = callbacks.pick;
 	zoom = callbacks.zoom;
+	// The others write HTML and inline styles, which this page's Content-Security-Policy does not allow.
+	window.Dygraph.PLUGINS = [window.Dygraph.Plugins.Grid, window.Dygraph.Plugins.Axes];
 	byId("charts").replaceChildren(...CHARTS.map(build));
 	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => past && showCharts(past, choice, reach, true));
 }

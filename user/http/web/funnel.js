@@ -29,6 +29,8 @@ export const EXITS = [
 ];
 const NARROW = 640;
 const LEAST_PX = 3; // of a band that is not nothing
+const LETTER_PX = 7.5;
+const ROW_PX = 40; // of labels
 
 const above = (value) => Math.max(0, value || 0);
 
@@ -51,6 +53,22 @@ export function layout(f) {
 	};
 }
 
+// Labels in rows, none over another nor over the band that leads to one: each item gets its `row`.
+export function placeLabels(items) {
+	const placed = [];
+	for (const item of items) {
+		const near = (other, reach) => Math.abs(other.along - item.along) < reach;
+		const clash = (row) => placed.some((other) => (other.row === row && near(other, other.half + item.half)) ||
+			(other.row < row && near(other, other.half + item.size / 2)) ||
+			(other.row > row && near(other, item.half + other.size / 2)));
+		let row = 0;
+		while (row < items.length && clash(row))
+			row++;
+		placed.push({ ...item, row });
+	}
+	return placed;
+}
+
 // Bands in pixels: `along` the way, `across` it. Those of a stage end where the next begins; exits leave between them.
 export function geometry(picture, length, thickness) {
 	const n = picture.stages.length;
@@ -63,12 +81,13 @@ export function geometry(picture, length, thickness) {
 		const leaving = picture.exits.filter((exit) => exit.after === i && exit.share > 0);
 		leaving.forEach((exit, j) => {
 			const size = px(exit.share);
-			exits.push({ ...exit, along: (i + 0.25 + (0.5 * (j + 1)) / (leaving.length + 1)) * step, size,
-				from: Math.max(0, from - size), place: j, of: leaving.length });
+			exits.push({ ...exit, begin: stages[i].along, along: (i + 0.2 + (0.8 * (j + 0.5)) / leaving.length) * step, size,
+				from: Math.max(0, from - size), place: j, of: leaving.length,
+				half: (LETTER_PX * Math.max(exit.label.length, 6)) / 2 });
 			from -= size;
 		});
 	}
-	return { stages, exits, step };
+	return { stages, exits: placeLabels(exits), step };
 }
 
 function path(points, turn) {
@@ -76,26 +95,28 @@ function path(points, turn) {
 		turn ? `${across.toFixed(1)},${along.toFixed(1)}` : `${along.toFixed(1)},${across.toFixed(1)}`).join(" ")).join("");
 }
 
+// What leaves between two stages has its part from the first of them on; what comes back comes little by little.
 function trunk(stages, turn, base) {
-	const points = [["M", [stages[0].along, base]], ["L", [stages[stages.length - 1].along, base]]];
-	for (let i = stages.length - 1; i >= 0; i--) {
-		const { along, across } = stages[i];
-		if (i === stages.length - 1) {
-			points.push(["L", [along, base + across]]);
-			continue;
-		}
-		const next = stages[i + 1], middle = (along + next.along) / 2;
-		points.push(["C", [middle, base + next.across], [middle, base + across], [along, base + across]]);
+	const end = stages[stages.length - 1];
+	const points = [["M", [stages[0].along, base]], ["L", [end.along, base]], ["L", [end.along, base + end.across]]];
+	for (let i = stages.length - 2; i >= 0; i--) {
+		const { along, across } = stages[i], next = stages[i + 1], middle = (along + next.along) / 2;
+		if (next.across > across)
+			points.push(["C", [middle, base + next.across], [middle, base + across], [along, base + across]]);
+		else
+			points.push(["L", [along, base + next.across]], ["L", [along, base + across]]);
 	}
 	return `${path(points, turn)}Z`;
 }
 
+// Along the trunk first, then away from it.
 function branch(exit, turn, base, end) {
-	const half = exit.size / 2, start = base + exit.from;
-	const lean = Math.min(30, exit.along / 4 + 8);
-	return `${path([["M", [exit.along - lean, start]], ["C", [exit.along - half, start], [exit.along - half, start],
-		[exit.along - half, end]], ["L", [exit.along + half, end]],
-	["C", [exit.along + half, start + exit.size], [exit.along, start + exit.size], [exit.along - lean, start + exit.size]]],
+	const near = exit.along - exit.size / 2, far = exit.along + exit.size / 2;
+	const inner = base + exit.from, outer = inner + exit.size, begin = exit.begin;
+	const bend = Math.min(12, Math.max(0, near - begin), Math.max(0, end - outer));
+	return `${path([["M", [begin, inner]], ["L", [Math.max(begin, far - exit.size - bend), inner]],
+		["C", [far, inner], [far, inner], [far, outer + bend]], ["L", [far, end]], ["L", [near, end]],
+		["L", [near, outer + bend]], ["C", [near, outer], [near, outer], [near - bend, outer]], ["L", [begin, outer]]],
 	turn)}Z`;
 }
 
@@ -116,24 +137,23 @@ function words(made, x, y, item, anchor) {
 }
 
 function drawWide(svg, picture, width) {
-	const side = 62, thickness = 84, top = 46, height = 236;
+	const side = 62, thickness = 84, top = 46;
 	const { stages, exits } = geometry(picture, width - 2 * side, thickness);
-	const bottom = top + thickness + 40;
+	const rows = Math.max(0, ...exits.map((exit) => exit.row + 1));
+	const bottom = top + thickness + 26, height = bottom + Math.max(1, rows) * ROW_PX;
 	svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
 	svg.setAttribute("height", height);
 	const all = shape("g", { transform: `translate(${side} 0)` });
 	for (const exit of exits) {
-		const made = group(exit, exit.kind);
-		const end = bottom + (exit.of > 1 && exit.place % 2 ? 34 : 0);
+		const made = group(exit, exit.kind), end = bottom + exit.row * ROW_PX;
 		made.append(shape("path", { d: branch(exit, false, top, end) }));
 		words(made, exit.along, end + 16, exit, "middle");
 		all.append(made);
 	}
-	all.append(shape("path", { d: trunk(stages, false, top), class: "trunk" }));
+	all.prepend(shape("path", { d: trunk(stages, false, top), class: "trunk" }));
 	for (const stage of stages) {
 		const made = group(stage, "stage");
-		const tick = shape("line", { x1: stage.along, x2: stage.along, y1: top, y2: top + stage.across });
-		made.append(tick);
+		made.append(shape("line", { x1: stage.along, x2: stage.along, y1: top, y2: top + stage.across }));
 		words(made, stage.along, 16, stage, "middle");
 		all.append(made);
 	}
@@ -152,11 +172,11 @@ function drawNarrow(svg, picture, width) {
 		const made = group(exit, exit.kind);
 		// Labels of one gap stand below each other, each in one line.
 		const y = (exit.after + 0.5) * gap + (exit.place - (exit.of - 1) / 2) * 17 + 12;
-		made.append(shape("path", { d: branch({ ...exit, along: y, size: Math.min(exit.size, 14) }, true, 0, right - 4) }));
+		made.append(shape("path", { d: branch({ ...exit, along: y }, true, 0, right - 4) }));
 		made.append(shape("text", { x: right + 4, y: y + 4, class: "label" }, `${count(exit.value)} ${exit.label}`));
 		all.append(made);
 	}
-	all.append(shape("path", { d: trunk(stages, true, 0), class: "trunk" }));
+	all.prepend(shape("path", { d: trunk(stages, true, 0), class: "trunk" }));
 	for (const stage of stages) {
 		const made = group(stage, "stage");
 		made.append(shape("line", { x1: 0, x2: stage.across, y1: stage.along, y2: stage.along }));

@@ -18,7 +18,7 @@ function line([level, subject, words]) {
 
 export function inputWords(input, before) {
 	const faults = [], good = [];
-	const more = (field) => before ? Math.max(0, (input[field] || 0) - (before[field] || 0)) : input[field] || 0;
+	const more = (field) => before ? Math.max(0, (input[field] || 0) - (before[field] || 0)) : 0;
 	if (!input.connections)
 		faults.push(input.frames ? "no nameserver is connected any more" : "no nameserver has connected");
 	else

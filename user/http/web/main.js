@@ -65,8 +65,9 @@ async function loadHorizon() {
 }
 
 async function refresh() {
-	const [[code, health], status, window, check, resolvers] = await Promise.all([ask("healthz"), asked("api/v1/status"),
-		asked("api/v1/window"), perhaps("api/v1/crosscheck"), perhaps("api/v1/resolvers")]);
+	const [[code, health], status] = await Promise.all([ask("healthz"), asked("api/v1/status")]);
+	const [window, check, resolvers] = await Promise.all([asked("api/v1/window"),
+		health.verdict ? perhaps("api/v1/crosscheck") : null, status.window ? perhaps("api/v1/resolvers") : null]);
 	const fresh = !shown.status || !shown.status.window || !status.window ||
 		shown.status.window.end_ms !== status.window.end_ms;
 	if (shown.status && shown.status.started_ms !== status.started_ms)
@@ -192,8 +193,8 @@ function showTiles() {
 	const [p50, p99] = responseTime();
 	replace(byId("now"), [tile("Queries", rate(queries / seconds), "/s"), tile("Responses", rate(responses / seconds), "/s"),
 		tile("NXDOMAIN", percent(nx, responses)), tile("SERVFAIL", percent(failed, responses)),
-		tile("Over TCP", percent(tcp, queries)), tile("Response time, median", microseconds(p50)),
-		tile("99 %", microseconds(p99)), tile("Sources", count(status.resolvers))]);
+		tile("Over TCP", percent(tcp, queries)), tile("Median response", microseconds(p50)),
+		tile("99 % of responses", microseconds(p99)), tile("Sources", count(status.resolvers))]);
 }
 
 function funnelOver(source, from, to) {

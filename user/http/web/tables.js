@@ -104,7 +104,7 @@ export function narrow(table, rows, choice) {
 // ---- as HTML
 
 function textCell(text, row, choice, pick) {
-	const cell = element(text === row.head ? "th" : "td", undefined, "text");
+	const cell = element(text === row.head ? "th" : "td", undefined, text.field === "address" ? "text address" : "text");
 	const value = row.of[text.field];
 	if (text === row.head)
 		cell.scope = "row";
@@ -169,7 +169,7 @@ function frame(title, table) {
 }
 
 function draw(id, title, table, rows, all, view) {
-	const card = element("section", undefined, "card"), made = element("table");
+	const card = element("section", undefined, table.texts ? "card large" : "card"), made = element("table");
 	const texts = [table.key, ...(table.texts || [])].filter((text) => text === table.key ||
 		all.some((row) => row[text.field] !== undefined));
 	const columns = table.columns.filter((column) => (!column.single || view.single) &&

@@ -19,8 +19,9 @@ const VERDICTS = {
 	},
 	"dnstap-blind": {
 		level: "warn",
-		head: (n) => n.connections ? "No frame comes from the nameserver: only the wire counts" :
-			"No nameserver is connected: only the wire counts",
+		head: (n, since) => n.connections ? `No frame comes from the nameserver${since}: only the wire counts` :
+			`No nameserver is connected${since}: only the wire counts`,
+		placed: true,
 		why: "The nameserver has no dnstap lines, was started before its user joined the group dnstap, is in a chroot, or is " +
 			"kept from the socket by AppArmor.",
 		type: [DOCTOR, "ls -l /run/crosstap/", `${LOG} producer`],
@@ -50,14 +51,17 @@ const VERDICTS = {
 	},
 	"rate-limited": {
 		level: "warn",
-		head: () => "The nameserver limits rates: far more answers are truncated than in the hour before",
+		head: (n, since) => `The nameserver limits rates${since}: far more answers are truncated than in the hour before`,
+		placed: true,
 		why: "Response rate limiting answers a reflection or a flood, or large answers go to resolvers that ask for small ones.",
 		type: ["crosstap top", "curl -s http://127.0.0.1:9053/api/v1/resolvers"],
 	},
 	"server-silent": {
 		level: "bad",
-		head: (n) => n.unanswered > 0 ? `${plural(n.unanswered, "query", "queries")} got no answer: over half of what comes` :
-			"The nameserver leaves over half of the queries unanswered",
+		head: (n, since) => n.unanswered > 0 ?
+			`${plural(n.unanswered, "query", "queries")} got no answer${since}: over half of what comes` :
+			`The nameserver leaves over half of the queries unanswered${since}`,
+		placed: true,
 		why: "Rate limiting that drops, a zone that expired, or an overload.",
 		type: ["dig @127.0.0.1 example.org SOA +norecurse", "crosstap top", "tc -s qdisc"],
 	},
@@ -71,8 +75,9 @@ const VERDICTS = {
 	},
 	ok: {
 		level: "good",
-		head: (n) => n.wire ? `Nothing is missing: what reached this machine, the nameserver logged` :
-			"Nothing is missing, and nothing comes",
+		head: (n, since) => n.wire ? `Nothing is missing${since}: the nameserver logged what reached this machine` :
+			`Nothing is missing${since}, and nothing comes`,
+		placed: true,
 		why: "",
 		type: [],
 	},
@@ -104,14 +109,16 @@ export function verdictWords(verdict, n) {
 		` ${n.sinceIsStart ? "since at least" : "since"} ${clock(n.since_ms, n.now_ms, false)}` : "";
 	const details = [];
 	if (n.since_ms)
-		details.push(`${verdict} for ${duration(Math.max(0, (n.now_ms - n.since_ms) / 1000))}`);
+		details.push(`for ${duration(Math.max(0, (n.now_ms - n.since_ms) / 1000))}`);
 	if (n.horizon && n.seconds) {
 		details.push(`in the last ${duration(n.seconds)}: ${count(horizon.wire_queries)} on the wire, ` +
 			`${count(horizon.dnstap_queries)} in dnstap`);
 		if (of.lost)
 			details.push(`${percent(Math.max(0, horizon[of.lost] || 0), horizon.wire_queries)} lost`);
 	}
-	return { level: of.level, head: `${of.head(numbers)}${since}.`, detail: details.join(" · "), why: of.why, type: of.type };
+	// `since` stands at the end, or where the sentence has a place for it.
+	const head = of.placed ? of.head(numbers, since) : `${of.head(numbers)}${since}`;
+	return { level: of.level, head: `${head}.`, detail: details.join(" · "), why: of.why, type: of.type };
 }
 
 // The one state at the top. Each part may be missing:
