@@ -18,7 +18,7 @@ class Front:
 
     def __init__(self, agent_port):
         self.agent = f"http://127.0.0.1:{agent_port}"
-        self.documents, self.asked, self.streams = {}, [], []
+        self.documents, self.asked, self.urls, self.streams = {}, [], [], []
         self.gone = self.streaming = False
         front = self
 
@@ -45,6 +45,7 @@ class Front:
     def answer(self, request):
         url = urllib.parse.urlsplit(request.path)
         self.asked.append((url.path, request.headers.get("Authorization")))
+        self.urls.append(request.path)
         if self.gone:
             request.close_connection = True
             request.connection.close()
@@ -86,6 +87,11 @@ class Front:
             request.connection.close()
             return
         self.send(request, status, {n: v for n, v in headers.items() if n.lower() not in HOP}, body)
+
+    def urls_of_a_window(self):
+        """What the page asked for from its last question for the health but one to the last."""
+        begins = [i for i, path in enumerate(self.urls) if path == "/healthz"]
+        return [path for path in self.urls[begins[-2]:begins[-1]] if path != "/api/v1/events"]
 
     # -- server-sent events
 
