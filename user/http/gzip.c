@@ -38,3 +38,29 @@ int gzip_make(const char *data, size_t length, char **ret, size_t *ret_length)
 	*ret = out;
 	return 0;
 }
+
+int gzip_undo(const void *data, size_t length, char **ret, size_t size)
+{
+	z_stream stream = {0};
+	char *out = malloc(size + 1);
+	int r;
+
+	if (!out)
+		return -ENOMEM;
+	if (inflateInit2(&stream, GZIP_BITS) != Z_OK) {
+		free(out);
+		return -ENOMEM;
+	}
+	stream.next_in = (void *)(uintptr_t)data;
+	stream.avail_in = (unsigned)length;
+	stream.next_out = (void *)out;
+	stream.avail_out = (unsigned)size + 1;
+	r = inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.total_out == size ? 0 : -EBADMSG;
+	inflateEnd(&stream);
+	if (r < 0) {
+		free(out);
+		return r;
+	}
+	*ret = out;
+	return 0;
+}

@@ -7,12 +7,10 @@
 #include <stddef.h>
 
 struct page_file {
-	const char *path; /* of the request: "/top.js" */
-	const char *type; /* media type */
-	const unsigned char *data;
-	size_t size;
-	const unsigned char *gzip; /* the same, compressed */
-	size_t gzip_size;
+	const char *path;          /* of the request: "/top.js" */
+	const char *type;          /* media type */
+	const unsigned char *gzip; /* compressed, in `gzip_size` bytes; `size` without */
+	size_t gzip_size, size;
 };
 
 /* NULL: there is none. "/" is the page itself, "/doc/" the list of the handbook's pages. */

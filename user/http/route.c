@@ -199,18 +199,17 @@ static struct wanted wanted_of(struct MHD_Connection *connection, const struct r
 static struct answer get_file(struct MHD_Connection *connection, const char *path)
 {
 	const struct page_file *file = page_find(path);
-	bool gzip;
+	struct answer answer = {.code = MHD_HTTP_OK, .varies = true};
 
 	if (!file)
 		return constant(MHD_HTTP_NOT_FOUND, "{\"error\": \"no such page\"}\n");
-	gzip = file->gzip_size < file->size &&
-	    negotiate_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
-	return (struct answer){.code = MHD_HTTP_OK,
-	    .type = file->type,
-	    .data = gzip ? file->gzip : file->data,
-	    .length = gzip ? file->gzip_size : file->size,
-	    .varies = true,
-	    .gzip = gzip};
+	answer.type = file->type;
+	answer.gzip = negotiate_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+	answer.data = file->gzip;
+	answer.length = answer.gzip ? file->gzip_size : file->size;
+	if (!answer.gzip && gzip_undo(file->gzip, file->gzip_size, &answer.text, file->size) < 0)
+		return document(NULL);
+	return answer;
 }
 
 static bool is_health(const char *path)

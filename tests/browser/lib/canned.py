@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An agent's documents, made up: a nameserver with some traffic, which has any verdict from some minute on."""
 
+import functools
 import math
 import time
 
@@ -38,6 +39,7 @@ class Canned:
 
     # -- figures of the window that begins at `at`
 
+    @functools.cache
     def funnel(self, at):
         wire = round(INTERVAL * 0.93 * sum(ZONES.values()) * wave(at))
         verdict = self.verdict if at >= self.began else "ok"
@@ -62,6 +64,7 @@ class Canned:
         row["corrected_low"], row["corrected_high"] = row["corrected"] - 12, row["corrected"] + 12
         return row
 
+    @functools.cache
     def zone_queries(self, zone, at):
         return round(INTERVAL * ZONES[zone] * wave(at + 977 * len(zone)))
 
@@ -182,6 +185,7 @@ class Canned:
                                lambda at, of=of, share=share: round(self.funnel(at)[of] * share)))
         queries = {zone: (lambda at, zone=zone: self.zone_queries(zone, at)) for zone in ZONES}
 
+        @functools.cache
         def everything(at):
             return sum(self.zone_queries(zone, at) for zone in ZONES)
         for zone, count in queries.items():

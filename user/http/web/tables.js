@@ -186,7 +186,7 @@ function draw(id, title, table, rows, all, view) {
 		body.append(line);
 	}
 	made.append(headOf(texts, columns), body);
-	card.append(element("h3", title), rows.length ? frame(title, made) : element("p", "Nothing here matches.", "none"));
+	card.append(element("h3", title), frame(title, made));
 	if (rows.length > ROWS) {
 		const more = button(opened.has(id) ? `the first ${ROWS}` : `all ${count(rows.length)}`, "more", () => {
 			if (!opened.delete(id))
@@ -211,9 +211,9 @@ function cardsOf(table, documents, view) {
 	const cards = [];
 	for (const by of names) {
 		const all = merge(table, zones.map((zone) => rowsIn(table, zone[table.field], by)));
-		if (all.length)
-			cards.push(draw(`${table.id} ${by}`, titled(table, by), table, narrow(table, all, view.choice), all,
-				{ ...view, single: zones.length === 1 }));
+		const rows = narrow(table, all, view.choice);
+		if (rows.length)
+			cards.push(draw(`${table.id} ${by}`, titled(table, by), table, rows, all, { ...view, single: zones.length === 1 }));
 	}
 	return cards;
 }
@@ -246,7 +246,7 @@ function showZones(view) {
 	const shown = zones.filter(([name]) => !words || name.toLowerCase().includes(words));
 	const cut = opened.has("zones") ? shown : shown.slice(0, 2 * ROWS);
 	replace(byId("zones").tBodies[0], cut.map(([name, zone]) => zoneRow(name, zone, view, most)));
-	byId("zones-part").hidden = zones.length === 0;
+	byId("zones-part").hidden = shown.length === 0;
 	byId("zones-more").hidden = shown.length <= 2 * ROWS;
 	byId("zones-more").textContent = opened.has("zones") ? `the first ${2 * ROWS}` : `all ${plural(shown.length, "zone")}`;
 	byId("zones-more").onclick = () => {

@@ -88,7 +88,7 @@ function them(n) {
 }
 
 export function verdictLevel(verdict) {
-	return verdict in VERDICTS ? VERDICTS[verdict].level : "note";
+	return Object.hasOwn(VERDICTS, verdict) ? VERDICTS[verdict].level : "note";
 }
 
 // Which count of the funnel tells how much is lost; undefined: none.
