@@ -59,15 +59,15 @@ class Front:
         if document is None:
             self.hand_on(request)
         elif isinstance(document, int):
-            self.send(request, document, {"Content-Type": "application/json"}, b'{"error": "by the test"}')
+            self.send(request, document, [("Content-Type", "application/json")], b'{"error": "by the test"}')
         else:
             status, document = document if isinstance(document, tuple) else (200, document)
-            self.send(request, status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+            self.send(request, status, [("Content-Type", "application/json")], json.dumps(document).encode())
 
     def send(self, request, status, fields, body):
         try:
             request.send_response(status)
-            for name, value in fields.items():
+            for name, value in fields:
                 request.send_header(name, value)
             request.send_header("Content-Length", str(len(body)))
             request.end_headers()
@@ -86,7 +86,7 @@ class Front:
             request.close_connection = True
             request.connection.close()
             return
-        self.send(request, status, {n: v for n, v in headers.items() if n.lower() not in HOP}, body)
+        self.send(request, status, [(n, v) for n, v in headers.items() if n.lower() not in HOP], body)
 
     def urls_of_a_window(self):
         """What the page asked for from its last question for the health but one to the last."""

@@ -158,6 +158,7 @@ const SNIPPETS = [["Knot DNS", "knot.conf"], ["NSD", "nsd.conf"], ["BIND", "name
 	["dnsdist", "dnsdist.lua"], ["PowerDNS Recursor", "recursor.yml"], ["CoreDNS", "Corefile"]];
 const SOCKET = "/run/crosstap/dnstap.sock";
 let chosen = "";
+let listed = null; // whose address the lines have
 
 // Comments of the file that are for whoever ships it go; the socket is the agent's.
 export function linesFor(source, address) {
@@ -178,15 +179,16 @@ async function choose(file, address) {
 export function showLines(wanted, status) {
 	const part = byId("lines-part");
 	part.hidden = !wanted;
-	if (!wanted || byId("lines-tabs").children.length)
-		return;
 	const input = status.inputs.find((one) => one.address.startsWith("/"));
 	const address = input ? input.address : "";
-	setText(byId("lines-address"), input ? input.address : status.inputs.map((one) => one.address).join(", "));
+	if (!wanted || listed === address)
+		return;
+	listed = address;
+	setText(byId("lines-address"), plain(address || status.inputs.map((one) => one.address).join(", ") || SOCKET));
 	replace(byId("lines-tabs"), SNIPPETS.map(([name, file]) => {
 		const made = button(name, "tab", () => choose(file, address).catch(() => {}), false);
 		made.dataset.key = file;
 		return made;
 	}));
-	choose(SNIPPETS[0][1], address).catch(() => {});
+	choose(chosen || SNIPPETS[0][1], address).catch(() => {});
 }

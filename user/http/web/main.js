@@ -272,7 +272,6 @@ function showStrip() {
 function showHistory() {
 	charts.showCharts(past, choice, reach());
 	showStrip();
-	showEvents(past.events, pointAtTime);
 	for (const made of byId("ranges").children)
 		made.setAttribute("aria-pressed", String(choice.from === null && Number(made.dataset.key) === choice.range));
 	byId("back").hidden = choice.from === null;
@@ -321,14 +320,16 @@ function show() {
 	showLiveness();
 	const empty = isEmpty();
 	showLines(empty, shown.status);
-	for (const part of document.querySelectorAll(".with-figures"))
-		part.hidden = empty && !past.events.some((event) => event.kind === "verdict");
 	byId("bar").hidden = empty;
-	showTiles();
-	showFunnelPart();
-	showHistory();
-	showTables(shown, choice, pick);
-	showChips();
+	byId("figures").hidden = empty;
+	if (!empty) {
+		showTiles();
+		showFunnelPart();
+		showHistory();
+		showTables(shown, choice, pick);
+		showChips();
+	}
+	showEvents(past.events, pointAtTime);
 	showMachine(shown.status, shown.check, shown.resolvers);
 }
 
