@@ -71,8 +71,8 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
-	demo bench fuzz install install-systemd deb clean help programs
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-browser check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+	screenshot demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
 
@@ -84,6 +84,8 @@ help:
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
+	@echo 'check-browser  open the status page in Chromium, in each of its states; screenshots in build/browser'
+	@echo 'screenshot     config/screenshot.png: the status page while the demo runs'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -239,6 +241,11 @@ check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
 check-kernels-%:
 	$(MAKE) -j$(JOBS) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
 kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
+# axe-core, which judges how accessible the page is, comes from npm where that is to be had.
+check-browser:
+	scripts/deps --browser
+	$(MAKE) all $(O)/tools/dnsload
+	O=$(O) tests/browser/run
 # The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
 check-collector: all
 	scripts/collector $(abspath $(O))/collector
@@ -256,6 +263,11 @@ demo:
 	scripts/deps --demo
 	$(MAKE) all $(O)/tools/dnsload
 	O=$(O) scripts/demo
+
+screenshot:
+	scripts/deps --demo --browser
+	$(MAKE) all $(O)/tools/dnsload
+	O=$(O) scripts/screenshot config/screenshot.png
 
 # SAMPLE=file.fstrm: with your own capture.
 BENCH_ROUNDS ?= 7

@@ -348,6 +348,7 @@ def play(lab, network):
         STAGE.browser.wait("const n = document.querySelector('#now dd').textContent; return /^(3[5-9]|4[0-4])\\d /.test(n)",
                            "some 400 queries/s")
         STAGE.browser.wait("return document.querySelector('#watch').textContent.includes('packet sockets')", "how it watches")
+        STAGE.browser.wait("return document.querySelector('.plot').getAttribute('aria-valuemax') >= 10", "a point a second")
         STAGE.look("live")
         cost(crosstap, front)
         front.gone = True
@@ -417,6 +418,7 @@ def empty(lab):
         browser.wait("return document.getElementById('lines-part').hidden", "with the first queries they are gone")
         browser.wait(HEAD + ".includes('by dnstap')", "dnstap alone")
         producer.stop()
+        browser.view(1440, 1000)
         STAGE.look("dnstap-alone")
     finally:
         front.close()

@@ -26,15 +26,18 @@ let timer = 0, running = null, again = false, live = false;
 
 // ---- asking
 
+// Steps are those of what there is to be seen, which is little in the first minutes.
 function stretch() {
 	const interval = shown.status ? shown.status.interval_s : 10;
 	const seconds = choice.from === null ? choice.range : choice.to - choice.from;
-	return { seconds, step: stepFor(seconds, Math.max(1, interval)), interval };
+	const known = past.held && choice.from === null ?
+		Date.now() / 1000 - Math.min(past.held.windows.from, past.held.minutes.from) : seconds;
+	return { seconds, step: stepFor(Math.max(60, Math.min(seconds, known)), Math.max(1, interval)), interval };
 }
 
 async function loadPast() {
 	const { seconds, step } = stretch();
-	const wanted = choice.from === null ? `${choice.range}` : `${choice.from} ${choice.to}`;
+	const wanted = choice.from === null ? `${choice.range} ${step}` : `${choice.from} ${choice.to}`;
 	if (loaded === wanted && choice.from !== null)
 		return;
 	if (loaded === wanted && past.points) {
@@ -45,7 +48,10 @@ async function loadPast() {
 		await past.load(-seconds, null, step);
 	else
 		await past.load(Math.floor(choice.from), Math.ceil(choice.to), step);
+	const again = choice.from === null && past.points > 0 && stretch().step < step;
 	loaded = wanted;
+	if (again)
+		await loadPast();
 }
 
 function horizonSeconds() {

@@ -19,6 +19,7 @@ export function keyOf(series) {
 export class Past {
 	constructor(names) {
 		this.names = names;
+		this.held = null; // what the agent has of windows and of minutes
 		this.clear();
 	}
 
@@ -28,7 +29,6 @@ export class Past {
 		this.watched = [];
 		this.series = new Map();
 		this.events = [];
-		this.held = null;
 	}
 
 	get points() {
@@ -67,7 +67,6 @@ export class Past {
 			return;
 		if (!this.points || reply.step !== this.step || reply.from < this.from || reply.from > this.to + 3600) {
 			this.clear();
-			this.held = reply.held;
 			this.step = reply.step;
 			this.from = reply.from;
 		}

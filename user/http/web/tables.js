@@ -169,7 +169,8 @@ function frame(title, table) {
 }
 
 function draw(id, title, table, rows, all, view) {
-	const card = element("section", undefined, table.texts ? "card large" : "card"), made = element("table");
+	const card = element("section", undefined, `card${table.texts ? " large" : ""}${table.texts && rows.length > ROWS / 2 ? " tall" : ""}`);
+	const made = element("table");
 	const texts = [table.key, ...(table.texts || [])].filter((text) => text === table.key ||
 		all.some((row) => row[text.field] !== undefined));
 	const columns = table.columns.filter((column) => (!column.single || view.single) &&
