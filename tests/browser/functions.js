@@ -69,6 +69,8 @@ return (async () => {
 	equal(words.stateWords({ ...gone, token: true }).name, "token", "the token");
 	const ill = words.stateWords({ health: { reasons: ["a", "b"] }, verdict: "ok", compared: true, numbers: n, now_ms: now });
 	equal([ill.level, ill.head, ill.why], ["bad", "The agent itself is in trouble: a.", "b"], "health comes first");
+	const alone = words.stateWords({ health: { reasons: ["no producer"] }, empty: true, now_ms: now });
+	equal([alone.name, alone.level, alone.detail], ["waiting", "warn", "no producer"], "nobody has connected for long");
 	equal([verdict.runOf(["ok", "x", null, "x"], "x"), verdict.runOf(["ok"], "x"), verdict.runOf([], "x")], [1, 1, 0], "a run");
 
 	// the address

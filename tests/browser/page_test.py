@@ -276,8 +276,8 @@ def hostile(_):
     documents = canned.documents()
     window, resolvers, status = canned.window(), canned.resolvers(), canned.status()
     zone = window["zones"]["nl"]
-    zone["names"] = {"queries": [{"name": name, "count": 9000 - i} for i, name in enumerate(HOSTILE)], HOSTILE[0]: [
-        {"name": "x", "count": 1}]}
+    resolvers["zones"]["nl"]["names"] = {"query": [{"name": name, "count": 9000 - i} for i, name in enumerate(HOSTILE)],
+                                         HOSTILE[0]: [{"name": "x", "count": 1}]}
     zone["subnets"] = [{"rank": 1, "subnet": HOSTILE[0], "queries": 9, "response_bytes": 9, "nxdomain": 1}]
     zone["attacks"] = [{"kind": HOSTILE[0], "subject": HOSTILE[3], "queries": 9, "response_bytes": 9, "share": 0.1, "since_s": 5}]
     zone["junk"] = {name: 5 for name in HOSTILE}
@@ -301,7 +301,8 @@ def hostile(_):
                       "/api/v1/history": history, "/healthz": (503, {"verdict": "socket-loss", "reasons": [HOSTILE[0]]})})
     STAGE.show(documents, hash="#zone=nl&q=%3Cimg")
     browser.get(STAGE.front.url + "#range=900")
-    browser.wait(DRAWN, "drawn")
+    browser.wait("return document.querySelectorAll('.chip').length === 0 && document.querySelectorAll('.card').length > 5",
+                 "all is shown")
     browser.pointer(".chart .plot", 0.2, 0.4)
     check_equal(browser.run("return [window.hit, document.querySelectorAll('img, main script, iframe, [onerror]').length]"),
                 [None, 0], "nothing of it is HTML")
@@ -445,6 +446,7 @@ def names_of_ases(lab):
             return found and any("AS64496" in row and "<img src=x" in row and "\\u202e" in row for row in found)
         wait_for(told, 20, lambda: f"the AS: {card('Resolvers')}")
         check_equal(browser.run("return [window.hit, document.images.length]"), [None, 0], "text")
+        check(card("Names asked for")[0].startswith("www.example.nl"), f"names: {card('Names asked for')}")
         STAGE.quiet("ases")
     finally:
         producer.stop()

@@ -87,11 +87,43 @@ static void put_kind(const struct job *job, json_t *zone, const char *key, enum 
 		put_row(job, object, &rest);
 }
 
+static void put_names_of(
+    const struct job *job, json_t *names, const char *key, enum shard_names kind)
+{
+	json_t *list = json_put_array(job->build, names, key);
+
+	for (size_t i = 0; i < job->zone->n_names[kind]; i++) {
+		const struct view_name *name = &job->zone->names[kind][i];
+		char text[PRIVACY_NAME_SIZE];
+		json_t *object;
+
+		if (privacy_name(job->privacy, name->name, name->length, text, sizeof(text)) < 0 ||
+		    !*text)
+			continue;
+		object = json_add_object(job->build, list);
+		json_put_text(job->build, object, "name", text);
+		json_put_count(job->build, object, "count", name->count);
+	}
+}
+
+/* As `dns_name` has them: nothing where they are not counted or privacy leaves none. */
+static void put_names(const struct job *job, json_t *zone)
+{
+	json_t *names;
+
+	if (!job->zone->n_names[NAMES_QUERY] && !job->zone->n_names[NAMES_NXDOMAIN])
+		return;
+	names = json_put_object(job->build, zone, "names");
+	put_names_of(job, names, "query", NAMES_QUERY);
+	put_names_of(job, names, "nxdomain", NAMES_NXDOMAIN);
+}
+
 static void put_zone(const struct job *job, json_t *zones)
 {
 	json_t *zone = json_put_object(job->build, zones, job->zone->label);
 
 	put_top(job, zone);
+	put_names(job, zone);
 	put_kind(job, zone, "countries", BREAKDOWN_COUNTRY);
 	put_kind(job, zone, "asns", BREAKDOWN_ASN);
 }

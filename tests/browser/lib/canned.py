@@ -99,8 +99,6 @@ class Canned:
         n = self.zone_queries(zone, at)
         share = {name: round(n * part) for name, part in TYPES.items()}
         rcode = {name: round(n * part) for name, part in RCODES.items()}
-        names = [{"name": f"www.{word}.{zone}", "count": round(n / (9 + 4 * i))} for i, word in
-                 enumerate(("bank", "nieuws", "shop", "weer", "kranten", "school", "fiets", "huis", "boot", "mail", "auth", "api"))]
         return {"queries": n, "responses": n, "query_bytes": 44 * n, "response_bytes": 120 * n, "sources": n // 3,
                 "malformed": {"query": 2, "response": 0}, "qtype": share, "rcode": rcode,
                 "messages": {t: {"ipv4": {"queries": round(n * p * 0.6), "responses": round(n * p * 0.6)},
@@ -111,8 +109,6 @@ class Canned:
                              "response_bytes": round(120 * n / (6 + 3 * i)), "nxdomain": round(n / (40 + i))}
                             for i in range(8)] + [{"rank": 9, "subnet": "2001:db8::/48", "queries": n // 40,
                                                    "response_bytes": 3 * n, "nxdomain": 4}],
-                "names": {"queries": names, "nxdomain": [{"name": f"{c * 3}.{zone}", "count": round(n / (60 + 9 * i))}
-                                                         for i, c in enumerate("qxzwvjk")]},
                 "junk": {"root": round(n / 90), "single-label": round(n / 70), "address": round(n / 210)},
                 "clients": {"validating": {"sources": n // 9, "queries": n // 2}, "0x20": {"sources": n // 40, "queries": n // 5},
                             "qname-minimising": {"sources": n // 20, "queries": n // 3}}}
@@ -154,7 +150,7 @@ class Canned:
                 if i % 4 == 0:
                     row["tcp_rtt_ms"] = rtt + i / 5
                 resolvers.append(row)
-            zones[zone] = {"resolvers": resolvers, "countries": {}, "asns": {}}
+            zones[zone] = {"resolvers": resolvers, "countries": {}, "asns": {}, "names": self.names(zone, n)}
             for name, (share, rtt) in COUNTRIES.items():
                 zones[zone]["countries"][name] = self.origin(n, share, rtt)
             for name, (org, share, rtt) in ASES.items():
@@ -163,6 +159,12 @@ class Canned:
                 "ping": {"enabled": True, "status": "ok", "sent": 91233, "received": 81222, "timeouts": 10011, "known": 4213},
                 "databases": {"country": {"path": "/var/lib/crosstap/geo/country.mmdb", "loaded": True,
                                           "type": "GeoLite2-Country", "age_s": 86400}}}
+
+    @staticmethod
+    def names(zone, n):
+        words = ("bank", "nieuws", "shop", "weer", "kranten", "school", "fiets", "huis", "boot", "mail", "auth", "api")
+        return {"query": [{"name": f"www.{word}.{zone}", "count": round(n / (9 + 4 * i))} for i, word in enumerate(words)],
+                "nxdomain": [{"name": f"{c * 3}.{zone}", "count": round(n / (60 + 9 * i))} for i, c in enumerate("qxzwvjk")]}
 
     @staticmethod
     def origin(n, share, rtt):

@@ -3,6 +3,7 @@
 """The page, /metrics, /healthz and the JSON under /api/v1/."""
 
 import gzip
+import json
 import os
 import socket
 import subprocess
@@ -89,6 +90,24 @@ def open_metrics(lab):
     check(len(packed) * 4 < len(body), "gzip makes it smaller")
     check_equal(ask(crosstap, Accept_Encoding="gzip;q=0")[1]["Content-Encoding"], None, "gzip not wanted")
     crosstap.stop()
+
+
+@test
+def names(lab):
+    """The names asked for are in the JSON as privacy leaves them."""
+    wanted = {"full": [{"name": "www.example.nl", "count": 40}], "suffix": [{"name": "example.nl", "count": 40}], "none": []}
+    agents = {}
+    for mode in wanted:
+        part = lab.part(mode)
+        agents[mode] = agent(part, name=mode, server=f"names-{mode}", privacy={"names": mode}, interval="2s").start()
+        send(part.path("hand.sock"), 40)
+    for mode, crosstap in agents.items():
+        def found(crosstap=crosstap):
+            status, body = crosstap.get("/api/v1/resolvers")
+            zone = json.loads(body)["zones"].get("hand", {}) if status == 200 else {}
+            return zone.get("names")
+        check_equal(wait_for(found, 10, f"names, privacy {mode}"), {"query": wanted[mode], "nxdomain": []}, mode)
+        crosstap.stop()
 
 
 @test

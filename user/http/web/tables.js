@@ -36,7 +36,7 @@ const TABLES = [
 	{ id: "subnets", title: "Subnets", from: "window", field: "subnets", shape: "list",
 		key: { field: "subnet", title: "Subnet" },
 		columns: [queries, { field: "response_bytes", title: "Responses", show: bytes, sum: true }, nxdomain] },
-	{ id: "names", title: { queries: "Names asked for", nxdomain: "Names that do not exist" }, from: "window",
+	{ id: "names", title: { query: "Names asked for", nxdomain: "Names that do not exist" }, from: "resolvers",
 		field: "names", shape: "by", key: { field: "name", title: "Name" },
 		columns: [{ field: "count", title: "Queries/s", perSecond: true, sum: true, bar: true }] },
 	{ id: "domains", title: (by) => `Domains by ${by}`, from: "window", field: "domains", shape: "by",
@@ -203,7 +203,8 @@ function draw(id, title, table, rows, all, view) {
 function titled(table, by) {
 	if (typeof table.title === "string")
 		return table.title;
-	return typeof table.title === "function" ? plain(table.title(by)) : table.title[by] || plain(by);
+	return typeof table.title === "function" ? plain(table.title(by)) :
+		Object.hasOwn(table.title, by) ? table.title[by] : plain(by);
 }
 
 function cardsOf(table, documents, view) {

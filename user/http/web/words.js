@@ -138,6 +138,8 @@ export function stateWords(all) {
 	const reasons = all.health ? all.health.reasons : null;
 	if (!reasons)
 		return words;
+	if (all.empty) // the reason is that nobody has connected
+		return { ...words, level: "warn", detail: reasons.join("; ") };
 	return { level: "bad", name: "failing", head: `The agent itself is in trouble: ${reasons[0] || "it does not say why"}.`,
 		detail: all.verdict ? `The verdict is ${all.verdict}: ${words.head}` : words.head,
 		why: reasons.slice(1).join("; "), type: ["systemctl status crosstap", "journalctl -u crosstap -n 50"] };
