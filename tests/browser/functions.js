@@ -18,7 +18,7 @@ return (async () => {
 	equal([format.compact(0), format.compact(1200), format.compact(3.4e6)], ["0", "1.2k", "3.4M"], "compact");
 	equal([format.percent(1, 3), format.percent(0, 3), format.percent(1, 0), format.percent(1, 1e6)],
 		["33.3 %", "0 %", "–", "< 0.01 %"], "percent");
-	equal([format.bytes(1023), format.bytes(1536), format.bytes(undefined)], ["1,020 B", "1.5 KiB", "–"], "bytes");
+	equal([format.bytes(1023), format.bytes(1536), format.bytes(undefined)], ["1,023 B", "1.5 KiB", "–"], "bytes");
 	equal([format.microseconds(41.5), format.microseconds(1500), format.microseconds(2.5e6)],
 		["41.5 µs", "1.5 ms", "2.5 s"], "microseconds");
 	equal([0.4, 59, 60, 3725, 90000].map(format.duration), ["0 s", "59 s", "1 min", "1 h 2 min", "1 d 1 h"], "duration");

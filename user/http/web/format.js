@@ -42,7 +42,7 @@ export function bytes(value) {
 		value /= 1024;
 		i++;
 	}
-	return `${short.format(value)} ${units[i]}`;
+	return `${i ? short.format(value) : whole.format(value)} ${units[i]}`;
 }
 
 export function milliseconds(value) {
