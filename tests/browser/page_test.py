@@ -53,9 +53,9 @@ class Stage:
         self.front.close()
         self.agent.stop()
 
-    def show(self, documents, width=1440, height=1000, dark=False, hash="", drawn=True):
+    def show(self, documents, width=1440, height=1000, dark=False, hash="", drawn=True, streaming=False):
         """Opens the page anew, with these documents and the agent's own for the others."""
-        self.front.documents, self.front.gone, self.front.streaming = documents, False, False
+        self.front.documents, self.front.gone, self.front.streaming = documents, False, streaming
         self.front.hang_up()
         self.browser.view(width, height, dark)
         self.browser.get("about:blank")
@@ -127,17 +127,22 @@ def axe_is_there(_):
 
 @test
 def verdicts(_):
-    """Each in words, with the numbers of the time since it began, and what to type."""
-    browser = STAGE.browser
+    """Each in words, with the numbers of the time since it began, and what to type. One page sees them all, told by its
+    stream: each is an agent's that has just started."""
+    browser, front = STAGE.browser, STAGE.front
     heads = {"stack-loss": "the kernel dropped them", "socket-loss": "never read by the nameserver",
              "dnstap-loss": "never showed in dnstap", "server-silent": "got no answer", "rate-limited": "limits rates",
              "wire-blind": "Packets are not seen", "dnstap-blind": "No nameserver is connected", "partial": "one zone",
              "ok": "Nothing is missing"}
     levels = {"ok": "good", "partial": "note", "wire-blind": "warn", "dnstap-blind": "warn", "rate-limited": "warn"}
+    STAGE.show(Canned("ok").streamed(), streaming=True)
+    browser.wait("return document.getElementById('age').textContent.startsWith('live')", "the page is live")
     for i, verdict in enumerate(ENUM):
-        canned = Canned(verdict)
+        canned = Canned(verdict, later=i + 1)
         dark = i % 2 == 1
-        STAGE.show(canned.documents(), dark=dark)
+        front.documents = canned.streamed()
+        browser.view(1440, 1000, dark)
+        front.tell("window", {"start": canned.now - INTERVAL, "end": canned.now})
         browser.wait(HEAD + ".includes(arguments[0])", f"{verdict} in words", heads[verdict])
         head = browser.run(HEAD)
         check(browser.run("return document.getElementById('verdict').classList.contains(arguments[0])",
@@ -496,12 +501,7 @@ def token(lab):
 def stream(_):
     """One stream a tab; what it tells is fetched at once; when it ends the page goes on by asking, and comes back to it."""
     canned, browser, front = Canned(), STAGE.browser, STAGE.front
-    documents = canned.documents()
-    del documents["/api/v1/events"]
-    STAGE.show(documents)
-    front.streaming = True
-    browser.get("about:blank")
-    browser.get(front.url)
+    STAGE.show(canned.streamed(), streaming=True)
     browser.wait("return document.getElementById('age').textContent.startsWith('live')", "the page is live")
     check_equal(len(front.streams), 1, "streams")
 

@@ -26,11 +26,13 @@ def wave(at):
 
 
 class Canned:
-    """`since` seconds ago the verdict began; `gap`: (from, to) seconds ago of which nothing is remembered."""
+    """`since` seconds ago the verdict began; `gap`: (from, to) seconds ago of which nothing is remembered; `later`: so many
+    windows after now, in another process."""
 
-    def __init__(self, verdict="ok", since=420, gap=(1500, 1140), share=0.06):
+    def __init__(self, verdict="ok", since=420, gap=(1500, 1140), share=0.06, later=0):
         self.verdict, self.share = verdict, share
-        self.now = int(time.time()) // INTERVAL * INTERVAL
+        self.now = int(time.time()) // INTERVAL * INTERVAL + later * INTERVAL
+        self.started = self.now - 266000 + later
         self.began, self.gap = self.now - since, tuple(self.now - seconds for seconds in gap)
         self.more = {}
 
@@ -76,9 +78,15 @@ class Canned:
                 "/api/v1/crosscheck": lambda query: self.crosscheck(), "/api/v1/resolvers": lambda query: self.resolvers(),
                 "/api/v1/history": self.history, "/api/v1/events": 404, **self.more}
 
+    def streamed(self):
+        """Those of an agent whose stream the test itself is."""
+        documents = self.documents()
+        del documents["/api/v1/events"]
+        return documents
+
     def status(self):
         start = self.now - INTERVAL
-        return {"server": "ns1.ams", "now_ms": 1000 * self.now + 1500, "started_ms": 1000 * (self.now - 266000),
+        return {"server": "ns1.ams", "now_ms": 1000 * self.now + 1500, "started_ms": 1000 * self.started,
                 "window": {"start_ms": 1000 * start, "end_ms": 1000 * self.now}, "version": "0.1.0",
                 "config_hash": "4474d995281c19e8", "interval_s": float(INTERVAL),
                 "connections": 0 if self.verdict == "dnstap-blind" else 1, "resolvers": 4213, "frames": 501238112,

@@ -15,6 +15,7 @@ import { forgetPast, showState, sinceWhen } from "./verdict.js";
 
 const ASK_AGAIN_S = 5; // while the agent does not answer
 const LONGEST_S = 60;
+const SOON_MS = 250;
 
 let choice = parse(location.hash);
 let shown = { status: null, window: null, check: null, resolvers: null, health: null, numbers: {}, last_ms: 0 };
@@ -22,7 +23,7 @@ let fault = null; // {error, token}
 const past = new Past(charts.NAMES);
 let loaded = ""; // which stretch `past` holds
 let nowFunnel = null; // the verdict's horizon
-let timer = 0, running = null, again = false, live = false;
+let timer = 0, told = 0, running = null, again = false, live = false;
 
 // ---- asking
 
@@ -429,15 +430,30 @@ function listen() {
 	});
 }
 
-const stream = new Stream((kind) => {
-	if (kind === "window" || kind === "verdict" || kind === "event")
-		run();
+// What the agent tells is fetched a moment later: events come with their window, and to all pages at once.
+function soon() {
+	clearTimeout(told);
+	told = setTimeout(run, SOON_MS * (0.2 + Math.random()));
+}
+
+function isShown(data) {
+	const end = shown.status && shown.status.window ? shown.status.window.end_ms : 0;
+	try {
+		return Math.round(1000 * JSON.parse(data).end) <= end;
+	} catch {
+		return false;
+	}
+}
+
+const stream = new Stream((kind, data) => {
+	if (kind === "verdict" || kind === "event" || (kind === "window" && !isShown(data)))
+		soon();
 }, (now) => {
 	const ended = live && !now;
 	live = now;
 	showLiveness();
-	if (ended || now)
-		run();
+	if (ended)
+		soon();
 });
 
 listen();
