@@ -198,9 +198,13 @@ $(O)/tests/kernels/%: $(O)/tests/kernels/%.o $(O)/libcrosstap.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # The agent in a world of its own (tests/simulation/simulation.h).
 SIM_SRC := $(wildcard tests/simulation/*.c)
-$(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a tests/simulation/wrapped
+# What it defines as __wrap_NAME takes the place of NAME.
+$(O)/tests/simulation/wrapped: $(SIM_SRC)
+	@mkdir -p $(@D)
+	@cat $^ | grep -o '__wrap_[A-Za-z0-9_]*' | sort -u | sed 's/__wrap_/-Wl,--wrap=/' > $@
+$(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a $(O)/tests/simulation/wrapped
 	$(SAY) LINK $@
-	$(Q)$(CC) $(LDFLAGS) @tests/simulation/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) @$(@D)/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/sanitizers.o $(O)/tests/fuzz/folder.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
@@ -291,7 +295,9 @@ check-dashboards-all: all $(O)/tools/dnsload
 	FLUX=$(abspath $(O))/dashboards/influxd O=$(O) PYTHONPATH=tests/e2e/lib python3 -B tests/dashboards/dashboards_test.py
 # HOURS=n, also 0.02; SOAK_SEED=n plays the same course again.
 HOURS ?= 1
-soak: all tools $(O)/soak/scarce_malloc.so
+soak:
+	scripts/deps --build --check
+	$(MAKE) -j$(JOBS) all tools $(O)/soak/scarce_malloc.so
 	@scripts/soak $(abspath $(O)) $(HOURS) $(SOAK_SEED)
 tidy: all
 	scripts/tidy $(O)

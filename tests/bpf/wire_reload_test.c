@@ -109,7 +109,7 @@ static struct rig *start(struct config **config, enum wire_mode mode)
 	*config = make_config(mode);
 	must(wire_new(&rig.wire, *config, &clock_system, NULL, &listener) == 0, "wire_new");
 	config_unref(*config);
-	wire_start(rig.wire);
+	wire_start(rig.wire, clock_wall_ns(&clock_system));
 	return &rig;
 }
 

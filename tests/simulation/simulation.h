@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The daemon in a world that is made of one number. All of the agent runs in it as it is shipped,
- * but for what touches the machine, which is replaced when this program is linked (`wrapped`):
+ * but for what touches the machine, which is replaced when this program is linked (--wrap):
  *
  *   schedule.c   threads are coroutines, of which the seed says who is next; clocks stand still
  * until nobody can go on disk.c       files in memory, with a disk that fails, is full, and forgets

@@ -232,7 +232,7 @@ int agent_start(struct agent *agent, char *error, size_t size)
 	if (r < 0)
 		return r;
 	agent_report_certificates(agent);
-	wire_start(agent->wire);
+	wire_start(agent->wire, agent->newest_ns);
 	if (wire_noted(agent->wire, &before, sizeof(before)))
 		windows_continue(&agent->windows, &before);
 	agent_renew_filter(agent);

@@ -52,7 +52,7 @@ static void now(void *argument, int64_t wall_ns)
 	context->now_ns = wall_ns;
 }
 
-static void execute(struct input *input)
+static void execute_command(struct input *input)
 {
 	const struct input_command *command = &input->command;
 	struct shard *shards[COLLECTOR_MAX_SHARDS];
@@ -77,6 +77,15 @@ static void execute(struct input *input)
 	if (command->generation)
 		collector_renew_labels(input->collector, command->generation);
 	input->labels_since = collector_labels_since(input->collector);
+}
+
+static void execute(struct input *input)
+{
+	/* One that could not be started has none, and holds no labels. */
+	if (input->collector)
+		execute_command(input);
+	else
+		input->labels_since = UINT64_MAX;
 	input->pending = false;
 	pthread_cond_signal(&input->done);
 }

@@ -86,8 +86,8 @@ static int make_watch(struct watch **ret, const struct wire *wire, const struct 
 	return watch_new(ret, &options);
 }
 
-/* Takes the watch over. */
-static void begin(struct wire *wire, struct watch *watch)
+/* Takes the watch over, in the window of this moment. */
+static void begin(struct wire *wire, struct watch *watch, int64_t now_ns)
 {
 	int r = wire_stages_new(&wire->stages, wire->config);
 
@@ -98,7 +98,7 @@ static void begin(struct wire *wire, struct watch *watch)
 	(void)watch_start(watch); /* says itself what is missing */
 	if (wire->stages)
 		wire_stages_follow(wire->stages, wire_bpf_config_fd(watch_bpf(watch)));
-	wire->open = index_of(wire, clock_wall_ns(wire->clock));
+	wire->open = index_of(wire, now_ns);
 }
 
 static void end(struct wire *wire)
@@ -110,7 +110,7 @@ static void end(struct wire *wire)
 	wire->generation++;
 }
 
-void wire_start(struct wire *wire)
+void wire_start(struct wire *wire, int64_t now_ns)
 {
 	struct watch *watch;
 
@@ -119,7 +119,7 @@ void wire_start(struct wire *wire)
 	if (make_watch(&watch, wire, wire->config) < 0)
 		log_error(MODULE, "the wire is not watched: %s", strerror(ENOMEM));
 	else
-		begin(wire, watch);
+		begin(wire, watch, now_ns);
 }
 
 void wire_stop(struct wire *wire)
@@ -206,7 +206,7 @@ void wire_commit(struct wire *wire, struct wire_next *next)
 		if (regrid)
 			wire->open = index_of(wire, clock_wall_ns(wire->clock));
 	} else if (on && next->watch) {
-		begin(wire, next->watch);
+		begin(wire, next->watch, clock_wall_ns(wire->clock));
 	}
 	next->stages = NULL;
 	next->watch = NULL;

@@ -32,8 +32,9 @@ struct wire_listener {
  * an agent before us left to its successor; NULL or outlives the wire. */
 int wire_new(struct wire **ret, const struct config *config, const struct clock *clock,
     const struct passed_sockets *passed, const struct wire_listener *listener);
-/* Begins to watch, in the window of this moment; nothing where wire.mode is off. */
-void wire_start(struct wire *wire);
+/* Begins to watch, in the window of `now_ns` (wall clock), that is the one in which the agent's
+ * windows began, even if the clock was set meanwhile; nothing where wire.mode is off. */
+void wire_start(struct wire *wire, int64_t now_ns);
 
 /*
  * A reload, after wire_start(): all that can fail, beside what runs. -ENOMEM with the reason in
