@@ -4,6 +4,8 @@
 #include "config/config.h"
 #include "measure/series.h"
 
+#include "pieces.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,4 +65,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config_unref(again);
 	free(yaml);
 	return 0;
+}
+
+/* -- mutations: lines */
+
+static size_t split(const uint8_t *data, size_t size, struct piece pieces[PIECES_MAX])
+{
+	size_t n = 0, at = 0;
+
+	while (at < size && n < PIECES_MAX) {
+		const uint8_t *end = memchr(data + at, '\n', size - at);
+		const size_t length = end ? (size_t)(end - data) + 1 - at : size - at;
+		const uint8_t *colon = memchr(data + at, ':', length);
+
+		/* A key stays, its value does not. */
+		pieces[n++] =
+		    (struct piece){at, length, colon ? (size_t)(colon - data) + 1 - at : 0};
+		at += length;
+	}
+	return n;
+}
+
+/* What took the line's end away gets it back. */
+static void fit(uint8_t *piece, const struct piece *is)
+{
+	if (is->length > is->head)
+		piece[is->length - 1] = '\n';
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	static const struct pieces_format format = {split, fit, 0};
+
+	return pieces_mutate(&format, data, size, max_size, seed);
 }

@@ -5,7 +5,10 @@
  */
 #include "crosstap/dns.h"
 
+#include "pieces.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -243,4 +246,44 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	ask_more(data, &facts);
 	return 0;
+}
+
+/* -- mutations: the header, the question, then records, which the header counts */
+
+static size_t split(const uint8_t *data, size_t size, struct piece pieces[PIECES_MAX])
+{
+	struct cursor c = {.data = data, .size = size, .at = DNS_HEADER_BYTES};
+	struct dns_facts facts = {0};
+	size_t n = 0, at = DNS_HEADER_BYTES;
+	bool root;
+
+	if (size <= DNS_HEADER_BYTES)
+		return 0;
+	if (skip_owner(&c, &root))
+		skip(&c, 4);
+	do {
+		pieces[n++] = (struct piece){at, c.at - at, 0};
+		at = c.at;
+		if (n == PIECES_MAX || c.over)
+			break;
+		read_record(&c, true, &facts);
+	} while (at < size && c.at > at);
+	return n;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	static const struct pieces_format format = {split, NULL, 0};
+	struct piece pieces[PIECES_MAX];
+	size_t n;
+
+	size = pieces_mutate(&format, data, size, max_size, seed);
+	n = split(data, size, pieces);
+	if (n < 2 || seed & 0x100)
+		return size;
+	/* All records are additional ones: the OPT is looked for among these. */
+	memset(data + 4, 0, 8);
+	data[5] = 1;
+	data[11] = (uint8_t)(n - 1);
+	return size;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs a fuzz target over files and folders: the corpus as a test, without libFuzzer. */
+#include "base/unused.h"
+
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +10,13 @@
 #include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+/* Mutators are linked here too; nobody calls them. */
+size_t LLVMFuzzerMutate(uint8_t *data UNUSED, size_t size, size_t max_size)
+{
+	return size < max_size ? size : max_size;
+}
 
 static int run_file(const char *path)
 {

@@ -3,6 +3,8 @@
  * producer's, and as a file's, where others may follow. */
 #include "dnstap/frame_stream.h"
 
+#include "pieces.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,4 +115,44 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A file's reader takes all that a producer's takes. */
 	check(file.used >= one.used && file.frames >= one.frames);
 	return 0;
+}
+
+/* -- mutations: frames, data or control, each behind its length */
+
+static size_t load_be32(const uint8_t *at)
+{
+	return (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+}
+
+static size_t split(const uint8_t *data, size_t size, struct piece pieces[PIECES_MAX])
+{
+	size_t n = 0, at = 0;
+
+	while (at < size && n < PIECES_MAX) {
+		const size_t left = size - at;
+		/* An escape, and the length of a control frame behind it. */
+		const size_t head = left >= 8 && load_be32(data + at) == 0 ? 8 : 4;
+		size_t length = left;
+
+		if (left >= head && load_be32(data + at + head - 4) < left - head)
+			length = head + load_be32(data + at + head - 4);
+		pieces[n++] = (struct piece){at, length, head < length ? head : length};
+		at += length;
+	}
+	return n;
+}
+
+static void fit(uint8_t *piece, const struct piece *is)
+{
+	const size_t length = is->length - is->head;
+
+	for (size_t i = 0; i < 4 && is->head >= 4; i++)
+		piece[is->head - 4 + i] = (uint8_t)(length >> (24 - 8 * i));
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	static const struct pieces_format format = {split, fit, 0};
+
+	return pieces_mutate(&format, data, size, max_size, seed);
 }

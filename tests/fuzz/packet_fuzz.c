@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../bpf/host.h"
+#include "pieces.h"
 
 #define BUCKETS    2
 #define RARE_PAGES (WIRE_SLOTS * WIRE_RARE_ENTRIES / WIRE_RARE_PAGE)
@@ -174,4 +175,49 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_sources(state);
 	return 0;
+}
+
+/* -- mutations: frames behind their two bytes */
+
+static size_t split(const uint8_t *data, size_t size, struct piece pieces[PIECES_MAX])
+{
+	size_t n = 0, at = 0;
+
+	while (size - at >= 2 && n < PIECES_MAX) {
+		size_t length = (ct_load_be16(data + at) & 0x0fff) + 2u;
+
+		if (length > size - at)
+			length = size - at;
+		pieces[n++] = (struct piece){at, length, 2};
+		at += length;
+	}
+	return n;
+}
+
+/* The lengths of the frame, of IPv4 and of UDP, where there are such headers behind Ethernet's; a
+ * sequence number that goes on is found by libFuzzer. */
+static void fit(uint8_t *piece, const struct piece *is)
+{
+	const size_t length = is->length - 2;
+	uint8_t *ip = piece + 2 + 14;
+	size_t rest;
+
+	piece[0] = (uint8_t)((piece[0] & 0xf0) | (length >> 8 & 0x0f));
+	piece[1] = (uint8_t)length;
+	if (length < 14 + 28 || piece[2 + 12] != 8 || piece[2 + 13] != 0 || ip[0] != 0x45)
+		return;
+	rest = length - 14;
+	ip[2] = (uint8_t)(rest >> 8);
+	ip[3] = (uint8_t)rest;
+	if (ip[9] != 17)
+		return;
+	ip[24] = (uint8_t)((rest - 20) >> 8);
+	ip[25] = (uint8_t)(rest - 20);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	static const struct pieces_format format = {split, fit, 0};
+
+	return pieces_mutate(&format, data, size, max_size, seed);
 }
