@@ -12,6 +12,7 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX   ?= /usr/local
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
 SANITIZE ?=
+SYSROOT  ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd gnutls libsystemd jansson \
 	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle libcbor
@@ -129,7 +130,7 @@ $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	$(Q){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf && echo '/* NOLINTEND */'; } > $@.tmp && mv $@.tmp $@
 BPF_DEPS := $(wildcard bpf/*.bpf.[ch] include/crosstap/*.h vmlinux/*.h)
 BPF_COMPILE = $(CLANG) -target bpf -mcpu=v2 -O2 -g -fno-strict-aliasing -Wall -Wextra -Werror -Iinclude \
-	-Ivmlinux -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+	-Ivmlinux -Ibpf -I$(SYSROOT)/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	@mkdir -p $(@D)
 	$(SAY) BPF $@
@@ -206,7 +207,8 @@ $(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a $(O
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) @$(@D)/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
-$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/sanitizers.o $(O)/tests/fuzz/folder.o $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
+$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/sanitizers.o $(O)/tests/fuzz/folder.o $(O)/tests/fuzz/pieces.o \
+		$(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
@@ -274,6 +276,18 @@ check-browser:
 	scripts/deps --browser
 	$(MAKE) all $(O)/tools/dnsload
 	O=$(O) tests/browser/run
+# User space of another architecture under qemu-user: unit tests and reports of captures. s390x is big-endian.
+FOREIGN_arm64 := aarch64
+FOREIGN_s390x := s390x
+check-arm64 check-s390x: check-%:
+	scripts/deps --build --foreign
+	scripts/foreign $* $(O)/foreign/$*
+	PKG_CONFIG_SYSROOT_DIR=$(abspath $(O))/foreign/$* \
+	PKG_CONFIG_LIBDIR=$(abspath $(O))/foreign/$*/usr/lib/$(FOREIGN_$*)-linux-gnu/pkgconfig:$(abspath $(O))/foreign/$*/usr/share/pkgconfig \
+	$(MAKE) -j$(JOBS) O=$(O)/$* SYSROOT=$(abspath $(O))/foreign/$* OPT=-O1 \
+		CC="$(FOREIGN_$*)-linux-gnu-gcc --sysroot=$(abspath $(O))/foreign/$*" \
+		all $(UNIT_SRC:%.c=$(O)/$*/%)
+	scripts/run-foreign $(FOREIGN_$*) $(O)/foreign/$* $(O)/$*
 # The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
 check-collector: all
 	scripts/collector $(abspath $(O))/collector
