@@ -36,7 +36,13 @@ struct report_status {
 };
 
 /* JSON documents. */
-enum board_document { BOARD_WINDOW, BOARD_RESOLVERS, BOARD_CROSSCHECK, BOARD_MAGNITUDE, BOARD_DOCUMENTS };
+enum board_document {
+	BOARD_WINDOW,
+	BOARD_RESOLVERS,
+	BOARD_CROSSCHECK,
+	BOARD_MAGNITUDE,
+	BOARD_DOCUMENTS
+};
 
 /* -ENOMEM. */
 int board_new(struct board **ret);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The countries, ASes, resolvers and networks that asked most in a window, and the clients that
- * stand out, by rank, for /metrics: as many as fit, however many zones there are. The report's thread makes them, any thread reads.
+ * stand out, by rank, for /metrics: as many as fit, however many zones there are. The report's
+ * thread makes them, any thread reads.
  */
 #ifndef CROSSTAP_REPORT_TOPS_H
 #define CROSSTAP_REPORT_TOPS_H
