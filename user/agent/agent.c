@@ -88,7 +88,7 @@ void agent_open_rssac002(struct agent *agent, const struct config *config)
 		return;
 	}
 	r = rssac002_new(&agent->rssac, config->rssac002.dir, config->server,
-	    *key_file ? key : NULL, clock_wall_ns(agent->clock), &fresh);
+	    config->rssac002.prefix, *key_file ? key : NULL, clock_wall_ns(agent->clock), &fresh);
 	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		log_warning(

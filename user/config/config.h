@@ -156,6 +156,7 @@ struct config {
 		const char *dir; /* empty: off */
 		enum rssac002_source source;
 		const char *key_file; /* empty: each site has a key of its own */
+		const char *prefix;   /* of custom metrics; empty: there are none */
 	} rssac002;
 	struct {
 		const char *dir; /* empty: off */

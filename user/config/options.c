@@ -193,6 +193,13 @@ static const struct config_option root[] = {
 	.help = "32 bytes, one key for all sites; without it unique sources of sites cannot be "
 		"merged."},
 
+    {"rssac002.prefix", OPTION_TEXT, .takers = TO(RSSAC002) | TO(REPORT), .fallback = "\"\"",
+	RANGE(0, 16), AT(C, rssac002.prefix), .example = "b", .check = text_check_prefix,
+	.help =
+	    "The operator's letter, which begins the names of custom metrics: traffic-volume of "
+	    "DoT, DoH and DoQ, of dnstap (b-dns-tls-queries-received-ipv4). Without it there "
+	    "are none."},
+
     {"magnitude", OPTION_SECTION,
 	.help = "DNS Magnitude: a dataset of each UTC day, SERVER-YYYYMMDD.cbor, for ICANN's "
 		"toolkit. How many clients ask for each domain, by the toolkit's public hash of "

@@ -67,6 +67,40 @@ int feed_rssac002_dnstap(struct rssac002 *rssac, const struct window_view *view)
 	return r < 0 ? r : added;
 }
 
+static int custom_transport(unsigned transport)
+{
+	switch (transport) {
+	case TRANSPORT_DOT:
+		return RSSAC002_TLS;
+	case TRANSPORT_DOH:
+		return RSSAC002_HTTPS;
+	case TRANSPORT_DOQ:
+		return RSSAC002_QUIC;
+	default:
+		return -1;
+	}
+}
+
+int feed_rssac002_custom(struct rssac002 *rssac, const struct window_view *view)
+{
+	struct rssac002_custom custom = {0};
+
+	for (size_t i = 0; i < view->n_zones; i++) {
+		const struct margin_slice *messages = &view->zones[i].margins[MARGIN_MESSAGES];
+
+		for (size_t k = 0; k < messages->n; k++) {
+			const uint64_t key = messages->cells[k].key;
+			const int transport = custom_transport(margin_transport(key));
+
+			if (transport >= 0)
+				custom
+				    .volume[margin_direction(key)][transport][margin_family(key)] +=
+				    messages->cells[k].count;
+		}
+	}
+	return rssac002_add_custom(rssac, view->span.start_ns, &custom);
+}
+
 /* -- wire */
 
 static void add_direction(

@@ -14,6 +14,8 @@ int feed_rssac002_dnstap(struct rssac002 *rssac, const struct window_view *view)
 /* What the wire saw; responses are those with QR=1. Sources are the cross-check's clients, so
  * without those that send transfers, other opcodes or from this host alone. Nothing if it was not
  * watched. */
+/* DoT, DoH and DoQ, whatever the source of the other figures. */
+int feed_rssac002_custom(struct rssac002 *rssac, const struct window_view *view);
 int feed_rssac002_wire(struct rssac002 *rssac, const struct wire_window *wire, int64_t start_ns);
 
 /* TCP handshake times, the mean of each client's: before enrich_window(). */

@@ -679,6 +679,8 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		return;
 	}
 	enrich_sources(report, total, span, compared ? compared->wire : NULL, agent, &enriched);
+	if (report->rssac && *config->rssac002.prefix)
+		keep_rssac002(report, feed_rssac002_custom(report->rssac, &view));
 	if (report->rssac && config->rssac002.source == RSSAC002_DNSTAP)
 		keep_rssac002(report, feed_rssac002_dnstap(report->rssac, &view));
 	if (report->magnitude)

@@ -15,10 +15,12 @@
 #define DAY_NS        (86400 * NS_PER_S)
 #define FILES_EVERY   (3600ull * NS_PER_S)
 #define SERVICE_BYTES 256
+#define PREFIX_BYTES  32
 
 struct rssac002 {
 	char *dir;
 	char service[SERVICE_BYTES]; /* fit for a file's name */
+	char prefix[PREFIX_BYTES];   /* of custom metrics; empty: none */
 	struct rssac002_key key;
 	struct rssac002_day today;
 	uint64_t files_due_ns;
@@ -65,6 +67,12 @@ static int64_t day_of(int64_t time_ns)
 	return time_ns / DAY_NS - (time_ns % DAY_NS < 0);
 }
 
+static int write_files(const struct rssac002 *rssac)
+{
+	return rssac002_write_files(
+	    &rssac->today, &rssac->key, rssac->dir, rssac->service, rssac->prefix);
+}
+
 /* Writes what is there of the day, and begins another. */
 static int turn_over(struct rssac002 *rssac, int64_t day)
 {
@@ -73,7 +81,7 @@ static int turn_over(struct rssac002 *rssac, int64_t day)
 
 	if (r < 0)
 		return r;
-	written = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
+	written = write_files(rssac);
 	rssac002_day_done(&rssac->today);
 	rssac->today = next;
 	return written;
@@ -111,7 +119,7 @@ static void set_key(struct rssac002_key *key, const uint8_t *bytes)
 	source_key_init(&key->hash, key->bytes);
 }
 
-int rssac002_new(struct rssac002 **ret, const char *dir, const char *service,
+int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, const char *prefix,
     const uint8_t key[RSSAC002_KEY_BYTES], int64_t now_ns, const char **ret_fresh_reason)
 {
 	struct rssac002 *rssac = calloc(1, sizeof(*rssac));
@@ -121,6 +129,7 @@ int rssac002_new(struct rssac002 **ret, const char *dir, const char *service,
 	if (!rssac)
 		return r;
 	make_service(rssac->service, service);
+	snprintf(rssac->prefix, sizeof(rssac->prefix), "%s", prefix ? prefix : "");
 	set_key(&rssac->key, key);
 	rssac->dir = strdup(dir);
 	if (rssac->dir)
@@ -161,14 +170,33 @@ static void add_counts(struct rssac002_counts *into, const struct rssac002_count
 		into->rcodes[rcode] += counts->rcodes[rcode];
 }
 
-int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002_counts *counts)
+/* A clock that was set back over midnight goes on with the day that has begun. */
+static int reach(struct rssac002 *rssac, int64_t start_ns)
 {
 	const int64_t day = day_of(start_ns);
-	int r = 0;
 
-	/* A clock that was set back over midnight goes on with the day that has begun. */
-	if (day > rssac->today.day)
-		r = turn_over(rssac, day);
+	return day > rssac->today.day ? turn_over(rssac, day) : 0;
+}
+
+int rssac002_add_custom(
+    struct rssac002 *rssac, int64_t start_ns, const struct rssac002_custom *custom)
+{
+	int r = reach(rssac, start_ns);
+
+	for (int d = 0; d < 2; d++) {
+		for (int t = 0; t < RSSAC002_CUSTOM; t++) {
+			for (int f = 0; f < 2; f++)
+				rssac->today.custom.volume[d][t][f] += custom->volume[d][t][f];
+		}
+	}
+	rssac->changed = true;
+	return r;
+}
+
+int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002_counts *counts)
+{
+	int r = reach(rssac, start_ns);
+
 	add_counts(&rssac->today.counts, counts);
 	rssac->changed = true;
 	return r;
@@ -190,7 +218,7 @@ int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsig
 int rssac002_flush(struct rssac002 *rssac)
 {
 	int r = rssac002_write_state(&rssac->today, &rssac->key, rssac->dir, rssac->service);
-	int written = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
+	int written = write_files(rssac);
 
 	return r < 0 ? r : written;
 }
@@ -202,7 +230,7 @@ int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns)
 	if (!rssac->files_due_ns)
 		rssac->files_due_ns = now_ns + FILES_EVERY;
 	if (now_ns >= rssac->files_due_ns) {
-		r = rssac002_write_files(&rssac->today, &rssac->key, rssac->dir, rssac->service);
+		r = write_files(rssac);
 		if (r == 0)
 			rssac->files_due_ns = now_ns + FILES_EVERY;
 	}

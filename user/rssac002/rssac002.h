@@ -17,9 +17,11 @@
  * scripts/rssac002-merge does both. Without a key of the fleet (rssac002.key_file) each site makes
  * its own, keeps it in its state, and its registers merge with nobody's.
  *
- * Volumes and sizes are those of UDP and TCP; DNS over TLS, HTTPS and QUIC have no place in them.
- * Sources that found a window's table full are not in unique-sources: the program cannot tell a
- * flood's forged addresses from others; the point `crosstap` says how many messages that were.
+ * Volumes and sizes are those of UDP and TCP. DNS over TLS, HTTPS and QUIC are custom metrics,
+ * which the operator's letter sets apart (rssac002.prefix: b-dns-tls-queries-received-ipv4); they
+ * come from dnstap, since the wire cannot see their messages. Sources that found a window's table
+ * full are not in unique-sources: the program cannot tell a flood's forged addresses from others;
+ * the point `crosstap` says how many messages that were.
  *
  * A restart loses nothing. Who kills the process loses of dnstap the windows that were open, of the
  * wire nothing: the kernel's counters go on. By client nobody knows which of them were reported, so
@@ -47,15 +49,22 @@ struct rssac002_counts { /* directions: 0 received queries, 1 sent responses; fa
 	uint64_t rcodes[RSSAC002_RCODES];    /* of sent responses */
 };
 
+enum rssac002_custom_transport { RSSAC002_TLS, RSSAC002_HTTPS, RSSAC002_QUIC, RSSAC002_CUSTOM };
+
+struct rssac002_custom {
+	uint64_t volume[2][RSSAC002_CUSTOM][2]; /* direction, transport, family */
+};
+
 struct rssac002;
 
 /*
  * Goes on with the day whose state is in `dir`, if that is today; writes the files of an earlier
  * one. A state that is damaged or another version's is set aside: *ret_fresh_reason (static
  * text) says so, else it is NULL; sources under another key are not taken over either. `key` may be
- * NULL: the site's own. Makes `dir` if need be. Errors: -ENOMEM, or those of the file system.
+ * NULL: the site's own. `prefix`: of custom metrics; NULL or empty: they are not written. Makes
+ * `dir` if need be. Errors: -ENOMEM, or those of the file system.
  */
-int rssac002_new(struct rssac002 **ret, const char *dir, const char *service,
+int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, const char *prefix,
     const uint8_t key[RSSAC002_KEY_BYTES], int64_t now_ns, const char **ret_fresh_reason);
 /* Does not write: rssac002_flush() before. */
 void rssac002_free(struct rssac002 *rssac);
@@ -63,6 +72,9 @@ void rssac002_free(struct rssac002 *rssac);
 /* A window's counts, for the day that it begins in. A window of a new day ends the old one: its
  * files are written. The error of that; the counts are taken in any case. */
 int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002_counts *counts);
+/* More of that window: what came encrypted. As above. */
+int rssac002_add_custom(
+    struct rssac002 *rssac, int64_t start_ns, const struct rssac002_custom *custom);
 /* A source of that window; `family` is 4 (first four bytes) or 6. -ENOMEM. */
 int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsigned family);
 /* Writes state and files. */

@@ -2,7 +2,9 @@
 #include "rssac002/rssac002_internal.h"
 
 #include "base/replace.h"
+#include "base/unused.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -15,11 +17,12 @@
 #define RSSAC002_HLL_BYTES (DISTINCT_REGISTERS + SOURCE_KEY_ID_BYTES)
 #define DAY_S              86400
 #define BIN_BYTES          16
+#define REQUEST_BINS       19 /* sizes of requests: the last from 288 on (section 2.4) */
 
 static const char *const set_names[RSSAC002_SETS] = {"ipv4", "ipv6", "ipv6-aggregate"};
 
 struct place {
-	const char *dir, *service;
+	const char *dir, *service, *prefix;
 	struct tm date;
 };
 
@@ -60,45 +63,55 @@ static int put_file(const struct place *place, const char *metric, const char *n
 
 /* -- the metrics */
 
-static void put_volume(FILE *out, const struct rssac002_day *day)
+static void put_volume(FILE *out, const struct rssac002_day *day, const char *prefix)
 {
 	static const char *const directions[] = {"queries-received", "responses-sent"};
 	static const char *const transports[] = {"udp", "tcp"};
+	static const char *const custom[RSSAC002_CUSTOM] = {"tls", "https", "quic"};
 
 	for (int d = 0; d < 2; d++)
 		for (int t = 0; t < 2; t++)
 			for (int f = 0; f < 2; f++)
 				fprintf(out, "dns-%s-%s-ipv%d: %" PRIu64 "\n", transports[t],
 				    directions[d], f ? 6 : 4, day->counts.volume[d][t][f]);
+	for (int d = 0; *prefix && d < 2; d++)
+		for (int t = 0; t < RSSAC002_CUSTOM; t++)
+			for (int f = 0; f < 2; f++)
+				fprintf(out, "%s-dns-%s-%s-ipv%d: %" PRIu64 "\n", prefix, custom[t],
+				    directions[d], f ? 6 : 4, day->custom.volume[d][t][f]);
 }
 
-static void put_bins(FILE *out, const char *name, const uint64_t *bins)
+/* As many as are wanted; the last one has what is in later ones, too. */
+static void put_bins(FILE *out, const char *name, const uint64_t *bins, int wanted)
 {
+	uint64_t rest = 0;
 	bool any = false;
 
 	fprintf(out, "%s:", name);
-	for (int bin = 0; bin < RSSAC002_BINS; bin++) {
+	for (int bin = 0; bin < wanted - 1; bin++) {
 		if (!bins[bin])
 			continue;
 		any = true;
-		if (bin == RSSAC002_BINS - 1)
-			fprintf(out, "\n  %d-: %" PRIu64, bin * BIN_BYTES, bins[bin]);
-		else
-			fprintf(out, "\n  %d-%d: %" PRIu64, bin * BIN_BYTES,
-			    (bin + 1) * BIN_BYTES - 1, bins[bin]);
+		fprintf(out, "\n  %d-%d: %" PRIu64, bin * BIN_BYTES, (bin + 1) * BIN_BYTES - 1,
+		    bins[bin]);
 	}
+	for (int bin = wanted - 1; bin < RSSAC002_BINS; bin++)
+		rest += bins[bin];
+	if (rest)
+		fprintf(out, "\n  %d-: %" PRIu64, (wanted - 1) * BIN_BYTES, rest);
+	any |= rest != 0;
 	fputs(any ? "\n" : " {}\n", out);
 }
 
-static void put_sizes(FILE *out, const struct rssac002_day *day)
+static void put_sizes(FILE *out, const struct rssac002_day *day, const char *prefix UNUSED)
 {
-	put_bins(out, "udp-request-sizes", day->counts.sizes[0][RSSAC002_UDP]);
-	put_bins(out, "udp-response-sizes", day->counts.sizes[1][RSSAC002_UDP]);
-	put_bins(out, "tcp-request-sizes", day->counts.sizes[0][RSSAC002_TCP]);
-	put_bins(out, "tcp-response-sizes", day->counts.sizes[1][RSSAC002_TCP]);
+	put_bins(out, "udp-request-sizes", day->counts.sizes[0][RSSAC002_UDP], REQUEST_BINS);
+	put_bins(out, "udp-response-sizes", day->counts.sizes[1][RSSAC002_UDP], RSSAC002_BINS);
+	put_bins(out, "tcp-request-sizes", day->counts.sizes[0][RSSAC002_TCP], REQUEST_BINS);
+	put_bins(out, "tcp-response-sizes", day->counts.sizes[1][RSSAC002_TCP], RSSAC002_BINS);
 }
 
-static void put_rcodes(FILE *out, const struct rssac002_day *day)
+static void put_rcodes(FILE *out, const struct rssac002_day *day, const char *prefix UNUSED)
 {
 	for (int rcode = 0; rcode < RSSAC002_RCODES; rcode++) {
 		if (day->counts.rcodes[rcode])
@@ -106,7 +119,7 @@ static void put_rcodes(FILE *out, const struct rssac002_day *day)
 	}
 }
 
-static void put_sources(FILE *out, const struct rssac002_day *day)
+static void put_sources(FILE *out, const struct rssac002_day *day, const char *prefix UNUSED)
 {
 	for (int set = 0; set < RSSAC002_SETS; set++)
 		fprintf(out, "num-sources-%s: %" PRIu64 "\n", set_names[set],
@@ -115,7 +128,7 @@ static void put_sources(FILE *out, const struct rssac002_day *day)
 
 static const struct {
 	const char *name;
-	void (*put)(FILE *out, const struct rssac002_day *day);
+	void (*put)(FILE *out, const struct rssac002_day *day, const char *prefix);
 } metrics[] = {
     {"traffic-volume", put_volume},
     {"traffic-sizes", put_sizes},
@@ -123,9 +136,18 @@ static const struct {
     {"unique-sources", put_sources},
 };
 
-/* In single quotes, doubled inside (YAML 1.2 section 7.3.2): whatever the operator calls it. */
+/* A host's name as it is, as operators write it; anything else in single quotes, doubled inside
+ * (YAML 1.2 section 7.3.2). */
 static void put_service(FILE *out, const char *service)
 {
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+
+	if (isalpha((unsigned char)*service) && strchr(service, '.') &&
+	    service[strspn(service, plain)] == '\0') {
+		fprintf(out, "service: %s\n", service);
+		return;
+	}
 	fputs("service: '", out);
 	for (; *service; service++)
 		fputs(*service == '\'' ? "''" : (const char[]){*service, '\0'}, out);
@@ -143,10 +165,10 @@ static int write_metric(const struct place *place, const struct rssac002_day *da
 		return r;
 	fputs("---\nversion: rssac002v5\n", out);
 	put_service(out, place->service);
-	fprintf(out, "start-period: '%04d-%02d-%02dT00:00:00Z'\nmetric: %s\n",
+	fprintf(out, "start-period: %04d-%02d-%02dT00:00:00Z\nmetric: %s\n",
 	    place->date.tm_year + 1900, place->date.tm_mon + 1, place->date.tm_mday,
 	    metrics[i].name);
-	metrics[i].put(out, day);
+	metrics[i].put(out, day, place->prefix);
 	if (fclose(out) == 0)
 		r = put_file(place, metrics[i].name, metrics[i].name, "yaml", text, size);
 	free(text);
@@ -171,9 +193,9 @@ static int write_registers(const struct place *place, const struct rssac002_day 
 }
 
 int rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
-    const char *dir, const char *service)
+    const char *dir, const char *service, const char *prefix)
 {
-	struct place place = {dir, service, {0}};
+	struct place place = {dir, service, prefix, {0}};
 	const time_t start = (time_t)(day->day * DAY_S);
 	int r = 0;
 

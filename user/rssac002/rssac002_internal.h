@@ -15,6 +15,7 @@ enum rssac002_set { RSSAC002_IPV4, RSSAC002_IPV6, RSSAC002_AGGREGATE, RSSAC002_S
 struct rssac002_day {
 	int64_t day; /* since 1970 */
 	struct rssac002_counts counts;
+	struct rssac002_custom custom;
 	struct distinct *sources[RSSAC002_SETS];
 };
 
@@ -29,7 +30,7 @@ void rssac002_day_done(struct rssac002_day *day);
 
 /* The four YAML files and the registers. */
 int rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
-    const char *dir, const char *service);
+    const char *dir, const char *service, const char *prefix);
 int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
     const char *dir, const char *service);
 /*

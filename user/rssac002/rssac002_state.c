@@ -25,6 +25,12 @@ struct stored_set {
 	};
 };
 
+/* Behind the state since there are custom metrics; one without it is read, too. */
+struct stored_more {
+	struct rssac002_custom custom;
+	uint64_t hash; /* XXH3 of all before it, the state included */
+};
+
 /* Of one size, whatever is in it: 140 KB. */
 struct stored {
 	uint64_t magic, bytes;
@@ -36,12 +42,17 @@ struct stored {
 	uint64_t hash; /* XXH3 of all before it */
 };
 
+struct file {
+	struct stored stored;
+	struct stored_more more;
+};
+
 /* It holds a key. */
-static void forget(struct stored *stored)
+static void forget(struct file *file)
 {
-	if (stored)
-		explicit_bzero(stored->key, sizeof(stored->key));
-	free(stored);
+	if (file)
+		explicit_bzero(file->stored.key, sizeof(file->stored.key));
+	free(file);
 }
 
 static int make_path(char path[PATH_MAX], const char *dir, const char *service)
@@ -54,6 +65,11 @@ static int make_path(char path[PATH_MAX], const char *dir, const char *service)
 static uint64_t hash_of(const struct stored *stored)
 {
 	return XXH3_64bits(stored, offsetof(struct stored, hash));
+}
+
+static uint64_t hash_of_all(const struct file *file)
+{
+	return XXH3_64bits(file, offsetof(struct file, more) + offsetof(struct stored_more, hash));
 }
 
 static void store(
@@ -80,20 +96,22 @@ static void store(
 int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
     const char *dir, const char *service)
 {
-	struct stored *stored = calloc(1, sizeof(*stored));
+	struct file *file = calloc(1, sizeof(*file));
 	char path[PATH_MAX];
-	int r = stored ? make_path(path, dir, service) : -ENOMEM;
+	int r = file ? make_path(path, dir, service) : -ENOMEM;
 
 	if (r == 0) {
-		store(stored, day, key);
+		store(&file->stored, day, key);
+		file->more.custom = day->custom;
+		file->more.hash = hash_of_all(file);
 		/* Windows wait for this thread, and a torn file is found by its hash. */
-		r = replace_file(path, stored, sizeof(*stored), 0600, REPLACE_FAST);
+		r = replace_file(path, file, sizeof(*file), 0600, REPLACE_FAST);
 	}
-	forget(stored);
+	forget(file);
 	return r;
 }
 
-static int read_file(const char *path, struct stored *ret)
+static int read_file(const char *path, struct file *ret, bool *ret_whole)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
 	struct stat st;
@@ -103,11 +121,13 @@ static int read_file(const char *path, struct stored *ret)
 		return -errno;
 	if (fstat(fd, &st) < 0) {
 		r = -errno;
-	} else if (!S_ISREG(st.st_mode) || st.st_size != (off_t)sizeof(*ret)) {
+	} else if (!S_ISREG(st.st_mode) ||
+	    (st.st_size != (off_t)sizeof(*ret) && st.st_size != (off_t)sizeof(ret->stored))) {
 		r = -EBADMSG;
 	} else {
-		n = io_read(fd, ret, sizeof(*ret));
-		if (n != (ssize_t)sizeof(*ret))
+		*ret_whole = st.st_size == (off_t)sizeof(*ret);
+		n = io_read(fd, ret, (size_t)st.st_size);
+		if (n != (ssize_t)st.st_size)
 			r = n < 0 ? (int)n : -EBADMSG;
 	}
 	close(fd);
@@ -169,19 +189,24 @@ static int restore(struct rssac002_day *ret, struct rssac002_key *key, const str
 int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, const char *dir,
     const char *service, bool *ret_other_key)
 {
-	struct stored *stored = calloc(1, sizeof(*stored));
+	struct file *file = calloc(1, sizeof(*file));
+	bool whole = false;
 	char path[PATH_MAX];
-	int r = stored ? make_path(path, dir, service) : -ENOMEM;
+	int r = file ? make_path(path, dir, service) : -ENOMEM;
 
 	if (r == 0)
-		r = read_file(path, stored);
+		r = read_file(path, file, &whole);
+	if (r == 0 && whole && file->more.hash != hash_of_all(file))
+		r = -EBADMSG;
 	if (r == 0)
-		r = restore(ret, key, stored, ret_other_key);
+		r = restore(ret, key, &file->stored, ret_other_key);
+	if (r == 0)
+		ret->custom = file->more.custom;
 	if (r == -EBADMSG) {
 		const int aside = replace_set_aside(path);
 
 		r = aside < 0 ? aside : r;
 	}
-	forget(stored);
+	forget(file);
 	return r;
 }

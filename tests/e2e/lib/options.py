@@ -61,6 +61,7 @@ VALUES = {
     "rssac002.dir": ("@/rssac002", {}),
     "rssac002.key_file": ("@/other.key", {"rssac002.dir": "@/rssac002", "rssac002.source": "dnstap"}),
     "rssac002.source": ("dnstap", {"rssac002.dir": "@/rssac002"}),
+    "rssac002.prefix": ("b", {"rssac002.dir": "@/rssac002", "rssac002.source": "dnstap"}),
     "magnitude.dir": ("@/magnitude", {}),
     "magnitude.labels": (2, {"magnitude.dir": "@/magnitude"}),
     "magnitude.domains": (9, {"magnitude.dir": "@/magnitude"}),

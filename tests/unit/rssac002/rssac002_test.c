@@ -28,7 +28,7 @@ static struct rssac002 *open_day(int64_t now_ns, const char *expected_reason)
 	struct rssac002 *rssac = NULL;
 	const char *reason = "not set";
 
-	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", NULL, now_ns, &reason), 0);
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", "b", NULL, now_ns, &reason), 0);
 	if (expected_reason)
 		assert_string_equal(reason, expected_reason);
 	else
@@ -62,11 +62,20 @@ static void fill_counts(uint64_t factor)
 	counts.volume[1][RSSAC002_UDP][0] = 99 * factor;
 	counts.volume[1][RSSAC002_TCP][1] = 3 * factor;
 	counts.sizes[0][RSSAC002_UDP][2] = 140 * factor;
-	counts.sizes[0][RSSAC002_UDP][3] = 10 * factor;
+	counts.sizes[0][RSSAC002_UDP][18] = 7 * factor;
+	counts.sizes[0][RSSAC002_UDP][RSSAC002_BINS - 1] = 3 * factor;
 	counts.sizes[1][RSSAC002_TCP][RSSAC002_BINS - 1] = 3 * factor;
 	counts.rcodes[0] = 90 * factor;
 	counts.rcodes[3] = 9 * factor;
 	counts.rcodes[16] = 3 * factor;
+}
+
+static void add_custom(struct rssac002 *rssac, int64_t start_ns, uint64_t factor)
+{
+	const struct rssac002_custom custom = {
+	    .volume = {[0][RSSAC002_TLS][1] = 2 * factor, [1][RSSAC002_QUIC][0] = 3 * factor}};
+
+	assert_int_equal(rssac002_add_custom(rssac, start_ns, &custom), 0);
 }
 
 static void add_sources(struct rssac002 *rssac, uint32_t from, uint32_t to)
@@ -85,7 +94,7 @@ static void add_sources(struct rssac002 *rssac, uint32_t from, uint32_t to)
 }
 
 #define HEAD(metric)                                                                               \
-	"---\nversion: rssac002v5\nservice: 'ns1.ams'\nstart-period: '2023-11-14T00:00:00Z'\n"     \
+	"---\nversion: rssac002v5\nservice: ns1.ams\nstart-period: 2023-11-14T00:00:00Z\n"         \
 	"metric: " metric "\n"
 
 static void assert_first_day(void)
@@ -99,9 +108,21 @@ static void assert_first_day(void)
 				   "dns-udp-responses-sent-ipv4: 297\n"
 				   "dns-udp-responses-sent-ipv6: 0\n"
 				   "dns-tcp-responses-sent-ipv4: 0\n"
-				   "dns-tcp-responses-sent-ipv6: 9\n");
+				   "dns-tcp-responses-sent-ipv6: 9\n"
+				   "b-dns-tls-queries-received-ipv4: 0\n"
+				   "b-dns-tls-queries-received-ipv6: 6\n"
+				   "b-dns-https-queries-received-ipv4: 0\n"
+				   "b-dns-https-queries-received-ipv6: 0\n"
+				   "b-dns-quic-queries-received-ipv4: 0\n"
+				   "b-dns-quic-queries-received-ipv6: 0\n"
+				   "b-dns-tls-responses-sent-ipv4: 0\n"
+				   "b-dns-tls-responses-sent-ipv6: 0\n"
+				   "b-dns-https-responses-sent-ipv4: 0\n"
+				   "b-dns-https-responses-sent-ipv6: 0\n"
+				   "b-dns-quic-responses-sent-ipv4: 9\n"
+				   "b-dns-quic-responses-sent-ipv6: 0\n");
 	assert_string_equal(read_file("2023/11/traffic-sizes/ns1.ams-20231114-traffic-sizes.yaml"),
-	    HEAD("traffic-sizes") "udp-request-sizes:\n  32-47: 420\n  48-63: 30\n"
+	    HEAD("traffic-sizes") "udp-request-sizes:\n  32-47: 420\n  288-: 30\n"
 				  "udp-response-sizes: {}\n"
 				  "tcp-request-sizes: {}\n"
 				  "tcp-response-sizes:\n  4096-: 9\n");
@@ -120,12 +141,14 @@ static void test_whole_over_restarts(void **state UNUSED)
 
 	fill_counts(1);
 	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS + 5, &counts), 0);
+	add_custom(rssac, DAY * DAY_NS + 5, 1);
 	add_sources(rssac, 0, 150);
 	assert_int_equal(rssac002_flush(rssac), 0);
 	rssac002_free(rssac);
 	rssac = open_day(DAY * DAY_NS + 3600 * NS_PER_S, NULL);
 	fill_counts(2);
 	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS - 1, &counts), 0);
+	add_custom(rssac, (DAY + 1) * DAY_NS - 1, 2);
 	add_sources(rssac, 100, 200);
 	assert_int_equal(rssac002_flush_when_due(rssac, 1), 0); /* the state alone */
 	rssac002_free(rssac);
@@ -141,6 +164,7 @@ static void test_midnight(void **state UNUSED)
 
 	fill_counts(3);
 	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS + 5, &counts), 0);
+	add_custom(rssac, DAY * DAY_NS + 5, 3);
 	add_sources(rssac, 0, 200);
 	assert_null(read_file("2023/11/rcode-volume/ns1.ams-20231114-rcode-volume.yaml"));
 	fill_counts(1);
@@ -208,7 +232,7 @@ static uint64_t sources_after(
 	struct rssac002 *rssac = NULL;
 	const char *reason = NULL;
 
-	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", key, DAY * DAY_NS, &reason), 0);
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1.ams", "b", key, DAY * DAY_NS, &reason), 0);
 	if (expected_reason)
 		assert_string_equal(reason, expected_reason);
 	else
@@ -303,7 +327,8 @@ static void test_no_folder(void **state UNUSED)
 	struct rssac002 *rssac = NULL;
 	const char *reason;
 
-	assert_int_equal(rssac002_new(&rssac, "/proc/none", "ns1", NULL, 0, &reason), -ENOENT);
+	assert_int_equal(
+	    rssac002_new(&rssac, "/proc/none", "ns1", NULL, NULL, 0, &reason), -ENOENT);
 	assert_null(rssac);
 }
 
@@ -312,12 +337,39 @@ static void test_service_is_no_path(void **state UNUSED)
 	struct rssac002 *rssac = NULL;
 	const char *reason;
 
-	assert_int_equal(rssac002_new(&rssac, dir, "../a'b c", NULL, DAY * DAY_NS, &reason), 0);
+	assert_int_equal(
+	    rssac002_new(&rssac, dir, "../a'b c", NULL, NULL, DAY * DAY_NS, &reason), 0);
 	assert_int_equal(rssac002_flush(rssac), 0);
 	rssac002_free(rssac);
 	assert_non_null(
 	    strstr(read_file("2023/11/rcode-volume/_._a'b_c-20231114-rcode-volume.yaml"),
 		"service: '_._a''b_c'\n"));
+}
+
+/* What an earlier version wrote has no custom metrics, and is a state all the same. */
+static void test_state_without_custom(void **state UNUSED)
+{
+	struct rssac002 *rssac = open_day(DAY * DAY_NS, NULL);
+	char path[256];
+	struct stat st;
+
+	fill_counts(3);
+	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS, &counts), 0);
+	add_custom(rssac, DAY * DAY_NS, 3);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	snprintf(path, sizeof(path), "%s/ns1.ams.state", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(truncate(path, st.st_size - (off_t)sizeof(struct rssac002_custom) - 8), 0);
+	rssac = open_day(DAY * DAY_NS, NULL);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	assert_non_null(
+	    strstr(read_file("2023/11/traffic-volume/ns1.ams-20231114-traffic-volume.yaml"),
+		"dns-udp-queries-received-ipv4: 300\n"));
+	assert_non_null(
+	    strstr(read_file("2023/11/traffic-volume/ns1.ams-20231114-traffic-volume.yaml"),
+		"b-dns-tls-queries-received-ipv6: 0\n"));
+	rssac002_free(rssac);
 }
 
 static int remove_one(
@@ -349,6 +401,7 @@ int main(void)
 	    TEST(test_damaged_state),
 	    TEST(test_no_folder),
 	    TEST(test_service_is_no_path),
+	    TEST(test_state_without_custom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

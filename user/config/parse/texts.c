@@ -252,6 +252,14 @@ const char *text_check_nft_counter(const char *text)
 	return NULL;
 }
 
+/* What begins the name of a custom metric of RSSAC002. */
+const char *text_check_prefix(const char *text)
+{
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789")]
+	    ? "is not of lower case letters and digits alone"
+	    : NULL;
+}
+
 const char *text_check_edition(const char *text)
 {
 	if (strspn(text, LETTERS DIGITS "-") != strlen(text))

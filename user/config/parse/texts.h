@@ -35,6 +35,7 @@ const char *text_check_fd_name(const char *text);
 const char *text_check_nft_counter(const char *text);
 /* An edition's id at MaxMind: letters, digits, hyphens. */
 const char *text_check_edition(const char *text);
+const char *text_check_prefix(const char *text);
 /* A tag's key: not one of the points' own tags, not `time`, not beginning with an underscore
  * (InfluxDB's). */
 const char *text_check_tag_key(const char *text);
