@@ -360,6 +360,8 @@ def play(lab, network):
                            "some 400 queries/s")
         STAGE.browser.wait("return document.querySelector('#watch').textContent.includes('packet sockets')", "how it watches")
         STAGE.browser.wait("return document.querySelector('.plot').getAttribute('aria-valuemax') >= 10", "a point a second")
+        STAGE.browser.wait("return document.getElementById('age').textContent.startsWith(arguments[0])", "the agent's own stream",
+                           "live" if "/api/v1/events" in front.statuses else "once a window")
         STAGE.look("live")
         cost(crosstap, front)
         front.gone = True
