@@ -208,6 +208,11 @@ def choices(_):
     browser.run("[...document.querySelectorAll('.card button')].find((b) => b.textContent === 'AS15169').click()")
     browser.wait("return location.hash.includes('as=15169')", "the AS in the address")
     check(all("AS15169" in row for row in card("Resolvers")), "resolvers of the AS")
+    check_equal(len(card("Response codes")), 4, "codes of all types")
+    browser.run("[...document.querySelectorAll('.card button')].find((b) => b.textContent === 'AAAA').click()")
+    check_equal([row.split()[0] for row in card("Response codes")], ["NOERROR", "NXDOMAIN"], "codes of a type")
+    check(sum("type AAAA" in text for text in narrowed()) == 2, f"charts of the type: {narrowed()}")
+    browser.run("[...document.querySelectorAll('.chip')].find((b) => b.textContent.includes('AAAA')).click()")
     browser.type("#filter", "192.0.2.")
     browser.wait("return location.hash.includes('q=192')", "the filter in the address")
     check(card("Resolvers") and all("192.0.2." in row for row in card("Resolvers")), "the filter")
@@ -355,6 +360,8 @@ def play(lab, network):
                            "some 400 queries/s")
         STAGE.browser.wait("return document.querySelector('#watch').textContent.includes('packet sockets')", "how it watches")
         STAGE.browser.wait("return document.querySelector('.plot').getAttribute('aria-valuemax') >= 10", "a point a second")
+        STAGE.browser.wait("return document.getElementById('age').textContent.startsWith(arguments[0])", "the agent's own stream",
+                           "live" if "/api/v1/events" in front.statuses else "once a window")
         STAGE.look("live")
         cost(crosstap, front)
         front.gone = True

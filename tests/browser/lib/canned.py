@@ -109,6 +109,7 @@ class Canned:
         rcode = {name: round(n * part) for name, part in RCODES.items()}
         return {"queries": n, "responses": n, "query_bytes": 44 * n, "response_bytes": 120 * n, "sources": n // 3,
                 "malformed": {"query": 2, "response": 0}, "qtype": share, "rcode": rcode,
+                "qtype_rcode": {name: {"NOERROR": part - part // 4, "NXDOMAIN": part // 4} for name, part in share.items()},
                 "messages": {t: {"ipv4": {"queries": round(n * p * 0.6), "responses": round(n * p * 0.6)},
                                  "ipv6": {"queries": round(n * p * 0.4), "responses": round(n * p * 0.4)}}
                              for t, p in TRANSPORTS.items()},

@@ -20,6 +20,7 @@ class Front:
         self.agent = f"http://127.0.0.1:{agent_port}"
         self.documents, self.asked, self.urls, self.streams = {}, [], [], []
         self.gone = self.streaming = False
+        self.statuses = {}  # what the agent answered last, by path
         front = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,7 +80,11 @@ class Front:
     def hand_on(self, request):
         fields = {name: value for name, value in request.headers.items() if name.lower() not in HOP | {"host"}}
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.agent + request.path, headers=fields), timeout=10) as got:
+            with urllib.request.urlopen(urllib.request.Request(self.agent + request.path, headers=fields), timeout=60) as got:
+                self.statuses[request.path] = got.status
+                if got.headers.get_content_type() == "text/event-stream":
+                    self.pass_on(request, got)
+                    return
                 status, headers, body = got.status, got.headers, got.read()
         except urllib.error.HTTPError as error:
             status, headers, body = error.code, error.headers, error.read()
@@ -95,6 +100,15 @@ class Front:
         return [path for path in self.urls[begins[-2]:begins[-1]] if path != "/api/v1/events"]
 
     # -- server-sent events
+
+    def pass_on(self, request, got):
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        request.close_connection = True
+        while not self.gone and (part := got.read1(65536)):
+            request.wfile.write(part)
+            request.wfile.flush()
 
     def stream(self, request):
         request.send_response(200)

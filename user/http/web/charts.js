@@ -401,7 +401,8 @@ export function startCharts(callbacks) {
 	// The others write HTML and inline styles, which this page's Content-Security-Policy does not allow.
 	window.Dygraph.PLUGINS = [window.Dygraph.Plugins.Grid, window.Dygraph.Plugins.Axes];
 	byId("charts").replaceChildren(...CHARTS.map(build));
-	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => past && showCharts(past, choice, reach, true));
+	matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
+		() => past && showCharts(past, choice, reach, true));
 }
 
 // `from` and `to` in seconds: what is to be seen of it.

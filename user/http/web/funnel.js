@@ -46,10 +46,12 @@ export function layout(f) {
 	const most = Math.max(...Object.values(sizes), 1);
 	const values = { ...f, unanswered: f.unanswered === null || f.unanswered === undefined ? f.unanswered :
 		f.unanswered - above(f.tx_drops) };
+	// So many may count in a neighbouring window: no loss yet.
+	const kindOf = (key, kind) => key === "unexplained" && above(f.unexplained) <= above(f.boundary) ? "aside" : kind;
 	return {
 		stages: STAGES.map(([key, label, words]) => ({ key, label, words, value: sizes[key], share: sizes[key] / most })),
-		exits: EXITS.map(([key, after, kind, label, words]) => ({ key, after, kind, label, words, value: values[key],
-			share: above(values[key]) / most })),
+		exits: EXITS.map(([key, after, kind, label, words]) => ({ key, after, kind: kindOf(key, kind), label, words,
+			value: values[key], share: above(values[key]) / most })),
 	};
 }
 

@@ -207,7 +207,8 @@ function showTiles() {
 function funnelOver(source, from, to) {
 	const fields = ["nic_drops", "wire_queries", "stack_drops", "socket_drops", "queued", "malformed", "not_logged",
 		"dnstap_queries", "unexplained", "wire_responses", "tx_drops", "unanswered"];
-	return Object.fromEntries(fields.map((field) => [field, source.sum("funnel", field, from, to)]));
+	const boundary = Math.max(0, ...(source.values("funnel", "boundary") || []));
+	return { ...Object.fromEntries(fields.map((field) => [field, source.sum("funnel", field, from, to)])), boundary };
 }
 
 function showFunnelPart() {

@@ -26,7 +26,8 @@ const rtts = [{ field: "icmp_rtt_ms_p50", title: "ICMP", show: milliseconds },
 const TABLES = [
 	{ id: "resolvers", title: "Resolvers", from: "resolvers", field: "resolvers", shape: "list",
 		key: { field: "address", title: "Address", pick: "client" },
-		texts: [{ field: "country", title: "Country", pick: "country" }, { field: "asn", title: "AS", pick: "as", more: "as_org" }],
+		texts: [{ field: "country", title: "Country", pick: "country" },
+			{ field: "asn", title: "AS", pick: "as", more: "as_org" }],
 		columns: [queries, nxdomain, { field: "icmp_rtt_ms", title: "ICMP", show: milliseconds },
 			{ field: "tcp_rtt_ms", title: "TCP", show: milliseconds }] },
 	{ id: "asns", title: "Autonomous systems", from: "resolvers", field: "asns", shape: "map",
@@ -52,7 +53,7 @@ const TABLES = [
 		key: { field: "kind", title: "Kind" }, columns: [queries] },
 	{ id: "qtypes", title: "Query types", from: "window", field: "qtype", shape: "counts",
 		key: { field: "type", title: "Type", pick: "type" }, columns: [queries] },
-	{ id: "rcodes", title: "Response codes", from: "window", field: "rcode", shape: "counts",
+	{ id: "rcodes", title: "Response codes", from: "window", field: "rcode", ofType: "qtype_rcode", shape: "counts",
 		key: { field: "code", title: "Code" }, columns: [{ ...queries, title: "Responses/s" }] },
 ];
 
@@ -169,7 +170,8 @@ function frame(title, table) {
 }
 
 function draw(id, title, table, rows, all, view) {
-	const card = element("section", undefined, `card${table.texts ? " large" : ""}${table.texts && rows.length > ROWS / 2 ? " tall" : ""}`);
+	const size = table.texts ? (rows.length > ROWS / 2 ? " large tall" : " large") : "";
+	const card = element("section", undefined, `card${size}`);
 	const made = element("table");
 	const texts = [table.key, ...(table.texts || [])].filter((text) => text === table.key ||
 		all.some((row) => row[text.field] !== undefined));
@@ -207,15 +209,22 @@ function titled(table, by) {
 		Object.hasOwn(table.title, by) ? table.title[by] : plain(by);
 }
 
+// Of the type that is chosen, where the agent tells that apart.
+function figuresOf(table, zone, choice) {
+	const byType = table.ofType && choice.type ? zone[table.ofType] : undefined;
+	return byType ? (Object.hasOwn(byType, choice.type) ? byType[choice.type] : {}) : zone[table.field];
+}
+
 function cardsOf(table, documents, view) {
 	const zones = zonesOf(documents[table.from], view.choice).filter((zone) => zone[table.field]);
 	const names = table.shape === "by" ? [...new Set(zones.flatMap((zone) => Object.keys(zone[table.field])))] : [""];
 	const cards = [];
 	for (const by of names) {
-		const all = merge(table, zones.map((zone) => rowsIn(table, zone[table.field], by)));
+		const all = merge(table, zones.map((zone) => rowsIn(table, figuresOf(table, zone, view.choice), by)));
 		const rows = narrow(table, all, view.choice);
 		if (rows.length)
-			cards.push(draw(`${table.id} ${by}`, titled(table, by), table, rows, all, { ...view, single: zones.length === 1 }));
+			cards.push(draw(`${table.id} ${by}`, titled(table, by), table, rows, all,
+				{ ...view, single: zones.length === 1 }));
 	}
 	return cards;
 }

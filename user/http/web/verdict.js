@@ -7,8 +7,7 @@ import { lossOf, LEVELS } from "./words.js";
 
 const HOUR = 3600;
 const LONGEST = 172800;
-const NAMES = ["funnel.verdict", "funnel.wire_queries", "funnel.dnstap_queries", "funnel.stack_drops", "funnel.socket_drops",
-	"funnel.unexplained", "funnel.unanswered"];
+const NAMES = ["funnel.verdict", "funnel.stack_drops", "funnel.socket_drops", "funnel.unexplained", "funnel.unanswered"];
 
 const past = new Past(NAMES);
 let span = HOUR;
