@@ -28,7 +28,7 @@ static void bad(void *context UNUSED)
 
 static void go_on(struct connection *connection)
 {
-	static const struct receiver_ops ops = {take, bad};
+	static const struct receiver_ops ops = {.take = take, .bad = bad};
 	static uint8_t buffer[CONNECTION_READ_BYTES];
 	const char *error = NULL;
 

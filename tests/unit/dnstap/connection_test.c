@@ -49,7 +49,7 @@ static void bad(void *context)
 	seen->bad++;
 }
 
-static const struct receiver_ops ops = {take, bad};
+static const struct receiver_ops ops = {.take = take, .bad = bad};
 
 struct pair {
 	struct connection *connection;

@@ -100,7 +100,7 @@ static void bad(void *context UNUSED)
 	fail();
 }
 
-static const struct receiver_ops ops = {take, bad};
+static const struct receiver_ops ops = {.take = take, .bad = bad};
 
 /* The frame began in one process and ends in another, larger than the memory that came along. */
 static void goes_on(void **state UNUSED)

@@ -58,7 +58,7 @@ static inline void wake(void *context)
 	((struct sink *)context)->wakes++;
 }
 
-static const struct dnstap_ops ops = {{take, bad}, now, wake};
+static const struct dnstap_ops ops = {{.take = take, .bad = bad}, now, wake};
 
 struct rig {
 	struct dnstap_input *input;
