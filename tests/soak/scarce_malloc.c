@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For LD_PRELOAD: one allocation in SCARCE_ONE_IN fails, at random, from SCARCE_AFTER_MS after the start on. What libraries
- * ask for is not spared. glibc. */
+/* For LD_PRELOAD: one allocation in SCARCE_ONE_IN fails, at random, from SCARCE_AFTER_MS after the
+ * start on. What libraries ask for is not spared. glibc. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
