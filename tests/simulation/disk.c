@@ -124,6 +124,15 @@ static int error(int code)
 
 /* -- names and nodes */
 
+static size_t copy_path(char ret[static PATH_SIZE], const char *path)
+{
+	const size_t length = strnlen(path, PATH_SIZE - 1);
+
+	memcpy(ret, path, length);
+	ret[length] = '\0';
+	return length;
+}
+
 static bool is_ours(const char *path)
 {
 	return strncmp(path, SIM_ROOT, sizeof(SIM_ROOT) - 1) == 0;
@@ -144,12 +153,12 @@ static bool resolve(int at, const char *path, char ret[PATH_SIZE])
 	if (*path == '/' || !folder) {
 		if (!is_ours(path))
 			return false;
-		size_t length = (size_t)snprintf(ret, PATH_SIZE, "%s", path);
+		size_t length = copy_path(ret, path);
 
-		while (length && length < PATH_SIZE && ret[length - 1] == '/')
+		while (length && ret[length - 1] == '/')
 			ret[--length] = '\0';
 	} else if (strcmp(path, ".") == 0) {
-		snprintf(ret, PATH_SIZE, "%s", folder->path);
+		copy_path(ret, folder->path);
 	} else {
 		char whole[2 * PATH_SIZE];
 
@@ -190,7 +199,7 @@ static struct name *name_for(const char *path)
 		name = &names[n_names++];
 		*name = (struct name){0};
 	}
-	snprintf(name->path, PATH_SIZE, "%s", path);
+	copy_path(name->path, path);
 	return name;
 }
 
@@ -208,7 +217,7 @@ static bool has_folder(const char *path)
 	char *slash;
 	const struct node *node;
 
-	snprintf(folder, sizeof(folder), "%s", path);
+	copy_path(folder, path);
 	slash = strrchr(folder, '/');
 	*slash = '\0';
 	node = node_at(folder);
@@ -389,7 +398,7 @@ static int new_fd(const char *path, struct node *node, bool append)
 			continue;
 		fds[i] = (struct descriptor){
 		    .used = true, .append = append, .node = node, .ours = sim_in_process()};
-		snprintf(fds[i].path, PATH_SIZE, "%s", path);
+		copy_path(fds[i].path, path);
 		return FIRST_FD + i;
 	}
 	sim_fail("more than %d descriptors", MAX_FDS);

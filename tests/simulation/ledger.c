@@ -313,7 +313,7 @@ static void see_file(void *context, const char *path, const char *data, size_t s
 		entry = find(*database, line.key);
 		if (entry && (entry->value == line.value || begins(&line, "crosstap_event,"))) {
 			entry->state |= ON_DISK;
-			if (entry->state & THERE)
+			if (entry->state & (THERE | REFUSED))
 				entry->state |= UNSURE;
 		}
 	}
