@@ -75,7 +75,7 @@ C_FILES  := $(shell find user include bpf tests -name "*.[ch]")
 Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
-.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+.PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot check-collector check-container check-kernels check-kernels-all check-arm64 check-s390x kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs
 
 all: $(O)/crosstap
@@ -84,6 +84,7 @@ help:
 	@echo 'deps           install the Debian packages that the rest needs (root)'
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
+	@echo 'check-arm64 check-s390x  unit tests and reports of another processor, under qemu-user'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
