@@ -81,7 +81,7 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
-	check-simulation simulate soak
+	check-simulation simulate soak check-arm64 check-s390x check-dashboards
 
 all: $(O)/crosstap
 
@@ -90,6 +90,7 @@ help:
 	@echo 'all            build/crosstap'
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'simulate       the agent in a simulated world: SEEDS=n of them, or SEED=n with all that happens'
+	@echo 'check-arm64 check-s390x  unit tests and reports of another processor, under qemu-user'
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
