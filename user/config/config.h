@@ -99,7 +99,14 @@ enum privacy_addresses { ADDRESSES_FULL, ADDRESSES_PREFIX, ADDRESSES_CRYPTOPAN, 
 enum privacy_names { NAMES_FULL, NAMES_SUFFIX, NAMES_NONE };
 enum top_key { TOP_KEY_RANK, TOP_KEY_VALUE };
 /* Bits, in the order of the words of `datasets`. */
-enum dataset { DATASET_CORE = 1, DATASET_EDNS = 2, DATASET_NAMES = 4, DATASET_DOMAINS = 8 };
+enum dataset {
+	DATASET_CORE = 1,
+	DATASET_EDNS = 2,
+	DATASET_NAMES = 4,
+	DATASET_DOMAINS = 8,
+	DATASET_CLIENTS = 16,
+	DATASET_ATTACKS = 32
+};
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
 struct output_kind; /* config/output_kind.h */
@@ -144,6 +151,14 @@ struct config {
 		unsigned labels;             /* below the zone or the suffix */
 		struct config_strings rules; /* of that file, as zones/suffixes.h takes them */
 	} domains;
+	struct {
+		unsigned validating_queries, least_queries, mixed_case_letters, large_edns;
+		double validating_share, minimising_share, mixed_case_share, nxdomain_share;
+	} clients;
+	struct { /* thresholds; counts are a minute's */
+		uint64_t names, response_bytes, queries;
+		double nxdomain_share, amplification, question_share, query_share, times;
+	} attacks;
 	struct {
 		const char *dir; /* empty: off */
 		enum rssac002_source source;

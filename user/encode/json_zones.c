@@ -207,6 +207,17 @@ static void put_domains(struct json_build *build, json_t *zone, const struct zon
 	}
 }
 
+static void put_clients(struct json_build *build, json_t *zone, const struct clients *clients)
+{
+	json_t *object = json_put_object(build, zone, "clients");
+
+	for (int trait = 0; trait < CLIENT_TRAIT_COUNT; trait++)
+		row_members(build,
+		    json_put_object(build, object, client_trait_name((enum client_trait)trait)),
+		    &measurements[M_DNS_CLIENTS],
+		    &(struct clients_row){clients->sources[trait], clients->queries[trait]}, 0);
+}
+
 static void put_zone(struct json_build *build, json_t *zones, const struct zone_view *view,
     uint8_t facts, const struct privacy *privacy)
 {
@@ -229,6 +240,8 @@ static void put_zone(struct json_build *build, json_t *zones, const struct zone_
 		put_qname(build, zone, view);
 	if (facts & FACTS_DOMAINS)
 		put_domains(build, zone, view, privacy);
+	if (view->clients)
+		put_clients(build, zone, view->clients);
 }
 
 json_t *json_zones(const struct window_view *view, const struct privacy *privacy)

@@ -98,6 +98,10 @@ static enum top_kind top_kind_of(const struct measurement *measurement)
 	case M_DNS_TOP_DOMAIN:
 	case M_DNS_TOP_DOMAIN_INFO:
 		return TOP_DOMAIN;
+	case M_DNS_TOP_CLIENTS:
+		return TOP_TRAIT;
+	case M_DNS_TOP_ATTACK:
+		return TOP_ATTACK;
 	default:
 		return TOP_RESOLVER;
 	}
@@ -109,8 +113,9 @@ static void top_labels(
 {
 	size_t n = 0;
 
-	ret[n++] = row->zone;
-	if (row->kind == TOP_DOMAIN)
+	if (row->kind != TOP_ATTACK)
+		ret[n++] = row->zone;
+	if (row->kind >= TOP_DOMAIN)
 		ret[n++] = row->by;
 	ret[n++] = rank;
 	ret[n++] = row->value;

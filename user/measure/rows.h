@@ -10,6 +10,7 @@
 #include "crosstap/dns.h"
 #include "dnstap/dnstap.h"
 #include "stats/key.h"
+#include "stats/traits.h"
 
 /* -- dnstap */
 
@@ -42,8 +43,11 @@ struct origin_row { /* a country or an AS; NaN: not measured */
 	uint64_t queries, responses, sources;
 	double icmp_rtt_ms_p50, icmp_rtt_ms_p90, tcp_rtt_ms_p50, tcp_rtt_ms_p90;
 	uint64_t queries_icmp, queries_tcp, queries_both, queries_unmeasured;
+	struct clients clients;
 	const char *as_org;
 };
+
+#define ORIGIN_KNOWS_TRAITS 1u
 
 #define RESOLVER_KNOWS_ASN 1u
 struct resolver_row {
@@ -57,6 +61,17 @@ struct name_row {
 	uint64_t count;
 };
 
+struct clients_row {
+	uint64_t sources, queries;
+};
+
+struct attack_row { /* ATTACK_KNOWS_BYTES: response_bytes */
+	const char *subject;
+	uint64_t queries, response_bytes;
+	double share;
+	uint64_t since_s;
+};
+
 #define DOMAIN_KNOWS_DISTINCT 1u
 struct domain_row {
 	const char *domain;
@@ -65,7 +80,7 @@ struct domain_row {
 };
 
 /* What /metrics has of countries, ASes, resolvers and domains: by rank in the last window. */
-enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER, TOP_DOMAIN, TOP_KINDS };
+enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER, TOP_DOMAIN, TOP_TRAIT, TOP_ATTACK, TOP_KINDS };
 struct top_row {
 	enum top_kind kind;
 	unsigned rank; /* from 1 on */
@@ -74,8 +89,8 @@ struct top_row {
 	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
 	uint64_t queries;
 	double icmp_rtt_ms, tcp_rtt_ms; /* NaN: not measured */
-	const char *by;                 /* of a domain: what it is ranked by */
-	struct domain_row domain;
+	const char *by;           /* of a domain: what it is ranked by; of clients: their trait */
+	struct domain_row domain; /* of clients: queries and sources; of attacks: queries */
 };
 
 /* -- wire and cross-check */

@@ -41,6 +41,8 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 	if (r == 0 && replay->options.windows)
 		r = enrich_new(&replay->enrich, config, &replay->seed, false);
 	if (r == 0)
+		r = replay_attacks_init(&replay->attacks, &replay->seed);
+	if (r == 0)
 		r = arena_new(&replay->arena);
 	if (r < 0) {
 		snprintf(error, size, "%s", strerror(-r));
@@ -90,6 +92,7 @@ void replay_free(struct replay *replay)
 	report_free(replay->report);
 	enrich_free(replay->enrich);
 	arena_free(replay->arena);
+	replay_attacks_done(&replay->attacks);
 	collector_free(replay->collector);
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);
@@ -102,6 +105,8 @@ void replay_free(struct replay *replay)
 static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span,
     const struct comparison_window *compared)
 {
+	if (replay->options.config->datasets & DATASET_ATTACKS)
+		replay_attacks_window(&replay->attacks, replay->options.config, shard, span);
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
 	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))

@@ -45,6 +45,7 @@ struct collector_traits {
 	bool queries_from_responses;
 	uint8_t facts; /* enum facts_wanted */
 	struct domain_rules domains;
+	struct trait_limits clients;
 	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
 	const struct compare_filter *filter;   /* NULL: compare nothing */
 };

@@ -24,7 +24,9 @@ enum facts_wanted {
 	FACTS_QNAME = 4, /* length, labels, traits */
 	FACTS_ALL = 7,
 	/* Counted in tables of their own. */
-	FACTS_DOMAINS = 8, /* stats/domains.h */
+	FACTS_DOMAINS = 8,  /* stats/domains.h */
+	FACTS_CLIENTS = 16, /* stats/traits.h: what clients are like */
+	FACTS_ATTACKS = 32, /* the same place: what is sent to them, and on which question */
 };
 
 /* The places of a row: margin, values. */

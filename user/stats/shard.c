@@ -30,6 +30,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 	if (r == 0)
 		r = sources_init(&shard->sources, 0);
 	if (r == 0)
+		r = sources_want_traits(&shard->sources, limits->source_traits);
+	if (r == 0)
 		r = facts_init(&shard->facts, seed);
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
@@ -74,6 +76,8 @@ static void fit_domains(struct shard *shard, const struct shard_limits *limits)
 
 void shard_fit_lists(struct shard *shard, const struct shard_limits *limits)
 {
+	/* Likewise. */
+	(void)sources_want_traits(&shard->sources, limits->source_traits);
 	fit_domains(shard, limits);
 	if (shard->name_slots == limits->name_slots)
 		return;

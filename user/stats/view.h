@@ -60,6 +60,7 @@ struct zone_view {
 	size_t n_names[NAMES_KINDS];
 	struct view_domain *domains[DOMAINS_BYS]; /* most first; those of 0 are not listed */
 	size_t n_domains[DOMAINS_BYS];
+	const struct clients *clients; /* by trait; NULL: not known. Whoever judges them sets it. */
 };
 
 struct window_view {
