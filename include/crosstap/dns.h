@@ -16,6 +16,7 @@
 #define DNS_TYPE_IXFR      251
 #define DNS_TYPE_AXFR      252
 #define DNS_TYPE_DS        43
+#define DNS_TYPE_DNSKEY    48
 #define DNS_CLASS_IN       1
 #define DNS_CLASS_CH       3
 #define DNS_CLASS_ANY      255

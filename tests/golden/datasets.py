@@ -14,9 +14,10 @@ import traffic
 CAPTURES = ("knot", "nsd", "unbound", "recursor", "crosscheck", "mapped_clients", "without_messages", "two_streams")
 BY_TYPE = ("qtype", "qtype_query_bytes", "qtype_responses", "qtype_response_bytes")
 SECTIONS = {"core": BY_TYPE[1:] + ("qtype_rcode", "class"), "edns": ("edns", "edns_size", "ede", "ecs"), "names": ("qname",),
-            "domains": ("domains",), "addresses": ("addresses", "identities", "subnets", "talkers")}
+            "domains": ("domains",), "clients": ("clients",),
+            "addresses": ("addresses", "identities", "subnets", "talkers")}
 MEASUREMENTS = {"core": {"dns_qtype_rcode", "dns_class"}, "edns": {"dns_edns", "dns_edns_size", "dns_ede", "dns_ecs"},
-                "names": {"dns_qname"}, "domains": {"dns_domain"},
+                "names": {"dns_qname"}, "domains": {"dns_domain"}, "clients": {"dns_clients"},
                 "addresses": {"dns_address", "dns_identity", "dns_subnet", "dns_talker"}}
 BUSIEST = 20
 

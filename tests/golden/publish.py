@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a registry publishes, held against an independent reader: domains of captures and of made traffic, exact by
-queries and NXDOMAIN answers, and within 2 % by clients and names; with the Public Suffix List's rules; in points as well."""
+queries and NXDOMAIN answers, and within 2 % by clients and names; with the Public Suffix List's rules; in points as well.
+Traits of clients, which are exact."""
 
 import json
 import math
@@ -221,4 +222,148 @@ def check_points(program, folder):
         assert any(m == "dns_domain" for m, _, _ in sums) == any(n for (m, _, _), n in sums.items() if m == "dns"), capture
 
 
-TESTS = [("domains of captures", check_captures), ("domains of made traffic", check_made), ("domains in points", check_points)]
+TRAITS = ("all", "validating", "minimising", "mixed_case", "cookie", "edns", "large_edns", "tcp", "tcp_after_tc", "fixed_port",
+          "nxdomain", "ipv6")
+COOKIE, DS, DNSKEY, DO, TC, TCP = 10, 43, 48, 0x8000, 0x0200, 2
+
+
+class Client:
+    def __init__(self, address):
+        self.ipv6, self.n, self.ports, self.signs = len(address) == 16, Counter(), set(), set()
+
+    def query(self, frame, message):
+        self.n["queries"] += 1
+        if message is None:
+            return
+        if frame.get(3, 1) == 1:
+            self.n["udp"] += 1
+            self.ports.add(frame[6])
+        elif frame[3] == TCP:
+            self.signs |= {"tcp", "tcp_after_tc"} if "tc" in self.signs else {"tcp"}
+        if message.opt:
+            size, _, options = message.opt
+            self.signs |= {"edns"} | ({"large_edns"} if size > 1232 else set())
+            self.signs |= {"cookie"} if any(code == COOKIE for code, _ in options) else set()
+        if message.labels is not None:
+            text = b"".join(message.labels)
+            letters = [c for c in text if 65 <= c <= 90 or 97 <= c <= 122]
+            self.n["narrow"] += len(message.labels) <= 2
+            self.n["dnssec"] += message.qtype in (DS, DNSKEY) and message.do
+            self.n["lettered"] += len(letters) >= 8
+            self.n["mixed"] += len(letters) >= 8 and any(c < 97 for c in letters) and any(c >= 97 for c in letters)
+
+    def response(self, frame, message, flags):
+        self.n["responses"] += 1
+        if message is None:
+            return
+        self.n["nxdomain"] += message.rcode == NXDOMAIN
+        if frame.get(3, 1) == 1 and flags & TC:
+            self.signs.add("tc")
+
+    def traits(self):
+        n = self.n
+        found = {"all", *(self.signs - {"tc"})} | ({"ipv6"} if self.ipv6 else set())
+        for trait, has in (("validating", n["dnssec"] >= 10 and n["dnssec"] >= n["queries"] / 1000),
+                           ("minimising", n["queries"] >= 50 and n["narrow"] >= 0.9 * n["queries"]),
+                           ("mixed_case", n["lettered"] and n["mixed"] >= 0.9 * n["lettered"]),
+                           ("fixed_port", n["udp"] >= 50 and len(self.ports) <= 2),
+                           ("nxdomain", n["nxdomain"] > 0.9 * n["responses"])):
+            if has:
+                found.add(trait)
+        return found
+
+
+def flags_of(frame, is_query):
+    text = frame[10 if is_query else 14]
+    return struct.unpack_from("!H", text, 2)[0] if len(text) >= 4 else 0
+
+
+def expected_clients(data):
+    clients = {}
+    for is_query, address, frame, message in exchanges(data):
+        if address is None:
+            continue
+        client = clients.setdefault(address, Client(address))
+        if is_query:
+            client.query(frame, message)
+        else:
+            client.response(frame, message, flags_of(frame, False))
+    out = {trait: {"sources": 0, "queries": 0} for trait in TRAITS}
+    for client in clients.values():
+        for trait in client.traits():
+            out[trait]["sources"] += 1
+            out[trait]["queries"] += client.n["queries"]
+    return out
+
+
+def resolver(r, kind, client, at):
+    """A client of one kind: each shows one trait, and stays just below another."""
+    domain = [b"example%d" % r.randrange(9), b"nl"]
+    for i in range(60):
+        labels, qtype, size, options, port, rcode, protocol, flags = [b"www", *domain], 1, None, b"", 1024 + r.randrange(60000), 0, 1, 0
+        if kind == 0:
+            labels = domain if i % 10 else labels  # 90 %: minimising
+        elif kind == 1:
+            labels = domain if i % 9 else labels  # less
+        elif kind == 2:
+            qtype, size, flags = (48, 1232, DO) if i < 10 else (1, 1232, DO)
+        elif kind == 3:
+            qtype, size, flags = (43, 1233, DO) if i < 9 else (43, 512, 0)
+        elif kind == 4:
+            labels = [b"wWw", b"exAmple", b"nL"] if i % 10 else labels
+        elif kind == 5:
+            labels = [b"Ab-1234567", b"nl"] if i % 2 else [b"12345678.x", b"NL"]  # too few letters
+        elif kind == 6:
+            size, options = 1232, struct.pack(">HH", COOKIE, 8) + b"12345678"
+        elif kind == 7:
+            protocol, rcode = (1, 0) if i < 3 else (TCP, 0)
+        elif kind == 8:
+            port = 5353 + i % 2
+        elif kind == 9:
+            port = 5353 + i % 3
+        elif kind == 10:
+            rcode = 0 if i % 20 == 0 else NXDOMAIN
+        question = name(*labels) + struct.pack(">HH", qtype, 1)
+        opt = b"" if size is None else b"\0" + struct.pack(">HHIH", reader.OPT, size, flags, len(options)) + options
+        query = struct.pack(">6H", i, 0, 1, 0, 0, size is not None) + question + opt
+        answer = struct.pack(">6H", i, 0x8000 | rcode | (TC if kind == 7 and protocol == 1 else 0), 1, 0, 0, 0) + question
+        for is_query, message in ((True, query), (False, answer)):
+            yield one_frame(is_query, message, client, port, protocol, at + i)
+
+
+def one_frame(is_query, message, client, port, protocol, nanosecond):
+    times = (8, 9, 10) if is_query else (12, 13, 14)
+    address = struct.pack(">I", client) if client < 1 << 32 else struct.pack(">QQ", client >> 64, client & (1 << 64) - 1)
+    inner = (traffic.number(1, 1 if is_query else 2) + traffic.number(2, 1 if len(address) == 4 else 2) +
+             traffic.number(3, protocol) + traffic.text(4, address) + traffic.number(6, port) +
+             traffic.number(times[0], traffic.SECOND) + traffic.varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) +
+             traffic.text(times[2], message))
+    payload = traffic.text(14, inner) + traffic.number(15, 1)
+    return struct.pack(">I", len(payload)) + payload
+
+
+def resolvers(seed):
+    r = random.Random(seed)
+    for i in range(220):
+        yield from resolver(r, i % 11, (0x0a000000 if i % 3 else 0x20010db8 << 96) + i, i * 1000)
+
+
+def check_clients(program, folder):
+    for capture in CAPTURES:
+        path = os.path.join(folder, capture + ".fstrm")
+        zone, expected = read_zone(replay(program, "--json", path)), expected_clients(content(path))
+        got = zone.get("clients", {trait: {"sources": 0, "queries": 0} for trait in TRAITS})
+        assert got == expected, f"{capture}: {got}, expected {expected}"
+        assert got["all"] == {"sources": zone["sources"], "queries": zone["queries"]}, f"{capture}: {got['all']}"
+    with tempfile.TemporaryDirectory() as out:
+        path = os.path.join(out, "resolvers.fstrm")
+        write(path, resolvers(1))
+        got, expected = read_zone(replay(program, "--json", path))["clients"], expected_clients(content(path))
+        assert got == expected, f"made: {got}, expected {expected}"
+        assert all(0 < row["sources"] < 220 for trait, row in got.items() if trait != "all"), f"made: {got}"
+        zone = read_zone(with_config(program, "clients: {least_queries: 61, mixed_case_share: 1.0}\n", "--json", path))
+        none = [t for t in ("minimising", "fixed_port", "mixed_case") if zone["clients"][t]["sources"]]
+        assert not none, f"thresholds: {none}"
+
+
+TESTS = [("traits of clients", check_clients), ("domains of captures", check_captures), ("domains of made traffic", check_made), ("domains in points", check_points)]

@@ -107,7 +107,7 @@ class Message:
 
     def __init__(self, data):
         (_, flags, questions, answers, authority, additional), at = take(data, 0, "!6H")
-        self.length, self.labels, self.opt, self.rcode = len(data), None, None, flags & 15
+        self.length, self.labels, self.opt, self.rcode, self.do = len(data), None, None, flags & 15, False
         if questions:
             self.labels, at = read_name(data, at, False)
             (self.qtype, self.qclass), at = take(data, at, "!HH")
@@ -129,6 +129,7 @@ class Message:
             if i >= before and rtype == OPT and data[start] == 0:
                 self.opt = (rclass, ttl >> 16 & 255, read_options(data[at:at + length]))
                 self.rcode |= ttl >> 24 << 4
+                self.do = bool(ttl & 0x8000)
                 return
             at += length
 

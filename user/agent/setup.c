@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "agent/setup.h"
 
+#include "enrich/clients.h"
 #include "enrich/enrich.h"
 #include "stats/view.h"
 #include "measure/datasets.h"
@@ -40,7 +41,8 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 		    .figures = input->scope != SCOPE_WITNESS,
 		    .compared = input->scope != SCOPE_ZONE && input->queries == QUERIES_FRAMES,
 		    .queries_from_responses = input->queries == QUERIES_RESPONSES,
-		    .facts = datasets_facts(config->datasets),
+		    .facts = datasets_counted(config->datasets),
+		    .clients = client_limits(config),
 		    .domains = {.labels = (uint8_t)config->domains.labels},
 		    .magnitude_labels =
 			*config->magnitude.dir ? (uint8_t)config->magnitude.labels : 0,
@@ -62,7 +64,7 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 		}
 		setup.traits.domains.zone_labels = labels_of(input->zone);
 	}
-	if (r >= 0 && config->domains.rules.n && config->datasets & DATASET_DOMAINS)
+	if (r >= 0 && config->domains.rules.n && setup.traits.facts & FACTS_DOMAINS)
 		r = suffixes_new(
 		    &setup.suffixes, config->domains.rules.items, config->domains.rules.n, seed);
 	if (r < 0) {
@@ -110,7 +112,7 @@ static void domain_limits(struct shard_limits *ret, const struct config *config,
 	size_t slots = LEAST_DOMAINS;
 
 	ret->domain_slots = ret->domain_sketch_bytes = 0;
-	if (!(config->datasets & DATASET_DOMAINS) || !most)
+	if (!(datasets_counted(config->datasets) & FACTS_DOMAINS))
 		return;
 	while (slots < MOST_DOMAINS && slots < most * DOMAINS_BYS * SLOTS_PER_DOMAIN &&
 	    domains_most_bytes(slots * 2, 0) <= share / 8)
@@ -140,8 +142,11 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	ret->place_slots = power_of_two_within(share / 32 / sizeof(struct place));
 	if (ret->place_slots > MOST_PLACE_SLOTS)
 		ret->place_slots = MOST_PLACE_SLOTS;
-	ret->source_slots =
-	    power_of_two_within(share / 4 * 3 / (sizeof(struct source) + sizeof(uint64_t)));
+	ret->source_traits =
+	    (datasets_counted(config->datasets) & (FACTS_CLIENTS | FACTS_ATTACKS)) != 0;
+	ret->source_slots = power_of_two_within(share / 4 * 3 /
+	    (sizeof(struct source) + sizeof(uint64_t) +
+		(ret->source_traits ? sizeof(struct source_traits) : 0)));
 	names *= SLOTS_PER_NAME;
 	if (names && names < LEAST_NAME_SLOTS)
 		names = LEAST_NAME_SLOTS;

@@ -105,7 +105,9 @@ enum dataset {
 	DATASET_EDNS = 2,
 	DATASET_NAMES = 4,
 	DATASET_DOMAINS = 8,
-	DATASET_ADDRESSES = 16
+	DATASET_CLIENTS = 16,
+	DATASET_ADDRESSES = 32,
+	DATASET_ATTACKS = 64
 };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
@@ -152,6 +154,14 @@ struct config {
 		unsigned labels;             /* below the zone or the suffix */
 		struct config_strings rules; /* of that file, as zones/suffixes.h takes them */
 	} domains;
+	struct {
+		unsigned validating_queries, least_queries, mixed_case_letters, large_edns;
+		double validating_share, minimising_share, mixed_case_share, nxdomain_share;
+	} clients;
+	struct { /* thresholds; counts are a minute's */
+		uint64_t names, response_bytes, queries;
+		double nxdomain_share, amplification, question_share, query_share, times;
+	} attacks;
 	struct {
 		const char *dir; /* empty: off */
 		enum rssac002_source source;

@@ -25,14 +25,17 @@ static const struct config_option root[] = {
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
     {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(TABLES) | TO(REPORT),
-	.fallback = "[core, edns, names, domains, addresses]", RANGE(0, 5),
-	WORDS("core", "edns", "names", "domains", "addresses"), AT(C, datasets),
+	.fallback = "[core, edns, names, domains, clients, addresses, attacks]", RANGE(0, 7),
+	WORDS("core", "edns", "names", "domains", "clients", "addresses", "attacks"),
+	AT(C, datasets),
 	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
 		"and times. `core`: classes, responses by type, and by type and rcode; `edns`: "
 		"versions, advertised sizes, client subnets, extended errors; `names`: lengths, "
 		"labels and kinds of query names, never names; `domains`: what is asked for most "
-		"below each zone; `addresses`: the server's own addresses and identities, networks "
-		"of clients, clients by what stands out. What is left out costs nothing."},
+		"below each zone; `clients`: what clients are like; `addresses`: the server's own "
+		"addresses and identities, networks of clients, clients by what stands out; "
+		"`attacks`: random subdomains, reflection and floods while they last. What is left "
+		"out costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "
@@ -180,6 +183,73 @@ static const struct config_option root[] = {
 		"exception, `//` and `#` begin a comment. Read again at a reload."},
     {"domains.labels", OPTION_UINT, .takers = TO(INPUTS), .fallback = "1", RANGE(1, 10),
 	AT(C, domains.labels), .help = "Labels below the zone or the public suffix."},
+
+    {"clients", OPTION_SECTION,
+	.help = "From what on a client has a trait, of the dataset `clients`: by what it asked and "
+		"was answered on the UTC day, or, while that is less than least_queries, on the "
+		"day before. A share is between 0 and 1."},
+    {"clients.validating_queries", OPTION_UINT, .takers = TO(INPUTS) | TO(RESOLVERS),
+	.fallback = "10", RANGE(1, 65535), AT(C, clients.validating_queries),
+	.help = "`validating`: so many queries for DS or DNSKEY with DO a day (RFC 4035 section "
+		"4.1). A few are also what a person at a keyboard sends;"},
+    {"clients.validating_share", OPTION_REAL, .takers = TO(INPUTS) | TO(RESOLVERS),
+	.fallback = "0.001", RANGE(0, 1), AT(C, clients.validating_share),
+	.help = "and this share of its queries, as behind a forwarder a few validate for "
+		"themselves."},
+    {"clients.least_queries", OPTION_UINT, .takers = TO(INPUTS) | TO(RESOLVERS), .fallback = "50",
+	RANGE(1, 255), AT(C, clients.least_queries),
+	.help = "`minimising` and `fixed_port` need so many queries, the latter over UDP: all "
+		"from at most two ports (RFC 5452 section 9.2)."},
+    {"clients.minimising_share", OPTION_REAL, .takers = TO(INPUTS) | TO(RESOLVERS),
+	.fallback = "0.9", RANGE(0, 1), AT(C, clients.minimising_share),
+	.help = "`minimising`: this share is for names of at most one label below the zone (RFC "
+		"9156; ITHI metric M8)."},
+    {"clients.mixed_case_share", OPTION_REAL, .takers = TO(INPUTS) | TO(RESOLVERS),
+	.fallback = "0.9", RANGE(0, 1), AT(C, clients.mixed_case_share),
+	.help = "`mixed_case`, 0x20: of the names with mixed_case_letters this share has both "
+		"cases (draft-vixie-dnsext-dns0x20)."},
+    {"clients.mixed_case_letters", OPTION_UINT, .takers = TO(INPUTS) | TO(RESOLVERS),
+	.fallback = "8", RANGE(1, 255), AT(C, clients.mixed_case_letters),
+	.help = "Letters of a name that shows its case: random case leaves eight in one with 1 in "
+		"128."},
+    {"clients.large_edns", OPTION_UINT, .takers = TO(INPUTS) | TO(RESOLVERS), .fallback = "1232",
+	RANGE(0, 65535), AT(C, clients.large_edns),
+	.help = "`large_edns`: advertised more bytes over UDP (DNS flag day 2020)."},
+    {"clients.nxdomain_share", OPTION_REAL, .takers = TO(INPUTS) | TO(RESOLVERS), .fallback = "0.9",
+	RANGE(0, 1), AT(C, clients.nxdomain_share),
+	.help = "`nxdomain`: more of its answers are NXDOMAIN."},
+
+    {"attacks", OPTION_SECTION,
+	.help = "From what on an attack is named, of the dataset `attacks`. Rates are those of a "
+		"window, scaled to a minute. It is over after two windows below half of them. What "
+		"is compared with an hour waits until ten minutes of it are known."},
+    {"attacks.names", OPTION_UINT, .takers = TO(REPORT), .fallback = "5000", RANGE(1, 1e9),
+	AT(C, attacks.names),
+	.help = "random-subdomain: a domain is asked for so many distinct names a minute, and"},
+    {"attacks.nxdomain_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.9", RANGE(0, 1),
+	AT(C, attacks.nxdomain_share),
+	.help = "this share of the queries is answered NXDOMAIN (PRSD attacks, as in "
+		"Luo et al., \"Large-scale detection of PRSD attacks\", 2018), or there are "
+		"`times` as many names as in its hour, as where a wildcard answers."},
+    {"attacks.response_bytes", OPTION_SIZE, .takers = TO(REPORT), .fallback = "1000000",
+	RANGE(1, TIB), AT(C, attacks.response_bytes),
+	.help = "reflection: a client is sent so many bytes over UDP a minute,"},
+    {"attacks.amplification", OPTION_REAL, .takers = TO(REPORT), .fallback = "10", RANGE(1, 10000),
+	AT(C, attacks.amplification),
+	.help = "so many times as many as its queries have (US-CERT TA14-017A has 28 to 54 for "
+		"DNS),"},
+    {"attacks.question_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.8", RANGE(0.5, 1),
+	AT(C, attacks.question_share),
+	.help = "and this share of the answers is to one question; resolvers cache theirs."},
+    {"attacks.query_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.2", RANGE(0, 1),
+	AT(C, attacks.query_share),
+	.help = "flood: a subnet (/24, /48) or AS has more than this share of all queries,"},
+    {"attacks.times", OPTION_REAL, .takers = TO(REPORT), .fallback = "10", RANGE(1, 10000),
+	AT(C, attacks.times), .help = "so many times as many as in its hour,"},
+    {"attacks.queries", OPTION_UINT, .takers = TO(REPORT), .fallback = "6000", RANGE(0, 1e12),
+	AT(C, attacks.queries),
+	.help =
+	    "and at least so many a minute: where little is asked one client is a large share."},
 
     {"rssac002", OPTION_SECTION, .help = "Daily files of RSSAC002 version 5."},
     {"rssac002.dir", OPTION_TEXT, .takers = TO(RSSAC002), .example = "/var/lib/crosstap/rssac002",

@@ -356,6 +356,15 @@ static void encode_domains(const struct job *job, enum domains_by by)
 		put_domain(job, by, "other", &row, 0);
 }
 
+static void encode_clients(const struct job *job)
+{
+	const struct clients *clients = job->zone->clients;
+
+	for (int trait = 0; clients && trait < CLIENT_TRAIT_COUNT; trait++)
+		put(job, M_DNS_CLIENTS, client_trait_name((enum client_trait)trait), NULL,
+		    &(struct clients_row){clients->sources[trait], clients->queries[trait]});
+}
+
 static void encode_zone(const struct job *job)
 {
 	encode_messages(job);
@@ -374,6 +383,7 @@ static void encode_zone(const struct job *job)
 		encode_names(job, (enum shard_names)kind);
 	for (int by = 0; by < DOMAINS_BYS; by++)
 		encode_domains(job, (enum domains_by)by);
+	encode_clients(job);
 	encode_addresses(job->points, job->view, job->zone, job->context);
 }
 

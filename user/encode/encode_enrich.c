@@ -20,11 +20,11 @@ static void encode_row(const struct job *job, const struct breakdown_row *row)
 {
 	char value[ORIGIN_VALUE_BYTES], org[GEO_ORG_SIZE];
 	struct origin_row fields;
+	const uint32_t known = origin_row(row, job->enrich, org, &fields);
 
-	origin_row(row, job->enrich, org, &fields);
 	row_point(job->points, origin_measurement((enum breakdown_kind)row->kind),
 	    job->view->span.time_ms, (const char *[]){job->zone->label, origin_value(row, value)},
-	    &fields, 0);
+	    &fields, known);
 }
 
 static void encode_kind(

@@ -287,6 +287,17 @@ static void put_domains(
 	}
 }
 
+static void put_clients(struct json_build *build, json_t *zone, const struct clients *clients)
+{
+	json_t *object = json_put_object(build, zone, "clients");
+
+	for (int trait = 0; trait < CLIENT_TRAIT_COUNT; trait++)
+		row_members(build,
+		    json_put_object(build, object, client_trait_name((enum client_trait)trait)),
+		    &measurements[M_DNS_CLIENTS],
+		    &(struct clients_row){clients->sources[trait], clients->queries[trait]}, 0);
+}
+
 static void put_zone(struct json_build *build, json_t *zones, const struct window_view *window,
     const struct zone_view *view, struct privacy *privacy)
 {
@@ -310,6 +321,8 @@ static void put_zone(struct json_build *build, json_t *zones, const struct windo
 		put_qname(build, zone, view);
 	if (facts & FACTS_DOMAINS)
 		put_domains(build, zone, view, privacy);
+	if (view->clients)
+		put_clients(build, zone, view->clients);
 	if (facts & FACTS_ADDRESSES) {
 		put_servers(build, zone, window, view);
 		put_subnets(build, zone, view, privacy);

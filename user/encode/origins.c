@@ -42,7 +42,7 @@ const char *origin_value(const struct breakdown_row *row, char buffer[ORIGIN_VAL
 	return buffer;
 }
 
-void origin_row(const struct breakdown_row *row, struct enrich *enrich, char org[GEO_ORG_SIZE],
+uint32_t origin_row(const struct breakdown_row *row, struct enrich *enrich, char org[GEO_ORG_SIZE],
     struct origin_row *ret)
 {
 	const uint64_t *by = row->queries_by;
@@ -56,6 +56,7 @@ void origin_row(const struct breakdown_row *row, struct enrich *enrich, char org
 	    .icmp_rtt_ms_p90 = measured[BREAKDOWN_ICMP] ? row->p90_ms[BREAKDOWN_ICMP] : NAN,
 	    .tcp_rtt_ms_p50 = measured[BREAKDOWN_TCP] ? row->p50_ms[BREAKDOWN_TCP] : NAN,
 	    .tcp_rtt_ms_p90 = measured[BREAKDOWN_TCP] ? row->p90_ms[BREAKDOWN_TCP] : NAN,
+	    .clients = row->clients,
 	    .queries_icmp = by[BREAKDOWN_ICMP],
 	    .queries_tcp = by[BREAKDOWN_TCP],
 	    .queries_both = row->queries_both,
@@ -66,6 +67,7 @@ void origin_row(const struct breakdown_row *row, struct enrich *enrich, char org
 	    row->value != BREAKDOWN_UNKNOWN &&
 	    geo_as_org(enrich_geo(enrich), row->value, org, GEO_ORG_SIZE))
 		ret->as_org = org;
+	return row->clients.sources[CLIENT_ALL] ? ORIGIN_KNOWS_TRAITS : 0;
 }
 
 void origin_rest(const struct zone_view *zone, const struct breakdown_row *rows, size_t n,

@@ -13,8 +13,8 @@ const struct measurement *origin_measurement(enum breakdown_kind kind);
 /* The tag's text of a row. */
 #define ORIGIN_VALUE_BYTES 16
 const char *origin_value(const struct breakdown_row *row, char buffer[ORIGIN_VALUE_BYTES]);
-/* `org` is where the row keeps the name of an AS's holder. */
-void origin_row(const struct breakdown_row *row, struct enrich *enrich, char org[GEO_ORG_SIZE],
+/* Returns what it knows. `org` is where the row keeps the name of an AS's holder. */
+uint32_t origin_row(const struct breakdown_row *row, struct enrich *enrich, char org[GEO_ORG_SIZE],
     struct origin_row *ret);
 /* Of `other`: its row among `rows`, if there is one, and what in the zone no row has. */
 void origin_rest(const struct zone_view *zone, const struct breakdown_row *rows, size_t n,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "enrich/clients.h"
 #include "base/replace.h"
 #include "config/options.h"
 #include "crosstap/dns.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 
 #define MODULE        "enrich"
-#define MEMORY_SHARE  4  /* of limits.memory */
+#define MEMORY_SHARE  3  /* of limits.memory */
 #define BATCH         16 /* look-ups that wait for memory together */
 #define LEAST_VALID_S 3600
 #define DAY_NS        (86400 * NS_PER_S)
@@ -31,6 +32,10 @@ struct enrich {
 	struct breakdown *breakdown;
 	struct admission *admission;
 	struct live *live; /* NULL: replay */
+	struct zone_clients clients;
+	struct trait_limits traits;
+	int64_t day; /* of the window */
+	const struct enrich_window *window;
 	uint32_t *missing; /* slots of sources that are not in the table of resolvers */
 	size_t n_missing, missing_room;
 	uint32_t now_s, valid_s;
@@ -93,6 +98,7 @@ void enrich_free(struct enrich *enrich)
 	resolvers_free(enrich->resolvers);
 	resolvers_free(enrich->waiting);
 	breakdown_free(enrich->breakdown);
+	zone_clients_done(&enrich->clients);
 	admission_free(enrich->admission);
 	free(enrich->missing);
 	config_unref(enrich->config);
@@ -318,9 +324,20 @@ static void look_up(struct enrich *enrich, struct resolver *resolver)
 		    &resolver->geo);
 }
 
-static int add_item(
-    struct enrich *enrich, const struct source *source, const struct resolver *resolver)
+/* What is known of it in its day, this window and zone included. */
+static uint16_t judge(struct enrich *enrich, const struct sources *sources,
+    const struct source *source, struct client_day *day)
 {
+	if (!sources->traits || !(enrich->config->datasets & DATASET_CLIENTS))
+		return 0;
+	client_day_add(day, source, sources_traits(sources, source), enrich->day, &enrich->traits);
+	return client_day_judge(day, source_ip_version(source) == 6, &enrich->traits);
+}
+
+static int add_item(struct enrich *enrich, const struct sources *sources,
+    const struct source *source, struct resolver *resolver)
+{
+	const uint16_t traits = judge(enrich, sources, source, &resolver->day);
 	const struct breakdown_item item = {
 	    .zone = source_zone(source),
 	    .values = {breakdown_country(resolver->geo.country),
@@ -329,18 +346,25 @@ static int add_item(
 	    .responses = source->responses,
 	    .rtt_us = {recent(enrich, resolver->icmp_rtt_us, resolver->icmp_s),
 		recent(enrich, resolver->tcp_rtt_us, resolver->tcp_s)},
+	    .traits = traits,
 	};
+	int r = breakdown_add(enrich->breakdown, &item);
 
-	return breakdown_add(enrich->breakdown, &item);
+	if (enrich->window->tell)
+		enrich->window->tell(enrich->window->context, source,
+		    sources->traits ? sources_traits(sources, source) : NULL, resolver->geo.asn);
+	if (r == 0 && traits)
+		r = zone_clients_add(&enrich->clients, item.zone, traits, source->queries);
+	return r;
 }
 
-static int count_source(
-    struct enrich *enrich, const struct source *source, struct resolver *resolver)
+static int count_source(struct enrich *enrich, const struct sources *sources,
+    const struct source *source, struct resolver *resolver)
 {
 	resolvers_touch(enrich->resolvers, resolver,
 	    source->queries < source->responses ? source->queries : source->responses);
 	look_up(enrich, resolver);
-	return add_item(enrich, source, resolver);
+	return add_item(enrich, sources, source, resolver);
 }
 
 static int note_missing(struct enrich *enrich, uint32_t slot)
@@ -380,7 +404,7 @@ static int count_batch(
 		struct resolver *resolver = resolvers_find(
 		    enrich->resolvers, hashes[i], source->address, source_ip_version(source));
 
-		r = resolver ? count_source(enrich, source, resolver)
+		r = resolver ? count_source(enrich, sources, source, resolver)
 			     : note_missing(enrich, slots[i]);
 	}
 	return r;
@@ -425,10 +449,10 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 			take_waiting(enrich, resolver ? resolver : &stranger);
 		}
 		if (resolver) {
-			r = count_source(enrich, source, resolver);
+			r = count_source(enrich, sources, source, resolver);
 		} else {
 			look_up(enrich, &stranger);
-			r = add_item(enrich, source, &stranger);
+			r = add_item(enrich, sources, source, &stranger);
 		}
 	}
 	free(enrich->missing);
@@ -454,6 +478,10 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	int r;
 
 	enrich->now_s = (uint32_t)(window->now_ns / NS_PER_S);
+	enrich->window = window;
+	enrich->day = window->start_ns / DAY_NS;
+	enrich->traits = client_limits(enrich->config);
+	zone_clients_clear(&enrich->clients);
 	if (enrich->live)
 		live_collect(enrich->live, enrich->resolvers, enrich->now_s);
 	resolvers_begin_window(enrich->resolvers);
@@ -479,6 +507,11 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 }
 
 /* -- reading */
+
+const struct clients *enrich_clients(const struct enrich *enrich, uint16_t zone)
+{
+	return zone_clients_find(&enrich->clients, zone);
+}
 
 int enrich_forget_zones(struct enrich *enrich, const struct zone_numbers *zones)
 {

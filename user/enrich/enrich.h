@@ -23,6 +23,11 @@ struct enrich_next;
 struct enrich_window {
 	int64_t start_ns; /* of the window, since 1970 */
 	int64_t now_ns;   /* measurements are as old as they are at this time */
+	/* Is told of each source, once for each zone: its traits (NULL: not counted), its AS (0:
+	 * not known). NULL: nobody is. */
+	void (*tell)(void *context, const struct source *source, const struct source_traits *traits,
+	    uint32_t asn);
+	void *context; /* of it */
 };
 
 /* Valid until the next window. */
@@ -81,6 +86,9 @@ void enrich_set_tcp_rtt(struct enrich *enrich, const uint64_t address[2], unsign
 int enrich_window(struct enrich *enrich, const struct sources *sources,
     const struct enrich_window *window, struct enrich_view *ret);
 
+/* Of the last window, by trait; NULL: nobody asked for that zone, or traits are not counted. Valid
+ * until the next window. */
+const struct clients *enrich_clients(const struct enrich *enrich, uint16_t zone);
 /* These numbers will be other zones'. -ENOMEM: nothing has changed. */
 int enrich_forget_zones(struct enrich *enrich, const struct zone_numbers *zones);
 

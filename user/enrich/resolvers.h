@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "geo/geo.h"
+#include "stats/traits.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,8 +32,9 @@ struct resolver {
 	uint16_t answered;                /* its answered queries of that window, saturating */
 	uint8_t family;                   /* 4 or 6 */
 	uint8_t credit;                   /* windows in which it asked, less one, saturating */
+	struct client_day day;            /* not saved */
 };
-_Static_assert(sizeof(struct resolver) == 48, "a million of them are 48 MB");
+_Static_assert(sizeof(struct resolver) == 80, "a million of them are 80 MB");
 
 /* An entry, and the two slots of the index that it has on average. */
 #define RESOLVER_BYTES (sizeof(struct resolver) + 2 * sizeof(uint32_t))

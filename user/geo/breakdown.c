@@ -10,7 +10,7 @@
 
 /* Every zone's ASes: as many as there are in a window with sources from everywhere, several times
  * over. Past that, new ones are `other`. */
-#define MAX_GROUPS  (256u << 10)
+#define MAX_GROUPS  (128u << 10)
 #define FIRST_SLOTS 1024
 #define NO_GROUP    UINT32_MAX
 
@@ -167,6 +167,7 @@ static void count(struct breakdown_row *row, const struct breakdown_item *item)
 	row->queries += item->queries;
 	row->responses += item->responses;
 	row->sources++;
+	clients_add(&row->clients, item->traits, item->queries);
 	for (int rtt = 0; rtt < BREAKDOWN_RTTS; rtt++) {
 		if (item->rtt_us[rtt])
 			row->queries_by[rtt] += item->queries;
@@ -180,6 +181,10 @@ static void add_row(struct breakdown_row *row, const struct breakdown_row *more)
 	row->queries += more->queries;
 	row->responses += more->responses;
 	row->sources += more->sources;
+	for (int trait = 0; trait < CLIENT_TRAIT_COUNT; trait++) {
+		row->clients.sources[trait] += more->clients.sources[trait];
+		row->clients.queries[trait] += more->clients.queries[trait];
+	}
 	for (int rtt = 0; rtt < BREAKDOWN_RTTS; rtt++)
 		row->queries_by[rtt] += more->queries_by[rtt];
 	row->queries_both += more->queries_both;

@@ -9,6 +9,7 @@
 #define CROSSTAP_GEO_BREAKDOWN_H
 
 #include "geo/admission.h"
+#include "stats/traits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@ struct breakdown_item { /* a source in a zone */
 	uint32_t values[BREAKDOWN_KINDS]; /* BREAKDOWN_OTHER: straight to the rest */
 	uint32_t queries, responses;
 	uint32_t rtt_us[BREAKDOWN_RTTS]; /* 0: not measured */
+	uint16_t traits;                 /* 1 << enum client_trait; 0: not known */
 };
 
 struct breakdown_row {
@@ -42,6 +44,7 @@ struct breakdown_row {
 	uint64_t queries, responses, sources;
 	uint64_t queries_by[BREAKDOWN_RTTS]; /* of resolvers with that measurement */
 	uint64_t queries_both;
+	struct clients clients;        /* of those whose traits are known */
 	bool measured[BREAKDOWN_RTTS]; /* else the quantiles mean nothing */
 	double p50_ms[BREAKDOWN_RTTS], p90_ms[BREAKDOWN_RTTS];
 };

@@ -105,6 +105,10 @@ static enum top_kind top_kind_of(const struct measurement *measurement)
 	case M_DNS_TOP_TALKER:
 	case M_DNS_TOP_TALKER_INFO:
 		return TOP_TALKER;
+	case M_DNS_TOP_CLIENTS:
+		return TOP_TRAIT;
+	case M_DNS_TOP_ATTACK:
+		return TOP_ATTACK;
 	default:
 		return TOP_RESOLVER;
 	}
@@ -116,7 +120,8 @@ static void top_labels(
 {
 	size_t n = 0;
 
-	ret[n++] = row->zone;
+	if (row->kind != TOP_ATTACK)
+		ret[n++] = row->zone;
 	if (row->by)
 		ret[n++] = row->by;
 	ret[n++] = rank;

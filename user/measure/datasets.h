@@ -13,7 +13,15 @@ static inline uint8_t datasets_facts(unsigned datasets)
 	    (datasets & DATASET_EDNS ? FACTS_EDNS : 0) |
 	    (datasets & DATASET_NAMES ? FACTS_QNAME : 0) |
 	    (datasets & DATASET_DOMAINS ? FACTS_DOMAINS : 0) |
-	    (datasets & DATASET_ADDRESSES ? FACTS_ADDRESSES : 0));
+	    (datasets & DATASET_ADDRESSES ? FACTS_ADDRESSES : 0) |
+	    (datasets & DATASET_CLIENTS ? FACTS_CLIENTS : 0));
+}
+
+/* What is to be counted for it: attacks are looked for among domains as well. */
+static inline uint8_t datasets_counted(unsigned datasets)
+{
+	return (uint8_t)(datasets_facts(datasets) |
+	    (datasets & DATASET_ATTACKS ? FACTS_ATTACKS | FACTS_DOMAINS : 0));
 }
 
 #endif

@@ -64,10 +64,14 @@
 	X(NAME, "rank", 0, "Rank from 1 on, or the name (`top.key`).")                             \
 	X(DOMAIN_BY, "by", 1, "queries, nxdomain or sources, each with ranks of its own.")         \
 	X(DOMAIN, "rank", 0, "Rank from 1 on, or the domain (`top.key`); `other`: the rest.")      \
+	X(CLIENT_TRAIT, "trait", 12, "all, validating, minimising, mixed_case, cookie, edns ...")  \
+	X(ATTACK_KIND, "kind", 3, "random-subdomain, reflection or flood.")                        \
+	X(ATTACK, "rank", 8, "Rank among those of its kind, from 1 on.")                           \
 	X(TOP_DOMAIN, "domain", 1, "As `privacy.names` lets it out.")                              \
 	X(INPUT, "input", 0, "Path or address.")                                                   \
 	X(OUTPUT, "output", 0, "Kind and place.")                                                  \
-	X(EVENT, "kind", 7, "start, reload, producer, wire_mode, database, sink or verdict.")      \
+	X(EVENT, "kind", 8,                                                                        \
+	    "start, reload, producer, wire_mode, database, sink, verdict, attack.")                \
 	X(CERTIFICATE, "certificate", 0, "What shows it: http, or an input's address.")            \
 	X(VERSION, "version", 1, "Of the agent.")                                                  \
 	X(SERVER, "server", 1, "As the configuration names the agent.")                            \
@@ -136,7 +140,9 @@ enum measure_when {
 	WHEN_EDNS,
 	WHEN_NAMES,
 	WHEN_DOMAINS,
+	WHEN_CLIENTS,
 	WHEN_ADDRESSES,
+	WHEN_ATTACKS,
 	WHEN_COUNTRY,
 	WHEN_ASN,
 	WHEN_WIRE,
@@ -210,6 +216,8 @@ struct measurement {
 	X(DNS_TALKER)                                                                              \
 	X(DNS_NAME)                                                                                \
 	X(DNS_DOMAIN)                                                                              \
+	X(DNS_CLIENTS)                                                                             \
+	X(DNS_ATTACK)                                                                              \
 	X(DNS_TOP_COUNTRY)                                                                         \
 	X(DNS_TOP_COUNTRY_INFO)                                                                    \
 	X(DNS_TOP_ASN)                                                                             \
@@ -222,6 +230,8 @@ struct measurement {
 	X(DNS_TOP_SUBNET_INFO)                                                                     \
 	X(DNS_TOP_TALKER)                                                                          \
 	X(DNS_TOP_TALKER_INFO)                                                                     \
+	X(DNS_TOP_CLIENTS)                                                                         \
+	X(DNS_TOP_ATTACK)                                                                          \
 	X(WIRE)                                                                                    \
 	X(WIRE_MODE)                                                                               \
 	X(WIRE_QTYPE)                                                                              \

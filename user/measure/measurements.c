@@ -2,6 +2,7 @@
 /* The table itself: data only. */
 #include "measure/measurement.h"
 
+#include "attack/attack.h"
 #include "measure/rows.h"
 #include "stats/facts.h"
 
@@ -204,6 +205,12 @@ static const struct measure_field dns_latency_fields[] = {
 
 /* -- who asks */
 
+#define WITH_TRAIT(id, name)                                                                       \
+	NAMED(GAUGE, "sources_" name, origin_row, clients.sources[CLIENT_##id], "{source}",        \
+	    "Addresses with the trait " name ".", .needs = ORIGIN_KNOWS_TRAITS),                   \
+	    NAMED(COUNTER, "queries_" name, origin_row, clients.queries[CLIENT_##id], "{query}",   \
+		"Queries of addresses with the trait " name ".", .needs = ORIGIN_KNOWS_TRAITS)
+
 #define ORIGIN_FIELDS                                                                              \
 	FIELD(COUNTER, origin_row, queries, "{query}", "Queries from there."),                     \
 	    FIELD(COUNTER, origin_row, responses, "{response}", "Responses to there."),            \
@@ -223,7 +230,14 @@ static const struct measure_field dns_latency_fields[] = {
 	    FIELD(COUNTER, origin_row, queries_both, "{query}",                                    \
 		"Queries of resolvers of which both are known."),                                  \
 	    FIELD(COUNTER, origin_row, queries_unmeasured, "{query}",                              \
-		"Queries of resolvers of which neither is known.", .not_in = NOT_IN_JSON)
+		"Queries of resolvers of which neither is known.", .not_in = NOT_IN_JSON),         \
+	    WITH_TRAIT(VALIDATING, "validating"), WITH_TRAIT(MINIMISING, "minimising"),            \
+	    WITH_TRAIT(MIXED_CASE, "mixed_case"), WITH_TRAIT(COOKIE, "cookie"),                    \
+	    WITH_TRAIT(EDNS, "edns"),                                                              \
+	    WITH_TRAIT(LARGE_EDNS,                                                                 \
+		"large_edns"), /* `tcp` has none here: queries_tcp is what is measured by TCP. */  \
+	    WITH_TRAIT(TCP_AFTER_TC, "tcp_after_tc"), WITH_TRAIT(FIXED_PORT, "fixed_port"),        \
+	    WITH_TRAIT(NXDOMAIN, "nxdomain"), WITH_TRAIT(IPV6, "ipv6")
 
 static const struct measure_field dns_country_fields[] = {ORIGIN_FIELDS};
 
@@ -276,6 +290,37 @@ static const struct measure_field dns_domain_fields[] = {
     FIELD(FLOAT, domain_row, magnitude, "",
 	"DNS Magnitude of the window: 10 ln(sources) / ln(sources of the zone).",
 	.metric = "crosstap_dns_domain_magnitude"),
+};
+
+static const struct measure_field dns_clients_fields[] = {
+    FIELD(GAUGE, clients_row, sources, "{source}", "Addresses with this trait.", NO_METRIC),
+    FIELD(COUNTER, clients_row, queries, "{query}", "Queries of addresses with this trait.",
+	NO_METRIC),
+};
+
+static const struct measure_field dns_top_clients_fields[] = {
+    NAMED(GAUGE, "sources", top_row, domain.sources, "{source}",
+	"Addresses with this trait in the last window.", .metric = "crosstap_dns_clients_sources"),
+    NAMED(GAUGE, "queries", top_row, domain.queries, "{query}",
+	"Queries of addresses with this trait in the last window.",
+	.metric = "crosstap_dns_clients_queries"),
+};
+
+static const struct measure_field dns_attack_fields[] = {
+    FIELD(
+	TEXT, attack_row, subject, "", "Domain, address, network or AS, as `privacy` lets it out."),
+    FIELD(COUNTER, attack_row, queries, "{query}", "Queries of it in the window.", NO_METRIC),
+    FIELD(COUNTER, attack_row, response_bytes, "By", "Bytes that it was sent over UDP.",
+	.needs = ATTACK_KNOWS_BYTES, NO_METRIC),
+    FIELD(FLOAT, attack_row, share, "",
+	"Of all queries; of a reflection: of all bytes sent to clients over UDP.", NO_METRIC),
+    FIELD(GAUGE, attack_row, since_s, "s", "How long it has been going on.", NO_METRIC),
+};
+
+static const struct measure_field dns_top_attack_fields[] = {
+    NAMED(GAUGE, "queries", top_row, domain.queries, "{query}",
+	"Queries of the attack in the last window, while it lasts.",
+	.metric = "crosstap_dns_attack_queries"),
 };
 
 #define TOP_DOMAIN(type, member, unit, help)                                                       \
@@ -693,6 +738,10 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
     [M_DNS_TOP_TALKER_INFO] = {"dns_top_talker_info", "Which they are", WHEN_METRICS,
 	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_TALKER_BY, TAG_TOP, TAG_TOP_ADDRESS),
 	FIELDS(dns_top_talker_info)},
+    [M_DNS_CLIENTS] = {"dns_clients", "Clients by what they are like", WHEN_CLIENTS, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_CLIENT_TRAIT), FIELDS(dns_clients)},
+    [M_DNS_ATTACK] = {"dns_attack", "Attacks while they last, over all zones", WHEN_ATTACKS,
+	METRICS_NONE, TAGS(TAG_ATTACK_KIND, TAG_ATTACK), FIELDS(dns_attack)},
     [M_DNS_TOP_COUNTRY] = {"dns_top_country", "The countries that ask most, by rank", WHEN_METRICS,
 	METRICS_TOPS, TAGS(TAG_ZONE, TAG_TOP), FIELDS(dns_top_country)},
     [M_DNS_TOP_COUNTRY_INFO] = {"dns_top_country_info", "Which they are", WHEN_METRICS,
@@ -711,6 +760,10 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
     [M_DNS_TOP_DOMAIN_INFO] = {"dns_top_domain_info", "Which they are", WHEN_METRICS,
 	METRICS_TOPS_INFO, TAGS(TAG_ZONE, TAG_DOMAIN_BY, TAG_TOP, TAG_TOP_DOMAIN),
 	FIELDS(dns_top_domain_info)},
+    [M_DNS_TOP_CLIENTS] = {"dns_top_clients", "Clients by what they are like, in the last window",
+	WHEN_METRICS, METRICS_TOPS, TAGS(TAG_ZONE, TAG_CLIENT_TRAIT), FIELDS(dns_top_clients)},
+    [M_DNS_TOP_ATTACK] = {"dns_top_attack", "Attacks in the last window", WHEN_METRICS,
+	METRICS_TOPS, TAGS(TAG_ATTACK_KIND, TAG_ATTACK), FIELDS(dns_top_attack)},
     [M_WIRE] = {"wire", "Packets and messages on the wire; messages of udp and tcp only", WHEN_WIRE,
 	METRICS_WIRE, TAGS(TAG_INTERFACE, TAG_DIRECTION, TAG_WIRE_TRANSPORT, TAG_FAMILY),
 	FIELDS(wire)},

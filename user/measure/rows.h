@@ -11,6 +11,7 @@
 #include "dnstap/dnstap.h"
 #include "relay/tee.h"
 #include "stats/key.h"
+#include "stats/traits.h"
 
 /* -- dnstap */
 
@@ -43,8 +44,11 @@ struct origin_row { /* a country or an AS; NaN: not measured */
 	uint64_t queries, responses, sources;
 	double icmp_rtt_ms_p50, icmp_rtt_ms_p90, tcp_rtt_ms_p50, tcp_rtt_ms_p90;
 	uint64_t queries_icmp, queries_tcp, queries_both, queries_unmeasured;
+	struct clients clients;
 	const char *as_org;
 };
+
+#define ORIGIN_KNOWS_TRAITS 1u
 
 #define RESOLVER_KNOWS_ASN 1u
 struct resolver_row {
@@ -56,6 +60,17 @@ struct resolver_row {
 struct name_row {
 	const char *name;
 	uint64_t count;
+};
+
+struct clients_row {
+	uint64_t sources, queries;
+};
+
+struct attack_row { /* ATTACK_KNOWS_BYTES: response_bytes */
+	const char *subject;
+	uint64_t queries, response_bytes;
+	double share;
+	uint64_t since_s;
 };
 
 #define DOMAIN_KNOWS_DISTINCT 1u
@@ -76,7 +91,17 @@ struct talker_row {
 };
 
 /* What /metrics has of whom and what there may be many: by rank in the last window. */
-enum top_kind { TOP_COUNTRY, TOP_ASN, TOP_RESOLVER, TOP_SUBNET, TOP_TALKER, TOP_DOMAIN, TOP_KINDS };
+enum top_kind {
+	TOP_COUNTRY,
+	TOP_ASN,
+	TOP_RESOLVER,
+	TOP_SUBNET,
+	TOP_TALKER,
+	TOP_DOMAIN,
+	TOP_TRAIT,
+	TOP_ATTACK,
+	TOP_KINDS
+};
 struct top_row {
 	enum top_kind kind;
 	unsigned rank; /* from 1 on */
@@ -84,11 +109,12 @@ struct top_row {
 	char
 	    value[256]; /* country, AS number, network, address or domain, as privacy lets it out */
 	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
-	const char *by;   /* of talkers and domains: what they are ranked by; static */
-	uint64_t queries; /* of talkers: the count */
+	/* Of talkers and domains: what they are ranked by; of clients: their trait. Static. */
+	const char *by;
+	uint64_t queries;                  /* of talkers: the count */
 	uint64_t response_bytes, nxdomain; /* of networks */
 	double icmp_rtt_ms, tcp_rtt_ms;    /* NaN: not measured */
-	struct domain_row domain;
+	struct domain_row domain; /* of clients: queries and sources; of attacks: queries */
 };
 
 /* -- wire and cross-check */

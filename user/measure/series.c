@@ -105,6 +105,10 @@ static bool holds(
 		return factors->figures && config->datasets & DATASET_DOMAINS;
 	case WHEN_ADDRESSES:
 		return factors->figures && config->datasets & DATASET_ADDRESSES;
+	case WHEN_CLIENTS:
+		return factors->figures && config->datasets & DATASET_CLIENTS;
+	case WHEN_ATTACKS:
+		return factors->figures && config->datasets & DATASET_ATTACKS;
 	case WHEN_COUNTRY:
 		return factors->figures && *config->geo.country;
 	case WHEN_ASN:

@@ -65,6 +65,8 @@ static int make_stages(struct replay *replay, char *error, size_t size)
 	if (r == 0 && replay->options.windows)
 		r = enrich_new(&replay->enrich, config, &replay->seed, false);
 	if (r == 0)
+		r = replay_attacks_init(&replay->attacks, &replay->seed);
+	if (r == 0)
 		r = arena_new(&replay->arena);
 	if (r == 0)
 		r = place_names_new(&replay->places);
@@ -120,6 +122,7 @@ void replay_free(struct replay *replay)
 	enrich_free(replay->enrich);
 	arena_free(replay->arena);
 	place_names_free(replay->places);
+	replay_attacks_done(&replay->attacks);
 	collector_free(replay->collector);
 	shard_free(replay->total);
 	input_setup_done(&replay->setup);
@@ -133,6 +136,8 @@ static void finish_shard(struct replay *replay, struct shard *shard, const struc
     const struct comparison_window *compared)
 {
 	add_magnitude(replay, shard, span->start_ns);
+	if (replay->options.config->datasets & DATASET_ATTACKS)
+		replay_attacks_window(&replay->attacks, replay->options.config, shard, span);
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
 	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))

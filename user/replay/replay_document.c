@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/replay_internal.h"
 
+#include "encode/attacks.h"
 #include "encode/documents.h"
+#include "enrich/clients.h"
+#include "measure/datasets.h"
 #include "report/witness.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool has_frames(const struct replay *replay)
@@ -108,30 +112,74 @@ static void sum_files(const struct replay *replay, struct file_sums *ret)
 	}
 }
 
+/* Of the whole input, as if it were one day. Without memory for that there are none. */
+static void judge_clients(
+    const struct replay *replay, struct window_view *view, struct zone_clients *clients)
+{
+	const struct trait_limits limits = client_limits(replay->options.config);
+
+	if (!replay->total->sources.traits || !(view->facts & FACTS_CLIENTS) ||
+	    zone_clients_of(clients, &replay->total->sources, &limits) < 0)
+		return;
+	for (size_t i = 0; i < view->n_zones; i++)
+		view->zones[i].clients = zone_clients_find(clients, view->zones[i].zone);
+}
+
+static json_t *make_document(struct replay *replay, double seconds, struct window_view *view)
+{
+	struct zone_clients *clients = calloc(1, sizeof(*clients));
+	struct file_sums totals;
+	json_t *document;
+
+	sum_files(replay, &totals);
+	if (!clients)
+		return NULL;
+	judge_clients(replay, view, clients);
+	document = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "frames", (json_int_t)totals.frames,
+	    "frames_bad", (json_int_t)totals.frames_bad, "bytes", (json_int_t)totals.bytes,
+	    "seconds", seconds, "frames_per_second",
+	    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
+	    json_zones(view, replay->privacy));
+	zone_clients_done(clients);
+	free(clients);
+	return document;
+}
+
+static int put_attacks(json_t *document, const struct replay *replay)
+{
+	const struct replay_attacks *attacks = &replay->attacks;
+	struct json_build build = {0};
+	unsigned ranks[ATTACK_KINDS] = {0};
+	json_t *list = json_put_array(&build, document, "attacks");
+
+	for (size_t i = 0; i < attacks->n; i++)
+		json_add_attack(&build, list, &attacks->list[i], ++ranks[attacks->list[i].kind],
+		    attacks->end_ns[i], replay->privacy);
+	return build.failed ? -ENOMEM : 0;
+}
+
 json_t *replay_document(struct replay *replay, double seconds)
 {
 	const struct config *config = replay->options.config;
-	const struct view_limits limits = {.facts = replay->setup.traits.facts,
+	const struct view_limits limits = {.facts = datasets_facts(config->datasets),
 	    .domains = {config->top.names, config->top.nxdomain, config->top.names},
 	    .subnets = config->top.subnets,
 	    .talkers = config->top.talkers,
 	    .places = replay->places};
 	const struct window_span span = {0};
-	struct file_sums totals;
 	struct window_view view;
 	struct arena *arena;
 	json_t *document = NULL;
 
-	sum_files(replay, &totals);
 	if (arena_new(&arena) < 0)
 		return NULL;
 	if (view_make(&view, replay->total, &span, replay->registry, &replay->seed, NULL, 0,
 		&limits, arena) == 0)
-		document = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o}", "frames",
-		    (json_int_t)totals.frames, "frames_bad", (json_int_t)totals.frames_bad, "bytes",
-		    (json_int_t)totals.bytes, "seconds", seconds, "frames_per_second",
-		    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
-		    json_zones(&view, replay->privacy));
+		document = make_document(replay, seconds, &view);
+	if (document && config->datasets & DATASET_ATTACKS && put_attacks(document, replay) < 0) {
+		json_decref(document);
+		document = NULL;
+	}
 	if (document && replay->wire && put_wire(document, replay, &view, arena) < 0) {
 		json_decref(document);
 		document = NULL;

@@ -6,6 +6,7 @@
 #include "crosscheck/crosscheck.h"
 #include "privacy/privacy.h"
 #include "replay/replay.h"
+#include "replay/replay_attacks.h"
 #include "replay/replay_wire.h"
 #include "capture/unpacked.h"
 #include "agent/setup.h"
@@ -36,6 +37,7 @@ struct replay {
 	struct compare_filter filter;
 	struct input_setup setup;
 	struct shard_limits limits;
+	struct replay_attacks attacks; /* of the dataset */
 	struct collector *collector;
 	struct windows windows;
 	bool begun;            /* the windows are */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/options.h"
+#include "encode/attacks.h"
 #include "encode/documents.h"
 #include "encode/encode.h"
 #include "text/json_text.h"
@@ -47,6 +48,8 @@ struct report {
 	struct unassigned unassigned;
 	struct totals *totals;
 	struct place_names *places;
+	struct attacks *attacks;
+	struct attacks_now attacked; /* in the window that is being reported */
 	struct arena *arena;
 	struct comparison
 	    *_Atomic comparison; /* NULL while wire.mode was always off; never replaced */
@@ -243,6 +246,8 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 		if (r == 0)
 			r = place_names_new(&report->places);
 		if (r == 0)
+			r = attacks_new(&report->attacks, seed);
+		if (r == 0)
 			r = outputs_new(&report->outputs);
 		if (r == 0)
 			r = board_new(&report->board);
@@ -308,6 +313,7 @@ void report_free(struct report *report)
 	privacy_free(report->privacy);
 	totals_free(report->totals);
 	place_names_free(report->places);
+	attacks_free(report->attacks);
 	arena_free(report->arena);
 	release_always(report->registry, report->always, report->n_always);
 	free(report->before);
@@ -469,6 +475,7 @@ static void encode_all(struct report *report, struct points *points, const struc
 
 	points_reset(points);
 	encode_dns(points, view, &context);
+	encode_attacks(points, view->span.time_ms, view->span.end_ns, &report->attacked, &context);
 	if (report->enrich)
 		encode_enrich(points, view, &context, report->enrich, enriched);
 	if (agent)
@@ -497,6 +504,9 @@ static char *make_window_json(const struct report *report, const struct window_v
 	json_put_count(&build, document, "late", view->total->late);
 	json_put_count(&build, document, "skewed", view->total->skewed);
 	json_put(&build, document, "zones", json_zones(view, report->privacy));
+	if (report->config->datasets & DATASET_ATTACKS)
+		json_put_attacks(
+		    &build, document, view->span.end_ns, &report->attacked, report->privacy);
 	document = json_build_finish(&build, document);
 	text = json_text(document);
 	json_decref(document);
@@ -523,9 +533,16 @@ static void publish(struct report *report, const struct window_view *view,
 	    report->enrich ? json_resolvers(view, report->enrich, enriched, report->privacy,
 				 agent->now_ns / NS_PER_S)
 			   : NULL);
-	board_put_tops(report->board, tops_make(view, report->enrich, enriched, report->privacy));
+	board_put_tops(report->board,
+	    tops_make(view, report->enrich, enriched, &report->attacked, report->privacy));
 	board_window(report->board, &view->span, figures, agent->inputs, agent->n_inputs);
 	keep_inputs(report, agent);
+}
+
+static void tell_attacks(
+    void *context, const struct source *source, const struct source_traits *traits, uint32_t asn)
+{
+	attacks_source(context, source, traits, asn);
 }
 
 /* Who the resolvers are. Without memory for that, the window goes without. */
@@ -533,8 +550,10 @@ static void enrich_sources(struct report *report, const struct shard *total,
     const struct window_span *span, const struct wire_window *wire,
     const struct report_agent *agent, struct enrich_view *ret)
 {
-	const struct enrich_window window = {
-	    .start_ns = span->start_ns, .now_ns = agent ? agent->now_ns : span->end_ns};
+	const struct enrich_window window = {.start_ns = span->start_ns,
+	    .now_ns = agent ? agent->now_ns : span->end_ns,
+	    .tell = report->config->datasets & DATASET_ATTACKS ? tell_attacks : NULL,
+	    .context = report->attacks};
 	int r;
 
 	*ret = (struct enrich_view){0};
@@ -651,14 +670,43 @@ static void keep_history(struct report *report, struct remember *window)
 	remember_save_when_due(report->history, report->config, &report->history_due_ns);
 }
 
+static void begin_attacks(struct report *report, const struct window_span *span)
+{
+	const struct config *config = report->config;
+	const struct attack_limits limits = attack_limits_of(config);
+
+	report->attacked = (struct attacks_now){0};
+	if (config->datasets & DATASET_ATTACKS)
+		attacks_begin(report->attacks, span->start_ns,
+		    (uint64_t)(span->end_ns - span->start_ns), &limits);
+}
+
+/* Once the window's sources have been told. */
+static void name_attacks(struct report *report, const struct shard *total,
+    const struct window_span *span, const struct report_agent *agent)
+{
+	const struct news news = {.changes = report->changes,
+	    .events = &report->events,
+	    .now_ms = (agent ? agent->now_ns : span->end_ns) / NS_PER_MS};
+
+	if (!(report->config->datasets & DATASET_ATTACKS))
+		return;
+	if (total->domains)
+		attacks_domains(report->attacks, total->domains);
+	attacks_finish(report->attacks, &report->attacked);
+	news_of_attacks(&news, &report->attacked, span->start_ns, span->end_ns, report->privacy);
+}
+
 void report_window(struct report *report, struct shard *total, const struct window_span *span,
     const struct comparison_window *compared, const struct report_agent *agent)
 {
 	const struct config *config = report->config;
+	const bool listed = config->datasets & DATASET_DOMAINS;
 	const struct view_limits limits = {
 	    .resolvers = config->top.resolvers,
 	    .names = {config->top.names, config->top.nxdomain},
-	    .domains = {config->top.names, config->top.nxdomain, config->top.names},
+	    .domains = {listed ? config->top.names : 0, listed ? config->top.nxdomain : 0,
+		listed ? config->top.names : 0},
 	    .subnets = config->top.subnets,
 	    .talkers = config->top.talkers,
 	    .places = report->places,
@@ -678,9 +726,13 @@ void report_window(struct report *report, struct shard *total, const struct wind
 		arena_reset(report->arena);
 		return;
 	}
+	begin_attacks(report, span);
 	enrich_sources(report, total, span, compared ? compared->wire : NULL, agent, &enriched);
 	if (report->rssac && *config->rssac002.prefix)
 		keep_rssac002(report, feed_rssac002_custom(report->rssac, &view));
+	name_attacks(report, total, span, agent);
+	for (size_t i = 0; report->enrich && limits.facts & FACTS_CLIENTS && i < view.n_zones; i++)
+		view.zones[i].clients = enrich_clients(report->enrich, view.zones[i].zone);
 	if (report->rssac && config->rssac002.source == RSSAC002_DNSTAP)
 		keep_rssac002(report, feed_rssac002_dnstap(report->rssac, &view));
 	if (report->magnitude)

@@ -2,6 +2,7 @@
 #include "report/tops.h"
 
 #include "encode/addresses.h"
+#include "encode/attacks.h"
 #include "encode/domains.h"
 #include "encode/origins.h"
 
@@ -45,7 +46,7 @@ static void add_origin(
 
 	if (!row)
 		return;
-	origin_row(from, job->enrich, org, &fields);
+	(void)origin_row(from, job->enrich, org, &fields);
 	snprintf(row->value, sizeof(row->value), "%s", origin_value(from, value));
 	snprintf(row->detail, sizeof(row->detail), "%s", fields.as_org ? fields.as_org : "");
 	row->queries = fields.queries;
@@ -159,8 +160,38 @@ static void add_talkers(struct job *job, enum talker by)
 	}
 }
 
+static void add_clients(struct job *job)
+{
+	const struct clients *clients = job->zone->clients;
+
+	for (int trait = 0; clients && trait < CLIENT_TRAIT_COUNT; trait++) {
+		struct top_row *row = add(job, TOP_TRAIT, 1);
+
+		if (!row)
+			return;
+		row->by = client_trait_name((enum client_trait)trait);
+		row->domain.sources = clients->sources[trait];
+		row->domain.queries = clients->queries[trait];
+	}
+}
+
+/* Without a subject, which has no place among labels. */
+static void add_attacks(struct job *job, const struct attacks_now *attacks)
+{
+	for (size_t i = 0; i < attacks->n; i++) {
+		struct top_row *row = &job->tops->rows[job->tops->n++];
+
+		*row = (struct top_row){.kind = TOP_ATTACK,
+		    .rank = attack_rank(attacks, i),
+		    .by = attack_kind_name((enum attack_kind)attacks->list[i].kind),
+		    .icmp_rtt_ms = NAN,
+		    .tcp_rtt_ms = NAN,
+		    .domain = {.queries = attacks->list[i].queries}};
+	}
+}
+
 struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
-    const struct enrich_view *enriched, struct privacy *privacy)
+    const struct enrich_view *enriched, const struct attacks_now *attacks, struct privacy *privacy)
 {
 	struct job job = {.enrich = enrich, .enriched = enriched, .privacy = privacy};
 
@@ -186,7 +217,9 @@ struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
 		add_subnets(&job);
 		for (int by = 0; by < TALKER_COUNT; by++)
 			add_talkers(&job, (enum talker)by);
+		add_clients(&job);
 	}
+	add_attacks(&job, attacks);
 	return job.tops;
 }
 

@@ -7,6 +7,7 @@
 #ifndef CROSSTAP_REPORT_TOPS_H
 #define CROSSTAP_REPORT_TOPS_H
 
+#include "attack/attack.h"
 #include "enrich/enrich.h"
 #include "measure/rows.h"
 #include "privacy/privacy.h"
@@ -25,7 +26,7 @@ struct tops {
 /* NULL: no memory, or nothing to rank. `enrich` NULL: resolvers alone. The caller holds the
  * reference. */
 struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
-    const struct enrich_view *enriched, struct privacy *privacy);
+    const struct enrich_view *enriched, const struct attacks_now *attacks, struct privacy *privacy);
 struct tops *tops_ref(struct tops *tops); /* takes NULL, as does the next */
 void tops_unref(struct tops *tops);
 

@@ -4,6 +4,7 @@
 #include "stats/item_domain.h"
 #include "stats/item_facts.h"
 #include "stats/item_key.h"
+#include "stats/item_traits.h"
 #include "stats/pairing.h"
 #include "stats/windows.h"
 
@@ -359,6 +360,9 @@ static void count_source(struct collector *collector, const struct item *item)
 		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
 			source_add_u32(&source->nxdomain, 1);
 	}
+	if (item->shard->sources.traits)
+		item_traits_count(
+		    &collector->config.traits, item, sources_traits(&item->shard->sources, source));
 }
 
 /* Of every message, as bytes and messages are. */

@@ -46,6 +46,7 @@ struct collector_traits {
 	uint8_t facts;            /* enum facts_wanted */
 	uint8_t magnitude_labels; /* of DNS Magnitude's domains; 0: no tally */
 	struct domain_rules domains;
+	struct trait_limits clients;
 	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
 	const struct compare_filter *filter;   /* NULL: compare nothing */
 };

@@ -27,6 +27,8 @@ enum facts_wanted {
 	FACTS_ALL = 15,
 	/* Counted in tables of their own. */
 	FACTS_DOMAINS = 16, /* stats/domains.h */
+	FACTS_CLIENTS = 32, /* stats/traits.h: what clients are like */
+	FACTS_ATTACKS = 64, /* the same place: what is sent to them, and on which question */
 };
 
 /* The places of a row: margin, values. */

@@ -33,6 +33,8 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 	if (r == 0)
 		r = sources_init(&shard->sources, 0);
 	if (r == 0)
+		r = sources_want_traits(&shard->sources, limits->source_traits);
+	if (r == 0)
 		r = facts_init(&shard->facts, seed);
 	if (r == 0)
 		r = places_init(&shard->places);
@@ -83,6 +85,8 @@ static void fit_domains(struct shard *shard, const struct shard_limits *limits)
 
 void shard_fit_lists(struct shard *shard, const struct shard_limits *limits)
 {
+	/* Likewise. */
+	(void)sources_want_traits(&shard->sources, limits->source_traits);
 	fit_domains(shard, limits);
 	if (shard->name_slots == limits->name_slots)
 		return;

@@ -41,6 +41,7 @@ struct shard_limits {
 	size_t cube_slots, source_slots;  /* largest sizes that the tables may grow to */
 	size_t name_slots;                /* of each list of names; 0: no names */
 	size_t facts_blocks, facts_cells; /* of further facts (stats/facts.h); 0: the least */
+	bool source_traits;               /* stats/traits.h */
 	size_t domain_slots, domain_sketch_bytes; /* of domains; 0: no domains */
 	size_t place_slots;                       /* of server addresses; 0: the least */
 	size_t unassigned; /* cells of further facts with values that IANA has not assigned */

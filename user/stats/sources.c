@@ -27,6 +27,7 @@ int sources_init(struct sources *sources, size_t slots)
 		sources->bytes = NULL;
 		return -ENOMEM;
 	}
+	sources->traits = NULL;
 	sources->mask = (uint32_t)(size - 1);
 	sources->used = 0;
 	sources->limit = (uint32_t)(size / 4 * 3);
@@ -35,10 +36,43 @@ int sources_init(struct sources *sources, size_t slots)
 
 void sources_done(struct sources *sources)
 {
-	pages_free(sources->slots, ((size_t)sources->mask + 1) * sizeof(struct source));
-	pages_free(sources->bytes, ((size_t)sources->mask + 1) * sizeof(uint64_t));
+	const size_t size = (size_t)sources->mask + 1;
+
+	pages_free(sources->slots, size * sizeof(struct source));
+	pages_free(sources->bytes, size * sizeof(uint64_t));
+	if (sources->traits)
+		pages_free(sources->traits, size * sizeof(struct source_traits));
 	sources->slots = NULL;
 	sources->bytes = NULL;
+	sources->traits = NULL;
+}
+
+int sources_want_traits(struct sources *sources, bool wanted)
+{
+	const size_t bytes = ((size_t)sources->mask + 1) * sizeof(struct source_traits);
+
+	if (wanted == (sources->traits != NULL))
+		return 0;
+	if (wanted) {
+		sources->traits = pages_alloc(bytes);
+		return sources->traits ? 0 : -ENOMEM;
+	}
+	pages_free(sources->traits, bytes);
+	sources->traits = NULL;
+	return 0;
+}
+
+/* Of that size, with what the other one has. */
+static int init_like(struct sources *sources, size_t slots, const struct sources *like)
+{
+	int r = sources_init(sources, slots);
+
+	if (r == 0 && like->traits) {
+		r = sources_want_traits(sources, true);
+		if (r < 0)
+			sources_done(sources);
+	}
+	return r;
 }
 
 int sources_clear(struct sources *sources, size_t max_slots)
@@ -52,7 +86,7 @@ int sources_clear(struct sources *sources, size_t max_slots)
 		next = size * 2;
 	else if (sources->used < sources->limit / 16 && size > LEAST_SLOTS)
 		next = size / 2;
-	if (next != size && sources_init(&other, next) == 0) {
+	if (next != size && init_like(&other, next, sources) == 0) {
 		sources_done(sources);
 		*sources = other;
 		return 0;
@@ -61,6 +95,8 @@ int sources_clear(struct sources *sources, size_t max_slots)
 	if (sources->has_bytes)
 		memset(sources->bytes, 0, size * sizeof(uint64_t));
 	sources->has_bytes = false;
+	if (sources->traits)
+		memset(sources->traits, 0, size * sizeof(struct source_traits));
 	sources->used = 0;
 	return 0;
 }
@@ -68,7 +104,7 @@ int sources_clear(struct sources *sources, size_t max_slots)
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed)
 {
 	struct sources other;
-	int r = sources_init(&other, slots);
+	int r = init_like(&other, slots, sources);
 
 	if (r < 0)
 		return r;
@@ -87,6 +123,8 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 		*to = *from;
 		if (sources->has_bytes)
 			source_add_bytes(&other, to, sources->bytes[i]);
+		if (other.traits)
+			*sources_traits(&other, to) = *sources_traits(sources, from);
 	}
 	sources_done(sources);
 	*sources = other;
@@ -116,6 +154,8 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 		source_add_u32(&to->nxdomain, source->nxdomain);
 		if (from->has_bytes)
 			source_add_bytes(into, to, from->bytes[i]);
+		if (into->traits && from->traits)
+			source_traits_merge(sources_traits(into, to), sources_traits(from, source));
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #define CROSSTAP_STATS_SOURCES_H
 
 #include "base/hash.h"
+#include "stats/traits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@ struct sources {
 	struct source *slots;
 	uint64_t *bytes; /* of responses, by slot; untouched unless has_bytes */
 	bool has_bytes;
+	struct source_traits *traits; /* of the slots; NULL: not wanted */
 	uint32_t mask;
 	uint32_t used;
 	uint32_t limit;
@@ -37,6 +39,8 @@ struct sources {
 
 int sources_init(struct sources *sources, size_t slots);
 void sources_done(struct sources *sources);
+/* Of an empty table: with traits from now on, or without. -ENOMEM: without. */
+int sources_want_traits(struct sources *sources, bool wanted);
 /* Empty; twice as large (within `max_slots`) if it was over half full, half as large if it was
  * nearly empty. */
 int sources_clear(struct sources *sources, size_t max_slots);
@@ -66,6 +70,8 @@ static inline void source_add_bytes(
 static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
 {
 	__builtin_prefetch(&sources->slots[hash & sources->mask], 1);
+	if (sources->traits)
+		__builtin_prefetch(&sources->traits[hash & sources->mask], 1);
 }
 
 static inline void sources_prefetch_bytes(const struct sources *sources, uint64_t hash)
@@ -110,6 +116,13 @@ static inline bool sources_has(
 			return true;
 	}
 	return false;
+}
+
+/* Where what is known of an entry of a table with traits is. */
+static inline struct source_traits *sources_traits(
+    const struct sources *sources, const struct source *source)
+{
+	return &sources->traits[source - sources->slots];
 }
 
 #define source_zone(source)   ((source)->zone_family & ~SOURCE_IPV4)

@@ -72,7 +72,8 @@ struct zone_view {
 	size_t n_subnets;
 	struct ranked *talkers[TALKER_COUNT]; /* greatest count first */
 	size_t n_talkers[TALKER_COUNT];
-	struct ranked *subnet_ranks; /* where `subnets` are from */
+	struct ranked *subnet_ranks;   /* where `subnets` are from */
+	const struct clients *clients; /* by trait; NULL: not known. Whoever judges them sets it. */
 };
 
 struct window_view {

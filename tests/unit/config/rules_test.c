@@ -81,10 +81,9 @@ static const struct rule rules[] = {
     /* datasets */
     {"datasets: edns\n", "test.yaml:1:11: datasets: must be a list, as in [a, b]\n"},
     {"datasets: [edns, edns]\n", "test.yaml:1:18: datasets: \"edns\" is there twice\n"},
-    {"datasets: [attacks]\n",
-	"test.yaml:1:12: datasets: \"attacks\" is none of core, edns, names, domains, addresses "
-	"(did "
-	"you mean \"names\"?)\n"},
+    {"datasets: [attack]\n",
+	"test.yaml:1:12: datasets: \"attack\" is none of core, edns, names, domains, clients, "
+	"addresses, attacks (did you mean \"attacks\"?)\n"},
     /* domains */
     {"domains: {suffixes: /nonexistent/x}\n",
 	"test.yaml:1:21: domains.suffixes: cannot open /nonexistent/x: No such file or "

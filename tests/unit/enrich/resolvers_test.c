@@ -168,7 +168,7 @@ static void test_flood(void **state UNUSED)
 		memory = resolvers_memory_bytes(resolvers);
 		assert_int_equal(resolvers_count(resolvers), 100000);
 	}
-	assert_true(memory < 100000 * 48 + 262144 * 4 + 4096);
+	assert_true(memory < 100000 * sizeof(struct resolver) + 262144 * 4 + 4096);
 	for (uint64_t i = 0; i < REAL; i++) {
 		assert_non_null(find(resolvers, i, 4));
 		assert_int_equal(find(resolvers, i, 4)->icmp_rtt_us, 20000);

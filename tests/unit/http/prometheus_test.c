@@ -350,6 +350,7 @@ static void test_tops(void **state)
 		{NULL, 9, 8, 7, 6, 5.5}},
 	    {TOP_DOMAIN, 1, "nl", "example.nl", "", "sources", 0, 0, 0, NAN, NAN,
 		{NULL, 9, 8, 7, 6, NAN}},
+	    {TOP_TRAIT, 1, "nl", "", "", 0, NAN, NAN, "validating", {NULL, 12, 0, 11, 0, NAN}},
 	};
 	struct fixture *f = *state;
 	const char *text;
@@ -373,6 +374,10 @@ static void test_tops(void **state)
 	assert_true(value_of(text,
 			"crosstap_dns_top_resolver_info{zone=\"nl\",rank=\"2\",address="
 			"\"192.0.2.1\",country=\"NL\"}") == 1);
+	assert_true(
+	    value_of(text, "crosstap_dns_clients_queries{zone=\"nl\",trait=\"validating\"}") == 12);
+	assert_true(
+	    value_of(text, "crosstap_dns_clients_sources{zone=\"nl\",trait=\"validating\"}") == 11);
 #define DOMAIN_BY(by) "{zone=\"nl\",by=\"" by "\",rank=\"1\""
 	assert_true(
 	    value_of(text, "crosstap_dns_top_domain_nxdomain" DOMAIN_BY("nxdomain") "}") == 8);

@@ -97,6 +97,8 @@ static void datasets_have_series(void **state UNUSED)
 	assert_bound(&all, "dns_class", 6);
 	assert_bound(&all, "dns_qname", 1);
 	assert_bound(&all, "dns_domain", 3 * 20 + 3);
+	assert_bound(&all, "dns_clients", 12);
+	assert_bound(&all, "dns_attack", 3 * 8);
 	assert_null(row(&edns, "dns_domain"));
 	assert_bound(&edns, "dns_edns", 3);
 	assert_bound(&edns, "dns_edns_size", 1);

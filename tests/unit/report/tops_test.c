@@ -33,7 +33,7 @@ static struct tops *make(size_t zones, enum privacy_addresses addresses)
 		views[i] =
 		    (struct zone_view){.label = "nl", .resolvers = sources, .n_resolvers = 2};
 	assert_int_equal(privacy_new(&privacy, &config, reason, sizeof(reason)), 0);
-	tops = tops_make(&view, NULL, &enriched, privacy);
+	tops = tops_make(&view, NULL, &enriched, &(struct attacks_now){0}, privacy);
 	privacy_free(privacy);
 	free(views);
 	return tops;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "encode/attacks.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #define WIRE     "wire_mode"
 #define SINK     "sink"
 #define VERDICT  "verdict"
+#define ATTACK   "attack"
 
 static void say(const struct news *news, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -103,4 +105,41 @@ void news_of_outputs(const struct news *news, struct outputs *outputs)
 	free(status);
 	while (changes_gone(news->changes, SINK))
 		; /* no output any more */
+}
+
+/* -- attacks */
+
+static void say_attack(const struct news *news, const struct attack *attack, bool begins,
+    int64_t end_ns, struct privacy *privacy)
+{
+	char text[ATTACK_SUBJECT_BYTES];
+	struct attack_row row;
+	const char *kind = attack_kind_name((enum attack_kind)attack->kind), *subject;
+
+	(void)attack_row(attack, end_ns, privacy, text, &row);
+	subject = row.subject ? row.subject : "(private)";
+	if (begins) {
+		say(news, ATTACK, "%s begins: %.100s, %llu queries, %.1f %% of all", kind, subject,
+		    (unsigned long long)row.queries, row.share * 100);
+		log_warning("report",
+		    "attack begins: %s subject=%s queries=%llu response_bytes=%llu share=%.3f",
+		    kind, subject, (unsigned long long)row.queries,
+		    (unsigned long long)row.response_bytes, row.share);
+	} else {
+		say(news, ATTACK, "%s ends: %.100s, after %llu s", kind, subject,
+		    (unsigned long long)row.since_s);
+		log_info("report", "attack is over: %s subject=%s seconds=%llu", kind, subject,
+		    (unsigned long long)row.since_s);
+	}
+}
+
+void news_of_attacks(const struct news *news, const struct attacks_now *attacks, int64_t start_ns,
+    int64_t end_ns, struct privacy *privacy)
+{
+	for (size_t i = 0; i < attacks->n; i++) {
+		if (attacks->list[i].since_ns == start_ns)
+			say_attack(news, &attacks->list[i], true, end_ns, privacy);
+	}
+	for (size_t i = 0; i < attacks->n_ended; i++)
+		say_attack(news, &attacks->ended[i], false, end_ns, privacy);
 }

@@ -4,7 +4,9 @@
 #ifndef CROSSTAP_REPORT_EVENTS_NEWS_H
 #define CROSSTAP_REPORT_EVENTS_NEWS_H
 
+#include "attack/attack.h"
 #include "crosscheck/crosscheck.h"
+#include "privacy/privacy.h"
 #include "wire/window/window.h"
 #include "report/board.h"
 #include "report/events/changes.h"
@@ -25,6 +27,10 @@ void news_of_verdict(
     const struct news *news, const struct crosscheck_result *result, int64_t start_ns);
 /* NULL: there is no wire. */
 void news_of_wire(const struct news *news, const struct wire_window *wire);
+/* Those that began in the window, and those that have ended: an event and a line of the log each.
+ */
+void news_of_attacks(const struct news *news, const struct attacks_now *attacks, int64_t start_ns,
+    int64_t end_ns, struct privacy *privacy);
 void news_of_outputs(const struct news *news, struct outputs *outputs);
 
 #endif
