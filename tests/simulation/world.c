@@ -384,6 +384,9 @@ static void set_clock(void)
 	const int64_t most = most_ns[sim_random(sizeof(most_ns) / sizeof(most_ns[0]))];
 	const int64_t by = (int64_t)sim_random((uint64_t)(2 * most)) - most;
 
+	/* What was written before is known by the kernel's side, which a loss of power ends. */
+	if (power_gone && by < 0)
+		return;
 	sim_trace("the clock is set by %.6f s", (double)by / NS_PER_S);
 	sim_set_wall(sim_wall_ns() + by);
 	sim_wake(&process);
