@@ -82,7 +82,8 @@ static const struct rule rules[] = {
     {"datasets: edns\n", "test.yaml:1:11: datasets: must be a list, as in [a, b]\n"},
     {"datasets: [edns, edns]\n", "test.yaml:1:18: datasets: \"edns\" is there twice\n"},
     {"datasets: [attacks]\n",
-	"test.yaml:1:12: datasets: \"attacks\" is none of core, edns, names, addresses (did you mean "
+	"test.yaml:1:12: datasets: \"attacks\" is none of core, edns, names, addresses (did you "
+	"mean "
 	"\"names\"?)\n"},
     /* interfaces and addresses */
     {"wire: {interfaces: eth0}\n",
