@@ -15,14 +15,14 @@ int places_init(struct places *places)
 	places->slots = calloc(FIRST_SLOTS, sizeof(struct place));
 	if (!places->slots)
 		return -ENOMEM;
-	places->last = places->slots;
+	places->last[0] = places->last[1] = places->slots;
 	return 0;
 }
 
 void places_done(struct places *places)
 {
 	free(places->slots);
-	places->slots = places->last = NULL;
+	places->slots = places->last[0] = places->last[1] = NULL;
 }
 
 void places_clear(struct places *places)
@@ -30,7 +30,7 @@ void places_clear(struct places *places)
 	memset(places->slots, 0, ((size_t)places->mask + 1) * sizeof(struct place));
 	places->used = places->n_identities = places->last_identity = 0;
 	places->identities[0].length = 0;
-	places->last = places->slots;
+	places->last[0] = places->last[1] = places->slots;
 }
 
 uint32_t places_identity_slow(struct places *places, const uint8_t *identity, uint8_t length)
@@ -83,7 +83,7 @@ static int grow(struct places *places, const struct hash_seed *seed)
 			*slot_of(&other, from->address, from->key, seed) = *from;
 	}
 	free(places->slots);
-	places->slots = places->last = other.slots;
+	places->slots = places->last[0] = places->last[1] = other.slots;
 	places->mask = other.mask;
 	return 0;
 }
@@ -105,7 +105,7 @@ struct place *places_at(struct places *places, const uint64_t address[2], uint64
 		place->key = key;
 		places->used++;
 	}
-	places->last = place;
+	places->last[place_address_length(key) == 16] = place;
 	return place;
 }
 

@@ -34,7 +34,7 @@ struct place_identity {
 struct places {
 	struct place *slots;
 	uint32_t mask, used;
-	struct place *last; /* never NULL */
+	struct place *last[2]; /* of IPv4, of IPv6; never NULL */
 	struct place_identity identities[PLACES_IDENTITIES];
 	uint32_t n_identities, last_identity;
 };
@@ -86,7 +86,7 @@ static inline struct place *places_find(struct places *places, const struct reco
 	    places_identity(places, record->identity, record->identity_length);
 	const uint64_t key = place_key(zone, record->response_address_length, identity);
 	uint64_t address[2] = {0, 0};
-	struct place *last = places->last;
+	struct place *last = places->last[record->response_address_length == 16];
 
 	if (record->response_address_length == 4)
 		memcpy(address, record->response_address, 4);

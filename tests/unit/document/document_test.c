@@ -177,7 +177,7 @@ static void each_example_is_good(void **state UNUSED)
 		config_unref(parse_good(text));
 		tried++;
 	}
-	assert_int_equal(tried, 5);
+	assert_int_equal(tried, 6);
 	free(text);
 }
 

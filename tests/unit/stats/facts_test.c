@@ -285,7 +285,7 @@ static void note_message(
 
 static bool is_noted(uint64_t margin)
 {
-	return (margin >= MARGIN_CLASS && margin < MARGIN_COMPARED) || margin == MARGIN_QTYPE ||
+	return (margin >= MARGIN_CLASS && margin <= MARGIN_QTYPE_RCODE) || margin == MARGIN_QTYPE ||
 	    margin == MARGIN_RCODE;
 }
 
