@@ -36,7 +36,8 @@ return (async () => {
 	equal(picture.exits.find((e) => e.key === "unanswered").value, 6, "dropped on the way out is not unanswered once more");
 	const kind = (boundary) => funnel.layout({ ...f, boundary }).exits.find((e) => e.key === "unexplained").kind;
 	equal([kind(undefined), kind(101), kind(102)], ["loss", "loss", "aside"], "what may be next door is no loss");
-	equal([funnel.layout(null), funnel.layout({}), funnel.layout({ wire_queries: null })], [null, null, null], "nothing compared");
+	equal([null, {}, { wire_queries: null }, { wire_queries: 0, dnstap_queries: 9 }].map(funnel.layout),
+		[null, null, null, null], "nothing compared");
 	const g = funnel.geometry(picture, 1000, 100);
 	equal(g.stages.map((s) => Math.round(s.across)), [100, 99, 89, 69, 59, 58], "in proportion");
 	equal(Math.round(g.exits.find((e) => e.key === "socket_drops").size * 10), 198, "a loss, too");

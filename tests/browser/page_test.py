@@ -149,7 +149,7 @@ def verdicts(_):
                           levels.get(verdict, "bad")), f"{verdict}: its colour")
         check_equal(browser.text("#verdict-name"), verdict, "name")
         since = time.strftime("%H:%M", time.localtime(canned.began))
-        check(verdict in ("ok", "wire-blind") or since in head, f"{verdict}: since {since} in {head}")
+        check(verdict == "ok" or since in head, f"{verdict}: since {since} in {head}")
         if verdict in ("stack-loss", "socket-loss", "dnstap-loss"):
             field = {"stack-loss": "stack_drops", "socket-loss": "socket_drops", "dnstap-loss": "unexplained"}[verdict]
             lost = sum(canned.funnel(at)[field] for at in range(canned.began - 2 * INTERVAL, canned.now, INTERVAL))

@@ -36,7 +36,7 @@ const above = (value) => Math.max(0, value || 0);
 
 // f: the fields summed. null: nothing was compared. Exits have their share of the largest stage.
 export function layout(f) {
-	if (!f || f.wire_queries === null || f.wire_queries === undefined)
+	if (!f || f.wire_queries === null || f.wire_queries === undefined || (f.wire_queries === 0 && f.dnstap_queries > 0))
 		return null;
 	const sizes = { nic: f.wire_queries + above(f.nic_drops), wire_queries: f.wire_queries };
 	sizes.sockets = above(f.wire_queries - above(f.stack_drops));

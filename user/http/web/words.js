@@ -12,7 +12,8 @@ const LOG = "journalctl -u crosstap -g";
 const VERDICTS = {
 	"wire-blind": {
 		level: "warn",
-		head: () => "Packets are not seen, so nobody can tell what dnstap misses",
+		head: (n, since) => `Packets are not seen${since}, so nobody can tell what dnstap misses`,
+		placed: true,
 		why: "The nameserver takes packets before the network stack (AF_XDP), answers on an interface or port that is not " +
 			"watched or in another network namespace, or the agent lacks capabilities.",
 		type: [DOCTOR, "crosstap check", `${LOG} mode`],
