@@ -71,7 +71,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return MHD_YES;
 	}
 	return route_request(
-	    asked->context, connection, needs_report(path) ? "/none" : path, method);
+	    asked->context, connection, NULL, needs_report(path) ? "/none" : path, method);
 }
 
 static struct route_context *context_of(bool token, bool local)

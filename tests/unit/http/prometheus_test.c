@@ -350,7 +350,8 @@ static void test_tops(void **state)
 		{NULL, 9, 8, 7, 6, 5.5}},
 	    {TOP_DOMAIN, 1, "nl", "example.nl", "", "sources", 0, 0, 0, NAN, NAN,
 		{NULL, 9, 8, 7, 6, NAN}},
-	    {TOP_TRAIT, 1, "nl", "", "", 0, NAN, NAN, "validating", {NULL, 12, 0, 11, 0, NAN}},
+	    {TOP_TRAIT, 1, "nl", "", "", "validating", 0, 0, 0, NAN, NAN,
+		{NULL, 12, 0, 11, 0, NAN}},
 	};
 	struct fixture *f = *state;
 	const char *text;

@@ -116,7 +116,7 @@ static void test_rssac002_names_all(void **state UNUSED)
 	memcpy(clients[1].address.words, v6[0], sizeof(v6[0]));
 	memcpy(clients[2].address.words, v6[1], sizeof(v6[1]));
 	assert_non_null(mkdtemp(dir));
-	assert_int_equal(rssac002_new(&rssac, dir, "ns1", NULL, NOW_NS, &reason), 0);
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1", "", NULL, NOW_NS, &reason), 0);
 	assert_int_equal(feed_rssac002_wire(rssac, &wire, NOW_NS), 0);
 	assert_int_equal(rssac002_flush(rssac), 0);
 	rssac002_free(rssac);
