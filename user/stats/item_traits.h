@@ -38,10 +38,13 @@ static inline bool item_has_letters(const struct item *item, unsigned enough)
 	return letters >= enough;
 }
 
+/* So many names of a client in a window show the share that is asked for. */
+#define TRAITS_CASE_NAMES 256
+
 static inline void item_traits_case(
     const struct trait_limits *limits, const struct item *item, struct source_traits *traits)
 {
-	if (traits->lettered == UINT16_MAX || !item_has_letters(item, limits->letters))
+	if (traits->lettered >= TRAITS_CASE_NAMES || !item_has_letters(item, limits->letters))
 		return;
 	traits->lettered++;
 	if (__builtin_expect(!dns_name_is_plain(item->message, &item->facts), 0) &&
