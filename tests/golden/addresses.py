@@ -12,7 +12,7 @@ import datasets
 import reader
 import traffic
 
-CONFIG = "top: {subnets: 10000, talkers: 10000}\n"
+CONFIG = datasets.EVERY_DATASET + "top: {subnets: 10000, talkers: 10000}\n"
 TALKERS = ("response_bytes", "nxdomain", "refused", "tcp", "malformed")
 TCP, REFUSED, NXDOMAIN = 2, 5, 3
 
@@ -149,7 +149,7 @@ def check_privacy(program, path):
     """No client's address where none may leave, no more than its network where networks may; the server's own are told."""
     for mode in ("none", "prefix"):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
-            config.write(f"privacy: {{addresses: {mode}}}\n")
+            config.write(datasets.EVERY_DATASET + f"privacy: {{addresses: {mode}}}\n")
             config.flush()
             zone = datasets.read_zone(program, "-c", config.name, path)
         rows = [row for rows in zone["talkers"].values() for row in rows]

@@ -20,9 +20,16 @@ MEASUREMENTS = {"core": {"dns_qtype_rcode", "dns_class"}, "edns": {"dns_edns", "
                 "names": {"dns_qname"}, "domains": {"dns_domain"}, "clients": {"dns_clients"},
                 "addresses": {"dns_address", "dns_identity", "dns_subnet", "dns_talker"}}
 BUSIEST = 20
+# Those that are no default, too.
+EVERY_DATASET = "datasets: [core, edns, names, domains, clients, addresses, attacks]\n"
 
 
 def replay(program, *args):
+    if "-c" not in args:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+            config.write(EVERY_DATASET)
+            config.flush()
+            return replay(program, "-c", config.name, *args)
     done = subprocess.run([program, "replay", *args], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"exit {done.returncode}: {done.stderr}"
     return done.stdout

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 
 import reader
 import traffic
+from datasets import EVERY_DATASET
 
 CAPTURES = ("knot", "nsd", "unbound", "recursor")
 NXDOMAIN = 3
@@ -21,12 +22,16 @@ TOP = 20
 
 
 def replay(program, *args):
+    if "-c" not in args:
+        return with_config(program, "", *args)
     done = subprocess.run([program, "replay", *args], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"exit {done.returncode}: {done.stderr}"
     return done.stdout
 
 
 def with_config(program, text, *args):
+    if "datasets" not in text:
+        text = EVERY_DATASET + text
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
         config.write(text)
         config.flush()

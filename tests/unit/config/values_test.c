@@ -19,9 +19,8 @@ static void defaults_are_those_of_the_readme(void **state UNUSED)
 	assert_int_equal(config->n_tags, 0);
 	assert_int_equal(config->interval_ns, 10000000000);
 	assert_int_equal(config->grace_ns, 2000000000);
-	assert_int_equal(config->datasets,
-	    DATASET_CORE | DATASET_EDNS | DATASET_NAMES | DATASET_DOMAINS | DATASET_CLIENTS |
-		DATASET_ADDRESSES | DATASET_ATTACKS);
+	assert_int_equal(
+	    config->datasets, DATASET_CORE | DATASET_EDNS | DATASET_NAMES | DATASET_CLIENTS);
 	assert_int_equal(config->n_inputs, 1);
 	assert_int_equal(config->inputs[0].kind, INPUT_UNIX);
 	assert_string_equal(config->inputs[0].address, "/run/crosstap/dnstap.sock");
