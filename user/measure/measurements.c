@@ -380,7 +380,7 @@ static const struct measure_field dns_top_subnet_fields[] = {
 static const struct measure_field dns_top_subnet_info_fields[] = {TOP_INFO("subnet")};
 static const struct measure_field dns_top_talker_fields[] = {
     FIELD(GAUGE, top_row, queries, "", "Its count in the last window.",
-	.metric = "crosstap_dns_top_talker_count"),
+	.metric = "crosstap_dns_top_talker_amount"),
 };
 static const struct measure_field dns_top_talker_info_fields[] = {TOP_INFO("talker")};
 

@@ -22,7 +22,8 @@ BASE = {
                 {"influxdb": {"url": "http://127.0.0.1:8086", "token": "$TOKEN"}},
                 {"influxdb": {"url": "http://127.0.0.1:8086", "version": 1, "username": "u", "password": "pass-word"}},
                 {"influxdb": {"url": "http://127.0.0.1:8087"}},
-                {"otlp": {"url": "http://127.0.0.1:8086/v1/metrics"}}],
+                {"otlp": {"url": "http://127.0.0.1:8086/v1/metrics"}},
+                {"clickhouse": {"url": "http://127.0.0.1:8086", "username": "u", "password": "pass-word"}}],
 }
 
 

@@ -75,6 +75,8 @@ VALUES = {
     "outputs.influxdb.ca": ("@/cert.pem", {}),
     "outputs.otlp.ca": ("@/cert.pem", {}),
     "outputs.otlp.url": ("http://127.0.0.1:8087/other", {}),
+    "outputs.clickhouse.url": ("http://127.0.0.1:8087", {}),
+    "outputs.clickhouse.ca": ("@/cert.pem", {}),
     "spool.path": ("@/other-spool", {}),
     "state": ("@/state", {}),
     "http.listen": ("127.0.0.1:9054", {}),

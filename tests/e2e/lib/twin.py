@@ -27,7 +27,9 @@ RECEIVERS = (8086, 8087)  # who the outputs may send to
 DNS_PORTS = (53, 5353, 853, 8853, 443, 8443)
 # Of these, no two agents say the same: times, sizes of processes, and what depends on when a window was read. How many
 # segments a connection takes depends on who is faster.
-NOISE = {"crosstap_input", "crosscheck", "crosscheck_qtype", "funnel"}
+NOISE = {"crosstap_input", "crosscheck", "crosscheck_qtype", "funnel", "dns_clients"}
+# By trait: judged over a client's day, of which an agent that has run longer has seen more.
+OF_A_DAY = re.compile(r"(sources|queries)_(?!icmp$|tcp$|both$|unmeasured$)\w+$")
 # What is passed to an agent is put at 3 and 4, and must be open here for that, whichever thread starts one.
 HELD = [os.open(os.devnull, os.O_RDONLY) for _ in range(5)]
 STREAMS = {"tcp", "dot", "doh"}
@@ -385,6 +387,8 @@ class Twin:
                     continue
                 series = (name, measurement, *sorted(tags.items()))
                 for field, value in fields.items():
+                    if measurement in ("dns_country", "dns_asn") and OF_A_DAY.match(field):
+                        continue
                     if measurement == "wire" and tags["transport"] in STREAMS and field in ("packets", "bytes"):
                         value = min(value, 1)
                     if field in NOISY_FIELDS:

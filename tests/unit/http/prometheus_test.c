@@ -395,7 +395,7 @@ static void test_tops(void **state)
 	    value_of(text, "crosstap_dns_top_subnet_info" RANKED ",subnet=\"192.0.2.0/24\"}") == 1);
 	assert_true(
 	    value_of(text,
-		"crosstap_dns_top_talker_count{zone=\"nl\",by=\"refused\",rank=\"1\"}") == 30);
+		"crosstap_dns_top_talker_amount{zone=\"nl\",by=\"refused\",rank=\"1\"}") == 30);
 }
 
 /* Each family is described once, before its samples, and no series is there twice. */
