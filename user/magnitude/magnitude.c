@@ -249,7 +249,7 @@ int magnitude_flush_when_due(struct magnitude *magnitude, uint64_t now_ns)
 
 	if (!magnitude->files_due_ns) {
 		magnitude->files_due_ns = now_ns + FILES_EVERY;
-		magnitude->state_due_ns = now_ns + STATE_EVERY;
+		magnitude->state_due_ns = now_ns; /* a folder that takes nothing is told at once */
 	}
 	if (now_ns >= magnitude->files_due_ns) {
 		r = write_dataset(magnitude);
