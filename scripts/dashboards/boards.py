@@ -47,6 +47,23 @@ def stat(title, *figures, **more):
     return Panel(title, figures, kind="stat", w=more.pop("w", 6), h=4, **more)
 
 
+def asked(word):
+    """The note of what is not made by default."""
+    return f"Off by default: the word {word} of the option datasets makes it."
+
+
+DISTINCT = ("sources", "names", "magnitude")  # those of two nodes may be the same ones
+
+
+def top(measurement, tag, *fields, where=None, metric=""):
+    """A table of what is greatest, by zone and rank; in /metrics, of nodes and zones together, by what it is. `metric`:
+    the field of /metrics, where it is called otherwise."""
+    where, ranked = where or {}, measurement.replace("dns_", "dns_top_")
+    return (Rows(f"{measurement}.{tag}", ("server", "zone", "rank"), where=where, fields=(tag, *fields)),
+            *(Metric(f"{measurement}.{field}", (tag,), where=where, metric=f"{ranked}.{metric or field}", info="yes",
+                     instant=True, how="max" if field in DISTINCT else "sum") for field in fields))
+
+
 LATENCY = {"metric": "dns_latency.seconds"}
 
 
@@ -73,7 +90,7 @@ def witnesses(direction):
 def origin(measurement, tag, top, fields=("queries", "responses")):
     """A table of who asks, with both round-trip times."""
     figures = [Total(f"{measurement}.{field}", (tag,)) for field in fields]
-    figures += [Metric(f"{top}.queries", (tag,), info="yes", instant=True)]
+    figures += [Metric(f"{top}.queries", (tag,), info="yes", how="sum", instant=True)]
     figures += [Weighted(f"{measurement}.{way}_rtt_ms_p50", (tag,), weight=f"queries_{way}", metric=f"{top}.{way}_rtt_ms",
                          total=True) for way in ("icmp", "tcp")]
     return tuple(figures)
@@ -95,6 +112,12 @@ OVERVIEW = Board("overview", "DNS: overview", "crosstap-quickstart.7", (
     Panel("Where queries are lost", tuple(Rate(f"funnel.{f}") for f in STAGES), alert="CrosstapSocketDrops",
           link="crosscheck"),
     one("Clients in a window", Level("dns_sources.sources", ("zone", "family"))),
+    Panel("Queries of attacks", (Rate("dns_attack.queries", ("kind",)),
+                                 Metric("dns_top_attack.queries", ("kind",), how="sum")), note=asked("attacks")),
+    Panel("Attacks", (Rows("dns_attack.subject", ("server", "kind", "rank"),
+                           fields=("subject", "queries", "response_bytes", "share", "since_s")),
+                      Metric("dns_top_attack.queries", ("server", "kind", "rank"), instant=True)), kind="table", w=24,
+          note=asked("attacks")),
     EVENTS,
 ))
 
@@ -139,6 +162,25 @@ ZONE = Board("zone", "DNS: zone", "crosstap-metrics.7", (
                                                  fields=("name", "count")), kind="table"),
     one("Names that do not exist, last window", Rows("dns_name.name", ("server", "zone", "rank"),
                                                      where={"kind": "nxdomain"}, fields=("name", "count")), kind="table"),
+    Row("Domains"),
+    Panel("Domains by queries, last window",
+          top("dns_domain", "domain", "queries", "nxdomain", "sources", "names", "magnitude", where={"by": "queries"}),
+          kind="table", w=24, join="domain", note=asked("domains")),
+    Panel("Domains by clients, last window", top("dns_domain", "domain", "sources", "magnitude", where={"by": "sources"}),
+          kind="table", join="domain", note=asked("domains")),
+    Panel("Domains by answers with NXDOMAIN, last window",
+          top("dns_domain", "domain", "nxdomain", "names", where={"by": "nxdomain"}), kind="table", join="domain",
+          note=asked("domains")),
+    Row("The server's addresses and identities"),
+    one("Queries by the server's address", Rate("dns_address.queries", ("address",)), stack=True, note=asked("addresses")),
+    one("Responses by the server's address", Rate("dns_address.responses", ("address",)), stack=True,
+        note=asked("addresses")),
+    Panel("Bytes by the server's address", (Rate("dns_address.query_bytes", ("address",), legend="queries {address}"),
+                                            Rate("dns_address.response_bytes", ("address",), legend="responses {address}")),
+          note=asked("addresses")),
+    Panel("Messages by the server's identity", (Rate("dns_identity.queries", ("identity",), legend="queries {identity}"),
+                                                Rate("dns_identity.responses", ("identity",), legend="responses {identity}")),
+          note=asked("addresses")),
 ))
 
 CROSSCHECK = Board("crosscheck", "DNS: funnel and cross-check", "crosstap-crosscheck.7", (
@@ -206,7 +248,20 @@ RESOLVERS = Board("resolvers", "DNS: resolvers and how far away they are", "cros
     Panel("The busiest clients, last window", (
         Rows("dns_resolver.address", ("server", "zone", "rank"),
              fields=("address", "country", "asn", "queries", "nxdomain", "icmp_rtt_ms", "tcp_rtt_ms")),
-        Metric("dns_top_resolver.queries", ("address", "country"), info="yes", instant=True)), kind="table", w=24),
+        Metric("dns_top_resolver.queries", ("address", "country"), info="yes", how="sum", instant=True)), kind="table", w=24),
+    Row("What clients are like"),
+    one("Clients in a window by trait, the largest zone", Level("dns_clients.sources", ("trait",),
+                                                                metric="dns_top_clients.sources")),
+    Panel("Queries by trait of the client", (Rate("dns_clients.queries", ("trait",)),
+                                             Metric("dns_top_clients.queries", ("trait",), how="sum"))),
+    Row("Networks, and clients that stand out"),
+    Panel("The busiest networks, last window", top("dns_subnet", "subnet", "queries", "response_bytes", "nxdomain"),
+          kind="table", w=24, join="subnet", note=asked("addresses")),
+    *(Panel(f"Most {words}, last window", top("dns_talker", "address", "count", where={"by": by}, metric="queries"),
+            kind="table", w=width, unit=unit, note=asked("addresses")) for by, words, width, unit in (
+                ("response_bytes", "bytes of responses", 8, "bytes"), ("nxdomain", "answers with NXDOMAIN", 8, ""),
+                ("refused", "answers with REFUSED", 8, ""), ("tcp", "queries over TCP", 12, ""),
+                ("malformed", "malformed queries", 12, ""))),
 ))
 
 SITES = Board("sites", "DNS: site against site", "crosstap-fleet.7", (

@@ -95,6 +95,8 @@ class Log(Figure):
 
 @dataclasses.dataclass
 class Metric(Figure):
-    """In PromQL alone: the metric of `of`, where it has a value other than 0; with `info` by the labels of that."""
+    """In PromQL alone: the metric of `of`, where it has a value other than 0; with `info` by the labels of that.
+    `how`: max or sum, of nodes and zones together."""
     info: str = ""
+    how: str = "max"
     instant: bool = False

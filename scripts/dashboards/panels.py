@@ -12,7 +12,7 @@ COLOURS = {"ok": "green", "partial": "blue", "wire-blind": "purple", "dnstap-bli
 # What a figure is, before the table's words.
 HOW = {figures.Rate: "A second, averaged over whole windows. ", figures.Total: "Summed over the range shown. ",
        figures.Weighted: "Quantiles of windows, weighted by what counts in each. ", figures.Worst: "The largest of windows. ",
-       figures.Bins: "Summed over the range shown. ", figures.Rows: "Of the last window. "}
+       figures.Bins: "Summed over the range shown. ", figures.Rows: "Of the last window that has it. "}
 
 
 class Form:

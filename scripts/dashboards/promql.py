@@ -60,9 +60,11 @@ class PromQL:
         return f"avg{self.by(figure)} ({self.ranked(figure)})"
 
     def ranked(self, figure):
-        info = self.of(figure).split(".")[0] + "_info.info"
-        labels = [t for t in self.measured.tags(info.split(".")[0]) if t not in ("zone", "rank")]
-        return f"{self.series(figure)} * on (instance, zone, rank) group_left ({', '.join(labels)}) {self.series(figure, info)}"
+        of = self.of(figure).split(".")[0]
+        same = self.measured.tags(of)
+        labels = [t for t in self.measured.tags(f"{of}_info") if t not in same]
+        return (f"{self.series(figure)} * on (instance, {', '.join(same)}) group_left ({', '.join(labels)}) "
+                f"{self.series(figure, f'{of}_info.info')}")
 
     def worst(self, figure):
         return self.histogram(figure)
@@ -81,8 +83,8 @@ class PromQL:
 
     def metric(self, figure):
         if figure.info:
-            return f"sum{self.by(figure)} ({self.ranked(figure)})"
-        return f"max{self.by(figure)} ({self.series(figure)}) > 0"
+            return f"{figure.how}{self.by(figure)} ({self.ranked(figure)})"
+        return f"{figure.how}{self.by(figure)} ({self.series(figure)}) > 0"
 
     def target(self, figure, panel):
         legend = figure.name()

@@ -26,7 +26,7 @@ import figures  # noqa: E402
 import grafana  # noqa: E402
 from promql import PromQL, label  # noqa: E402
 from table import EVERY_WINDOW, Measured  # noqa: E402
-from truth import Metrics, Truth, is_rank  # noqa: E402
+from truth import OF_A_WINDOW, Metrics, Truth, is_rank  # noqa: E402
 
 WINDOW_S, STEP_S = 2, 6
 RESOLVER_QUERY = 3  # dnstap.proto
@@ -77,7 +77,13 @@ def check_near(got, expected, what, **tolerance):
 
 # -- what a healthy nameserver has no reason to log
 
-ODD_QUERIES, ODD_RESPONSES = 9, 7
+NAMES, REFLECTED = 40, 6  # of each attack
+MALFORMED = 5
+ODD_QUERIES, ODD_RESPONSES = MALFORMED + 4 + NAMES + REFLECTED, 7 + NAMES + REFLECTED
+VICTIM = "198.18.1.7"
+# Low enough for what is sent here, halved where a window ends amid it.
+ATTACKS = {"names": 300, "response_bytes": 100000}
+DATASETS = ["core", "edns", "names", "domains", "clients", "addresses", "attacks"]
 
 
 def with_option(code, data, **kinds):
@@ -95,9 +101,22 @@ def odd_ones(where):
     failed = message(response=True, rcode=2)
     producer = Producer(where)
     producer.send([frame(kind, wire=wire, address="198.18.1.5") for kind, wire, count in (
-        (AUTH_QUERY, b"\0\1\0", 5), (AUTH_QUERY, ecs, 4), (AUTH_RESPONSE, ede, 4), (AUTH_RESPONSE, failed, 3),
-        (RESOLVER_QUERY, message(), 2)) for _ in range(count)])
+        (AUTH_QUERY, b"\0\1\0", MALFORMED), (AUTH_QUERY, ecs, 4), (AUTH_RESPONSE, ede, 4), (AUTH_RESPONSE, failed, 3),
+        (RESOLVER_QUERY, message(), 2)) for _ in range(count)] + list(attacks()))
     producer.stop()
+
+
+def attacks():
+    """Names at random below one domain, and answers to one question that somebody else asks."""
+    for i in range(NAMES):
+        name = f"r{i}-{time.time_ns():x}.www.attacked.example"
+        yield from pair(message(name), message(name, response=True, rcode=3), f"198.18.1.{10 + i}")
+    for _ in range(REFLECTED):
+        yield from pair(message("big.example"), with_option(12, bytes(3000), name="big.example", response=True), VICTIM)
+
+
+def pair(query, response, address):
+    return [frame(AUTH_QUERY, wire=query, address=address), frame(AUTH_RESPONSE, wire=response, address=address)]
 
 
 class Run:
@@ -110,7 +129,7 @@ class Run:
         self.flux = Database(lab, net, FLUX, "flux")
         self.bench = Bench(lab, net, "native", horizon="6s", interval=f"{WINDOW_S}s", server={"zones": ("example.nl", "example.org")},
                            wire={"per_source": True}, tags={"site": "ams"}, ping={"rate": "1000/s", "every": "10s"},
-                           geo=self.databases())
+                           geo=self.databases(), datasets=DATASETS, attacks=ATTACKS)
         self.configure(self.bench.crosstap.config)
 
     def databases(self):
@@ -405,9 +424,22 @@ class PromChecks:
         series = self.each_second(target)
         check(any(one.values for one in series), f"{what}: shows nothing")
         check_equal({tag for one in series for tag in by if not one.labels.get(tag)}, set(), f"{what}: labels without a value")
-        values = self.metrics.values(name)
-        if not figure.info:
-            check(all(v in values for one in series for _, v in one.values), what)
+        if not name.startswith(OF_A_WINDOW):
+            values = self.metrics.values(name)
+            return check(all(v in values for one in series for _, v in one.values), what)
+        return self.of_a_window(what, figure, series, name, by, where)
+
+    def of_a_window(self, what, figure, series, name, by, where):
+        """Each has been so in one reading of /metrics."""
+        mine = [t for t in by if t != "instance"]
+        measurement = (figure.metric or figure.of).split(".")[0]
+        info = self.measured.metric(f"{measurement}_info.info") if figure.info else ""
+        values = self.metrics.shown(name, info, figure.how, mine, where)
+        check(values, f"{what}: /metrics has nothing of it")
+        for one in series:
+            ever = values.get(self.key(mine, one.labels), set())
+            for _, value in one.values:
+                check(any(near(value, v) for v in ever), f"{what}: {one.labels} is {value}, was {sorted(ever)[:20]}")
 
 
 def check_prometheus(run, over):
@@ -466,10 +498,24 @@ def queries(lab):
         play(lab, run.start())
 
 
+def check_asked(points, sent):
+    """What the datasets that are off by default count of all, is all; what they name is what was sent."""
+    queries, responses = sent.total() + 2 * ODD_QUERIES, sent.answers() + 2 * ODD_RESPONSES
+    for measurement, where in (("dns_address", {}), ("dns_identity", {}), ("dns_subnet", {}), ("dns_domain", {"by": "queries"}),
+                               ("dns_clients", {"trait": "all"})):
+        check_equal(sum(points.by(measurement, "queries", **where).values()), queries, f"queries of {measurement}")
+    for measurement in ("dns_address", "dns_identity"):
+        check_equal(sum(points.by(measurement, "responses").values()), responses, f"responses of {measurement}")
+    named = {(tags["kind"], have["subject"]) for name, tags, have, _ in points.points if name == "dns_attack"}
+    check({("random-subdomain", "attacked.example"), ("reflection", VICTIM)} <= named, f"attacks: {named}")
+
+
 def play(lab, run):
     began = int(time.time()) - 30
     sent = Sent()
-    first = run.load(1000)
+    # As large as the second: where a counter grows to many times what it was, Prometheus' rate has less of it, since it
+    # takes none to have been below 0 before its first scrape.
+    first = run.load(3000)
     second, over = run.watched(3000)
     for one in (first, second):
         for name in ("queries", "responses", "qtype", "rcode", "opcode"):
@@ -487,6 +533,7 @@ def play(lab, run):
     hand = points.by("dns_qtype", "queries", "qtype", zone="hand")
     nameserver = {k: n - hand.get(k, 0) for k, n in points.by("dns_qtype", "queries", "qtype").items()}
     check_equal(nameserver, sent.qtype, "types in points")
+    check_asked(points, sent)
     over = grafana.Range(began - began % 60, (int(time.time()) // 60 + 1) * 60, STEP_S)
     variables = {"server": grafana.ALL, "site": grafana.ALL, "zone": grafana.ALL, "interface": grafana.ALL,
                  "window": WINDOW_S, "bucket": "dns"}

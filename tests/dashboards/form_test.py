@@ -13,6 +13,12 @@ from harness import ROOT, check, check_equal, main, test
 OWN = {"__interval", "__interval_ms", "__rate_interval", "__range", "timeFilter", "__url_time_range", "__field", "col"}
 
 
+# What only a word of `datasets` makes, by what a query names it.
+ASKED = {"domains": r"\bdns_domain\b|_dns_top_domain_",
+         "addresses": r"\bdns_(address|identity|subnet|talker)\b|_by_(address|identity)_total|_dns_top_(subnet|talker)_",
+         "attacks": r"\bdns_attack\b|_dns_attack_"}
+
+
 def boards():
     for path in sorted(glob.glob(os.path.join(ROOT, "config", "grafana", "*", "*.json"))):
         with open(path, encoding="utf-8") as file:
@@ -76,6 +82,20 @@ def panels(lab):
                 check_equal(target["datasource"]["uid"], "${datasource}", f"{what}: data source")
             check_equal([t["refId"] for t in panel["targets"]],
                         [chr(ord("A") + i) for i in range(len(panel["targets"]))], f"{what}: references")
+
+
+@test
+def datasets(lab):
+    """A panel that stays empty without a word of `datasets` says which, and no other does."""
+    seen = set()
+    for path, board in boards():
+        for panel in board["panels"]:
+            queries = " ".join(strings(panel.get("targets", [])))
+            needed = {word for word, names in ASKED.items() if re.search(names, queries)}
+            said = set(re.findall(r"the word (\w+) of the option datasets", panel.get("description", "")))
+            check_equal(said, needed, f"{path}: {panel['title']}: words of datasets")
+            seen |= {(path.split(os.sep)[-2], word) for word in needed}
+    check_equal(seen, {(language, word) for language in ("influxql", "flux", "promql") for word in ASKED}, "panels")
 
 
 @test

@@ -5,6 +5,7 @@
 import figures
 
 NANO = 1_000_000_000
+OF_A_WINDOW = ("crosstap_dns_top_", "crosstap_dns_clients_", "crosstap_dns_attack_")
 
 
 class Truth:
@@ -113,7 +114,7 @@ class Metrics:
     """/metrics, read again and again by a thread of the test: what it was first, last, and ever."""
 
     def __init__(self):
-        self.first, self.last, self.ever = None, None, {}
+        self.first, self.last, self.ever, self.scrapes = None, None, {}, []
 
     def begin(self, samples):
         """What grows is counted from here on."""
@@ -122,6 +123,8 @@ class Metrics:
 
     def add(self, samples):
         self.last = samples
+        # What is greatest has its rank for a window only.
+        self.scrapes.append({key: value for key, value in samples.items() if key[0].startswith(OF_A_WINDOW)})
         for key, value in samples.items():
             self.ever.setdefault(key, set()).add(value)
 
@@ -138,6 +141,32 @@ class Metrics:
     def values(self, name):
         """All that a metric has ever been."""
         return {value for (metric, _), values in self.ever.items() if metric == name for value in values}
+
+    def shown(self, name, info, how, by, where):
+        """{group: values}: all that each has ever been, of a metric by its own labels, or by those of `info`, which has
+        the same ones and more."""
+        found, add = {}, {"sum": sum, "max": max}[how]
+        for samples in self.scrapes:
+            groups = {}
+            for labels, value in self.labelled(samples, name, info):
+                if all(labels.get(k) == v for k, v in where.items()):
+                    groups.setdefault(tuple(labels.get(t, "") for t in by), []).append(value)
+            for group, values in groups.items():
+                found.setdefault(group, set()).add(add(values))
+        return found
+
+    @staticmethod
+    def labelled(samples, name, info):
+        """(labels, value) of each sample of a metric."""
+        infos = [dict(labels) for metric, labels in samples if metric == info] if info else []
+        for (metric, labels), value in samples.items():
+            if metric != name:
+                continue
+            if not info:
+                yield dict(labels), value
+            for more in infos:
+                if set(labels) <= set(more.items()):
+                    yield more, value
 
     def quantile(self, name, quantile, by, where):
         """{group: quantile} of a histogram's growth, by the rule of Prometheus: straight within a bucket."""
