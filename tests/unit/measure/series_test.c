@@ -78,7 +78,7 @@ static void interfaces_multiply(void **state UNUSED)
 
 static void values_as_keys_have_no_bound(void **state UNUSED)
 {
-	struct config_series series = bound("top: {key: value}\n");
+	struct config_series series = bound("datasets: [core, domains]\ntop: {key: value}\n");
 
 	assert_true(series.unbounded);
 	assert_true(row(&series, "dns_resolver")->unbounded);
@@ -89,7 +89,9 @@ static void values_as_keys_have_no_bound(void **state UNUSED)
 
 static void datasets_have_series(void **state UNUSED)
 {
-	struct config_series all = bound(WIRE_OFF_TEXT);
+	struct config_series some = bound(WIRE_OFF_TEXT);
+	struct config_series all = bound(
+	    WIRE_OFF_TEXT "datasets: [core, edns, names, domains, clients, addresses, attacks]\n");
 	struct config_series edns = bound(WIRE_OFF_TEXT "datasets: [edns]\n");
 	struct config_series none = bound(WIRE_OFF_TEXT "datasets: []\n");
 
@@ -99,6 +101,9 @@ static void datasets_have_series(void **state UNUSED)
 	assert_bound(&all, "dns_domain", 3 * 20 + 3);
 	assert_bound(&all, "dns_clients", 12);
 	assert_bound(&all, "dns_attack", 3 * 8);
+	assert_bound(&some, "dns_clients", 12);
+	assert_null(row(&some, "dns_domain"));
+	assert_null(row(&some, "dns_attack"));
 	assert_null(row(&edns, "dns_domain"));
 	assert_bound(&edns, "dns_edns", 3);
 	assert_bound(&edns, "dns_edns_size", 1);
