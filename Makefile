@@ -37,14 +37,14 @@ OPT      := -O1 -g
 CFLAGS   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 LDFLAGS  += -fsanitize=$(SANITIZE)
 else
-CPPFLAGS += -D_FORTIFY_SOURCE=2
+CPPFLAGS += $(if $(COVERAGE),,-D_FORTIFY_SOURCE=2)
 CFLAGS   += $(if $(filter $(HOT),$<),,$(CLEAR))
 endif
 
-# Counts each line and branch that runs, into the file that LLVM_PROFILE_FILE names (clang).
+# Counts each line and branch that runs, in a file beside each object (gcov).
 ifneq ($(COVERAGE),)
-CFLAGS   += -fprofile-instr-generate -fcoverage-mapping
-LDFLAGS  += -fprofile-instr-generate
+CFLAGS   += --coverage -fprofile-update=atomic
+LDFLAGS  += --coverage
 endif
 
 LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
@@ -81,7 +81,7 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
-	check-simulation simulate soak check-arm64 check-s390x check-dashboards
+	check-simulation simulate soak check-arm64 check-s390x check-dashboards analyze coverage coverage-all
 
 all: $(O)/crosstap
 
@@ -101,6 +101,8 @@ help:
 	@echo 'soak           real nameservers, reloads, outages and kills for HOURS (1)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
+	@echo 'analyze        what cppcheck and gcc -fanalyzer say; tidy: clang-tidy'
+	@echo 'coverage       lines and branches that tests run, by file; E2E=1 with the end-to-end tests'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
 	@echo 'install deb    into DESTDIR/PREFIX; a Debian package'
 
@@ -247,6 +249,23 @@ check-all:
 	$(MAKE) O=$(O)/tsan $(TSAN) check-unit
 	$(MAKE) -j$(JOBS) O=$(O)/clang CC=clang OPT=-O1 all
 	$(MAKE) -k check-bpf check-e2e
+
+# gcc includes what is generated.
+analyze:
+	scripts/deps --build --analyze
+	$(MAKE) $(GENERATED)
+	scripts/analyze $(O)
+# Without optimisation: a line stays a line. The end-to-end tests run what was built for this (E2E=1), as root.
+COVERAGE_SEEDS ?= 100
+coverage:
+	scripts/deps --build --check --coverage
+	find $(O)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) -j$(JOBS) O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" all programs
+	-$(MAKE) -k O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" coverage-all
+	@scripts/coverage $(O)/coverage
+coverage-all: check-unit check-golden check-fuzz
+	$(O)/tests/simulation/simulation 1 $(COVERAGE_SEEDS)
+	$(if $(E2E),O=$(O) tests/e2e/run)
 
 check-unit: $(UNIT_BIN)
 	@scripts/run-unit $(UNIT_BIN)

@@ -371,7 +371,7 @@ void sim_ledger_end(const struct sim_end *end)
 		    (unsigned long long)end->dropped);
 	if (end->dropped > sums.old + sums.young + sums.unsure && !end->disturbed)
 		sim_fail("%llu points are counted as dropped, %llu are lost",
-		    (unsigned long long)end->dropped, (unsigned long long)(sums.old + sums.young));
+		    (unsigned long long)end->dropped, (unsigned long long)sums.old + sums.young);
 	if (!end->killed && (end->rejected != refused || end->accepted != taken))
 		sim_fail("counted accepted %llu rejected %llu, but it was %llu and %llu",
 		    (unsigned long long)end->accepted, (unsigned long long)end->rejected,

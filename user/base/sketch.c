@@ -81,7 +81,7 @@ static int to_set(struct sketch *sketch, struct sketch_budget *budget, unsigned 
 		if (hashes[i])
 			*slot_of(set, bits, hashes[i]) = hashes[i];
 	}
-	sketch_done(sketch, budget);
+	sketch_done(sketch, budget); /* NOLINT(clang-analyzer-unix.Malloc): `next` has the set */
 	*sketch = next;
 	charge(budget, 0, bytes_of(sketch));
 	return 0;
@@ -188,6 +188,7 @@ void sketch_merge(struct sketch *into, struct sketch_budget *budget, const struc
 		if ((into->kind != SKETCH_REGISTERS || into->bits > bits) &&
 		    to_registers(into, budget, bits) < 0)
 			return;
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): to_registers() put new ones there */
 		fill(into->registers, bits, from);
 		return;
 	}

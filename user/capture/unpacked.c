@@ -96,6 +96,7 @@ static int begin_zstd(struct unpacked *unpacked)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): zstd writes to `out` */
 static int step_zstd(struct unpacked *unpacked, uint8_t *out, size_t size, size_t *ret_made)
 {
 	ZSTD_inBuffer in = {unpacked->in, unpacked->end, unpacked->start};

@@ -470,6 +470,7 @@ int config_load_and_look(
 	} else {
 		r = parse_and_look(name, text, length, errors, looker, ret);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): fopen() leaves no errno of 0 */
 	explicit_bzero(text, length);
 	free(text);
 	return r;

@@ -119,7 +119,7 @@ void doctor_judge_device(struct doctor *doctor, const struct doctor_device *devi
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL,
 		    "%s: %u receive queues, %llu of %llu packets dropped", device->name,
 		    device->queues, (unsigned long long)device->drops,
-		    (unsigned long long)(device->packets + device->drops));
+		    (unsigned long long)device->packets + device->drops);
 }
 
 /* -- interrupts */

@@ -56,8 +56,10 @@ void input_row_of(const struct report_input *input, const struct report_input *b
 void certificate_row_of(
     const struct report_certificate *certificate, int64_t now_ns, struct certificate_row *ret)
 {
+	const int64_t now_s = now_ns / NS_PER_S;
+
 	*ret = (struct certificate_row){
-	    .expires_in_s = (double)(certificate->end_s - now_ns / NS_PER_S),
+	    .expires_in_s = (double)(certificate->end_s - now_s),
 	    .not_after_time_s = (double)certificate->end_s,
 	};
 }

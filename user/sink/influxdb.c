@@ -224,8 +224,10 @@ static void add_remedy(const struct influx *i, long status, struct send_result *
 	const size_t used = strlen(ret->error), left = sizeof(ret->error) - used;
 	char *end = ret->error + used;
 
-	if (left > 3 && influx_remedy(end + 2, left - 2, &place, status, ret->error))
+	if (left > 3 && influx_remedy(end + 2, left - 2, &place, status, ret->error)) {
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the remedy follows */
 		memcpy(end, ": ", 2);
+	}
 }
 
 static void influx_send(void *backend, const char *text, size_t length, struct send_result *ret)

@@ -100,6 +100,7 @@ static int compare_entries(const void *a, const void *b)
 /* For who asks from another thread. One entry came (1) or goes (-1). */
 static void tally(struct spool *s, const struct entry *entry, int sign)
 {
+	/* cppcheck-suppress signConversion ; what is unsigned wraps, so -1 takes off */
 	atomic_fetch_add(&s->bytes, sign * (int64_t)entry->bytes);
 	atomic_fetch_add(&s->points, sign * (int64_t)entry->points);
 	atomic_store(&s->batches, s->n);

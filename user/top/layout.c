@@ -220,9 +220,9 @@ static void put_rows(struct layout *layout, const struct top_model *model, struc
 		layout->scroll = spare;
 	if (layout->scroll < 0)
 		layout->scroll = 0;
-	for (int i = 0; i < place && (size_t)(layout->scroll + i) < layout->rows.n; i++)
+	for (int i = 0; i < place && (size_t)layout->scroll + (size_t)i < layout->rows.n; i++)
 		view_put_row(screen, LINE_ROWS + i, model, layout->view, &layout->rows,
-		    (size_t)(layout->scroll + i));
+		    (size_t)layout->scroll + (size_t)i);
 	if (!layout->rows.n && place > 0)
 		screen_put(screen, LINE_ROWS, 0, screen->width, STYLE_PLAIN,
 		    *layout->filter ? "nothing has these letters" : "nothing to show here");

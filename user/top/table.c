@@ -54,6 +54,7 @@ static void drop_lighter_half(struct top_table *table)
 
 	for (size_t i = 0; i < table->n; i++)
 		weights[i] = table->rows[i].figures[0];
+	/* cppcheck-suppress uninitvar ; the loop above has filled it, as far as it is sorted */
 	qsort(weights, table->n, sizeof(*weights), lighter);
 	least = weights[table->n / 2];
 	for (size_t i = table->n / 2; i < table->n && weights[i] <= least; i++)

@@ -65,6 +65,7 @@ void usage_print(FILE *out, enum command_id id)
 void usage_begin(struct usage_reader *reader, enum command_id id, int argc, char **argv)
 {
 	const struct command *command = &commands[id];
+	/* cppcheck-suppress ctuuninitvar ; this is what fills the reader */
 	char *letter = reader->letters;
 	size_t n = 0;
 

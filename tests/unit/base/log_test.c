@@ -97,7 +97,7 @@ static void test_a_new_reason_is_never_silent(void **state UNUSED)
 	reasons.places[0].limit.next_ns = 0; /* its hour is over, that of the other is not */
 	assert_true(log_reason_pass(&reasons, "no such database 3", hour_ns, &suppressed));
 	assert_int_equal(suppressed, 1);
-	for (char c = 'a'; c <= 'z'; c++) {
+	for (int c = 'a'; c <= 'z'; c++) {
 		snprintf(reason, sizeof(reason), "made up %c", c);
 		assert_int_equal(log_reason_pass(&reasons, reason, hour_ns, &suppressed),
 		    c - 'a' < LOG_REASONS - 2 + 1);

@@ -43,6 +43,7 @@ static void bad_rules(void **state UNUSED)
 {
 	static const char *const rules[] = {"", "!", "*.", "a..b", "*.*.uk", "a.*", "\xff.uk",
 	    "\xc0\x80.uk", "\xe4\xbd", "\xf5\x80\x80\x80",
+	    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one rule of three parts */
 	    "公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公"
 	    "公"
 	    "公司公司公司公司公司公司公司公司公司公司",

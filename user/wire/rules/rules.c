@@ -36,6 +36,7 @@ bool wire_rules_configure(struct wire_rules *rules, const struct config *config)
 	wire_rules_set(&next, &config->wire);
 	if (rules->options == next.options &&
 	    memcmp(rules->ports, next.ports, sizeof(next.ports)) == 0 &&
+	    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): at worst set again */
 	    memcmp(&rules->cpu, &config->limits.cpu, sizeof(rules->cpu)) == 0)
 		return false;
 	memcpy(rules->ports, next.ports, sizeof(next.ports));
