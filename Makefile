@@ -101,7 +101,7 @@ help:
 	@echo 'soak           real nameservers, reloads, outages and kills for HOURS (1)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
-	@echo 'analyze        what cppcheck and gcc -fanalyzer say; tidy: clang-tidy'
+	@echo 'analyze        what cppcheck, clang-tidy and gcc -fanalyzer say; tidy: clang-tidy with all its checks'
 	@echo 'coverage       lines and branches that tests run, by file; E2E=1 with the end-to-end tests'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
 	@echo 'install deb    into DESTDIR/PREFIX; a Debian package'
