@@ -64,10 +64,15 @@ def each_frame(lab):
     crosstap = agent(lab, f"unix:{lab.path('reader.sock')}").start()
     wait_for(lambda: "frames are passed on" in crosstap.process.log(), 10, "they are connected")
     sent = [mixed(3000, seed) for seed in range(3)]
+    begun, lock = [], threading.Lock()
 
     def produce(what, bidirectional):
         producer = frames.Producer(lab.path("hand.sock"), bidirectional)
         for i in range(0, len(what), 100):
+            # The queue has room for some 4,000; a reader that falls behind by more loses frames.
+            wait_for(lambda: sum(begun) - teed(crosstap)[0] < 1500, 20, "the reader keeps up")
+            with lock:
+                begun.append(len(what[i:i + 100]))
             producer.send(what[i:i + 100])
         producer.stop()
     threads = [threading.Thread(target=produce, args=(what, i != 1)) for i, what in enumerate(sent)]
