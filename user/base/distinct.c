@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/distinct.h"
 
+#include "base/hyperloglog.h"
+
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,34 +185,8 @@ bool distinct_get_hashes(
 	return true;
 }
 
-/* Series of the share of empty registers, 0 <= x < 1 (Ertl 2017, algorithm 6). */
-static double empty_share(double x)
-{
-	double power = 1, sum = x, before;
-
-	do {
-		x *= x;
-		before = sum;
-		sum += x * power;
-		power += power;
-	} while (sum > before);
-	return sum;
-}
-
-/* The improved raw estimator: unlike the original one with linear counting below 2.5 registers'
- * worth, it has no bias anywhere. */
 uint64_t distinct_count(const struct distinct *distinct)
 {
-	const double m = DISTINCT_REGISTERS;
-	uint32_t ranks[MAX_RANK + 1] = {0};
-	double sum = 0;
-
-	if (!distinct->registers)
-		return distinct->used;
-	for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++)
-		ranks[distinct->registers[i]]++;
-	for (int rank = MAX_RANK; rank > 0; rank--)
-		sum = (sum + ranks[rank]) / 2;
-	sum += m * empty_share(ranks[0] / m);
-	return (uint64_t)(m * m / (2 * M_LN2 * sum) + 0.5);
+	return distinct->registers ? hyperloglog_count(distinct->registers, DISTINCT_PRECISION)
+				   : distinct->used;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/sketch.h"
 
+#include "base/hyperloglog.h"
+
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_BITS 4
 #define MOST_BITS  12 /* of a set: twice SKETCH_EXACT, as large as the registers that follow */
-#define MAX_RANK   (32 - SKETCH_COARSE + 1)
 
 _Static_assert(1u << MOST_BITS == 2 * SKETCH_EXACT, "a set is never more than half full");
 _Static_assert(sizeof(uint32_t) << MOST_BITS == 1u << SKETCH_FINE, "the budget is that of the set");
@@ -199,32 +199,8 @@ void sketch_merge(struct sketch *into, struct sketch_budget *budget, const struc
 	}
 }
 
-/* Series of the share of empty registers, 0 <= x < 1 (Ertl 2017, algorithm 6). */
-static double empty_share(double x)
-{
-	double power = 1, sum = x, before;
-
-	do {
-		x *= x;
-		before = sum;
-		sum += x * power;
-		power += power;
-	} while (sum > before);
-	return sum;
-}
-
 uint64_t sketch_count(const struct sketch *sketch)
 {
-	const double m = (double)(1u << sketch->bits);
-	uint32_t ranks[MAX_RANK + 1] = {0};
-	double sum = 0;
-
-	if (sketch->kind != SKETCH_REGISTERS)
-		return sketch->used;
-	for (uint32_t i = 0; i < 1u << sketch->bits; i++)
-		ranks[sketch->registers[i]]++;
-	for (int rank = MAX_RANK; rank > 0; rank--)
-		sum = (sum + ranks[rank]) / 2;
-	sum += m * empty_share(ranks[0] / m);
-	return (uint64_t)(m * m / (2 * M_LN2 * sum) + 0.5);
+	return sketch->kind == SKETCH_REGISTERS ? hyperloglog_count(sketch->registers, sketch->bits)
+						: sketch->used;
 }
