@@ -10,9 +10,10 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NS_PER_US 1000LL
-#define NS_PER_MS 1000000LL
-#define NS_PER_S  1000000000LL
+#define NS_PER_US  1000LL
+#define NS_PER_MS  1000000LL
+#define NS_PER_S   1000000000LL
+#define NS_PER_DAY (86400 * NS_PER_S)
 
 struct clock {
 	int64_t (*wall_ns)(void *context);
@@ -32,6 +33,21 @@ static inline uint64_t clock_monotonic_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* The UTC day of a wall-clock time, in days since 1970. */
+static inline int64_t clock_day(int64_t wall_ns)
+{
+	return wall_ns / NS_PER_DAY - (wall_ns % NS_PER_DAY < 0);
+}
+
+/* Milliseconds until a monotonic time, for poll(2): not less than what is left; 0 when it is over.
+ */
+static inline int clock_left_ms(uint64_t until_ns)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	return until_ns <= now_ns ? 0 : (int)((until_ns - now_ns) / NS_PER_MS + 1);
 }
 
 /* CPU time that this thread, or with CLOCK_PROCESS_CPUTIME_ID the process, has used. */

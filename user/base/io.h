@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads and writes files whole: goes on after a call that was interrupted or short. */
+/* Opens and reads files, and writes them, whole: goes on after a call that was interrupted or
+ * short. */
 #ifndef CROSSTAP_BASE_IO_H
 #define CROSSTAP_BASE_IO_H
 
 #include <stddef.h>
 #include <sys/types.h>
 
+/*
+ * Opens a file of one's own for reading, whatever is in its place by now: what is no regular file
+ * is neither waited for nor taken for a terminal. *ret_size: its bytes. The descriptor; -EBADMSG:
+ * no regular file; or -errno.
+ */
+int io_open_regular(const char *path, size_t *ret_size);
 /* All of it, or -errno with an unknown part written; -EIO where write() writes nothing. */
 int io_write(int fd, const void *data, size_t size);
 /* Up to `size` bytes, fewer only at the end of the file; or -errno. */

@@ -19,7 +19,6 @@
 #define MEMORY_SHARE  3  /* of limits.memory */
 #define BATCH         16 /* look-ups that wait for memory together */
 #define LEAST_VALID_S 3600
-#define DAY_NS        (86400 * NS_PER_S)
 #define SAVE_NS       (3600 * NS_PER_S)
 #define MAX_WAITING   65536
 
@@ -479,7 +478,7 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 
 	enrich->now_s = (uint32_t)(window->now_ns / NS_PER_S);
 	enrich->window = window;
-	enrich->day = window->start_ns / DAY_NS;
+	enrich->day = clock_day(window->start_ns);
 	enrich->traits = client_limits(enrich->config);
 	zone_clients_clear(&enrich->clients);
 	if (enrich->live)
@@ -488,7 +487,7 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	resolvers_begin_window(enrich->waiting);
 	breakdown_begin(enrich->breakdown, kinds);
 	admission_begin(
-	    enrich->admission, window->start_ns / DAY_NS, enrich->live ? ADMISSION_WINDOWS : 1);
+	    enrich->admission, clock_day(window->start_ns), enrich->live ? ADMISSION_WINDOWS : 1);
 	r = count_known(enrich, sources);
 	if (r == 0)
 		r = count_missing(enrich, sources);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/resolvers_file.h"
 
+#include "base/io.h"
 #include "base/replace.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -126,18 +126,11 @@ int resolvers_save(struct resolvers *resolvers, const char *path, uint32_t now_s
 
 /* -- reading */
 
-static int check_size(int fd, size_t *ret)
+static int check_size(size_t size)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)(sizeof(struct header) + sizeof(uint64_t)))
+	if (size < sizeof(struct header) + sizeof(uint64_t))
 		return -EBADMSG;
-	if (st.st_size > (off_t)sizeof(struct stored) * MAX_ENTRIES)
-		return -EFBIG;
-	*ret = (size_t)st.st_size;
-	return 0;
+	return size > sizeof(struct stored) * MAX_ENTRIES ? -EFBIG : 0;
 }
 
 /* The hash of all but the last eight bytes, against these. */
@@ -243,13 +236,14 @@ static int read_all(struct resolvers *resolvers, FILE *file, size_t size, uint32
 
 int resolvers_load(struct resolvers *resolvers, const char *path, uint32_t now_s)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
-	FILE *file;
 	size_t size = 0;
+	const int fd = io_open_regular(path, &size);
+	FILE *file;
+	int r;
 
 	if (fd < 0)
-		return -errno;
-	r = check_size(fd, &size);
+		return fd;
+	r = check_size(size);
 	file = r == 0 ? fdopen(fd, "r") : NULL;
 	if (!file) {
 		r = r < 0 ? r : -errno;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -408,23 +407,20 @@ int held_decode(struct history_next **ret, const uint8_t *data, size_t size)
 
 int held_read(struct history_next **ret, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
+	size_t size = 0;
+	const int fd = io_open_regular(path, &size);
 	uint8_t *data = NULL;
-	struct stat st;
 	ssize_t n;
+	int r = 0;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode))
-		r = -EBADMSG;
-	else if (st.st_size > (off_t)LONGEST)
+		return fd;
+	if (size > LONGEST)
 		r = -EFBIG;
-	else if (!(data = malloc((size_t)st.st_size + 1)))
+	else if (!(data = malloc(size + 1)))
 		r = -ENOMEM;
 	if (r == 0) {
-		n = io_read(fd, data, (size_t)st.st_size);
+		n = io_read(fd, data, size);
 		r = n < 0 ? (int)n : held_decode(ret, data, (size_t)n);
 	}
 	free(data);

@@ -2,12 +2,12 @@
 #include "magnitude/magnitude.h"
 
 #include "base/clock.h"
+#include "base/file_name.h"
 #include "base/io.h"
 #include "base/replace.h"
 #include "text/json_text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define DAY_NS       (86400 * NS_PER_S)
 #define FILES_EVERY  (3600ull * NS_PER_S)
 #define STATE_EVERY  (60ull * NS_PER_S)
 #define SERVER_BYTES 256
@@ -31,21 +30,6 @@ struct magnitude {
 	uint64_t files_due_ns, state_due_ns;
 	bool changed; /* since the state was written */
 };
-
-static int64_t day_of(int64_t time_ns)
-{
-	return time_ns / DAY_NS - (time_ns % DAY_NS < 0);
-}
-
-static void make_name(char ret[SERVER_BYTES], const char *server)
-{
-	snprintf(ret, SERVER_BYTES, "%s", server);
-	for (char *at = ret; *at; at++) {
-		if (*at == '/' || (unsigned char)*at <= ' ' || *at == 0x7f ||
-		    (at == ret && *at == '.'))
-			*at = '_';
-	}
-}
 
 /* -- files */
 
@@ -100,19 +84,18 @@ static int write_state(struct magnitude *magnitude)
 
 static int read_whole(const char *path, uint8_t **ret, size_t *ret_length)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
+	size_t size = 0;
+	const int fd = io_open_regular(path, &size);
 	uint8_t *data = NULL;
-	struct stat st;
+	int r = 0;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode) || st.st_size > (off_t)DATASET_FILE_BYTES)
+		return fd;
+	if (size > DATASET_FILE_BYTES)
 		r = -EBADMSG;
-	else if (!(data = malloc((size_t)st.st_size + 1)))
+	else if (!(data = malloc(size + 1)))
 		r = -ENOMEM;
-	else if (io_read(fd, data, (size_t)st.st_size) != (ssize_t)st.st_size)
+	else if (io_read(fd, data, size) != (ssize_t)size)
 		r = -EBADMSG;
 	close(fd);
 	if (r < 0) {
@@ -120,7 +103,7 @@ static int read_whole(const char *path, uint8_t **ret, size_t *ret_length)
 		return r;
 	}
 	*ret = data;
-	*ret_length = (size_t)st.st_size;
+	*ret_length = size;
 	return 0;
 }
 
@@ -196,14 +179,14 @@ int magnitude_new(
 	if (!magnitude)
 		return r;
 	snprintf(magnitude->server, sizeof(magnitude->server), "%s", options->server);
-	make_name(magnitude->file, options->server);
+	file_name(magnitude->file, sizeof(magnitude->file), options->server);
 	magnitude->domains = options->domains;
 	magnitude->live = options->live;
 	magnitude->dir = strdup(options->dir);
 	if (magnitude->dir)
 		r = mkdir(options->dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
 	if (r == 0 && options->live)
-		r = begin(magnitude, day_of(options->now_ns), &reason);
+		r = begin(magnitude, clock_day(options->now_ns), &reason);
 	if (r < 0) {
 		magnitude_free(magnitude);
 		return r;
@@ -224,7 +207,7 @@ void magnitude_free(struct magnitude *magnitude)
 
 int magnitude_add(struct magnitude *magnitude, int64_t start_ns, const struct tally *tally)
 {
-	const int64_t day = day_of(start_ns);
+	const int64_t day = clock_day(start_ns);
 	int r = 0, added = 0;
 
 	/* A clock that was set back over midnight goes on with the day that has begun. */

@@ -19,13 +19,6 @@
 #define NO_FD     (-1)
 #define MAX_REPLY FRAME_STREAM_MAX_REPLY_BYTES
 
-static int left_ms(uint64_t until_ns)
-{
-	const uint64_t now_ns = clock_monotonic_ns();
-
-	return now_ns >= until_ns ? 0 : (int)((until_ns - now_ns) / NS_PER_MS + 1);
-}
-
 /* 0: the socket is ready. */
 static int wait_for(int fd, short events, int stop_fd, uint64_t until_ns)
 {
@@ -33,7 +26,7 @@ static int wait_for(int fd, short events, int stop_fd, uint64_t until_ns)
 	int n;
 
 	do
-		n = poll(fds, 2, left_ms(until_ns));
+		n = poll(fds, 2, clock_left_ms(until_ns));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;

@@ -2,6 +2,7 @@
 #include "rssac002/rssac002.h"
 
 #include "base/clock.h"
+#include "base/file_name.h"
 #include "base/hash.h"
 #include "base/replace.h"
 #include "rssac002/rssac002_internal.h"
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DAY_NS        (86400 * NS_PER_S)
 #define FILES_EVERY   (3600ull * NS_PER_S)
 #define SERVICE_BYTES 256
 #define PREFIX_BYTES  32
@@ -49,22 +49,6 @@ void rssac002_day_done(struct rssac002_day *day)
 		distinct_free(day->sources[set]);
 		day->sources[set] = NULL;
 	}
-}
-
-/* `server` is the operator's, but may hold what a file's name cannot. */
-static void make_service(char ret[SERVICE_BYTES], const char *service)
-{
-	snprintf(ret, SERVICE_BYTES, "%s", service);
-	for (char *at = ret; *at; at++) {
-		if (*at == '/' || (unsigned char)*at <= ' ' || *at == 0x7f ||
-		    (at == ret && *at == '.'))
-			*at = '_';
-	}
-}
-
-static int64_t day_of(int64_t time_ns)
-{
-	return time_ns / DAY_NS - (time_ns % DAY_NS < 0);
 }
 
 static int write_files(const struct rssac002 *rssac)
@@ -128,14 +112,14 @@ int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, co
 
 	if (!rssac)
 		return r;
-	make_service(rssac->service, service);
+	file_name(rssac->service, sizeof(rssac->service), service);
 	snprintf(rssac->prefix, sizeof(rssac->prefix), "%s", prefix ? prefix : "");
 	set_key(&rssac->key, key);
 	rssac->dir = strdup(dir);
 	if (rssac->dir)
 		r = mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
 	if (r == 0)
-		r = begin(rssac, day_of(now_ns), &reason);
+		r = begin(rssac, clock_day(now_ns), &reason);
 	if (r < 0) {
 		rssac002_free(rssac);
 		return r;
@@ -173,7 +157,7 @@ static void add_counts(struct rssac002_counts *into, const struct rssac002_count
 /* A clock that was set back over midnight goes on with the day that has begun. */
 static int reach(struct rssac002 *rssac, int64_t start_ns)
 {
-	const int64_t day = day_of(start_ns);
+	const int64_t day = clock_day(start_ns);
 
 	return day > rssac->today.day ? turn_over(rssac, day) : 0;
 }

@@ -5,12 +5,10 @@
 #include "base/replace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -113,21 +111,19 @@ int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_k
 
 static int read_file(const char *path, struct file *ret, bool *ret_whole)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
-	struct stat st;
-	ssize_t n;
+	size_t size = 0;
+	const int fd = io_open_regular(path, &size);
+	int r = 0;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		r = -errno;
-	} else if (!S_ISREG(st.st_mode) ||
-	    (st.st_size != (off_t)sizeof(*ret) && st.st_size != (off_t)sizeof(ret->stored))) {
+		return fd;
+	if (size != sizeof(*ret) && size != sizeof(ret->stored)) {
 		r = -EBADMSG;
 	} else {
-		*ret_whole = st.st_size == (off_t)sizeof(*ret);
-		n = io_read(fd, ret, (size_t)st.st_size);
-		if (n != (ssize_t)st.st_size)
+		const ssize_t n = io_read(fd, ret, size);
+
+		*ret_whole = size == sizeof(*ret);
+		if (n != (ssize_t)size)
 			r = n < 0 ? (int)n : -EBADMSG;
 	}
 	close(fd);
