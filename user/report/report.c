@@ -21,7 +21,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -594,6 +593,18 @@ static void keep_rssac002(struct report *report, int fed)
 	    fed < 0 ? fed : flushed);
 }
 
+/* What both have to tell is fed before the state is written. */
+static void keep_of_dnstap(struct report *report, const struct window_view *view)
+{
+	const bool custom = *report->config->rssac002.prefix != '\0',
+		   all = report->config->rssac002.source == RSSAC002_DNSTAP;
+	const int of_custom = custom ? feed_rssac002_custom(report->rssac, view) : 0;
+	const int of_all = all ? feed_rssac002_dnstap(report->rssac, view) : 0;
+
+	if (custom || all)
+		keep_rssac002(report, of_custom < 0 ? of_custom : of_all);
+}
+
 static void keep_magnitude(struct report *report, const struct shard *total, int64_t start_ns)
 {
 	const uint64_t now_ns = clock_monotonic_ns();
@@ -728,13 +739,11 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	}
 	begin_attacks(report, span);
 	enrich_sources(report, total, span, compared ? compared->wire : NULL, agent, &enriched);
-	if (report->rssac && *config->rssac002.prefix)
-		keep_rssac002(report, feed_rssac002_custom(report->rssac, &view));
 	name_attacks(report, total, span, agent);
 	for (size_t i = 0; report->enrich && limits.facts & FACTS_CLIENTS && i < view.n_zones; i++)
 		view.zones[i].clients = enrich_clients(report->enrich, view.zones[i].zone);
-	if (report->rssac && config->rssac002.source == RSSAC002_DNSTAP)
-		keep_rssac002(report, feed_rssac002_dnstap(report->rssac, &view));
+	if (report->rssac)
+		keep_of_dnstap(report, &view);
 	if (report->magnitude)
 		keep_magnitude(report, total, span->start_ns);
 	if (agent) {
