@@ -15,7 +15,6 @@
 #define DRAIN_MAX_NS     (1 * NS_PER_S)
 #define QUIET_MS         50 /* of a TCP producer that was told of the end: so much later it has heard */
 #define BROKEN_WAKE_MS   1000 /* commands to an input that has ended are looked for */
-#define DAY_NS           (86400 * NS_PER_S)
 #define EXPIRY_WARNING_S (14 * 86400LL)
 
 static void say_gone(struct dnstap_input *input, const struct connection *connection, ssize_t error)
@@ -93,12 +92,9 @@ static void gone(struct dnstap_input *input, struct connection *connection, ssiz
 /* All connections of the input rest together: as long as the busiest may. */
 static void set_rest(struct dnstap_input *input, struct connection *connection, size_t bytes)
 {
-	uint64_t most_ns = atomic_load_explicit(&input->most_rest_ns, memory_order_relaxed);
-
 	rest_read(&connection->rest, input->now_ns, bytes, input->rested);
-	if (most_ns > input->rest_ns)
-		most_ns = input->rest_ns;
-	input->rest_ns = connection_is_new(connection) ? 0 : rest_ns_of(&connection->rest, most_ns);
+	input->rest_ns =
+	    connection_is_new(connection) ? 0 : rest_ns_of(&connection->rest, input->rest_ns);
 }
 
 /* False once the connection is gone, or held. */
@@ -224,7 +220,7 @@ static void check_certificate(struct dnstap_input *input)
 	int64_t left_s;
 	const int64_t not_after_s = dnstap_not_after(input);
 
-	input->expiry_ns = input->now_ns + DAY_NS;
+	input->expiry_ns = input->now_ns + NS_PER_DAY;
 	left_s = not_after_s - clock_wall_ns(&clock_system) / NS_PER_S;
 	if (!not_after_s || left_s > EXPIRY_WARNING_S)
 		return;
@@ -256,12 +252,7 @@ static uint64_t check_deadlines(struct dnstap_input *input)
 
 static int wait_ms(uint64_t deadline_ns)
 {
-	uint64_t now;
-
-	if (!deadline_ns)
-		return -1;
-	now = clock_monotonic_ns();
-	return deadline_ns <= now ? 0 : (int)((deadline_ns - now) / NS_PER_MS + 1);
+	return deadline_ns ? clock_left_ms(deadline_ns) : -1;
 }
 
 static void handle(struct dnstap_input *input, void *tag)
@@ -368,7 +359,8 @@ static int serve(struct dnstap_input *input)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		input->now_ns = clock_monotonic_ns();
-		input->rest_ns = n > 0 ? REST_MOST_NS : 0;
+		input->rest_ns =
+		    n > 0 ? atomic_load_explicit(&input->most_rest_ns, memory_order_relaxed) : 0;
 		for (int i = 0; i < n; i++)
 			handle(input, events[i].data.ptr);
 		take_rest(input);

@@ -6,6 +6,8 @@
  */
 #include "document/document.h"
 
+#include "document/quote.h"
+
 #include "measure/measurement.h"
 #include "measure/size_bin.h"
 
@@ -16,16 +18,10 @@
 #define KEEP_MINUTE_DAYS 400
 #define BLOCKS           1000 /* of the last inserts, that are known again when one comes twice */
 
-static bool in_points(const struct measurement *measurement, const struct measure_field *field)
-{
-	return measurement->when != WHEN_METRICS && !(field->not_in & NOT_IN_POINTS) &&
-	    field->type != MEASURE_HISTOGRAM;
-}
-
 static bool has_points(const struct measurement *measurement)
 {
 	for (size_t i = 0; i < measurement->n_fields; i++) {
-		if (in_points(measurement, &measurement->fields[i]))
+		if (measure_in_points(measurement, &measurement->fields[i]))
 			return true;
 	}
 	return false;
@@ -51,17 +47,6 @@ static bool is_sum(const struct measure_field *field)
 	return field->type == MEASURE_COUNTER || field->type == MEASURE_BINS;
 }
 
-static void quoted(FILE *out, const char *text)
-{
-	fputc('\'', out);
-	for (; *text; text++) {
-		if (*text == '\'' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-	fputc('\'', out);
-}
-
 static void write_field(FILE *out, const struct measure_field *field)
 {
 	const char *type = field->type == MEASURE_TEXT ? "String"
@@ -81,7 +66,7 @@ static void write_field(FILE *out, const struct measure_field *field)
 			fprintf(out, ",\n    `%s`", field->name);
 		fprintf(out, " %s%s%s CODEC(%s) COMMENT ", absent ? "Nullable(" : "", type,
 		    absent ? ")" : "", codec);
-		quoted(out, field->help);
+		quote_text(out, field->help);
 	}
 }
 
@@ -98,10 +83,10 @@ static void write_table(FILE *out, const struct measurement *measurement)
 		const struct measure_tag_info *tag = &measure_tags[measurement->tags[i]];
 
 		fprintf(out, ",\n    `%s` LowCardinality(String) COMMENT ", tag->name);
-		quoted(out, tag->help);
+		quote_text(out, tag->help);
 	}
 	for (size_t i = 0; i < measurement->n_fields; i++) {
-		if (in_points(measurement, &measurement->fields[i]))
+		if (measure_in_points(measurement, &measurement->fields[i]))
 			write_field(out, &measurement->fields[i]);
 	}
 	fputs(
@@ -112,7 +97,7 @@ static void write_table(FILE *out, const struct measurement *measurement)
 	    ", time)\nTTL toDateTime(time) + INTERVAL %d DAY\n"
 	    "SETTINGS non_replicated_deduplication_window = %d\nCOMMENT ",
 	    KEEP_DAYS, BLOCKS);
-	quoted(out, measurement->help);
+	quote_text(out, measurement->help);
 	fputs(";\n\n", out);
 }
 
@@ -121,27 +106,40 @@ static size_t sums(const struct measurement *measurement)
 	size_t n = 0;
 
 	for (size_t i = 0; i < measurement->n_fields; i++)
-		n += in_points(measurement, &measurement->fields[i]) &&
+		n += measure_in_points(measurement, &measurement->fields[i]) &&
 		    is_sum(&measurement->fields[i]);
 	return n;
 }
 
-/* The columns that tell rows of sums apart, each behind `before`. */
-static void write_keys(
-    FILE *out, const struct measurement *measurement, const char *before, const char *after)
+enum key_form { KEY_DECLARED, KEY_NAMED, KEY_SELECTED };
+
+static void write_key(FILE *out, const char *name, bool absent, enum key_form form)
+{
+	if (form == KEY_DECLARED)
+		fprintf(out, ",\n    `%s` LowCardinality(String)", name);
+	else if (form == KEY_NAMED)
+		fprintf(out, ", `%s`", name);
+	else
+		fprintf(out,
+		    absent ? ",\n    ifNull(source.`%s`, '') AS `%s`"
+			   : ",\n    source.`%s` AS `%s`",
+		    name, name);
+}
+
+/* The columns that tell rows of sums apart. */
+static void write_keys(FILE *out, const struct measurement *measurement, enum key_form form)
 {
 	const bool ranking = is_ranking(measurement);
 
 	for (size_t i = 0; i < measurement->n_tags; i++) {
 		if (!is_rank(measurement->tags[i]))
-			fprintf(out, "%s`%s`%s", before, measure_tags[measurement->tags[i]].name,
-			    after);
+			write_key(out, measure_tags[measurement->tags[i]].name, false, form);
 	}
 	for (size_t i = 0; ranking && i < measurement->n_fields; i++) {
 		const struct measure_field *field = &measurement->fields[i];
 
-		if (in_points(measurement, field) && field->type == MEASURE_TEXT)
-			fprintf(out, "%s`%s`%s", before, field->name, after);
+		if (measure_in_points(measurement, field) && field->type == MEASURE_TEXT)
+			write_key(out, field->name, true, form);
 	}
 }
 
@@ -160,7 +158,7 @@ static void write_sums(FILE *out, const struct measurement *measurement, bool se
 	for (size_t i = 0; i < measurement->n_fields; i++) {
 		const struct measure_field *field = &measurement->fields[i];
 
-		if (!in_points(measurement, field) || !is_sum(field))
+		if (!measure_in_points(measurement, field) || !is_sum(field))
 			continue;
 		for (unsigned k = 0; k < (field->type == MEASURE_BINS ? SIZE_BINS : 1); k++) {
 			if (field->type == MEASURE_BINS)
@@ -180,10 +178,10 @@ static void write_rollup(
 	    "CREATE TABLE IF NOT EXISTS %s_%s\n(\n    time DateTime CODEC(DoubleDelta, ZSTD(1)),\n"
 	    "    server LowCardinality(String)",
 	    measurement->name, span);
-	write_keys(out, measurement, ",\n    ", " LowCardinality(String)");
+	write_keys(out, measurement, KEY_DECLARED);
 	write_sums(out, measurement, false);
 	fputs("\n)\nENGINE = SummingMergeTree\nPARTITION BY toYYYYMM(time)\nORDER BY (server", out);
-	write_keys(out, measurement, ", ", "");
+	write_keys(out, measurement, KEY_NAMED);
 	fputs(", time)\n", out);
 	if (strcmp(span, "minute") == 0)
 		fprintf(out, "TTL time + INTERVAL %d DAY\n", KEEP_MINUTE_DAYS);
@@ -192,22 +190,10 @@ static void write_rollup(
 	    "CREATE MATERIALIZED VIEW IF NOT EXISTS %s_%s_view TO %s_%s AS\nSELECT\n"
 	    "    %s(toDateTime(source.time)) AS time,\n    server",
 	    BLOCKS, measurement->name, span, measurement->name, span, function);
-	for (size_t i = 0; i < measurement->n_tags; i++) {
-		if (!is_rank(measurement->tags[i]))
-			fprintf(out, ",\n    source.`%s` AS `%s`",
-			    measure_tags[measurement->tags[i]].name,
-			    measure_tags[measurement->tags[i]].name);
-	}
-	for (size_t i = 0; is_ranking(measurement) && i < measurement->n_fields; i++) {
-		const struct measure_field *field = &measurement->fields[i];
-
-		if (in_points(measurement, field) && field->type == MEASURE_TEXT)
-			fprintf(out, ",\n    ifNull(source.`%s`, '') AS `%s`", field->name,
-			    field->name);
-	}
+	write_keys(out, measurement, KEY_SELECTED);
 	write_sums(out, measurement, true);
 	fprintf(out, "\nFROM %s AS source\nGROUP BY time, server", measurement->name);
-	write_keys(out, measurement, ", ", "");
+	write_keys(out, measurement, KEY_NAMED);
 	fputs(";\n\n", out);
 }
 

@@ -2,21 +2,11 @@
 /* Completion for fish: config/completion/crosstap.fish. */
 #include "document/document.h"
 
+#include "document/quote.h"
+
 #include "usage/usage.h"
 
 #include <errno.h>
-
-/* Within single quotes fish takes a backslash for one before a quote or another backslash only. */
-static void write_quoted(FILE *out, const char *text)
-{
-	fputc('\'', out);
-	for (; *text; text++) {
-		if (*text == '\'' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-	fputc('\'', out);
-}
 
 static void write_condition(FILE *out, const struct command *command)
 {
@@ -41,14 +31,14 @@ static void write_option(
 		fputc('\'', out);
 	}
 	fputs(" -d ", out);
-	write_quoted(out, option->help);
+	quote_text(out, option->help);
 	fputc('\n', out);
 }
 
 static void write_command(FILE *out, const struct command *command)
 {
 	fprintf(out, "complete -c crosstap -n __fish_use_subcommand -a %s -d ", command->name);
-	write_quoted(out, command->help);
+	quote_text(out, command->help);
 	fputc('\n', out);
 	for (size_t i = 0; i < command->n_options; i++) {
 		if (command->options[i].help)

@@ -24,11 +24,6 @@ static const char *type_name(enum measure_type type)
 	return names[type];
 }
 
-static bool in_points(const struct measurement *measurement, const struct measure_field *field)
-{
-	return measurement->when != WHEN_METRICS && !(field->not_in & NOT_IN_POINTS);
-}
-
 /* -- JSON */
 
 static void put_tags(
@@ -57,7 +52,7 @@ static void put_field(struct json_build *build, json_t *list, const struct measu
 	json_put_text(build, entry, "type", type_name(field->type));
 	json_put_text(build, entry, "unit", field->unit);
 	json_put_text(build, entry, "help", field->help);
-	json_put_bool(build, entry, "points", in_points(measurement, field));
+	json_put_bool(build, entry, "points", measure_in_points(measurement, field));
 	if (!measure_metric(measurement, field, name))
 		return;
 	metric = json_put_object(build, entry, "metric");
@@ -102,7 +97,7 @@ static void write_field(
 	char metric[MEASURE_METRIC_BYTES];
 	const bool has_metric = measure_metric(measurement, field, metric);
 
-	if (in_points(measurement, field))
+	if (measure_in_points(measurement, field))
 		fprintf(out, ".It Cm %s\n", field->name);
 	else if (has_metric)
 		fprintf(out, ".It Li %s\n", metric);
@@ -110,7 +105,7 @@ static void write_field(
 		return;
 	roff_text(out, field->help);
 	fprintf(out, "A %s%s%s", type_name(field->type), *field->unit ? ", " : "", field->unit);
-	if (in_points(measurement, field) && has_metric)
+	if (measure_in_points(measurement, field) && has_metric)
 		fprintf(out, "; in Prometheus\n.Li %s .\n", metric);
 	else
 		fprintf(out, "%s.\n",

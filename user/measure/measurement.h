@@ -263,6 +263,13 @@ const struct measurement *measurement_find(const char *name);
 const struct measure_field *measurement_field(
     const struct measurement *measurement, const char *name);
 
+/* Whether points have the field. */
+static inline bool measure_in_points(
+    const struct measurement *measurement, const struct measure_field *field)
+{
+	return measurement->when != WHEN_METRICS && !(field->not_in & NOT_IN_POINTS);
+}
+
 /* Whether a row that knows these bits has the field. */
 static inline bool measure_known(const struct measure_field *field, uint32_t known)
 {
