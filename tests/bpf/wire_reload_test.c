@@ -95,7 +95,7 @@ static void reload(struct rig *rig, struct config **config, enum wire_mode mode,
 		forget_config(next);
 		return;
 	}
-	wire_commit(rig->wire, prepared);
+	wire_commit(rig->wire, prepared, clock_wall_ns(&clock_system));
 	forget_config(old);
 	*config = next;
 }

@@ -188,6 +188,7 @@ enum sim_fault {
 	SIM_FAULT_MERGE,
 	SIM_FAULT_STEP,
 	SIM_FAULT_WIRE,
+	SIM_FAULT_TWO_LOOKS,
 	SIM_FAULTS
 };
 extern enum sim_fault sim_fault;
@@ -197,6 +198,8 @@ bool sim_planted(enum sim_fault fault);
 /* -- world.c */
 
 void sim_world(void);
+/* The process has looked at the wall clock. */
+void sim_looked(void);
 struct crosscheck_result;
 void sim_judged(const struct crosscheck_result *result);
 /* The agent takes another configuration at this moment. */
