@@ -72,7 +72,7 @@ static size_t n_history;
 static unsigned kills_seen;
 static bool disturbed, starved, healing, was_killed, was_disturbed, power_gone;
 static uint64_t longest_ns; /* interval, its grace and a stall: the most there was */
-static uint64_t stall_ns, interval_ns;
+static uint64_t stall_ns, stalled_until_ns, interval_ns;
 static struct sim_fed fed_before; /* when this life began */
 static struct sim_made made_before;
 static struct crosscheck_result last;
@@ -410,6 +410,10 @@ static void stall(void)
 {
 	const uint64_t ns = sim_random(4 * interval_ns);
 
+	/* One after the other would be a longer one than anybody is told of. */
+	if (sim_now_ns() < stalled_until_ns)
+		return;
+	stalled_until_ns = sim_now_ns() + ns;
 	sim_trace("the process stands still for %.3f s", (double)ns / NS_PER_S);
 	if (ns > stall_ns) {
 		longest_ns += ns - stall_ns;
@@ -658,7 +662,7 @@ static void begin_world(void)
 	process = (struct daemon){0};
 	kills_seen = 0;
 	disturbed = starved = healing = was_killed = was_disturbed = power_gone = quiet = false;
-	stall_ns = 0;
+	stall_ns = stalled_until_ns = 0;
 	looks_left = 0;
 	newest_wall_ns = 0;
 	last = (struct crosscheck_result){.verdict = VERDICT_OK};

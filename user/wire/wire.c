@@ -345,12 +345,18 @@ static void wait_settled(const struct wire *wire)
 int64_t wire_tick(struct wire *wire, int64_t now_ns)
 {
 	const uint64_t now = clock_monotonic_ns();
+	bool over; /* the open window is */
 
 	if (!wire || !wire->watch)
 		return INT64_MAX;
-	if (wire->settling && now >= wire->settled_ns)
+	over = now_ns >= (wire->open + 1) * (int64_t)wire->config->interval_ns;
+	/* Where the clock leaps while the last window settles, the agent reports all until now in
+	 * this very turn: none of them can wait for another one. */
+	if (wire->settling && over)
+		wait_settled(wire);
+	if (wire->settling && (over || now >= wire->settled_ns))
 		collect(wire);
-	if (!wire->settling && now_ns >= (wire->open + 1) * (int64_t)wire->config->interval_ns) {
+	if (over) {
 		const int64_t open = index_of(wire, now_ns);
 
 		flip(wire, open - 1, open * (int64_t)wire->config->interval_ns);
