@@ -70,7 +70,7 @@ static struct {
 } history[HISTORY];
 static size_t n_history;
 static unsigned kills_seen;
-static bool disturbed, starved, healing, was_killed, was_disturbed, power_gone;
+static bool disturbed, starved, healing, was_killed, was_disturbed, power_gone, wire_gone;
 static uint64_t longest_ns; /* interval, its grace and a stall: the most there was */
 static uint64_t stall_ns, stalled_until_ns, interval_ns;
 static struct sim_fed fed_before; /* when this life began */
@@ -307,7 +307,8 @@ static void check_wire(void)
 {
 	if (was_disturbed || power_gone || !process.begun || process.wire_off)
 		return;
-	if (sim_made.wire_in < sim_wire.in || (!was_killed && sim_made.wire_in > sim_wire.in))
+	if ((sim_made.wire_in < sim_wire.in && !wire_gone) ||
+	    (!was_killed && sim_made.wire_in > sim_wire.in))
 		sim_fail("%llu packets became %llu", (unsigned long long)sim_wire.in,
 		    (unsigned long long)sim_made.wire_in);
 }
@@ -326,6 +327,8 @@ static void end_life(bool killed, bool power)
 	was_disturbed |= disturbed;
 	was_killed |= killed;
 	power_gone |= power;
+	/* What was switched off and not reported yet. */
+	wire_gone |= killed && process.agent && agent_config(process.agent)->wire.mode == WIRE_OFF;
 	/* Killed between putting a damaged file aside and counting it. */
 	end.disturbed = disturbed || (killed && has(DAMAGE));
 	end.accepted = process.sums.points;
@@ -661,7 +664,8 @@ static void begin_world(void)
 {
 	process = (struct daemon){0};
 	kills_seen = 0;
-	disturbed = starved = healing = was_killed = was_disturbed = power_gone = quiet = false;
+	disturbed = starved = healing = was_killed = was_disturbed = power_gone = wire_gone =
+	    quiet = false;
 	stall_ns = stalled_until_ns = 0;
 	looks_left = 0;
 	newest_wall_ns = 0;

@@ -102,7 +102,8 @@ static void begin(struct wire *wire, struct watch *watch, int64_t now_ns)
 }
 
 /* An end with on_exit: keep leaves programs and counters, which a watch after this one adopts. The
- * windows that wait here are still reported, so it must not have them again. */
+ * windows that wait here are still reported, so it must not have them again; an agent that is
+ * killed before it has reported them loses them, as a switched off wire has nobody to tell. */
 static void leave_to_report(struct wire *wire)
 {
 	for (size_t i = 0; i < wire->n_pending; i++) {
