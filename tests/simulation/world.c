@@ -426,6 +426,13 @@ static void stall(void)
 	sim_stop_process(sim_now_ns() + ns);
 }
 
+/* Which times were written outlives the agent with the wire's programs. Without them its successor
+ * cannot know, and where the clock was set back it writes them again. */
+static bool may_switch_wire(void)
+{
+	return !(has(KILLS) || has(POWER)) || !(has(STEPS) || has(LOOKS));
+}
+
 static void change_configuration(void)
 {
 	static const unsigned intervals_s[] = {1, 2, 5, 10};
@@ -435,7 +442,7 @@ static void change_configuration(void)
 		plan.top = 1 + (unsigned)sim_random(3);
 	} else if (sim_once_in(2)) {
 		plan.second_input = !plan.second_input;
-	} else if (sim_once_in(3)) {
+	} else if (may_switch_wire() && sim_once_in(3)) {
 		plan.wire_off = !plan.wire_off;
 	} else {
 		plan.interval_s = intervals_s[sim_random(4)];
@@ -449,6 +456,8 @@ static void change_configuration(void)
 
 static void change_memory(void)
 {
+	if (sim_every)
+		return;
 	sim_memory_fail(sim_once_in(2) ? 0 : 20 + sim_random(2000));
 }
 
@@ -621,6 +630,7 @@ static void heal(void)
 	sim_memory_fail(0);
 	sim_disk_fail(0);
 	sim_disk_kill_at(0);
+	sim_every_end();
 	for (unsigned i = 0; i < SIM_DATABASES; i++)
 		sim_far_end_set(i, SIM_ANSWER_GOOD);
 	while (!alive() || !process.agent)
@@ -634,6 +644,19 @@ static void heal(void)
 		sim_fail("%llu points are neither delivered nor in a counter",
 		    (unsigned long long)sim_ledger_undelivered((uint64_t)(20 * NS_PER_S)));
 	stop_process();
+}
+
+/* What happens once is to be the only one of its kind. */
+static void leave_alone(void)
+{
+	plan.judged = false;
+	plan.windows = 4;
+	plan.troubles &= FAR | SMALL | RELOADS | LATE | DAMAGE;
+	if (sim_every == SIM_EVERY_ALLOCATION)
+		plan.troubles |= MEMORY;
+	/* So that there is something on the disk. */
+	plan.troubles |= FAR;
+	sim_far_end_set(0, (enum sim_answer)(1 + sim_random(SIM_ANSWERS - 1)));
 }
 
 static void make_plan(void)
@@ -652,6 +675,8 @@ static void make_plan(void)
 		plan.troubles &= FAR | DISK | RELOADS;
 		plan.loss = (enum sim_loss)sim_random(4);
 	}
+	if (sim_every)
+		leave_alone();
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
 	plan.rate = plan.judged ? 16 : 8;
@@ -677,8 +702,15 @@ void sim_world(void)
 {
 	begin_world();
 	begin_life();
-	while (!process.agent)
+	while (!process.agent) {
+		if (sim_kills() != kills_seen)
+			end_life(true, false);
+		else if (process.ended)
+			end_life(false, false); /* it did not start */
+		if (!process.begun)
+			begin_life();
 		sim_sleep_ns((uint64_t)(100 * NS_PER_MS));
+	}
 	if (plan.judged)
 		play_judged();
 	else
