@@ -35,6 +35,8 @@ static void take(void *context, const struct wire_window *window, int64_t start_
 	rig->in += rig->last_in;
 }
 
+static enum wire_on_exit on_exit_is;
+
 static struct config *make_config(enum wire_mode mode)
 {
 	struct config *config = malloc(sizeof(*config));
@@ -47,6 +49,7 @@ static struct config *make_config(enum wire_mode mode)
 	config->interval_ns = INTERVAL_NS;
 	config->limits.cpu = 1.0;
 	config->wire.mode = mode;
+	config->wire.on_exit = on_exit_is;
 	return config;
 }
 
@@ -95,7 +98,7 @@ static void reload(struct rig *rig, struct config **config, enum wire_mode mode,
 		forget_config(next);
 		return;
 	}
-	wire_commit(rig->wire, prepared);
+	wire_commit(rig->wire, prepared, clock_wall_ns(&clock_system));
 	forget_config(old);
 	*config = next;
 }
@@ -173,6 +176,30 @@ static void test_two_parts(void)
 	stop(rig, config);
 }
 
+/* Programs that are kept count on while the wire is off, and a watch adopts what was not reported:
+ * not what waits for its report since before. */
+static void test_kept(void)
+{
+	struct config *config;
+	struct rig *rig;
+
+	on_exit_is = WIRE_KEEP;
+	rig = start(&config, WIRE_NATIVE);
+	let_pass(rig, 1);
+	ask(7);
+	answer(7);
+	reload(rig, &config, WIRE_OFF, true);
+	ask(3);
+	answer(3);
+	on_exit_is = WIRE_DETACH;
+	reload(rig, &config, WIRE_NATIVE, true);
+	ask(5);
+	answer(5);
+	finish(rig);
+	expect_all(rig, 15);
+	stop(rig, config);
+}
+
 /* A reload that changes nothing leaves windows whole. */
 static void test_same(void)
 {
@@ -198,6 +225,7 @@ static void test_same(void)
 static const struct test tests[] = {
     {"modes", test_modes},
     {"two_parts", test_two_parts},
+    {"kept", test_kept},
     {"same", test_same},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A damaged or hostile MMDB file: it is opened or not, and whatever is looked up in it does no
- * harm. */
+/* A damaged or hostile MMDB file, behind a byte that says of which kind: it is opened or not, and
+ * whatever is looked up in it does no harm. */
 #include "geo/mmdb.h"
 
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#define MOST 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
@@ -51,23 +53,24 @@ static void look_around(const struct mmdb *mmdb, enum mmdb_kind kind)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const enum mmdb_kind kind = size && data[0] & 1 ? MMDB_ASN : MMDB_COUNTRY;
+	struct mmdb *mmdb = NULL;
 	static int fd = -1;
 	char reason[128];
 
+	if (!size || size > MOST)
+		return 0;
 	if (fd < 0)
 		fd = memfd_create("fuzz", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
+	if (fd < 0 || ftruncate(fd, (off_t)size - 1) < 0 ||
+	    pwrite(fd, data + 1, size - 1, 0) != (ssize_t)size - 1)
 		abort();
-	for (enum mmdb_kind kind = MMDB_COUNTRY; kind <= MMDB_ASN; kind++) {
-		struct mmdb *mmdb = NULL;
-
-		if (mmdb_open(&mmdb, fd, "fuzz", kind, reason, sizeof(reason)) == 0) {
-			mmdb_read_records(mmdb);
-			look_around(mmdb, kind);
-		} else if (mmdb || !*reason) {
-			abort();
-		}
-		mmdb_free(mmdb);
+	if (mmdb_open(&mmdb, fd, "fuzz", kind, reason, sizeof(reason)) == 0) {
+		mmdb_read_records(mmdb);
+		look_around(mmdb, kind);
+	} else if (mmdb || !*reason) {
+		abort();
 	}
+	mmdb_free(mmdb);
 	return 0;
 }

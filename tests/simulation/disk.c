@@ -100,7 +100,11 @@ bool sim_disk_failed(void)
 
 static bool fails(unsigned fault)
 {
-	if (!(faults & fault) || !sim_in_process() || sim_once_in(4))
+	const bool here = sim_in_process() && sim_every_here(SIM_EVERY_DISK);
+
+	if (here)
+		sim_ledger_excuse();
+	else if (!(faults & fault) || !sim_in_process() || sim_once_in(4))
 		return false;
 	failed = true;
 	return true;
@@ -111,7 +115,7 @@ static void change(void)
 {
 	if (!sim_in_process())
 		return;
-	if (kill_at && --kill_at == 0)
+	if ((kill_at && --kill_at == 0) || sim_every_here(SIM_EVERY_WRITE))
 		sim_kill();
 	sim_yield();
 }

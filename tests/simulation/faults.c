@@ -28,6 +28,7 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     [SIM_FAULT_MERGE] = "merge-forgotten",       /* the second input is in no window */
     [SIM_FAULT_STEP] = "step-unnoticed",         /* the clock goes back and nobody sees it */
     [SIM_FAULT_WIRE] = "wire-forgotten",         /* a window of the wire is not reported */
+    [SIM_FAULT_TWO_LOOKS] = "two-looks",         /* a stage of a reload looks at the clock itself */
 };
 
 bool sim_planted(enum sim_fault fault)
@@ -163,6 +164,14 @@ int __wrap_spool_put(struct spool *spool, const char *text, size_t length, size_
 {
 	return __real_spool_put(spool, text, length, points,
 	    sim_planted(SIM_FAULT_SYNC) ? REPLACE_FAST : sync, ret_id, ret_dropped);
+}
+
+void __real_wire_commit(struct wire *wire, struct wire_next *next, int64_t now_ns);
+void __wrap_wire_commit(struct wire *wire, struct wire_next *next, int64_t now_ns);
+void __wrap_wire_commit(struct wire *wire, struct wire_next *next, int64_t now_ns)
+{
+	__real_wire_commit(
+	    wire, next, sim_planted(SIM_FAULT_TWO_LOOKS) ? clock_wall_ns(&clock_system) : now_ns);
 }
 
 int __real_shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed);

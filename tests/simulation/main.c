@@ -4,7 +4,9 @@
  *
  *   simulation [--fault NAME] FIRST COUNT     COUNT seeds from FIRST on
  *   simulation [--fault NAME] --trace SEED    one, with all that happens
- *   simulation --faults                       the names of those that can be planted
+ *   simulation --every KIND STEP FIRST COUNT  each seed once for every STEP-th place where a write
+ * is the last, a disk fails, an allocation fails simulation --faults                       the
+ * names of those that can be planted
  *
  * Exit 0 if all hold, 1 if not; the first seeds that do not are named.
  */
@@ -29,6 +31,28 @@
 bool sim_verbose;
 static uint64_t *seed; /* that is being played; shared with the process that plays it */
 
+enum sim_every sim_every;
+static const char *const every_names[] = {
+    [SIM_EVERY_WRITE] = "write", [SIM_EVERY_DISK] = "disk", [SIM_EVERY_ALLOCATION] = "allocation"};
+static struct {
+	uint64_t step, place; /* the place at which it happens */
+	uint64_t seen;
+	bool ended;
+} every;
+
+bool sim_every_here(enum sim_every kind)
+{
+	if (kind != sim_every || every.ended || ++every.seen != every.place)
+		return false;
+	sim_trace("here: %s %llu", every_names[kind], (unsigned long long)every.place);
+	return true;
+}
+
+void sim_every_end(void)
+{
+	every.ended = true;
+}
+
 void sim_trace(const char *format, ...)
 {
 	va_list args;
@@ -47,6 +71,9 @@ void sim_fail(const char *format, ...)
 	va_list args;
 
 	fflush(stdout);
+	if (sim_every)
+		fprintf(
+		    stderr, "%s %llu: ", every_names[sim_every], (unsigned long long)every.place);
 	fprintf(stderr, "SEED=%llu fails after %.3f s: ", (unsigned long long)*seed,
 	    (double)sim_now_ns() / NS_PER_S - 1000);
 	va_start(args, format);
@@ -78,7 +105,7 @@ uint64_t __wrap_agent_rss_bytes(void)
 	return 0;
 }
 
-static void play(void)
+static void play_once(void)
 {
 	alarm(SEED_SECONDS);
 	sim_schedule_init(*seed);
@@ -90,6 +117,21 @@ static void play(void)
 	sim_witnesses_init();
 	sim_schedule_run(sim_world);
 	fflush(stdout);
+}
+
+static void play(void)
+{
+	if (!sim_every) {
+		play_once();
+		return;
+	}
+	every.place = 0;
+	do {
+		every.place += every.step;
+		every.seen = 0;
+		every.ended = false;
+		play_once();
+	} while (every.seen >= every.place);
 }
 
 /* Seeds from *seed to before `end`, at most BATCH of them, in a process of its own; afterwards
@@ -128,9 +170,21 @@ static bool take_fault(const char *name)
 	return sim_fault != SIM_FAULT_NONE;
 }
 
+static bool take_every(const char *name, const char *step)
+{
+	for (int i = SIM_EVERY_WRITE; i <= SIM_EVERY_ALLOCATION; i++) {
+		if (strcmp(every_names[i], name) == 0)
+			sim_every = (enum sim_every)i;
+	}
+	every.step = strtoull(step, NULL, 10);
+	return sim_every && every.step;
+}
+
 static int usage(void)
 {
-	fprintf(stderr, "usage: simulation [--fault NAME] FIRST COUNT | --trace SEED | --faults\n");
+	fprintf(stderr,
+	    "usage: simulation [--fault NAME] FIRST COUNT | --trace SEED | --faults\n"
+	    "       simulation --every write|disk|allocation STEP FIRST COUNT\n");
 	return 2;
 }
 
@@ -149,6 +203,12 @@ int main(int argc, char **argv)
 			return usage();
 		argc -= 2;
 		argv += 2;
+	}
+	if (argc == 6 && strcmp(argv[1], "--every") == 0) {
+		if (!take_every(argv[2], argv[3]))
+			return usage();
+		argc -= 3;
+		argv += 3;
 	}
 	if (argc != 3)
 		return usage();

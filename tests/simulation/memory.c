@@ -31,7 +31,9 @@ bool sim_memory_failed(void)
 
 static bool fails(void)
 {
-	if (!one_in || !sim_in_process() || !sim_once_in(one_in))
+	if (!sim_in_process())
+		return false;
+	if (!sim_every_here(SIM_EVERY_ALLOCATION) && (!one_in || !sim_once_in(one_in)))
 		return false;
 	failed = true;
 	return true;

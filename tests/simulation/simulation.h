@@ -26,6 +26,20 @@
 /* -- main.c */
 
 extern bool sim_verbose;
+
+/* One thing that happens once, at every place where it can, one after the other: a seed is played
+ * for each. */
+enum sim_every {
+	SIM_EVERY_NOTHING,
+	SIM_EVERY_WRITE,      /* a kill before or after a change of the disk */
+	SIM_EVERY_DISK,       /* an operation of the disk fails */
+	SIM_EVERY_ALLOCATION, /* there is no memory */
+};
+extern enum sim_every sim_every;
+/* Another place of that kind, in the process. True: here it is to happen. */
+bool sim_every_here(enum sim_every kind);
+/* No more of them in this seed. */
+void sim_every_end(void);
 /* What happened, with its times; only shown when one seed is played. */
 void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What must hold does not: says so and ends this seed. */
@@ -188,6 +202,7 @@ enum sim_fault {
 	SIM_FAULT_MERGE,
 	SIM_FAULT_STEP,
 	SIM_FAULT_WIRE,
+	SIM_FAULT_TWO_LOOKS,
 	SIM_FAULTS
 };
 extern enum sim_fault sim_fault;
@@ -197,6 +212,8 @@ bool sim_planted(enum sim_fault fault);
 /* -- world.c */
 
 void sim_world(void);
+/* The process has looked at the wall clock. */
+void sim_looked(void);
 struct crosscheck_result;
 void sim_judged(const struct crosscheck_result *result);
 /* The agent takes another configuration at this moment. */

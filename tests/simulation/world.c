@@ -22,9 +22,11 @@
 #define MAX_TICKS      16
 #define MEMORY_BYTES   (16u << 20) /* limits.memory */
 #define MEMORY_BESIDE                                                                              \
-	(16u << 20)  /* what has bounds of its own: code, stacks, the largest batch                \
-		      */
-#define HISTORY 4096 /* steps that are remembered */
+	(16u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
+			      */
+#define HISTORY         4096 /* steps that are remembered */
+#define LOOKS_AHEAD     400
+#define LOOKS_OF_RELOAD 6
 /* A frame that was handed over has come to a sink after an interval, its grace, and so long. */
 #define SLACK_NS (4 * (uint64_t)NS_PER_S)
 #define DRAIN_NS (900 * (uint64_t)NS_PER_S)
@@ -41,7 +43,8 @@ enum trouble {
 	LATE = 256,
 	SMALL = 512,   /* queues and spools */
 	DAMAGE = 1024, /* of files, between two lives */
-	TROUBLES = 2048
+	LOOKS = 2048,  /* the clock is set between two looks of the process */
+	TROUBLES = 4096
 };
 
 static struct plan {
@@ -53,11 +56,12 @@ static struct plan {
 	unsigned interval_s, windows;
 	bool second_input, second_output;
 	unsigned top; /* something that changes nothing of interest */
+	bool wire_off;
 } plan;
 
 static struct daemon {
 	struct agent *agent; /* NULL: not up */
-	bool begun, ended, stop, reload, reloading;
+	bool begun, ended, stop, reload, reloading, wire_off;
 	struct sink_stats sums; /* at its end */
 } process;
 
@@ -66,15 +70,17 @@ static struct {
 } history[HISTORY];
 static size_t n_history;
 static unsigned kills_seen;
-static bool disturbed, starved, healing, was_killed, was_disturbed, power_gone;
+static bool disturbed, starved, healing, was_killed, was_disturbed, power_gone, wire_gone;
 static uint64_t longest_ns; /* interval, its grace and a stall: the most there was */
-static uint64_t stall_ns, interval_ns;
+static uint64_t stall_ns, stalled_until_ns, interval_ns;
 static struct sim_fed fed_before; /* when this life began */
 static struct sim_made made_before;
 static struct crosscheck_result last;
 static bool quiet; /* judged: no verdict but ok is right */
 static uint64_t memory_before;
 static int64_t newest_wall_ns;
+/* The process's own looks at the wall clock until it is set; 0: it is not. */
+static unsigned looks_left;
 
 static bool has(enum trouble trouble)
 {
@@ -97,7 +103,7 @@ static struct config *configure(void)
 		"inputs:\n"
 		"  - {unix: /sim/0.sock, zone: z0}\n"
 		"%s"
-		"wire: {interfaces: [eth0], on_exit: keep}\n"
+		"wire: {interfaces: [eth0], on_exit: keep, mode: %s}\n"
 		"crosscheck: {horizon: %us}\n"
 		"ping: {enabled: false}\n"
 		"datasets: []\n"
@@ -109,8 +115,8 @@ static struct config *configure(void)
 		"http: {listen: \"off\"}\n"
 		"limits: {memory: 16MiB, spool: %s, history: 1MiB, asns: 1, resolvers: 100}\n",
 		plan.interval_s, plan.interval_s > 1 ? 2 : 1,
-		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "", 3 * plan.interval_s,
-		plan.top,
+		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "",
+		plan.wire_off ? "\"off\"" : "auto", 3 * plan.interval_s, plan.top,
 		plan.second_output ? "  - influxdb: {url: \"http://db1:8086\", token: secret}\n"
 				   : "",
 		has(SMALL) ? "1MiB" : "64MiB");
@@ -189,6 +195,7 @@ static void live(struct agent *agent)
 		if (process.reload)
 			reload();
 	}
+	process.wire_off = agent_config(agent)->wire.mode == WIRE_OFF;
 	agent_stop(agent, STOP_NS);
 	report_sum_outputs(agent_report(agent), &process.sums);
 	process.agent = NULL;
@@ -298,9 +305,10 @@ static void check_frames(bool early)
 /* At an orderly end every packet so far is in a point. */
 static void check_wire(void)
 {
-	if (was_disturbed || power_gone || !process.begun)
+	if (was_disturbed || power_gone || !process.begun || process.wire_off)
 		return;
-	if (sim_made.wire_in < sim_wire.in || (!was_killed && sim_made.wire_in > sim_wire.in))
+	if ((sim_made.wire_in < sim_wire.in && !wire_gone) ||
+	    (!was_killed && sim_made.wire_in > sim_wire.in))
 		sim_fail("%llu packets became %llu", (unsigned long long)sim_wire.in,
 		    (unsigned long long)sim_made.wire_in);
 }
@@ -319,6 +327,8 @@ static void end_life(bool killed, bool power)
 	was_disturbed |= disturbed;
 	was_killed |= killed;
 	power_gone |= power;
+	/* What was switched off and not reported yet. */
+	wire_gone |= killed && process.agent && agent_config(process.agent)->wire.mode == WIRE_OFF;
 	/* Killed between putting a damaged file aside and counting it. */
 	end.disturbed = disturbed || (killed && has(DAMAGE));
 	end.accepted = process.sums.points;
@@ -392,10 +402,21 @@ static void set_clock(void)
 	sim_wake(&process);
 }
 
+void sim_looked(void)
+{
+	if (process.agent && looks_left && (process.reloading || !process.reload) &&
+	    --looks_left == 0)
+		set_clock();
+}
+
 static void stall(void)
 {
 	const uint64_t ns = sim_random(4 * interval_ns);
 
+	/* One after the other would be a longer one than anybody is told of. */
+	if (sim_now_ns() < stalled_until_ns)
+		return;
+	stalled_until_ns = sim_now_ns() + ns;
 	sim_trace("the process stands still for %.3f s", (double)ns / NS_PER_S);
 	if (ns > stall_ns) {
 		longest_ns += ns - stall_ns;
@@ -403,6 +424,13 @@ static void stall(void)
 	}
 	sim_ledger_stalled(ns);
 	sim_stop_process(sim_now_ns() + ns);
+}
+
+/* Which times were written outlives the agent with the wire's programs. Without them its successor
+ * cannot know, and where the clock was set back it writes them again. */
+static bool may_switch_wire(void)
+{
+	return !(has(KILLS) || has(POWER)) || !(has(STEPS) || has(LOOKS));
 }
 
 static void change_configuration(void)
@@ -414,17 +442,22 @@ static void change_configuration(void)
 		plan.top = 1 + (unsigned)sim_random(3);
 	} else if (sim_once_in(2)) {
 		plan.second_input = !plan.second_input;
+	} else if (may_switch_wire() && sim_once_in(3)) {
+		plan.wire_off = !plan.wire_off;
 	} else {
 		plan.interval_s = intervals_s[sim_random(4)];
 	}
-	sim_trace("reload wanted: interval %u s, %d inputs, %d outputs", plan.interval_s,
-	    1 + plan.second_input, 1 + plan.second_output);
+	sim_trace("reload wanted: interval %u s, %d inputs, %d outputs%s", plan.interval_s,
+	    1 + plan.second_input, 1 + plan.second_output, plan.wire_off ? ", no wire" : "");
+	looks_left = has(LOOKS) ? 1 + (unsigned)sim_random(LOOKS_OF_RELOAD) : 0;
 	process.reload = true;
 	sim_wake(&process);
 }
 
 static void change_memory(void)
 {
+	if (sim_every)
+		return;
 	sim_memory_fail(sim_once_in(2) ? 0 : 20 + sim_random(2000));
 }
 
@@ -452,6 +485,8 @@ static void make_trouble(void)
 		change_memory();
 	if (has(STEPS) && sim_once_in(60))
 		set_clock();
+	if (has(LOOKS) && !looks_left && sim_once_in(60))
+		looks_left = 1 + (unsigned)sim_random(LOOKS_AHEAD);
 	if (has(STALLS) && sim_once_in(60))
 		stall();
 	if (has(RELOADS) && alive() && sim_once_in(40))
@@ -590,9 +625,12 @@ static void heal(void)
 	plan.troubles &= SMALL;
 	plan.rate = 0;
 	plan.second_output = true;
+	plan.wire_off = false;
+	looks_left = 0;
 	sim_memory_fail(0);
 	sim_disk_fail(0);
 	sim_disk_kill_at(0);
+	sim_every_end();
 	for (unsigned i = 0; i < SIM_DATABASES; i++)
 		sim_far_end_set(i, SIM_ANSWER_GOOD);
 	while (!alive() || !process.agent)
@@ -606,6 +644,19 @@ static void heal(void)
 		sim_fail("%llu points are neither delivered nor in a counter",
 		    (unsigned long long)sim_ledger_undelivered((uint64_t)(20 * NS_PER_S)));
 	stop_process();
+}
+
+/* What happens once is to be the only one of its kind. */
+static void leave_alone(void)
+{
+	plan.judged = false;
+	plan.windows = 4;
+	plan.troubles &= FAR | SMALL | RELOADS | LATE | DAMAGE;
+	if (sim_every == SIM_EVERY_ALLOCATION)
+		plan.troubles |= MEMORY;
+	/* So that there is something on the disk. */
+	plan.troubles |= FAR;
+	sim_far_end_set(0, (enum sim_answer)(1 + sim_random(SIM_ANSWERS - 1)));
 }
 
 static void make_plan(void)
@@ -624,6 +675,8 @@ static void make_plan(void)
 		plan.troubles &= FAR | DISK | RELOADS;
 		plan.loss = (enum sim_loss)sim_random(4);
 	}
+	if (sim_every)
+		leave_alone();
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
 	plan.rate = plan.judged ? 16 : 8;
@@ -636,8 +689,10 @@ static void begin_world(void)
 {
 	process = (struct daemon){0};
 	kills_seen = 0;
-	disturbed = starved = healing = was_killed = was_disturbed = power_gone = quiet = false;
-	stall_ns = 0;
+	disturbed = starved = healing = was_killed = was_disturbed = power_gone = wire_gone =
+	    quiet = false;
+	stall_ns = stalled_until_ns = 0;
+	looks_left = 0;
 	newest_wall_ns = 0;
 	last = (struct crosscheck_result){.verdict = VERDICT_OK};
 	make_plan();
@@ -647,8 +702,15 @@ void sim_world(void)
 {
 	begin_world();
 	begin_life();
-	while (!process.agent)
+	while (!process.agent) {
+		if (sim_kills() != kills_seen)
+			end_life(true, false);
+		else if (process.ended)
+			end_life(false, false); /* it did not start */
+		if (!process.begun)
+			begin_life();
 		sim_sleep_ns((uint64_t)(100 * NS_PER_MS));
+	}
 	if (plan.judged)
 		play_judged();
 	else

@@ -66,6 +66,9 @@ struct agent_change {
 	const struct config *old, *config;
 	uint32_t takers; /* of all that differs: struct config_diff */
 	bool differs;    /* at all */
+	/* Wall clock at the commit. Every stage takes this one: were the clock set back between two
+	 * looks, windows and wire would begin in different windows, and one's would be in none. */
+	int64_t now_ns;
 };
 
 /* -- agent.c */

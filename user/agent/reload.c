@@ -39,7 +39,7 @@ static void commit_windows(
     struct agent *agent, const struct agent_change *change, void *next UNUSED)
 {
 	const struct config *config = change->config;
-	const int64_t now_ns = clock_wall_ns(agent->clock);
+	const int64_t now_ns = change->now_ns;
 	struct input_command command = {.interval_ns = (int64_t)config->interval_ns};
 	struct windows windows = agent->windows;
 
@@ -216,9 +216,13 @@ static int prepare_wire(struct agent *agent, const struct agent_change *change, 
 	return r;
 }
 
-static void commit_wire(struct agent *agent, const struct agent_change *change UNUSED, void *next)
+/* Never behind the oldest open window: where the clock was set back and nobody has noticed yet, the
+ * next tick ends what is open from there on. */
+static void commit_wire(struct agent *agent, const struct agent_change *change, void *next)
 {
-	wire_commit(agent->wire, next);
+	const int64_t oldest_ns = agent->windows.oldest * agent->windows.interval_ns;
+
+	wire_commit(agent->wire, next, change->now_ns > oldest_ns ? change->now_ns : oldest_ns);
 }
 
 static void abandon_wire(void *next)
@@ -372,6 +376,7 @@ int agent_reload(
 	else
 		r = prepare(agent, &change, next, error, size);
 	if (r == 0) {
+		change.now_ns = clock_wall_ns(agent->clock);
 		commit(agent, &change, next);
 		agent_publish_config(agent);
 		report_event(agent->report, "reload", "%zu inputs, %zu outputs", config->n_inputs,

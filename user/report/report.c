@@ -638,18 +638,22 @@ static void note_news(
 	news_of_outputs(&news, report->outputs);
 }
 
+/* A window that the wire counted before it was switched off still goes into the points; no more is
+ * said of it. */
 static void compare(struct report *report, const struct window_view *view,
     const struct comparison_window *window, const struct report_agent *agent)
 {
+	const bool compares = report->compares;
+
 	report->compared = NULL;
-	if (!window || !report->compares)
+	if (!window || !report->comparison || (!compares && !window->wire))
 		return;
 	report->compared = comparison_make(report->comparison, view, window, report->arena);
 	if (!report->compared) {
 		log_error(MODULE, "no memory for the cross-check of a window");
 		return;
 	}
-	if (!agent)
+	if (!agent || !compares)
 		return;
 	news_of_verdict(&(struct news){.changes = report->changes,
 			    .events = &report->events,

@@ -34,10 +34,13 @@ int rssac002_write_files(const struct rssac002_day *day, const struct rssac002_k
 int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
     const char *dir, const char *service);
 /*
- * Into an empty *ret (nothing to free on failure). A site's key becomes that of the state. Sources
- * under another key are not taken over, and *ret_other_key is true. -ENOENT; -EBADMSG: no sound
- * state of this version, which is set aside.
+ * A file's bytes, aligned as a uint64_t, into an empty *ret (nothing to free on failure). A site's
+ * key becomes that of the state. Sources under another key are not taken over, and *ret_other_key
+ * is true. -EBADMSG: no sound state of this version.
  */
+int rssac002_restore_state(struct rssac002_day *ret, struct rssac002_key *key, const void *bytes,
+    size_t size, bool *ret_other_key);
+/* The same of the file. -ENOENT; what is -EBADMSG is set aside. */
 int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, const char *dir,
     const char *service, bool *ret_other_key);
 

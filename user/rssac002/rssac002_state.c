@@ -109,7 +109,7 @@ int rssac002_write_state(const struct rssac002_day *day, const struct rssac002_k
 	return r;
 }
 
-static int read_file(const char *path, struct file *ret, bool *ret_whole)
+static int read_file(const char *path, struct file *ret, size_t *ret_size)
 {
 	size_t size = 0;
 	const int fd = io_open_regular(path, &size);
@@ -122,7 +122,7 @@ static int read_file(const char *path, struct file *ret, bool *ret_whole)
 	} else {
 		const ssize_t n = io_read(fd, ret, size);
 
-		*ret_whole = size == sizeof(*ret);
+		*ret_size = size;
 		if (n != (ssize_t)size)
 			r = n < 0 ? (int)n : -EBADMSG;
 	}
@@ -182,22 +182,35 @@ static int restore(struct rssac002_day *ret, struct rssac002_key *key, const str
 	return 0;
 }
 
+int rssac002_restore_state(struct rssac002_day *ret, struct rssac002_key *key, const void *bytes,
+    size_t size, bool *ret_other_key)
+{
+	const struct file *file = bytes;
+	const bool whole = size == sizeof(*file);
+	int r;
+
+	if (!whole && size != sizeof(file->stored))
+		return -EBADMSG;
+	if (whole && file->more.hash != hash_of_all(file))
+		return -EBADMSG;
+	r = restore(ret, key, &file->stored, ret_other_key);
+	if (r == 0 && whole)
+		ret->custom = file->more.custom;
+	return r;
+}
+
 int rssac002_read_state(struct rssac002_day *ret, struct rssac002_key *key, const char *dir,
     const char *service, bool *ret_other_key)
 {
 	struct file *file = calloc(1, sizeof(*file));
-	bool whole = false;
+	size_t bytes = 0;
 	char path[PATH_MAX];
 	int r = file ? make_path(path, dir, service) : -ENOMEM;
 
 	if (r == 0)
-		r = read_file(path, file, &whole);
-	if (r == 0 && whole && file->more.hash != hash_of_all(file))
-		r = -EBADMSG;
+		r = read_file(path, file, &bytes);
 	if (r == 0)
-		r = restore(ret, key, &file->stored, ret_other_key);
-	if (r == 0)
-		ret->custom = file->more.custom;
+		r = rssac002_restore_state(ret, key, file, bytes, ret_other_key);
 	if (r == -EBADMSG) {
 		const int aside = replace_set_aside(path);
 

@@ -101,6 +101,17 @@ static void begin(struct wire *wire, struct watch *watch, int64_t now_ns)
 	wire->open = index_of(wire, now_ns);
 }
 
+/* An end with on_exit: keep leaves programs and counters, which a watch after this one adopts. The
+ * windows that wait here are still reported, so it must not have them again; an agent that is
+ * killed before it has reported them loses them, as a switched off wire has nobody to tell. */
+static void leave_to_report(struct wire *wire)
+{
+	for (size_t i = 0; i < wire->n_pending; i++) {
+		if (wire->pending[i].generation == wire->generation)
+			wire_bpf_reported(watch_bpf(wire->watch), wire->pending[i].window.mark);
+	}
+}
+
 static void end(struct wire *wire)
 {
 	watch_free(wire->watch);
@@ -182,7 +193,7 @@ static void swap_config(struct wire *wire, struct wire_next *next)
 	next->config = old;
 }
 
-void wire_commit(struct wire *wire, struct wire_next *next)
+void wire_commit(struct wire *wire, struct wire_next *next, int64_t now_ns)
 {
 	const bool on = next->config->wire.mode != WIRE_OFF;
 	bool regrid;
@@ -193,7 +204,8 @@ void wire_commit(struct wire *wire, struct wire_next *next)
 	}
 	/* What was counted until now is still reported. */
 	if (wire->watch && !on) {
-		wire_cut(wire, clock_wall_ns(wire->clock), false);
+		wire_cut(wire, now_ns, false);
+		leave_to_report(wire);
 		watch_stop(wire->watch);
 		end(wire);
 	}
@@ -204,9 +216,9 @@ void wire_commit(struct wire *wire, struct wire_next *next)
 		if (next->stages)
 			wire_stages_commit(wire->stages, next->stages);
 		if (regrid)
-			wire->open = index_of(wire, clock_wall_ns(wire->clock));
+			wire->open = index_of(wire, now_ns);
 	} else if (on && next->watch) {
-		begin(wire, next->watch, clock_wall_ns(wire->clock));
+		begin(wire, next->watch, now_ns);
 	}
 	next->stages = NULL;
 	next->watch = NULL;
@@ -334,12 +346,18 @@ static void wait_settled(const struct wire *wire)
 int64_t wire_tick(struct wire *wire, int64_t now_ns)
 {
 	const uint64_t now = clock_monotonic_ns();
+	bool over; /* the open window is */
 
 	if (!wire || !wire->watch)
 		return INT64_MAX;
-	if (wire->settling && now >= wire->settled_ns)
+	over = now_ns >= (wire->open + 1) * (int64_t)wire->config->interval_ns;
+	/* Where the clock leaps while the last window settles, the agent reports all until now in
+	 * this very turn: none of them can wait for another one. */
+	if (wire->settling && over)
+		wait_settled(wire);
+	if (wire->settling && (over || now >= wire->settled_ns))
 		collect(wire);
-	if (!wire->settling && now_ns >= (wire->open + 1) * (int64_t)wire->config->interval_ns) {
+	if (over) {
 		const int64_t open = index_of(wire, now_ns);
 
 		flip(wire, open - 1, open * (int64_t)wire->config->interval_ns);

@@ -41,11 +41,12 @@ void wire_start(struct wire *wire, int64_t now_ns);
  * `error`. wire_commit() takes it over, whatever the modes before and after are; what cannot be had
  * then is said, as at a start, and tried again when something changes. wire.netns and server stay
  * what they were when watching began. For another interval, wire_cut() comes first, and every
- * window is done.
+ * window is done. The wire goes on, or begins, in the window of `now_ns` (wall clock), which is the
+ * one in which the agent's windows go on.
  */
 int wire_prepare(struct wire *wire, const struct config *config, struct wire_next **ret,
     char *error, size_t size);
-void wire_commit(struct wire *wire, struct wire_next *next);
+void wire_commit(struct wire *wire, struct wire_next *next, int64_t now_ns);
 void wire_next_free(struct wire_next *next);
 
 /* What outlives an agent that is killed, where BPF counts: at most 1 KiB. */

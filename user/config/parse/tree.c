@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,6 +151,34 @@ static int parser_error(
 	return fail(b, &mark, "%.140s", problem);
 }
 
+/* One plain word, as nearly every default is: a parser would be made, with buffers of its own, for
+ * each of them. Not all that YAML takes for one. */
+static bool is_word(const char *text, size_t length)
+{
+	if (!length || !isalnum((unsigned char)*text))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!isalnum((unsigned char)text[i]) && text[i] != '.' && text[i] != '/' &&
+		    text[i] != '-' && text[i] != '_')
+			return false;
+	}
+	return true;
+}
+
+static int parse_word(struct arena *arena, const char *text, size_t length, struct node **ret)
+{
+	struct node *node = arena_alloc(arena, sizeof(*node));
+
+	if (!node)
+		return -ENOMEM;
+	*node = (struct node){.kind = NODE_SCALAR, .line = 1, .column = 1, .plain = true};
+	node->text = arena_strndup(arena, text, length);
+	if (!node->text)
+		return -ENOMEM;
+	*ret = node_is_null(node) ? NULL : node;
+	return 0;
+}
+
 int tree_parse(struct arena *arena, const char *text, size_t length, struct node **ret,
     struct tree_error *ret_error)
 {
@@ -158,6 +187,8 @@ int tree_parse(struct arena *arena, const char *text, size_t length, struct node
 	bool end = false;
 	int r = 0;
 
+	if (is_word(text, length))
+		return parse_word(arena, text, length, ret);
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
