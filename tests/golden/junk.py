@@ -15,7 +15,7 @@ from collections import Counter
 
 import reader
 import traffic
-from datasets import RCODES, bins, nested, parse, summed, type_name
+from datasets import BUSIEST, RCODES, nested, parse, summed, type_name
 
 CAPTURES = ("knot", "nsd", "unbound", "recursor", "crosscheck", "mapped_clients", "without_messages", "two_streams")
 TRANSPORTS = {1: "udp", 2: "tcp", 3: "dot", 4: "doh", 5: "dnscrypt-udp", 6: "dnscrypt-tcp", 7: "doq"}
@@ -243,7 +243,8 @@ def made_message(r, is_query):
     """Of one of these names, or of the root with what a priming query may have."""
     priming = r.random() < 0.3
     name = b"\0" if priming else wire(r.choice(NAMES))
-    qtype = r.choice([NS] * 6 + [A]) if priming else r.choice([A, A, PTR, PTR, NS, 28, 54, 64, 65, 66, 0, r.randrange(65536)])
+    qtype = r.choice([NS] * 6 + [A]) if priming else r.choice(
+        [A, A, PTR, PTR, NS, 28, 54, 64, 65, 66, 0, r.randrange(1, 40), r.randrange(65536)])
     qclass = r.choice([1] * 16 + [3, 4, 254, 255, 2, r.randrange(65536)])
     flags = (0 if is_query else 0x8000 | r.choice([0, 0, TC]) | r.choice([0, 3, 5])) | r.choice([0] * 9 + [4, 5]) << 11
     opt = b"" if r.random() < 0.3 else b"\0" + struct.pack("!HHIH", 41, r.choice(traffic.SIZES),
@@ -273,6 +274,18 @@ def write_made(path, seed, n):
         file.write(traffic.control(2) + b"".join(made_frame(r, r.random() < 0.7, i) for i in range(n)) + traffic.control(3))
 
 
+def check_busy(points, zone):
+    """Of one window: 20 types keep their names, with all of their queries."""
+    by_type = summed(points, "dns_transport_qtype", "queries", "qtype")
+    other = by_type.pop("other")
+    assert len(by_type) == BUSIEST < len(zone["qtype"]) and all(zone["qtype"][q] == n for q, n in by_type.items()), by_type
+    assert other == sum(zone["qtype"].values()) - sum(by_type.values()), other
+    for transport, types in zone["transport_qtype"].items():
+        got = {q: n for (t, q), n in summed(points, "dns_transport_qtype", "queries", "transport", "qtype").items()
+               if t == transport and q != "other"}
+        assert got == {q: n for q, n in types.items() if q in by_type}, f"{transport}: {got}"
+
+
 KINDS = {"src-port-zero", "funny-class", "funny-qtype", "a-for-a", "a-for-root", "localhost", "root-servers.net",
          "non-auth-tld", "rfc1918-ptr"}
 
@@ -280,18 +293,58 @@ KINDS = {"src-port-zero", "funny-class", "funny-qtype", "a-for-a", "a-for-root",
 def check_made(program, _):
     with tempfile.TemporaryDirectory() as folder:
         path, tlds = os.path.join(folder, "made.fstrm"), os.path.join(folder, "tlds.txt")
-        write_made(path, 13, 30000)
+        write_made(path, 13, 12000)
         zone = check(program, path, "made")
         assert set(zone["junk"]) == KINDS and len(zone["sport_range"]) == 64, zone["junk"]
         assert len(zone["transport_qtype"]) == len(zone["priming"]) == 5, zone["priming"]
+        check_busy(read_points(program, CONFIG, path), zone)
         with open(tlds, "w", encoding="ascii") as file:
             file.write("# a list of one's own\nNL\nLAN\nNET\n")
         other = check(program, path, "with a list", CONFIG + f"domains: {{tlds: {tlds}}}\n", {"nl", "lan", "net"})
         assert other["junk"]["non-auth-tld"] > zone["junk"]["non-auth-tld"], other["junk"]
         assert {k: n for k, n in other["junk"].items() if k not in ("non-auth-tld", "rfc1918-ptr")} == \
             {k: n for k, n in zone["junk"].items() if k not in ("non-auth-tld", "rfc1918-ptr")}, other["junk"]
-        traffic.write(path, 2, 20000)
+        traffic.write(path, 2, 5000)
         check(program, path, "made of anything")
 
 
-TESTS = [("junk, priming and ports of captures", check_captures), ("junk, priming and ports of made traffic", check_made)]
+def packet(direction, flags, family, port=53):
+    """A datagram of one question, from a client to the server or back."""
+    data = struct.pack("!6H", 1, flags, 1, 0, 0, 0) + wire("www.example.nl") + struct.pack("!HH", A, 1)
+    ends = [(b"\xc6\x33\x64\x07" if family == 4 else bytes.fromhex("20010db8") + bytes(11) + b"\7", 4711),
+            (b"\xc0\0\2\x35" if family == 4 else bytes.fromhex("20010db8") + bytes(11) + b"\x35", port)]
+    (source, sport), (target, dport) = ends if direction == "query" else ends[::-1]
+    udp = struct.pack("!4H", sport, dport, 8 + len(data), 0) + data
+    if family == 4:
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + source + target
+        total = sum(struct.unpack("!10H", ip))
+        ip = ip[:10] + struct.pack("!H", ~((total >> 16) + (total & 0xffff)) & 0xffff) + ip[12:]
+    else:
+        ip = struct.pack("!IHBB", 6 << 28, len(udp), 17, 64) + source + target
+    return bytes(12) + (b"\x08\0" if family == 4 else b"\x86\xdd") + ip + udp
+
+
+def check_bits(program, _):
+    """What DSC's qr_aa_bits tells apart, by direction: each of QR and AA so often, and as expected or not."""
+    r, expected = random.Random(5), Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bits.pcap")
+        with open(path, "wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+            for i in range(2000):
+                direction, qr, aa, family = r.choice(("query", "response")), r.randrange(2), r.randrange(2), r.choice((4, 6))
+                data = packet(direction, qr << 15 | aa << 10 | r.choice((0, 3)), family)
+                file.write(struct.pack("<4I", traffic.SECOND, i, len(data), len(data)) + data)
+                odd = qr if direction == "query" else not qr
+                expected[direction, f"ipv{family}", "messages"] += 1
+                expected[direction, f"ipv{family}", "not_query"] += odd
+                expected[direction, f"ipv{family}", "not_query_aa"] += bool(odd and aa)
+        text = 'wire: {addresses: [192.0.2.53, "2001:db8::35"]}\n'
+        report = json.loads(replay(program, text, "--json", "--pcap", path))["wire"]
+        got = Counter({(d, f, field): cell["udp"][f][field] for d, cell in report.items() if d in ("query", "response")
+                       for f in cell["udp"] for field in ("messages", "not_query", "not_query_aa")})
+        assert got == expected and min(expected.values()) > 50, f"{got}, expected {expected}"
+
+
+TESTS = [("responses that come in", check_bits),
+         ("junk, priming and ports of captures", check_captures), ("junk, priming and ports of made traffic", check_made)]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The TLDs of IANA's root zone as of 2026-09. Written by scripts/write-tlds, which says from what. */
+/* The TLDs of the root zone as of 2026-09. Written by scripts/write-tlds, which says from what. */
 #include "zones/tlds.h"
 
 /* clang-format off */
