@@ -12,6 +12,9 @@
 #define DNS_HEADER_BYTES   12
 #define DNS_MAX_NAME_BYTES 255 /* wire format, root label included (RFC 1035 section 2.3.4) */
 #define DNS_MAX_LABEL      63
+#define DNS_TYPE_A         1
+#define DNS_TYPE_NS        2
+#define DNS_TYPE_PTR       12
 #define DNS_TYPE_OPT       41
 #define DNS_TYPE_IXFR      251
 #define DNS_TYPE_AXFR      252

@@ -17,7 +17,7 @@
 #include "crosstap/dns.h"
 #include "crosstap/packet.h"
 
-#define WIRE_ABI_VERSION 4
+#define WIRE_ABI_VERSION 5
 #define WIRE_SLOTS       2
 
 enum wire_direction { WIRE_IN, WIRE_OUT, WIRE_DIRECTIONS };
@@ -134,7 +134,9 @@ struct wire_cell {
 	u64 connections; /* in: SYN; out: SYN-ACK; doq: QUIC Initial packets in (RFC 9000 17.2.2) */
 	u64 resets;
 	u64 resync; /* tcp: the stream could not be followed: a hole, an eviction, a fragment */
-	u64 pad[3];
+	/* udp, tcp */
+	u64 not_query_aa; /* those of not_query with AA */
+	u64 pad[2];
 };
 
 /*

@@ -145,9 +145,10 @@ CT_INLINE void wire_count_message(const struct wire_env *env, struct wire_cell *
 	cell->messages++;
 	cell->message_bytes += message->length;
 	env->counters->sizes[size_row][bin]++;
-	if (!expected)
+	if (!expected) {
 		cell->not_query++;
-	else if (left_out)
+		cell->not_query_aa += message->word >> 10 & 1;
+	} else if (left_out)
 		cell->left_out++;
 	else if (!out && env->config->options & WIRE_PER_SOURCE)
 		wire_add_source(env, &peer->client);

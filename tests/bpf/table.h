@@ -57,7 +57,7 @@ static const struct fixture fixtures[] = {
 	0},
     {"left_out", make_left_out,
 	"in.udp4.packets=7 in.udp4.bytes=405 in.udp4.messages=7 in.udp4.message_bytes=209 "
-	"in.udp4.malformed=1 in.udp4.not_query=1 in.udp4.left_out=6 "
+	"in.udp4.malformed=1 in.udp4.not_query=1 in.udp4.not_query_aa=1 in.udp4.left_out=6 "
 	"in.udp4.malformed_uncompared=1 in.udp6.packets=1 in.udp6.bytes=80 "
 	"in.udp6.messages=1 in.udp6.message_bytes=32 in.udp6.left_out=1 in.udp_size.16=1 "
 	"in.udp_size.32=7 in.malformed.3=1 in.opcode.0=4 in.opcode.4=1 in.opcode.5=1 "
@@ -97,9 +97,10 @@ static const struct fixture fixtures[] = {
 	0},
     {"fragments", make_fragments,
 	"in.udp4.packets=1 in.udp4.bytes=60 in.udp4.messages=1 in.udp4.message_bytes=32 "
-	"in.udp4.not_query=1 in.udp6.packets=2 in.udp6.bytes=176 in.udp6.fragments=2 "
-	"in.udp6.messages=2 in.udp6.message_bytes=1432 in.udp6.not_query=2 in.udp_size.32=2 "
-	"in.udp_size.1392=1 out.udp4.packets=3 out.udp4.bytes=140 out.udp4.fragments=4 "
+	"in.udp4.not_query=1 in.udp4.not_query_aa=1 in.udp6.packets=2 in.udp6.bytes=176 "
+	"in.udp6.fragments=2 in.udp6.messages=2 in.udp6.message_bytes=1432 "
+	"in.udp6.not_query=2 in.udp6.not_query_aa=2 in.udp_size.32=2 in.udp_size.1392=1 "
+	"out.udp4.packets=3 out.udp4.bytes=140 out.udp4.fragments=4 "
 	"out.udp4.messages=2 out.udp4.message_bytes=2800 out.udp_size.1392=2 out.rcode.0=2",
 	0},
     {"truncated", make_truncated,

@@ -62,6 +62,7 @@ static inline void totals_cell(
 	TOTALS_FIELD(message_bytes)
 	TOTALS_FIELD(malformed)
 	TOTALS_FIELD(not_query)
+	TOTALS_FIELD(not_query_aa)
 	TOTALS_FIELD(tc)
 	TOTALS_FIELD(left_out)
 	TOTALS_FIELD(malformed_uncompared)

@@ -13,15 +13,16 @@ import traffic
 
 CAPTURES = ("knot", "nsd", "unbound", "recursor", "crosscheck", "mapped_clients", "without_messages", "two_streams")
 BY_TYPE = ("qtype", "qtype_query_bytes", "qtype_responses", "qtype_response_bytes")
-SECTIONS = {"core": BY_TYPE[1:] + ("qtype_rcode", "class"), "edns": ("edns", "edns_size", "ede", "ecs"), "names": ("qname",),
+SECTIONS = {"core": BY_TYPE[1:] + ("qtype_rcode", "class", "transport_qtype", "rcode_size"),
+            "edns": ("edns", "edns_size", "ede", "ecs"), "names": ("qname", "junk", "priming"), "ports": ("sport_range",),
             "domains": ("domains",), "clients": ("clients",),
             "addresses": ("addresses", "identities", "subnets", "talkers")}
-MEASUREMENTS = {"core": {"dns_qtype_rcode", "dns_class"}, "edns": {"dns_edns", "dns_edns_size", "dns_ede", "dns_ecs"},
-                "names": {"dns_qname"}, "domains": {"dns_domain"}, "clients": {"dns_clients"},
+MEASUREMENTS = {"core": {"dns_qtype_rcode", "dns_class", "dns_transport_qtype", "dns_rcode_size"}, "edns": {"dns_edns", "dns_edns_size", "dns_ede", "dns_ecs"},
+                "names": {"dns_qname", "dns_junk", "dns_priming"}, "ports": {"dns_sport_range"}, "domains": {"dns_domain"}, "clients": {"dns_clients"},
                 "addresses": {"dns_address", "dns_identity", "dns_subnet", "dns_talker"}}
 BUSIEST = 20
 # Those that are no default, too.
-EVERY_DATASET = "datasets: [core, edns, names, domains, clients, addresses, attacks]\n"
+EVERY_DATASET = "datasets: [core, edns, names, domains, clients, addresses, attacks, ports]\n"
 
 
 def replay(program, *args):
@@ -218,7 +219,7 @@ def check_switch(program, folder):
         assert zone == {k: v for k, v in whole.items() if k not in left_out}, f"{wanted}: {set(zone)}"
         there = {name for name, _, _ in points}
         for dataset, names in MEASUREMENTS.items():
-            assert names & there == (names - {"dns_ede"} if dataset in wanted else set()), f"{wanted}: {there}"
+            assert names & there == (names - {"dns_ede", "dns_priming"} if dataset in wanted else set()), f"{wanted}: {there}"
         fields = {f for name, _, values in points if name == "dns_qtype" for f in values}
         assert ("responses" in fields) == ("core" in wanted) and {"queries", "query_bytes"} <= fields, f"{wanted}: {fields}"
 

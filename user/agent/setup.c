@@ -31,6 +31,14 @@ static uint8_t labels_of(const char *label)
 	return zone_name_to_wire(label, wire, &labels) < 0 ? 1 : (uint8_t)labels;
 }
 
+static int make_tlds(struct tlds **ret, const struct config *config, const struct hash_seed *seed)
+{
+	const struct config_strings *names = &config->domains.tld_names;
+
+	return names->n ? tlds_new(ret, names->items, names->n, seed)
+			: tlds_new(ret, iana_tlds, n_iana_tlds, seed);
+}
+
 int input_setup_make(struct input_setup *ret, const struct config *config,
     const struct config_input *input, struct zone_registry *registry,
     const struct compare_filter *filter, const struct hash_seed *seed, char *error, size_t size)
@@ -67,6 +75,8 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 	if (r >= 0 && config->domains.rules.n && setup.traits.facts & FACTS_DOMAINS)
 		r = suffixes_new(
 		    &setup.suffixes, config->domains.rules.items, config->domains.rules.n, seed);
+	if (r >= 0 && setup.traits.facts & FACTS_QNAME)
+		r = make_tlds(&setup.tlds, config, seed);
 	if (r < 0) {
 		input_setup_done(&setup);
 		snprintf(error, size, "%s: %s", input->address,
@@ -77,6 +87,7 @@ int input_setup_make(struct input_setup *ret, const struct config *config,
 	}
 	setup.traits.zones = setup.zones;
 	setup.traits.domains.suffixes = setup.suffixes;
+	setup.traits.tlds = setup.tlds;
 	*ret = setup;
 	return 0;
 }
@@ -85,6 +96,7 @@ void input_setup_done(struct input_setup *setup)
 {
 	zone_set_free(setup->zones);
 	suffixes_free(setup->suffixes);
+	tlds_free(setup->tlds);
 	if (setup->registry)
 		zone_registry_unref(setup->registry, setup->traits.zone);
 	*setup = (struct input_setup){0};

@@ -6,12 +6,14 @@
 #include "config/config.h"
 #include "stats/collector.h"
 #include "zones/suffixes.h"
+#include "zones/tlds.h"
 
 /* What a collector needs of one input. Its zone set, or its reference to a label, belongs to it. */
 struct input_setup {
 	struct zone_registry *registry; /* where it has a reference to traits.zone; else NULL */
 	struct zone_set *zones;
 	struct suffixes *suffixes; /* NULL: none */
+	struct tlds *tlds;         /* the same */
 	struct collector_traits traits;
 };
 

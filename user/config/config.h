@@ -107,7 +107,8 @@ enum dataset {
 	DATASET_DOMAINS = 8,
 	DATASET_CLIENTS = 16,
 	DATASET_ADDRESSES = 32,
-	DATASET_ATTACKS = 64
+	DATASET_ATTACKS = 64,
+	DATASET_PORTS = 128
 };
 enum rssac002_source { RSSAC002_WIRE, RSSAC002_DNSTAP };
 
@@ -150,9 +151,11 @@ struct config {
 		enum top_key key;
 	} top;
 	struct {
-		const char *suffixes;        /* a file; empty: none */
-		unsigned labels;             /* below the zone or the suffix */
-		struct config_strings rules; /* of that file, as zones/suffixes.h takes them */
+		const char *suffixes;            /* a file; empty: none */
+		unsigned labels;                 /* below the zone or the suffix */
+		struct config_strings rules;     /* of that file, as zones/suffixes.h takes them */
+		const char *tlds;                /* a file; empty: those that are built in */
+		struct config_strings tld_names; /* of that file, as zones/tlds.h takes them */
 	} domains;
 	struct {
 		unsigned validating_queries, least_queries, mixed_case_letters, large_edns;

@@ -25,17 +25,20 @@ static const struct config_option root[] = {
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
     {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(TABLES) | TO(REPORT),
-	.fallback = "[core, edns, names, clients]", RANGE(0, 7),
-	WORDS("core", "edns", "names", "domains", "clients", "addresses", "attacks"),
+	.fallback = "[core, edns, names, clients]", RANGE(0, 8),
+	WORDS("core", "edns", "names", "domains", "clients", "addresses", "attacks", "ports"),
 	AT(C, datasets),
 	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
-		"and times. `core`: classes, responses by type, and by type and rcode; `edns`: "
-		"versions, advertised sizes, client subnets, extended errors; `names`: lengths, "
-		"labels and kinds of query names, never names; `domains`: what is asked for most "
-		"below each zone; `clients`: what clients are like; `addresses`: the server's own "
+		"and times. `core`: classes, responses by type, by type and rcode, by rcode and "
+		"size, queries by type and transport; `edns`: versions, advertised sizes, client "
+		"subnets, extended errors; `names`: lengths, labels and kinds of query names, "
+		"never names, queries that should not have come, and priming; `domains`: what is "
+		"asked for most below each zone; `clients`: what clients are like; `addresses`: "
+		"the server's own "
 		"addresses and identities, networks of clients, clients by what stands out; "
-		"`attacks`: random subdomains, reflection and floods while they last. `domains`, "
-		"`addresses` and `attacks` cost a tenth of a frame's CPU each; what is left out "
+		"`attacks`: random subdomains, reflection and floods while they last; `ports`: "
+		"source ports of queries, in 64 ranges. `domains`, `addresses` and `attacks` cost "
+		"a tenth of a frame's CPU each; what is left out "
 		"costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
@@ -184,6 +187,14 @@ static const struct config_option root[] = {
 		"exception, `//` and `#` begin a comment. Read again at a reload."},
     {"domains.labels", OPTION_UINT, .takers = TO(INPUTS), .fallback = "1", RANGE(1, 10),
 	AT(C, domains.labels), .help = "Labels below the zone or the public suffix."},
+
+    {"domains.tlds", OPTION_TEXT, .takers = TO(INPUTS), .is_file = true, .fallback = "\"\"",
+	RANGE(0, MAX_PATH), AT(C, domains.tlds),
+	.example = "/etc/crosstap/tlds-alpha-by-domain.txt",
+	.help = "A file of the TLDs that there are, a name a line, `#` begins a comment, as IANA "
+		"publishes it (https://data.iana.org/TLD/tlds-alpha-by-domain.txt): queries below "
+		"others are `non-auth-tld` of dns_junk, of the dataset `names`. Without one, those "
+		"of September 2026. Read again at a reload."},
 
     {"clients", OPTION_SECTION,
 	.help = "From what on a client has a trait, of the dataset `clients`: by what it asked and "

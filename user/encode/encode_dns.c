@@ -5,6 +5,7 @@
 #include "encode/addresses.h"
 #include "encode/domains.h"
 #include "encode/histogram.h"
+#include "encode/priming.h"
 #include "encode/row.h"
 #include "measure/bounded.h"
 #include "measure/margin_tag.h"
@@ -254,27 +255,64 @@ static void encode_flags(const struct job *job)
 	}
 }
 
+/* The rcodes of key_rcode_size() are above its bin. */
+static unsigned coarse_bin(const struct cell *cell)
+{
+	return size_bin_coarse(key_size_of(margin_value(cell->key)));
+}
+
+/* A point of the slice, sorted by size. */
+static void put_bins(const struct job *job, enum measurement_id id, const char *tag,
+    const char *next, const struct margin_slice *slice)
+{
+	if (!slice->n)
+		return;
+	row_begin(job->points, &measurements[id], job->view->span.time_ms,
+	    (const char *[MEASURE_MAX_TAGS]){job->zone->label, tag, next});
+	for (size_t i = 0; i < slice->n;) {
+		const unsigned bin = coarse_bin(&slice->cells[i]);
+		uint64_t count = 0;
+		char field[16];
+
+		while (i < slice->n && coarse_bin(&slice->cells[i]) == bin)
+			count += slice->cells[i++].count;
+		snprintf(field, sizeof(field), "b%u", bin);
+		points_uint(job->points, field, count);
+	}
+	points_end(job->points);
+}
+
 static void encode_size(const struct job *job, unsigned direction, unsigned transport)
 {
 	const struct margin_slice slice =
 	    margin_of_transport(&job->zone->margins[MARGIN_SIZE], direction, transport);
 
-	if (!slice.n)
-		return;
-	row_begin(job->points, &measurements[M_DNS_SIZE], job->view->span.time_ms,
-	    (const char *[]){
-		job->zone->label, mnemonic_direction(direction), mnemonic_transport(transport)});
-	for (size_t i = 0; i < slice.n;) {
-		const unsigned bin = size_bin_coarse(margin_value(slice.cells[i].key));
-		uint64_t count = 0;
-		char field[16];
+	put_bins(
+	    job, M_DNS_SIZE, mnemonic_direction(direction), mnemonic_transport(transport), &slice);
+}
 
-		while (i < slice.n && size_bin_coarse(margin_value(slice.cells[i].key)) == bin)
-			count += slice.cells[i++].count;
-		snprintf(field, sizeof(field), "b%u", bin);
-		points_uint(job->points, field, count);
+static void encode_rcode_sizes(const struct job *job)
+{
+	const struct margin_slice *all = &job->zone->margins[MARGIN_RCODE_SIZE];
+
+	for (size_t i = 0, n; i < all->n && is_counted(job, MARGIN_RCODE_SIZE); i += n) {
+		const uint32_t rcode = key_size_rcode(margin_value(all->cells[i].key));
+		char buffer[MNEMONIC_BYTES];
+
+		for (n = 1; i + n < all->n &&
+		     key_size_rcode(margin_value(all->cells[i + n].key)) == rcode;)
+			n++;
+		put_bins(job, M_DNS_RCODE_SIZE, mnemonic_rcode((uint16_t)rcode, buffer), NULL,
+		    &(struct margin_slice){&all->cells[i], n});
 	}
-	points_end(job->points);
+}
+
+static void encode_priming(const struct job *job, unsigned transport)
+{
+	struct priming_row row;
+
+	if (is_counted(job, MARGIN_PRIMING) && priming_row(job->zone, transport, &row))
+		put(job, M_DNS_PRIMING, mnemonic_transport(transport), NULL, &row);
 }
 
 static void encode_outgoing(const struct job *job)
@@ -377,7 +415,9 @@ static void encode_zone(const struct job *job)
 		encode_size(job, DIR_QUERY, t);
 		encode_size(job, DIR_RESPONSE, t);
 		encode_latency(job, t);
+		encode_priming(job, t);
 	}
+	encode_rcode_sizes(job);
 	encode_outgoing(job);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		encode_names(job, (enum shard_names)kind);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "encode/domains.h"
+#include "encode/priming.h"
 #include "encode/row.h"
 #include "text/json_build.h"
 #include "encode/addresses.h"
@@ -55,6 +56,24 @@ static void put_pairs(struct json_build *build, json_t *zone, const char *key,
 	}
 }
 
+/* By the lower bounds of RSSAC002's bins, as `response_size` is. */
+static void put_rcode_sizes(
+    struct json_build *build, json_t *zone, const struct margin_slice *slice)
+{
+	json_t *object = json_put_object(build, zone, "rcode_size");
+
+	for (size_t i = 0; i < slice->n; i++) {
+		const uint64_t key = slice->cells[i].key;
+		char rcode[MNEMONIC_BYTES], bin[16];
+
+		snprintf(bin, sizeof(bin), "%u",
+		    (unsigned)key_size_of(margin_value(key)) * KEY_SIZE_STEP);
+		json_put_count(build,
+		    json_put_child(build, object, margin_tag_text(TAG_RCODE, key, NULL, rcode)),
+		    bin, slice->cells[i].count);
+	}
+}
+
 static void put_types(struct json_build *build, json_t *zone, const struct zone_view *view)
 {
 	const struct margin_slice *responses = &view->margins[MARGIN_QTYPE_RESPONSES];
@@ -67,6 +86,9 @@ static void put_types(struct json_build *build, json_t *zone, const struct zone_
 	put_pairs(build, zone, "qtype_rcode", &view->margins[MARGIN_QTYPE_RCODE], TAG_BUSY_QTYPE,
 	    TAG_RCODE);
 	put_codes(build, zone, "class", &view->margins[MARGIN_CLASS], TAG_CLASS);
+	put_pairs(build, zone, "transport_qtype", &view->margins[MARGIN_TRANSPORT_QTYPE],
+	    TAG_TRANSPORT, TAG_QTYPE);
+	put_rcode_sizes(build, zone, &view->margins[MARGIN_RCODE_SIZE]);
 }
 
 static void put_edns(struct json_build *build, json_t *zone, const struct zone_view *view)
@@ -85,6 +107,20 @@ static void put_qname(struct json_build *build, json_t *zone, const struct zone_
 	put_codes(build, object, "length", &view->margins[MARGIN_QNAME_LENGTH], TAG_QNAME_LENGTH);
 	put_codes(build, object, "labels", &view->margins[MARGIN_QNAME_LABELS], TAG_QNAME_LABELS);
 	put_values(build, object, &view->margins[MARGIN_QNAME_TRAIT], TAG_QNAME_TRAIT, COUNTS);
+}
+
+static void put_priming(struct json_build *build, json_t *zone, const struct zone_view *view)
+{
+	json_t *object = json_put_object(build, zone, "priming");
+
+	for (unsigned t = 0; t < TRANSPORT_COUNT; t++) {
+		struct priming_row row;
+
+		if (!priming_row(view, t, &row))
+			continue;
+		row_members(build, json_put_object(build, object, mnemonic_transport(t)),
+		    &measurements[M_DNS_PRIMING], &row, 0);
+	}
 }
 
 /* A field of each of a margin's servers. */
@@ -317,8 +353,13 @@ static void put_zone(struct json_build *build, json_t *zones, const struct windo
 		put_types(build, zone, view);
 	if (facts & FACTS_EDNS)
 		put_edns(build, zone, view);
-	if (facts & FACTS_QNAME)
+	if (facts & FACTS_QNAME) {
 		put_qname(build, zone, view);
+		put_codes(build, zone, "junk", &view->margins[MARGIN_JUNK], TAG_JUNK);
+		put_priming(build, zone, view);
+	}
+	if (facts & FACTS_PORTS)
+		put_codes(build, zone, "sport_range", &view->margins[MARGIN_PORTS], TAG_PORT_RANGE);
 	if (facts & FACTS_DOMAINS)
 		put_domains(build, zone, view, privacy);
 	if (view->clients)

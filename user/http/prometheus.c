@@ -32,10 +32,11 @@ static const char *label_of(
 }
 
 static void make_labels(const struct metric_family *family, const struct counted *counted,
-    uint64_t key, const char *labels[MEASURE_MAX_TAGS], char buffer[MNEMONIC_BYTES])
+    uint64_t key, const char *labels[MEASURE_MAX_TAGS],
+    char buffers[MEASURE_MAX_TAGS][MNEMONIC_BYTES])
 {
 	for (size_t i = 0; i < family->measurement->n_tags; i++)
-		labels[i] = label_of(counted, family->measurement->tags[i], key, buffer);
+		labels[i] = label_of(counted, family->measurement->tags[i], key, buffers[i]);
 }
 
 static void put_cells(const struct metric_family *family, const struct counted *counted)
@@ -45,13 +46,13 @@ static void put_cells(const struct metric_family *family, const struct counted *
 	for (size_t i = 0; i < counted->dns->n; i++) {
 		const struct cell *cell = &counted->dns->cells[i];
 		const char *labels[MEASURE_MAX_TAGS];
-		char buffer[MNEMONIC_BYTES];
+		char buffers[MEASURE_MAX_TAGS][MNEMONIC_BYTES];
 
 		if (margin_kind(cell->key) != field->margin ||
 		    (field->direction != MEASURE_ANY &&
 			margin_direction(cell->key) != field->direction))
 			continue;
-		make_labels(family, counted, cell->key, labels, buffer);
+		make_labels(family, counted, cell->key, labels, buffers);
 		family_count(family, labels, field->amount ? cell->amount : cell->count);
 	}
 }
@@ -67,7 +68,7 @@ static bool is_latency_of(const struct cell *cell, uint64_t key)
 static void put_latencies(const struct metric_family *family, const struct counted *counted)
 {
 	const char *labels[MEASURE_MAX_TAGS];
-	char buffer[MNEMONIC_BYTES];
+	char buffers[MEASURE_MAX_TAGS][MNEMONIC_BYTES];
 
 	for (size_t i = 0; i < counted->dns->n;) {
 		const uint64_t key = counted->dns->cells[i].key;
@@ -80,7 +81,7 @@ static void put_latencies(const struct metric_family *family, const struct count
 		for (; i < counted->dns->n && is_latency_of(&counted->dns->cells[i], key); i++)
 			exposition_histogram_add(&histogram,
 			    margin_value(counted->dns->cells[i].key), counted->dns->cells[i].count);
-		make_labels(family, counted, key, labels, buffer);
+		make_labels(family, counted, key, labels, buffers);
 		family_histogram(family, labels, &histogram);
 	}
 }

@@ -76,6 +76,8 @@ static bool keeps(const struct bounded *bounded, uint64_t key)
 		return keeps_type(bounded, value);
 	case MARGIN_QTYPE_RCODE:
 		return is_busy(bounded, key_qtype(value));
+	case MARGIN_TRANSPORT_QTYPE:
+		return is_busy(bounded, value);
 	case MARGIN_CLASS:
 	case MARGIN_EDE:
 		return !bounded->unassigned || facts_is_assigned(key, NULL);

@@ -14,7 +14,8 @@ static inline uint8_t datasets_facts(unsigned datasets)
 	    (datasets & DATASET_NAMES ? FACTS_QNAME : 0) |
 	    (datasets & DATASET_DOMAINS ? FACTS_DOMAINS : 0) |
 	    (datasets & DATASET_ADDRESSES ? FACTS_ADDRESSES : 0) |
-	    (datasets & DATASET_CLIENTS ? FACTS_CLIENTS : 0));
+	    (datasets & DATASET_CLIENTS ? FACTS_CLIENTS : 0) |
+	    (datasets & DATASET_PORTS ? FACTS_PORTS : 0));
 }
 
 /* What is to be counted for it: attacks are looked for among domains as well. */

@@ -21,6 +21,8 @@ bool margin_tag_is_value(enum measure_tag tag)
 	case TAG_QNAME_LENGTH:
 	case TAG_QNAME_LABELS:
 	case TAG_QNAME_TRAIT:
+	case TAG_JUNK:
+	case TAG_PORT_RANGE:
 	case TAG_ADDRESS:
 	case TAG_IDENTITY:
 		return true;
@@ -34,6 +36,8 @@ static uint32_t value_of(enum measure_tag tag, uint64_t key)
 {
 	const uint32_t value = margin_value(key);
 
+	if (margin_kind(key) == MARGIN_RCODE_SIZE)
+		return key_size_rcode(value);
 	if (margin_kind(key) != MARGIN_QTYPE_RCODE)
 		return value;
 	return tag == TAG_BUSY_QTYPE ? key_qtype(value) : key_rcode(value);
@@ -81,6 +85,10 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, const struct pla
 		return number("b", value * KEY_QNAME_STEP, buffer);
 	case TAG_QNAME_TRAIT:
 		return mnemonic_qname_trait(value);
+	case TAG_JUNK:
+		return mnemonic_junk(value);
+	case TAG_PORT_RANGE:
+		return number("b", value * KEY_PORT_STEP, buffer);
 	case TAG_ADDRESS:
 		return place_names_address(places, value);
 	case TAG_IDENTITY:

@@ -44,6 +44,8 @@
 	X(QNAME_LENGTH, "length", 16, "Bin of the name's length by its lower bound.")              \
 	X(QNAME_LABELS, "labels", 11, "Without the root; 10: and more.")                           \
 	X(QNAME_TRAIT, "trait", 3, "idn, mixed_case or reverse.")                                  \
+	X(JUNK, "kind", 9, "src-port-zero, funny-class, funny-qtype, a-for-a, localhost ...")      \
+	X(PORT_RANGE, "range", 64, "1,024 ports by the lowest of them: b0, b1024 ... b64512.")     \
 	X(ADDRESS, "address", 258, "The server's own; `unknown`: not told; `other`: the rest.")    \
 	X(IDENTITY, "identity", 66, "As the producer tells; `unknown`: not; `other`: the rest.")   \
 	X(SUBNET, "rank", 0, "Rank from 1 on, or the network (`top.key`); `other`: the rest.")     \
@@ -143,6 +145,7 @@ enum measure_when {
 	WHEN_CLIENTS,
 	WHEN_ADDRESSES,
 	WHEN_ATTACKS,
+	WHEN_PORTS,
 	WHEN_COUNTRY,
 	WHEN_ASN,
 	WHEN_WIRE,
@@ -192,6 +195,8 @@ struct measurement {
 	X(DNS_QTYPE)                                                                               \
 	X(DNS_RCODE)                                                                               \
 	X(DNS_QTYPE_RCODE)                                                                         \
+	X(DNS_TRANSPORT_QTYPE)                                                                     \
+	X(DNS_RCODE_SIZE)                                                                          \
 	X(DNS_OPCODE)                                                                              \
 	X(DNS_CLASS)                                                                               \
 	X(DNS_FLAGS)                                                                               \
@@ -205,6 +210,10 @@ struct measurement {
 	X(DNS_QNAME_LENGTHS)                                                                       \
 	X(DNS_QNAME_LABELS)                                                                        \
 	X(DNS_QNAME_TRAITS)                                                                        \
+	X(DNS_JUNK)                                                                                \
+	X(DNS_PRIMING)                                                                             \
+	X(DNS_PRIMING_SIZES)                                                                       \
+	X(DNS_SPORT_RANGE)                                                                         \
 	X(DNS_OUTGOING)                                                                            \
 	X(DNS_LATENCY)                                                                             \
 	X(DNS_COUNTRY)                                                                             \

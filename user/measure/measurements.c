@@ -89,6 +89,14 @@ static const struct measure_field dns_qtype_rcode_fields[] = {
 	.metric = "crosstap_dns_responses_by_qtype_and_rcode_total"),
 };
 
+static const struct measure_field dns_transport_qtype_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}",
+	"Queries by transport and type of their first question; of the zone's 20 busiest types, "
+	"as in dns_qtype_rcode.",
+	SUM_OF(TRANSPORT_QTYPE, MEASURE_ANY, false),
+	.metric = "crosstap_dns_queries_by_transport_and_qtype_total"),
+};
+
 static const struct measure_field dns_class_fields[] = {
     NAMED(COUNTER, "queries", count_row, count, "{query}", "Queries by class.",
 	SUM_OF(CLASS, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_class_total"),
@@ -160,6 +168,47 @@ static const struct measure_field dns_qname_traits_fields[] = {
     OWN(COUNTER, "queries", "{query}", "Queries for names of this kind.",
 	SUM_OF(QNAME_TRAIT, MEASURE_ANY, false),
 	.metric = "crosstap_dns_queries_by_qname_trait_total"),
+};
+
+static const struct measure_field dns_junk_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}",
+	"Queries that should not have come, as DSC's query_classification has them: each of the "
+	"first kind that it fits, in the order src-port-zero, funny-class, funny-qtype, a-for-a, "
+	"a-for-root, localhost, root-servers.net, non-auth-tld, rfc1918-ptr.",
+	SUM_OF(JUNK, MEASURE_ANY, false), .metric = "crosstap_dns_junk_queries_total"),
+};
+
+#define PRIMING_BIN(bytes)                                                                         \
+	NAMED(COUNTER, "b" #bytes, priming_row, query_sizes[EDNS_SIZE_##bytes], "{query}",         \
+	    "Of the queries those that advertise so many bytes over UDP, up to the next bin.",     \
+	    NO_METRIC),
+static const struct measure_field dns_priming_fields[] = {
+    FIELD(COUNTER, priming_row, queries, "{query}",
+	"Queries for the root's NS records, class IN (RFC 9609).",
+	SUM_OF(PRIMING, DIR_QUERY, false)),
+    FIELD(COUNTER, priming_row, queries_do, "{query}", "Of these, those with DO.",
+	SUM_OF(PRIMING_DO, DIR_QUERY, false)),
+    FIELD(COUNTER, priming_row, responses, "{response}", "Responses to such questions.",
+	SUM_OF(PRIMING, DIR_RESPONSE, false)),
+    FIELD(COUNTER, priming_row, response_bytes, "By", "Bytes of these responses.",
+	SUM_OF(PRIMING, DIR_RESPONSE, true)),
+    FIELD(COUNTER, priming_row, responses_tc, "{response}", "Of these responses, those with TC.",
+	SUM_OF(PRIMING_TC, DIR_RESPONSE, false)),
+    EDNS_SIZES(PRIMING_BIN) NAMED(COUNTER, "none", priming_row, query_sizes[EDNS_SIZE_NONE],
+	"{query}", "Of the queries those without EDNS.", NO_METRIC),
+};
+
+static const struct measure_field dns_priming_sizes_fields[] = {
+    OWN(COUNTER, "queries", "{query}",
+	"Queries for the root's NS records by the size that they advertise over UDP.",
+	SUM_OF(PRIMING_SIZE, DIR_QUERY, false),
+	.metric = "crosstap_dns_priming_queries_by_edns_size_total"),
+};
+
+static const struct measure_field dns_sport_range_fields[] = {
+    NAMED(COUNTER, "queries", count_row, count, "{query}",
+	"Queries from ports of this range, where the producer tells the port.",
+	SUM_OF(PORTS, MEASURE_ANY, false), .metric = "crosstap_dns_queries_by_sport_range_total"),
 };
 
 static const struct measure_field dns_rcode_fields[] = {
@@ -396,6 +445,10 @@ static const struct measure_field wire_fields[] = {
 	"Messages without a readable header or question.", .needs = WIRE_KNOWS_MESSAGES),
     FIELD(COUNTER, wire_cell, not_query, "{message}",
 	"Inbound messages with QR=1, outbound ones with QR=0.", .needs = WIRE_KNOWS_MESSAGES),
+    FIELD(COUNTER, wire_cell, not_query_aa, "{message}",
+	"Those of not_query with AA: answers of other authoritative servers, as a reflection "
+	"brings them.",
+	.needs = WIRE_KNOWS_MESSAGES),
     FIELD(COUNTER, wire_cell, tc, "{message}", "Well-formed messages with TC set.",
 	.needs = WIRE_KNOWS_MESSAGES),
     FIELD(COUNTER, wire_cell, connections, "{connection}",
@@ -680,6 +733,11 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	WHEN_FIGURES, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_RCODE), FIELDS(dns_rcode)},
     [M_DNS_QTYPE_RCODE] = {"dns_qtype_rcode", "Responses by type and rcode", WHEN_CORE,
 	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_BUSY_QTYPE, TAG_RCODE), FIELDS(dns_qtype_rcode)},
+    [M_DNS_TRANSPORT_QTYPE] = {"dns_transport_qtype", "Queries by transport and type", WHEN_CORE,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_BUSY_QTYPE, TAG_TRANSPORT),
+	FIELDS(dns_transport_qtype)},
+    [M_DNS_RCODE_SIZE] = {"dns_rcode_size", "Responses by rcode and size", WHEN_CORE, METRICS_NONE,
+	TAGS(TAG_ZONE, TAG_RCODE), FIELDS(dns_size)},
     [M_DNS_CLASS] = {"dns_class", "Queries by class", WHEN_CORE, METRICS_MARGINS,
 	TAGS(TAG_ZONE, TAG_CLASS), FIELDS(dns_class)},
     [M_DNS_EDNS] = {"dns_edns", "Queries by EDNS version", WHEN_EDNS, METRICS_MARGINS,
@@ -700,6 +758,15 @@ const struct measurement measurements[MEASUREMENT_COUNT] = {
 	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QNAME_LABELS), FIELDS(dns_qname_labels)},
     [M_DNS_QNAME_TRAITS] = {"dns_qname_traits", "Queries by kind of the name", WHEN_METRICS,
 	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_QNAME_TRAIT), FIELDS(dns_qname_traits)},
+    [M_DNS_JUNK] = {"dns_junk", "Queries that should not have come, by kind", WHEN_NAMES,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_JUNK), FIELDS(dns_junk)},
+    [M_DNS_PRIMING] = {"dns_priming", "Priming: the root's NS records", WHEN_NAMES, METRICS_MARGINS,
+	TAGS(TAG_ZONE, TAG_TRANSPORT), FIELDS(dns_priming)},
+    [M_DNS_PRIMING_SIZES] = {"dns_priming_sizes", "Priming queries by bin of their size",
+	WHEN_METRICS, METRICS_MARGINS, TAGS(TAG_ZONE, TAG_EDNS_SIZE, TAG_TRANSPORT),
+	FIELDS(dns_priming_sizes)},
+    [M_DNS_SPORT_RANGE] = {"dns_sport_range", "Queries by source port, in 64 ranges", WHEN_PORTS,
+	METRICS_MARGINS, TAGS(TAG_ZONE, TAG_PORT_RANGE), FIELDS(dns_sport_range)},
     [M_DNS_OPCODE] = {"dns_opcode", "Queries by opcode", WHEN_FIGURES, METRICS_MARGINS,
 	TAGS(TAG_ZONE, TAG_OPCODE), FIELDS(dns_opcode)},
     [M_DNS_FLAGS] = {"dns_flags", "Messages by flag and EDNS option", WHEN_FIGURES, METRICS_NONE,

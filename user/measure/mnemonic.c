@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "measure/mnemonic.h"
 
+#include "stats/junk.h"
 #include "stats/key.h"
 
 #include "crosstap/dns.h"
@@ -165,4 +166,11 @@ const char *mnemonic_qname_trait(unsigned trait)
 	    [QNAME_IDN] = "idn", [QNAME_MIXED_CASE] = "mixed_case", [QNAME_REVERSE] = "reverse"};
 
 	return trait < QNAME_TRAIT_COUNT ? names[trait] : "";
+}
+
+const char *mnemonic_junk(unsigned junk)
+{
+	static const char *const names[] = {JUNK_KINDS(NAME)};
+
+	return junk < JUNK_COUNT ? names[junk] : "";
 }

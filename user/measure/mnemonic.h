@@ -24,5 +24,6 @@ const char *mnemonic_flag(unsigned bit);
 const char *mnemonic_edns_version(unsigned version); /* enum edns_version */
 const char *mnemonic_edns_size(unsigned size);       /* enum edns_size: b0 to b4097, none */
 const char *mnemonic_qname_trait(unsigned trait);    /* enum qname_trait */
+const char *mnemonic_junk(unsigned junk);            /* enum junk */
 
 #endif

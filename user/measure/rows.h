@@ -31,6 +31,11 @@ struct edns_size_row {
 	uint64_t sizes[EDNS_SIZE_COUNT];
 };
 
+struct priming_row {
+	uint64_t queries, queries_do, query_sizes[EDNS_SIZE_COUNT];
+	uint64_t responses, response_bytes, responses_tc;
+};
+
 struct qname_row {
 	uint64_t lengths[KEY_QNAME_BINS], labels[KEY_QNAME_LABELS + 1], traits[QNAME_TRAIT_COUNT];
 };

@@ -109,6 +109,8 @@ static bool holds(
 		return factors->figures && config->datasets & DATASET_CLIENTS;
 	case WHEN_ATTACKS:
 		return factors->figures && config->datasets & DATASET_ATTACKS;
+	case WHEN_PORTS:
+		return factors->figures && config->datasets & DATASET_PORTS;
 	case WHEN_COUNTRY:
 		return factors->figures && *config->geo.country;
 	case WHEN_ASN:

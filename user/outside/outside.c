@@ -44,6 +44,7 @@ static const struct {
     {INPUT, "owner", judge_user, NULL},
     {INPUT, "group", judge_group, NULL},
     {ROOT, "domains.suffixes", judge_readable, NULL},
+    {ROOT, "domains.tlds", judge_readable, NULL},
     {ROOT, "geo.country", judge_country, NULL},
     {ROOT, "geo.asn", judge_asn, NULL},
     {ROOT, "privacy.cryptopan_key_file", judge_key, has_cryptopan},

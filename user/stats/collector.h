@@ -27,6 +27,7 @@ struct compare_filter {
 };
 
 struct suffixes;
+struct tlds;
 
 /* What a domain is (stats/domains.h): so many labels below the zone, or below the public suffix
  * where that is longer. */
@@ -48,6 +49,7 @@ struct collector_traits {
 	struct domain_rules domains;
 	struct trait_limits clients;
 	bool (*qtype_assigned)(uint16_t type); /* by IANA; NULL: all are */
+	const struct tlds *tlds;               /* of stats/junk.h; NULL: none */
 	const struct compare_filter *filter;   /* NULL: compare nothing */
 };
 

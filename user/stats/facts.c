@@ -178,6 +178,8 @@ uint8_t facts_of_margin(enum margin margin)
 	case MARGIN_CLASS:
 	case MARGIN_QTYPE_RESPONSES:
 	case MARGIN_QTYPE_RCODE:
+	case MARGIN_TRANSPORT_QTYPE:
+	case MARGIN_RCODE_SIZE:
 		return FACTS_TYPES;
 	case MARGIN_EDNS:
 	case MARGIN_EDNS_SIZE:
@@ -187,7 +189,14 @@ uint8_t facts_of_margin(enum margin margin)
 	case MARGIN_QNAME_LENGTH:
 	case MARGIN_QNAME_LABELS:
 	case MARGIN_QNAME_TRAIT:
+	case MARGIN_JUNK:
+	case MARGIN_PRIMING:
+	case MARGIN_PRIMING_DO:
+	case MARGIN_PRIMING_TC:
+	case MARGIN_PRIMING_SIZE:
 		return FACTS_QNAME;
+	case MARGIN_PORTS:
+		return FACTS_PORTS;
 	case MARGIN_ADDRESS:
 	case MARGIN_ADDRESS_RESPONSES:
 	case MARGIN_IDENTITY:
@@ -227,5 +236,6 @@ uint64_t facts_other_key(uint64_t key)
 	    ? key_qtype_rcode(KEY_OTHER, key_rcode(margin_value(key)))
 	    : KEY_OTHER;
 
-	return margin_key(margin_zone(key), (enum margin)margin_kind(key), 0, 0, 0, value);
+	return margin_key(margin_zone(key), (enum margin)margin_kind(key), margin_direction(key),
+	    margin_transport(key), margin_family(key), value);
 }

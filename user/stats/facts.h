@@ -21,7 +21,7 @@
 enum facts_wanted {
 	FACTS_TYPES = 1, /* class of queries; responses by type, and by type and rcode */
 	FACTS_EDNS = 2,  /* version, size, client subnet; extended errors */
-	FACTS_QNAME = 4, /* length, labels, traits */
+	FACTS_QNAME = 4, /* length, labels, traits; junk and priming (stats/item_junk.h) */
 	FACTS_ADDRESSES =
 	    8, /* stats/places.h; bytes and rare events of clients (stats/sources.h) */
 	FACTS_ALL = 15,
@@ -29,6 +29,7 @@ enum facts_wanted {
 	FACTS_DOMAINS = 16, /* stats/domains.h */
 	FACTS_CLIENTS = 32, /* stats/traits.h: what clients are like */
 	FACTS_ATTACKS = 64, /* the same place: what is sent to them, and on which question */
+	FACTS_PORTS = 128,  /* in cells: ports of clients */
 };
 
 /* The places of a row: margin, values. */

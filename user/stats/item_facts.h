@@ -20,7 +20,7 @@ static inline uint8_t item_wanted(const struct collector_traits *traits, const s
 	if (item->facts.has_question)
 		return traits->facts;
 	return traits->facts &
-	    (item->direction == DIR_QUERY ? FACTS_EDNS : FACTS_EDNS | FACTS_TYPES);
+	    (item->direction == DIR_QUERY ? FACTS_EDNS | FACTS_PORTS : FACTS_EDNS | FACTS_TYPES);
 }
 
 /* Of a response. */

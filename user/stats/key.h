@@ -94,6 +94,9 @@ static inline uint32_t key_size_bin(uint32_t bytes)
 enum edns_size { EDNS_SIZES(EDNS_SIZE_) EDNS_SIZE_NONE, EDNS_SIZE_COUNT };
 #undef EDNS_SIZE_
 
+#define KEY_PORT_STEP   1024 /* of a client's ports */
+#define KEY_PORT_RANGES 64
+
 enum edns_version { EDNS_VERSION_NONE, EDNS_VERSION_0, EDNS_VERSION_OTHER };
 
 #define KEY_QNAME_STEP   16 /* bytes on the wire, root label included */
@@ -132,6 +135,15 @@ enum margin {
 	MARGIN_QTYPE_RESPONSES, /* value: type of the question, or KEY_OTHER; amount: bytes */
 	MARGIN_QTYPE_RCODE,     /* value: key_qtype_rcode(), the type also KEY_OTHER or
 				   KEY_NO_QUESTION; responses; amount: bytes */
+	MARGIN_TRANSPORT_QTYPE, /* transport, value: of the question, or KEY_OTHER; queries */
+	MARGIN_RCODE_SIZE,      /* value: key_rcode_size(); responses */
+	MARGIN_JUNK,            /* value: enum junk (stats/junk.h); queries */
+	MARGIN_PORTS,           /* value: of KEY_PORT_STEP ports of clients; queries */
+	/* Of the root's NS records, class IN (RFC 9609); stats/item_junk.h. */
+	MARGIN_PRIMING,      /* direction, transport; amount: bytes */
+	MARGIN_PRIMING_DO,   /* direction, transport; of these, queries with DO */
+	MARGIN_PRIMING_TC,   /* direction, transport; responses with TC */
+	MARGIN_PRIMING_SIZE, /* transport, value: enum edns_size; queries */
 	/* stats/places.h; value: number of stats/place_names.h, KEY_OTHER or KEY_UNKNOWN; amount:
 	 * bytes */
 	MARGIN_ADDRESS, /* queries */
@@ -170,6 +182,15 @@ static inline uint32_t key_qtype_rcode(uint32_t qtype, uint32_t rcode)
 {
 	return qtype << 12 | rcode;
 }
+
+/* The bin of key_size_bin(). */
+static inline uint32_t key_rcode_size(uint32_t rcode, uint32_t bin)
+{
+	return rcode << 9 | bin;
+}
+
+#define key_size_rcode(rcode_size) ((rcode_size) >> 9)
+#define key_size_of(rcode_size)    ((rcode_size)&0x1ffu)
 
 #define key_qtype(qtype_rcode) ((qtype_rcode) >> 12)
 #define key_rcode(qtype_rcode) ((qtype_rcode)&0xfffu)

@@ -99,6 +99,29 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 	return r;
 }
 
+static int fold_rcode(struct cells *margins, const struct cell *cell, uint32_t zone, uint32_t rcode)
+{
+	const uint32_t size = key_rcode_size(rcode, cube_size(cell->key));
+	int r =
+	    margins_add(margins, margin_key(zone, MARGIN_RCODE, 0, 0, 0, rcode), cell->count, 0);
+
+	return r < 0 ? r
+		     : margins_add(margins, margin_key(zone, MARGIN_RCODE_SIZE, 0, 0, 0, size),
+			   cell->count, 0);
+}
+
+static int fold_qtype(struct cells *margins, const struct cell *cell, uint32_t zone, uint32_t qtype)
+{
+	int r = margins_add(
+	    margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, qtype), cell->count, cell->amount);
+
+	return r < 0
+	    ? r
+	    : margins_add(margins,
+		  margin_key(zone, MARGIN_TRANSPORT_QTYPE, 0, cube_transport(cell->key), 0, qtype),
+		  cell->count, 0);
+}
+
 static int fold_readable(struct cells *margins, const struct cell *cell)
 {
 	const uint64_t key = cell->key;
@@ -106,12 +129,9 @@ static int fold_readable(struct cells *margins, const struct cell *cell)
 	int r = 0;
 
 	if (direction == DIR_RESPONSE)
-		r = margins_add(margins,
-		    margin_key(zone, MARGIN_RCODE, 0, 0, 0, cube_type(key) & ~CUBE_XFR_BIT),
-		    cell->count, 0);
+		r = fold_rcode(margins, cell, zone, cube_type(key) & ~CUBE_XFR_BIT);
 	else if (!(key & CUBE_NO_QUESTION))
-		r = margins_add(margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, cube_type(key)),
-		    cell->count, cell->amount);
+		r = fold_qtype(margins, cell, zone, cube_type(key));
 	if (r == 0 && direction == DIR_QUERY)
 		r = margins_add(margins, margin_key(zone, MARGIN_OPCODE, 0, 0, 0, cube_opcode(key)),
 		    cell->count, 0);

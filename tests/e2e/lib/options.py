@@ -52,6 +52,7 @@ VALUES = {
     "privacy.cryptopan_key_file": ("@/other.key", {"privacy.addresses": "cryptopan",
                                                    "privacy.cryptopan_key_file": "@/cryptopan.key"}),
     "domains.suffixes": ("@/more-zones.txt", {}),
+    "domains.tlds": ("@/more-zones.txt", {}),
     "domains.labels": (2, {}),
     "top.resolvers": (1, {}),
     "top.names": (0, {}),

@@ -222,6 +222,36 @@ static void public_suffixes(void **state UNUSED)
 	unlink(path);
 }
 
+static void a_list_of_tlds(void **state UNUSED)
+{
+	static const char *const names[] = {"lan", "nl", "xn--p1ai"};
+	char path[] = "/tmp/crosstap-tlds-XXXXXX", text[256], expected[512];
+	int fd = mkstemp(path);
+	struct config *config;
+
+	assert_true(fd >= 0);
+	close(fd);
+	write_file(path, "# Version 2026092900, Last Updated\nNL\nXN--P1AI\n lan \nNL\n");
+	snprintf(text, sizeof(text), "domains: {tlds: %s}\n", path);
+	config = parse_good(text);
+	assert_int_equal(config->domains.tld_names.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(config->domains.tld_names.items[i], names[i]);
+	config_unref(config);
+
+	write_file(path, "nl\nco.uk\n.\na..b\n");
+	snprintf(expected, sizeof(expected),
+	    "%s:2: domains.tlds: \"co.uk\" is no TLD\n%s:3: domains.tlds: \".\" is no TLD\n"
+	    "%s:4: domains.tlds: \"a..b\" has an empty label\n",
+	    path, path, path);
+	assert_messages(text, expected);
+	write_file(path, "# none\n");
+	snprintf(
+	    expected, sizeof(expected), "test.yaml:1:17: domains.tlds: %s holds no TLD\n", path);
+	assert_messages(text, expected);
+	unlink(path);
+}
+
 static void as_many_zones_as_allowed(void **state UNUSED)
 {
 	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256];
@@ -278,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(networks),
 	    cmocka_unit_test(zones_files),
 	    cmocka_unit_test(public_suffixes),
+	    cmocka_unit_test(a_list_of_tlds),
 	    cmocka_unit_test(as_many_zones_as_allowed),
 	    cmocka_unit_test(files_that_cannot_be_read),
 	};

@@ -38,6 +38,7 @@ static void cells_of_every_transport(void **state)
 	    .messages = 4,
 	    .malformed = 5,
 	    .not_query = 6,
+	    .not_query_aa = 5,
 	    .tc = 7,
 	    .connections = 8,
 	    .resync = 9};
@@ -48,10 +49,11 @@ static void cells_of_every_transport(void **state)
 	text = wire_text(f, points, NULL);
 	assert_line(text,
 	    "wire,direction=query,family=ipv4,interface=eth0,transport=udp packets=1i,bytes=2i,"
-	    "fragments=3i,messages=4i,malformed=5i,not_query=6i,tc=7i");
+	    "fragments=3i,messages=4i,malformed=5i,not_query=6i,not_query_aa=5i,tc=7i");
 	assert_line(text,
 	    "wire,direction=response,family=ipv6,interface=eth0,transport=tcp packets=1i,bytes=0i,"
-	    "fragments=0i,messages=2i,malformed=0i,not_query=0i,tc=0i,connections=3i,resets=4i,"
+	    "fragments=0i,messages=2i,malformed=0i,not_query=0i,not_query_aa=0i,tc=0i,connections="
+	    "3i,resets=4i,"
 	    "resync=5i");
 	/* The wire cannot look into it; a transport that nobody uses has no point. */
 	assert_line(text,

@@ -48,6 +48,7 @@ static void interfaces_are_summed(void **state)
 	*fixture_cell(f, WIRE_IN, WIRE_TCP, PACKET_IPV6) = (struct wire_cell){.packets = 9,
 	    .messages = 8,
 	    .not_query = 7,
+	    .not_query_aa = 4,
 	    .tc = 6,
 	    .connections = 5,
 	    .resets = 4,
@@ -63,9 +64,9 @@ static void interfaces_are_summed(void **state)
 	f->wire.n_interfaces = 2;
 	assert_json(json_wire(&f->wire, f->arena),
 	    "{\"query\":{\"udp\":{\"ipv4\":{\"packets\":6,\"bytes\":420,\"messages\":4,"
-	    "\"malformed\":2,\"fragments\":2,\"not_query\":0,\"tc\":0}},"
+	    "\"malformed\":2,\"fragments\":2,\"not_query\":0,\"not_query_aa\":0,\"tc\":0}},"
 	    "\"tcp\":{\"ipv6\":{\"packets\":18,\"bytes\":0,\"messages\":16,"
-	    "\"malformed\":0,\"fragments\":0,\"not_query\":14,\"tc\":12,"
+	    "\"malformed\":0,\"fragments\":0,\"not_query\":14,\"not_query_aa\":8,\"tc\":12,"
 	    "\"connections\":10,\"resets\":8,\"resync\":6}}},"
 	    "\"response\":{\"dot\":{\"ipv6\":{\"packets\":8,\"bytes\":800,\"fragments\":0,"
 	    "\"connections\":2,\"resets\":0}}},"

@@ -5,6 +5,7 @@
 #include "http/prometheus.h"
 #include "measure/unassigned.h"
 #include "stats/facts.h"
+#include "stats/junk.h"
 
 #define RT "crosstap_dns_response_time_seconds"
 
@@ -144,6 +145,16 @@ static void test_datasets(void **state)
 	    cell(nl, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(28, 3), 14, 1400),
 	    cell(nl, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(KEY_OTHER, 3), 1, 0),
 	    cell(nl, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(KEY_NO_QUESTION, 3), 1, 0),
+	    cell(nl, MARGIN_TRANSPORT_QTYPE, 0, TRANSPORT_UDP, 0, 28, 15, 0),
+	    cell(nl, MARGIN_TRANSPORT_QTYPE, 0, TRANSPORT_TCP, 0, 28, 16, 0),
+	    cell(nl, MARGIN_TRANSPORT_QTYPE, 0, TRANSPORT_TCP, 0, 65280, 17, 0),
+	    cell(nl, MARGIN_JUNK, 0, 0, 0, JUNK_NON_AUTH_TLD, 18, 0),
+	    cell(nl, MARGIN_PORTS, 0, 0, 0, 63, 19, 0),
+	    cell(nl, MARGIN_PRIMING, DIR_QUERY, TRANSPORT_UDP, 0, 0, 20, 340),
+	    cell(nl, MARGIN_PRIMING, DIR_RESPONSE, TRANSPORT_UDP, 0, 0, 21, 5000),
+	    cell(nl, MARGIN_PRIMING_DO, DIR_QUERY, TRANSPORT_UDP, 0, 0, 22, 0),
+	    cell(nl, MARGIN_PRIMING_TC, DIR_RESPONSE, TRANSPORT_UDP, 0, 0, 23, 0),
+	    cell(nl, MARGIN_PRIMING_SIZE, DIR_QUERY, TRANSPORT_UDP, 0, EDNS_SIZE_1232, 24, 0),
 	};
 	static const struct {
 		const char *series;
@@ -162,6 +173,18 @@ static void test_datasets(void **state)
 	    {"queries_by_qname_labels_total{zone=\"nl\",labels=\"10\"}", 12},
 	    {"queries_by_qname_trait_total{zone=\"nl\",trait=\"mixed_case\"}", 13},
 	    {"responses_by_qtype_total{zone=\"nl\",qtype=\"AAAA\"}", 14},
+	    {"queries_by_transport_and_qtype_total{zone=\"nl\",qtype=\"AAAA\",transport=\"tcp\"}",
+		16},
+	    {"queries_by_transport_and_qtype_total{zone=\"nl\",qtype=\"other\",transport=\"tcp\"}",
+		17},
+	    {"junk_queries_total{zone=\"nl\",kind=\"non-auth-tld\"}", 18},
+	    {"priming_queries_total{zone=\"nl\",transport=\"udp\"}", 20},
+	    {"priming_responses_total{zone=\"nl\",transport=\"udp\"}", 21},
+	    {"priming_response_bytes_total{zone=\"nl\",transport=\"udp\"}", 5000},
+	    {"priming_queries_do_total{zone=\"nl\",transport=\"udp\"}", 22},
+	    {"priming_responses_tc_total{zone=\"nl\",transport=\"udp\"}", 23},
+	    {"priming_queries_by_edns_size_total{zone=\"nl\",size=\"b1232\",transport=\"udp\"}",
+		24},
 	    {"response_bytes_by_qtype_total{zone=\"nl\",qtype=\"AAAA\"}", 1400},
 	    {"responses_by_qtype_and_rcode_total{zone=\"nl\",qtype=\"AAAA\",rcode=\"NXDOMAIN\"}",
 		14},

@@ -339,6 +339,7 @@ static void every_field_of_the_wire(void **state)
 	    .malformed = 1,
 	    .fragments = 2,
 	    .not_query = 3,
+	    .not_query_aa = 2,
 	    .tc = 4,
 	    .connections = 99};
 	*fixture_cell(f, WIRE_IN, WIRE_TCP, PACKET_IPV4) =
@@ -354,6 +355,7 @@ static void every_field_of_the_wire(void **state)
 	assert_true(number(text, "crosstap_wire_messages_total" OF("udp")) == 16);
 	assert_true(number(text, "crosstap_wire_malformed_total" OF("udp")) == 2);
 	assert_true(number(text, "crosstap_wire_not_query_total" OF("udp")) == 6);
+	assert_true(number(text, "crosstap_wire_not_query_aa_total" OF("udp")) == 4);
 	assert_true(number(text, "crosstap_wire_tc_total" OF("udp")) == 8);
 	assert_true(isnan(number(text, "crosstap_wire_connections_total" OF("udp"))));
 	assert_true(number(text, "crosstap_wire_connections_total" OF("tcp")) == 4);

@@ -76,6 +76,8 @@ static void the_busiest_types_keep_theirs(void **state UNUSED)
 		assert_int_equal(value_after(&bounded, MARGIN_QTYPE_RCODE, NXDOMAIN(type)),
 		    busy ? NXDOMAIN(type) : NXDOMAIN(KEY_OTHER));
 		kept += busy;
+		assert_int_equal(
+		    value_after(&bounded, MARGIN_TRANSPORT_QTYPE, type), busy ? type : KEY_OTHER);
 		/* By type alone all are there. */
 		assert_int_equal(value_after(&bounded, MARGIN_QTYPE_RESPONSES, type), type);
 	}

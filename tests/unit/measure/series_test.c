@@ -91,12 +91,20 @@ static void datasets_have_series(void **state UNUSED)
 {
 	struct config_series usual = bound(WIRE_OFF_TEXT);
 	struct config_series all =
-	    bound(WIRE_OFF_TEXT "datasets: [core, edns, names, domains, clients, attacks]\n");
+	    bound(WIRE_OFF_TEXT "datasets: [core, edns, names, domains, clients, attacks, "
+				"ports]\n");
 	struct config_series edns = bound(WIRE_OFF_TEXT "datasets: [edns]\n");
 	struct config_series none = bound(WIRE_OFF_TEXT "datasets: []\n");
 
 	assert_bound(&all, "dns_qtype_rcode", 21 * 24);
 	assert_bound(&all, "dns_class", 6);
+	assert_bound(&all, "dns_transport_qtype", 21 * 8);
+	assert_bound(&all, "dns_rcode_size", 24);
+	assert_bound(&all, "dns_junk", 9);
+	assert_bound(&all, "dns_priming", 8);
+	assert_bound(&all, "dns_sport_range", 64);
+	assert_bound(&usual, "dns_junk", 9);
+	assert_null(row(&usual, "dns_sport_range"));
 	assert_bound(&all, "dns_qname", 1);
 	assert_bound(&all, "dns_domain", 3 * 20 + 3);
 	assert_bound(&all, "dns_clients", 12);
@@ -108,6 +116,8 @@ static void datasets_have_series(void **state UNUSED)
 	assert_bound(&edns, "dns_ede", 32);
 	assert_bound(&edns, "dns_ecs", 3 * 130);
 	assert_null(row(&edns, "dns_class"));
+	assert_null(row(&edns, "dns_rcode_size"));
+	assert_null(row(&edns, "dns_junk"));
 	assert_null(row(&edns, "dns_qname"));
 	assert_null(row(&none, "dns_edns"));
 	assert_bound(&none, "dns_qtype", 161);

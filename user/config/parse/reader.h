@@ -41,6 +41,9 @@ void zones_sort(struct config_strings *zones);
 /* The same of rules of public suffixes. */
 void suffixes_file_read(struct reader *reader, const struct node *where, const char *key,
     const char *path, size_t max, struct config_strings *rules);
+/* The same of TLDs. */
+void tlds_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *names);
 
 /* Rules between options. */
 void validate_input(

@@ -9,6 +9,7 @@
 
 #define MAX_ZONES 16000
 #define MAX_RULES 100000
+#define MAX_TLDS  100000
 
 /* Where a message about `key` points: at the key, or, where it is a default, at the map around it.
  */
@@ -265,6 +266,21 @@ static void check_suffixes(struct reader *reader)
 		reader_problem(reader, node, key, "%s holds no rule", path);
 }
 
+static void check_tlds(struct reader *reader)
+{
+	const char *const key = "domains.tlds";
+	const struct node *node = node_get(node_get(reader->root, "domains"), "tlds");
+	const char *path = reader->config->domains.tlds;
+	struct config_strings *names = &reader->config->domains.tld_names;
+	const unsigned before = reader->n_problems;
+
+	if (!path || !*path)
+		return;
+	tlds_file_read(reader, node, key, path, MAX_TLDS, names);
+	if (!names->n && reader->n_problems == before)
+		reader_problem(reader, node, key, "%s holds no TLD", path);
+}
+
 static bool is_unicast_host(const struct config_network *network)
 {
 	static const uint8_t zero[16];
@@ -353,6 +369,7 @@ void validate_config(struct reader *reader)
 	check_inputs(reader);
 	check_outputs(reader);
 	check_suffixes(reader);
+	check_tlds(reader);
 	check_ping(reader);
 	check_maxmind(reader);
 	check_rssac002(reader);

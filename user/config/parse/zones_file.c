@@ -22,8 +22,21 @@ struct line_kind {
 	bool is_rule; /* ends at its first blank; `//` begins a comment as well */
 	const char *items;
 };
+
+/* One label. */
+static int tld_normalize(const char *text, char ret[ZONE_NAME_SIZE], const char **ret_problem)
+{
+	const int r = zone_name_normalize(text, ret, ret_problem);
+
+	if (r < 0 || !strchr(ret, '.'))
+		return r;
+	*ret_problem = "is no TLD";
+	return -EINVAL;
+}
+
 static const struct line_kind zone_lines = {zone_name_normalize, false, "zones"};
 static const struct line_kind rule_lines = {suffix_rule_normalize, true, "rules"};
+static const struct line_kind tld_lines = {tld_normalize, false, "TLDs"};
 
 static int compare(const void *a, const void *b)
 {
@@ -183,4 +196,10 @@ void suffixes_file_read(struct reader *reader, const struct node *where, const c
     const char *path, size_t max, struct config_strings *rules)
 {
 	read_file(reader, &rule_lines, where, key, path, max, rules);
+}
+
+void tlds_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *names)
+{
+	read_file(reader, &tld_lines, where, key, path, max, names);
 }

@@ -33,6 +33,7 @@ static void add_cell(struct wire_cell *sum, const struct wire_cell *cell)
 	sum->message_bytes += cell->message_bytes;
 	sum->malformed += cell->malformed;
 	sum->not_query += cell->not_query;
+	sum->not_query_aa += cell->not_query_aa;
 	sum->tc += cell->tc;
 	sum->left_out += cell->left_out;
 	sum->malformed_uncompared += cell->malformed_uncompared;
