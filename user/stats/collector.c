@@ -15,6 +15,8 @@
 
 _Static_assert(ZONES_MAX == 1u << KEY_ZONE_BITS, "each zone's number fits into a cell's key");
 
+#define SKETCHES_AHEAD 6 /* messages: some hundred nanoseconds */
+
 struct collector {
 	struct collector_config config;
 	struct pairing *pairing;
@@ -368,9 +370,8 @@ static void count_source(struct collector *collector, const struct item *item)
 /* Of every message, as bytes and messages are. */
 static void count_place(const struct collector *collector, const struct item *item)
 {
-	const size_t slots = collector->config.limits.place_slots;
 	struct place *place = places_find(&item->shard->places, item->record, item->zone,
-	    slots ? slots : 1, &collector->config.seed);
+	    collector->config.limits.place_slots, &collector->config.seed);
 
 	if (!place) {
 		shard_place_other(item->shard, item->zone, item->direction, item->length);
@@ -508,8 +509,11 @@ void collector_take(
 			pair(collector, &items[i]);
 		set_keys(collector, &items[i]);
 	}
-	for (size_t i = 0; i < n_items; i++)
+	for (size_t i = 0; i < n_items; i++) {
+		if (i + SKETCHES_AHEAD < n_items)
+			item_domain_prefetch_sketches(&items[i + SKETCHES_AHEAD]);
 		count(collector, &items[i]);
+	}
 }
 
 void collector_bad(struct collector *collector, int64_t now_ns)
