@@ -15,8 +15,6 @@
 
 _Static_assert(ZONES_MAX == 1u << KEY_ZONE_BITS, "each zone's number fits into a cell's key");
 
-#define SKETCHES_AHEAD 6 /* messages: some hundred nanoseconds */
-
 struct collector {
 	struct collector_config config;
 	struct pairing *pairing;
@@ -509,11 +507,10 @@ void collector_take(
 			pair(collector, &items[i]);
 		set_keys(collector, &items[i]);
 	}
-	for (size_t i = 0; i < n_items; i++) {
-		if (i + SKETCHES_AHEAD < n_items)
-			item_domain_prefetch_sketches(&items[i + SKETCHES_AHEAD]);
+	for (size_t i = 0; i < n_items; i++)
+		item_domain_prefetch_sketches(&items[i]);
+	for (size_t i = 0; i < n_items; i++)
 		count(collector, &items[i]);
-	}
 }
 
 void collector_bad(struct collector *collector, int64_t now_ns)
