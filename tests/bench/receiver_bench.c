@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "report/report.h"
 #include "agent/setup.h"
+#include "measure/datasets.h"
 #include "dnstap/dnstap.h"
 #include "dnstap/decode.h"
 
@@ -28,10 +29,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FRAMES     600000
-#define HOT_FRAMES 2000
-#define MAX_ROUNDS 101
-#define CHUNK      8192 /* what Knot's buffer writes at a time */
+#define FRAMES        600000
+#define HOT_FRAMES    2000
+#define MAX_ROUNDS    101
+#define CHUNK         8192 /* what Knot's buffer writes at a time */
+#define EVERY_DATASET "core, edns, names, domains, clients, addresses, attacks"
 
 static char folder[] = "/tmp/crosstap-bench.XXXXXX";
 
@@ -270,6 +272,14 @@ static double run_receiver(const struct workload *workload, const struct config 
 	return run_receiver_with(workload, config, FACTS_ALL);
 }
 
+/* With the datasets of one configuration, and of the other. */
+static double cost_of_datasets(
+    const struct workload *workload, const struct config *all, const struct config *none)
+{
+	return run_receiver_with(workload, all, datasets_counted(all->datasets)) /
+	    run_receiver_with(workload, none, datasets_counted(none->datasets));
+}
+
 /* With all further facts, and without any. */
 static double cost_of_facts(const struct workload *workload, const struct config *config)
 {
@@ -433,6 +443,9 @@ enum {
 	FACTS,
 	FACTS_RANDOM,
 	FACTS_ZONES,
+	DATASETS,
+	DATASETS_RANDOM,
+	DATASETS_DOMAINS,
 	FIGURES
 };
 
@@ -479,14 +492,31 @@ int main(int argc, char **argv)
 		.unit = "ratio"},
 	    [FACTS_ZONES] = {.name = "the same, traffic in all of 10,000 zones, by Zipf's law",
 		.unit = "ratio"},
+	    [DATASETS] = {.name = "receiver with all datasets / with none",
+		.bar = 1.10,
+		.excellent = 1.05,
+		.unit = "ratio"},
+	    [DATASETS_RANDOM] = {.name = "all datasets / none, 1,000,000 random sources",
+		.bar = 1.10,
+		.excellent = 1.05,
+		.unit = "ratio"},
+	    [DATASETS_DOMAINS] = {.name = "all datasets / none, 1,000,000 domains",
+		.bar = 1.10,
+		.excellent = 1.05,
+		.unit = "ratio"},
 	};
 	const size_t rounds =
 	    argc > 1 && atoi(argv[1]) > 0 && atoi(argv[1]) < MAX_ROUNDS ? (size_t)atoi(argv[1]) : 7;
 	const char *sample = argc > 2 ? argv[2] : NULL;
 	struct config *normal = parse("interval: 1h\n"),
 		      *large = parse("interval: 1h\nlimits: {memory: 1GiB}\n");
+	struct config *all = parse("interval: 1h\ndatasets: [" EVERY_DATASET "]\n"),
+		      *none = parse("interval: 1h\ndatasets: []\n");
+	struct config *large_all = parse("interval: 1h\nlimits: {memory: 1GiB}\n"
+					 "datasets: [" EVERY_DATASET "]\n"),
+		      *large_none = parse("interval: 1h\nlimits: {memory: 1GiB}\ndatasets: []\n");
 	struct config *one_zone = zones_config(1), *many_zones = zones_config(10000);
-	struct workload stream, hot, random_sources, one, many;
+	struct workload stream, hot, random_sources, one, many, domains;
 
 	if (!mkdtemp(folder))
 		err(1, "%s", folder);
@@ -497,6 +527,8 @@ int main(int argc, char **argv)
 	    &random_sources, &(struct workload_options){2000000, SOURCES_RANDOM, 1000000, 1, NULL});
 	workload_make(&one, &(struct workload_options){FRAMES, SOURCES_ZIPF, 20000, 1, NULL});
 	workload_make(&many, &(struct workload_options){FRAMES, SOURCES_ZIPF, 20000, 10000, NULL});
+	workload_make(
+	    &domains, &(struct workload_options){2000000, SOURCES_ZIPF, 20000, 1000000, NULL});
 	for (size_t i = 0; i < rounds; i++) {
 		const double unpack = unpack_all(&stream), receiver = run_receiver(&stream, normal);
 		const double capture = run_fstrm_capture(&stream),
@@ -517,6 +549,10 @@ int main(int argc, char **argv)
 		figures[FACTS].values[i] = cost_of_facts(&stream, normal);
 		figures[FACTS_RANDOM].values[i] = cost_of_facts(&random_sources, large);
 		figures[FACTS_ZONES].values[i] = cost_of_facts(&many, many_zones);
+		figures[DATASETS].values[i] = cost_of_datasets(&stream, all, none);
+		figures[DATASETS_RANDOM].values[i] =
+		    cost_of_datasets(&random_sources, large_all, large_none);
+		figures[DATASETS_DOMAINS].values[i] = cost_of_datasets(&domains, all, none);
 		figures[SCALING].values[i] =
 		    2 * run_lanes(&stream, normal, 1) / run_lanes(&stream, normal, 2);
 		fprintf(stderr, "round %zu of %zu\r", i + 1, rounds);

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE (2u << 20)
-#define LEAST_MAP (4u << 20) /* below, a huge page would be mostly air */
+#define LEAST_MAP HUGE_PAGE /* below, a huge page would be mostly air */
 
 void *pages_alloc(size_t size)
 {

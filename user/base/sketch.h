@@ -50,6 +50,17 @@ static inline void sketch_register(uint8_t *registers, unsigned bits, uint32_t h
 		*at = rank;
 }
 
+/* Asks for the cache line that a hash would be counted in. */
+static inline void sketch_prefetch(const struct sketch *sketch, uint32_t hash)
+{
+	const size_t in_set = (hash & ((1u << sketch->bits) - 1)) * sizeof(uint32_t);
+	const size_t in_registers = (uint64_t)hash << sketch->bits >> 32;
+
+	/* What is inline has no such place, and to ask for any is no error. */
+	__builtin_prefetch(
+	    sketch->registers + (sketch->kind == SKETCH_SET ? in_set : in_registers), 1);
+}
+
 static inline void sketch_add(struct sketch *sketch, struct sketch_budget *budget, uint32_t hash)
 {
 	if (sketch->kind == SKETCH_REGISTERS) {
@@ -58,10 +69,17 @@ static inline void sketch_add(struct sketch *sketch, struct sketch_budget *budge
 	}
 	if (sketch->kind == SKETCH_SET) {
 		const uint32_t mask = (1u << sketch->bits) - 1;
-		const uint32_t at = hash & mask;
+		uint32_t at = hash & mask;
 
-		if (sketch->set[at] == hash || sketch->set[(at + 1) & mask] == hash)
+		for (; sketch->set[at]; at = (at + 1) & mask) {
+			if (sketch->set[at] == hash)
+				return;
+		}
+		if (hash && sketch->used <= mask / 2) {
+			sketch->set[at] = hash;
+			sketch->used++;
 			return;
+		}
 	} else if (sketch->used && sketch->few[0] == hash) {
 		return;
 	}

@@ -371,9 +371,8 @@ static void count_source(struct collector *collector, const struct item *item)
 /* Of every message, as bytes and messages are. */
 static void count_place(const struct collector *collector, const struct item *item)
 {
-	const size_t slots = collector->config.limits.place_slots;
 	struct place *place = places_find(&item->shard->places, item->record, item->zone,
-	    slots ? slots : 1, &collector->config.seed);
+	    collector->config.limits.place_slots, &collector->config.seed);
 
 	if (!place) {
 		shard_place_other(item->shard, item->zone, item->direction, item->length);
@@ -514,6 +513,8 @@ void collector_take(
 			pair(collector, &items[i]);
 		set_keys(collector, &items[i]);
 	}
+	for (size_t i = 0; i < n_items; i++)
+		item_domain_prefetch_sketches(&items[i]);
 	for (size_t i = 0; i < n_items; i++)
 		count(collector, &items[i]);
 }

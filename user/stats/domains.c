@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ENTRIES   64
-#define WAYS            8  /* entries that a newcomer may take the place of one of */
-#define FILTER_PER_SLOT 16 /* counters */
+#define FIRST_ENTRIES 64
 
 static int make_index(struct domains *domains, size_t room)
 {
@@ -36,6 +34,7 @@ static int make_room(struct domains *domains, size_t room)
 {
 	struct domain *entries;
 	struct domain_name *keys;
+	uint32_t *weights;
 
 	if (domains->room > room)
 		domains->room = room;
@@ -47,6 +46,10 @@ static int make_room(struct domains *domains, size_t room)
 	if (!keys)
 		return -ENOMEM;
 	domains->keys = keys;
+	weights = reallocarray(domains->weights, room, sizeof(*weights));
+	if (!weights)
+		return -ENOMEM;
+	domains->weights = weights;
 	if (make_index(domains, room) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < domains->used; i++)
@@ -57,7 +60,7 @@ static int make_room(struct domains *domains, size_t room)
 
 static size_t valid_limit(size_t limit)
 {
-	size_t valid = WAYS;
+	size_t valid = DOMAIN_WAYS;
 
 	while (valid * 2 <= limit)
 		valid *= 2;
@@ -102,6 +105,7 @@ void domains_free(struct domains *domains)
 	release_sketches(domains);
 	free(domains->entries);
 	free(domains->keys);
+	free(domains->weights);
 	free(domains->index);
 	free(domains->filter);
 	free(domains);
@@ -145,7 +149,7 @@ static void index_remove(struct domains *domains, uint32_t place)
 static int need_filter(struct domains *domains)
 {
 	if (!domains->filter)
-		domains->filter = calloc(domains->limit * FILTER_PER_SLOT, sizeof(uint32_t));
+		domains->filter = calloc(domains->limit * DOMAIN_COUNTERS, sizeof(uint32_t));
 	return domains->filter ? 0 : -ENOMEM;
 }
 
@@ -153,8 +157,8 @@ static int need_filter(struct domains *domains)
  * that are too low are raised (Estan and Varghese 2002). */
 static uint32_t collect(struct domains *domains, uint64_t hash, uint32_t weight)
 {
-	const uint64_t mask = domains->limit * FILTER_PER_SLOT - 1;
-	uint32_t *a = &domains->filter[hash >> 8 & mask], *b = &domains->filter[hash >> 36 & mask];
+	uint32_t *a = domains_collected(domains, hash, 8),
+		 *b = domains_collected(domains, hash, 36);
 	uint32_t sum = *a < *b ? *a : *b;
 
 	domain_add(&sum, weight);
@@ -164,22 +168,23 @@ static uint32_t collect(struct domains *domains, uint64_t hash, uint32_t weight)
 }
 
 /* One that has to go comes back with what it had. */
-static void hand_back(struct domains *domains, const struct domain *entry)
+static void hand_back(struct domains *domains, uint32_t place)
 {
-	const uint32_t collected = collect(domains, entry->hash, 0);
+	const uint64_t hash = domains->entries[place].hash;
+	const uint32_t collected = collect(domains, hash, 0);
 
-	if (collected < entry->weight)
-		(void)collect(domains, entry->hash, entry->weight - collected);
+	if (collected < domains->weights[place])
+		(void)collect(domains, hash, domains->weights[place] - collected);
 }
 
 /* The least of those that this hash may take the place of. */
 static uint32_t least_of(const struct domains *domains, uint64_t hash)
 {
-	const uint32_t first = (uint32_t)((hash >> 16) % (domains->limit / WAYS) * WAYS);
+	const uint32_t first = domains_ways(domains, hash);
 	uint32_t least = first;
 
-	for (uint32_t i = first + 1; i < first + WAYS; i++) {
-		if (domains->entries[i].weight < domains->entries[least].weight)
+	for (uint32_t i = first + 1; i < first + DOMAIN_WAYS; i++) {
+		if (domains->weights[i] < domains->weights[least])
 			least = i;
 	}
 	return least;
@@ -188,8 +193,9 @@ static uint32_t least_of(const struct domains *domains, uint64_t hash)
 static void write_entry(struct domains *domains, uint32_t place, uint64_t hash, uint16_t zone,
     const uint8_t *name, size_t length, uint32_t weight)
 {
-	domains->entries[place] = (struct domain){
-	    .hash = hash, .zone = zone, .weight = weight, .length = (uint8_t)length};
+	domains->entries[place] =
+	    (struct domain){.hash = hash, .zone = zone, .length = (uint8_t)length};
+	domains->weights[place] = weight;
 	for (size_t i = 0; i < length; i++) {
 		const uint8_t c = name[i];
 
@@ -208,10 +214,10 @@ static struct domain *replace(struct domains *domains, uint64_t hash, uint16_t z
 	if (need_filter(domains) < 0)
 		return NULL;
 	collected = collect(domains, hash, weight);
-	if (collected <= entry->weight)
+	if (collected <= domains->weights[place])
 		return NULL;
 	index_remove(domains, place);
-	hand_back(domains, entry);
+	hand_back(domains, place);
 	sketch_done(&entry->sources, &domains->budget);
 	sketch_done(&entry->names, &domains->budget);
 	write_entry(domains, place, hash, zone, name, length, collected);
@@ -241,13 +247,13 @@ void domains_merge(struct domains *into, const struct domains *from)
 		const uint32_t place = domains_find(into, more->hash);
 		struct domain *entry = place == DOMAIN_NOWHERE
 		    ? domains_let_in(into, more->hash, more->zone, from->keys[i].bytes,
-			  more->length, more->weight)
+			  more->length, from->weights[i])
 		    : &into->entries[place];
 
 		if (!entry)
 			continue;
 		if (place != DOMAIN_NOWHERE)
-			domain_add(&entry->weight, more->weight);
+			domain_add(&into->weights[place], from->weights[i]);
 		domain_add(&entry->queries, more->queries);
 		domain_add(&entry->nxdomain, more->nxdomain);
 		sketch_merge(&entry->sources, &into->budget, &more->sources);
@@ -257,8 +263,10 @@ void domains_merge(struct domains *into, const struct domains *from)
 
 static size_t table_bytes(size_t room, size_t limit, bool filter)
 {
-	return room * (sizeof(struct domain) + sizeof(struct domain_name) + 2 * sizeof(uint64_t)) +
-	    (filter ? limit * FILTER_PER_SLOT * sizeof(uint32_t) : 0);
+	return room *
+	    (sizeof(struct domain) + sizeof(struct domain_name) + sizeof(uint32_t) +
+		2 * sizeof(uint64_t)) +
+	    (filter ? limit * DOMAIN_COUNTERS * sizeof(uint32_t) : 0);
 }
 
 size_t domains_most_bytes(size_t limit, size_t sketch_bytes)

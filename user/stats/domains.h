@@ -24,7 +24,6 @@
 
 struct domain {
 	uint64_t hash;              /* of name and zone */
-	uint32_t weight;            /* an upper bound of queries and NXDOMAIN answers together */
 	uint32_t queries, nxdomain; /* saturating */
 	uint16_t zone;
 	uint8_t length; /* of the name */
@@ -38,6 +37,7 @@ struct domain_name {
 struct domains {
 	struct domain *entries;
 	struct domain_name *keys; /* of the entries */
+	uint32_t *weights; /* likewise: upper bounds of queries and NXDOMAIN answers together */
 	size_t used, room, limit;
 	uint64_t
 	    *index; /* upper bits of the hash, and the place plus 1; 0: free; by linear probing */
@@ -61,6 +61,21 @@ bool domains_fit(const struct domains *domains, size_t limit, size_t sketch_byte
 void domains_clear(struct domains *domains);
 
 #define DOMAIN_TAG_MASK (~0ull << 32)
+#define DOMAIN_WAYS     8  /* entries that a newcomer may take the place of one of */
+#define DOMAIN_COUNTERS 16 /* of newcomers, for each entry */
+
+/* One of a newcomer's counters; by the lowest of the hash's bits that choose it. */
+static inline uint32_t *domains_collected(
+    const struct domains *domains, uint64_t hash, unsigned lowest)
+{
+	return &domains->filter[hash >> lowest & (domains->limit * DOMAIN_COUNTERS - 1)];
+}
+
+/* The first of those whose place it may take. */
+static inline uint32_t domains_ways(const struct domains *domains, uint64_t hash)
+{
+	return (uint32_t)(hash >> 16 & (domains->limit / DOMAIN_WAYS - 1)) * DOMAIN_WAYS;
+}
 
 static inline void domains_prefetch(const struct domains *domains, uint64_t hash)
 {
@@ -83,12 +98,24 @@ static inline uint32_t domains_find(const struct domains *domains, uint64_t hash
 	return DOMAIN_NOWHERE;
 }
 
-static inline void domains_prefetch_entry(const struct domains *domains, uint64_t hash)
+/* Where it is for domains_at(), if it is at the first place of its search. Asks for the cache lines
+ * of that entry, or of what a newcomer is counted in. */
+static inline uint32_t domains_guess(const struct domains *domains, uint64_t hash)
 {
 	const uint64_t item = domains->index[hash & domains->mask];
+	const uint32_t place = (uint32_t)item - 1;
 
-	if (item)
-		__builtin_prefetch(&domains->entries[(uint32_t)item - 1], 1);
+	if (item && !((item ^ hash) & DOMAIN_TAG_MASK)) {
+		__builtin_prefetch(&domains->entries[place], 1);
+		__builtin_prefetch(&domains->entries[place].names, 1);
+		return place;
+	}
+	if (domains->filter) {
+		__builtin_prefetch(domains_collected(domains, hash, 8), 1);
+		__builtin_prefetch(domains_collected(domains, hash, 36), 1);
+		__builtin_prefetch(&domains->weights[domains_ways(domains, hash)]);
+	}
+	return DOMAIN_NOWHERE;
 }
 
 /* For a hash that is not there: an entry that has taken a place, its weight counted; NULL: not yet
@@ -102,15 +129,19 @@ static inline void domain_add(uint32_t *counter, uint32_t count)
 		*counter = UINT32_MAX;
 }
 
-/* The entry, one message more on it; NULL: it has none. `hash` covers name and zone. */
-static inline struct domain *domains_at(
-    struct domains *domains, uint64_t hash, uint16_t zone, const uint8_t *name, size_t length)
+/* The entry, one message more on it; NULL: it has none. `hash` covers name and zone; `guess`: where
+ * to look first, any number. */
+static inline struct domain *domains_at(struct domains *domains, uint64_t hash, uint32_t guess,
+    uint16_t zone, const uint8_t *name, size_t length)
 {
-	const uint32_t place = domains_find(domains, hash);
+	uint32_t place = guess;
 
-	if (__builtin_expect(place == DOMAIN_NOWHERE, 0))
-		return domains_let_in(domains, hash, zone, name, length, 1);
-	domain_add(&domains->entries[place].weight, 1);
+	if (guess >= domains->used || domains->entries[guess].hash != hash) {
+		place = domains_find(domains, hash);
+		if (place == DOMAIN_NOWHERE)
+			return domains_let_in(domains, hash, zone, name, length, 1);
+	}
+	domain_add(&domains->weights[place], 1);
 	return &domains->entries[place];
 }
 

@@ -25,10 +25,12 @@ struct item {
 	uint64_t latency_key, latency_hash;
 	struct zone_probe probe;
 	uint64_t domain_hash;
+	uint32_t domain_guess;
 	uint16_t zone, hashed_zone_family;
 	uint8_t zone_labels;  /* of the zone, without the root */
 	uint8_t domain_start; /* in the name */
 	bool has_domain;      /* its domain is counted */
+	bool is_plain; /* its name, as dns_name_is_plain() says, once FACTS_QNAME is counted */
 	uint8_t direction, transport, family;
 	uint8_t wanted; /* enum facts_wanted, of what this message has */
 	bool client_side, has_source, has_latency;
@@ -84,10 +86,11 @@ static inline void item_init(
 	    : FAMILY_IPV4;
 	item->has_source = record->query_address_length != 0;
 	item->has_latency = false;
+	item->is_plain = false;
 	item->carried = false;
 	item->address[0] = item->address[1] = 0;
 	if (record->query_address_length == 4)
-		memcpy(item->address, record->query_address, 4);
+		item->address[0] = source_ipv4(record->query_address);
 	else if (record->query_address_length == 16)
 		memcpy(item->address, record->query_address, 16);
 }

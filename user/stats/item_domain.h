@@ -29,7 +29,7 @@ static inline void item_domain_find(const struct collector_traits *traits, struc
 {
 	unsigned skip, start = 0;
 
-	if (!(item->wanted & FACTS_DOMAINS) || !item->facts.has_question || !item->shard->domains ||
+	if (!(item->wanted & FACTS_DOMAINS) || !item->shard->domains ||
 	    (item->direction == DIR_RESPONSE && item->facts.rcode != DNS_RCODE_NXDOMAIN))
 		return;
 	item->has_domain = true;
@@ -52,18 +52,32 @@ static inline void item_domain_hash(struct item *item, const struct hash_seed *s
 	domains_prefetch(item->shard->domains, item->domain_hash);
 }
 
-static inline void item_domain_prefetch(const struct item *item)
+static inline void item_domain_prefetch(struct item *item)
 {
 	if (item->has_domain)
-		domains_prefetch_entry(item->shard->domains, item->domain_hash);
+		item->domain_guess = domains_guess(item->shard->domains, item->domain_hash);
+}
+
+/* The entry's place is known, and its cache lines have come. */
+static inline void item_domain_prefetch_sketches(const struct item *item)
+{
+	const struct domains *domains = item->shard->domains;
+	const struct domain *domain;
+
+	if (!item->has_domain || item->direction == DIR_RESPONSE ||
+	    item->domain_guess >= domains->used)
+		return;
+	domain = &domains->entries[item->domain_guess];
+	sketch_prefetch(&domain->sources, (uint32_t)(item->source_hash >> 32));
+	sketch_prefetch(&domain->names, (uint32_t)(item->name_hash >> 32));
 }
 
 static inline void item_domain_count(const struct item *item)
 {
 	struct domains *domains = item->shard->domains;
-	struct domain *domain =
-	    domains_at(domains, item->domain_hash, item->zone, item_name(item) + item->domain_start,
-		(size_t)item->facts.qname_length - item->domain_start);
+	struct domain *domain = domains_at(domains, item->domain_hash, item->domain_guess,
+	    item->zone, item_name(item) + item->domain_start,
+	    (size_t)item->facts.qname_length - item->domain_start);
 
 	if (__builtin_expect(!domain, 0))
 		return;

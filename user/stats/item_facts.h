@@ -20,7 +20,8 @@ static inline uint8_t item_wanted(const struct collector_traits *traits, const s
 	if (item->facts.has_question)
 		return traits->facts;
 	return traits->facts &
-	    (item->direction == DIR_QUERY ? FACTS_EDNS | FACTS_PORTS : FACTS_EDNS | FACTS_TYPES);
+	    (FACTS_EDNS | FACTS_CLIENTS | FACTS_ATTACKS |
+		(item->direction == DIR_QUERY ? FACTS_PORTS : FACTS_TYPES));
 }
 
 /* Of a response. */
@@ -110,7 +111,7 @@ static inline void item_edns_count(const struct collector_traits *traits,
 }
 
 static inline void item_qname_count(
-    const struct shard_limits *limits, const struct item *item, struct facts_row *row)
+    const struct shard_limits *limits, struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
 	const size_t length = facts->qname_length, labels = facts->labels;
@@ -118,7 +119,8 @@ static inline void item_qname_count(
 	item_place_add(limits, item, row, FACTS_LENGTH, length / KEY_QNAME_STEP);
 	item_place_add(
 	    limits, item, row, FACTS_LABELS, labels < KEY_QNAME_LABELS ? labels : KEY_QNAME_LABELS);
-	if (__builtin_expect(dns_name_is_plain(item->message, facts), 1))
+	item->is_plain = dns_name_is_plain(item->message, facts);
+	if (__builtin_expect(item->is_plain, 1))
 		return;
 	for (unsigned traits = dns_name_traits(item->message, facts); traits; traits &= traits - 1)
 		item_place_add(limits, item, row, FACTS_TRAIT, (size_t)__builtin_ctz(traits));
@@ -135,8 +137,8 @@ static inline void item_class_count(const struct collector_traits *traits,
 		item_rare_add(traits, limits, item, MARGIN_CLASS, 0, class);
 }
 
-static inline void item_query_count(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item)
+static inline void item_query_count(
+    const struct collector_traits *traits, const struct shard_limits *limits, struct item *item)
 {
 	struct facts *facts = &item->shard->facts;
 	struct facts_row *row = facts->last_row;
@@ -186,8 +188,8 @@ static inline void item_ede_count(const struct collector_traits *traits,
 		item_rare_add(traits, limits, item, MARGIN_EDE, 0, codes[i]);
 }
 
-static inline void item_facts_count(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item)
+static inline void item_facts_count(
+    const struct collector_traits *traits, const struct shard_limits *limits, struct item *item)
 {
 	if (item->direction == DIR_QUERY) {
 		item_query_count(traits, limits, item);

@@ -16,26 +16,44 @@ static inline void traits_count_u16(uint16_t *counter)
 	*counter = (uint16_t)(*counter + (*counter < UINT16_MAX));
 }
 
-/* Letters are told as zones/zones.c folds them: length bytes are below all of them. */
-static inline bool item_has_letters(const struct item *item, unsigned enough)
+/* Of eight bytes. Letters are told as zones/zones.c folds them: length bytes are below all of them.
+ */
+static inline unsigned item_letters(uint64_t v)
 {
 	const uint64_t ones = 0x0101010101010101;
-	const uint8_t *name = item_name(item);
-	size_t left = item->facts.qname_length;
+	const uint64_t low7 = (v | ones * 0x20) & ones * 0x7f;
+	const uint64_t letters =
+	    (low7 + ones * (0x80 - 'a')) & ~(low7 + ones * (0x80 - 'z' - 1)) & ~v & ones * 0x80;
+
+	return (unsigned)((letters >> 7) * ones >> 56);
+}
+
+static inline bool item_has_letters_slow(const struct item *item, unsigned enough)
+{
+	const uint8_t *name = item_name(item), *last = name + item->facts.qname_length - 8;
 	unsigned letters = 0;
 
-	for (; left && letters < enough; name += 8) {
-		const size_t n = left < 8 ? left : 8;
-		uint64_t v = 0, low7;
-
-		/* The question's type and class lie behind the name, but not always all eight. */
-		memcpy(&v, name, n);
-		low7 = (v | ones * 0x20) & ones * 0x7f;
-		letters += (unsigned)__builtin_popcountll((low7 + ones * (0x80 - 'a')) &
-		    ~(low7 + ones * (0x80 - 'z' - 1)) & ~v & ones * 0x80);
-		left -= n;
-	}
+	for (; name <= last && letters < enough; name += 8)
+		letters += item_letters(ct_load_le64(name));
+	/* The header lies before a short name. */
+	if (letters < enough && name < last + 8)
+		letters += item_letters(ct_load_le64(last) >> (8 * (name - last)));
 	return letters >= enough;
+}
+
+/* The first sixteen bytes of a name mostly have them. */
+static inline bool item_has_letters(const struct item *item, unsigned enough)
+{
+	dns_bytes v;
+	uint64_t halves[2];
+
+	if (item->facts.qname_length < sizeof(v))
+		return item_has_letters_slow(item, enough);
+	v = (dns_load_bytes(item_name(item)) | 0x20) + (0x7f - 'z');
+	v = (dns_bytes)((dns_signed_bytes)v > 0x7f - 'z' + 'a' - 1) & 1;
+	memcpy(halves, &v, sizeof(halves));
+	return (halves[0] + halves[1]) * 0x0101010101010101 >> 56 >= enough ||
+	    item_has_letters_slow(item, enough);
 }
 
 /* So many names of a client in a window show the share that is asked for. */
@@ -47,7 +65,10 @@ static inline void item_traits_case(
 	if (traits->lettered >= TRAITS_CASE_NAMES || !item_has_letters(item, limits->letters))
 		return;
 	traits->lettered++;
-	if (__builtin_expect(!dns_name_is_plain(item->message, &item->facts), 0) &&
+	if (__builtin_expect(
+		!(item->wanted & FACTS_QNAME ? item->is_plain
+					     : dns_name_is_plain(item->message, &item->facts)),
+		0) &&
 	    dns_name_traits(item->message, &item->facts) & DNS_NAME_MIXED)
 		traits->mixed++;
 }
@@ -96,17 +117,16 @@ static inline void item_traits_bytes(const struct item *item, struct source_trai
 		return;
 	}
 	item_traits_add_bytes(&traits->response_bytes, item->length);
-	traits_vote(&traits->question, &traits->votes,
-	    item->facts.has_question ? (uint32_t)(item->name_hash >> 32) ^ item->facts.qtype : 0,
-	    1);
+	traits_vote_once(&traits->question, &traits->votes,
+	    item->facts.has_question ? (uint32_t)(item->name_hash >> 32) ^ item->facts.qtype : 0);
 }
 
 static inline void item_traits_count(
     const struct collector_traits *wanted, const struct item *item, struct source_traits *traits)
 {
-	if (wanted->facts & FACTS_ATTACKS && !item->facts.malformed)
+	if (item->wanted & FACTS_ATTACKS)
 		item_traits_bytes(item, traits);
-	if (!(wanted->facts & FACTS_CLIENTS) || item->facts.malformed || !item->has_message)
+	if (!(item->wanted & FACTS_CLIENTS))
 		return;
 	if (item->direction == DIR_QUERY)
 		item_traits_query(&wanted->clients, item, traits);

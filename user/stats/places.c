@@ -29,7 +29,7 @@ void places_clear(struct places *places)
 {
 	memset(places->slots, 0, ((size_t)places->mask + 1) * sizeof(struct place));
 	places->used = places->n_identities = places->last_identity = 0;
-	places->identities[0].length = 0;
+	places->last_short.length = 0;
 	places->last[0] = places->last[1] = places->slots;
 }
 
@@ -50,6 +50,9 @@ uint32_t places_identity_slow(struct places *places, const uint8_t *identity, ui
 		places->n_identities++;
 	}
 	places->last_identity = i;
+	places->last_short.length = 0;
+	if (PLACE_SHORT_IDENTITY(length))
+		places->last_short = place_short_identity(identity, length);
 	return i;
 }
 

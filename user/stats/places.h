@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "dnstap/record.h"
 #include "stats/cells.h"
+#include "stats/sources.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -31,12 +32,17 @@ struct place_identity {
 	uint8_t bytes[RECORD_IDENTITY_BYTES];
 };
 
+struct place_short_identity {
+	uint64_t first, last, length;
+};
+
 struct places {
 	struct place *slots;
 	uint32_t mask, used;
 	struct place *last[2]; /* of IPv4, of IPv6; never NULL */
 	struct place_identity identities[PLACES_IDENTITIES];
 	uint32_t n_identities, last_identity;
+	struct place_short_identity last_short; /* that one; length 0: it is not short */
 };
 
 int places_init(struct places *places);
@@ -62,15 +68,32 @@ static inline uint64_t place_key(uint16_t zone, uint8_t address_length, uint32_t
 /* The number of an identity, given if need be; PLACE_IDENTITY_OTHER: there are too many. */
 uint32_t places_identity_slow(struct places *places, const uint8_t *identity, uint8_t length);
 
+#define PLACE_SHORT_IDENTITY(length) ((length) >= 8 && (length) <= 16)
+
+/* Of 8 to 16 bytes, as most are: the first eight and the last, which may be some of the same. */
+static inline struct place_short_identity place_short_identity(
+    const uint8_t *identity, uint8_t length)
+{
+	struct place_short_identity words = {.length = length};
+
+	memcpy(&words.first, identity, 8);
+	memcpy(&words.last, identity + length - 8, 8);
+	return words;
+}
+
 static inline uint32_t places_identity(
     struct places *places, const uint8_t *identity, uint8_t length)
 {
-	const struct place_identity *last = &places->identities[places->last_identity];
+	if (__builtin_expect(PLACE_SHORT_IDENTITY(length), 1)) {
+		const struct place_short_identity *last = &places->last_short,
+						  words = place_short_identity(identity, length);
 
-	if (!length)
+		if (((words.first ^ last->first) | (words.last ^ last->last) |
+			(words.length ^ last->length)) == 0)
+			return places->last_identity;
+	} else if (!length) {
 		return PLACE_IDENTITY_NONE;
-	if (last->length == length && memcmp(last->bytes, identity, length) == 0)
-		return places->last_identity;
+	}
 	return places_identity_slow(places, identity, length);
 }
 
@@ -85,14 +108,15 @@ static inline struct place *places_find(struct places *places, const struct reco
 	const uint32_t identity =
 	    places_identity(places, record->identity, record->identity_length);
 	const uint64_t key = place_key(zone, record->response_address_length, identity);
-	uint64_t address[2] = {0, 0};
 	struct place *last = places->last[record->response_address_length == 16];
+	uint64_t address[2] = {0, 0};
 
 	if (record->response_address_length == 4)
-		memcpy(address, record->response_address, 4);
+		address[0] = source_ipv4(record->response_address);
 	else if (record->response_address_length == 16)
 		memcpy(address, record->response_address, 16);
-	if (last->key == key && last->address[0] == address[0] && last->address[1] == address[1])
+	if (last->key == key &&
+	    ((last->address[0] ^ address[0]) | (last->address[1] ^ address[1])) == 0)
 		return last;
 	return places_at(places, address, key, max_slots, seed);
 }

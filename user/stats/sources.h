@@ -48,6 +48,20 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 /* Adds every entry of `from`, growing as need be. */
 int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed);
 
+/* An IPv4 address as the first half of one: stored and loaded again in other widths it would wait
+ * for the store. */
+static inline uint64_t source_ipv4(const uint8_t *bytes)
+{
+	uint32_t v;
+
+	memcpy(&v, bytes, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return v;
+#else
+	return (uint64_t)v << 32;
+#endif
+}
+
 static inline uint64_t source_hash(
     const struct hash_seed *seed, const uint64_t address[2], uint16_t zone_family)
 {

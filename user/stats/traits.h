@@ -138,4 +138,13 @@ static inline void traits_vote(uint32_t *question, uint32_t *votes, uint32_t has
 	}
 }
 
+/* The same of one, without a branch: what is asked next is nothing that a processor can guess. */
+static inline void traits_vote_once(uint32_t *question, uint32_t *votes, uint32_t hash)
+{
+	const bool is_for = *question == hash || *votes == 0;
+
+	*question = is_for ? hash : *question;
+	*votes += is_for ? *votes != UINT32_MAX : UINT32_MAX;
+}
+
 #endif

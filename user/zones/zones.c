@@ -51,17 +51,73 @@ static uint64_t load_tail(const uint8_t *p, size_t n)
 	return v;
 }
 
+struct name_words {
+	uint64_t first, second;
+};
+
+/* Sixteen bytes as lower8() folds them. */
+typedef uint8_t name_bytes __attribute__((vector_size(16)));
+typedef signed char signed_name_bytes __attribute__((vector_size(16)));
+
+static inline struct name_words lower16(const uint8_t *p)
+{
+	struct name_words words;
+	name_bytes v, capital;
+
+	memcpy(&v, p, sizeof(v));
+	capital = (name_bytes)((signed_name_bytes)(v + (0x7f - 'Z')) > 0x7f - 'Z' + 'A' - 1);
+	v |= capital & 0x20;
+	memcpy(&words, &v, sizeof(words));
+	return words;
+}
+
+static inline uint64_t load8(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint64_t load4(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Less than sixteen bytes: both ends of the name, which may overlap. */
+static inline struct name_words lower_short(const uint8_t *name, size_t length)
+{
+	if (length >= 8)
+		return (struct name_words){lower8(load8(name)), lower8(load8(name + length - 8))};
+	if (length >= 4)
+		return (struct name_words){lower8(load4(name)), lower8(load4(name + length - 4))};
+	return (struct name_words){.first = length
+		? lower8(
+		      (uint64_t)name[0] << 16 | (uint64_t)name[length / 2] << 8 | name[length - 1])
+		: 0};
+}
+
+/* Sixteen bytes with a multiplication; the last sixteen of a long name overlap those before. */
 uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length)
 {
+	const uint8_t *last = name + length - sizeof(name_bytes);
 	uint64_t h = seed->b ^ length;
+	struct name_words words;
 
-	for (; length > 8; name += 8, length -= 8) {
-		uint64_t v;
-
-		memcpy(&v, name, 8);
-		h = hash_fold(h ^ lower8(v), seed->a);
+	if (length < sizeof(name_bytes)) {
+		words = lower_short(name, length);
+	} else {
+		for (; name < last; name += sizeof(name_bytes)) {
+			words = lower16(name);
+			h = hash_fold(h ^ words.first, words.second ^ seed->a);
+		}
+		words = lower16(last);
 	}
-	return hash_fold(h ^ lower8(load_tail(name, length)), seed->a ^ 0x9e3779b97f4a7c15);
+	h = hash_fold(h ^ words.first, words.second ^ seed->a);
+	return hash_fold(h, seed->a ^ 0x9e3779b97f4a7c15);
 }
 
 static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)

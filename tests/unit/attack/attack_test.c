@@ -86,7 +86,8 @@ static void want(struct mix *mix, unsigned number, uint32_t n, uint32_t names, d
 	size_t length;
 
 	length = (size_t)snprintf((char *)wire, sizeof(wire), "%cd%03u%cnl", 4, number, 2) + 1;
-	domain = domains_at(mix->domains, name_hash(&seed, wire, length), 0, wire, length);
+	domain = domains_at(
+	    mix->domains, name_hash(&seed, wire, length), DOMAIN_NOWHERE, 0, wire, length);
 	assert_non_null(domain);
 	domain->queries += n;
 	domain->nxdomain += (uint32_t)(n * nxdomain);

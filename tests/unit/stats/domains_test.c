@@ -35,7 +35,8 @@ static struct domain *add(struct domains *domains, uint16_t zone, const char *la
 	const size_t length = name_of(wire, label);
 
 	return domains_at(domains,
-	    name_hash(&test_seed, wire, length) ^ (uint64_t)zone * test_seed.a, zone, wire, length);
+	    name_hash(&test_seed, wire, length) ^ (uint64_t)zone * test_seed.a, (uint32_t)length,
+	    zone, wire, length);
 }
 
 static void ask(struct domains *domains, uint16_t zone, const char *label, size_t n)
