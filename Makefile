@@ -15,7 +15,7 @@ SANITIZE ?=
 SYSROOT  ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd gnutls libsystemd jansson \
-	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle libcbor
+	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle libcbor rdkafka
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong

@@ -30,6 +30,7 @@ struct sink_control {
 	 * waits for a far end. */
 	void (*waiting)(void *context);
 	void *context;
+	const char *server; /* whose points they are */
 };
 
 struct send_result {
@@ -67,6 +68,8 @@ struct sink_ops {
 	void (*send)(void *backend, const char *text, size_t length, struct send_result *ret);
 	/* From another thread: look at the deadline again. */
 	void (*wake)(void *backend);
+	/* From any thread. NULL: there is nothing to be said. */
+	void (*client)(void *backend, struct sink_client *ret);
 	void (*close)(void *backend); /* takes NULL */
 };
 

@@ -727,6 +727,7 @@ int worker_new(struct worker **ret, const struct worker_options *options, const 
 	w->control.stuck = say_stuck;
 	w->control.waiting = look_at_attempt;
 	w->control.context = w;
+	w->control.server = options->server;
 	w->ops = options->ops;
 	w->name = options->name;
 	w->tuning = options->tuning;
@@ -808,6 +809,8 @@ void worker_stats(struct worker *w, struct sink_stats *ret)
 	ret->spool_batches = disk.batches;
 	ret->spool_oldest_ns = (int64_t)disk.oldest_ns;
 	ret->spool_limit_bytes = w->spool ? spool_limit(w->spool) : 0;
+	if (w->ops->client)
+		w->ops->client(w->backend, &ret->client);
 }
 
 void worker_stop_begin(struct worker *w, uint64_t timeout_ns)
