@@ -4,7 +4,7 @@
 
 import signal
 
-import kafka
+import topic
 from frames import send
 from harness import Crosstap, check, check_equal, main, test, wait_for
 
@@ -14,17 +14,17 @@ PRODUCE, NOT_ALLOWED = 0, 29  # of the protocol: a request, TOPIC_AUTHORIZATION_
 def agent(lab, broker, **options):
     return Crosstap(lab, inputs=[{"zone": "hand", "unix": lab.path("hand.sock")}], tags={"site": "ams"},
                     spool={"path": lab.path("spool")},
-                    outputs=[{"kafka": {"brokers": [broker.address], "topic": kafka.TOPIC, **options}}])
+                    outputs=[{"kafka": {"brokers": [broker.address], "topic": topic.TOPIC, **options}}])
 
 
 @test
 def once_each(lab):
     """An outage, a kill -9 in it, and rights that come back: each message is there once, by its key and with its id."""
-    broker = kafka.Broker(lab)
+    broker = topic.Broker(lab)
     crosstap = agent(lab, broker, format="json", points=1).start()
     read = lambda: broker.read("json")
     send(lab.path("hand.sock"), 100)
-    kafka.wait_total(read, 100, 25)
+    topic.wait_total(read, 100, 25)
     broker.tell("down")
     send(lab.path("hand.sock"), 20)
     crosstap.wait_metric("crosstap_dns_queries_total", 120)
@@ -36,10 +36,10 @@ def once_each(lab):
     crosstap.start()
     broker.tell("up")
     send(lab.path("hand.sock"), 7)
-    kafka.wait_total(read, 127, 25)
+    topic.wait_total(read, 127, 25)
     broker.tell(f"errors {PRODUCE} {NOT_ALLOWED} 1")
     send(lab.path("hand.sock"), 3)
-    seen = kafka.wait_total(read, 130, 25)
+    seen = topic.wait_total(read, 130, 25)
     check("they need Describe and Write" in crosstap.process.log(), "what is missing is said")
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(seen.duplicates, 0, "messages that came twice")
@@ -51,18 +51,18 @@ def once_each(lab):
 @test
 def lines(lab):
     """Line protocol, many points a message; a stop in an outage ends in time and keeps what is left for the next start."""
-    broker = kafka.Broker(lab)
+    broker = topic.Broker(lab)
     crosstap = agent(lab, broker, compression="lz4").start()
     read = lambda: broker.read("line")
     send(lab.path("hand.sock"), 50)
-    kafka.wait_total(read, 50, 25)
+    topic.wait_total(read, 50, 25)
     broker.tell("down")
     send(lab.path("hand.sock"), 5)
     crosstap.wait_metric("crosstap_dns_queries_total", 55)
     check_equal(crosstap.stop(), 0, "exit code")
     broker.tell("up")
     crosstap.start()
-    seen = kafka.wait_total(read, 55, 25)
+    seen = topic.wait_total(read, 55, 25)
     check_equal(crosstap.stop(), 0, "exit code")
     check(len(seen.ids) < len(seen.points) / 3, "a message has many points")
     check_equal(seen.twice(), [], "points that came twice")
