@@ -40,6 +40,7 @@ struct send_result {
 	size_t rejected; /* that it will never take */
 	size_t lost;     /* that could not be written and are not kept */
 	bool retry;      /* the rest may be tried again */
+	bool away; /* and what stands in its way is in the way of every batch: none overtakes it */
 	uint64_t retry_after_ns;    /* not before; 0: the far end did not say */
 	char error[SEND_ERROR_MAX]; /* one printable line without secrets; empty: none */
 };

@@ -138,6 +138,7 @@ static void say_outage(struct kafka *k, rd_kafka_resp_err_t error, struct send_r
 
 	producer_why(k->producer, words);
 	ret->retry = true;
+	ret->away = kafka_is_away(error);
 	switch (error) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
 	case RD_KAFKA_RESP_ERR__FATAL:

@@ -52,6 +52,11 @@ static void test_fates(void **state UNUSED)
 	assert_int_equal(kafka_fate(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), FATE_FAILED);
 	assert_int_equal(kafka_fate(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC), FATE_FAILED);
 	assert_int_equal(kafka_fate(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP), FATE_FAILED);
+	assert_true(kafka_is_away(RD_KAFKA_RESP_ERR_NO_ERROR));
+	assert_true(kafka_is_away(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC));
+	assert_true(kafka_is_away(RD_KAFKA_RESP_ERR__FATAL));
+	assert_true(kafka_is_away(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED));
+	assert_false(kafka_is_away(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP));
 	kafka_explain(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "x", words, sizeof(words));
 	assert_non_null(strstr(words, "kafka-topics.sh --create --topic x"));
 	assert_int_equal(kafka_words("refused (after 0ms in state CONNECT, 3 identical error(s) "
@@ -361,6 +366,30 @@ static void test_given_up(void **state UNUSED)
 	cluster_stop(&scene.cluster);
 }
 
+/* However often an outage made an attempt fail: what librdkafka has goes on waiting there, once,
+ * and nothing overtakes it. */
+static void test_long_outage(void **state UNUSED)
+{
+	char folder[] = "/tmp/kafka-test-XXXXXX";
+	struct scene scene = {.spool = folder};
+	struct config *config;
+
+	assert_non_null(mkdtemp(folder));
+	cluster_start(&scene.cluster);
+	config =
+	    config_with("  - kafka: {brokers: [\"%s\"], timeout: 100ms}\n", scene.cluster.brokers);
+	config->spool_path = folder;
+	scene.sink = start_sink(config, &quick);
+	rd_kafka_mock_broker_set_rtt(scene.cluster.mock, -1, 5000);
+	for (size_t i = 0; i < 4; i++)
+		push_numbered(scene.sink, 10 * i, 10);
+	wait_errors(scene.sink, 40);
+	rd_kafka_mock_broker_set_rtt(scene.cluster.mock, -1, 0);
+	wait_points(&scene, 40);
+	scene_end(&scene, 40);
+	remove_tree(folder);
+}
+
 /* A stop does not wait for brokers longer than it may; what they did not take is on disk, and the
  * next one brings it. */
 static void test_stop(void **state UNUSED)
@@ -406,6 +435,7 @@ int main(void)
 	    cmocka_unit_test(test_too_large),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_given_up),
+	    cmocka_unit_test(test_long_outage),
 	    cmocka_unit_test(test_stop),
 	};
 	int failed = 0, status;

@@ -19,6 +19,19 @@ enum fate kafka_fate(rd_kafka_resp_err_t error)
 	}
 }
 
+bool kafka_is_away(rd_kafka_resp_err_t error)
+{
+	switch (error) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR: /* no report */
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		return true;
+	default:
+		return error < RD_KAFKA_RESP_ERR_UNKNOWN; /* librdkafka's own */
+	}
+}
+
 void kafka_explain(rd_kafka_resp_err_t error, const char *topic, char *ret, size_t size)
 {
 	const char *words = rd_kafka_err2str(error);

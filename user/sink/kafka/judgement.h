@@ -4,6 +4,7 @@
 #define CROSSTAP_SINK_KAFKA_JUDGEMENT_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum fate {
@@ -15,6 +16,9 @@ enum fate {
 };
 
 enum fate kafka_fate(rd_kafka_resp_err_t error);
+/* Whether an outage is one of the topic, its brokers or our rights, and so of all messages alike.
+ */
+bool kafka_is_away(rd_kafka_resp_err_t error);
 /* One line for the log, with what mends it where that is known. */
 void kafka_explain(rd_kafka_resp_err_t error, const char *topic, char *ret, size_t size);
 /* The library's words without what differs each time, so that the same reason reads the same: as
