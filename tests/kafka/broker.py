@@ -20,6 +20,7 @@ from network import free_port
 
 JARS = os.path.join(os.path.abspath(BUILD), "kafka", "jars", "*")
 PASSWORD = "hunter2hunter2"
+LOGIN = "org.apache.kafka.common.security."
 
 
 class Proxy:
@@ -77,7 +78,7 @@ class Proxy:
 
 
 class Broker:
-    """Listeners: one behind the proxy, one for the consumer, one with TLS and SCRAM, whose users have rights only by ACLs."""
+    """Listeners: one behind the proxy, one for the consumer, one with TLS and passwords, whose users have rights only by ACLs."""
 
     def __init__(self, lab, certificate=None):
         self.lab, self.process, self.admin = lab, None, None
@@ -94,16 +95,12 @@ class Broker:
             lines["listeners"] += f",SECURE://127.0.0.1:{self.secure}"
             lines["advertised.listeners"] += f",SECURE://localhost:{self.secure}"
             lines |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": certificate,
-                      "sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
-                      "listener.name.secure.plain.sasl.jaas.config":
-                          "org.apache.kafka.common.security.plain.PlainLoginModule required "
-                          f'user_plain="{PASSWORD}";',
+                      "sasl.enabled.mechanisms": "PLAIN",
+                      "listener.name.secure.plain.sasl.jaas.config": f'{LOGIN}plain.PlainLoginModule required user_crosstap="{PASSWORD}";',
                       "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                       "super.users": "User:ANONYMOUS"}
         self.properties = lab.write("server.properties", "".join(f"{key}={value}\n" for key, value in lines.items()))
-        self.java("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster(), "--config", self.properties,
-                  "--add-scram", f"SCRAM-SHA-256=[name=crosstap,password={PASSWORD}]",
-                  "--add-scram", f"SCRAM-SHA-512=[name=crosstap,password={PASSWORD}]")
+        self.java("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster(), "--config", self.properties)
         self.start()
         self.proxy = Proxy(self.outer, self.inner)
 
@@ -117,7 +114,7 @@ class Broker:
             raise Failure(f"{arguments[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 
     def start(self):
-        self.process = Process(self.lab, "kafka", ["java", "-Xmx512m", "-cp", JARS, "kafka.Kafka", self.properties])
+        self.process = Process(self.lab, "kafka", ["java", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", JARS, "kafka.Kafka", self.properties])
         wait_for(self.answers, 90, lambda: f"the broker answers: {self.process.log()[-500:]}")
         return self
 

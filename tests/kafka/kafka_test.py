@@ -135,7 +135,7 @@ def small_messages(lab):
 
 @test
 def rights(lab):
-    """TLS and SCRAM: a wrong password, a topic that is not there, and rights that are missing are outages, each in its words."""
+    """TLS and a password: a wrong one, a topic that is not there, and rights that are missing are outages, each in its words."""
     from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
     authority = Authority(lab)
     certificate, key = authority.issue("localhost")
@@ -148,12 +148,12 @@ def rights(lab):
         wait_for(lambda: text in crosstap.process.log(), 60, lambda: f"{text!r} is said: {crosstap.process.log()[-600:]}")
         check_equal(crosstap.metric("crosstap_points_rejected_total"), 0, "points refused")
 
-    crosstap = agent(lab, secure, tls={"enabled": True}, sasl={"mechanism": "plain", "username": "plain", "password": PASSWORD},
+    crosstap = agent(lab, secure, tls={"enabled": True}, sasl={"mechanism": "plain", "username": "crosstap", "password": PASSWORD},
                      timeout="5s").start()
     send(lab.path("hand.sock"), 10)
     words(crosstap, "certificate verify failed")
     kafka = crosstap.config["outputs"][0]["kafka"]
-    kafka |= {"tls": tls, "sasl": {"mechanism": "scram-sha-256", "username": "crosstap", "password": "no-such-word"}}
+    kafka |= {"tls": tls, "sasl": {"mechanism": "plain", "username": "crosstap", "password": "no-such-word"}}
     reload(crosstap)
     words(crosstap, "uthentication failed")
     kafka["sasl"]["password"] = "$KAFKA_PASSWORD"
@@ -168,10 +168,6 @@ def rights(lab):
     consumer = Consumer(broker, 1)
     send(lab.path("hand.sock"), 5)
     seen = topic.wait_total(consumer.read, 15, 90)
-    kafka["sasl"]["mechanism"] = "scram-sha-512"
-    reload(crosstap)
-    send(lab.path("hand.sock"), 5)
-    seen = topic.wait_total(consumer.read, 20, 60)
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(seen.twice(), [], "points that came twice")
     check(PASSWORD not in crosstap.process.log(), "the password is in the log")

@@ -5,6 +5,7 @@
 #include "sink/kafka/judgement.h"
 #include "sink/kafka/message.h"
 #include "sink/kafka/statistics.h"
+#include "../skip.h"
 #include "sink_fixture.h"
 
 #include <errno.h>
@@ -102,6 +103,15 @@ static void test_settings(void **state UNUSED)
 
 /* --- With brokers --- */
 
+static void start_cluster(struct cluster *cluster)
+{
+#ifdef __SANITIZE_THREAD__
+	skip_because(
+	    "ThreadSanitizer does not know thrd_create(3), by which librdkafka makes threads");
+#endif
+	cluster_start(cluster);
+}
+
 struct scene {
 	struct cluster cluster;
 	struct sink *sink;
@@ -120,7 +130,7 @@ static struct config *scene_config(const struct scene *scene, const char *option
 
 static void scene_start(struct scene *scene, const char *options, const struct sink_tuning *tuning)
 {
-	cluster_start(&scene->cluster);
+	start_cluster(&scene->cluster);
 	scene->sink = start_sink(scene_config(scene, options), tuning);
 }
 
@@ -231,7 +241,7 @@ static void test_slow(void **state UNUSED)
 {
 	struct scene scene = {0};
 
-	cluster_start(&scene.cluster);
+	start_cluster(&scene.cluster);
 	scene.sink =
 	    start_sink(config_with("  - kafka: {brokers: [\"%s\"], timeout: 100ms, points: 3}\n",
 			   scene.cluster.brokers),
@@ -250,7 +260,7 @@ static void test_unknown_topic(void **state UNUSED)
 {
 	struct scene scene = {0};
 
-	cluster_start(&scene.cluster);
+	start_cluster(&scene.cluster);
 	rd_kafka_mock_topic_set_error(
 	    scene.cluster.mock, KAFKA_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
 	scene.sink = start_sink(
@@ -283,7 +293,7 @@ static void test_fatal(void **state UNUSED)
 {
 	struct scene scene = {0};
 
-	cluster_start(&scene.cluster);
+	start_cluster(&scene.cluster);
 	rd_kafka_mock_push_request_errors(scene.cluster.mock, REQUEST_INIT_PRODUCER_ID, 1,
 	    RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
 	scene.sink = start_sink(scene_config(&scene, ""), &quick);
@@ -375,7 +385,7 @@ static void test_long_outage(void **state UNUSED)
 	struct config *config;
 
 	assert_non_null(mkdtemp(folder));
-	cluster_start(&scene.cluster);
+	start_cluster(&scene.cluster);
 	config =
 	    config_with("  - kafka: {brokers: [\"%s\"], timeout: 100ms}\n", scene.cluster.brokers);
 	config->spool_path = folder;
