@@ -15,7 +15,7 @@ SANITIZE ?=
 SYSROOT  ?=
 
 PACKAGES := libbpf libxdp libprotobuf-c libmaxminddb libcurl yaml-0.1 libmicrohttpd gnutls libsystemd jansson \
-	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle libcbor
+	libmnl libcap-ng libseccomp ncursesw zlib libzstd liblzma libxxhash nettle libcbor rdkafka
 OPT      ?= -O3 -g
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
 CFLAGS   += -std=gnu17 $(OPT) $(WARN) -pthread -fno-strict-aliasing -fstack-protector-strong
@@ -79,7 +79,7 @@ Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
-	check-clickhouse check-collector check-container check-kernels check-kernels-all kernel-programs tidy tools \
+	check-clickhouse check-collector check-kafka check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
 	check-simulation simulate soak check-arm64 check-s390x check-dashboards analyze coverage coverage-all
 
@@ -94,6 +94,7 @@ help:
 	@echo 'check-kernels  boot older kernels under qemu with the built program'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
+	@echo 'check-kafka    send to a broker of Apache Kafka (from Maven) that is killed in the middle'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'check-browser  open the status page in Chromium, in each of its states; screenshots in build/browser'
@@ -317,6 +318,11 @@ check-clickhouse: all
 	python3 -m venv $(O)/chdb
 	$(O)/chdb/bin/pip install -q chdb
 	O=$(O) PYTHONPATH=tests/e2e/lib $(O)/chdb/bin/python -B tests/clickhouse/engine_test.py
+# A real broker, from Maven's jars (Kafka's own server, in Java), killed in the middle; a consumer in Python, from PyPI.
+check-kafka: all
+	scripts/deps --kafka
+	scripts/kafka $(abspath $(O))/kafka
+	O=$(O) PYTHONPATH=tests/e2e/lib:tests/kafka $(O)/kafka/venv/bin/python -B tests/kafka/kafka_test.py
 # Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
 check-dashboards:
 	scripts/deps --build --check

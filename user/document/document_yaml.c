@@ -78,9 +78,15 @@ static void write_output(FILE *out, const char *kind, const struct option_table 
 	for (size_t i = 0; i < table->n; i++) {
 		const struct config_option *option = &table->options[i];
 
-		write_help(out, "  #    ", option);
-		fprintf(out, "  #    %s%s: %s\n", option->when.is_set ? "#" : "", option->path,
-		    option->fallback ? option->fallback : option->example);
+		const char *indent = strchr(option->path, '.') ? "  #      " : "  #    ";
+
+		write_help(out, indent, option);
+		if (option->type == OPTION_SECTION)
+			fprintf(out, "%s%s:\n", indent, option_key(option));
+		else
+			fprintf(out, "%s%s%s: %s\n", indent, option->when.is_set ? "#" : "",
+			    option_key(option),
+			    option->fallback ? option->fallback : option->example);
 	}
 }
 

@@ -696,6 +696,13 @@ static const struct measure_field crosstap_output_fields[] = {
 	"When the output last took points, Unix time; 0: never yet.",
 	.metric = "crosstap_output_last_push_time_seconds", .not_in = NOT_IN_JSON),
     FIELD(GAUGE, output_row, failing, "", "1 if the last attempt failed.", .not_in = NOT_IN_JSON),
+    FIELD(FLOAT, output_row, kafka_messages, "{message}", "Messages that librdkafka holds."),
+    FIELD(FLOAT, output_row, kafka_brokers, "{broker}", "Brokers that it is connected to."),
+    FIELD(FLOAT, output_row, kafka_retries, "{request}",
+	"Requests that it sent again, since it began."),
+    FIELD(FLOAT, output_row, kafka_round_trip_s, "s",
+	"99th percentile of the time to a broker and back, of the slowest.",
+	.metric = "crosstap_output_kafka_round_trip_seconds"),
 };
 
 static const struct measure_field crosstap_certificate_fields[] = {

@@ -205,6 +205,8 @@ struct output_row { /* since the start */
 	bool failing;
 	double last_push_time_s;    /* since 1970; 0: none yet */
 	double spool_oldest_time_s; /* since 1970; 0: nothing is there */
+	/* What an output's library says of itself; NAN: this one has none that does. */
+	double kafka_messages, kafka_brokers, kafka_retries, kafka_round_trip_s;
 };
 
 struct certificate_row {

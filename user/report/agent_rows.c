@@ -66,6 +66,9 @@ void certificate_row_of(
 
 void output_row_of(const struct sink_stats *stats, struct output_row *ret)
 {
+	const struct sink_client *client = &stats->client;
+	const bool known = client->known;
+
 	*ret = (struct output_row){
 	    .points = stats->points,
 	    .points_dropped = stats->points_dropped,
@@ -81,5 +84,9 @@ void output_row_of(const struct sink_stats *stats, struct output_row *ret)
 	    .spool_limit_bytes = stats->spool_limit_bytes,
 	    .last_push_time_s = (double)stats->last_push_ns / NS_PER_S,
 	    .failing = stats->failing,
+	    .kafka_messages = known ? (double)client->messages : NAN,
+	    .kafka_brokers = known ? (double)client->brokers : NAN,
+	    .kafka_retries = known ? (double)client->retries : NAN,
+	    .kafka_round_trip_s = known && client->round_trip_s > 0 ? client->round_trip_s : NAN,
 	};
 }

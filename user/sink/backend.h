@@ -30,6 +30,7 @@ struct sink_control {
 	 * waits for a far end. */
 	void (*waiting)(void *context);
 	void *context;
+	const char *server; /* whose points they are */
 };
 
 struct send_result {
@@ -39,6 +40,7 @@ struct send_result {
 	size_t rejected; /* that it will never take */
 	size_t lost;     /* that could not be written and are not kept */
 	bool retry;      /* the rest may be tried again */
+	bool away; /* and what stands in its way is in the way of every batch: none overtakes it */
 	uint64_t retry_after_ns;    /* not before; 0: the far end did not say */
 	char error[SEND_ERROR_MAX]; /* one printable line without secrets; empty: none */
 };
@@ -67,6 +69,8 @@ struct sink_ops {
 	void (*send)(void *backend, const char *text, size_t length, struct send_result *ret);
 	/* From another thread: look at the deadline again. */
 	void (*wake)(void *backend);
+	/* From any thread. NULL: there is nothing to be said. */
+	void (*client)(void *backend, struct sink_client *ret);
 	void (*close)(void *backend); /* takes NULL */
 };
 

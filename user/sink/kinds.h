@@ -10,7 +10,8 @@
 	X(influxdb)                                                                                \
 	X(file)                                                                                    \
 	X(otlp)                                                                                    \
-	X(clickhouse)
+	X(clickhouse)                                                                              \
+	X(kafka)
 
 #define SINK_DECLARE_(name) extern const struct sink_ops sink_##name##_ops;
 SINK_KINDS(SINK_DECLARE_)

@@ -115,10 +115,12 @@ int sink_new_tuned(struct sink **ret, const struct config_output *output,
 		r = identify(sink->arena, output, config, &sink->place, &sink->place_id);
 	if (r == 0) {
 		options.name = sink->place.name;
-		if (has_spool(sink->ops, config))
-			r = spool_new(&options.spool, config->spool_path, sink->place_id,
-			    spool_share(config));
+		options.server = arena_printf(sink->arena, "%s", config->server);
+		r = options.server ? 0 : -ENOMEM;
 	}
+	if (r == 0 && has_spool(sink->ops, config))
+		r = spool_new(
+		    &options.spool, config->spool_path, sink->place_id, spool_share(config));
 	if (r == 0 && options.spool) {
 		/* Agents that share a folder are told apart by their servers. */
 		char *place =

@@ -26,6 +26,15 @@ void batch_unref(struct batch *batch);
 
 struct sink;
 
+/* What the library of an output says of itself; of the few that have one that does. */
+struct sink_client {
+	bool known;
+	uint64_t messages;   /* that it holds */
+	uint64_t brokers;    /* that are connected */
+	uint64_t retries;    /* of requests, since it began */
+	double round_trip_s; /* the 99th percentile of a request; 0: not measured */
+};
+
 struct sink_stats {
 	uint64_t points, bytes;   /* accepted by the far end */
 	uint64_t points_dropped;  /* queue full, or given up at stop */
@@ -39,6 +48,7 @@ struct sink_stats {
 	int64_t last_push_ns;    /* when the far end last took points, since 1970; 0: not yet */
 	bool failing;            /* the last attempt failed */
 	bool refused;            /* it did because the far end will take none of its points */
+	struct sink_client client;
 	char last_error[256];
 };
 

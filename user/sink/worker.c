@@ -489,13 +489,19 @@ static void put_last(struct worker *w, struct delivery *d)
 }
 
 /* Where there is no disk the oldest is dropped first, and that is this one. */
+static void make_room(struct worker *w, struct delivery *d)
+{
+	if (queue_wait(w->queue, QUEUE_FULL, 0))
+		drop(w, d);
+}
+
 static void pass_over(struct worker *w, struct delivery *d)
 {
-	if (!d->id && queue_wait(w->queue, QUEUE_FULL, 0))
-		drop(w, d);
-	else if (d->id && d->failures % ATTEMPTS_MAX == 0 && d == &w->present)
+	if (!d->id)
+		make_room(w, d);
+	else if (d->failures % ATTEMPTS_MAX == 0 && d == &w->present)
 		leave(w, d);
-	else if (d->id && d->failures % ATTEMPTS_MAX == 0)
+	else if (d->failures % ATTEMPTS_MAX == 0)
 		put_last(w, d);
 }
 
@@ -517,7 +523,7 @@ static void deliver(struct worker *w, struct delivery *d)
 	taken = result.taken;
 	count(w, &result, result.accepted ? taken : 0);
 	if (result.retry) {
-		d->failures++;
+		d->failures += !result.away;
 		w->attempt++;
 		w->retry_ns = clock_monotonic_ns() + backoff_ns(w, result.retry_after_ns);
 	} else {
@@ -534,7 +540,10 @@ static void deliver(struct worker *w, struct delivery *d)
 		finish(w, d);
 	} else if (result.retry) {
 		spill(w);
-		pass_over(w, d);
+		if (!result.away)
+			pass_over(w, d);
+		else if (!d->id)
+			make_room(w, d);
 	}
 }
 
@@ -727,6 +736,7 @@ int worker_new(struct worker **ret, const struct worker_options *options, const 
 	w->control.stuck = say_stuck;
 	w->control.waiting = look_at_attempt;
 	w->control.context = w;
+	w->control.server = options->server;
 	w->ops = options->ops;
 	w->name = options->name;
 	w->tuning = options->tuning;
@@ -808,6 +818,8 @@ void worker_stats(struct worker *w, struct sink_stats *ret)
 	ret->spool_batches = disk.batches;
 	ret->spool_oldest_ns = (int64_t)disk.oldest_ns;
 	ret->spool_limit_bytes = w->spool ? spool_limit(w->spool) : 0;
+	if (w->ops->client)
+		w->ops->client(w->backend, &ret->client);
 }
 
 void worker_stop_begin(struct worker *w, uint64_t timeout_ns)

@@ -17,6 +17,7 @@ struct spool;
 struct worker_options {
 	const struct sink_ops *ops;
 	const char *name;    /* for messages; outlives the worker */
+	const char *server;  /* whose points they are; outlives it, too */
 	struct spool *spool; /* NULL: none. The worker's from now on, also when worker_new fails. */
 	struct sink_tuning tuning;
 };

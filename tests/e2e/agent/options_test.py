@@ -23,7 +23,10 @@ BASE = {
                 {"influxdb": {"url": "http://127.0.0.1:8086", "version": 1, "username": "u", "password": "pass-word"}},
                 {"influxdb": {"url": "http://127.0.0.1:8087"}},
                 {"otlp": {"url": "http://127.0.0.1:8086/v1/metrics"}},
-                {"clickhouse": {"url": "http://127.0.0.1:8086", "username": "u", "password": "pass-word"}}],
+                {"clickhouse": {"url": "http://127.0.0.1:8086", "username": "u", "password": "pass-word"}},
+                {"kafka": {"brokers": ["127.0.0.1:8086"], "tls": {"enabled": True, "cert": "@/cert.pem", "key": "@/key.pem"},
+                           "sasl": {"mechanism": "scram-sha-256", "username": "u", "password": "pass-word"}}},
+                {"kafka": {"brokers": ["127.0.0.1:8088"]}}],
 }
 
 

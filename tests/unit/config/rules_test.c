@@ -174,8 +174,8 @@ static const struct rule rules[] = {
 	"test.yaml:2:5: outputs[0]: unknown kind of output \"influx\" (did you mean "
 	"\"influxdb\"?)\n"},
     {"outputs:\n  - file: {}\n    otlp: {}\n",
-	"test.yaml:2:5: outputs[0]: must have one key, the kind: influxdb, file, otlp or "
-	"clickhouse\n"},
+	"test.yaml:2:5: outputs[0]: must have one key, the kind: influxdb, file, otlp, "
+	"clickhouse or kafka\n"},
     {"outputs:\n  - influxdb: {version: 1, bucket: x}\n",
 	"test.yaml:2:28: outputs[0].influxdb: `bucket` is valid only with `version: 2`\n"},
     {"outputs:\n  - influxdb: {password: x}\n",

@@ -53,6 +53,8 @@ export function outputWords(output) {
 	if (output.spool_batches || output.spool_bytes)
 		parts.push(`${bytes(output.spool_bytes)} of ${bytes(output.spool_limit_bytes)} are kept on disk`);
 	parts.push(`${plural(output.points, "point")} sent`);
+	if (output.kafka_brokers !== undefined)
+		parts.push(`${plural(output.kafka_brokers, "broker")} connected`);
 	if (output.points_dropped)
 		parts.push(`${count(output.points_dropped)} lost`);
 	if (output.points_rejected)
