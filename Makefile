@@ -387,7 +387,7 @@ install: all
 	install -D -m 644 config/completion/crosstap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/crosstap
 	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
 	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish
-	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 scripts/rssac002-merge scripts/fleet-sources $(DESTDIR)$(PREFIX)/bin/
 # The unit's own root, folders for systemd to mount upon (it could not make them where /usr is read-only), and who may ask by ICMP.
 ROOT_FOLDERS = bin dev etc lib lib64 media mnt opt proc root run sbin srv sys tmp usr var
 install-root:

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Registers of sources (the dataset `sketches`) of several nodes and windows, and their union by scripts/fleet-sources."""
+
+import json
+import os
+import struct
+import subprocess
+
+from frames import AUTH_QUERY, CONTENT_TYPE, frame
+from harness import CROSSTAP, ROOT, check, check_equal, main, test
+
+START = 1_700_000_000  # of a window of ten seconds
+
+
+def addresses(first, last):
+    """IPv4 and every fourth IPv6."""
+    return [f"2001:db8:{i >> 16:x}:{i & 0xffff:x}::1" if i % 4 == 0 else f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"
+            for i in range(first, last)]
+
+
+def stream(path, clients):
+    """A file of frames: a query of each, over two windows."""
+    control = struct.pack("!3I", 2, 1, len(CONTENT_TYPE)) + CONTENT_TYPE
+    with open(path, "wb") as file:
+        file.write(struct.pack("!2I", 0, len(control)) + control)
+        for i, address in enumerate(clients):
+            data = frame(AUTH_QUERY, when=START + 10 * (2 * i >= len(clients)), address=address)
+            file.write(struct.pack("!I", len(data)) + data)
+        file.write(struct.pack("!3I", 0, 4, 3))
+
+
+def make_key(lab, name):
+    path = lab.path(name)
+    with open(path, "wb") as file:
+        file.write(os.urandom(32))
+    os.chmod(path, 0o600)
+    return path
+
+
+def points(lab, server, clients, key):
+    """What the node writes, in a file."""
+    stream(lab.path(server + ".fstrm"), clients)
+    config = lab.write(server + ".yaml", json.dumps({
+        "server": server, "interval": "10s", "inputs": [{"zone": "nl", "unix": lab.path("x.sock")}],
+        "datasets": ["core", "sketches"], "rssac002": {"key_file": key}}))
+    run = subprocess.run([CROSSTAP, "replay", "-c", config, "--points", lab.path(server + ".lp"), lab.path(server + ".fstrm")],
+                         capture_output=True, text=True, check=False)
+    check_equal(run.returncode, 0, f"replay ({run.stderr})")
+    return lab.path(server + ".lp")
+
+
+def union(*arguments):
+    return subprocess.run([os.path.join(ROOT, "scripts", "fleet-sources"), *arguments], capture_output=True, text=True,
+                          check=False)
+
+
+@test
+def nodes_are_united(lab):
+    """Three nodes with clients in common, each in windows of their own: the union is within 2 % of the truth."""
+    key = make_key(lab, "fleet.key")
+    parts = {"ns1": (0, 9000), "ns2": (6000, 30000), "ns3": (29000, 29400)}
+    files = [points(lab, server, addresses(*part), key) for server, part in parts.items()]
+    run = union(*files)
+    check_equal(run.returncode, 0, f"fleet-sources ({run.stderr})")
+    check(0.98 < int(run.stdout) / 30000 < 1.02, f"{run.stdout} of 30000")
+    run = union("--by", "server", "--by", "family", *files)
+    found = {tuple(line.split("\t")[:2]): int(line.split("\t")[2]) for line in run.stdout.splitlines()}
+    for server, part in parts.items():
+        for family, colon in (("ipv4", False), ("ipv6", True)):
+            exact = sum((":" in address) == colon for address in addresses(*part))
+            check(0.98 < found.pop((server, family)) / exact < 1.02, f"{server} {family}: {run.stdout}, {exact} in truth")
+    check_equal(found, {}, "no other groups")
+    lines = [line for file in files for line in open(file, encoding="utf-8") if line.startswith("dns_sources,")]
+    check(max(map(len, lines)) < 65536, "a line fits what InfluxDB takes")
+    check(len({line.split(" ")[0] for line in lines}) == 6, "a series a node and family, as without registers")
+
+
+@test
+def keys_differ(lab):
+    """Registers of two keys are united by nobody; a node without one sends none."""
+    files = [points(lab, f"ns{i}", addresses(0, 500), make_key(lab, f"{i}.key")) for i in range(2)]
+    run = union(*files)
+    check_equal((run.returncode, run.stdout), (1, ""), f"exit status ({run.stderr})")
+    check("several keys" in run.stderr and "ns0" in run.stderr and "ns1" in run.stderr, run.stderr)
+    with open(points(lab, "ns3", addresses(0, 500), ""), encoding="utf-8") as file:
+        text = file.read()
+    check("dns_sources," in text and "registers" not in text, "no registers without a key")
+    lab.write("bad.lp", 'dns_sources,server=x registers="AAA" 1\n')
+    run = union(lab.path("bad.lp"))
+    check(run.returncode == 1 and "no agent writes" in run.stderr, run.stderr)
+
+
+if __name__ == "__main__":
+    main()
