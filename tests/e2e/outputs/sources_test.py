@@ -2,15 +2,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Registers of sources (the dataset `sketches`) of several nodes and windows, and their union by scripts/fleet-sources."""
 
+import json
 import os
 import subprocess
 
-from harness import ROOT, check, check_equal, main, test
+from harness import ROOT, Points, check, check_equal, main, test
 from sources import addresses, make_key, points
 
 def union(*arguments):
     return subprocess.run([os.path.join(ROOT, "scripts", "fleet-sources"), *arguments], capture_output=True, text=True,
                           check=False)
+
+
+def forms(lab, files):
+    """The same as two databases answer it, and as the file output's JSON has it."""
+    series, rows, objects = [], [], []
+    for file in files:
+        with open(file, encoding="utf-8") as text:
+            found = Points(text.read()).points
+        for name, tags, have, stamp in found:
+            if name == "dns_sources":
+                values = [stamp, have["registers"], have["registers_key"]]
+                series.append({"name": name, "tags": tags, "columns": ["time", "registers", "registers_key"], "values": [values]})
+                rows.append({"time": "2026-01-01", "tags": {"site": "x"}, **tags, **have})
+                objects.append({"measurement": name, "tags": tags, "fields": have, "time": stamp // 10**6})
+    answer = {"results": [{"statement_id": 0, "series": series[:3]}, {"statement_id": 1, "series": series[3:5]}]}
+    half = len(rows) // 2
+    return [lab.write("influxdb.json", json.dumps(answer) + "\n"),
+            lab.write("clickhouse.json", "".join(json.dumps(row) + "\n" for row in rows[5:half + 5])),
+            lab.write("file.json", "".join(json.dumps(one) + "\n" for one in objects[half:]))]
 
 
 @test
@@ -29,6 +49,7 @@ def nodes_are_united(lab):
             exact = sum((":" in address) == colon for address in addresses(*part))
             check(0.98 < found.pop((server, family)) / exact < 1.02, f"{server} {family}: {run.stdout}, {exact} in truth")
     check_equal(found, {}, "no other groups")
+    check_equal(union(*forms(lab, files)).stdout, union(*files).stdout, "what databases answer says the same")
     lines = [line for file in files for line in open(file, encoding="utf-8") if line.startswith("dns_sources,")]
     check(max(map(len, lines)) < 65536, "a line fits what InfluxDB takes")
     check(len({line.split(" ")[0] for line in lines}) == 6, "a series a node and family, as without registers")
