@@ -81,7 +81,7 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-kafka check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
-	check-simulation simulate soak check-arm64 check-s390x check-dashboards analyze coverage coverage-all
+	check-simulation simulate soak fleet check-arm64 check-s390x check-dashboards analyze coverage coverage-all
 
 all: $(O)/crosstap
 
@@ -95,6 +95,7 @@ help:
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
 	@echo 'check-kafka    send to a broker of Apache Kafka (from Maven) that is killed in the middle'
+	@echo 'fleet          AGENTS=20 of them, simulated, into InfluxDB, VictoriaMetrics and ClickHouse'"'"'s engine; figures for sizing'
 	@echo 'check-collector  send to the OpenTelemetry Collector (needs Go)'
 	@echo 'check-container  build the container image without a registry, and play it'
 	@echo 'check-browser  open the status page in Chromium, in each of its states; screenshots in build/browser'
@@ -218,6 +219,10 @@ $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/sanitizers.o $(
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lfstrm
+# Many agents that push into real databases (tests/fleet/agents.c).
+$(O)/tests/fleet/agents: $(O)/tests/fleet/agents.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=http_post_send -o $@ $^ $(LDLIBS)
 $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
@@ -323,6 +328,11 @@ check-kafka: all
 	scripts/deps --kafka
 	scripts/kafka $(abspath $(O))/kafka
 	O=$(O) PYTHONPATH=tests/e2e/lib:tests/kafka $(O)/kafka/venv/bin/python -B tests/kafka/kafka_test.py
+# Many agents into one database of each kind: AGENTS=500, and what tests/fleet/fleet.py names; CLICKHOUSE=0 leaves out its engine.
+FLEET_PYTHON = $(if $(filter 0,$(CLICKHOUSE)),python3,$(O)/chdb/bin/python)
+fleet: all $(O)/tests/fleet/agents
+	$(if $(filter 0,$(CLICKHOUSE)),,python3 -m venv $(O)/chdb && $(O)/chdb/bin/pip install -q chdb)
+	O=$(O) PYTHONPATH=tests/e2e/lib $(FLEET_PYTHON) -B tests/fleet/fleet.py
 # Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
 check-dashboards:
 	scripts/deps --build --check
@@ -372,12 +382,14 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/crosstap/prometheus \
 		$(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers $(DESTDIR)$(PREFIX)/share/doc/crosstap/examples \
 		$(DESTDIR)$(PREFIX)/share/doc/crosstap/apparmor $(DESTDIR)$(PREFIX)/share/crosstap/grafana \
+		$(DESTDIR)$(PREFIX)/share/crosstap/clickhouse \
 		$(DESTDIR)/etc/crosstap $(DESTDIR)/etc/logrotate.d
 	install -m 755 $(O)/crosstap $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 config/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 config/man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 config/prometheus/*.yml $(DESTDIR)$(PREFIX)/share/crosstap/prometheus/
+	install -m 644 config/clickhouse/*.sql $(DESTDIR)$(PREFIX)/share/crosstap/clickhouse/
 	install -m 644 config/prometheus/*.html README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/crosstap/
 	install -m 644 config/nameservers/* $(DESTDIR)$(PREFIX)/share/doc/crosstap/nameservers/
 	test -e $(DESTDIR)/etc/crosstap/crosstap.yaml || \
@@ -393,7 +405,7 @@ install: all
 	install -D -m 644 config/completion/crosstap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/crosstap
 	install -D -m 644 config/completion/_crosstap $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_crosstap
 	install -D -m 644 config/completion/crosstap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/crosstap.fish
-	install -m 755 scripts/rssac002-merge $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 scripts/rssac002-merge scripts/fleet-sources $(DESTDIR)$(PREFIX)/bin/
 # The unit's own root, folders for systemd to mount upon (it could not make them where /usr is read-only), and who may ask by ICMP.
 ROOT_FOLDERS = bin dev etc lib lib64 media mnt opt proc root run sbin srv sys tmp usr var
 install-root:

@@ -4,7 +4,8 @@ what a language cannot say of it is left out there. Words and units come from th
 
 import dataclasses
 
-from figures import Bins, Level, Log, Metric, Portion, Rate, Rows, Share, Total, Weighted, Words, Worst
+from figures import Bins, Level, Log, Metric, Nearest, Nodes, Odd, Portion, Rate, Rows, Share, Silent, Total, Weighted, \
+    Words, Worst
 
 
 @dataclasses.dataclass
@@ -87,13 +88,23 @@ def witnesses(direction):
             Rate("crosscheck.dnstap", where={"direction": direction}, legend="dnstap"))
 
 
-def origin(measurement, tag, top, fields=("queries", "responses")):
+def origin(measurement, tag, top, fields=("queries", "responses"), by=()):
     """A table of who asks, with both round-trip times."""
-    figures = [Total(f"{measurement}.{field}", (tag,)) for field in fields]
-    figures += [Metric(f"{top}.queries", (tag,), info="yes", how="sum", instant=True)]
-    figures += [Weighted(f"{measurement}.{way}_rtt_ms_p50", (tag,), weight=f"queries_{way}", metric=f"{top}.{way}_rtt_ms",
+    by = (tag, *by)
+    figures = [Total(f"{measurement}.{field}", by) for field in fields]
+    figures += [Metric(f"{top}.queries", by, info="yes", how="sum", instant=True)]
+    figures += [Weighted(f"{measurement}.{way}_rtt_ms_p50", by, weight=f"queries_{way}", metric=f"{top}.{way}_rtt_ms",
                          total=True) for way in ("icmp", "tcp")]
     return tuple(figures)
+
+
+def nearer(measurement, tag, top):
+    """A table of what its queries see now, and of the node that is nearest."""
+    way = {"weight": "queries_icmp", "metric": f"{top}.icmp_rtt_ms"}
+    return (Total(f"{measurement}.queries", (tag,)),
+            Metric(f"{top}.queries", (tag,), info="yes", how="sum", instant=True),
+            Weighted(f"{measurement}.icmp_rtt_ms_p50", (tag,), total=True, **way),
+            Nearest(f"{measurement}.icmp_rtt_ms_p50", (tag,), **way))
 
 
 OVERVIEW = Board("overview", "DNS: overview", "crosstap-quickstart.7", (
@@ -295,6 +306,26 @@ FLEET = Board("fleet", "crosstap: agents", "crosstap-fleet.7", (
                                                                    "rss_bytes")),
                      Metric("crosstap_build.info", ("server", "version"), instant=True)), kind="table", w=24,
           alert="CrosstapNodeSilent"),
+    Row("The fleet's questions"),
+    Panel("Nodes whose verdict is not ok", (Odd("funnel.verdict", ("server",), metric="verdict.is"),), kind="table", w=8,
+          alert="CrosstapVerdict", link="crosscheck"),
+    Panel("Nodes that are silent", (Silent("crosstap.interval_s", ("server",), metric="crosstap.window_end_time_s"),),
+          kind="table", w=8, alert="CrosstapNodeSilent"),
+    Panel("One event on many nodes", (Nodes("crosstap_event.text", ("kind",)),
+                                      Metric("verdict.is", ("verdict",), how="sum")), w=8,
+          note="A step up to many nodes at once is no node's own trouble. Without events: nodes by verdict."),
+    stat("Queries of all nodes", Rate("dns.queries"), w=4),
+    stat("Nodes with windows", Nodes("crosstap.interval_s"), w=4),
+    stat("Queries of all nodes in this range", Total("dns.queries"), w=4),
+    one("Queries by node", Rate("dns.queries", ("server",)), stack=True),
+    Row("Catchment"),
+    Panel("Which AS asks which node", origin("dns_asn", "asn", "dns_top_asn", ("queries",), by=("server",)), kind="table"),
+    Panel("Which country asks which node", origin("dns_country", "country", "dns_top_country", ("queries",), by=("server",)),
+          kind="table"),
+    Panel("Nearer at: the nearest node of each AS", nearer("dns_asn", "asn", "dns_top_asn"), kind="table", join="asn",
+          note="An AS whose time now is far above the least would be nearer at that node. Choose all nodes at the top."),
+    Panel("Nearer at: the nearest node of each country", nearer("dns_country", "country", "dns_top_country"), kind="table",
+          join="country"),
     Row("Inputs"),
     one("Producers", Level("crosstap_input.connections", ("server", "input"), how="min"),
         alert="CrosstapInputWithoutProducer"),
@@ -327,6 +358,6 @@ FLEET = Board("fleet", "crosstap: agents", "crosstap-fleet.7", (
     one("Certificates end in", Level("crosstap_certificate.expires_in_s", ("server", "certificate"), how="min"),
         alert="CrosstapCertificateEnds"),
     EVENTS,
-), variables=("server", "site"))
+))
 
 BOARDS = (OVERVIEW, ZONE, CROSSCHECK, RESOLVERS, SITES, FLEET)

@@ -21,6 +21,11 @@ class Figure:
     def field(self):
         return self.of.split(".")[1]
 
+    @property
+    def column(self):
+        """Of a table."""
+        return self.field
+
     def name(self):
         return self.legend or " ".join(f"{{{tag}}}" for tag in self.by) or self.field
 
@@ -91,6 +96,37 @@ class Rows(Figure):
 class Log(Figure):
     """Points as lines, the newest first."""
     limit: int = 50
+
+
+@dataclasses.dataclass
+class Odd(Figure):
+    """The last text of each, where it is another one than `usual`."""
+    usual: str = "ok"
+
+
+@dataclasses.dataclass
+class Silent(Figure):
+    """Who had points in the range, but none in the last `windows` of it."""
+    windows: int = 6
+
+    @property
+    def column(self):
+        return "windows"
+
+
+@dataclasses.dataclass
+class Nearest(Figure):
+    """By `by` the node with the least of what Weighted shows of each node that measured it, and how much that is."""
+    weight: str = "count"
+
+    @property
+    def column(self):
+        return f"least_{self.field}"
+
+
+@dataclasses.dataclass
+class Nodes(Figure):
+    """How many nodes have a point."""
 
 
 @dataclasses.dataclass

@@ -117,12 +117,35 @@ class Flux:
         return (self.source(figure) + '  |> group()\n  |> sort(columns: ["_time"], desc: true)\n'
                 f"  |> limit(n: {figure.limit})\n  |> keep(columns: {columns})\n")
 
+    def odd(self, figure):
+        return (self.source(figure) + f'  |> group(columns: {names(figure.by)})\n  |> sort(columns: ["_time"])\n  |> last()\n'
+                f'  |> filter(fn: (r) => r._value != "{figure.usual}")\n')
+
+    def silent(self, figure):
+        return ("windowNs = ${window} * 1000000000\n"
+                f"edge = time(v: (int(v: v.timeRangeStop) / windowNs - {figure.windows - 1}) * windowNs)\n" + self.source(figure)
+                + f'  |> group(columns: {names(figure.by)})\n  |> sort(columns: ["_time"])\n  |> last()\n'
+                "  |> filter(fn: (r) => r._time < edge)\n  |> map(fn: (r) => ({r with _value: 0.0}))\n")
+
+    def nearest(self, figure):
+        of, weight, by = figure.field, figure.weight, ("server", *figure.by)
+        each = figures.Weighted(figure.of, by, where=figure.where, weight=weight, total=True)
+        return (self.sums(each, (of, weight), {"w": f"r.{of} * r.{weight}", "n": f"r.{weight}"}, "r.w / r.n", "n")
+                + f"  |> group(columns: {names(figure.by)})\n  |> min()\n")
+
+    def nodes(self, figure):
+        by = names(("server", *figure.by))
+        return (STEP + self.source(figure) + f"  |> group(columns: {by})\n"
+                '  |> aggregateWindow(every: step, fn: count, timeSrc: "_start", createEmpty: false)\n'
+                f'  |> group(columns: {names(("_time", *figure.by))})\n  |> count()\n  |> group(columns: {names(figure.by)})\n')
+
     def target(self, figure, panel):
         """In a table, tags are columns and not what names a series."""
         query = self.query(figure)
         if panel.kind in ("table", "geomap") and not isinstance(figure, (figures.Rows, figures.Log)):
-            query += f'\n  |> group()\n  |> rename(columns: {{_value: "{figure.field}"}})'
-            query += f"\n  |> keep(columns: {names((*figure.by, figure.field))})"
+            query += f'\n  |> group()\n  |> rename(columns: {{_value: "{figure.column}"}})'
+            more = ("server",) if isinstance(figure, figures.Nearest) else ()
+            query += f"\n  |> keep(columns: {names((*figure.by, *more, figure.column))})"
         return {"query": query}
 
     def variable(self, tag, measurement):

@@ -83,6 +83,30 @@ class InfluxQL:
         fields = f'"{figure.field}"{quoted(figure.by)}'
         return f"SELECT {fields} {self.source(figure)} ORDER BY time DESC LIMIT {figure.limit}"
 
+    def odd(self, figure):
+        inner = f'SELECT last("{figure.field}") AS "{figure.field}" {self.source(figure)}{self.grouped(figure)}'
+        return (f'SELECT "{figure.field}" FROM ({inner}) WHERE $timeFilter AND "{figure.field}" != \'{figure.usual}\''
+                f"{self.grouped(figure)}")
+
+    def silent(self, figure):
+        """The mean of so many windows' counts is 0."""
+        counts = (f'SELECT moving_average(count("{figure.field}"), {figure.windows}) AS "m" {self.source(figure)} '
+                  f"GROUP BY time(${{window}}s){quoted(figure.by)} fill(0)")
+        last = f'SELECT last("m") AS "{figure.column}" FROM ({counts}) WHERE $timeFilter{self.grouped(figure)}'
+        return (f'SELECT "{figure.column}" FROM ({last}) WHERE $timeFilter AND "{figure.column}" = 0{self.grouped(figure)}')
+
+    def nearest(self, figure):
+        inner = f'SELECT "{figure.field}" * "{figure.weight}" AS "w", "{figure.weight}" AS "n" {self.source(figure)}'
+        inner += f' AND "{figure.field}" >= 0 AND "{figure.weight}" > 0'
+        each = (f'SELECT sum("w") / sum("n") AS "m" FROM ({inner}) WHERE $timeFilter '
+                f'GROUP BY "server"{quoted(figure.by)}')
+        return f'SELECT min("m") AS "{figure.column}", "server" FROM ({each}) WHERE $timeFilter{self.grouped(figure)}'
+
+    def nodes(self, figure):
+        each = (f'SELECT count("{figure.field}") AS "n" {self.source(figure)} '
+                f'GROUP BY time($__interval), "server"{quoted(figure.by)} fill(none)')
+        return f'SELECT count("n") FROM ({each}) WHERE $timeFilter {self.over_time(figure, "none")}'
+
     # -- what is around the query
 
     def target(self, figure, panel):

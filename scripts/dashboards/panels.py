@@ -12,7 +12,10 @@ COLOURS = {"ok": "green", "partial": "blue", "wire-blind": "purple", "dnstap-bli
 # What a figure is, before the table's words.
 HOW = {figures.Rate: "A second, averaged over whole windows. ", figures.Total: "Summed over the range shown. ",
        figures.Weighted: "Quantiles of windows, weighted by what counts in each. ", figures.Worst: "The largest of windows. ",
-       figures.Bins: "Summed over the range shown. ", figures.Rows: "Of the last window that has it. "}
+       figures.Bins: "Summed over the range shown. ", figures.Rows: "Of the last window that has it. ",
+       figures.Odd: "Only where it is not ok. ", figures.Silent: "Nodes that had windows in the range shown, and none in its last six. ",
+       figures.Nearest: "Of each node that measured it, by the same rule; the least, and whose it is. ",
+       figures.Nodes: "How many nodes have one. "}
 
 
 class Form:
@@ -49,7 +52,7 @@ class Form:
         if isinstance(figure, (figures.Share, figures.Portion)):
             return "percentunit"
         of = (figure.metric or figure.of) if self.promql else figure.of
-        if isinstance(figure, (figures.Words, figures.Rows, figures.Log)):
+        if isinstance(figure, (figures.Words, figures.Rows, figures.Log, figures.Odd)):
             return "none"
         level, rate = UNITS.get(self.measured.field(of)["unit"], ("short", "cps"))
         if self.promql and level in ("µs", "ms"):
@@ -138,7 +141,7 @@ class Form:
             if isinstance(figure, (figures.Rows, figures.Log)):
                 continue
             value = "Value" if len(self.shown) == 1 else f"Value #{chr(ord('A') + i)}"
-            yield figure, value if self.promql else figure.field
+            yield figure, value if self.promql else figure.column
 
     def map(self):
         names = {("queries" if figure.field == "queries" else figure.field): figure.field for figure in self.shown}
@@ -162,7 +165,7 @@ class Form:
             if any(isinstance(f, figures.Bins) for f in self.shown) and type(self.language).__name__ == "InfluxQL":
                 return [{"id": "renameByRegex", "options": {"regex": "^sum_(.*)$", "renamePattern": "$1"}}]
             return []
-        names = {column: figure.field for figure, column in self.columns() if column != figure.field}
+        names = {column: figure.column for figure, column in self.columns() if column != figure.column}
         hidden = {"Time": True, "_start": True, "_stop": True}
         changes = [{"id": "organize", "options": {"excludeByName": hidden if not self.log() else {}, "indexByName": {},
                                                   "renameByName": names}}]

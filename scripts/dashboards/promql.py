@@ -18,7 +18,7 @@ class PromQL:
         return figure.metric or figure.of
 
     def can(self, figure):
-        if isinstance(figure, (figures.Words, figures.Rows, figures.Log)):
+        if isinstance(figure, (figures.Words, figures.Rows, figures.Log, figures.Nodes)):
             return False
         if isinstance(figure, figures.Share):
             return all(self.measured.metric(f"{figure.measurement}.{f}") for f in (figure.field, figure.less))
@@ -86,13 +86,28 @@ class PromQL:
             return f"{figure.how}{self.by(figure)} ({self.ranked(figure)})"
         return f"{figure.how}{self.by(figure)} ({self.series(figure)}) > 0"
 
+    def odd(self, figure):
+        """Of a metric that is 1 for what holds."""
+        tag = self.measured.tags(self.of(figure).split(".")[0])[0]
+        series = self.series(figure)[:-1] + f',{tag}!="{figure.usual}"}}'
+        return f"max{self.by(figure, tag)} ({series}) > 0"
+
+    def silent(self, figure):
+        """How long ago the end of the last window was that it told of."""
+        return (f"time() - max{self.by(figure)} (last_over_time({self.series(figure)}[$__range])) "
+                f"> {figure.windows} * $window")
+
+    def nearest(self, figure):
+        by = ", ".join(map(label, figure.by))
+        return f"bottomk by ({by}) (1, avg{self.by(figure, 'instance')} ({self.ranked(figure)}))"
+
     def target(self, figure, panel):
         legend = figure.name()
         for tag in (*figure.by, getattr(figure, "tag", "")):
             legend = legend.replace(f"{{{tag}}}", f"{{{{{label(tag)}}}}}")
         if isinstance(figure, figures.Bins):
             legend = f"{{{{{figure.tag}}}}}"
-        once = isinstance(figure, (figures.Total, figures.Bins)) or getattr(figure, "total", False) is True or \
+        once = isinstance(figure, (figures.Total, figures.Bins, figures.Odd, figures.Silent, figures.Nearest)) or getattr(figure, "total", False) is True or \
             getattr(figure, "instant", False)
         shape = "table" if panel.kind in ("table", "geomap") else "time_series"
         return {"expr": self.query(figure), "legendFormat": legend, "instant": once, "range": not once, "format": shape}

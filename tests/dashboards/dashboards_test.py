@@ -238,15 +238,16 @@ def over_time(figure, series, over):
 class InfluxChecks:
     """One for each kind of figure; both of InfluxDB's languages show the same."""
 
-    def __init__(self, source, truth, over):
-        self.source, self.truth, self.over, self.seen = source, truth, over, set()
+    def __init__(self, source, truth, over, window_s=WINDOW_S):
+        self.source, self.truth, self.over, self.window_s, self.seen = source, truth, over, window_s, set()
 
     def check(self, what, figure, target):
         kind = type(figure).__name__.lower()
         series = self.source.query(target, self.over)
-        expected = getattr(self.truth, {"rows": "last", "log": "texts"}.get(kind, kind))(figure)
+        more = (self.window_s,) if kind == "silent" else ()
+        expected = getattr(self.truth, {"rows": "last", "log": "texts"}.get(kind, kind))(figure, *more)
         some = [v for v in (expected.values() if isinstance(expected, dict) else expected) if v]
-        check(some or figure.of in MAY_BE_EMPTY or kind in ("rate", "level", "total", "share", "portion"),
+        check(some or figure.of in MAY_BE_EMPTY or kind in ("rate", "level", "total", "share", "portion", "odd", "silent"),
               f"{what}: the run has nothing for it: {target['query']}")
         getattr(self, kind)(f"{what}: {target['query']}", figure, series, expected)
         self.scoped(what, figure, target)
@@ -285,6 +286,24 @@ class InfluxChecks:
 
     def words(self, what, figure, series, expected):
         check_equal(over_time(figure, series, self.over), expected, what)
+
+    def odd(self, what, figure, series, expected):
+        check_equal({key: cells[figure.column] for key, cells in self.table(figure, series)}, expected, what)
+
+    silent = odd
+    nodes = level
+
+    def nearest(self, what, figure, series, expected):
+        got = dict(self.table(figure, series))
+        check_equal({key: cells["server"] for key, cells in got.items()}, {key: node for key, (node, _) in expected.items()}, what)
+        check_near({key: cells[figure.column] for key, cells in got.items()},
+                   {key: value for key, (_, value) in expected.items()}, what)
+
+    def table(self, figure, series):
+        """(group, cells) of each row."""
+        for one in series:
+            for cells in self.cells(one):
+                yield key_of(figure, {**one.labels, **cells}), cells
 
     def bins(self, what, figure, series, expected):
         got = {one.labels.get("_field") or one.labels["column"].removeprefix("sum_"): one.values[-1][1] for one in series
@@ -420,6 +439,25 @@ class PromChecks:
         check_equal(len(got), 1, what)
         check(near(got[0], 1 - less / of, more=0.01), f"{what}: {got}, should be {1 - less / of}")
 
+    def odd(self, what, figure, target, name, by, where):
+        """Of one node whose verdict is what it is."""
+        shown = {one.labels["verdict"] for one in self.at_once(target)}
+        last = {dict(labels)["verdict"] for (metric, labels), value in self.metrics.last.items() if metric == name and value}
+        check_equal(shown, last - {figure.usual}, what)
+
+    def silent(self, what, figure, target, name, by, where):
+        """The node had windows all the time; long after it, it is one."""
+        check_equal([one.labels for one in self.at_once(target)], [], what)
+        over = grafana.Range(self.over.start, self.over.stop + 100, self.over.step)
+        series = self.source.query(target, over, once=True)
+        check(len(series) == 1 and series[0].values[0][1] > 100 - 6 * WINDOW_S, f"{what}: {[one.values for one in series]}")
+
+    def nearest(self, what, figure, target, name, by, where):
+        values = self.metrics.values(name)
+        series = [one for one in self.each_second(target) if one.values]
+        check(series and all(one.labels.get("instance") for one in series), f"{what}: no node")
+        check(all(min(values) <= v <= max(values) for one in series for _, v in one.values), f"{what}: {values}")
+
     def metric(self, what, figure, target, name, by, where):
         series = self.each_second(target)
         check(any(one.values for one in series), f"{what}: shows nothing")
@@ -487,6 +525,77 @@ def check_odd_step(source, points, target):
     most = max(windows.values()) / WINDOW_S
     got = [v for one in source.query(target, over) for _, v in one.values]
     check(0 < max(got) <= most + 1e-6, f"at most {most} queries a second, shown: {max(got)}")
+
+
+# -- many nodes
+
+
+def made_up(start, windows=60, length=10):
+    """Points of five nodes: one whose verdict is another one, one that ended, one that measures nothing."""
+    nodes = {"ns1.ams": {"64496": 20.0, "64497": 90.0}, "ns1.fra": {"64496": 35.0, "64497": 12.5, "64498": 70.0},
+             "ns1.lon": {"64498": 5.0}, "ns2.lon": {"64498": 6.0, "64499": None}, "ns1.nyc": {"64496": None}}
+    for i in range(windows):
+        for n, (server, rtts) in enumerate(nodes.items()):
+            if server == "ns1.lon" and i >= windows // 2:
+                continue
+            tags, at = {"server": server, "site": server.split(".")[1]}, (start + i * length) * 10**9
+            verdict = "stack-loss" if server == "ns1.fra" and i > 3 or server == "ns1.ams" and i < 3 else "ok"
+            yield "crosstap", tags, {"interval_s": float(length)}, at
+            yield "funnel", tags, {"verdict": verdict}, at
+            if i == 40:
+                yield "crosstap_event", {**tags, "kind": "sink"}, {"text": "it fails"}, at
+            for asn_, rtt in rtts.items():
+                have = {"queries": 100 * (n + 1), "queries_icmp": 50 if rtt else 0}
+                have.update({"icmp_rtt_ms_p50": rtt + i % 5} if rtt else {})
+                yield "dns_asn", {**tags, "zone": "nl", "asn": asn_}, have, at
+
+
+def line(measurement, tags, fields, at):
+    def text(value):
+        return json.dumps(value) if isinstance(value, str) else f"{value}i" if isinstance(value, int) else repr(value)
+    tags = "".join(f",{key}={value}" for key, value in tags.items())
+    return f"{measurement}{tags} " + ",".join(f"{key}={text(value)}" for key, value in fields.items()) + f" {at}"
+
+
+class Points:
+    def __init__(self, points):
+        self.points = points
+
+
+FLEET = ("Nodes whose verdict is not ok", "Nodes that are silent", "One event on many nodes", "Nodes with windows",
+         "Which AS asks which node", "Nearer at: the nearest node of each AS")
+
+
+@test
+def fleet(lab):
+    """The fleet's questions, of more than one node, in both of InfluxDB's languages."""
+    if not FLUX:
+        raise Skip("FLUX names no InfluxDB that speaks Flux")
+    with network() as net:
+        start = int(time.time()) // 60 * 60 - 1200
+        points = Points(list(made_up(start)))
+        over = grafana.Range(start - 60, start + 600, 60)
+        truth = Truth(points, over)
+        check_equal(truth.odd(figures.Odd("funnel.verdict", ("server",))), {("ns1.fra",): "stack-loss"}, "the truth")
+        check_equal(truth.silent(figures.Silent("crosstap.interval_s", ("server",)), 10), {("ns1.lon",): 0.0}, "the truth")
+        check_equal({key: node for key, (node, _) in truth.nearest(figures.Nearest(
+            "dns_asn.icmp_rtt_ms_p50", ("asn",), weight="queries_icmp")).items()},
+            {("64496",): "ns1.ams", ("64497",): "ns1.fra", ("64498",): "ns1.lon"}, "the truth")
+        check_equal(max(truth.nodes(figures.Nodes("crosstap_event.text", ("kind",))).values()), 4, "the truth")
+        for kind, language, program in ((grafana.InfluxQL, "influxql", "influxd"), (grafana.Flux, "flux", FLUX)):
+            database = Database(lab, net, program, language)
+            database.start()
+            text = "\n".join(line(*point) for point in points.points)
+            status, body = in_namespace(net.server, http, database.url + "/write?db=dns", text.encode())
+            check_equal(status, 204, f"write ({body[:200]})")
+            source = kind(net.server, database.url, server=grafana.ALL, site=grafana.ALL, zone=grafana.ALL, window=10, bucket="dns")
+            checks, asked = InfluxChecks(source, truth, over, 10), set()
+            for what, figure, target in shown(language, lambda f: not isinstance(f, figures.Metric)):
+                title = what.split(": ", 2)[2].rsplit(" ", 1)[0]
+                if what.split(": ")[1] == "fleet" and title in FLEET and figure.field != "tcp_rtt_ms_p50":
+                    checks.check(what, figure, target)
+                    asked.add(title)
+            check_equal(asked, set(FLEET), "panels")
 
 
 @test

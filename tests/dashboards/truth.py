@@ -105,6 +105,44 @@ class Truth:
             found[self.group(figure, tags)] = {f: have.get(f) for f in figure.fields}
         return found
 
+    def odd(self, figure):
+        """{group: text}"""
+        return {key: fields[figure.field] for key, fields in self.newest(figure).items() if fields[figure.field] != figure.usual}
+
+    def silent(self, figure, window_s):
+        """{group: 0.0}: the last windows of the range, the one that has just begun among them, have none."""
+        edge = (self.over.stop // window_s - figure.windows + 1) * window_s
+        last = {}
+        for seconds, tags, _ in self.rows(figure):
+            key = self.group(figure, tags)
+            last[key] = max(last.get(key, 0), seconds)
+        return {key: 0.0 for key, seconds in last.items() if seconds < edge}
+
+    def nearest(self, figure):
+        """{group: (node, value)}"""
+        sums, least = {}, {}
+        for _, tags, have in self.rows(figure, figure.field, figure.weight):
+            key = self.group(figure, tags), tags["server"]
+            w, n = sums.get(key, (0, 0))
+            sums[key] = w + have[figure.field] * have[figure.weight], n + have[figure.weight]
+        for (group, server), (w, n) in sums.items():
+            if n and (group not in least or w / n < least[group][1]):
+                least[group] = server, w / n
+        return least
+
+    def nodes(self, figure):
+        """{(group, step): nodes}"""
+        found = {}
+        for seconds, tags, _ in self.rows(figure):
+            found.setdefault((self.group(figure, tags), self.step(figure, seconds)), set()).add(tags["server"])
+        return {key: len(servers) for key, servers in found.items()}
+
+    def newest(self, figure):
+        found = {}
+        for _, tags, have in sorted(self.rows(figure), key=lambda row: row[0]):
+            found[self.group(figure, tags)] = have
+        return found
+
     def texts(self, figure):
         return [(round(seconds * 1000), *self.group(figure, tags), have[figure.field])
                 for seconds, tags, have in sorted(self.rows(figure), key=lambda row: -row[0])]

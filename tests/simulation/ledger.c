@@ -19,7 +19,7 @@
 #define SLOTS      (1u << 14) /* where to look for a point */
 #define MAX_POINTS (SLOTS / 2)
 /* A point that was pushed has so long to come to the disk where the far end does not take it: how
- * pushes are spread (half an interval), two seconds, a thread that is late. */
+ * pushes are spread (an interval), two seconds, a thread that is late. */
 #define PROMISE_NS(spread_ns) ((spread_ns) + 6 * (uint64_t)NS_PER_S)
 #define SPOOL_HEADER          48
 

@@ -25,8 +25,9 @@ static const struct config_option root[] = {
     {"grace", OPTION_TIME, .takers = TO(WINDOWS) | TO(TABLES), .fallback = "2s", RANGE(0, 2 * H),
 	AT(C, grace_ns), .help = "How long a window waits for late frames; at most two intervals."},
     {"datasets", OPTION_WORDS, .takers = TO(INPUTS) | TO(TABLES) | TO(REPORT),
-	.fallback = "[core, edns, names, clients]", RANGE(0, 8),
-	WORDS("core", "edns", "names", "domains", "clients", "addresses", "attacks", "ports"),
+	.fallback = "[core, edns, names, clients]", RANGE(0, 9),
+	WORDS("core", "edns", "names", "domains", "clients", "addresses", "attacks", "ports",
+	    "sketches"),
 	AT(C, datasets),
 	.help = "What is counted of dnstap beside messages, sources, types, rcodes, flags, sizes "
 		"and times. `core`: classes, responses by type, by type and rcode, by rcode and "
@@ -37,7 +38,9 @@ static const struct config_option root[] = {
 		"the server's own "
 		"addresses and identities, networks of clients, clients by what stands out; "
 		"`attacks`: random subdomains, reflection and floods while they last; `ports`: "
-		"source ports of queries, in 64 ranges. `domains`, `addresses` and `attacks` cost "
+		"source ports of queries, in 64 ranges; `sketches`: registers of the sources of "
+		"each zone, from which those of a fleet are counted (crosstap-fleet(7)), under "
+		"rssac002.key_file and not without it. `domains`, `addresses` and `attacks` cost "
 		"a tenth of a frame's CPU each; what is left out "
 		"costs nothing."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
@@ -270,10 +273,11 @@ static const struct config_option root[] = {
     {"rssac002.source", OPTION_WORD, .takers = TO(REPORT), .fallback = "wire",
 	WORDS("wire", "dnstap"), AT(C, rssac002.source),
 	.help = "Which witness they are made from; wire needs wire.per_source."},
-    {"rssac002.key_file", OPTION_TEXT, .takers = TO(RSSAC002), .is_file = true, .fallback = "\"\"",
-	RANGE(0, MAX_PATH), AT(C, rssac002.key_file), .example = "/etc/crosstap/rssac002.key",
+    {"rssac002.key_file", OPTION_TEXT, .takers = TO(RSSAC002) | TO(REPORT), .is_file = true,
+	.fallback = "\"\"", RANGE(0, MAX_PATH), AT(C, rssac002.key_file),
+	.example = "/etc/crosstap/rssac002.key",
 	.help = "32 bytes, one key for all sites; without it unique sources of sites cannot be "
-		"merged."},
+		"merged, and the dataset `sketches` sends no registers."},
 
     {"rssac002.prefix", OPTION_TEXT, .takers = TO(RSSAC002) | TO(REPORT), .fallback = "\"\"",
 	RANGE(0, 16), AT(C, rssac002.prefix), .example = "b", .check = text_check_prefix,

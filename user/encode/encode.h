@@ -13,12 +13,14 @@
 #include "enrich/enrich.h"
 #include "measure/unassigned.h"
 #include "privacy/privacy.h"
+#include "privacy/source_key.h"
 #include "stats/view.h"
 #include "wire/window/window.h"
 
 struct encode_context {
 	struct privacy *privacy;
 	struct unassigned *unassigned; /* NULL: every type keeps its number */
+	const struct source_key *source_key; /* of registers; NULL: there are none */
 	enum top_key top_key;
 	const uint16_t *always; /* zones that send `dns` for udp and tcp in every window */
 	size_t n_always;

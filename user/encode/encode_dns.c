@@ -6,6 +6,7 @@
 #include "encode/domains.h"
 #include "encode/histogram.h"
 #include "encode/priming.h"
+#include "encode/registers.h"
 #include "encode/row.h"
 #include "measure/bounded.h"
 #include "measure/margin_tag.h"
@@ -24,6 +25,7 @@ struct job {
 	const struct zone_view *zone;
 	const struct encode_context *context;
 	const struct bounded *bounded;
+	struct registers *registers; /* NULL: none */
 };
 
 const char *encode_rank(const struct encode_context *context, size_t rank, const char *value,
@@ -96,10 +98,17 @@ static void encode_messages(const struct job *job)
 static void encode_sources(const struct job *job)
 {
 	const bool always = is_always(job);
+	char key[REGISTERS_KEY_BYTES];
 
+	if (job->registers)
+		registers_key_text(job->context->source_key, key);
 	for (unsigned f = 0; f < 2; f++) {
-		const struct count_row row = {job->zone->sources_all[f]};
+		struct sources_row row = {.count = job->zone->sources_all[f]};
 
+		if (job->registers)
+			row.registers = registers_text(job->registers, job->zone->zone, f);
+		if (row.registers)
+			row.registers_key = key;
 		if (row.count || always)
 			put(job, M_DNS_SOURCES, mnemonic_family(f), NULL, &row);
 	}
@@ -430,10 +439,17 @@ static void encode_zone(const struct job *job)
 void encode_dns(
     struct points *points, const struct window_view *view, const struct encode_context *context)
 {
+	struct registers *registers = NULL;
+
+	/* Without memory for them the window goes without. */
+	if (context->source_key && !points_are_running(points))
+		(void)registers_new(&registers, &view->total->sources, context->source_key);
 	for (size_t i = 0; i < view->n_zones; i++) {
 		struct bounded bounded;
 
 		bounded_make(&bounded, view, &view->zones[i], context->unassigned);
-		encode_zone(&(struct job){points, view, &view->zones[i], context, &bounded});
+		encode_zone(
+		    &(struct job){points, view, &view->zones[i], context, &bounded, registers});
 	}
+	registers_free(registers);
 }

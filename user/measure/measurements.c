@@ -64,8 +64,15 @@ static const struct measure_field dns_malformed_fields[] = {
 };
 
 static const struct measure_field dns_sources_fields[] = {
-    NAMED(
-	GAUGE, "sources", count_row, count, "{source}", "Distinct addresses over all transports."),
+    NAMED(GAUGE, "sources", sources_row, count, "{source}",
+	"Distinct addresses over all transports."),
+    FIELD(TEXT, sources_row, registers, "",
+	"They as the registers of a HyperLogLog, base64: see crosstap-fleet(7); of the dataset "
+	"`sketches`.",
+	.not_in = NOT_IN_JSON),
+    FIELD(TEXT, sources_row, registers_key, "",
+	"Tells the keys apart under which registers were made: only those of one key are united.",
+	.not_in = NOT_IN_JSON),
 };
 
 static const struct measure_field dns_qtype_fields[] = {

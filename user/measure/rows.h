@@ -27,6 +27,11 @@ struct count_row { /* of a query type, an rcode, ... */
 	uint64_t count;
 };
 
+struct sources_row {
+	uint64_t count;
+	const char *registers, *registers_key; /* NULL: not wanted, or nobody asked */
+};
+
 struct edns_size_row {
 	uint64_t sizes[EDNS_SIZE_COUNT];
 };

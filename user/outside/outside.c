@@ -19,9 +19,9 @@ static bool has_cryptopan(const struct config *config)
 	return config->privacy.addresses == ADDRESSES_CRYPTOPAN;
 }
 
-static bool has_rssac002(const struct config *config)
+static bool has_source_key(const struct config *config)
 {
-	return *config->rssac002.dir;
+	return *config->rssac002.dir || config->datasets & DATASET_SKETCHES;
 }
 
 static bool has_http(const struct config *config)
@@ -50,7 +50,7 @@ static const struct {
     {ROOT, "privacy.cryptopan_key_file", judge_key, has_cryptopan},
     {ROOT, "rssac002.dir", judge_folder, NULL},
     {ROOT, "magnitude.dir", judge_folder, NULL},
-    {ROOT, "rssac002.key_file", judge_key, has_rssac002},
+    {ROOT, "rssac002.key_file", judge_key, has_source_key},
     {OUTPUT, "ca", judge_authorities, NULL},
     {OUTPUT, "tls.ca", judge_authorities, NULL},
     {OUTPUT, "tls.cert", judge_certificate, NULL},
@@ -171,8 +171,22 @@ static void say_who_asked(const struct outside *outside)
 	    outside->agent.name);
 }
 
+/* Nodes with keys of their own would send what nobody can unite. */
+static void check_sketches(const struct outside *outside)
+{
+	const struct config *config = outside->config;
+	const struct subject subject = {
+	    .outside = outside, .node = find_node(outside->root, "datasets"), .key = "datasets"};
+
+	if (config->datasets & DATASET_SKETCHES && !*config->rssac002.key_file)
+		subject_report(&subject, OUTSIDE_WARNING,
+		    "sketches: no registers are sent without rssac002.key_file: those of nodes "
+		    "without a common key cannot be merged");
+}
+
 void outside_check(const struct outside *outside)
 {
+	check_sketches(outside);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].where == INPUT)
 			check_inputs(outside, i);

@@ -16,6 +16,7 @@
 #include "report/feed.h"
 #include "report/events/news.h"
 #include "report/remember.h"
+#include "privacy/key_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -39,7 +40,8 @@ struct report {
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
-	struct enrich *enrich; /* the caller's, as is the next; NULL: none */
+	struct source_key *source_key; /* NULL: no registers of sources */
+	struct enrich *enrich;         /* the caller's, as is the next; NULL: none */
 	struct rssac002 *rssac;
 	struct magnitude *magnitude; /* NULL: off */
 	struct history *_Atomic history;
@@ -79,6 +81,13 @@ static void release_always(struct zone_registry *registry, uint16_t *always, siz
 	free(always);
 }
 
+static void free_source_key(struct source_key *key)
+{
+	if (key)
+		explicit_bzero(key, sizeof(*key));
+	free(key);
+}
+
 /* What another configuration comes to, beside what is in force. */
 struct report_next {
 	struct config *config;
@@ -86,6 +95,7 @@ struct report_next {
 	struct zone_registry *registry;
 	uint16_t *always;
 	size_t n_always;
+	struct source_key *source_key; /* beside `always` */
 	bool compares;
 	struct comparison *comparison;      /* the first one */
 	struct crosscheck_next *crosscheck; /* of the one that there is */
@@ -101,6 +111,7 @@ void report_next_free(struct report_next *next)
 	crosscheck_next_free(next->crosscheck);
 	privacy_free(next->privacy);
 	release_always(next->registry, next->always, next->n_always);
+	free_source_key(next->source_key);
 	config_unref(next->config);
 	free(next);
 }
@@ -123,6 +134,27 @@ static int find_always(struct report *report, const struct config *config, struc
 		next->always[next->n_always++] = (uint16_t)id;
 	}
 	return 0;
+}
+
+/* Registers under a key that nobody else has could be united with nobody's: then there are none. */
+static int read_source_key(const struct config *config, struct report_next *next)
+{
+	const char *path = config->rssac002.key_file;
+	uint8_t bytes[KEY_FILE_BYTES];
+	char reason[256];
+
+	_Static_assert(KEY_FILE_BYTES == SOURCE_KEY_BYTES, "the file is the key");
+	if (!(config->datasets & DATASET_SKETCHES) || !*path)
+		return 0;
+	if (key_file_read(path, bytes, reason, sizeof(reason)) < 0) {
+		log_warning(MODULE, "no registers of sources: rssac002.key_file: %s", reason);
+		return 0;
+	}
+	next->source_key = malloc(sizeof(*next->source_key));
+	if (next->source_key)
+		source_key_init(next->source_key, bytes);
+	explicit_bzero(bytes, sizeof(bytes));
+	return next->source_key ? 0 : -ENOMEM;
 }
 
 /* Nobody is asked to compare dnstap with a wire that was switched off. */
@@ -154,6 +186,8 @@ static int prepare(struct report *report, const struct config *config, uint32_t 
 		r = privacy_new(&next->privacy, config, error, size);
 	if (r == 0 && takers & 1u << TAKER_REPORT)
 		r = find_always(report, config, next);
+	if (r == 0 && takers & 1u << TAKER_REPORT)
+		r = read_source_key(config, next);
 	if (r == 0 && takers & 1u << TAKER_CROSSCHECK)
 		r = prepare_comparison(report, config, next);
 	if (r == 0 && takers & 1u << TAKER_OUTPUTS)
@@ -215,6 +249,9 @@ void report_commit(struct report *report, struct report_next *next)
 		report->n_always = next->n_always;
 		next->always = NULL;
 		next->n_always = 0;
+		free_source_key(report->source_key);
+		report->source_key = next->source_key;
+		next->source_key = NULL;
 	}
 	commit_comparison(report, next);
 	if (next->outputs)
@@ -315,6 +352,7 @@ void report_free(struct report *report)
 	attacks_free(report->attacks);
 	arena_free(report->arena);
 	release_always(report->registry, report->always, report->n_always);
+	free_source_key(report->source_key);
 	free(report->before);
 	config_unref(report->config);
 	free(report);
@@ -466,6 +504,7 @@ static void encode_all(struct report *report, struct points *points, const struc
 	const struct encode_context context = {
 	    .privacy = report->privacy,
 	    .unassigned = agent ? &report->unassigned : NULL,
+	    .source_key = report->source_key,
 	    /* Over OTLP no client and no name makes a series. */
 	    .top_key = points_are_running(points) ? TOP_KEY_RANK : report->config->top.key,
 	    .always = report->always,

@@ -11,7 +11,7 @@
  * The files of a day are written when it ends, hourly before that, and at the end of the program,
  * each in one step; a day is complete once the next one has begun. Counts of sites are summed.
  * Sources are not: the .hll files hold the 32,768 registers of a HyperLogLog, a byte each, over
- * a keyed hash (rssac002/source_key.h) of the address's 4 or 16 bytes, or the first 8 of an IPv6
+ * a keyed hash (privacy/source_key.h) of the address's 4 or 16 bytes, or the first 8 of an IPv6
  * address for the aggregate, the first 15 bits choosing the register; then the key's identifier, 16
  * bytes. The union of sites with one key has the greatest byte at each place;
  * scripts/rssac002-merge does both. Without a key of the fleet (rssac002.key_file) each site makes

@@ -6,7 +6,7 @@
 
 #include "base/distinct.h"
 #include "rssac002/rssac002.h"
-#include "rssac002/source_key.h"
+#include "privacy/source_key.h"
 
 #include <stdbool.h>
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define SPREAD_MAX_NS     (5 * (uint64_t)NS_PER_S)
+#define SPREAD_MAX_NS     (60 * (uint64_t)NS_PER_S) /* nobody wants to see a window later */
 #define BACKOFF_MAX_NS    (60 * (uint64_t)NS_PER_S) /* nor rarer than windows end */
 #define QUEUE_BATCHES     1024
 #define QUEUE_BYTES_LEAST (1 << 20)
@@ -41,10 +41,11 @@ static uint64_t spool_share(const struct config *config)
 void sink_tuning_default(
     struct sink_tuning *ret, const struct config_output *output, const struct config *config)
 {
-	uint64_t spread_ns = config->interval_ns / 2;
+	/* Over the whole interval: with any part of it left empty a fleet's peak is that much
+	 * higher. */
+	const uint64_t spread_ns =
+	    config->interval_ns < SPREAD_MAX_NS ? config->interval_ns : SPREAD_MAX_NS;
 
-	if (spread_ns > SPREAD_MAX_NS)
-		spread_ns = SPREAD_MAX_NS;
 	*ret = (struct sink_tuning){
 	    .backoff_base_ns = NS_PER_S,
 	    .backoff_limit_ns =

@@ -16,6 +16,7 @@ dir = "{dir}/meta"
 dir = "{dir}/data"
 wal-dir = "{dir}/wal"
 query-log-enabled = false
+{data}
 [monitor]
 store-enabled = false
 [http]
@@ -25,14 +26,14 @@ log-enabled = false
 
 
 class InfluxDB:
-    """InfluxDB 1.x (package influxdb)."""
+    """InfluxDB 1.x (package influxdb); `data`: more lines of that section of its configuration."""
 
-    def __init__(self, lab, database="dns", name="influxdb"):
+    def __init__(self, lab, database="dns", name="influxdb", data=""):
         self.lab, self.name, self.database = lab, name, database
         self.port = free_port(("127.0.0.1",))
         folder = lab.folder(name)
         self.config = lab.write(f"{name}/influxdb.conf",
-                                INFLUXD_CONF.format(dir=folder, port=self.port, rpc=free_port(("127.0.0.1",))))
+                                INFLUXD_CONF.format(dir=folder, port=self.port, rpc=free_port(("127.0.0.1",)), data=data))
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 

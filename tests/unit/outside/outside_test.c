@@ -96,6 +96,10 @@ static void keys(void **state UNUSED)
 	expect("rssac002: {dir: ., key_file: key}\n", "key: must hold 32 bytes");
 	write_file("key", key, sizeof(key), 0600);
 	expect("rssac002: {dir: ., key_file: key}\n", "");
+	expect("datasets: [core, sketches]\n",
+	    "W 1:11 datasets: sketches: no registers are sent without rssac002.key_file: ");
+	expect("datasets: [sketches]\nrssac002: {key_file: none}\n", "rssac002.key_file: none: ");
+	expect("datasets: [sketches]\nrssac002: {key_file: key}\n", "");
 	write_file("token", "tok\n", 4, 0600);
 	expect("http: {token_file: token}\n", "E 1:20 http.token_file: token: a token is ");
 	write_file("token", "a-token-of-some-length\n", 23, 0644);

@@ -379,13 +379,16 @@ static void test_spread(void **state UNUSED)
 	    config_with("  - influxdb: {url: \"http://127.0.0.1:9\"}\n  - file: {path: /x}\n");
 
 	sink_tuning_default(&tuning, &config->outputs[0], config);
-	assert_true(tuning.spread_ns < 5 * (uint64_t)NS_PER_S);
+	assert_true(tuning.spread_ns < 10 * (uint64_t)NS_PER_S);
 	config->server = "ns2";
 	sink_tuning_default(&other, &config->outputs[0], config);
 	assert_true(other.spread_ns != tuning.spread_ns);
 	config->interval_ns = NS_PER_S;
 	sink_tuning_default(&other, &config->outputs[0], config);
-	assert_true(other.spread_ns < (uint64_t)NS_PER_S / 2);
+	assert_true(other.spread_ns < (uint64_t)NS_PER_S);
+	config->interval_ns = 3600 * (uint64_t)NS_PER_S;
+	sink_tuning_default(&other, &config->outputs[0], config);
+	assert_true(other.spread_ns < 60 * (uint64_t)NS_PER_S);
 	sink_tuning_default(&other, &config->outputs[1], config);
 	assert_int_equal(other.spread_ns, 0);
 	config_unref(config);
@@ -402,6 +405,26 @@ static void test_spread(void **state UNUSED)
 	assert_int_equal(server_once(run.server, 0, 7), 7);
 	assert_int_equal(stats_of(run.sink).points, 7);
 	end(&run);
+}
+
+/* 500 agents, in tenths of an interval: no tenth has half as many again as the mean. */
+static void test_spread_is_even(void **state UNUSED)
+{
+	struct config *config = config_with("  - influxdb: {url: \"http://127.0.0.1:9\"}\n");
+	size_t tenths[10] = {0};
+
+	for (int i = 0; i < 500; i++) {
+		struct sink_tuning tuning;
+		char server[32];
+
+		snprintf(server, sizeof(server), "ns%d.site%d.example", i % 4, i / 4);
+		config->server = server;
+		sink_tuning_default(&tuning, &config->outputs[0], config);
+		tenths[tuning.spread_ns / NS_PER_S]++;
+	}
+	for (int i = 0; i < 10; i++)
+		assert_in_range(tenths[i], 25, 75);
+	config_unref(config);
 }
 
 /* While the server is down the oldest go, the one that is being tried included; the newest arrive.
@@ -560,6 +583,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_bodies),
 	    cmocka_unit_test(test_dead_server),
 	    cmocka_unit_test(test_spread),
+	    cmocka_unit_test(test_spread_is_even),
 	    cmocka_unit_test(test_oldest_go),
 	    cmocka_unit_test(test_many_pushers),
 	    cmocka_unit_test(test_bad_configurations),

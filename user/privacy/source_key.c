@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "rssac002/source_key.h"
+#include "privacy/source_key.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * address under a key that clients do not know: a block is a permutation of its 16 bytes, and the
  * first 8 of the result are as good as random.
  */
-#ifndef CROSSTAP_RSSAC002_SOURCE_KEY_H
-#define CROSSTAP_RSSAC002_SOURCE_KEY_H
+#ifndef CROSSTAP_PRIVACY_SOURCE_KEY_H
+#define CROSSTAP_PRIVACY_SOURCE_KEY_H
 
 #include <nettle/aes.h>
 #include <stddef.h>
