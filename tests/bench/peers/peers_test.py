@@ -72,7 +72,7 @@ def check_operator_rows():
     def row(rate, sources, reached, ns):
         return {"rate": rate, "sources": sources, "cores": reached * ns / 1e9, "cpu_ns": ns, "frames_per_second": reached, "peak_mib": 20}
     text = report.operator_rows([row(2000000, "20000", 1000000, 200), row(2000, "20000", 2000, 1000)])
-    check(text == "| 1,000 | 0.0020 | 20 |\n| 1,000,000 [500,000 reached] | 0.40 | 20 |", "rows for operators, two frames a query")
+    check(text == "| 1,000 | 0.0020 | 20 |\n| 1,000,000 | 0.40 (at 500,000) | 20 |", "rows for operators, two frames a query")
 
 
 with tempfile.TemporaryDirectory() as own:

@@ -41,17 +41,16 @@ def visible_table(visible):
 
 
 def operator_rows(rows):
-    """Two frames a query. A rate that was not reached counts as what its frames cost at the one that was."""
+    """Cores and MiB by queries a second, two frames each, for each set of resolvers. A rate that was not reached, which is said,
+    counts as what its frames cost at the one that was."""
     lines = []
     for rate in sorted({row["rate"] for row in rows if row["rate"]}):
         line = [number(rate / 2)]
         for row in (r for r in rows if r["rate"] == rate):
             reached = row["frames_per_second"] > 0.95 * rate
             cores = row["cores"] if reached else row["cpu_ns"] * rate / 1e9
-            line += [f"{cores:.4f}" if cores < 0.01 else f"{cores:.3f}" if cores < 0.1 else f"{cores:.2f}",
-                     f"{row['peak_mib']:.0f}"]
-            if not reached:
-                line[0] += f" [{number(row['frames_per_second'] / 2)} reached]"
+            said = f"{cores:.4f}" if cores < 0.01 else f"{cores:.3f}" if cores < 0.1 else f"{cores:.2f}"
+            line += [said if reached else f"{said} (at {number(row['frames_per_second'] / 2)})", f"{row['peak_mib']:.0f}"]
         lines.append("| " + " | ".join(line) + " |")
     return "\n".join(lines)
 
