@@ -81,7 +81,8 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-kafka check-container check-kernels check-kernels-all kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
-	check-simulation simulate soak fleet check-arm64 check-s390x check-dashboards analyze coverage coverage-all
+	check-simulation simulate soak fleet check-arm64 check-s390x check-dashboards analyze coverage coverage-all \
+	bench-peers check-bench bench-nameserver
 
 all: $(O)/crosstap
 
@@ -103,6 +104,9 @@ help:
 	@echo 'soak           real nameservers, reloads, outages and kills for HOURS (1)'
 	@echo 'demo           a nameserver, an InfluxDB and crosstap, live, for DEMO_SECONDS (60)'
 	@echo 'bench          the numbers of tests/README.md; SAMPLE=file.fstrm takes your own capture'
+	@echo 'bench-peers    the same stream to crosstap and to each other receiver of dnstap that is installed'
+	@echo 'bench-nameserver  what Knot, NSD and BIND notice of crosstap, in each of its states'
+	@echo 'check-bench    what bench-peers and bench-nameserver say, with stand-ins'
 	@echo 'analyze        what cppcheck, clang-tidy and gcc -fanalyzer say; tidy: clang-tidy with all its checks'
 	@echo 'coverage       lines and branches that tests run, by file; E2E=1 with the end-to-end tests'
 	@echo 'fuzz           libFuzzer over every target for FUZZ_SECONDS (60) each'
@@ -376,6 +380,22 @@ bench:
 	scripts/deps --build --check
 	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
+
+# Other receivers of dnstap beside crosstap, those that are installed; PEERS=--short is a pass of seconds, PEERS=--operator
+# prints the rows of the README's table.
+bench-peers:
+	scripts/deps --build --check
+	$(MAKE) all $(O)/tests/bench/dnstap_produce
+	scripts/peers $(O) $(PEERS)
+# What a nameserver notices of crosstap, in three quarters of an hour; NAMESERVER=--short is a pass of minutes.
+bench-nameserver:
+	scripts/deps --build --check
+	$(MAKE) all $(O)/tests/bench/dnstap_produce $(O)/tools/dnsload
+	scripts/bench-nameserver $(O) $(NAMESERVER)
+# What both say, with stand-ins.
+check-bench: all $(O)/tests/bench/dnstap_produce
+	python3 -B tests/bench/peers/peers_test.py $(O)
+	python3 -B tests/bench/nameserver/summary_test.py
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \

@@ -350,23 +350,37 @@ static int connect_to(const char *path)
 	err(1, "%s", path);
 }
 
-size_t workload_send(
-    const struct workload *workload, const char *socket_path, size_t chunk, double per_second)
+int workload_open(const char *socket_path)
 {
 	const int fd = connect_to(socket_path);
-	const double mean = (double)workload->length / (double)workload->frames;
 	uint8_t control[FRAME_STREAM_MAX_CONTROL_BYTES];
-	size_t waits;
 
 	send_all(fd, control, frame_stream_write_ready(control), sizeof(control), 0);
 	if (read(fd, control, sizeof(control)) <= 0)
 		err(1, "no ACCEPT");
 	send_all(fd, control, frame_stream_write_start(control), sizeof(control), 0);
-	waits = send_all(fd, workload->stream, workload->length, chunk, per_second * mean);
+	return fd;
+}
+
+void workload_close(int fd)
+{
+	uint8_t control[FRAME_STREAM_MAX_CONTROL_BYTES];
+
 	send_all(fd, control, frame_stream_write_stop(control), sizeof(control), 0);
 	if (read(fd, control, sizeof(control)) <= 0)
 		err(1, "no FINISH");
 	close(fd);
+}
+
+size_t workload_send(
+    const struct workload *workload, const char *socket_path, size_t chunk, double per_second)
+{
+	const int fd = workload_open(socket_path);
+	const double mean = (double)workload->length / (double)workload->frames;
+	const size_t waits =
+	    send_all(fd, workload->stream, workload->length, chunk, per_second * mean);
+
+	workload_close(fd);
 	return waits;
 }
 

@@ -38,6 +38,12 @@ void workload_free(struct workload *workload);
 size_t workload_send(
     const struct workload *workload, const char *socket_path, size_t chunk, double per_second);
 
+/* Connects to a socket, for which it waits up to 5 s, and writes READY and START. Returns the
+ * descriptor. */
+int workload_open(const char *socket_path);
+/* Writes STOP, waits for FINISH, closes. */
+void workload_close(int fd);
+
 /* The median of n values; sorts them. */
 double median(double *values, size_t n);
 

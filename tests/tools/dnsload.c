@@ -211,6 +211,12 @@ static uint64_t number(const char *option, const char *text, double max)
 	return (uint64_t)value;
 }
 
+static uint64_t nanoseconds(const char *option, const char *seconds, double max)
+{
+	number(option, seconds, max);
+	return (uint64_t)(strtod(seconds, NULL) * (double)NSEC_PER_SEC);
+}
+
 enum option_key {
 	O_SERVER = 256,
 	O_PORT,
@@ -266,7 +272,7 @@ static bool socket_option(int key, struct arguments *args)
 		load.window = (unsigned)number("--window", optarg, 10000);
 		return true;
 	case O_TIMEOUT:
-		load.timeout_ns = number("--timeout", optarg, 60) * NSEC_PER_SEC;
+		load.timeout_ns = nanoseconds("--timeout", optarg, 60);
 		return true;
 	case O_TCP:
 		load.n_connections = (unsigned)number("--tcp", optarg, CONNECTIONS_MAX);
@@ -305,7 +311,7 @@ static void load_option(int key)
 		load.rate = number("--rate", optarg, 1e7);
 		break;
 	case O_DURATION:
-		load.duration_ns = number("--duration", optarg, 3600) * NSEC_PER_SEC;
+		load.duration_ns = nanoseconds("--duration", optarg, 3600);
 		break;
 	case O_ZONE:
 		if (load.mix.n_zones == QUERY_ZONES_MAX)

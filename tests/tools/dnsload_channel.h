@@ -44,6 +44,10 @@ struct channel { /* a UDP socket or a TCP connection */
 	size_t n_in;
 };
 
+/* Steps in each power of two from 1 us: within 1.6 %, to a minute and beyond. */
+#define LATENCY_STEPS 64
+#define LATENCY_BINS  (27 * LATENCY_STEPS)
+
 struct counts {
 	uint64_t sent, received, sent_bytes, received_bytes, timeouts, lost;
 };
@@ -64,6 +68,7 @@ static struct load {
 	uint64_t qtype[65536], opcode[16], rcode[4096], flags[FLAG_COUNT], zone[QUERY_ZONES_MAX],
 	    apex_ds[QUERY_ZONES_MAX];
 	uint64_t malformed, unmatched, truncated, elapsed_ns;
+	uint64_t latency[LATENCY_BINS];
 } load = {.count = 10000, .rate = 2000, .timeout_ns = 2 * NSEC_PER_SEC, .window = 100};
 
 static uint64_t now_ns(void)
@@ -100,7 +105,17 @@ static void count_sent(const struct channel *c, const struct query *q)
 		load.flags[i] += q->flags >> i & 1;
 }
 
-static void count_answer(struct channel *c, const uint8_t *wire, size_t length)
+static void count_latency(uint64_t ns)
+{
+	const uint64_t us = ns / 1000 + 1;
+	const unsigned power = 63 - (unsigned)__builtin_clzll(us);
+	const unsigned step = (unsigned)(us * LATENCY_STEPS >> power) - LATENCY_STEPS;
+	const unsigned bin = power * LATENCY_STEPS + step;
+
+	load.latency[bin < LATENCY_BINS ? bin : LATENCY_BINS - 1]++;
+}
+
+static void count_answer(struct channel *c, const uint8_t *wire, size_t length, uint64_t at_ns)
 {
 	struct counts *counts = &load.counts[c->tcp];
 	int rcode = answer_rcode(wire, length);
@@ -113,6 +128,7 @@ static void count_answer(struct channel *c, const uint8_t *wire, size_t length)
 	if (slot->state == SLOT_WAITING) {
 		c->waiting--;
 		load.waiting--;
+		count_latency(at_ns - slot->sent_ns);
 	}
 	slot->state = SLOT_FREE;
 	counts->received++;
@@ -258,9 +274,12 @@ static void udp_receive(struct channel *c)
 		iov[i] = (struct iovec){buf[i], sizeof(buf[i])};
 		messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
 	}
-	while ((n = recvmmsg(c->fd, messages, BURST, MSG_DONTWAIT, NULL)) > 0)
+	while ((n = recvmmsg(c->fd, messages, BURST, MSG_DONTWAIT, NULL)) > 0) {
+		const uint64_t now = now_ns();
+
 		for (int i = 0; i < n; i++)
-			count_answer(c, buf[i], messages[i].msg_len);
+			count_answer(c, buf[i], messages[i].msg_len, now);
+	}
 }
 
 /* ---- TCP ---- */
@@ -360,7 +379,7 @@ static void tcp_receive(struct channel *c)
 		if (c->n_in >= 2)
 			want += answer_u16(c->in, 0);
 		if (c->n_in >= 2 && c->n_in == want) {
-			count_answer(c, c->in + 2, want - 2);
+			count_answer(c, c->in + 2, want - 2, now_ns());
 			c->n_in = 0;
 			want = 2;
 		}

@@ -84,6 +84,22 @@ static uint64_t sources_used(void)
 	return load.n_sources ? n : total_sent() > 0;
 }
 
+/* The end of the bin that holds so many of all answers, in us; 0: there were none. */
+static double latency_us(double share)
+{
+	uint64_t all = 0, below = 0;
+
+	for (size_t i = 0; i < LATENCY_BINS; i++)
+		all += load.latency[i];
+	for (size_t i = 0; all && i < LATENCY_BINS; i++) {
+		below += load.latency[i];
+		if ((double)below >= share * (double)all)
+			return (double)(LATENCY_STEPS + i % LATENCY_STEPS + 1) / LATENCY_STEPS *
+			    (double)(1UL << i / LATENCY_STEPS);
+	}
+	return 0;
+}
+
 static void print_json(void)
 {
 	const struct counts *u = &load.counts[0], *t = &load.counts[1];
@@ -96,6 +112,8 @@ static void print_json(void)
 	    load.server.ss_family == AF_INET ? "ipv4" : "ipv6", (double)load.elapsed_ns / 1e9,
 	    total_sent(), u->received + t->received, u->timeouts + t->timeouts, u->lost + t->lost,
 	    load.unmatched, load.malformed, load.truncated, sources_used(), load.reconnects);
+	printf("\"latency_us\": {\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f}, ", latency_us(0.5),
+	    latency_us(0.99), latency_us(0.999));
 	print_map("qtype", load.qtype, 65536, qtype_name);
 	print_map("opcode", load.opcode, 16, opcode_name);
 	print_map("rcode", load.rcode, 4096, rcode_name);
