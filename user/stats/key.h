@@ -171,6 +171,9 @@ static inline uint32_t key_qtype_rcode(uint32_t qtype, uint32_t rcode)
 	return qtype << 12 | rcode;
 }
 
+/* All the rcodes that have no series of their own: the last of those for private use (RFC 6895
+ * section 2.3). */
+#define KEY_RCODE_OTHER        0xfffu
 #define key_qtype(qtype_rcode) ((qtype_rcode) >> 12)
 #define key_rcode(qtype_rcode) ((qtype_rcode)&0xfffu)
 
