@@ -76,12 +76,22 @@ static int encode_rcodes(const struct job *job)
 {
 	const struct wire_code *codes;
 	char buffer[MNEMONIC_BYTES];
+	uint64_t other = 0;
 	size_t n;
 	int r = wire_sum_rcodes(job->interface, 1, job->arena, &codes, &n);
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		encode_one(job, M_WIRE_RCODE, mnemonic_rcode(codes[i].code, buffer), NULL,
-		    codes[i].messages);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const char *name = job->unassigned
+		    ? unassigned_rcode(job->unassigned, job->time_ms, codes[i].code, buffer)
+		    : mnemonic_rcode(codes[i].code, buffer);
+
+		if (strcmp(name, UNASSIGNED_OTHER) == 0)
+			other += codes[i].messages;
+		else
+			encode_one(job, M_WIRE_RCODE, name, NULL, codes[i].messages);
+	}
+	if (other)
+		encode_one(job, M_WIRE_RCODE, UNASSIGNED_OTHER, NULL, other);
 	return r;
 }
 

@@ -33,6 +33,7 @@ struct answer {
 	/* Is counted until it is sent; varies by what the client takes; is compressed. */
 	bool metrics, varies, gzip;
 	bool stream; /* is one, or says that there is no place for one */
+	bool script; /* 401: to the page's own scripts, which ask for the token themselves */
 };
 
 /* Of a request. */
@@ -259,9 +260,11 @@ static bool may_ask(struct route_context *context, struct MHD_Connection *connec
 		return true;
 	} else if (is_health(path))
 		return true;
-	else
+	else {
 		*ret = constant(
 		    MHD_HTTP_UNAUTHORIZED, "{\"error\": \"needs the token of http.token_file\"}\n");
+		ret->script = header(connection, "X-Requested-With") != NULL;
+	}
 	return false;
 }
 
@@ -303,10 +306,14 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
 		ok = ok &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") ==
 			MHD_YES;
-	if (answer->code == MHD_HTTP_UNAUTHORIZED)
+	/* At the word Basic a browser opens a dialogue of its own over the page, and holds the
+	 * script's request meanwhile. */
+	if (answer->code == MHD_HTTP_UNAUTHORIZED && !answer->script)
 		ok = ok &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-			"Basic realm=\"crosstap\"") == MHD_YES &&
+			"Basic realm=\"crosstap\"") == MHD_YES;
+	if (answer->code == MHD_HTTP_UNAUTHORIZED)
+		ok = ok &&
 		    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 			"Bearer realm=\"crosstap\"") == MHD_YES;
 	/* What follows on such a connection may be another's request. */

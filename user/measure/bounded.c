@@ -66,6 +66,23 @@ static bool is_busy(const struct bounded *bounded, uint32_t type)
 	return false;
 }
 
+static bool keeps_rcode(const struct bounded *bounded, uint32_t rcode)
+{
+	return !bounded->unassigned ||
+	    (rcode < KEY_OTHER &&
+		unassigned_keeps_rcode(bounded->unassigned, bounded->time_ms, (uint16_t)rcode));
+}
+
+/* Each of the two as it may be by itself. */
+static uint64_t bounded_pair(const struct bounded *bounded, uint64_t key)
+{
+	const uint32_t type = key_qtype(margin_value(key)), rcode = key_rcode(margin_value(key));
+
+	return margin_key(margin_zone(key), MARGIN_QTYPE_RCODE, 0, 0, 0,
+	    key_qtype_rcode(is_busy(bounded, type) ? type : KEY_OTHER,
+		keeps_rcode(bounded, rcode) ? rcode : KEY_RCODE_OTHER));
+}
+
 static bool keeps(const struct bounded *bounded, uint64_t key)
 {
 	const uint32_t value = margin_value(key);
@@ -74,10 +91,10 @@ static bool keeps(const struct bounded *bounded, uint64_t key)
 	case MARGIN_QTYPE:
 	case MARGIN_QTYPE_RESPONSES:
 		return keeps_type(bounded, value);
-	case MARGIN_QTYPE_RCODE:
-		return is_busy(bounded, key_qtype(value));
 	case MARGIN_TRANSPORT_QTYPE:
 		return is_busy(bounded, value);
+	case MARGIN_RCODE:
+		return keeps_rcode(bounded, value);
 	case MARGIN_CLASS:
 	case MARGIN_EDE:
 		return !bounded->unassigned || facts_is_assigned(key, NULL);
@@ -88,5 +105,7 @@ static bool keeps(const struct bounded *bounded, uint64_t key)
 
 uint64_t bounded_key(const struct bounded *bounded, uint64_t key)
 {
+	if (margin_kind(key) == MARGIN_QTYPE_RCODE)
+		return bounded_pair(bounded, key);
 	return keeps(bounded, key) ? key : facts_other_key(key);
 }

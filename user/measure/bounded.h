@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which series a margin's cell belongs to, in points and in /metrics alike: a client must not
- * choose how many there are. Unassigned query types, classes and codes are counted together, as are
- * responses by type and rcode, and queries by transport and type, of all but the zone's busiest
- * types of the window and the day.
+ * choose how many there are. Unassigned query types, rcodes, classes and codes are counted
+ * together, as are responses by type and rcode, and queries by transport and type, of all but the
+ * zone's busiest types of the window and the day.
  */
 #ifndef CROSSTAP_MEASURE_BOUNDED_H
 #define CROSSTAP_MEASURE_BOUNDED_H

@@ -33,7 +33,7 @@
 	X(QTYPE, "qtype", 161, "Mnemonic; 32 unassigned types a day as TYPE65534, then `other`.")  \
 	X(BUSY_QTYPE, "qtype", 21,                                                                 \
 	    "Of the 20 busiest types of a zone and day; `other`: the rest.")                       \
-	X(RCODE, "rcode", 24, "Mnemonic, or RCODE30.")                                             \
+	X(RCODE, "rcode", 24, "Mnemonic; 3 unassigned ones a day as RCODE30, then `other`.")       \
 	X(OPCODE, "opcode", 16, "Mnemonic, or OPCODE7.")                                           \
 	X(CLASS, "class", 6, "IN, CH, HS, NONE, ANY; `other`: not assigned.")                      \
 	X(EDNS_VERSION, "version", 3, "none: without EDNS; 0 or other.")                           \

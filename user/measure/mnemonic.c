@@ -112,6 +112,11 @@ bool mnemonic_qtype_assigned(uint16_t type)
 	return qtype_name(type) != NULL;
 }
 
+bool mnemonic_rcode_assigned(uint16_t rcode)
+{
+	return rcode_name(rcode) != NULL;
+}
+
 const char *mnemonic_class(uint16_t class, char buffer[MNEMONIC_BYTES])
 {
 	return or_number(class_name(class), "CLASS", class, buffer);

@@ -14,6 +14,7 @@ const char *mnemonic_opcode(uint16_t opcode, char buffer[MNEMONIC_BYTES]);
 /* 12 bits; 16 is BADVERS (RFC 6891), since it comes from an OPT record. */
 const char *mnemonic_rcode(uint16_t rcode, char buffer[MNEMONIC_BYTES]);
 bool mnemonic_qtype_assigned(uint16_t type);
+bool mnemonic_rcode_assigned(uint16_t rcode);
 /* Or CLASS65280, as RFC 3597 writes it. */
 const char *mnemonic_class(uint16_t class, char buffer[MNEMONIC_BYTES]);
 

@@ -192,6 +192,9 @@ static inline uint32_t key_rcode_size(uint32_t rcode, uint32_t bin)
 #define key_size_rcode(rcode_size) ((rcode_size) >> 9)
 #define key_size_of(rcode_size)    ((rcode_size)&0x1ffu)
 
+/* All the rcodes that have no series of their own: the last of those for private use (RFC 6895
+ * section 2.3). */
+#define KEY_RCODE_OTHER        0xfffu
 #define key_qtype(qtype_rcode) ((qtype_rcode) >> 12)
 #define key_rcode(qtype_rcode) ((qtype_rcode)&0xfffu)
 

@@ -99,9 +99,9 @@ class Browser:
         self.devtools("Emulation.setEmulatedMedia",
                       features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
-    def screenshot(self, path, whole=True):
+    def screenshot(self, path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        shot = self.devtools("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        shot = self.devtools("Page.captureScreenshot", format="png", optimizeForSpeed=True)
         with open(path, "wb") as file:
             file.write(base64.b64decode(shot["data"]))
 

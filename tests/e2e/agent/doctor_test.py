@@ -98,7 +98,7 @@ def knot_that_takes_packets_first(lab):
     with network() as net:
         config = {**QUIET, "inputs": [{"unix": lab.path("in.sock"), "mode": "0666"}],
                   "wire": {"netns": net.server, "interfaces": [net.device]}}
-        knot = Knot(lab, lab.path("in.sock"), xdp=f"xdp:\n    listen: {net.device}@53", **net.nameserver())
+        knot = Knot(lab, lab.path("in.sock"), more=f"xdp:\n    listen: {net.device}@53", **net.nameserver())
         knot.start()
         wait_for(lambda: knot.process.must_live() and xdp_program(net) is not None, 10, "Knot's XDP program is attached")
         found = doctor(lab, config)

@@ -34,7 +34,7 @@ class Nameserver:
                   "DNSTAP": f'dnstap-socket-path: "{self.socket}"', "ADDRESS4": self.address,
                   "ADDRESS6": self.address6 or "none", "PORT": str(self.port), "LISTEN": self.listen(),
                   "ZONES": self.zone_separator.join(self.zone(z) for z in self.zones), "BIDIRECTIONAL": "yes",
-                  "MODULE": "global-module", "MODULES": "mod-dnstap/tap", "RRL": "", "XDP": "", "UDP_WORKERS": "2"}
+                  "MODULE": "global-module", "MODULES": "mod-dnstap/tap", "RRL": "", "MORE": "", "ASKING": "any;", "PROXY": "false", "UDP_WORKERS": "2"}
         if self.backend:
             values.update(BACKEND_ADDRESS=self.backend.address, BACKEND_PORT=str(self.backend.port))
         values.update({k.upper(): v for k, v in self.options.items()})

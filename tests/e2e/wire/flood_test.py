@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A million forged sources through the running daemon's dnstap socket: who asks every window is known before, during and after,
-an AS gets a series in its third window, and memory is bounded."""
+"""Floods through the running daemon's dnstap socket. A million forged sources: who asks every window is known before, during
+and after, an AS gets a series in its third window, and memory is bounded. Everything that a stranger can write at random:
+there are no more series than `check` says, and no more memory."""
 
 import ipaddress
+import json
+import random
 import re
 import struct
 import time
 
 import frames
-from harness import Crosstap, Points, check, check_equal, main, test
+from harness import CROSSTAP, Crosstap, Points, check, check_equal, main, output, test
 from mmdb import asn, write_mmdb
 
 MIB = 1 << 20
@@ -17,6 +20,15 @@ RESOLVERS, MEMORY = 20000, 32 * MIB  # limits
 REAL = [f"40.1.{i % 4}.{i}" for i in range(1, 101)]
 REAL_AS, REAL_QUERIES = 65001, 3
 FORGED_AS, FORGED, ROUNDS = 64500, 65536, 8  # two ASes a round, each with so many sources
+
+
+DATASETS = ["core", "edns", "names", "domains", "clients", "addresses", "attacks"]
+
+
+def resident(crosstap):
+    """The most at any time, in bytes."""
+    with open(f"/proc/{crosstap.process.popen.pid}/status") as file:
+        return int(re.search(r"^VmHWM:\s+(\d+) kB$", file.read(), re.M)[1]) * 1024
 
 
 class Flood:
@@ -46,11 +58,6 @@ class Flood:
     def points(self):
         with open(self.points_path) as file:
             return Points(file.read().rpartition("\n")[0])
-
-    def memory(self):
-        """The most that was resident at any time, in bytes."""
-        with open(f"/proc/{self.crosstap.process.popen.pid}/status") as file:
-            return int(re.search(r"^VmHWM:\s+(\d+) kB$", file.read(), re.M)[1]) * 1024
 
 
 def forged(block, when):
@@ -97,11 +104,11 @@ def a_million_forged_sources(lab):
     check(len(first) >= 5, f"windows: {first}")
     for number, systems in enumerate(first, 1):
         check_equal(set(systems), {str(REAL_AS) if number >= 3 else "other"}, f"ASes in window {number} of {first}")
-    before = flood.memory()
+    before = resident(flood.crosstap)
     heights = []
     for i in range(ROUNDS):
         flood.round(2 * i, 2 * i + 1)
-        heights.append(flood.memory())
+        heights.append(resident(flood.crosstap))
     flood.round()
     table = flood.crosstap.api("resolvers")["table"]
     check_equal(flood.crosstap.stop(), 0, "exit")
@@ -124,6 +131,68 @@ def a_million_forged_sources(lab):
     crosstap = flood.crosstap.start()
     check("resolvers read" in crosstap.process.log(), "the state is read")
     check_equal(crosstap.stop(), 0, "exit")
+
+
+EACH, RANDOM_ROUNDS = 6000, 5
+ECS, EDE, OPT = 8, 15, 41
+
+
+def option(code, data):
+    return struct.pack("!HH", code, len(data)) + data
+
+
+def random_message(chance, response):
+    """Every field that whoever asks, or whoever answers, may fill as they like."""
+    word = chance.getrandbits
+    name = b"".join(bytes([len(label)]) + label for label in (b"%012x" % word(48), b"%06x" % word(24), b"nl")) + b"\0"
+    flags = word(16) & 0x7fff if chance.random() < 0.2 else word(4)
+    data = option(ECS, struct.pack("!HBB", chance.choice((1, 2, word(16))), word(8), 0) + bytes(4)) + option(word(16), b"1234")
+    if response:
+        data += option(EDE, struct.pack("!H", word(16))) + option(EDE, struct.pack("!H", word(6)))
+    return struct.pack("!6H", word(16), flags | (0x8000 if response else 0), 1, 0, 0, 1) + name + \
+        struct.pack("!2H", word(16), chance.choice((1, word(16)))) + b"\0" + struct.pack("!HHBBHH", OPT, word(16), word(8),
+                                                                                 word(8), word(16), len(data)) + data
+
+
+def random_frame(chance, when):
+    kind = chance.choice((frames.AUTH_QUERY, frames.AUTH_RESPONSE))
+    client, server = (str(ipaddress.IPv4Address(chance.getrandbits(32)) if chance.random() < 0.5 else
+                          ipaddress.IPv6Address(chance.getrandbits(128))) for _ in range(2))
+    return frames.frame(kind, random_message(chance, kind == frames.AUTH_RESPONSE), when, client, chance.getrandbits(16),
+                        chance.randint(1, 7), server if (":" in server) == (":" in client) else None, b"%08x" % chance.getrandbits(32))
+
+
+@test
+def everything_at_random(lab):
+    path = lab.path("in.sock")
+    crosstap = Crosstap(lab, inputs=[{"unix": path, "zone": "nl"}], grace="600ms", datasets=DATASETS, state=lab.path("state"),
+                        limits={"resolvers": RESOLVERS, "memory": f"{MEMORY // MIB}MiB"},
+                        outputs=[{"file": {"path": lab.path("points.lp")}}]).start()
+    bounds = json.loads(output(CROSSTAP, "check", "-c", crosstap.config_path, "--json"))["series"]
+    check_equal(bounds["unbounded"], [], "without a bound")
+    chance, producer, heights = random.Random(15), frames.Producer(path), []
+    for i in range(RANDOM_ROUNDS):
+        when = time.time()
+        producer.send([random_frame(chance, when) for _ in range(EACH)])
+        crosstap.wait_metric("crosstap_input_frames_total", (i + 1) * EACH)
+        heights.append(resident(crosstap))
+    producer.stop()
+    samples = len(crosstap.metrics())
+    check_equal(crosstap.stop(), 0, "exit")
+    series = {}
+    with open(lab.path("points.lp")) as file:
+        for name, tags, _, _ in Points(file.read()).points:
+            series.setdefault(name, set()).add(tuple(sorted(tags.items())))
+    seen = {name: len(of) for name, of in series.items()}
+    text = f"{[round(h / MIB, 1) for h in heights]} MiB; series: {seen}; {samples} samples of /metrics"
+    print(f"     {RANDOM_ROUNDS * EACH} random messages: {text}", flush=True)
+    over = {name: (n, bounds["measurements"].get(name)) for name, n in seen.items() if n > bounds["measurements"].get(name, 0)}
+    check_equal(over, {}, "measurements with more series than `check` says")
+    for name, tag, least in (("dns_ede", "code", 20), ("dns_ecs", "prefix", 100), ("dns_qtype", "qtype", 32), ("dns_domain", "rank", 10)):
+        have = {dict(tags).get(tag) for tags in series[name]}
+        check(len(have) >= least, f"{name}: the flood filled it: {have}")
+    check(heights[-1] <= MEMORY + 32 * MIB, f"memory: {text}")
+    check(heights[-1] - heights[2] <= 4 * MIB, f"memory grows with the flood: {text}")
 
 
 if __name__ == "__main__":

@@ -359,8 +359,14 @@ static void test_token(void **state)
 	}
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		assert_int_equal(status_of(f, routes[i]), 401);
+		expect_header(f, "WWW-Authenticate: Basic realm=\"crosstap\"");
 		expect_header(f, "WWW-Authenticate: Bearer realm=\"crosstap\"");
 	}
+	request(http_port(f->http), "GET", "/api/v1/status", "ns1.example",
+	    "X-Requested-With: page\r\n", &f->reply);
+	assert_int_equal(f->reply.status, 401);
+	expect_header(f, "WWW-Authenticate: Bearer realm=\"crosstap\"");
+	assert_null(strcasestr(f->reply.text, "Basic"));
 	assert_int_equal(status_of(f, "/healthz"), 200);
 }
 

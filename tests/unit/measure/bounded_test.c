@@ -103,7 +103,7 @@ static void unassigned_values_are_bounded(void **state UNUSED)
 {
 	struct unassigned unassigned = {0};
 	struct bounded bounded, all;
-	unsigned types = 0, classes = 0, codes = 0;
+	unsigned types = 0, classes = 0, codes = 0, rcodes = 0, pairs = 0;
 
 	make(&bounded, equal, &unassigned);
 	make(&all, equal, NULL);
@@ -123,7 +123,15 @@ static void unassigned_values_are_bounded(void **state UNUSED)
 	/* And the others. */
 	assert_int_equal(classes + 1, measure_tags[TAG_CLASS].bound);
 	assert_int_equal(codes + 1, measure_tags[TAG_EDE].bound);
-	assert_int_equal(value_after(&bounded, MARGIN_RCODE, 4000), 4000);
+	for (uint32_t value = 0; value < KEY_RCODE_OTHER; value++) {
+		rcodes += value_after(&bounded, MARGIN_RCODE, value) != KEY_OTHER;
+		pairs += value_after(&bounded, MARGIN_QTYPE_RCODE, key_qtype_rcode(1, value)) !=
+		    key_qtype_rcode(1, KEY_RCODE_OTHER);
+		assert_int_equal(value_after(&all, MARGIN_RCODE, value), value);
+	}
+	assert_int_equal(rcodes + 1, measure_tags[TAG_RCODE].bound);
+	assert_int_equal(pairs, rcodes);
+	assert_int_equal(value_after(&bounded, MARGIN_RCODE, KEY_OTHER), KEY_OTHER);
 }
 
 /* Other types than those of the day's first windows get no series until the next day. */

@@ -1,7 +1,7 @@
 setLocal("@ADDRESS4@:@PORT@")
 addLocal("[@ADDRESS6@]:@PORT@")
 setACL({"0.0.0.0/0", "::/0"})
-newServer({address="@BACKEND_ADDRESS@:@BACKEND_PORT@", name="backend", healthCheckMode="up"})
+newServer({address="@BACKEND_ADDRESS@:@BACKEND_PORT@", name="backend", useProxyProtocol=@PROXY@}):setUp()
 setSecurityPollSuffix("")
 cache = newPacketCache(10000, {maxTTL=60})
 getPool(""):setCache(cache)
