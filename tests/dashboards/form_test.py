@@ -16,7 +16,8 @@ OWN = {"__interval", "__interval_ms", "__rate_interval", "__range", "timeFilter"
 # What only a word of `datasets` makes, by what a query names it.
 ASKED = {"domains": r"\bdns_domain\b|_dns_top_domain_",
          "addresses": r"\bdns_(address|identity|subnet|talker)\b|_by_(address|identity)_total|_dns_top_(subnet|talker)_",
-         "attacks": r"\bdns_attack\b|_dns_attack_"}
+         "attacks": r"\bdns_attack\b|_dns_attack_",
+         "ports": r"\bdns_sport_range\b|_by_sport_range_total"}
 
 
 def boards():

@@ -300,20 +300,44 @@ static void encode_size(const struct job *job, unsigned direction, unsigned tran
 	    job, M_DNS_SIZE, mnemonic_direction(direction), mnemonic_transport(transport), &slice);
 }
 
+static int compare_cells(const void *a, const void *b)
+{
+	const struct cell *x = a, *y = b;
+
+	return (x->key > y->key) - (x->key < y->key);
+}
+
+static void put_rcode_sizes(const struct job *job, const struct cell *cells, size_t n_cells)
+{
+	for (size_t i = 0, n; i < n_cells; i += n) {
+		const uint32_t rcode = key_size_rcode(margin_value(cells[i].key));
+		char buffer[MNEMONIC_BYTES];
+
+		for (n = 1;
+		     i + n < n_cells && key_size_rcode(margin_value(cells[i + n].key)) == rcode;)
+			n++;
+		put_bins(job, M_DNS_RCODE_SIZE,
+		    margin_tag_text(TAG_RCODE, cells[i].key, NULL, buffer), NULL,
+		    &(struct margin_slice){&cells[i], n});
+	}
+}
+
 static void encode_rcode_sizes(const struct job *job)
 {
 	const struct margin_slice *all = &job->zone->margins[MARGIN_RCODE_SIZE];
+	struct cell *cells;
 
-	for (size_t i = 0, n; i < all->n && is_counted(job, MARGIN_RCODE_SIZE); i += n) {
-		const uint32_t rcode = key_size_rcode(margin_value(all->cells[i].key));
-		char buffer[MNEMONIC_BYTES];
-
-		for (n = 1; i + n < all->n &&
-		     key_size_rcode(margin_value(all->cells[i + n].key)) == rcode;)
-			n++;
-		put_bins(job, M_DNS_RCODE_SIZE, mnemonic_rcode((uint16_t)rcode, buffer), NULL,
-		    &(struct margin_slice){&all->cells[i], n});
+	if (!all->n || !is_counted(job, MARGIN_RCODE_SIZE) ||
+	    !(cells = calloc(all->n, sizeof(*cells))))
+		return;
+	for (size_t i = 0; i < all->n; i++) {
+		cells[i] = all->cells[i];
+		cells[i].key = bounded_key(job->bounded, cells[i].key);
 	}
+	/* Codes that are counted together came apart, each with sizes of its own. */
+	qsort(cells, all->n, sizeof(*cells), compare_cells);
+	put_rcode_sizes(job, cells, all->n);
+	free(cells);
 }
 
 static void encode_priming(const struct job *job, unsigned transport)

@@ -83,6 +83,16 @@ static uint64_t bounded_pair(const struct bounded *bounded, uint64_t key)
 		keeps_rcode(bounded, rcode) ? rcode : KEY_RCODE_OTHER));
 }
 
+static uint64_t bounded_rcode_size(const struct bounded *bounded, uint64_t key)
+{
+	const uint32_t value = margin_value(key);
+
+	return keeps_rcode(bounded, key_size_rcode(value))
+	    ? key
+	    : margin_key(margin_zone(key), MARGIN_RCODE_SIZE, 0, 0, 0,
+		  key_rcode_size(KEY_RCODE_OTHER, key_size_of(value)));
+}
+
 static bool keeps(const struct bounded *bounded, uint64_t key)
 {
 	const uint32_t value = margin_value(key);
@@ -107,5 +117,7 @@ uint64_t bounded_key(const struct bounded *bounded, uint64_t key)
 {
 	if (margin_kind(key) == MARGIN_QTYPE_RCODE)
 		return bounded_pair(bounded, key);
+	if (margin_kind(key) == MARGIN_RCODE_SIZE)
+		return bounded_rcode_size(bounded, key);
 	return keeps(bounded, key) ? key : facts_other_key(key);
 }

@@ -56,7 +56,7 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, const struct pla
 
 	if ((value == KEY_OTHER || value == KEY_NO_QUESTION) && margin_tag_is_value(tag))
 		return UNASSIGNED_OTHER;
-	if (tag == TAG_RCODE && margin_kind(key) == MARGIN_QTYPE_RCODE && value == KEY_RCODE_OTHER)
+	if (tag == TAG_RCODE && margin_kind(key) != MARGIN_RCODE && value == KEY_RCODE_OTHER)
 		return UNASSIGNED_OTHER;
 	switch (tag) {
 	case TAG_DIRECTION:
