@@ -83,7 +83,7 @@ static const struct rule rules[] = {
     {"datasets: [edns, edns]\n", "test.yaml:1:18: datasets: \"edns\" is there twice\n"},
     {"datasets: [attack]\n",
 	"test.yaml:1:12: datasets: \"attack\" is none of core, edns, names, domains, clients, "
-	"addresses, attacks, ports (did you mean \"attacks\"?)\n"},
+	"addresses, attacks, ports, sketches (did you mean \"attacks\"?)\n"},
     /* domains */
     {"domains: {suffixes: /nonexistent/x}\n",
 	"test.yaml:1:21: domains.suffixes: cannot open /nonexistent/x: No such file or "
