@@ -53,7 +53,10 @@ static uint64_t load_tail(const uint8_t *p, size_t n)
 
 uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length)
 {
-	uint64_t h = seed->b ^ length;
+	/* Not in `h`, where a name's own bytes would make up for it: a label with a zero byte more
+	 * would have the hash of the one without. */
+	const uint64_t last = seed->a ^ 0x9e3779b97f4a7c15 ^ length;
+	uint64_t h = seed->b;
 
 	for (; length > 8; name += 8, length -= 8) {
 		uint64_t v;
@@ -61,7 +64,7 @@ uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t len
 		memcpy(&v, name, 8);
 		h = hash_fold(h ^ lower8(v), seed->a);
 	}
-	return hash_fold(h ^ lower8(load_tail(name, length)), seed->a ^ 0x9e3779b97f4a7c15);
+	return hash_fold(h ^ lower8(load_tail(name, length)), last);
 }
 
 static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)
