@@ -103,13 +103,17 @@ static inline struct name_words lower_short(const uint8_t *name, size_t length)
 /* Sixteen bytes with a multiplication; the last sixteen of a long name overlap those before. */
 uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length)
 {
-	const uint8_t *last = name + length - sizeof(name_bytes);
-	uint64_t h = seed->b ^ length;
+	/* Not in `h`, where a name's own bytes would make up for it: a label with a zero byte more
+	 * would have the hash of the one without. */
+	const uint64_t end = seed->a ^ 0x9e3779b97f4a7c15 ^ length;
+	uint64_t h = seed->b;
 	struct name_words words;
 
 	if (length < sizeof(name_bytes)) {
 		words = lower_short(name, length);
 	} else {
+		const uint8_t *last = name + length - sizeof(name_bytes);
+
 		for (; name < last; name += sizeof(name_bytes)) {
 			words = lower16(name);
 			h = hash_fold(h ^ words.first, words.second ^ seed->a);
@@ -117,7 +121,7 @@ uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t len
 		words = lower16(last);
 	}
 	h = hash_fold(h ^ words.first, words.second ^ seed->a);
-	return hash_fold(h, seed->a ^ 0x9e3779b97f4a7c15);
+	return hash_fold(h, end);
 }
 
 static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)
