@@ -71,8 +71,11 @@ def check_report(folder, text):
 def check_operator_rows():
     def row(rate, sources, reached, ns):
         return {"rate": rate, "sources": sources, "cores": reached * ns / 1e9, "cpu_ns": ns, "frames_per_second": reached, "peak_mib": 20}
-    text = report.operator_rows([row(2000000, "20000", 1000000, 200), row(2000, "20000", 2000, 1000)])
-    check(text == "| 1,000 | 0.0020 | 20 |\n| 1,000,000 | 0.40 (at 500,000) | 20 |", "rows for operators, two frames a query")
+    rows = [row(2000000, "20000", 1000000, 200), row(2000, "20000", 2000, 1000)]
+    check(report.operator_rows(rows) == "| 1,000 | 0.0020 | 20 | - |\n| 1,000,000 | 0.40 (at 500,000) | 20 | - |",
+          "rows for operators, two frames a query")
+    check(report.operator_rows(rows, 450) == "| 1,000 | 0.0020 | 20 | 0.0004 |\n| 1,000,000 | 0.40 (at 500,000) | 20 | 0.45 |",
+          "what XDP and tc take")
 
 
 with tempfile.TemporaryDirectory() as own:

@@ -5,7 +5,7 @@ import math
 from html import escape
 
 HEAD = ("receiver", "resolvers", "frames/s", "CPU a frame", "cores", "lost", "memory")
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 70, 190, 44, 60
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 780, 400, 92, 190, 44, 60
 COLOURS = ("#0b6e4f", "#b4431c", "#3a5fa8", "#8a6d1d", "#6b3fa0", "#1b7f91", "#a12f5d", "#555555")
 
 
@@ -40,17 +40,23 @@ def visible_table(visible):
                      if v["seconds"] is not None else f"{v['receiver']}: shows {v['shows']}" for v in visible)
 
 
-def operator_rows(rows):
-    """Cores and MiB by queries a second, two frames each, for each set of resolvers. A rate that was not reached, which is said,
-    counts as what its frames cost at the one that was."""
+def cores_text(cores):
+    return f"{cores:.4f}" if cores < 0.01 else f"{cores:.3f}" if cores < 0.1 else f"{cores:.2f}"
+
+
+def operator_rows(rows, wire_ns=None):
+    """Cores and MiB by queries a second, two frames each, for each set of resolvers; then the cores of XDP and tc, where it is
+    known what a query and its answer take there. A rate that was not reached, which is said, counts as what its frames cost at
+    the one that was."""
     lines = []
     for rate in sorted({row["rate"] for row in rows if row["rate"]}):
         line = [number(rate / 2)]
         for row in (r for r in rows if r["rate"] == rate):
             reached = row["frames_per_second"] > 0.95 * rate
             cores = row["cores"] if reached else row["cpu_ns"] * rate / 1e9
-            said = f"{cores:.4f}" if cores < 0.01 else f"{cores:.3f}" if cores < 0.1 else f"{cores:.2f}"
-            line += [said if reached else f"{said} (at {number(row['frames_per_second'] / 2)})", f"{row['peak_mib']:.0f}"]
+            at = "" if reached else f" (at {number(row['frames_per_second'] / 2)})"
+            line += [cores_text(cores) + at, f"{row['peak_mib']:.0f}"]
+        line.append(cores_text(wire_ns * rate / 2 / 1e9) if wire_ns else "-")
         lines.append("| " + " | ".join(line) + " |")
     return "\n".join(lines)
 
