@@ -376,6 +376,31 @@ static void test_given_up(void **state UNUSED)
 	cluster_stop(&scene.cluster);
 }
 
+/* What `doctor` asks sends nothing. */
+static void test_probe(void **state UNUSED)
+{
+	struct scene scene = {0};
+	struct sink_finding finding;
+	struct config *config;
+
+	start_cluster(&scene.cluster);
+	config = scene_config(&scene, "");
+	assert_true(sink_probe(&config->outputs[0], &finding));
+	assert_true(finding.good);
+	assert_string_equal(finding.text, "kafka topic dns: 1 partitions");
+	rd_kafka_mock_topic_set_error(
+	    scene.cluster.mock, KAFKA_TOPIC, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_true(sink_probe(&config->outputs[0], &finding));
+	assert_false(finding.good || finding.unreachable);
+	assert_non_null(strstr(finding.text, "they need Describe and Write"));
+	rd_kafka_mock_broker_set_down(scene.cluster.mock, 1);
+	assert_true(sink_probe(&config->outputs[0], &finding));
+	assert_true(finding.unreachable);
+	assert_non_null(strstr(finding.text, "Connection refused"));
+	config_unref(config);
+	cluster_stop(&scene.cluster);
+}
+
 /* However often an outage made an attempt fail: what librdkafka has goes on waiting there, once,
  * and nothing overtakes it. */
 static void test_long_outage(void **state UNUSED)
@@ -445,6 +470,7 @@ int main(void)
 	    cmocka_unit_test(test_too_large),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_given_up),
+	    cmocka_unit_test(test_probe),
 	    cmocka_unit_test(test_long_outage),
 	    cmocka_unit_test(test_stop),
 	};
