@@ -259,7 +259,8 @@ def outage(stores, agents, window):
     before, disks = agents.stats(), stores.disks()
     stores.influxdb.process.stop()
     agents.ask(f"behind {OUTAGE} 100")
-    wait_for(lambda: agents.stats()["influxdb"]["queued"] == 0, PATIENCE, "all that was due is on disk")
+    wait_for(lambda: agents.stats()["influxdb"]["queued"] == 0 < agents.stats()["influxdb"]["spool_points"], PATIENCE,
+             "all that was due is on disk")
     away = agents.stats()["influxdb"]
     check(away["spool_points"] > 0 and away["errors"] > before["influxdb"]["errors"], f"agents see that it is away: {away}")
     start = time.monotonic()

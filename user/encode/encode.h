@@ -19,7 +19,7 @@
 
 struct encode_context {
 	struct privacy *privacy;
-	struct unassigned *unassigned; /* NULL: every type keeps its number */
+	struct unassigned *unassigned;       /* NULL: every type keeps its number */
 	const struct source_key *source_key; /* of registers; NULL: there are none */
 	enum top_key top_key;
 	const uint16_t *always; /* zones that send `dns` for udp and tcp in every window */
