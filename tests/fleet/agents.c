@@ -70,8 +70,9 @@ struct agent {
 	struct sink *sinks[OUTPUTS_MAX];
 	int64_t clock_ns; /* ahead of the true time */
 	struct batch *batches[POINTS_FORMATS];
+	uint64_t points;            /* in each of them */
 	uint64_t seen[OUTPUTS_MAX]; /* points that the far end had at the last look */
-	int64_t sent_ns[OUTPUTS_MAX];
+	uint64_t pushed;            /* to each output */
 };
 
 struct fleet {
@@ -292,6 +293,7 @@ static void make_batches(struct fleet *fleet, size_t number, int64_t window)
 			continue;
 		encode(fleet, number, window, (enum points_format)format);
 		check(points_finish(fleet->points[format], &text, &length), "points");
+		fleet->agents[number].points = points_count(fleet->points[format]);
 		check(batch_new(&fleet->agents[number].batches[format], text, length,
 			  points_count(fleet->points[format]),
 			  window * (int64_t)fleet->config->interval_ns / NS_PER_MS),
@@ -301,6 +303,7 @@ static void make_batches(struct fleet *fleet, size_t number, int64_t window)
 
 static void push(struct fleet *fleet, struct agent *agent)
 {
+	agent->pushed += agent->points;
 	for (size_t i = 0; i < fleet->n_outputs; i++)
 		sink_push(agent->sinks[i], agent->batches[sink_format(agent->sinks[i])]);
 	for (int format = 0; format < POINTS_FORMATS; format++) {
@@ -497,14 +500,18 @@ static void say_stats(const struct fleet *fleet, struct taken *taken)
 	answer(json_pack("{s:o, s:o}", "outputs", object, "sent", tenths));
 }
 
+/* A batch that waits for its turn is neither queued nor on disk. */
 static bool is_drained(const struct fleet *fleet, size_t outputs)
 {
 	for (size_t i = 0; i < outputs && i < fleet->n_outputs; i++) {
-		struct sink_stats s;
+		for (size_t n = 0; n < fleet->n; n++) {
+			struct sink_stats s;
 
-		sum(fleet, i, &s);
-		if (s.queued || s.spool_points)
-			return false;
+			sink_stats(fleet->agents[n].sinks[i], &s);
+			if (s.points + s.points_dropped + s.points_rejected <
+			    fleet->agents[n].pushed)
+				return false;
+		}
 	}
 	return true;
 }

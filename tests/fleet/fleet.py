@@ -34,7 +34,6 @@ DAY_S, KIB, MIB, GIB = 86400, 1 << 10, 1 << 20, 1 << 30
 LEAN = {"datasets": [], "top": {"resolvers": 0, "names": 0, "nxdomain": 0}}
 # Its bound of a million series is less than some hundred nodes make.
 INFLUX_DATA = "max-series-per-database = 0"
-SNAPSHOT = '\ncache-snapshot-write-cold-duration = "1s"'  # points go from its log into files at once
 
 
 def node_config(lab, node, outputs):
@@ -141,24 +140,12 @@ class Stores:
     def series(self):
         return self.influxdb.query("SHOW SERIES EXACT CARDINALITY")
 
-    def pack_influxdb(self):
-        """Its log becomes files when it is idle, which it would be in ten minutes."""
-        with open(self.influxdb.config, encoding="utf-8") as file:
-            text = file.read()
-        for packed in (text.replace(INFLUX_DATA, INFLUX_DATA + SNAPSHOT), text):
-            self.influxdb.process.stop()
-            self.lab.write(self.influxdb.config, packed)
-            self.influxdb.start()
-            if packed != text:
-                wait_for(lambda: not folder_bytes(self.lab.path("influxdb", "wal")), PATIENCE, "its log is in files")
-
     def disks(self):
-        """Bytes, once what was written is as small as it soon gets."""
+        """Bytes, soon after what was written."""
         http(self.metrics.url + "/internal/force_flush")
         if self.clickhouse:
             self.clickhouse.settle()
-        self.pack_influxdb()
-        return {"influxdb": folder_bytes(self.lab.path("influxdb", "data")),
+        return {"influxdb": folder_bytes(self.lab.path("influxdb")),  # its log of the last minutes included
                 "influxdb-v2": folder_bytes(self.lab.path("victoria-metrics")),
                 **({"clickhouse": self.clickhouse.disk()} if self.clickhouse else {})}
 
@@ -259,7 +246,8 @@ def outage(stores, agents, window):
     before, disks = agents.stats(), stores.disks()
     stores.influxdb.process.stop()
     agents.ask(f"behind {OUTAGE} 100")
-    wait_for(lambda: agents.stats()["influxdb"]["queued"] == 0, PATIENCE, "all that was due is on disk")
+    wait_for(lambda: agents.stats()["influxdb"]["queued"] == 0 < agents.stats()["influxdb"]["spool_points"], PATIENCE,
+             "all that was due is on disk")
     away = agents.stats()["influxdb"]
     check(away["spool_points"] > 0 and away["errors"] > before["influxdb"]["errors"], f"agents see that it is away: {away}")
     start = time.monotonic()
