@@ -13,7 +13,7 @@
 enum { LINE_HISTORY = LAYOUT_HEAD, LINE_TABS, LINE_TITLES, LINE_ROWS };
 
 static const char *const help[] = {
-    "1 2 ... 9 0      a view; Tab and Shift-Tab: the next and the one before",
+    "1 2 ... 9 0 i o  a view; Tab and Shift-Tab: the next and the one before",
     "s F6             sort by the next column, at the end by name",
     "/                show rows with these letters only; Esc or an empty one: all",
     "arrows j k       a row down, up; Page Up, Page Down, Home, End",
@@ -173,8 +173,8 @@ static void put_tabs(struct screen *screen, int y, enum top_view shown)
 	int x = 0;
 
 	for (unsigned i = 0; i < VIEWS; i++) {
-		x = screen_format(screen, y, x, i == shown ? STYLE_HEADING : STYLE_PLAIN, "%u%s",
-		    (i + 1) % 10, views[i].title);
+		x = screen_format(screen, y, x, i == shown ? STYLE_HEADING : STYLE_PLAIN, "%c%s",
+		    views[i].press, views[i].title);
 		x++;
 	}
 }
@@ -223,9 +223,15 @@ static void put_rows(struct layout *layout, const struct top_model *model, struc
 	for (int i = 0; i < place && (size_t)layout->scroll + (size_t)i < layout->rows.n; i++)
 		view_put_row(screen, LINE_ROWS + i, model, layout->view, &layout->rows,
 		    (size_t)layout->scroll + (size_t)i);
-	if (!layout->rows.n && place > 0)
-		screen_put(screen, LINE_ROWS, 0, screen->width, STYLE_PLAIN,
-		    *layout->filter ? "nothing has these letters" : "nothing to show here");
+	if (layout->rows.n || place <= 0)
+		return;
+	if (*layout->filter)
+		screen_put(
+		    screen, LINE_ROWS, 0, screen->width, STYLE_PLAIN, "nothing has these letters");
+	else
+		screen_format(screen, LINE_ROWS, 0, STYLE_PLAIN, "nothing to show here%s%s",
+		    views[layout->view].missing ? ": " : "",
+		    views[layout->view].missing ? views[layout->view].missing : "");
 }
 
 void layout_draw(struct layout *layout, const struct top_model *model, struct screen *screen)

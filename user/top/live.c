@@ -153,8 +153,10 @@ static void command(struct layout *layout, int key)
 {
 	unsigned *sort = &layout->sort[layout->view];
 
-	if (key >= '0' && key <= '9')
-		show_view(layout, (unsigned)(key - '0') + VIEWS - 1);
+	const unsigned chosen = view_of_key(key);
+
+	if (chosen < VIEWS)
+		show_view(layout, chosen);
 	else if (key == '\t')
 		show_view(layout, layout->view + 1);
 	else if (key == KEY_BTAB)

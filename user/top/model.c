@@ -53,9 +53,9 @@ static void take_figure(struct table_row *row, const struct member *members, siz
 	}
 }
 
-static void clear_row(struct top_model *model)
+static void clear_row(struct table_row *row)
 {
-	memset(&model->row, 0, sizeof(model->row));
+	memset(row, 0, sizeof(*row));
 }
 
 /* -- status */
@@ -91,7 +91,7 @@ static void keep_row(struct top_model *model, enum top_list list)
 		row = top_table_find(&model->lists[list], model->row.name);
 		*row = model->row;
 	}
-	clear_row(model);
+	clear_row(&model->row);
 }
 
 static void take_input(
@@ -146,6 +146,29 @@ static void take_status(
 
 /* -- window: zones, and sums over them */
 
+/* The row joins the one of its name, and is empty then; a round-trip time is that of the larger
+ * part. */
+static void join_row(struct top_table *table, struct table_row *from)
+{
+	struct table_row *row;
+
+	if (*from->name) {
+		row = top_table_find(table, from->name);
+		for (unsigned i = TOP_P50_US; i < TOP_FIGURES; i++) {
+			if (table_row_knows(from, i) &&
+			    (!table_row_knows(row, i) || from->figures[0] > row->figures[0]))
+				table_row_set(row, i, from->figures[i]);
+		}
+		for (unsigned i = 0; i < TOP_P50_US; i++) {
+			if (table_row_knows(from, i))
+				table_row_add(row, i, from->figures[i]);
+		}
+		if (*from->note)
+			memcpy(row->note, from->note, sizeof(row->note));
+	}
+	clear_row(from);
+}
+
 /* Counts that are members of an object of the zone. */
 static void take_zone_count(
     struct top_model *model, const struct json_events *at, const struct json_value *value)
@@ -184,6 +207,26 @@ static void take_transport(
 	    *key == 'q' ? TOP_QUERIES : TOP_RESPONSES, value->number);
 }
 
+/* A network; the rest of them has no name, and only its weight is taken. */
+static void take_subnet(
+    struct top_model *model, const struct json_events *at, const struct json_value *value)
+{
+	static const struct member members[] = {{"queries", TOP_QUERIES},
+	    {"response_bytes", TOP_RESPONSE_BYTES}, {"nxdomain", TOP_NXDOMAIN}};
+	struct top_table *table = &model->lists[TOP_SUBNETS];
+
+	if (at->depth == 4 && value->event == JSON_EVENT_OBJECT_END) {
+		if (!*model->inner.name && table_row_knows(&model->inner, TOP_QUERIES))
+			table->left_out_weight += model->inner.figures[TOP_QUERIES];
+		join_row(table, &model->inner);
+	}
+	if (at->depth != 5)
+		return;
+	if (value->event == JSON_EVENT_TEXT && is(at, 4, "subnet"))
+		set_text(model->inner.name, sizeof(model->inner.name), value->text);
+	take_figure(&model->inner, members, NUMBERS(members), own_key(at), value);
+}
+
 static void end_zone(struct top_model *model, const char *name)
 {
 	model->queries += model->row.figures[TOP_QUERIES];
@@ -208,6 +251,8 @@ static void take_window(
 		end_zone(model, own_key(at));
 	else if (at->depth == 3)
 		take_figure(&model->row, members, NUMBERS(members), own_key(at), value);
+	else if (is(at, 2, "subnets"))
+		take_subnet(model, at, value);
 	else if (at->depth == 4 && value->event == JSON_EVENT_NUMBER)
 		take_zone_count(model, at, value);
 	else if (at->depth == 6 && value->event == JSON_EVENT_NUMBER && is(at, 2, "messages"))
@@ -231,29 +276,7 @@ static void take_crosscheck(
 	}
 }
 
-/* -- resolvers: clients, ASes, countries, summed over zones */
-
-/* The row at hand joins the one of its name; a round-trip time is that of the larger part. */
-static void join_row(struct top_model *model, enum top_list list)
-{
-	struct table_row *row, *from = &model->row;
-
-	if (*from->name) {
-		row = top_table_find(&model->lists[list], from->name);
-		for (unsigned i = TOP_P50_US; i < TOP_FIGURES; i++) {
-			if (table_row_knows(from, i) &&
-			    (!table_row_knows(row, i) || from->figures[0] > row->figures[0]))
-				table_row_set(row, i, from->figures[i]);
-		}
-		for (unsigned i = 0; i < TOP_P50_US; i++) {
-			if (table_row_knows(from, i))
-				table_row_add(row, i, from->figures[i]);
-		}
-		if (*from->note)
-			memcpy(row->note, from->note, sizeof(row->note));
-	}
-	clear_row(model);
-}
+/* -- resolvers: clients, names, ASes, countries, summed over zones */
 
 static void take_origin(struct top_model *model, const struct json_events *at,
     const struct json_value *value, enum top_list list)
@@ -267,7 +290,7 @@ static void take_origin(struct top_model *model, const struct json_events *at,
 	if (at->depth == 4 && value->event == JSON_EVENT_OBJECT_END) {
 		if (list != TOP_CLIENTS)
 			set_text(model->row.name, sizeof(model->row.name), own_key(at));
-		join_row(model, list);
+		join_row(&model->lists[list], &model->row);
 	}
 	if (at->depth != 5)
 		return;
@@ -277,6 +300,22 @@ static void take_origin(struct top_model *model, const struct json_events *at,
 	    (list == TOP_ASNS ? is(at, 4, "as_org") : is(at, 4, "country")))
 		set_text(model->row.note, sizeof(model->row.note), value->text);
 	take_figure(&model->row, members, NUMBERS(members), own_key(at), value);
+}
+
+/* A name, asked for or answered with NXDOMAIN. */
+static void take_name(
+    struct top_model *model, const struct json_events *at, const struct json_value *value)
+{
+	const bool nxdomain = is(at, 3, "nxdomain");
+
+	if (at->depth == 5 && value->event == JSON_EVENT_OBJECT_END)
+		join_row(&model->lists[TOP_NAMES], &model->row);
+	if (at->depth != 6)
+		return;
+	if (value->event == JSON_EVENT_TEXT && is(at, 5, "name"))
+		set_text(model->row.name, sizeof(model->row.name), value->text);
+	else if (value->event == JSON_EVENT_NUMBER && is(at, 5, "count"))
+		table_row_set(&model->row, nxdomain ? TOP_NXDOMAIN : TOP_QUERIES, value->number);
 }
 
 static void take_resolvers(
@@ -290,6 +329,8 @@ static void take_resolvers(
 		take_origin(model, at, value, TOP_ASNS);
 	else if (is(at, 2, "countries"))
 		take_origin(model, at, value, TOP_COUNTRIES);
+	else if (is(at, 2, "names") && at->depth > 4)
+		take_name(model, at, value);
 }
 
 /* -- documents */
@@ -314,13 +355,15 @@ void top_model_clear(struct top_model *model)
 	model->interval_s = 1;
 	for (unsigned i = 0; i < TOP_LISTS; i++)
 		top_table_clear(&model->lists[i]);
-	clear_row(model);
+	clear_row(&model->row);
+	clear_row(&model->inner);
 }
 
 void top_model_begin(struct top_model *model, enum top_document document)
 {
 	model->document = document;
-	clear_row(model);
+	clear_row(&model->row);
+	clear_row(&model->inner);
 	json_events_begin(&model->events, take, model);
 }
 

@@ -17,7 +17,9 @@ enum top_list {
 	TOP_RCODES,
 	TOP_TRANSPORTS,
 	TOP_CLIENTS, /* note: the country, TOP_AS_NUMBER */
-	TOP_ASNS,    /* note: who it belongs to */
+	TOP_SUBNETS,
+	TOP_NAMES,
+	TOP_ASNS, /* note: who it belongs to */
 	TOP_COUNTRIES,
 	TOP_INPUTS,
 	TOP_OUTPUTS, /* note: the last error */
@@ -63,10 +65,11 @@ struct top_model {
 	double funnel[STAGES];
 	uint32_t funnel_known; /* 1 << enum top_stage */
 	struct top_table lists[TOP_LISTS];
-	/* The reader's own: a row whose object has not ended, and its name. */
+	/* The reader's own: a row whose object has not ended, and its name; one of an object within
+	 * that. */
 	enum top_document document;
 	struct json_events events;
-	struct table_row row;
+	struct table_row row, inner;
 };
 
 void top_model_clear(struct top_model *model);

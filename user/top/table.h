@@ -29,6 +29,7 @@ enum top_figure {
 	TOP_ICMP_MS = TOP_P50_US,
 	TOP_TCP_MS = TOP_P99_US,
 	TOP_AS_NUMBER = TOP_MALFORMED,
+	TOP_RESPONSE_BYTES = TOP_SOURCES, /* of a subnet */
 	/* of an input */
 	TOP_FRAMES = 0,
 	TOP_PRODUCERS,

@@ -9,7 +9,7 @@
 #define MIN_NAME 12
 
 const struct view views[VIEWS] = {
-    [VIEW_ZONES] = {"Zones", "zones", "ZONE", TOP_ZONES,
+    [VIEW_ZONES] = {'1', "Zones", "zones", "ZONE", NULL, TOP_ZONES,
 	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 10},
 	    {"ANSWERS/s", "responses", COLUMN_RATE, TOP_RESPONSES, 10},
 	    {"SOURCES", "sources", COLUMN_COUNT, TOP_SOURCES, 8},
@@ -17,46 +17,57 @@ const struct view views[VIEWS] = {
 	    {"99 %", "response_time_us_p99", COLUMN_US, TOP_P99_US, 9},
 	    {"NXDOMAIN", "nxdomain", COLUMN_PERCENT, TOP_NXDOMAIN, 9},
 	    {"BAD", "malformed", COLUMN_COUNT, TOP_MALFORMED, 7}}},
-    [VIEW_TYPES] = {"Types", "qtypes", "QUERY TYPE", TOP_TYPES,
+    [VIEW_TYPES] = {'2', "Types", "qtypes", "QUERY TYPE", NULL, TOP_TYPES,
 	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 11},
 	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 9}}},
-    [VIEW_RCODES] = {"Rcodes", "rcodes", "RESPONSE CODE", TOP_RCODES,
+    [VIEW_RCODES] = {'3', "Rcodes", "rcodes", "RESPONSE CODE", NULL, TOP_RCODES,
 	{{"ANSWERS/s", "responses", COLUMN_RATE, TOP_QUERIES, 11},
 	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 9}}},
-    [VIEW_TRANSPORTS] = {"Transport", "transports", "TRANSPORT", TOP_TRANSPORTS,
+    [VIEW_TRANSPORTS] = {'4', "Trans", "transports", "TRANSPORT", NULL, TOP_TRANSPORTS,
 	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 11},
 	    {"ANSWERS/s", "responses", COLUMN_RATE, TOP_RESPONSES, 11},
 	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 9}}},
-    [VIEW_CLIENTS] = {"Clients", "clients", "CLIENT", TOP_CLIENTS,
+    [VIEW_CLIENTS] = {'5', "Clients", "clients", "CLIENT", NULL, TOP_CLIENTS,
 	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 10},
 	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 7},
 	    {"ICMP", "icmp_rtt_ms", COLUMN_MS, TOP_ICMP_MS, 9},
 	    {"AS", "asn", COLUMN_NUMBER, TOP_AS_NUMBER, 11},
 	    {"CC", "country", COLUMN_NOTE, TOP_QUERIES, 3}}}, /* 40 are left for an address */
-    [VIEW_ASNS] = {"AS", "asns", "AS", TOP_ASNS,
+    [VIEW_SUBNETS] = {'6', "Nets", "subnets", "SUBNET",
+	"counted with the word `addresses` in `datasets`", TOP_SUBNETS,
+	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 11},
+	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 9},
+	    {"NXDOMAIN", "nxdomain", COLUMN_PERCENT, TOP_NXDOMAIN, 10},
+	    {"BYTES/s", "response_bytes", COLUMN_RATE, TOP_RESPONSE_BYTES, 10}}},
+    [VIEW_NAMES] = {'7', "Names", "names", "NAME",
+	"counted with `top.names` above 0, and where `privacy` leaves names", TOP_NAMES,
+	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 11},
+	    {"NXDOMAIN/s", "nxdomain", COLUMN_RATE, TOP_NXDOMAIN, 12}}},
+    [VIEW_ASNS] = {'8', "AS", "asns", "AS", "needs a database: `geo.asn`", TOP_ASNS,
 	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 10},
 	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 7},
 	    {"SOURCES", "sources", COLUMN_COUNT, TOP_SOURCES, 8},
 	    {"ICMP", "icmp_rtt_ms", COLUMN_MS, TOP_ICMP_MS, 9},
 	    {"TCP", "tcp_rtt_ms", COLUMN_MS, TOP_TCP_MS, 9},
 	    {"ORGANISATION", "as_org", COLUMN_NOTE, TOP_QUERIES, 25}}},
-    [VIEW_COUNTRIES] = {"Country", "countries", "COUNTRY", TOP_COUNTRIES,
+    [VIEW_COUNTRIES] = {'9', "Country", "countries", "COUNTRY", "needs a database: `geo.country`",
+	TOP_COUNTRIES,
 	{{"QUERIES/s", "queries", COLUMN_RATE, TOP_QUERIES, 11},
 	    {"SHARE", NULL, COLUMN_SHARE, TOP_QUERIES, 9},
 	    {"SOURCES", "sources", COLUMN_COUNT, TOP_SOURCES, 9},
 	    {"ICMP", "icmp_rtt_ms", COLUMN_MS, TOP_ICMP_MS, 10},
 	    {"TCP", "tcp_rtt_ms", COLUMN_MS, TOP_TCP_MS, 10}}},
-    [VIEW_FUNNEL] = {"Funnel", "funnel", "FUNNEL", TOP_LISTS,
+    [VIEW_FUNNEL] = {'0', "Funnel", "funnel", "FUNNEL", NULL, TOP_LISTS,
 	{{"WINDOW", "messages", COLUMN_COUNT, TOP_QUERIES, 10},
 	    {"EACH s", NULL, COLUMN_RATE, TOP_QUERIES, 10},
 	    {"WHAT IT IS", NULL, COLUMN_NOTE, TOP_QUERIES, 42}}},
-    [VIEW_INPUTS] = {"Inputs", "inputs", "INPUT", TOP_INPUTS,
+    [VIEW_INPUTS] = {'i', "In", "inputs", "INPUT", NULL, TOP_INPUTS,
 	{{"FRAMES", "frames", COLUMN_COUNT, TOP_FRAMES, 9},
 	    {"PRODUCERS", "connections", COLUMN_COUNT, TOP_PRODUCERS, 10},
 	    {"BAD", "frames_bad", COLUMN_COUNT, TOP_BAD, 9},
 	    {"LATE", "late", COLUMN_COUNT, TOP_LATE, 9},
 	    {"LAST", "last_frame_age_s", COLUMN_AGE, TOP_AGE_S, 8}}},
-    [VIEW_OUTPUTS] = {"Outputs", "outputs", "OUTPUT", TOP_OUTPUTS,
+    [VIEW_OUTPUTS] = {'o', "Out", "outputs", "OUTPUT", NULL, TOP_OUTPUTS,
 	{{"POINTS", "points", COLUMN_COUNT, TOP_POINTS, 9},
 	    {"DROPPED", "points_dropped", COLUMN_COUNT, TOP_DROPPED, 8},
 	    {"REFUSED", "points_rejected", COLUMN_COUNT, TOP_REJECTED, 8},
@@ -64,6 +75,15 @@ const struct view views[VIEWS] = {
 	    {"STATE", "failing", COLUMN_STATE, TOP_FAILING, 8},
 	    {"ERROR", "last_error", COLUMN_NOTE, TOP_POINTS, 15}}},
 };
+
+unsigned view_of_key(int key)
+{
+	unsigned view = 0;
+
+	while (view < VIEWS && views[view].press != key)
+		view++;
+	return view;
+}
 
 unsigned view_columns(enum top_view view)
 {

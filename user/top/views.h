@@ -6,13 +6,15 @@
 #include "top/model.h"
 #include "top/screen.h"
 
-/* In the order of their keys, 1 to 9 and 0. */
+/* In the order of their keys: 1 to 9, 0, i, o. */
 enum top_view {
 	VIEW_ZONES,
 	VIEW_TYPES,
 	VIEW_RCODES,
 	VIEW_TRANSPORTS,
 	VIEW_CLIENTS,
+	VIEW_SUBNETS,
+	VIEW_NAMES,
 	VIEW_ASNS,
 	VIEW_COUNTRIES,
 	VIEW_FUNNEL,
@@ -45,10 +47,12 @@ struct view_column {
 #define VIEW_COLUMNS 8
 
 struct view {
-	/* The title is on the screen (all ten are 80 columns), the key in the JSON, the name in the
-	 * first column's title. */
+	/* What chooses it and its title are on the screen (all twelve are 80 columns), the key in
+	 * the JSON, the name in the first column's title. */
+	char press;
 	const char *title, *key, *name;
-	enum top_list list; /* not of VIEW_FUNNEL */
+	const char *missing; /* what it takes to have rows; NULL: traffic */
+	enum top_list list;  /* not of VIEW_FUNNEL */
 	struct view_column columns[VIEW_COLUMNS];
 };
 extern const struct view views[VIEWS];
@@ -61,6 +65,8 @@ struct view_rows {
 	struct table_row stages[STAGES];
 };
 
+/* VIEWS: the key chooses none. */
+unsigned view_of_key(int key);
 /* How many columns it has besides the name. */
 unsigned view_columns(enum top_view view);
 /* `sort`: a column; view_columns() of them: by name. `filter`: part of a name or note, in letters

@@ -78,8 +78,8 @@ static void test_columns_fit(void **state)
 		for (unsigned i = 0; i < view_columns(view); i++)
 			expect(f, views[view].columns[i].title);
 		expect(f,
-		    "1Zones 2Types 3Rcodes 4Transport 5Clients 6AS 7Country 8Funnel 9Inputs "
-		    "0Outputs\n");
+		    "1Zones 2Types 3Rcodes 4Trans 5Clients 6Nets 7Names 8AS 9Country 0Funnel "
+		    "iIn oOut\n");
 		expect(f, "q quit");
 	}
 }
@@ -129,6 +129,22 @@ static void test_sort_and_filter(void **state)
 	strcpy(f->layout.filter, "nobody");
 	draw(f, 80, 24, false);
 	expect(f, "nothing has these letters");
+}
+
+/* Every view has a key of its own, and an empty one says what it takes. */
+static void test_keys(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned view = 0; view < VIEWS; view++)
+		assert_int_equal(view_of_key(views[view].press), view);
+	assert_int_equal(view_of_key('z'), VIEWS);
+	f->layout.view = VIEW_SUBNETS;
+	draw(f, 80, 24, false);
+	expect(f, "nothing to show here: counted with the word `addresses` in `datasets`");
+	f->layout.view = VIEW_ZONES;
+	draw(f, 80, 24, false);
+	expect(f, "nothing to show here\n");
 }
 
 static void test_verdict_and_funnel(void **state)
@@ -246,6 +262,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_columns_fit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_largest_figures, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sort_and_filter, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_verdict_and_funnel, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hostile_text, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_history, setup, teardown),

@@ -100,6 +100,50 @@ static void test_resolvers(void **state)
 	assert_float_equal(row_of(model, TOP_COUNTRIES, "NL")->figures[TOP_SOURCES], 1, 0);
 }
 
+/* Networks are within a zone, whose own figures go on after them; the rest of them has no row. */
+static void test_subnets(void **state)
+{
+	struct top_model *model = *state;
+	const struct table_row *row;
+
+	assert_int_equal(
+	    feed(model, TOP_WINDOW,
+		"{\"zones\":{\"a\":{\"queries\":9,\"subnets\":[{\"rank\":1,\"subnet\":"
+		"\"192.0.2.0/24\",\"queries\":4,\"response_bytes\":400,\"nxdomain\":1},"
+		"{\"rank\":\"other\",\"queries\":5,\"response_bytes\":50}],"
+		"\"responses\":8},\"b\":{\"queries\":3,\"subnets\":[{\"subnet\":"
+		"\"192.0.2.0/24\",\"queries\":3,\"response_bytes\":30}]}}}"),
+	    0);
+	assert_int_equal(model->lists[TOP_SUBNETS].n, 1);
+	row = row_of(model, TOP_SUBNETS, "192.0.2.0/24");
+	assert_float_equal(row->figures[TOP_QUERIES], 7, 0);
+	assert_float_equal(row->figures[TOP_RESPONSE_BYTES], 430, 0);
+	assert_float_equal(row->figures[TOP_NXDOMAIN], 1, 0);
+	assert_float_equal(model->lists[TOP_SUBNETS].left_out_weight, 5, 0);
+	row = row_of(model, TOP_ZONES, "a");
+	assert_float_equal(row->figures[TOP_QUERIES], 9, 0);
+	assert_float_equal(row->figures[TOP_RESPONSES], 8, 0);
+}
+
+static void test_names(void **state)
+{
+	struct top_model *model = *state;
+	const struct table_row *row;
+
+	assert_int_equal(
+	    feed(model, TOP_RESOLVERS,
+		"{\"zones\":{\"a\":{\"names\":{\"query\":[{\"name\":\"www.a\",\"count\":5},"
+		"{\"name\":\"x.a\",\"count\":2}],\"nxdomain\":[{\"name\":\"x.a\","
+		"\"count\":2},{\"count\":7}]}},\"b\":{\"names\":{\"query\":["
+		"{\"name\":\"www.a\",\"count\":1}]}}}}"),
+	    0);
+	assert_int_equal(model->lists[TOP_NAMES].n, 2);
+	row = row_of(model, TOP_NAMES, "www.a");
+	assert_float_equal(row->figures[TOP_QUERIES], 6, 0);
+	assert_false(table_row_knows(row, TOP_NXDOMAIN));
+	assert_float_equal(row_of(model, TOP_NAMES, "x.a")->figures[TOP_NXDOMAIN], 2, 0);
+}
+
 static void test_crosscheck_and_status(void **state)
 {
 	struct top_model *model = *state;
@@ -134,7 +178,10 @@ static void test_strange(void **state)
 	    "{\"zones\":[1,{\"a\":2}]}", "{\"zones\":{\"a\":5,\"b\":[]}}",
 	    "{\"interval_s\":\"x\",\"server\":[1],\"inputs\":{\"a\":1}}",
 	    "{\"outputs\":\"x\",\"window\":3}", "{\"interval_s\":-5,\"funnel\":[1],\"verdict\":7}",
-	    "{\"inputs\":[{\"frames\":1}]}"};
+	    "{\"inputs\":[{\"frames\":1}]}", "{\"zones\":{\"a\":{\"subnets\":{\"x\":[1]}}}}",
+	    "{\"zones\":{\"a\":{\"subnets\":[1,{\"queries\":\"x\"},{\"subnet\":{}}]}}}",
+	    "{\"zones\":{\"a\":{\"names\":[{\"name\":\"x\"}]}}}",
+	    "{\"zones\":{\"a\":{\"names\":{\"query\":[1,{\"name\":3}]}}}}"};
 	struct top_model *model = *state;
 
 	for (unsigned i = 0; i < TOP_DOCUMENTS; i++) {
@@ -146,6 +193,8 @@ static void test_strange(void **state)
 	assert_float_equal(model->interval_s, 1, 0);
 	assert_float_equal(model->queries, 0, 0);
 	assert_int_equal(model->lists[TOP_INPUTS].n, 0);
+	assert_int_equal(model->lists[TOP_SUBNETS].n, 0);
+	assert_int_equal(model->lists[TOP_NAMES].n, 0);
 	assert_int_equal(feed(model, TOP_STATUS, "{\"server\":\"cut"), -EPROTO);
 	assert_int_equal(feed(model, TOP_STATUS, "{\"server\":oops}"), -EPROTO);
 }
@@ -183,6 +232,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_window, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_resolvers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_subnets, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_crosscheck_and_status, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_strange, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_zones, setup, teardown),
