@@ -168,6 +168,9 @@ void view_select(struct view_rows *rows, const struct top_model *model, enum top
 		if (passes(&table->rows[i], filter))
 			rows->rows[rows->n++] = &table->rows[i];
 	}
+	/* The agent names the busiest clients only. */
+	if (view == VIEW_CLIENTS && model->queries > rows->total)
+		rows->total = model->queries;
 	qsort_r(rows->rows, rows->n, sizeof(rows->rows[0]), compare, (void *)column);
 }
 

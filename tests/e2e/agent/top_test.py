@@ -133,12 +133,12 @@ def live_agent(lab):
     terminal.shows("q quit")
     send(lab.path("hand.sock"), 40)
     terminal.shows(r"^queries/s, at most (?!0\.0)\S+ .*#")
-    for key, title in zip(b"1234567890", ("ZONE ", "QUERY TYPE", "RESPONSE CODE", "TRANSPORT ", "CLIENT ", "AS ",
-                                          "COUNTRY ", "FUNNEL ", "INPUT ", "OUTPUT ")):
+    for key, title in zip(b"1234567890io", ("ZONE ", "QUERY TYPE", "RESPONSE CODE", "TRANSPORT ", "CLIENT ", "SUBNET ",
+                                            "NAME ", "AS ", "COUNTRY ", "FUNNEL ", "INPUT ", "OUTPUT ")):
         terminal.type(bytes([key]), "^" + title)
     terminal.type(b"\t", "^ZONE ")
     terminal.type(b"\x1b[Z", "^OUTPUT ")
-    terminal.type(b"9", r"^/\S+ +40 ")
+    terminal.type(b"i", r"^/\S+ +40 ")
     terminal.type(b"h", "^crosstap top: keys")
     terminal.type(b" ", "^INPUT ")
     terminal.type(b"/nobody", "^filter: nobody_")
@@ -150,7 +150,7 @@ def live_agent(lab):
     terminal.resize(40, 10)
     terminal.shows("^INPUT")
     terminal.resize(120, 40)
-    terminal.shows("^1Zones.*0Outputs")
+    terminal.shows("^1Zones.*oOut")
     check_equal((top(url, "--once").returncode, top(url, "--warning", "any").returncode), (0, 3), "without a verdict")
     document = json.loads(top(url, "--json").stdout)
     check_equal((document["server"], document["verdict"], document["inputs"][0]["frames"]),

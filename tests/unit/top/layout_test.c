@@ -101,9 +101,10 @@ static void test_largest_figures(void **state)
 	    "\"2001:0db8:1111:2222:3333:4444:5555:6666\",\"country\":\"NL\",\"asn\":4294967295,"
 	    "\"queries\":1,\"icmp_rtt_ms\":999.94}]}}}");
 	f->layout.view = VIEW_CLIENTS;
+	f->model.queries = 4;
 	draw(f, 80, 24, false);
 	expect(f, "\n2001:0db8:1111:2222:3333:4444:5555:6666 ");
-	expect(f, " 100.0% 999.9 ms 4294967295 NL\n");
+	expect(f, "  25.0% 999.9 ms 4294967295 NL\n");
 }
 
 static void test_sort_and_filter(void **state)
