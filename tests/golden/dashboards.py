@@ -37,13 +37,14 @@ def influxql(names, query):
         return [f"no measurement {match[1]}"]
     fields, tags = names.points[match[1]]
     before, after = query[: match.start()], query[match.end():]
-    # A query around it knows what that one calls its columns.
-    outer, _, inner = before.rpartition("FROM (")
-    given = re.findall(r'\bAS\s+"([^"]*)"', inner, flags=re.I)
-    errors = [f"no column {n}" for n in names_in(outer) if n not in given]
+    # A query around another knows what that one calls its columns, and tags, by which that one may group.
+    levels = re.split(r"FROM \(", before)
+    given = [set(re.findall(r'\bAS\s+"([^"]*)"', level, flags=re.I)) for level in levels]
+    errors = [f"no column {n}" for level, inner in zip(levels, given[1:]) for n in names_in(level) if n not in inner | tags]
     # A tag that is selected beside a field is a column.
-    errors += [f"{match[1]} has no field {f}" for f in names_in(inner) if f not in fields | tags]
-    return errors + [f"{match[1]} has no tag {t}" for t in re.findall(r'"([^"$]+)"', after) if t not in tags | fields]
+    errors += [f"{match[1]} has no field {f}" for f in names_in(levels[-1]) if f not in fields | tags]
+    known = fields | tags | set().union(*given)
+    return errors + [f"{match[1]} has no tag {t}" for t in re.findall(r'"([^"$]+)"', after) if t not in known]
 
 
 def names_in(selected):
@@ -136,6 +137,8 @@ def check_the_check(names):
                   'SELECT sum("queries") FROM "dns" WHERE "qtype" = \'A\'',
                   'SELECT mean("n") FROM (SELECT sum("query") AS "n" FROM "dns" WHERE $timeFilter)',
                   'SELECT mean("m") FROM (SELECT sum("queries") AS "n" FROM "dns" WHERE $timeFilter)',
+                  'SELECT min("k") FROM (SELECT last("n") AS "m" FROM (SELECT sum("queries") AS "n" FROM "dns" GROUP BY "zone"))',
+                  'SELECT min("m") FROM (SELECT sum("queries") AS "m" FROM "dns" GROUP BY "zon") GROUP BY "server"',
                   'SELECT sum("query") AS "query" FROM "dns"',
                   'SHOW TAG VALUES FROM "dns" WITH KEY = "zon"', "rate(crosstap_dns_queries[5m])",
                   'crosstap_verdict{verdikt="ok"}', "sum by (zon) (crosstap_dns_queries_total)",

@@ -230,7 +230,7 @@ def hostile(_lab):
         result = top(mock.url, *arguments)
         check(not [c for c in result.stdout + result.stderr if c != 10 and not 32 <= c < 127], result.stdout)
     terminal = Terminal(mock.url, LC_ALL="C.UTF-8")
-    terminal.type(b"0", "^OUTPUT ")
+    terminal.type(b"o", "^OUTPUT ")
     terminal.shows(r"^\\x1b\]0;owned")
     for raw in (b"\x1b]0;owned", b"\xc2\x9b", "\u202e".encode(), "\u4e2d".encode()):
         check(raw not in terminal.bytes, raw)
