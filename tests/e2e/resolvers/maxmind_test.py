@@ -28,11 +28,12 @@ NOW = MODIFIED + 10 * DAY
 
 
 def database(name):
+    """Behind the byte that tells the fuzz target what to read it as."""
     with open(os.path.join(CORPUS, name), "rb") as file:
-        return file.read()
+        return file.read()[1:]
 
 
-DATABASES = {COUNTRY: database("geolite2-country"), ASN: database("geolite2-asn")}
+DATABASES = {COUNTRY: database("geolite2-country-country"), ASN: database("geolite2-asn-asn")}
 
 
 def archive(members):
