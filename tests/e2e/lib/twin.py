@@ -423,7 +423,9 @@ class Twin:
                      "page": self.page(), "ports": self.listening(), "sockets": self.sockets(),
                      "echoes": self.echoes(), "folders": self.folders(), "modes": self.modes(),
                      "requests": sorted(self.receiver.requests),
-                     "debug": "debug " in self.log()[start_log:]})
+                     # When librdkafka says something is its own affair.
+                     "debug": any(line.startswith("debug ") and not line.startswith("debug kafka:")
+                                  for line in self.log()[start_log:].splitlines())})
         return json.loads(json.dumps({k: v if not isinstance(v, dict) else {str(n): x for n, x in v.items()}
                                       for k, v in seen.items()}))
 

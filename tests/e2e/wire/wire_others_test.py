@@ -122,7 +122,7 @@ def filters_beside_xdp(lab):
 
 
 def knot_xdp(net):
-    return {"xdp": f"xdp:\n    listen: {net.device}@53"}
+    return {"more": f"xdp:\n    listen: {net.device}@53"}
 
 
 def start_knot(bench):
