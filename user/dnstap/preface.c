@@ -61,14 +61,9 @@ enum preface preface_of(const uint8_t *bytes, size_t length)
 
 int preface_alert(const uint8_t *bytes, size_t length)
 {
-	static const uint8_t change[] = {20, 3, 3, 0, 1, 1};
 	static const uint8_t fatal[] = {0, 2, 2}; /* two bytes, level 2 */
 
-	if (length >= sizeof(change) && memcmp(bytes, change, sizeof(change)) == 0) {
-		bytes += sizeof(change);
-		length -= sizeof(change);
-	}
-	if (length < 7 || bytes[0] != RECORD_ALERT || bytes[1] != 3 ||
+	if (length < PREFACE_ALERT_BYTES || bytes[0] != RECORD_ALERT || bytes[1] != 3 ||
 	    memcmp(bytes + 3, fatal, sizeof(fatal)) != 0)
 		return -1;
 	return bytes[6];

@@ -20,12 +20,13 @@ enum preface {
 /* By as many bytes as there are, 1 at least; one byte can be enough to tell. */
 enum preface preface_of(const uint8_t *bytes, size_t length);
 
-#define PREFACE_ALERT_BYTES 13 /* that preface_alert() looks at */
+#define PREFACE_ALERT_HEADER 5 /* of its record */
+#define PREFACE_ALERT_BYTES  7
 
 /*
- * The description of a fatal alert that stands there in the clear, perhaps behind a
- * change_cipher_spec (RFC 8446 sections 5 and 6); -1: none. OpenSSL refuses a certificate so even
- * in TLS 1.3, where GnuTLS only finds a record that it cannot decrypt.
+ * The description of a fatal alert that stands there in the clear (RFC 8446 sections 5 and 6); -1:
+ * none. OpenSSL refuses a certificate so even in TLS 1.3, where GnuTLS only finds a record that it
+ * cannot decrypt.
  */
 int preface_alert(const uint8_t *bytes, size_t length);
 

@@ -17,9 +17,25 @@ struct tls_session {
 	bool looked; /* at the first bytes */
 	bool ready;  /* the handshake is done */
 	bool ended, was_cut, said_end;
+	/* What was read last, the newest byte at the end; zeros before. */
+	uint8_t last[PREFACE_ALERT_BYTES];
 	unsigned warnings;
 	const char *reason; /* NULL: nobody did wrong */
 };
+
+/* gnutls_pull_func: recv(), and of the handshake keeps the end. */
+static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size)
+{
+	struct tls_session *session = context;
+	const ssize_t n = recv(session->fd, data, size, 0);
+	const size_t kept = sizeof(session->last), fresh = (size_t)n < kept ? (size_t)n : kept;
+
+	if (n <= 0 || session->ready)
+		return n;
+	memmove(session->last, session->last + fresh, kept - fresh);
+	memcpy(session->last + kept - fresh, (const uint8_t *)data + n - fresh, fresh);
+	return n;
+}
 
 int tls_session_new(struct tls_session **ret, const struct tls_identity *identity, int fd)
 {
@@ -39,7 +55,9 @@ int tls_session_new(struct tls_session **ret, const struct tls_identity *identit
 		gnutls_certificate_server_set_request(session->session, GNUTLS_CERT_REQUIRE);
 		gnutls_session_set_verify_cert(session->session, NULL, 0);
 	}
-	gnutls_transport_set_int(session->session, fd);
+	/* GnuTLS's own functions take a descriptor for the pointer. */
+	gnutls_transport_set_ptr2(session->session, session, (gnutls_transport_ptr_t)(intptr_t)fd);
+	gnutls_transport_set_pull_function(session->session, pull);
 	session->fd = fd;
 	*ret = session;
 	return 0;
@@ -175,28 +193,44 @@ static ssize_t look(struct tls_session *session)
 	}
 }
 
-/* A refusal that GnuTLS would not understand. */
-static ssize_t look_for_alert(struct tls_session *session)
+/* An alert without keys where GnuTLS has some already, which OpenSSL sends of a certificate that it
+ * does not like. GnuTLS read all of it or its header, which it found too short; -1: there is none.
+ */
+static int alert_without_keys(const struct tls_session *session)
 {
 	uint8_t bytes[PREFACE_ALERT_BYTES];
-	const ssize_t n = recv(session->fd, bytes, sizeof(bytes), MSG_PEEK);
-	const int alert = n > 0 ? preface_alert(bytes, (size_t)n) : -1;
+	const int alert = preface_alert(session->last, sizeof(session->last));
 
+	if (alert >= 0)
+		return alert;
+	memcpy(bytes, session->last + PREFACE_ALERT_BYTES - PREFACE_ALERT_HEADER,
+	    PREFACE_ALERT_HEADER);
+	if (recv(session->fd, bytes + PREFACE_ALERT_HEADER, 2, MSG_PEEK) != 2)
+		return -1;
+	return preface_alert(bytes, sizeof(bytes));
+}
+
+static ssize_t end_of_handshake(struct tls_session *session, int r)
+{
+	int alert = -1;
+
+	if (r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED)
+		alert = alert_without_keys(session);
 	if (alert < 0)
-		return 1;
+		return end_of(session, r);
 	return end_with(session, reason_of_alert((gnutls_alert_description_t)alert));
 }
 
 static ssize_t shake_hands(struct tls_session *session)
 {
-	const ssize_t looked = session->looked ? look_for_alert(session) : look(session);
+	const ssize_t looked = session->looked ? 1 : look(session);
 	int r;
 
 	if (looked <= 0)
 		return looked;
 	r = gnutls_handshake(session->session);
 	if (r < 0)
-		return end_of(session, r);
+		return end_of_handshake(session, r);
 	session->ready = true;
 	return 1;
 }

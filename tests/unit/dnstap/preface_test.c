@@ -51,12 +51,10 @@ static void test_http(void **state UNUSED)
 
 static void test_alerts(void **state UNUSED)
 {
-	static const char behind[] = "\x14\x03\x03\x00\x01\x01\x15\x03\x03\x00\x02\x02\x30";
-	const uint8_t *bytes = (const uint8_t *)behind;
+	const uint8_t *bytes = (const uint8_t *)"\x15\x03\x03\x00\x02\x02\x30";
 
-	assert_int_equal(preface_alert(bytes, 13), 48); /* unknown_ca */
-	assert_int_equal(preface_alert(bytes + 6, 7), 48);
-	for (size_t n = 0; n < 13; n++)
+	assert_int_equal(preface_alert(bytes, 7), 48); /* unknown_ca */
+	for (size_t n = 0; n < 7; n++)
 		assert_int_equal(preface_alert(bytes, n), -1);
 	/* A warning, and one that is encrypted. */
 	assert_int_equal(preface_alert((const uint8_t *)"\x15\x03\x03\x00\x02\x01\x30", 7), -1);
