@@ -43,9 +43,8 @@ void distinct_free(struct distinct *distinct)
 
 static void register_add(uint8_t *registers, uint64_t hash)
 {
-	uint32_t index = (uint32_t)(hash >> (64 - DISTINCT_PRECISION));
-	uint64_t rest = hash << DISTINCT_PRECISION | 1ull << (DISTINCT_PRECISION - 1);
-	uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
+	uint8_t rank;
+	const uint32_t index = distinct_register(hash, &rank);
 
 	if (registers[index] < rank)
 		registers[index] = rank;

@@ -16,6 +16,15 @@
 
 struct distinct;
 
+/* The register that a hash is counted in, and what it makes of it. */
+static inline uint32_t distinct_register(uint64_t hash, uint8_t *ret_rank)
+{
+	const uint64_t rest = hash << DISTINCT_PRECISION | 1ull << (DISTINCT_PRECISION - 1);
+
+	*ret_rank = (uint8_t)(__builtin_clzll(rest) + 1);
+	return (uint32_t)(hash >> (64 - DISTINCT_PRECISION));
+}
+
 int distinct_new(struct distinct **ret);
 void distinct_free(struct distinct *distinct);
 /* -ENOMEM when the set cannot grow: the hash is then not counted. */

@@ -98,17 +98,14 @@ static void encode_messages(const struct job *job)
 static void encode_sources(const struct job *job)
 {
 	const bool always = is_always(job);
-	char key[REGISTERS_KEY_BYTES];
 
-	if (job->registers)
-		registers_key_text(job->context->source_key, key);
 	for (unsigned f = 0; f < 2; f++) {
 		struct sources_row row = {.count = job->zone->sources_all[f]};
 
 		if (job->registers)
 			row.registers = registers_text(job->registers, job->zone->zone, f);
 		if (row.registers)
-			row.registers_key = key;
+			row.registers_key = registers_key(job->registers);
 		if (row.count || always)
 			put(job, M_DNS_SOURCES, mnemonic_family(f), NULL, &row);
 	}

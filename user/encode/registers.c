@@ -2,14 +2,15 @@
 #include "encode/registers.h"
 
 #include "base/distinct.h"
+#include "base/hex.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_BITS 6
-#define VALUE_MASK ((1u << VALUE_BITS) - 1)
+#define REGISTERS_KEY_BYTES 17 /* 16 hexadecimal digits and a NUL */
+#define VALUE_BITS          6
+#define VALUE_MASK          ((1u << VALUE_BITS) - 1)
 /* An entry: zone_family, index, value. Those of one register are neighbours once sorted, the
  * greatest value last. */
 #define GROUP_SHIFT (DISTINCT_PRECISION + VALUE_BITS)
@@ -18,6 +19,7 @@
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 struct registers {
+	char key[REGISTERS_KEY_BYTES];
 	char text[DISTINCT_REGISTERS + 1];
 	size_t n;
 	uint64_t entries[];
@@ -30,16 +32,15 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The register of base/distinct.h. */
 static uint64_t entry_of(const struct source_key *key, const struct source *source)
 {
 	const bool is_ipv4 = source_family(source) == FAMILY_IPV4;
 	const uint64_t hash =
 	    source_key_hash(key, (const uint8_t *)source->address, is_ipv4 ? 4 : 16);
-	const uint64_t rest = hash << DISTINCT_PRECISION | 1ull << (DISTINCT_PRECISION - 1);
+	uint8_t rank;
+	const uint64_t index = distinct_register(hash, &rank);
 
-	return (uint64_t)source->zone_family << GROUP_SHIFT |
-	    hash >> (64 - DISTINCT_PRECISION) << VALUE_BITS | (uint64_t)(__builtin_clzll(rest) + 1);
+	return (uint64_t)source->zone_family << GROUP_SHIFT | index << VALUE_BITS | rank;
 }
 
 int registers_new(
@@ -50,6 +51,7 @@ int registers_new(
 
 	if (!registers)
 		return -ENOMEM;
+	hex_text(registers->key, key->id, (sizeof(registers->key) - 1) / 2);
 	registers->n = 0;
 	for (size_t i = 0; i <= sources->mask && registers->n < sources->used; i++) {
 		if (sources->slots[i].transports)
@@ -132,8 +134,7 @@ const char *registers_text(struct registers *registers, uint32_t zone, unsigned 
 	return registers->text;
 }
 
-void registers_key_text(const struct source_key *key, char ret[REGISTERS_KEY_BYTES])
+const char *registers_key(const struct registers *registers)
 {
-	for (size_t i = 0; i < REGISTERS_KEY_BYTES / 2; i++)
-		snprintf(ret + 2 * i, 3, "%02x", key->id[i]);
+	return registers->key;
 }

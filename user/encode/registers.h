@@ -22,8 +22,6 @@
 #include "stats/key.h"
 #include "stats/sources.h"
 
-#define REGISTERS_KEY_BYTES 17 /* 16 hexadecimal digits of the key's identifier */
-
 struct registers;
 
 /* -ENOMEM. */
@@ -32,6 +30,7 @@ int registers_new(
 void registers_free(struct registers *registers); /* takes NULL */
 /* Valid until the next call; NULL: there are no clients. `family`: enum family. */
 const char *registers_text(struct registers *registers, uint32_t zone, unsigned family);
-void registers_key_text(const struct source_key *key, char ret[REGISTERS_KEY_BYTES]);
+/* Tells the key: 16 hexadecimal digits of its identifier. */
+const char *registers_key(const struct registers *registers);
 
 #endif

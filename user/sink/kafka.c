@@ -20,15 +20,13 @@
 #include <string.h>
 
 #define BATCH_BYTES (8 << 20) /* of lines, in an attempt */
-#define BROKERS_MAX 64
-#define NAME_BYTES  (BROKERS_MAX * (MAX_TEXT + 1))
 
 #define P        struct kafka_settings
 #define WITH_TLS WHEN(P, tls, 1, "with `tls.enabled: true`")
 
 static const struct config_option options[] = {
-    {"brokers", OPTION_TEXTS, .fallback = "[127.0.0.1:9092]", RANGE(1, BROKERS_MAX), AT(P, brokers),
-	.check = text_check_endpoint,
+    {"brokers", OPTION_TEXTS, .fallback = "[127.0.0.1:9092]", RANGE(1, KAFKA_BROKERS),
+	AT(P, brokers), .check = text_check_endpoint,
 	.help = "HOST:PORT of brokers to begin with; they name the others."},
     {"topic", OPTION_TEXT, .fallback = "dns", RANGE(1, MAX_TEXT), AT(P, topic),
 	.check = kafka_check_topic, .help = "Topic. A message's key is `server`."},
@@ -88,7 +86,7 @@ static enum points_format kafka_format(const void *settings)
 static int kafka_describe(struct arena *arena, const void *settings, struct sink_place *ret)
 {
 	const P *s = settings;
-	char brokers[NAME_BYTES];
+	char brokers[KAFKA_BROKERS_BYTES];
 
 	kafka_brokers_text(s, brokers, sizeof(brokers));
 	ret->name = arena_printf(arena, "kafka %s topic=%s", brokers, s->topic);

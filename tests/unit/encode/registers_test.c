@@ -148,15 +148,20 @@ static void test_empty(void **state UNUSED)
 
 static void test_key_is_told(void **state UNUSED)
 {
+	struct registers *a = NULL, *b = NULL;
 	struct source_key other;
-	char a[REGISTERS_KEY_BYTES], b[REGISTERS_KEY_BYTES];
+	struct sources sources;
 
 	source_key_init(&other, (const uint8_t *)"0123456789abcdef0123456789abcdeF");
-	registers_key_text(&key, a);
-	registers_key_text(&other, b);
-	assert_int_equal(strlen(a), 16);
-	assert_int_equal(strspn(a, "0123456789abcdef"), 16);
-	assert_string_not_equal(a, b);
+	assert_int_equal(sources_init(&sources, 64), 0);
+	assert_int_equal(registers_new(&a, &sources, &key), 0);
+	assert_int_equal(registers_new(&b, &sources, &other), 0);
+	assert_int_equal(strlen(registers_key(a)), 16);
+	assert_int_equal(strspn(registers_key(a), "0123456789abcdef"), 16);
+	assert_string_not_equal(registers_key(a), registers_key(b));
+	registers_free(a);
+	registers_free(b);
+	sources_done(&sources);
 }
 
 int main(void)

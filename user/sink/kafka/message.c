@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink/kafka/message.h"
 
+#include "base/hex.h"
+
 #include <nettle/sha2.h>
-#include <stdio.h>
 #include <string.h>
 
 static size_t line_length(const char *text, size_t length)
@@ -39,6 +40,5 @@ void message_cut(
 
 void message_id_text(const uint8_t id[MESSAGE_ID_BYTES], char ret[MESSAGE_ID_CHARS + 1])
 {
-	for (size_t i = 0; i < MESSAGE_ID_BYTES; i++)
-		snprintf(ret + 2 * i, 3, "%02x", id[i]);
+	hex_text(ret, id, MESSAGE_ID_BYTES);
 }

@@ -2,6 +2,7 @@
 #include "sink/kafka/producer.h"
 
 #include "base/clock.h"
+#include "base/secret_file.h"
 #include "sink/influx_reply.h"
 #include "sink/kafka/client.h"
 
@@ -33,9 +34,7 @@ void producer_free(struct producer *p)
 	client_dispose(p->client);
 	if (p->conf)
 		rd_kafka_conf_destroy(p->conf);
-	if (p->secret)
-		explicit_bzero(p->secret, strlen(p->secret));
-	free(p->secret);
+	secret_free(p->secret);
 	free(p->topic);
 	free(p->key);
 	pthread_mutex_destroy(&p->lock);

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #define TOPIC_MAX 249 /* Topic.MAX_NAME_LENGTH of Kafka */
-/* librdkafka takes "ssl.ca.location" and the like, and so no list of brokers is longer. */
-#define BROKERS_MAX 16384
 
 const char *kafka_check_topic(const char *text)
 {
@@ -112,7 +110,7 @@ int kafka_conf_new(rd_kafka_conf_t **ret, const struct kafka_settings *settings)
 	    /* What a broker may make us hold: metadata, and answers of some bytes. */
 	    {"receive.message.max.bytes", "16777216"},
 	    {"topic.metadata.propagation.max.ms", "2000"}};
-	char brokers[BROKERS_MAX];
+	char brokers[KAFKA_BROKERS_BYTES];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	int r;
 

@@ -4,8 +4,12 @@
 #define CROSSTAP_SINK_KAFKA_SETTINGS_H
 
 #include "config/config.h"
+#include "config/option_row.h"
 
 #include <librdkafka/rdkafka.h>
+
+#define KAFKA_BROKERS       64
+#define KAFKA_BROKERS_BYTES (KAFKA_BROKERS * (MAX_TEXT + 1)) /* of kafka_brokers_text() */
 
 enum kafka_format { KAFKA_LINE, KAFKA_JSON };
 enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_LZ4, KAFKA_ZSTD };
