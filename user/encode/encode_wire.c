@@ -48,50 +48,50 @@ static void encode_one(const struct job *job, enum measurement_id id, const char
 	    (const char *[]){job->interface->name, tag, next}, &(struct count_row){messages}, 0);
 }
 
-/* Types that are not to have a series of their own are sent as one point. */
-static int encode_qtypes(const struct job *job)
+typedef const char *unassigned_name(
+    struct unassigned *unassigned, int64_t time_ms, uint16_t code, char buffer[MNEMONIC_BYTES]);
+typedef const char *mnemonic_name(uint16_t code, char buffer[MNEMONIC_BYTES]);
+
+/* Codes that are not to have a series of their own are sent as one point. */
+static void encode_codes(const struct job *job, enum measurement_id id, unassigned_name *bounded,
+    mnemonic_name *mnemonic, const struct wire_code *codes, size_t n)
 {
-	const struct wire_code *codes;
 	char buffer[MNEMONIC_BYTES];
 	uint64_t other = 0;
-	size_t n;
-	int r = wire_sum_qtypes(job->interface, 1, job->arena, &codes, &n);
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const char *name = job->unassigned
-		    ? unassigned_qtype(job->unassigned, job->time_ms, codes[i].code, buffer)
-		    : mnemonic_qtype(codes[i].code, buffer);
+		    ? bounded(job->unassigned, job->time_ms, codes[i].code, buffer)
+		    : mnemonic(codes[i].code, buffer);
 
 		if (strcmp(name, UNASSIGNED_OTHER) == 0)
 			other += codes[i].messages;
 		else
-			encode_one(job, M_WIRE_QTYPE, name, NULL, codes[i].messages);
+			encode_one(job, id, name, NULL, codes[i].messages);
 	}
 	if (other)
-		encode_one(job, M_WIRE_QTYPE, UNASSIGNED_OTHER, NULL, other);
+		encode_one(job, id, UNASSIGNED_OTHER, NULL, other);
+}
+
+static int encode_qtypes(const struct job *job)
+{
+	const struct wire_code *codes;
+	size_t n;
+	const int r = wire_sum_qtypes(job->interface, 1, job->arena, &codes, &n);
+
+	if (r == 0)
+		encode_codes(job, M_WIRE_QTYPE, unassigned_qtype, mnemonic_qtype, codes, n);
 	return r;
 }
 
 static int encode_rcodes(const struct job *job)
 {
 	const struct wire_code *codes;
-	char buffer[MNEMONIC_BYTES];
-	uint64_t other = 0;
 	size_t n;
-	int r = wire_sum_rcodes(job->interface, 1, job->arena, &codes, &n);
+	const int r = wire_sum_rcodes(job->interface, 1, job->arena, &codes, &n);
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		const char *name = job->unassigned
-		    ? unassigned_rcode(job->unassigned, job->time_ms, codes[i].code, buffer)
-		    : mnemonic_rcode(codes[i].code, buffer);
-
-		if (strcmp(name, UNASSIGNED_OTHER) == 0)
-			other += codes[i].messages;
-		else
-			encode_one(job, M_WIRE_RCODE, name, NULL, codes[i].messages);
-	}
-	if (other)
-		encode_one(job, M_WIRE_RCODE, UNASSIGNED_OTHER, NULL, other);
+	if (r == 0)
+		encode_codes(job, M_WIRE_RCODE, unassigned_rcode, mnemonic_rcode, codes, n);
 	return r;
 }
 

@@ -31,16 +31,22 @@ bool margin_tag_is_value(enum measure_tag tag)
 	}
 }
 
+/* Of a pair, where 12 bits hold it. */
+static uint32_t rcode_of(uint32_t rcode)
+{
+	return rcode == KEY_RCODE_OTHER ? KEY_OTHER : rcode;
+}
+
 /* The part of the value that the tag stands for. */
 static uint32_t value_of(enum measure_tag tag, uint64_t key)
 {
 	const uint32_t value = margin_value(key);
 
 	if (margin_kind(key) == MARGIN_RCODE_SIZE)
-		return key_size_rcode(value);
+		return rcode_of(key_size_rcode(value));
 	if (margin_kind(key) != MARGIN_QTYPE_RCODE)
 		return value;
-	return tag == TAG_BUSY_QTYPE ? key_qtype(value) : key_rcode(value);
+	return tag == TAG_BUSY_QTYPE ? key_qtype(value) : rcode_of(key_rcode(value));
 }
 
 static const char *number(const char *before, uint32_t value, char buffer[MNEMONIC_BYTES])
@@ -55,8 +61,6 @@ const char *margin_tag_text(enum measure_tag tag, uint64_t key, const struct pla
 	const uint32_t value = value_of(tag, key);
 
 	if ((value == KEY_OTHER || value == KEY_NO_QUESTION) && margin_tag_is_value(tag))
-		return UNASSIGNED_OTHER;
-	if (tag == TAG_RCODE && margin_kind(key) != MARGIN_RCODE && value == KEY_RCODE_OTHER)
 		return UNASSIGNED_OTHER;
 	switch (tag) {
 	case TAG_DIRECTION:
