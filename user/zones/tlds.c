@@ -12,9 +12,13 @@ struct tlds {
 	struct hash_seed seed;
 };
 
-static uint64_t *slot_of(const struct tlds *tlds, const uint8_t *tld)
+static uint64_t hash_of(const struct tlds *tlds, const uint8_t *tld)
 {
-	const uint64_t hash = name_hash(&tlds->seed, tld, tld[0] + 2u) | 1;
+	return name_hash(&tlds->seed, tld, tld[0] + 2u) | 1;
+}
+
+static uint64_t *slot_of(const struct tlds *tlds, uint64_t hash)
+{
 	uint64_t at = hash >> 1 & tlds->mask;
 
 	while (tlds->slots[at] && tlds->slots[at] != hash)
@@ -26,13 +30,15 @@ static int add(struct tlds *tlds, const char *text)
 {
 	uint8_t wire[ZONE_WIRE_BYTES];
 	unsigned labels;
+	uint64_t hash;
 	const int length = zone_name_to_wire(text, wire, &labels);
 
 	if (length < 0)
 		return length;
 	if (labels != 1)
 		return -EINVAL;
-	*slot_of(tlds, wire) = name_hash(&tlds->seed, wire, (size_t)length) | 1;
+	hash = hash_of(tlds, wire);
+	*slot_of(tlds, hash) = hash;
 	return 0;
 }
 
@@ -71,5 +77,5 @@ void tlds_free(struct tlds *tlds)
 
 bool tlds_has(const struct tlds *tlds, const uint8_t *tld)
 {
-	return *slot_of(tlds, tld) != 0;
+	return *slot_of(tlds, hash_of(tlds, tld)) != 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "zones/zones.h"
 
+#include "crosstap/dns.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -56,27 +58,15 @@ struct name_words {
 };
 
 /* Sixteen bytes as lower8() folds them. */
-typedef uint8_t name_bytes __attribute__((vector_size(16)));
-typedef signed char signed_name_bytes __attribute__((vector_size(16)));
-
 static inline struct name_words lower16(const uint8_t *p)
 {
 	struct name_words words;
-	name_bytes v, capital;
-
-	memcpy(&v, p, sizeof(v));
-	capital = (name_bytes)((signed_name_bytes)(v + (0x7f - 'Z')) > 0x7f - 'Z' + 'A' - 1);
+	dns_bytes v = dns_load_bytes(p);
+	const dns_bytes capital =
+	    (dns_bytes)((dns_signed_bytes)(v + (0x7f - 'Z')) > 0x7f - 'Z' + 'A' - 1);
 	v |= capital & 0x20;
 	memcpy(&words, &v, sizeof(words));
 	return words;
-}
-
-static inline uint64_t load8(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
 }
 
 static inline uint64_t load4(const uint8_t *p)
@@ -91,7 +81,8 @@ static inline uint64_t load4(const uint8_t *p)
 static inline struct name_words lower_short(const uint8_t *name, size_t length)
 {
 	if (length >= 8)
-		return (struct name_words){lower8(load8(name)), lower8(load8(name + length - 8))};
+		return (struct name_words){
+		    lower8(ct_load_le64(name)), lower8(ct_load_le64(name + length - 8))};
 	if (length >= 4)
 		return (struct name_words){lower8(load4(name)), lower8(load4(name + length - 4))};
 	return (struct name_words){.first = length
@@ -109,12 +100,12 @@ uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t len
 	uint64_t h = seed->b;
 	struct name_words words;
 
-	if (length < sizeof(name_bytes)) {
+	if (length < sizeof(dns_bytes)) {
 		words = lower_short(name, length);
 	} else {
-		const uint8_t *last = name + length - sizeof(name_bytes);
+		const uint8_t *last = name + length - sizeof(dns_bytes);
 
-		for (; name < last; name += sizeof(name_bytes)) {
+		for (; name < last; name += sizeof(dns_bytes)) {
 			words = lower16(name);
 			h = hash_fold(h ^ words.first, words.second ^ seed->a);
 		}
