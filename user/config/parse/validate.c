@@ -4,6 +4,7 @@
 #include "config/parse/reader.h"
 #include "config/parse/texts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,34 +252,33 @@ static void check_disjoint(struct reader *reader, const char *key, const struct 
 	}
 }
 
-static void check_suffixes(struct reader *reader)
+typedef void list_file_read(struct reader *reader, const struct node *where, const char *key,
+    const char *path, size_t max, struct config_strings *items);
+
+/* A file of names at `domains.` and `leaf`; an empty path: none. */
+static void check_list(struct reader *reader, const char *leaf, const char *path,
+    list_file_read *read, size_t max, struct config_strings *items, const char *item)
 {
-	const char *const key = "domains.suffixes";
-	const struct node *node = node_get(node_get(reader->root, "domains"), "suffixes");
-	const char *path = reader->config->domains.suffixes;
-	struct config_strings *rules = &reader->config->domains.rules;
+	const struct node *node = node_get(node_get(reader->root, "domains"), leaf);
 	const unsigned before = reader->n_problems;
+	char key[32];
 
 	if (!path || !*path)
 		return;
-	suffixes_file_read(reader, node, key, path, MAX_RULES, rules);
-	if (!rules->n && reader->n_problems == before)
-		reader_problem(reader, node, key, "%s holds no rule", path);
+	snprintf(key, sizeof(key), "domains.%s", leaf);
+	read(reader, node, key, path, max, items);
+	if (!items->n && reader->n_problems == before)
+		reader_problem(reader, node, key, "%s holds no %s", path, item);
 }
 
-static void check_tlds(struct reader *reader)
+static void check_domains(struct reader *reader)
 {
-	const char *const key = "domains.tlds";
-	const struct node *node = node_get(node_get(reader->root, "domains"), "tlds");
-	const char *path = reader->config->domains.tlds;
-	struct config_strings *names = &reader->config->domains.tld_names;
-	const unsigned before = reader->n_problems;
+	struct config *config = reader->config;
 
-	if (!path || !*path)
-		return;
-	tlds_file_read(reader, node, key, path, MAX_TLDS, names);
-	if (!names->n && reader->n_problems == before)
-		reader_problem(reader, node, key, "%s holds no TLD", path);
+	check_list(reader, "suffixes", config->domains.suffixes, suffixes_file_read, MAX_RULES,
+	    &config->domains.rules, "rule");
+	check_list(reader, "tlds", config->domains.tlds, tlds_file_read, MAX_TLDS,
+	    &config->domains.tld_names, "TLD");
 }
 
 static bool is_unicast_host(const struct config_network *network)
@@ -368,8 +368,7 @@ void validate_config(struct reader *reader)
 	check_disjoint(reader, "doh_ports", &wire->doh_ports, "dot_ports", &wire->dot_ports);
 	check_inputs(reader);
 	check_outputs(reader);
-	check_suffixes(reader);
-	check_tlds(reader);
+	check_domains(reader);
 	check_ping(reader);
 	check_maxmind(reader);
 	check_rssac002(reader);
