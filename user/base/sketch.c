@@ -48,17 +48,6 @@ void sketch_done(struct sketch *sketch, struct sketch_budget *budget)
 	*sketch = (struct sketch){0};
 }
 
-/* The hash's slot, or the free one where it belongs. */
-static uint32_t *slot_of(uint32_t *set, unsigned bits, uint32_t hash)
-{
-	const uint32_t mask = (1u << bits) - 1;
-	uint32_t at = hash & mask;
-
-	while (set[at] && set[at] != hash)
-		at = (at + 1) & mask;
-	return &set[at];
-}
-
 /* Where the sketch's hashes are, and how many places there are. */
 static const uint32_t *hashes_of(const struct sketch *sketch, size_t *ret_n)
 {
@@ -79,7 +68,7 @@ static int to_set(struct sketch *sketch, struct sketch_budget *budget, unsigned 
 	hashes = hashes_of(sketch, &n);
 	for (size_t i = 0; i < n; i++) {
 		if (hashes[i])
-			*slot_of(set, bits, hashes[i]) = hashes[i];
+			*sketch_slot(set, bits, hashes[i]) = hashes[i];
 	}
 	sketch_done(sketch, budget); /* NOLINT(clang-analyzer-unix.Malloc): `next` has the set */
 	*sketch = next;
@@ -157,16 +146,16 @@ static bool is_full(const struct sketch *sketch)
 void sketch_add_slow(struct sketch *sketch, struct sketch_budget *budget, uint32_t hash)
 {
 	hash += hash == 0; /* 0 marks a free slot */
-	if (sketch->kind == SKETCH_INLINE
-		? has_few(sketch, hash)
-		: sketch->kind == SKETCH_SET && *slot_of(sketch->set, sketch->bits, hash) == hash)
+	if (sketch->kind == SKETCH_INLINE ? has_few(sketch, hash)
+					  : sketch->kind == SKETCH_SET &&
+		    *sketch_slot(sketch->set, sketch->bits, hash) == hash)
 		return;
 	if (sketch->kind != SKETCH_REGISTERS && is_full(sketch) && grow(sketch, budget) < 0)
 		return;
 	if (sketch->kind == SKETCH_INLINE) {
 		sketch->few[sketch->used++] = hash;
 	} else if (sketch->kind == SKETCH_SET) {
-		*slot_of(sketch->set, sketch->bits, hash) = hash;
+		*sketch_slot(sketch->set, sketch->bits, hash) = hash;
 		sketch->used++;
 	} else {
 		sketch_register(sketch->registers, sketch->bits, hash);

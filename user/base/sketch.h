@@ -50,6 +50,17 @@ static inline void sketch_register(uint8_t *registers, unsigned bits, uint32_t h
 		*at = rank;
 }
 
+/* The hash's slot, or the free one where it belongs. A set is never full. */
+static inline uint32_t *sketch_slot(uint32_t *set, unsigned bits, uint32_t hash)
+{
+	const uint32_t mask = (1u << bits) - 1;
+	uint32_t at = hash & mask;
+
+	while (set[at] && set[at] != hash)
+		at = (at + 1) & mask;
+	return &set[at];
+}
+
 /* Asks for the cache line that a hash would be counted in. */
 static inline void sketch_prefetch(const struct sketch *sketch, uint32_t hash)
 {
@@ -68,15 +79,12 @@ static inline void sketch_add(struct sketch *sketch, struct sketch_budget *budge
 		return;
 	}
 	if (sketch->kind == SKETCH_SET) {
-		const uint32_t mask = (1u << sketch->bits) - 1;
-		uint32_t at = hash & mask;
+		uint32_t *slot = sketch_slot(sketch->set, sketch->bits, hash);
 
-		for (; sketch->set[at]; at = (at + 1) & mask) {
-			if (sketch->set[at] == hash)
-				return;
-		}
-		if (hash && sketch->used <= mask / 2) {
-			sketch->set[at] = hash;
+		if (*slot)
+			return;
+		if (hash && sketch->used < 1u << (sketch->bits - 1)) {
+			*slot = hash;
 			sketch->used++;
 			return;
 		}
