@@ -10,10 +10,11 @@
  *
  * A busy machine lets packets out late, so the line tells what it did. The file RECORD, written at
  * the end, has a line for each TCP segment and each ICMP echo message that went across: "A" or "B",
- * from where it came; when it came in and when it went out (CLOCK_MONOTONIC, ns); source and
- * destination; "tcp", both ports, flags, sequence and acknowledgement number, or "icmp", type,
- * identifier, sequence number. The last line is "packets" and how many there were, which are more
- * than the lines of those if there was no room.
+ * from where it came; when the kernel gave it to the device, when the device had surely passed it
+ * on (0: not known) and when it went out (CLOCK_MONOTONIC, ns); source and destination; "tcp", both
+ * ports, flags, sequence and acknowledgement number, or "icmp", type, identifier, sequence number.
+ * The last line is "packets" and how many there were, which are more than the lines of those if
+ * there was no room.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +51,7 @@
 #define CLOCKS_READ_NS (10 * 1000)
 
 struct packet {
-	uint64_t in_ns;
+	uint64_t in_ns, passed_ns;
 	size_t length;
 	uint8_t data[PACKET_BYTES];
 };
@@ -63,12 +64,12 @@ struct device {
 /* From one device to the other; a full queue drops, as a link does. */
 struct direction {
 	const struct device *from, *to;
-	size_t first, n;
+	size_t first, n, n_passed; /* the first of the n have been passed on */
 	struct packet *packets;
 };
 
 struct record {
-	uint64_t in_ns, out_ns;
+	uint64_t in_ns, passed_ns, out_ns;
 	uint8_t from, length;
 	uint8_t data[RECORD_BYTES];
 };
@@ -185,13 +186,32 @@ static ssize_t receive(int fd, void *data, uint64_t *ret_in_ns)
 	return length;
 }
 
+static struct packet *packet_at(const struct direction *direction, size_t i)
+{
+	return &direction->packets[(direction->first + i) % QUEUE_PACKETS];
+}
+
+/* The device passed on this one, in the order in which it was given them; it may have lost some. */
+static void passed(struct direction *direction, const uint8_t *data, size_t length)
+{
+	for (size_t i = direction->n_passed; i < direction->n; i++) {
+		struct packet *packet = packet_at(direction, i);
+
+		if (packet->length != length || memcmp(packet->data, data, length) != 0)
+			continue;
+		packet->passed_ns = clock_monotonic_ns();
+		direction->n_passed = i + 1;
+		return;
+	}
+}
+
 static void take_in(struct direction *direction)
 {
 	static uint8_t dropped[PACKET_BYTES];
+	ssize_t again;
 
 	for (;;) {
-		struct packet *packet =
-		    &direction->packets[(direction->first + direction->n) % QUEUE_PACKETS];
+		struct packet *packet = packet_at(direction, direction->n);
 		uint8_t *data = direction->n < QUEUE_PACKETS ? packet->data : dropped;
 		uint64_t in_ns;
 		ssize_t length = receive(direction->from->tap, data, &in_ns);
@@ -202,11 +222,13 @@ static void take_in(struct direction *direction)
 			continue;
 		packet->length = (size_t)length;
 		packet->in_ns = in_ns;
+		packet->passed_ns = 0;
 		direction->n++;
 	}
-	/* The same packets once more, which nobody needs. */
-	while (read(direction->from->tun, dropped, sizeof(dropped)) > 0)
-		continue;
+	/* The same packets once more: the kernel stamps one for its sender before it passes it on.
+	 */
+	while ((again = read(direction->from->tun, dropped, sizeof(dropped))) > 0)
+		passed(direction, dropped, (size_t)again);
 }
 
 static void note(const struct packet *packet, unsigned from, uint64_t now_ns)
@@ -216,6 +238,7 @@ static void note(const struct packet *packet, unsigned from, uint64_t now_ns)
 	if (n_records++ >= RECORDS)
 		return;
 	record->in_ns = packet->in_ns;
+	record->passed_ns = packet->passed_ns;
 	record->out_ns = now_ns;
 	record->from = (uint8_t)from;
 	record->length = packet->length < RECORD_BYTES ? (uint8_t)packet->length : RECORD_BYTES;
@@ -237,6 +260,7 @@ static void let_out(struct direction *direction, unsigned from, uint64_t delay_n
 			return;
 		direction->first = (direction->first + 1) % QUEUE_PACKETS;
 		direction->n--;
+		direction->n_passed -= direction->n_passed > 0;
 	}
 }
 
@@ -305,9 +329,9 @@ static void print_record(FILE *file, const struct record *record)
 		return;
 	inet_ntop(v6 ? AF_INET6 : AF_INET, data + at, source, sizeof(source));
 	inet_ntop(v6 ? AF_INET6 : AF_INET, data + at + size, destination, sizeof(destination));
-	fprintf(file, "%c %llu %llu %s %s ", "AB"[record->from],
-	    (unsigned long long)record -> in_ns, (unsigned long long)record -> out_ns, source,
-	    destination);
+	fprintf(file, "%c %llu %llu %llu %s %s ", "AB"[record->from],
+	    (unsigned long long)record -> in_ns, (unsigned long long)record -> passed_ns,
+	    (unsigned long long)record -> out_ns, source, destination);
 	if (protocol == IPPROTO_TCP && record->length >= head + 20)
 		fprintf(file, "tcp %u %u %u %u %u\n", load16(ports), load16(ports + 2), ports[13],
 		    load32(ports + 4), load32(ports + 8));

@@ -29,8 +29,9 @@ ECHO_REQUESTS, ECHO_REPLIES = (8, 128), (0, 129)  # ICMP, ICMPv6
 # What no measurement can tell apart: clocks are read one after the other, and times are cut to microseconds.
 CLOCKS_MS = 0.05
 
-# Of a packet that crossed the line: the side from which it came, CLOCK_MONOTONIC in ns, ends, and what it is.
-Packet = collections.namedtuple("Packet", "side in_ns out_ns source destination kind numbers")
+# Of a packet that crossed the line: the side from which it came, CLOCK_MONOTONIC in ns (given to the device, passed on by
+# it, or 0, and out at the other end), ends, and what it is.
+Packet = collections.namedtuple("Packet", "side in_ns passed_ns out_ns source destination kind numbers")
 
 
 class Time(collections.namedtuple("Time", "address port start_ns end_ns least most")):
@@ -59,8 +60,7 @@ class Forwarder:
         with open(self.path) as file:
             *lines, last = map(str.split, file)
         check(int(last[1]) <= 1 << 17, f"the forwarder recorded all of its packets: {last}")
-        return [Packet(line[0], int(line[1]), int(line[2]), line[3], line[4], line[5], tuple(map(int, line[6:])))
-                for line in lines]
+        return [Packet(line[0], *map(int, line[1:4]), *line[4:7], tuple(map(int, line[7:]))) for line in lines]
 
 
 def wall_ahead_ns():
@@ -182,21 +182,23 @@ class Stamps:
 
 
 def echo_times(packets, stamps=None):
-    """[Time] of the echo requests from side A; without stamps of the device from which they came, the most is what the
-    line took."""
+    """[Time] of the echo requests from side A. The kernel stamps a request for its sender between giving it to the device
+    and the device's passing it on, which an interrupt may tear apart: from the latter on is the least. Without stamps of the
+    device from which they came, the most is what the line took."""
     asked, times, ahead = {}, [], wall_ahead_ns()
     for packet in packets:
         if packet.kind != "icmp":
             continue
         kind, *number = packet.numbers
         if packet.side == "A" and kind in ECHO_REQUESTS:
-            asked[(packet.destination, *number)] = packet.in_ns
+            asked[(packet.destination, *number)] = packet
         key = (packet.source, *number)
         if packet.side == "B" and kind in ECHO_REPLIES and key in asked:
-            least = (packet.out_ns - asked[key]) / 1e6
-            most = stamps.get(key) if stamps is not None else least
+            request = asked[key]
+            least, most = ((packet.out_ns - since) / 1e6 for since in (request.passed_ns or packet.out_ns, request.in_ns))
+            most = stamps.get(key) if stamps is not None else most
             if most is not None:
-                times.append(Time(packet.source, 0, asked[key] + ahead, packet.out_ns + ahead, least - CLOCKS_MS,
+                times.append(Time(packet.source, 0, request.in_ns + ahead, packet.out_ns + ahead, least - CLOCKS_MS,
                                   most + CLOCKS_MS))
     return times
 

@@ -52,6 +52,7 @@ def attempt_20_ms(lab, mode, prefix=(), settings=()):
         seen = {a: [link.probe("--seconds", "1", a, prefix=prefix) for _ in range(5)] for a in ("198.51.100.2", "2001:db8:1::2")}
         stamped = stamps.read()  # before the device goes
         packets = link.forwarder.read()
+        check(all(packet.passed_ns for packet in packets), "each packet was passed on by its device")
         times = echo_times(packets, stamped)
         for address, probes in seen.items():
             mine = [t for t in times if t.address == address]
