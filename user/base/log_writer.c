@@ -3,12 +3,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/unused.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -187,7 +187,6 @@ static void in_child(void)
 
 int log_start(void)
 {
-	sigset_t all, before;
 	int r;
 
 	if (writer.state == RUNNING)
@@ -195,13 +194,10 @@ int log_start(void)
 	if (writer.state == DIRECT)
 		pthread_atfork(before_fork, in_parent, in_child);
 	writer.state = RUNNING;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&writer.thread, NULL, writer_main, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
+	r = thread_start(&writer.thread, writer_main, NULL);
+	if (r < 0)
 		writer.state = DIRECT;
-	return -r;
+	return r;
 }
 
 void log_stop(uint64_t timeout_ns)

@@ -3,10 +3,10 @@
 
 #include "base/error_text.h"
 #include "base/store.h"
+#include "base/thread.h"
 #include "dnstap/input_internal.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -130,7 +130,6 @@ int dnstap_input_set_access(
 int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,
     const struct dnstap_ops *ops, void *context)
 {
-	sigset_t all, before;
 	int r;
 
 	if (*input->listeners.skipped)
@@ -144,12 +143,9 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
 	if (*input->stored && !input->listeners.passed)
 		(void)store_add(input->stored, input->listeners.fds, (unsigned)input->listeners.n);
 	input->ran = true;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&input->thread, NULL, dnstap_serve, input);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
-		return -r;
+	r = thread_start(&input->thread, dnstap_serve, input);
+	if (r < 0)
+		return r;
 	pthread_setname_np(input->thread, "dnstap");
 	input->started = true;
 	return 0;

@@ -2,6 +2,7 @@
 #include "download/maxmind.h"
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "download/fetch.h"
 #include "download/maxmind_state.h"
 #include "geo/mmdb.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,17 +81,6 @@ static int read_environment(struct maxmind *maxmind)
 	return maxmind->user && maxmind->password ? 0 : -ENOMEM;
 }
 
-static void init_wake(struct maxmind *maxmind)
-{
-	pthread_condattr_t attributes;
-
-	pthread_mutex_init(&maxmind->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&maxmind->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
 int maxmind_new(
     struct maxmind **ret, const struct config *config, const struct maxmind_options *options)
 {
@@ -101,12 +90,17 @@ int maxmind_new(
 
 	if (!maxmind)
 		return -ENOMEM;
+	r = thread_condition_init(&maxmind->wake);
+	if (r < 0) {
+		free(maxmind);
+		return r;
+	}
+	pthread_mutex_init(&maxmind->lock, NULL);
 	maxmind->config = config_ref(config);
 	maxmind->clock = options && options->clock ? options->clock : &clock_system;
 	maxmind->ca = options ? options->ca : NULL;
 	maxmind->every_s = (int64_t)(config->geo.maxmind_every_ns / NS_PER_S);
 	maxmind->spread = XXH3_64bits(config->server, strlen(config->server));
-	init_wake(maxmind);
 	maxmind->targets = calloc(n ? n : 1, sizeof(*maxmind->targets));
 	maxmind->has_curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 	r = maxmind->targets && maxmind->has_curl ? read_environment(maxmind) : -ENOMEM;
@@ -422,17 +416,12 @@ static void *run(void *context)
 
 int maxmind_start(struct maxmind *maxmind)
 {
-	sigset_t all, old;
 	int r;
 
 	if (maxmind->n == 0 || maxmind->has_thread)
 		return 0;
 	atomic_store(&maxmind->stop, false);
-	/* Signals are the main thread's; SIGPIPE would come from a lost connection under TLS. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&maxmind->thread, NULL, run, maxmind);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = thread_start(&maxmind->thread, run, maxmind);
 	maxmind->has_thread = r == 0;
 	return r;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/thread.h"
 #include "base/unused.h"
 #include "http/http.h"
 
@@ -205,10 +206,9 @@ static struct MHD_Daemon *start_daemon(struct http *http, struct listener *liste
 	    {MHD_OPTION_END, 0, NULL},
 	};
 	struct MHD_Daemon *daemon;
-	sigset_t all, before;
+	sigset_t before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	thread_signals_block(&before);
 	daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
 	    MHD_OPTION_EXTERNAL_LOGGER, on_message, listener, MHD_OPTION_LISTEN_SOCKET, fd,
 	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
@@ -216,7 +216,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, struct listener *liste
 	    MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
 	    tls ? tls_options : &tls_options[3], MHD_OPTION_END);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	thread_signals_restore(&before);
 	return daemon;
 }
 

@@ -2,10 +2,10 @@
 #include "http/sweep.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -55,8 +55,6 @@ static void *sweep_thread(void *argument)
 int sweep_new(struct sweep **ret, struct places *places, struct event_streams *streams)
 {
 	struct sweep *sweep = calloc(1, sizeof(*sweep));
-	pthread_condattr_t monotonic;
-	sigset_t all, before;
 	int r;
 
 	if (!sweep)
@@ -64,23 +62,22 @@ int sweep_new(struct sweep **ret, struct places *places, struct event_streams *s
 	sweep->places = places;
 	sweep->streams = streams;
 	pthread_mutex_init(&sweep->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&sweep->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&sweep->thread, NULL, sweep_thread, sweep);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r) {
-		pthread_cond_destroy(&sweep->changed);
-		pthread_mutex_destroy(&sweep->lock);
-		free(sweep);
-		return -r;
-	}
+	r = thread_condition_init(&sweep->changed);
+	if (r < 0)
+		goto no_condition;
+	r = thread_start(&sweep->thread, sweep_thread, sweep);
+	if (r < 0)
+		goto no_thread;
 	pthread_setname_np(sweep->thread, "http-sweep");
 	*ret = sweep;
 	return 0;
+
+no_thread:
+	pthread_cond_destroy(&sweep->changed);
+no_condition:
+	pthread_mutex_destroy(&sweep->lock);
+	free(sweep);
+	return r;
 }
 
 void sweep_wake(struct sweep *sweep)

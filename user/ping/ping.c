@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "ping/ping_internal.h"
 #include "ping/ping_table.h"
 
@@ -59,13 +59,8 @@ static void wake_thread(struct ping *ping)
 
 static int start_thread(struct ping *ping)
 {
-	sigset_t all, before;
-	int r;
+	int r = thread_start(&ping->thread, ping_run, ping);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	r = -pthread_create(&ping->thread, NULL, ping_run, ping);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r == 0) {
 		ping->has_thread = true;
 		pthread_setname_np(ping->thread, "ping");
@@ -212,19 +207,13 @@ int ping_configure(struct ping *ping, const struct config *config)
 
 static int init_sync(struct ping *ping)
 {
-	pthread_condattr_t attributes;
 	int r = -pthread_mutex_init(&ping->lock, NULL);
 
 	if (r < 0)
 		return r;
 	ping->has_lock = true;
-	r = -pthread_condattr_init(&attributes);
-	if (r < 0)
-		return r;
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(&ping->wake, &attributes);
+	r = thread_condition_init(&ping->wake);
 	ping->has_wake = r == 0;
-	pthread_condattr_destroy(&attributes);
 	return r;
 }
 

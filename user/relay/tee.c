@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "relay/relay_queue.h"
 #include "relay/tee_connect.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -229,33 +229,13 @@ static void *run(void *argument)
 
 static int start_thread(struct tee *tee)
 {
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	pthread_t thread;
 	int r;
 
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	tee->owners = 2;
-	r = pthread_create(&thread, &attributes, run, tee);
-	if (r)
+	r = thread_start_detached(run, tee);
+	if (r < 0)
 		tee->owners = 1;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
-static void init_lock(struct tee *tee)
-{
-	pthread_condattr_t monotonic;
-
-	pthread_mutex_init(&tee->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&tee->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	return r;
 }
 
 int tee_new(struct tee **ret, const char *target, const char *input)
@@ -265,7 +245,12 @@ int tee_new(struct tee **ret, const char *target, const char *input)
 
 	if (!tee)
 		return -ENOMEM;
-	init_lock(tee);
+	r = thread_condition_init(&tee->changed);
+	if (r < 0) {
+		free(tee);
+		return r;
+	}
+	pthread_mutex_init(&tee->lock, NULL);
 	tee->owners = 1;
 	tee->said = NOTHING_SAID;
 	tee->target = strdup(target);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/drain.h"
 
+#include "base/thread.h"
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 struct drain {
@@ -78,18 +78,12 @@ static void *drain_main(void *context)
 	return NULL;
 }
 
-/* Signals are for the main thread. */
 static int make_thread(struct drain *drain)
 {
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&drain->thread, drain_main, drain);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&drain->thread, NULL, drain_main, drain);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	drain->running = r == 0;
-	return -r;
+	return r;
 }
 
 int drain_prepare(struct drain *drain, size_t n)

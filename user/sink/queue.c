@@ -2,6 +2,7 @@
 #include "sink/queue.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,21 +23,6 @@ struct queue {
 	struct item items[];
 };
 
-/* Waits are measured on the clock that nobody sets. */
-static int condition_init(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	int r = pthread_condattr_init(&attributes);
-
-	if (r)
-		return -r;
-	r = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	if (!r)
-		r = pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-	return -r;
-}
-
 int queue_new(struct queue **ret, size_t max_batches, size_t max_bytes)
 {
 	struct queue *q;
@@ -49,10 +35,10 @@ int queue_new(struct queue **ret, size_t max_batches, size_t max_bytes)
 		return -ENOMEM;
 	q->size = max_batches;
 	q->max_bytes = max_bytes;
-	r = condition_init(&q->events);
+	r = thread_condition_init(&q->events);
 	if (r < 0)
 		goto out;
-	r = condition_init(&q->room);
+	r = thread_condition_init(&q->room);
 	if (r < 0) {
 		pthread_cond_destroy(&q->events);
 		goto out;

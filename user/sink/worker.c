@@ -3,12 +3,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "sink/gate.h"
 #include "sink/spool.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -708,18 +708,12 @@ static void *worker_main(void *context)
 
 /* --- The caller's side --- */
 
-/* Signals are for the main thread. */
 static int make_thread(struct worker *w)
 {
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&w->thread, worker_main, w);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	w->running = r == 0;
-	return -r;
+	return r;
 }
 
 int worker_new(struct worker **ret, const struct worker_options *options, const void *settings)

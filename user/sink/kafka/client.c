@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/unused.h"
 #include "sink/kafka/statistics.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,18 +133,11 @@ static void client_unref(struct client *client)
 
 static int make_lock(struct client *client)
 {
-	pthread_condattr_t attributes;
-	int r = pthread_condattr_init(&attributes);
+	int r = thread_condition_init(&client->changed);
 
-	if (r)
-		return -r;
-	r = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	if (!r)
-		r = pthread_cond_init(&client->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
-	if (!r)
+	if (r == 0)
 		pthread_mutex_init(&client->lock, NULL);
-	return -r;
+	return r;
 }
 
 /* All that it has to tell goes to its own thread at once: nothing piles up between two windows. */
@@ -205,25 +198,6 @@ static void *dispose_main(void *context)
 	return NULL;
 }
 
-/* Signals are for the main thread. */
-static int make_thread(struct client *client)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	sigset_t all, old;
-	int r = pthread_attr_init(&attributes);
-
-	if (r)
-		return -r;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread, &attributes, dispose_main, client);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
 void client_dispose(struct client *client)
 {
 	const uint64_t until_ns = clock_monotonic_ns() + LEAVE_NS;
@@ -233,7 +207,7 @@ void client_dispose(struct client *client)
 	rd_kafka_purge(client->rk,
 	    RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 	atomic_fetch_add(&client->references, 1);
-	if (make_thread(client) < 0) {
+	if (thread_start_detached(dispose_main, client) < 0) {
 		dispose_main(client);
 	} else {
 		pthread_mutex_lock(&client->lock);

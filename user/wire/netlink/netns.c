@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/netlink/netns.h"
 
+#include "base/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -48,9 +49,9 @@ int netns_call(int namespace, void (*work)(void *context), void *context)
 		work(context);
 		return 0;
 	}
-	r = pthread_create(&thread, NULL, run, &visit);
-	if (r != 0)
-		return -r;
+	r = thread_start(&thread, run, &visit);
+	if (r < 0)
+		return r;
 	pthread_join(thread, NULL);
 	return visit.error;
 }

@@ -2,6 +2,7 @@
 #include "wire/packet/packet.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "wire/packet/ring.h"
 #include "wire/counter/fill.h"
 #include "wire/netlink/netns.h"
@@ -225,7 +226,7 @@ int packet_new(struct packet_source **ret, const struct wire_rules *rules, int n
 	if (r == 0)
 		r = enter_and_open(source, rules, namespace, error, size);
 	if (r == 0) {
-		r = -pthread_create(&source->thread, NULL, run, source);
+		r = thread_start(&source->thread, run, source);
 		source->started = r == 0;
 		if (r < 0)
 			snprintf(error, size, "%s", strerror(-r));
