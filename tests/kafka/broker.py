@@ -21,6 +21,7 @@ from network import free_port
 JARS = os.path.join(os.path.abspath(BUILD), "kafka", "jars", "*")
 PASSWORD = "hunter2hunter2"
 LOGIN = "org.apache.kafka.common.security."
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 class Proxy:
@@ -95,12 +96,15 @@ class Broker:
             lines["listeners"] += f",SECURE://127.0.0.1:{self.secure}"
             lines["advertised.listeners"] += f",SECURE://localhost:{self.secure}"
             lines |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": certificate,
-                      "sasl.enabled.mechanisms": "PLAIN",
+                      "sasl.enabled.mechanisms": ",".join(("PLAIN", *SCRAM)),
                       "listener.name.secure.plain.sasl.jaas.config": f'{LOGIN}plain.PlainLoginModule required user_crosstap="{PASSWORD}";',
+                      **{f"listener.name.secure.{name.lower()}.sasl.jaas.config": f"{LOGIN}scram.ScramLoginModule required;"
+                         for name in SCRAM},
                       "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                       "super.users": "User:ANONYMOUS"}
         self.properties = lab.write("server.properties", "".join(f"{key}={value}\n" for key, value in lines.items()))
-        self.java("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster(), "--config", self.properties)
+        users = [word for name in SCRAM for word in ("--add-scram", f"{name}=[name=crosstap,password={PASSWORD}]")]
+        self.java("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster(), "--config", self.properties, *users)
         self.start()
         self.proxy = Proxy(self.outer, self.inner)
 

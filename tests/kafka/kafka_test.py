@@ -8,7 +8,7 @@ import threading
 import time
 
 import topic
-from broker import PASSWORD, Broker, Consumer
+from broker import PASSWORD, SCRAM, Broker, Consumer
 from certificates import Authority
 from frames import send
 from harness import Crosstap, check, check_equal, main, test, wait_for
@@ -170,7 +170,16 @@ def rights(lab):
         broker.ask_admin(lambda admin, acl=acl: admin.create_acls([acl]))
     consumer = Consumer(broker, 1)
     send(lab.path("hand.sock"), 5)
-    seen = topic.wait_total(consumer.read, 15, 90)
+    topic.wait_total(consumer.read, 15, 90)
+    for number, mechanism in enumerate(SCRAM, 1):
+        kafka["sasl"] = {"mechanism": mechanism.lower(), "username": "crosstap", "password": "no-such-word"}
+        before = crosstap.process.log().count("uthentication failed")
+        reload(crosstap)
+        wait_for(lambda: crosstap.process.log().count("uthentication failed") > before, 60, f"{mechanism} with a wrong password")
+        kafka["sasl"]["password"] = "$KAFKA_PASSWORD"
+        reload(crosstap)
+        send(lab.path("hand.sock"), 5)
+        seen = topic.wait_total(consumer.read, 15 + 5 * number, 90)
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(seen.twice(), [], "points that came twice")
     check(PASSWORD not in crosstap.process.log(), "the password is in the log")
