@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections import Counter
 
+import publish
 import reader
 import traffic
 from datasets import BUSIEST, RCODES, nested, parse, summed, type_name
@@ -93,17 +94,9 @@ class Expected:
         self.junk, self.ports, self.types, self.sizes = Counter(), Counter(), Counter(), Counter()
         self.priming, self.tlds = {}, tlds
         self.with_port = 0
-        for payload in reader.frames(data):
-            frame = reader.fields(reader.fields(payload).get(14, b""))
-            kind = frame.get(1)
-            text = frame.get(10 if kind and kind % 2 else 14)
-            if kind not in reader.CLIENT_SIDE or text is None:
-                continue
-            try:
-                message = reader.Message(text)
-            except reader.Unreadable:
-                continue
-            self.add(kind % 2 == 1, frame, message, struct.unpack_from("!H", text, 2)[0])
+        for is_query, _, frame, message in publish.exchanges(data):
+            if message:
+                self.add(is_query, frame, message, struct.unpack_from("!H", frame[10 if is_query else 14], 2)[0])
 
     def add(self, is_query, frame, message, flags):
         port, protocol = frame.get(6), frame.get(3, 1)
