@@ -55,6 +55,7 @@ static int attach_dispatched(
     struct wire_bpf *wire, struct attachment *attachment, const struct attachment_running *running)
 {
 	int fd = -1, r = -ENOENT;
+	bool alone = false;
 
 	if (running->dispatched && running->xdp.compatible) {
 		attachment_set_xdp(attachment, fcntl(running->xdp.fd, F_DUPFD_CLOEXEC, 3), true);
@@ -62,13 +63,13 @@ static int attach_dispatched(
 	}
 	for (int i = WIRE_PROGRAM_XDP; i <= WIRE_PROGRAM_XDP_FRAGS && r < 0; i++)
 		r = wire_dispatcher_attach(wire->namespace, attachment->index, (enum wire_program)i,
-		    &attachment->maps, &fd);
+		    &attachment->maps, &fd, &alone);
 	if (r < 0)
 		return r;
 	/* The old one counts into maps of its own until it goes: nothing twice, nothing not. */
 	if (running->dispatched)
 		detach_dispatched(wire, attachment, &running->xdp);
-	attachment_set_xdp(attachment, fd, true);
+	attachment_set_xdp(attachment, fd, !alone);
 	return 0;
 }
 
