@@ -3,6 +3,7 @@
 #include "enrich/resolvers.h"
 #include "enrich/resolvers_file.h"
 
+#include "../address.h"
 #include "../random.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static struct resolvers *make(size_t limit)
 
 static struct resolver *find(struct resolvers *resolvers, uint64_t number, unsigned family)
 {
-	const uint64_t address[2] = {number, family == 6 ? 1 : 0};
+	const uint64_t address[2] = {address_word((uint32_t)number), family == 6 ? 1 : 0};
 
 	return resolvers_find(
 	    resolvers, resolvers_hash(resolvers, address, family), address, family);
@@ -41,7 +42,7 @@ static struct resolver *find(struct resolvers *resolvers, uint64_t number, unsig
 /* As a window's end does it. */
 static struct resolver *see(struct resolvers *resolvers, uint64_t number, unsigned family)
 {
-	const uint64_t address[2] = {number, family == 6 ? 1 : 0};
+	const uint64_t address[2] = {address_word((uint32_t)number), family == 6 ? 1 : 0};
 	struct resolver *resolver = find(resolvers, number, family);
 
 	if (!resolver)
@@ -233,7 +234,7 @@ static void test_limit_is_lowered(void **state UNUSED)
 
 static void test_round_trip(void **state UNUSED)
 {
-	const uint64_t measured[2] = {1, 0}, other[2] = {3, 1};
+	const uint64_t measured[2] = {address_word(1), 0}, other[2] = {address_word(3), 1};
 	struct resolvers *from = make(100), *to = make(100);
 	struct stat st;
 
