@@ -15,4 +15,13 @@ static inline uint64_t address_word(uint32_t number)
 	return word;
 }
 
+/* The number of such a word. */
+static inline uint32_t address_number(uint64_t word)
+{
+	uint32_t number;
+
+	memcpy(&number, &word, sizeof(number));
+	return number;
+}
+
 #endif
