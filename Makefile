@@ -79,7 +79,7 @@ Q   := $(if $(V),,@)
 SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
-	check-clickhouse check-collector check-kafka check-container check-kernels check-kernels-all kernel-programs tidy tools \
+	check-clickhouse check-collector check-kafka check-container check-kernels check-kernels-all check-kernels-arm64 kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
 	check-simulation simulate soak fleet check-arm64 check-s390x check-dashboards analyze coverage coverage-all \
 	bench-peers check-bench bench-nameserver
@@ -92,7 +92,8 @@ help:
 	@echo 'check          everything: style, unit, golden, fuzz corpora, sanitizers, end to end'
 	@echo 'simulate       the agent in a simulated world: SEEDS=n of them, or SEED=n with all that happens'
 	@echo 'check-arm64 check-s390x  unit tests and reports of another processor, under qemu-user'
-	@echo 'check-kernels  boot older kernels under qemu with the built program'
+	@echo 'check-kernels  boot kernels under qemu with the built program: KERNELS="5.10 6.1 6.12 backports 6.12+forbidden"'
+	@echo 'check-kernels-arm64  the same of that processor'
 	@echo 'check-boot     play the installation of the README on a booted Debian 12 and 13; SUITE=bookworm on one'
 	@echo 'check-clickhouse  send to ClickHouse'"'"'s engine (chDB, from PyPI)'
 	@echo 'check-kafka    send to a broker of Apache Kafka (from Maven) that is killed in the middle'
@@ -291,16 +292,16 @@ check-bpf: $(BPF_TEST_BIN)
 	@scripts/run-bpf $(BPF_TEST_BIN)
 check-e2e: all tools
 	O=$(O) tests/e2e/run
-# With each compiler of the kernel side that this Debian has; user space is the same.
+# With each compiler of the kernel side that this Debian has; user space is the same. KERNELS chooses (scripts/kernels).
 KERNEL_CLANGS = $(sort $(notdir $(wildcard /usr/bin/clang-14 /usr/bin/clang-19)))
 check-kernels:
 	scripts/deps --build --kernels
 	$(MAKE) check-kernels-all
 check-kernels-all: $(KERNEL_CLANGS:%=check-kernels-%)
-	@scripts/kernels $(foreach clang,$(KERNEL_CLANGS),$(clang)=$(O)/$(clang))
+	@$(if $(KERNELS),KERNELS="$(KERNELS)") scripts/kernels $(foreach clang,$(KERNEL_CLANGS),$(clang)=$(O)/$(clang))
 check-kernels-%:
 	$(MAKE) -j$(JOBS) O=$(O)/$* CLANG=$* OPT=-O1 kernel-programs
-kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step
+kernel-programs: all $(BPF_TEST_BIN) $(KERNEL_TEST_BIN) $(O)/tools/dnsload $(O)/tools/clock_step $(O)/tools/refuse_bpf
 # axe-core, which judges how accessible the page is, comes from npm where that is to be had.
 check-browser:
 	scripts/deps --browser
@@ -309,15 +310,23 @@ check-browser:
 # User space of another architecture under qemu-user: unit tests and reports of captures. s390x is big-endian.
 FOREIGN_arm64 := aarch64
 FOREIGN_s390x := s390x
+# What its kernels are booted with, beside the program's libraries.
+FOREIGN_TOOLS_arm64 := busybox-static dash fstrm-bin iproute2 knot knot-module-dnstap libxdp1 nftables util-linux
+FOREIGN_ROOT = $(abspath $(O))/foreign/$(1)
+FOREIGN_MAKE = PKG_CONFIG_SYSROOT_DIR=$(FOREIGN_ROOT) \
+	PKG_CONFIG_LIBDIR=$(FOREIGN_ROOT)/usr/lib/$(FOREIGN_$(1))-linux-gnu/pkgconfig:$(FOREIGN_ROOT)/usr/share/pkgconfig \
+	$(MAKE) -j$(JOBS) O=$(O)/$(1) SYSROOT=$(FOREIGN_ROOT) OPT=-O1 CC="$(FOREIGN_CC) --sysroot=$(FOREIGN_ROOT)"
+FOREIGN_CC = $(FOREIGN_$(1))-linux-gnu-gcc
 check-arm64 check-s390x: check-%:
 	scripts/deps --build --foreign
-	scripts/foreign $* $(O)/foreign/$*
-	PKG_CONFIG_SYSROOT_DIR=$(abspath $(O))/foreign/$* \
-	PKG_CONFIG_LIBDIR=$(abspath $(O))/foreign/$*/usr/lib/$(FOREIGN_$*)-linux-gnu/pkgconfig:$(abspath $(O))/foreign/$*/usr/share/pkgconfig \
-	$(MAKE) -j$(JOBS) O=$(O)/$* SYSROOT=$(abspath $(O))/foreign/$* OPT=-O1 \
-		CC="$(FOREIGN_$*)-linux-gnu-gcc --sysroot=$(abspath $(O))/foreign/$*" \
-		all $(UNIT_SRC:%.c=$(O)/$*/%)
+	scripts/foreign $* $(O)/foreign/$* $(FOREIGN_TOOLS_$*)
+	$(call FOREIGN_MAKE,$*) all $(UNIT_SRC:%.c=$(O)/$*/%)
 	scripts/run-foreign $(FOREIGN_$*) $(O)/foreign/$* $(O)/$*
+check-kernels-arm64:
+	scripts/deps --build --kernels --foreign
+	scripts/foreign arm64 $(O)/foreign/arm64 $(FOREIGN_TOOLS_arm64)
+	$(call FOREIGN_MAKE,arm64) kernel-programs
+	ARCHITECTURE=arm64 ROOT=$(O)/foreign/arm64 KERNELS="$(or $(KERNELS),6.1)" scripts/kernels $(notdir $(CLANG))=$(O)/arm64
 # The OpenTelemetry Collector itself, from Go modules; no part of `check`, which has a receiver of its own.
 check-collector: all
 	scripts/collector $(abspath $(O))/collector

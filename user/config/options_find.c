@@ -43,20 +43,28 @@ const struct config_option *option_find(
 	return NULL;
 }
 
+/* A bool, an enum or a number of elements: no byte beside it is read. */
+static uint64_t number_at(const char *at, size_t size)
+{
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (size == sizeof(uint8_t))
+		return *(const uint8_t *)at;
+	if (size == sizeof(narrow)) {
+		memcpy(&narrow, at, sizeof(narrow));
+		return narrow;
+	}
+	memcpy(&wide, at, sizeof(wide));
+	return wide;
+}
+
 bool option_applies(const struct config_option *option, const void *base)
 {
 	const struct option_when *when = &option->when;
-	uint64_t wide = 0;
-	uint32_t narrow = 0;
 
-	if (!when->is_set)
-		return true;
-	if (when->size == sizeof(narrow)) {
-		memcpy(&narrow, (const char *)base + when->offset, sizeof(narrow));
-		return narrow == when->value;
-	}
-	memcpy(&wide, (const char *)base + when->offset, sizeof(wide));
-	return wide == when->value;
+	return !when->is_set ||
+	    number_at((const char *)base + when->offset, when->size) == when->value;
 }
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)

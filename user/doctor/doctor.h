@@ -83,6 +83,7 @@ void doctor_nameserver(struct doctor *doctor);
 struct doctor_nic {
 	const struct wire_link *link;
 	int bpf;             /* 0, or the error that keeps BPF out */
+	const char *refusal; /* that error in words */
 	bool dispatcher;     /* libxdp's would work */
 	bool ours;           /* a program of an agent runs in its XDP hook */
 	bool dispatched;     /* what runs there is libxdp's dispatcher */

@@ -7,6 +7,7 @@
 #include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
 #include "wire/bpf/features.h"
+#include "wire/bpf/refusal.h"
 #include "wire/netlink/netlink.h"
 #include "wire/netlink/netns.h"
 #include "wire/rules/select.h"
@@ -70,7 +71,7 @@ enum wire_mode doctor_mode(
 	if (mode == WIRE_OFF || mode == WIRE_PACKET)
 		return said(reason, mode, "wire.mode");
 	if (nic->bpf < 0)
-		return said(reason, WIRE_PACKET, "no BPF: %s", strerror(-nic->bpf));
+		return said(reason, WIRE_PACKET, "no BPF: %s", nic->refusal);
 	if (mode == WIRE_TC)
 		return said(reason, WIRE_TC, "wire.mode");
 	if (mode == WIRE_GENERIC) {
@@ -296,6 +297,7 @@ static void in_namespace(struct doctor *doctor, void (*work)(void *context), voi
 void doctor_interfaces(struct doctor *doctor)
 {
 	struct visit visit = {.doctor = doctor};
+	char refusal[WIRE_REFUSAL_BYTES] = "";
 
 	if (doctor->config->wire.mode == WIRE_OFF) {
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "not watched: wire.mode");
@@ -303,6 +305,9 @@ void doctor_interfaces(struct doctor *doctor)
 	}
 	wire_bpf_quiet();
 	visit.host.bpf = wire_bpf_allowed();
+	if (visit.host.bpf < 0)
+		wire_refusal(visit.host.bpf, refusal, sizeof(refusal));
+	visit.host.refusal = refusal;
 	visit.host.dispatcher = visit.host.bpf == 0 && wire_dispatcher_works();
 	in_namespace(doctor, visit_interfaces, &visit);
 }

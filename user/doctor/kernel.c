@@ -3,8 +3,8 @@
 #include "doctor/doctor.h"
 
 #include "wire/bpf/object.h"
+#include "wire/bpf/refusal.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +15,9 @@
 
 #define BTF_PATH  "/sys/kernel/btf/vmlinux"
 #define JIT_PATH  "/proc/sys/net/core/bpf_jit_enable"
-#define TESTED    510        /* `make check-kernels` */
-#define UNCHARGED 511        /* from here on BPF memory is no locked memory (Linux 5.11) */
-#define REASONS   518        /* kfree_skb tells why it dropped */
-#define LOCKED    (64 << 20) /* all maps of an interface and the shared ones, rounded up */
+#define TESTED    510 /* `make check-kernels` */
+#define UNCHARGED 511 /* from here on BPF memory is no locked memory (Linux 5.11) */
+#define REASONS   518 /* kfree_skb tells why it dropped */
 
 unsigned doctor_kernel_version(const char *release)
 {
@@ -42,7 +41,9 @@ void doctor_kernel(struct doctor *doctor)
 	const bool btf = access(BTF_PATH, R_OK) == 0;
 	struct utsname system;
 	const unsigned version = running_version(&system);
+	struct wire_standing standing;
 
+	wire_standing_read(&standing);
 	if (version < TESTED)
 		doctor_note(doctor, DOCTOR_WARNING,
 		    "packet sockets count at a higher cost: take Linux 5.10 or newer",
@@ -58,19 +59,24 @@ void doctor_kernel(struct doctor *doctor)
 	else if (version < REASONS)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL,
 		    "BTF is there; before Linux 5.18 stack_drops come from counters all the same");
+	else if (standing.locked_down)
+		doctor_note(doctor, DOCTOR_WARNING,
+		    "no program may read a packet that the kernel dropped: they come from "
+		    "counters, as an upper bound",
+		    "cat /sys/kernel/security/lockdown",
+		    "the kernel is locked down (confidentiality): stack_drops come from counters");
 	else
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "BTF is there: stack_drops by packet");
 }
 
-static void check_locked_memory(struct doctor *doctor)
+static void check_locked_memory(struct doctor *doctor, const struct wire_standing *standing)
 {
 	struct utsname system;
 	struct rlimit limit;
 
 	if (running_version(&system) >= UNCHARGED || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
 		return;
-	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= LOCKED ||
-	    capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_RESOURCE))
+	if (!standing->locked_memory)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "locked memory suffices for the maps");
 	else
 		doctor_note(doctor, DOCTOR_WARNING,
@@ -80,42 +86,41 @@ static void check_locked_memory(struct doctor *doctor)
 		    (unsigned long long)limit.rlim_max / 1024);
 }
 
+static const char *command_for(int error, bool misses)
+{
+	if (error != -EPERM)
+		return "grep BPF_SYSCALL /boot/config-$(uname -r)";
+	return misses ? "sysctl kernel.unprivileged_bpf_disabled"
+		      : "grep Seccomp /proc/self/status; cat /sys/kernel/security/lsm";
+}
+
 void doctor_bpf(struct doctor *doctor)
 {
-	static const struct {
-		unsigned capability;
-		const char *name;
-	} needed[] = {
-	    {CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
-	char missing[64] = "";
+	char missing[64], refusal[WIRE_REFUSAL_BYTES];
+	struct wire_standing standing;
+	bool misses;
 	int r;
 
 	if (doctor->config->wire.mode == WIRE_OFF || doctor->config->wire.mode == WIRE_PACKET) {
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "not used: wire.mode");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		/* Before Linux 5.8 CAP_SYS_ADMIN stands for the first two, and still does. */
-		if (!capng_have_capability(CAPNG_EFFECTIVE, needed[i].capability) &&
-		    (needed[i].capability == CAP_NET_ADMIN ||
-			!capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN)))
-			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing),
-			    "%s%s", *missing ? ", " : "", needed[i].name);
-	}
+	wire_standing_read(&standing);
+	misses = wire_standing_missing(&standing, missing, sizeof(missing));
 	r = wire_bpf_allowed();
-	if (*missing)
+	if (misses)
 		doctor_note(doctor, DOCTOR_WARNING, "run as root, or give the agent these",
 		    "sudo crosstap doctor",
 		    "without %s the wire is counted by packet sockets or not at all", missing);
-	if (r < 0)
+	if (r < 0) {
+		wire_refusal_tell(&standing, r, refusal, sizeof(refusal));
 		doctor_note(doctor, DOCTOR_WARNING,
-		    "packet sockets count instead, at a higher cost",
-		    r == -EPERM ? "sysctl kernel.unprivileged_bpf_disabled"
-				: "grep BPF_SYSCALL /boot/config-$(uname -r)",
-		    "the kernel makes no BPF map: %s", strerror(-r));
-	if (!*missing && r == 0)
+		    "packet sockets count instead, at a higher cost", command_for(r, misses),
+		    "the kernel makes no BPF map: %s", refusal);
+	}
+	if (!misses && r == 0)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "programs may be loaded");
-	check_locked_memory(doctor);
+	check_locked_memory(doctor, &standing);
 }
 
 void doctor_jit(struct doctor *doctor)

@@ -8,6 +8,7 @@
 
 #include "../random.h"
 
+#include <arpa/inet.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +70,7 @@ static void ask(struct mix *mix, uint32_t address, uint32_t asn, uint32_t n, uin
 	struct source source = {.zone_family = SOURCE_IPV4, .transports = 1, .queries = n};
 	struct source_traits traits = {.query_bytes = n * bytes};
 
-	memcpy(source.address, &(uint32_t){__builtin_bswap32(address)}, 4);
+	memcpy(source.address, &(uint32_t){htonl(address)}, 4);
 	source.responses = n;
 	traits.response_bytes = (uint32_t)((double)traits.query_bytes * amplification);
 	for (uint32_t i = 0; i < n; i++)

@@ -86,7 +86,8 @@ static void modes_of_interfaces(void **state UNUSED)
 	assert_mode(&nic, WIRE_AUTO, WIRE_TC, "no Ethernet");
 	assert_mode(&nic, WIRE_GENERIC, WIRE_TC, "no Ethernet");
 	nic.bpf = -EPERM;
-	assert_mode(&nic, WIRE_AUTO, WIRE_PACKET, "Operation not permitted");
+	nic.refusal = "Operation not permitted: without CAP_BPF";
+	assert_mode(&nic, WIRE_AUTO, WIRE_PACKET, "Operation not permitted: without CAP_BPF");
 }
 
 static void who_may_reach(void **state UNUSED)

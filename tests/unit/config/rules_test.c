@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is refused, and in which words and place. */
 #include "base/unused.h"
+#include "config/options.h"
 #include "parse.h"
 
 #include <stdint.h>
@@ -302,9 +303,33 @@ static void a_secret_is_in_no_message(void **state UNUSED)
 	free(messages);
 }
 
+/* Neither what lies beside it nor the order of bytes decides. */
+static void a_condition_reads_its_member_alone(void **state UNUSED)
+{
+	struct {
+		uint8_t before, on, beside[8];
+		uint32_t kind, next;
+		size_t n;
+	} all = {.before = 1, .beside = {1}, .next = 1};
+	const struct config_option options[] = {
+	    {.when = {true, offsetof(typeof(all), on), sizeof(all.on), 1, ""}},
+	    {.when = {true, offsetof(typeof(all), kind), sizeof(all.kind), 1, ""}},
+	    {.when = {true, offsetof(typeof(all), n), sizeof(all.n), 1, ""}},
+	};
+
+	for (size_t i = 0; i < 3; i++)
+		assert_false(option_applies(&options[i], &all));
+	all.on = 1;
+	all.kind = 1;
+	all.n = 1;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(option_applies(&options[i], &all));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_condition_reads_its_member_alone),
 	    cmocka_unit_test(each_rule),
 	    cmocka_unit_test(all_problems_are_reported),
 	    cmocka_unit_test(a_secret_is_in_no_message),

@@ -3,6 +3,8 @@
 #include "base/distinct.h"
 #include "encode/registers.h"
 
+#include "../address.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +22,8 @@ static void add(
 	const uint16_t zone_family = zone | (family == FAMILY_IPV4 ? SOURCE_IPV4 : 0);
 
 	for (uint32_t i = first; i < last; i++) {
-		const uint64_t address[2] = {i * 0x9e3779b1u, family == FAMILY_IPV4 ? 0 : i};
+		const uint64_t address[2] = {
+		    address_word(i * 0x9e3779b1u), family == FAMILY_IPV4 ? 0 : i};
 
 		sources_at(sources, source_hash(&seed, address, zone_family), address, zone_family)
 		    ->transports = 1;
@@ -34,7 +37,8 @@ static struct distinct *count(unsigned family, uint32_t first, uint32_t last)
 
 	assert_int_equal(distinct_new(&distinct), 0);
 	for (uint32_t i = first; i < last; i++) {
-		const uint64_t address[2] = {i * 0x9e3779b1u, family == FAMILY_IPV4 ? 0 : i};
+		const uint64_t address[2] = {
+		    address_word(i * 0x9e3779b1u), family == FAMILY_IPV4 ? 0 : i};
 
 		distinct_add(distinct,
 		    source_key_hash(

@@ -3,6 +3,7 @@
 #include "enrich/resolvers.h"
 #include "enrich/resolvers_file.h"
 
+#include "../address.h"
 #include "../random.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static struct resolvers *make(size_t limit)
 
 static struct resolver *find(struct resolvers *resolvers, uint64_t number, unsigned family)
 {
-	const uint64_t address[2] = {number, family == 6 ? 1 : 0};
+	const uint64_t address[2] = {address_word((uint32_t)number), family == 6 ? 1 : 0};
 
 	return resolvers_find(
 	    resolvers, resolvers_hash(resolvers, address, family), address, family);
@@ -41,7 +42,7 @@ static struct resolver *find(struct resolvers *resolvers, uint64_t number, unsig
 /* As a window's end does it. */
 static struct resolver *see(struct resolvers *resolvers, uint64_t number, unsigned family)
 {
-	const uint64_t address[2] = {number, family == 6 ? 1 : 0};
+	const uint64_t address[2] = {address_word((uint32_t)number), family == 6 ? 1 : 0};
 	struct resolver *resolver = find(resolvers, number, family);
 
 	if (!resolver)
@@ -74,7 +75,7 @@ static void test_grows(void **state UNUSED)
 		assert_non_null(see(resolvers, i, 4));
 	assert_int_equal(resolvers_count(resolvers), 100000);
 	for (uint64_t i = 0; i < 100000; i++)
-		assert_int_equal(find(resolvers, i, 4)->address[0], i);
+		assert_int_equal(find(resolvers, i, 4)->address[0], address_word((uint32_t)i));
 	assert_null(see(resolvers, 100000, 4)); /* all of this window */
 	assert_int_equal(resolvers_refused(resolvers), 1);
 	assert_true(at_first < 100 * 1024);
@@ -103,7 +104,7 @@ static void test_counts_answers(void **state UNUSED)
 
 static void test_rtt(void **state UNUSED)
 {
-	const uint64_t known[2] = {7, 0}, stranger[2] = {8, 0};
+	const uint64_t known[2] = {address_word(7), 0}, stranger[2] = {address_word(8), 0};
 	struct resolvers *resolvers = make(10);
 
 	see(resolvers, 7, 4);
@@ -133,7 +134,8 @@ static void test_index_survives_eviction(void **state UNUSED)
 		for (size_t i = 0; i < resolvers_count(resolvers); i++) {
 			const struct resolver *at = resolvers_at(resolvers, i);
 
-			assert_ptr_equal(find(resolvers, at->address[0], at->family), at);
+			assert_ptr_equal(
+			    find(resolvers, address_number(at->address[0]), at->family), at);
 		}
 	}
 	assert_true(resolvers_evicted(resolvers) > 1000);
@@ -233,7 +235,7 @@ static void test_limit_is_lowered(void **state UNUSED)
 
 static void test_round_trip(void **state UNUSED)
 {
-	const uint64_t measured[2] = {1, 0}, other[2] = {3, 1};
+	const uint64_t measured[2] = {address_word(1), 0}, other[2] = {address_word(3), 1};
 	struct resolvers *from = make(100), *to = make(100);
 	struct stat st;
 

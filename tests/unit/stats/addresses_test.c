@@ -9,6 +9,7 @@
 #include "crosstap/dns.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,7 +271,7 @@ static void a_flood_sweeps_out_no_network(void **state)
 
 	assert_int_equal(sources_init(&sources, 1u << 20), 0);
 	for (uint64_t i = 0; i < 600000; i++) {
-		address[0] = __builtin_bswap64(0x2001000000000000 | i << 16);
+		address[0] = htobe64(0x2001000000000000 | i << 16);
 		sources_at(&sources, source_hash(&test_seed, address, 0), address, 0)->transports =
 		    1;
 		sources_at(&sources, source_hash(&test_seed, address, 0), address, 0)->queries =

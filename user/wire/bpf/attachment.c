@@ -259,11 +259,13 @@ static void detach_filter(struct wire_bpf *wire, struct attachment *attachment, 
 static int attach_ingress_filter(
     struct wire_bpf *wire, struct attachment *attachment, const struct attachment_running *running)
 {
+	char refusal[WIRE_REFUSAL_BYTES];
 	int fd, r;
 
 	r = wire_program_load(&fd, WIRE_PROGRAM_TC_INGRESS, &attachment->maps, attachment->raw);
 	if (r < 0) {
-		attachment_reason(attachment, "tc: the program cannot be loaded: %s", strerror(-r));
+		wire_refusal(r, refusal, sizeof(refusal));
+		attachment_reason(attachment, "tc: the program cannot be loaded: %s", refusal);
 		return r;
 	}
 	r = attach_filter(wire, attachment, WIRE_HOOK_INGRESS, running, fd);
@@ -304,7 +306,10 @@ static enum wire_mode attach_programs(struct wire_bpf *wire, struct attachment *
 	int egress_fd = -1, r = prepare(wire, attachment, running, &egress_fd);
 
 	if (r < 0) {
-		attachment_reason(attachment, "BPF: %s", strerror(-r));
+		char refusal[WIRE_REFUSAL_BYTES];
+
+		wire_refusal(r, refusal, sizeof(refusal));
+		attachment_reason(attachment, "BPF: %s", refusal);
 		if (egress_fd >= 0)
 			close(egress_fd);
 		return WIRE_OFF;

@@ -55,6 +55,7 @@ static int attach_dispatched(
     struct wire_bpf *wire, struct attachment *attachment, const struct attachment_running *running)
 {
 	int fd = -1, r = -ENOENT;
+	bool alone = false;
 
 	if (running->dispatched && running->xdp.compatible) {
 		attachment_set_xdp(attachment, fcntl(running->xdp.fd, F_DUPFD_CLOEXEC, 3), true);
@@ -62,24 +63,27 @@ static int attach_dispatched(
 	}
 	for (int i = WIRE_PROGRAM_XDP; i <= WIRE_PROGRAM_XDP_FRAGS && r < 0; i++)
 		r = wire_dispatcher_attach(wire->namespace, attachment->index, (enum wire_program)i,
-		    &attachment->maps, &fd);
+		    &attachment->maps, &fd, &alone);
 	if (r < 0)
 		return r;
 	/* The old one counts into maps of its own until it goes: nothing twice, nothing not. */
 	if (running->dispatched)
 		detach_dispatched(wire, attachment, &running->xdp);
-	attachment_set_xdp(attachment, fd, true);
+	attachment_set_xdp(attachment, fd, !alone);
 	return 0;
 }
 
+/* `why`, of WIRE_REFUSAL_BYTES: what the kernel says to a failure. */
 static int attach_variant(struct wire_bpf *wire, struct attachment *attachment,
-    const struct wire_running *old, enum wire_program program, uint32_t flags)
+    const struct wire_running *old, enum wire_program program, uint32_t flags, char *why)
 {
 	int fd, r;
 
 	r = wire_program_load(&fd, program, &attachment->maps, attachment->raw);
-	if (r < 0)
+	if (r < 0) {
+		wire_refusal(r, why, WIRE_REFUSAL_BYTES);
 		return r;
+	}
 	if (wire_running_is(old, fd, &attachment->maps)) {
 		close(fd);
 		fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 3);
@@ -92,7 +96,9 @@ static int attach_variant(struct wire_bpf *wire, struct attachment *attachment,
 	}
 	if (r == 0)
 		attachment_set_xdp(attachment, fd, false);
-	else if (fd >= 0)
+	else
+		snprintf(why, WIRE_REFUSAL_BYTES, "%s", netlink_error(wire->netlink, r));
+	if (r < 0 && fd >= 0)
 		close(fd);
 	return r;
 }
@@ -102,16 +108,15 @@ static int attach_direct(struct wire_bpf *wire, struct attachment *attachment,
     const struct wire_running *old, bool generic)
 {
 	const uint32_t flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-	char first[128];
+	char first[WIRE_REFUSAL_BYTES] = "", second[WIRE_REFUSAL_BYTES];
 	int r;
 
 	if (old->fd >= 0 && old->program == WIRE_PROGRAM_XDP_FRAGS)
-		return attach_variant(wire, attachment, old, WIRE_PROGRAM_XDP_FRAGS, flags);
-	r = attach_variant(wire, attachment, old, WIRE_PROGRAM_XDP, flags);
-	snprintf(first, sizeof(first), "%s", netlink_error(wire->netlink, r));
+		return attach_variant(wire, attachment, old, WIRE_PROGRAM_XDP_FRAGS, flags, second);
+	r = attach_variant(wire, attachment, old, WIRE_PROGRAM_XDP, flags, first);
 	if (r == 0 || r == -EBUSY || r == -EEXIST || r == -EPERM)
 		goto out;
-	if (attach_variant(wire, attachment, old, WIRE_PROGRAM_XDP_FRAGS, flags) == 0)
+	if (attach_variant(wire, attachment, old, WIRE_PROGRAM_XDP_FRAGS, flags, second) == 0)
 		return 0;
 out:
 	if (r < 0)

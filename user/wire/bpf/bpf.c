@@ -89,14 +89,12 @@ void wire_bpf_open(struct wire_bpf *wire, struct netlink *netlink, int namespace
 int wire_bpf_probe(struct wire_bpf *wire)
 {
 	wire->error = wire_bpf_allowed();
-	if (!wire->error)
+	if (!wire->error) {
 		wire->dispatcher = wire_dispatcher_works();
-	else
-		wire_bpf_say(wire, LOG_LEVEL_WARNING, "no BPF: %s%s", strerror(-wire->error),
-		    wire->error == -EPERM
-			? " (needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, or root; with "
-			  "CAP_SYS_ADMIN before Linux 5.8)"
-			: "");
+		return 0;
+	}
+	wire_refusal(wire->error, wire->refusal, sizeof(wire->refusal));
+	wire_bpf_say(wire, LOG_LEVEL_WARNING, "no BPF: %s", wire->refusal);
 	return wire->error;
 }
 
@@ -167,7 +165,7 @@ static void attach(
 	struct attachment *attachment = attachment_at(wire, link->index);
 
 	if (wire->error) {
-		snprintf(ret->reason, sizeof(ret->reason), "BPF: %s", strerror(-wire->error));
+		snprintf(ret->reason, sizeof(ret->reason), "BPF: %s", wire->refusal);
 		return;
 	}
 	if (!attachment)

@@ -30,7 +30,7 @@ bool wire_dispatcher_works(void)
 struct visit {
 	int index;
 	uint32_t owner, program_id;
-	bool any_owner;
+	bool any_owner, alone;
 	enum wire_program program;
 	struct wire_maps *maps;
 	struct wire_running *running;
@@ -105,6 +105,18 @@ int wire_dispatcher_detach(int namespace, int index, uint32_t program_id)
 	return r < 0 ? r : visit.error;
 }
 
+static bool is_alone(int index)
+{
+	struct xdp_multiprog *all = xdp_multiprog__get_from_ifindex(index);
+	bool alone;
+
+	if (libxdp_get_error(all))
+		return false;
+	alone = xdp_multiprog__is_legacy(all);
+	xdp_multiprog__close(all);
+	return alone;
+}
+
 static int attach_object(struct visit *visit, struct crosstap_bpf *object)
 {
 	struct xdp_program *program =
@@ -121,6 +133,7 @@ static int attach_object(struct visit *visit, struct crosstap_bpf *object)
 	if (r == 0) {
 		r = wire_object_take_maps(object, visit->program, visit->maps);
 		visit->fd = fcntl(xdp_program__fd(program), F_DUPFD_CLOEXEC, 3);
+		visit->alone = is_alone(visit->index);
 	}
 	xdp_program__close(program);
 	return r;
@@ -138,8 +151,8 @@ static void attach(void *context)
 	crosstap_bpf__destroy(object);
 }
 
-int wire_dispatcher_attach(
-    int namespace, int index, enum wire_program program, struct wire_maps *maps, int *ret_fd)
+int wire_dispatcher_attach(int namespace, int index, enum wire_program program,
+    struct wire_maps *maps, int *ret_fd, bool *ret_alone)
 {
 	struct visit visit = {.index = index, .program = program, .maps = maps, .fd = -1};
 	int r = netns_call(namespace, attach, &visit);
@@ -151,6 +164,7 @@ int wire_dispatcher_attach(
 	if (r < 0)
 		return r;
 	*ret_fd = visit.fd;
+	*ret_alone = visit.alone;
 	return 0;
 }
 

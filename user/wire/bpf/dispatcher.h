@@ -19,9 +19,11 @@ bool wire_dispatcher_works(void);
 /* The one of ours with this owner that an interface's dispatcher runs; -ENOENT. */
 int wire_dispatcher_find(
     int namespace, int index, uint32_t owner, bool any_owner, struct wire_running *ret);
-/* Loads with `maps` and attaches, natively. */
-int wire_dispatcher_attach(
-    int namespace, int index, enum wire_program program, struct wire_maps *maps, int *ret_fd);
+/* Loads with `maps` and attaches, natively. `ret_alone`: libxdp did so without a dispatcher, as it
+ * does where the kernel does not take that one: BPF programs that are interpreted cannot have
+ * others put into them. */
+int wire_dispatcher_attach(int namespace, int index, enum wire_program program,
+    struct wire_maps *maps, int *ret_fd, bool *ret_alone);
 int wire_dispatcher_detach(int namespace, int index, uint32_t program_id);
 /* What an error of wire_dispatcher_attach means. */
 const char *wire_dispatcher_error(int error);

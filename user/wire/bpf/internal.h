@@ -6,6 +6,7 @@
 #include "wire/bpf/bpf.h"
 #include "wire/bpf/held.h"
 #include "wire/bpf/object.h"
+#include "wire/bpf/refusal.h"
 #include "wire/netlink/netlink.h"
 #include "wire/rules/rules.h"
 #include "wire/bpf/source_rtts.h"
@@ -57,7 +58,8 @@ struct wire_bpf {
 	struct wire_source_rtts *client_rtts;
 	uint64_t flip_start_ns, flip_end_ns;
 	uint64_t serials;
-	int error; /* that keeps BPF out; 0: nothing does */
+	int error;                        /* that keeps BPF out; 0: nothing does */
+	char refusal[WIRE_REFUSAL_BYTES]; /* the same in words */
 	struct wire_counters *cpu_values;
 	int cpus;
 };

@@ -3,6 +3,7 @@
 
 #include "wire/host/stack_drops_count.h"
 #include "wire/bpf/object.h"
+#include "wire/bpf/refusal.h"
 #include "wire/netlink/netns.h"
 
 #include "drops.skel.h"
@@ -82,6 +83,7 @@ int stack_drops_new(
 {
 	struct stack_drops *drops = calloc(1, sizeof(*drops));
 	const char *what = "memory";
+	char refusal[WIRE_REFUSAL_BYTES];
 	int r = drops ? make_values(drops) : -ENOMEM;
 
 	wire_bpf_quiet();
@@ -94,7 +96,8 @@ int stack_drops_new(
 		r = load(drops, options);
 	}
 	if (r < 0) {
-		snprintf(problem, size, "%s: %s", what, strerror(-r));
+		wire_refusal(r, refusal, sizeof(refusal));
+		snprintf(problem, size, "%s: %s", what, refusal);
 		stack_drops_free(drops);
 		return r;
 	}

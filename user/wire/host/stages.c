@@ -90,7 +90,7 @@ void wire_stages_next_free(struct wire_stages_next *next)
 void wire_stages_follow(struct wire_stages *stages, int config_fd)
 {
 	const struct stack_drops_options options = {.config_fd = config_fd, .netns = stages->netns};
-	char problem[160];
+	char problem[240];
 
 	if (stages->tried || config_fd < 0)
 		return;
