@@ -158,8 +158,7 @@ static void fold_cube(struct shard *shard)
 {
 	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
 		shard->lost++;
-	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
-	shard->cube.used = 0;
+	cells_empty(&shard->cube);
 }
 
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
@@ -176,7 +175,7 @@ struct source *shard_source_slow(struct shard *shard, const struct shard_limits 
 {
 	const size_t slots = (size_t)shard->sources.mask + 1;
 
-	if (shard->overflow || slots * 2 > limits->source_slots || slots >= SHARD_GROW_SLOTS ||
+	if (shard->overflow || slots * 2 > limits->source_slots || slots >= SOURCES_GROW_SLOTS ||
 	    sources_resize(&shard->sources, slots * 2, seed) < 0)
 		return NULL;
 	return sources_at(&shard->sources, hash, address, zone_family);

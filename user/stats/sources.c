@@ -75,6 +75,12 @@ static int init_like(struct sources *sources, size_t slots, const struct sources
 	return r;
 }
 
+/* A small table doubles when it is full; a larger one has to have the room before. */
+static bool is_tight(const struct sources *sources, size_t size)
+{
+	return sources->used >= (size < SOURCES_GROW_SLOTS ? sources->limit : sources->limit / 2);
+}
+
 int sources_clear(struct sources *sources, size_t max_slots)
 {
 	size_t size = (size_t)sources->mask + 1, next = size;
@@ -82,21 +88,21 @@ int sources_clear(struct sources *sources, size_t max_slots)
 
 	if (size > max_slots && max_slots >= LEAST_SLOTS)
 		next = max_slots; /* merging made it larger */
-	else if (sources->used > sources->limit / 2 && size * 2 <= max_slots)
+	else if (is_tight(sources, size) && size * 2 <= max_slots)
 		next = size * 2;
-	else if (sources->used < sources->limit / 16 && size > LEAST_SLOTS)
+	else if (sources->used < sources->limit / 8 && size > LEAST_SLOTS)
 		next = size / 2;
 	if (next != size && init_like(&other, next, sources) == 0) {
 		sources_done(sources);
 		*sources = other;
 		return 0;
 	}
-	memset(sources->slots, 0, size * sizeof(struct source));
+	pages_clear(sources->slots, size * sizeof(struct source));
 	if (sources->has_bytes)
-		memset(sources->bytes, 0, size * sizeof(uint64_t));
+		pages_clear(sources->bytes, size * sizeof(uint64_t));
 	sources->has_bytes = false;
 	if (sources->traits)
-		memset(sources->traits, 0, size * sizeof(struct source_traits));
+		pages_clear(sources->traits, size * sizeof(struct source_traits));
 	sources->used = 0;
 	return 0;
 }

@@ -41,8 +41,10 @@ int sources_init(struct sources *sources, size_t slots);
 void sources_done(struct sources *sources);
 /* Of an empty table: with traits from now on, or without. -ENOMEM: without. */
 int sources_want_traits(struct sources *sources, bool wanted);
-/* Empty; twice as large (within `max_slots`) if it was over half full, half as large if it was
- * nearly empty. */
+/* Up to this size it may grow while its window is open: that takes a few milliseconds. */
+#define SOURCES_GROW_SLOTS (256u << 10)
+/* Empty; twice as large (within `max_slots`) if it was full, or half full and too large to grow
+ * while the window is open; half as large if it was nearly empty. */
 int sources_clear(struct sources *sources, size_t max_slots);
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed);
 /* Adds every entry of `from`, growing as need be. */
