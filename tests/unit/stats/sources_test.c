@@ -63,9 +63,8 @@ static void test_a_large_table_doubles_when_half_full(void **state UNUSED)
 {
 	const size_t half = SOURCES_GROW_SLOTS / 8 * 3;
 
-	assert_int_equal(slots_after(SOURCES_GROW_SLOTS, half, 1 << 20), SOURCES_GROW_SLOTS);
-	assert_int_equal(
-	    slots_after(SOURCES_GROW_SLOTS, half + 1, 1 << 20), 2 * SOURCES_GROW_SLOTS);
+	assert_int_equal(slots_after(SOURCES_GROW_SLOTS, half - 1, 1 << 20), SOURCES_GROW_SLOTS);
+	assert_int_equal(slots_after(SOURCES_GROW_SLOTS, half, 1 << 20), 2 * SOURCES_GROW_SLOTS);
 }
 
 static void test_a_table_that_is_nearly_empty_halves(void **state UNUSED)
