@@ -96,7 +96,7 @@ void shard_fit_lists(struct shard *shard, const struct shard_limits *limits);
 
 /*
  * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts
- * again. Sources double too, as long as that takes a few milliseconds: beyond SOURCES_GROW_SLOTS
+ * again. Sources grow too, as long as that takes a few milliseconds: beyond SOURCES_GROW_SLOTS
  * only between windows, and NULL is returned.
  */
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
