@@ -146,7 +146,7 @@ static void wake(void *context)
 	sink->woken++;
 }
 
-/* Sources beyond SHARD_GROW_SLOTS double between windows only: as after some windows of this
+/* Sources beyond SOURCES_GROW_SLOTS double between windows only: as after some windows of this
  * traffic. */
 static void give_grown(
     struct collector *collector, const struct collector_config *config, size_t slots)

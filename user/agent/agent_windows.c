@@ -3,6 +3,7 @@
 #include "agent/agent_internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define MODULE    AGENT_MODULE
@@ -287,6 +288,9 @@ int64_t agent_tick(struct agent *agent)
 		agent_command_all(
 		    agent, &(struct input_command){.oldest = oldest, .reopen = INT64_MIN});
 		report_until(agent, oldest);
+		/* Views, documents and points of a window leave holes in the heap that nothing
+		 * fills until the next one. */
+		malloc_trim(0);
 		agent->lag_ns = (uint64_t)(clock_wall_ns(agent->clock) - due_ns);
 	}
 	if (windows_due_ns(&agent->windows) != due_ns)

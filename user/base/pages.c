@@ -3,21 +3,20 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE (2u << 20)
-#define LEAST_MAP HUGE_PAGE /* below, a huge page would be mostly air */
+#define HUGE_PAGE (2u << 20) /* below that size, one would be mostly air */
+#define LEAST_MAP (128u << 10)
 
-void *pages_alloc(size_t size)
+/* mmap() aligns to small pages: take one huge page more, give back both ends. */
+static void *map_huge(size_t size)
 {
 	char *memory, *aligned;
 	size_t before;
 
-	if (size < LEAST_MAP)
-		return calloc(1, size);
 	if (size > SIZE_MAX - HUGE_PAGE)
 		return NULL;
-	/* mmap() aligns to small pages: take one huge page more, give back both ends. */
 	memory = mmap(
 	    NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
@@ -30,6 +29,28 @@ void *pages_alloc(size_t size)
 		munmap(aligned + size, HUGE_PAGE - before);
 	(void)madvise(aligned, size, MADV_HUGEPAGE); /* refused where the kernel has none */
 	return aligned;
+}
+
+void *pages_reserve(size_t size)
+{
+	void *memory;
+
+	if (size < LEAST_MAP)
+		return calloc(1, size);
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *pages_alloc(size_t size)
+{
+	return size < HUGE_PAGE ? pages_reserve(size) : map_huge(size);
+}
+
+void pages_clear(void *memory, size_t size)
+{
+	/* Not of memory that is locked: that stays, and has to be written. */
+	if (size < LEAST_MAP || madvise(memory, size, MADV_DONTNEED) < 0)
+		memset(memory, 0, size);
 }
 
 void pages_free(void *memory, size_t size)

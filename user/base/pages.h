@@ -8,6 +8,11 @@
 
 /* NULL without memory. Pages are taken from the system as they are touched. */
 void *pages_alloc(size_t size);
+/* The same, always on small pages: for what is filled little by little. `size` is not 0. */
+void *pages_reserve(size_t size);
+/* Zeros again. A large table's pages go back to the system: one that waits for its next use takes
+ * no memory. `size` as it was asked for. */
+void pages_clear(void *memory, size_t size);
 /* `size` as it was asked for; takes NULL. */
 void pages_free(void *memory, size_t size);
 

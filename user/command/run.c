@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/lock.h"
+#include "base/image.h"
 #include "base/log.h"
 #include "base/unused.h"
 #include "confine/confine.h"
@@ -315,6 +316,7 @@ static int on_reload(
 	sd_notify(0, "RELOADING=1");
 	reload(context);
 	tick(context);
+	image_settle();
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -445,6 +447,7 @@ static int run(struct daemon *daemon, struct config *config)
 	if (r != 0)
 		return r;
 	tick(daemon);
+	image_settle();
 	sd_notify(0, "READY=1");
 	log_info(MODULE, "running version=%s server=%s", CROSSTAP_VERSION,
 	    agent_config(daemon->agent)->server);

@@ -53,7 +53,7 @@ int registers_new(
 		return -ENOMEM;
 	hex_text(registers->key, key->id, (sizeof(registers->key) - 1) / 2);
 	registers->n = 0;
-	for (size_t i = 0; i <= sources->mask && registers->n < sources->used; i++) {
+	for (size_t i = 0; i < sources->size && registers->n < sources->used; i++) {
 		if (sources->slots[i].transports)
 			registers->entries[registers->n++] = entry_of(key, &sources->slots[i]);
 	}

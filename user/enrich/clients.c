@@ -75,7 +75,7 @@ int zone_clients_of(
 {
 	int r = 0;
 
-	for (size_t i = 0; i <= sources->mask && r == 0; i++) {
+	for (size_t i = 0; i < sources->size && r == 0; i++) {
 		const struct source *source = &sources->slots[i];
 		struct client_day day = {0};
 

@@ -415,7 +415,7 @@ static int count_known(struct enrich *enrich, const struct sources *sources)
 	size_t n = 0;
 	int r = 0;
 
-	for (uint64_t i = 0; i <= sources->mask && r == 0; i++) {
+	for (uint64_t i = 0; i < sources->size && r == 0; i++) {
 		if (!sources->slots[i].transports)
 			continue;
 		slots[n++] = (uint32_t)i;

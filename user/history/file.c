@@ -98,16 +98,15 @@ static void put_kept(struct writer *writer, const struct kept *of)
 	put(writer, &stored, sizeof(stored));
 }
 
-/* From the oldest cell to the ring's end, and from its beginning to the newest. */
+/* From the oldest cell to the newest. */
 static void put_column(struct writer *writer, const struct past *past,
     const struct past_series *series, size_t field, enum past_tier tier)
 {
 	const struct past_ring *ring = &past->rings[tier];
-	const size_t first = past_place(ring, 0);
-	const size_t n = first + ring->n > ring->capacity ? ring->capacity - first : ring->n;
 
-	put(writer, past_cell(past, series, field, tier, first), n * PAST_CELL_BYTES);
-	put(writer, past_cell(past, series, field, tier, 0), (ring->n - n) * PAST_CELL_BYTES);
+	for (size_t i = 0; i < ring->n; i++)
+		put(writer, past_cell(past, series, field, tier, past_place(ring, i)),
+		    PAST_CELL_BYTES);
 }
 
 static void put_series(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "history/past.h"
 
+#include "base/pages.h"
 #include "crosscheck/verdict.h"
 
 #include <errno.h>
@@ -71,6 +72,12 @@ void past_plan(struct past_plan *ret, size_t limit, int64_t interval_ms)
 
 /* -- making one */
 
+static size_t series_bytes(const struct past *past, enum kept_id of)
+{
+	return cells_of(
+	    history_kept[of].n_fields, past->rings[0].capacity, past->rings[1].capacity);
+}
+
 int past_new(struct past **ret, size_t limit, int64_t interval_ms)
 {
 	struct past *past = calloc(1, sizeof(*past));
@@ -89,11 +96,14 @@ int past_new(struct past **ret, size_t limit, int64_t interval_ms)
 	    (struct past_ring){.capacity = plan.windows, .step_ms = interval_ms};
 	past->rings[PAST_MINUTES] =
 	    (struct past_ring){.capacity = plan.minutes, .step_ms = plan.step_ms};
+	for (int of = 0; of < KEPT_COUNT; of++)
+		past->cells_bytes += plan.most[of] * series_bytes(past, (enum kept_id)of);
 	past->series = calloc(past->max_series + 1, sizeof(*past->series));
+	past->cells = pages_reserve(past->cells_bytes + 1);
 	for (int t = 0; t < PAST_TIERS; t++)
 		past->rings[t].moments =
 		    calloc(past->rings[t].capacity, sizeof(*past->rings[t].moments));
-	if (!past->series || !past->rings[0].moments || !past->rings[1].moments) {
+	if (!past->series || !past->cells || !past->rings[0].moments || !past->rings[1].moments) {
 		past_free(past);
 		return -ENOMEM;
 	}
@@ -108,9 +118,9 @@ void past_free(struct past *past)
 	for (size_t i = 0; i < past->n_series; i++) {
 		for (int t = 0; t < KEPT_TAGS; t++)
 			free(past->series[i].tags[t]);
-		free(past->series[i].cells);
 	}
 	free(past->series);
+	pages_free(past->cells, past->cells_bytes + 1);
 	for (int t = 0; t < PAST_TIERS; t++)
 		free(past->rings[t].moments);
 	free(past);
@@ -121,11 +131,10 @@ void past_free(struct past *past)
 uint8_t *past_cell(const struct past *past, const struct past_series *series, size_t field,
     enum past_tier tier, size_t place)
 {
-	const size_t row = past->rings[0].capacity + past->rings[1].capacity;
-	const size_t at =
-	    field * row + (tier == PAST_MINUTES ? past->rings[0].capacity : 0) + place;
+	const size_t before = tier == PAST_MINUTES ? past->rings[0].capacity : 0;
 
-	return series->cells + at * PAST_CELL_BYTES;
+	return series->cells +
+	    ((before + place) * history_kept[series->of].n_fields + field) * PAST_CELL_BYTES;
 }
 
 /* The least number of 40 bits stands for none. */
@@ -177,12 +186,6 @@ int64_t past_fold(enum kept_fold fold, int64_t there, int64_t value)
 static void fold_cell(uint8_t *to, enum kept_fold fold, int64_t value)
 {
 	past_cell_set(to, past_fold(fold, past_cell_value(to), value));
-}
-
-static size_t series_bytes(const struct past *past, enum kept_id of)
-{
-	return cells_of(
-	    history_kept[of].n_fields, past->rings[0].capacity, past->rings[1].capacity);
 }
 
 /* -- moments */
@@ -296,12 +299,8 @@ struct past_series *past_make_series(
 	if (past->n_of[of] >= past->most[of] || copy_tags(series.tags, of, tags) < 0)
 		return NULL;
 	/* Zeros are absent. */
-	series.cells = calloc(1, series_bytes(past, of));
-	if (!series.cells) {
-		for (int t = 0; t < KEPT_TAGS; t++)
-			free(series.tags[t]);
-		return NULL;
-	}
+	series.cells = past->cells + past->cells_used;
+	past->cells_used += series_bytes(past, of);
 	past->series[past->n_series] = series;
 	past->n_of[of]++;
 	return &past->series[past->n_series++];

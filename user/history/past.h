@@ -42,7 +42,7 @@ struct past_series {
 	char *tags[KEPT_TAGS];
 	double rate;      /* how busy: a moving mean a second */
 	uint64_t touched; /* the window that it was last in */
-	uint8_t *cells;   /* by field, tier and place in the ring */
+	uint8_t *cells; /* by tier, place in the ring and field: what has no past is not touched */
 	struct past_series *twin;
 };
 
@@ -53,6 +53,8 @@ struct past {
 	size_t most[KEPT_COUNT]; /* 0: not kept */
 	struct past_series *series;
 	size_t n_series, max_series;
+	uint8_t *cells; /* of all series, one after the other; touched as they are filled */
+	size_t cells_used, cells_bytes;
 	size_t n_of[KEPT_COUNT];
 	int64_t replaced_ms[KEPT_COUNT];
 	uint64_t windows;

@@ -115,10 +115,10 @@ enum top_kind {
 struct top_row {
 	enum top_kind kind;
 	unsigned rank; /* from 1 on */
-	char zone[256];
-	char
-	    value[256]; /* country, AS number, network, address or domain, as privacy lets it out */
-	char detail[128]; /* holder of the AS, country of the resolver; may be empty */
+	const char *zone;
+	/* Country, AS number, network, address or domain, as privacy lets it out. */
+	const char *value;
+	const char *detail; /* holder of the AS, country of the resolver; may be empty */
 	/* Of talkers and domains: what they are ranked by; of clients: their trait. Static. */
 	const char *by;
 	uint64_t queries;                  /* of talkers: the count */

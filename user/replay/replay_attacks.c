@@ -63,7 +63,7 @@ void replay_attacks_window(struct replay_attacks *attacks, const struct config *
 
 	attacks_begin(
 	    attacks->attacks, span->start_ns, (uint64_t)(span->end_ns - span->start_ns), &limits);
-	for (size_t i = 0; shard && i <= shard->sources.mask; i++) {
+	for (size_t i = 0; shard && i < shard->sources.size; i++) {
 		const struct source *source = &shard->sources.slots[i];
 
 		if (source->transports)

@@ -42,7 +42,7 @@ static int add_sources(struct rssac002 *rssac, const struct sources *sources)
 {
 	int r = 0;
 
-	for (uint64_t i = 0; i <= sources->mask && r == 0; i++) {
+	for (uint64_t i = 0; i < sources->size && r == 0; i++) {
 		const struct source *source = &sources->slots[i];
 
 		if (source->transports && source->queries)

@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_DOMAIN_BYTES 256
+
 struct job {
 	struct tops *tops;
 	const struct zone_view *zone;
+	const char *label; /* the zone's, among the texts */
 	struct enrich *enrich;
 	const struct enrich_view *enriched;
 	struct privacy *privacy;
@@ -23,32 +26,51 @@ struct job {
 	size_t left[TOP_KINDS];
 };
 
-/* A row of the zone, already counted; NULL: no more of this kind. */
-static struct top_row *add(struct job *job, enum top_kind kind, unsigned rank)
+/* A row of the zone, already counted; NULL: no more of this kind, or no memory. */
+static struct top_row *add(struct job *job, enum top_kind kind, unsigned rank, const char *value)
 {
+	struct tops *tops = job->tops;
 	struct top_row *row;
 
 	if (!job->left[kind])
 		return NULL;
+	if (!job->label)
+		job->label = arena_strdup(tops->texts, job->zone->label);
+	if (*value)
+		value = arena_strdup(tops->texts, value);
+	if (!job->label || !value)
+		return NULL;
 	job->left[kind]--;
-	row = &job->tops->rows[job->tops->n++];
-	*row = (struct top_row){.kind = kind, .rank = rank, .icmp_rtt_ms = NAN, .tcp_rtt_ms = NAN};
-	snprintf(row->zone, sizeof(row->zone), "%s", job->zone->label);
+	row = &tops->rows[tops->n++];
+	*row = (struct top_row){.kind = kind,
+	    .rank = rank,
+	    .zone = job->label,
+	    .value = value,
+	    .detail = "",
+	    .icmp_rtt_ms = NAN,
+	    .tcp_rtt_ms = NAN};
 	return row;
+}
+
+static void set_detail(struct job *job, struct top_row *row, const char *detail)
+{
+	const char *copy = detail ? arena_strdup(job->tops->texts, detail) : NULL;
+
+	if (copy)
+		row->detail = copy;
 }
 
 static void add_origin(
     struct job *job, enum top_kind kind, const struct breakdown_row *from, unsigned rank)
 {
 	char value[ORIGIN_VALUE_BYTES], org[GEO_ORG_SIZE];
-	struct top_row *row = add(job, kind, rank);
+	struct top_row *row = add(job, kind, rank, origin_value(from, value));
 	struct origin_row fields;
 
 	if (!row)
 		return;
 	(void)origin_row(from, job->enrich, org, &fields);
-	snprintf(row->value, sizeof(row->value), "%s", origin_value(from, value));
-	snprintf(row->detail, sizeof(row->detail), "%s", fields.as_org ? fields.as_org : "");
+	set_detail(job, row, fields.as_org);
 	row->queries = fields.queries;
 	row->icmp_rtt_ms = fields.icmp_rtt_ms_p50;
 	row->tcp_rtt_ms = fields.tcp_rtt_ms_p50;
@@ -76,7 +98,7 @@ static void enrich_row(struct job *job, const struct view_source *source, struct
 	if (!job->enrich)
 		return;
 	(void)resolver_row(source, row->value, job->enrich, &known, &fields);
-	snprintf(row->detail, sizeof(row->detail), "%s", fields.country ? fields.country : "");
+	set_detail(job, row, fields.country);
 	row->icmp_rtt_ms = fields.icmp_rtt_ms;
 	row->tcp_rtt_ms = fields.tcp_rtt_ms;
 }
@@ -90,10 +112,9 @@ static void add_resolvers(struct job *job)
 		struct top_row *row;
 
 		privacy_address(job->privacy, (const uint8_t *)source->address, family, text);
-		row = *text ? add(job, TOP_RESOLVER, (unsigned)i + 1) : NULL;
+		row = *text ? add(job, TOP_RESOLVER, (unsigned)i + 1, text) : NULL;
 		if (!row)
 			continue;
-		snprintf(row->value, sizeof(row->value), "%s", text);
 		row->queries = source->queries;
 		enrich_row(job, source, row);
 	}
@@ -110,13 +131,12 @@ static void add_domains(struct job *job, enum domains_by by)
 
 		/* One that is too long for a label in any case. */
 		if (!domain_row(&job->zone->domains[by][i], job->privacy, text, &domain) ||
-		    strlen(text) >= sizeof(row->value))
+		    strlen(text) >= MOST_DOMAIN_BYTES)
 			continue;
-		row = add(job, TOP_DOMAIN, (unsigned)i + 1);
+		row = add(job, TOP_DOMAIN, (unsigned)i + 1, text);
 		if (!row)
 			return;
 		row->by = domains_by_name(by);
-		strcpy(row->value, text);
 		row->domain = domain;
 		row->domain.domain = NULL; /* it is in `value` */
 	}
@@ -130,10 +150,9 @@ static void add_subnets(struct job *job)
 		struct top_row *row;
 
 		subnet_text(job->privacy, subnet, text);
-		row = *text ? add(job, TOP_SUBNET, (unsigned)i + 1) : NULL;
+		row = *text ? add(job, TOP_SUBNET, (unsigned)i + 1, text) : NULL;
 		if (!row)
 			continue;
-		snprintf(row->value, sizeof(row->value), "%s", text);
 		row->queries = subnet->queries;
 		row->response_bytes = subnet->response_bytes;
 		row->nxdomain = subnet->nxdomain;
@@ -151,10 +170,9 @@ static void add_talkers(struct job *job, enum talker by)
 
 		privacy_address(job->privacy, (const uint8_t *)talker->address,
 		    talker->family == FAMILY_IPV4 ? 4 : 6, text);
-		row = *text ? add(job, TOP_TALKER, (unsigned)i + 1) : NULL;
+		row = *text ? add(job, TOP_TALKER, (unsigned)i + 1, text) : NULL;
 		if (!row)
 			continue;
-		snprintf(row->value, sizeof(row->value), "%s", text);
 		row->by = talker_name(by);
 		row->queries = talker->count;
 	}
@@ -165,7 +183,7 @@ static void add_clients(struct job *job)
 	const struct clients *clients = job->zone->clients;
 
 	for (int trait = 0; clients && trait < CLIENT_TRAIT_COUNT; trait++) {
-		struct top_row *row = add(job, TOP_TRAIT, 1);
+		struct top_row *row = add(job, TOP_TRAIT, 1, "");
 
 		if (!row)
 			return;
@@ -183,11 +201,22 @@ static void add_attacks(struct job *job, const struct attacks_now *attacks)
 
 		*row = (struct top_row){.kind = TOP_ATTACK,
 		    .rank = attack_rank(attacks, i),
+		    .zone = "",
+		    .value = "",
+		    .detail = "",
 		    .by = attack_kind_name((enum attack_kind)attacks->list[i].kind),
 		    .icmp_rtt_ms = NAN,
 		    .tcp_rtt_ms = NAN,
 		    .domain = {.queries = attacks->list[i].queries}};
 	}
+}
+
+/* Few windows have as many rows as there may be. */
+static struct tops *fitted(struct tops *tops)
+{
+	struct tops *less = realloc(tops, sizeof(*tops) + tops->n * sizeof(tops->rows[0]));
+
+	return less ? less : tops;
 }
 
 struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
@@ -203,10 +232,15 @@ struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
 	job.tops = malloc(sizeof(*job.tops) + TOP_KINDS * TOPS_ROWS * sizeof(job.tops->rows[0]));
 	if (!job.tops)
 		return NULL;
+	if (arena_new(&job.tops->texts) < 0) {
+		free(job.tops);
+		return NULL;
+	}
 	atomic_init(&job.tops->refs, 1);
 	job.tops->n = 0;
 	for (size_t i = 0; i < view->n_zones; i++) {
 		job.zone = &view->zones[i];
+		job.label = NULL;
 		if (enrich && enriched->has[BREAKDOWN_COUNTRY])
 			add_origins(&job, TOP_COUNTRY);
 		if (enrich && enriched->has[BREAKDOWN_ASN])
@@ -220,7 +254,7 @@ struct tops *tops_make(const struct window_view *view, struct enrich *enrich,
 		add_clients(&job);
 	}
 	add_attacks(&job, attacks);
-	return job.tops;
+	return fitted(job.tops);
 }
 
 struct tops *tops_ref(struct tops *tops)
@@ -232,6 +266,8 @@ struct tops *tops_ref(struct tops *tops)
 
 void tops_unref(struct tops *tops)
 {
-	if (tops && atomic_fetch_sub(&tops->refs, 1) == 1)
+	if (tops && atomic_fetch_sub(&tops->refs, 1) == 1) {
+		arena_free(tops->texts);
 		free(tops);
+	}
 }

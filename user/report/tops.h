@@ -8,6 +8,7 @@
 #define CROSSTAP_REPORT_TOPS_H
 
 #include "attack/attack.h"
+#include "base/arena.h"
 #include "enrich/enrich.h"
 #include "measure/rows.h"
 #include "privacy/privacy.h"
@@ -20,6 +21,7 @@
 struct tops {
 	_Atomic unsigned refs;
 	size_t n;
+	struct arena *texts; /* of the rows */
 	struct top_row rows[];
 };
 

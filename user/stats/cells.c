@@ -36,19 +36,24 @@ void cells_done(struct cells *cells)
 	cells->slots = NULL;
 }
 
+void cells_empty(struct cells *cells)
+{
+	pages_clear(cells->slots, ((size_t)cells->mask + 1) * sizeof(struct cell));
+	cells->used = 0;
+}
+
 int cells_clear(struct cells *cells, size_t max_slots)
 {
 	size_t size = (size_t)cells->mask + 1;
 	struct cells bigger;
 
-	if (cells->used > cells->limit / 2 && size * 2 <= max_slots &&
+	if (cells->used >= cells->limit && size * 2 <= max_slots &&
 	    cells_init(&bigger, size * 2, &cells->seed) == 0) {
 		cells_done(cells);
 		*cells = bigger;
 		return 0;
 	}
-	memset(cells->slots, 0, size * sizeof(struct cell));
-	cells->used = 0;
+	cells_empty(cells);
 	return 0;
 }
 

@@ -30,8 +30,8 @@ struct cells {
 /* `slots` is rounded up to a power of two, at least 256. */
 int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed);
 void cells_done(struct cells *cells);
-/* Empty, with room for twice as many if it was half full; -ENOMEM leaves it empty at its old size.
- */
+void cells_empty(struct cells *cells);
+/* Empty, with room for twice as many if it was full; -ENOMEM leaves it empty at its old size. */
 int cells_clear(struct cells *cells, size_t max_slots);
 /* To any size that holds what is there. */
 int cells_resize(struct cells *cells, size_t slots);

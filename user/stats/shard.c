@@ -158,8 +158,7 @@ static void fold_cube(struct shard *shard)
 {
 	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
 		shard->lost++;
-	memset(shard->cube.slots, 0, ((size_t)shard->cube.mask + 1) * sizeof(struct cell));
-	shard->cube.used = 0;
+	cells_empty(&shard->cube);
 }
 
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
@@ -174,10 +173,10 @@ struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *lim
 struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
 {
-	const size_t slots = (size_t)shard->sources.mask + 1;
+	const size_t slots = shard->sources.size, next = sources_next_size(slots);
 
-	if (shard->overflow || slots * 2 > limits->source_slots || slots >= SHARD_GROW_SLOTS ||
-	    sources_resize(&shard->sources, slots * 2, seed) < 0)
+	if (shard->overflow || next > limits->source_slots || slots >= SOURCES_GROW_SLOTS ||
+	    sources_resize(&shard->sources, next, seed) < 0)
 		return NULL;
 	return sources_at(&shard->sources, hash, address, zone_family);
 }
@@ -280,8 +279,8 @@ struct source *shard_rare(struct shard *shard, const struct shard_limits *limits
 	if (!rare->slots && sources_init(rare, FIRST_RARE_SLOTS) < 0)
 		return NULL;
 	source = sources_at(rare, hash, address, zone_family);
-	if (!source && ((size_t)rare->mask + 1) * 2 <= most &&
-	    sources_resize(rare, ((size_t)rare->mask + 1) * 2, seed) == 0)
+	if (!source && sources_next_size(rare->size) <= most &&
+	    sources_resize(rare, sources_next_size(rare->size), seed) == 0)
 		source = sources_at(rare, hash, address, zone_family);
 	return source;
 }
@@ -474,7 +473,7 @@ void shard_close_overflow(struct shard *shard, const struct hash_seed *seed)
 		return;
 	/* Several threads' tables may have been full at different sources: only the union is right.
 	 */
-	for (size_t i = 0; i <= shard->sources.mask; i++) {
+	for (size_t i = 0; i < shard->sources.size; i++) {
 		const struct source *source = &shard->sources.slots[i];
 		const uint32_t zone = source_zone(source), family = source_family(source);
 		uint64_t hash;

@@ -96,10 +96,9 @@ void shard_fit_lists(struct shard *shard, const struct shard_limits *limits);
 
 /*
  * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts
- * again. Sources double too, as long as that takes a few milliseconds: beyond SHARD_GROW_SLOTS only
- * between windows, and NULL is returned.
+ * again. Sources grow too, as long as that takes a few milliseconds: beyond SOURCES_GROW_SLOTS
+ * only between windows, and NULL is returned.
  */
-#define SHARD_GROW_SLOTS (256u << 10)
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
 struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);

@@ -8,12 +8,17 @@
 
 #define LEAST_SLOTS 1024
 
+size_t sources_next_size(size_t slots)
+{
+	return slots & (slots - 1) ? slots / 3 * 4 : slots / 2 * 3;
+}
+
 int sources_init(struct sources *sources, size_t slots)
 {
 	size_t size = LEAST_SLOTS;
 
 	while (size < slots && size < 1u << 30)
-		size *= 2;
+		size = sources_next_size(size);
 	/* Zeroed by the kernel page by page, as entries are used. */
 	sources->slots = pages_alloc(size * sizeof(struct source));
 	sources->bytes = pages_alloc(size * sizeof(uint64_t));
@@ -28,7 +33,7 @@ int sources_init(struct sources *sources, size_t slots)
 		return -ENOMEM;
 	}
 	sources->traits = NULL;
-	sources->mask = (uint32_t)(size - 1);
+	sources->size = (uint32_t)size;
 	sources->used = 0;
 	sources->limit = (uint32_t)(size / 4 * 3);
 	return 0;
@@ -36,7 +41,7 @@ int sources_init(struct sources *sources, size_t slots)
 
 void sources_done(struct sources *sources)
 {
-	const size_t size = (size_t)sources->mask + 1;
+	const size_t size = sources->size;
 
 	pages_free(sources->slots, size * sizeof(struct source));
 	pages_free(sources->bytes, size * sizeof(uint64_t));
@@ -49,7 +54,7 @@ void sources_done(struct sources *sources)
 
 int sources_want_traits(struct sources *sources, bool wanted)
 {
-	const size_t bytes = ((size_t)sources->mask + 1) * sizeof(struct source_traits);
+	const size_t bytes = sources->size * sizeof(struct source_traits);
 
 	if (wanted == (sources->traits != NULL))
 		return 0;
@@ -75,28 +80,44 @@ static int init_like(struct sources *sources, size_t slots, const struct sources
 	return r;
 }
 
+static bool is_large(const struct sources *sources)
+{
+	return sources->size >= SOURCES_GROW_SLOTS;
+}
+
+/* A small table grows when it is full; a larger one has to have the room before. */
+static bool is_tight(const struct sources *sources)
+{
+	return sources->used >= (is_large(sources) ? sources->limit / 2 : sources->limit);
+}
+
+static size_t wider(const struct sources *sources)
+{
+	return is_large(sources) ? (size_t)sources->size * 2 : sources_next_size(sources->size);
+}
+
 int sources_clear(struct sources *sources, size_t max_slots)
 {
-	size_t size = (size_t)sources->mask + 1, next = size;
+	size_t size = sources->size, next = size;
 	struct sources other;
 
 	if (size > max_slots && max_slots >= LEAST_SLOTS)
 		next = max_slots; /* merging made it larger */
-	else if (sources->used > sources->limit / 2 && size * 2 <= max_slots)
-		next = size * 2;
-	else if (sources->used < sources->limit / 16 && size > LEAST_SLOTS)
+	else if (is_tight(sources) && wider(sources) <= max_slots)
+		next = wider(sources);
+	else if (sources->used < sources->limit / 8 && size > LEAST_SLOTS)
 		next = size / 2;
 	if (next != size && init_like(&other, next, sources) == 0) {
 		sources_done(sources);
 		*sources = other;
 		return 0;
 	}
-	memset(sources->slots, 0, size * sizeof(struct source));
+	pages_clear(sources->slots, size * sizeof(struct source));
 	if (sources->has_bytes)
-		memset(sources->bytes, 0, size * sizeof(uint64_t));
+		pages_clear(sources->bytes, size * sizeof(uint64_t));
 	sources->has_bytes = false;
 	if (sources->traits)
-		memset(sources->traits, 0, size * sizeof(struct source_traits));
+		pages_clear(sources->traits, size * sizeof(struct source_traits));
 	sources->used = 0;
 	return 0;
 }
@@ -108,7 +129,7 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i <= sources->mask; i++) {
+	for (size_t i = 0; i < sources->size; i++) {
 		const struct source *from = &sources->slots[i];
 		struct source *to;
 
@@ -133,7 +154,14 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 
 int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed)
 {
-	for (size_t i = 0; i <= from->mask; i++) {
+	/* In the order of their homes: a smaller table would be crowded at its beginning. */
+	if (into->size < from->size) {
+		int r = sources_resize(into, from->size, seed);
+
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < from->size; i++) {
 		const struct source *source = &from->slots[i];
 		struct source *to;
 		uint64_t hash;
@@ -141,7 +169,7 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 		if (!source->transports)
 			continue;
 		if (into->used >= into->limit) {
-			int r = sources_resize(into, ((size_t)into->mask + 1) * 2, seed);
+			int r = sources_resize(into, (size_t)into->size * 2, seed);
 
 			if (r < 0)
 				return r;

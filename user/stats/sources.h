@@ -32,17 +32,23 @@ struct sources {
 	uint64_t *bytes; /* of responses, by slot; untouched unless has_bytes */
 	bool has_bytes;
 	struct source_traits *traits; /* of the slots; NULL: not wanted */
-	uint32_t mask;
+	uint32_t size;                /* of each of these, in slots */
 	uint32_t used;
 	uint32_t limit;
 };
 
+/* `slots` is rounded up to a power of two, or to one and a half of one: a table is never twice as
+ * large as it has to be. */
 int sources_init(struct sources *sources, size_t slots);
+/* The next of these sizes. */
+size_t sources_next_size(size_t slots);
 void sources_done(struct sources *sources);
 /* Of an empty table: with traits from now on, or without. -ENOMEM: without. */
 int sources_want_traits(struct sources *sources, bool wanted);
-/* Empty; twice as large (within `max_slots`) if it was over half full, half as large if it was
- * nearly empty. */
+/* Up to this size it may grow while its window is open: that takes a few milliseconds. */
+#define SOURCES_GROW_SLOTS (256u << 10)
+/* Empty; the next size (within `max_slots`) if it was full; twice as large if it was half full and
+ * is too large to grow while the window is open; half as large if it was nearly empty. */
 int sources_clear(struct sources *sources, size_t max_slots);
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed);
 /* Adds every entry of `from`, growing as need be. */
@@ -81,25 +87,39 @@ static inline void source_add_bytes(
 	sources->has_bytes = true;
 }
 
+/* Where the search for a hash begins: as far into the table as the lower half of the hash is into
+ * its range. */
+static inline uint32_t sources_home(const struct sources *sources, uint64_t hash)
+{
+	return (uint32_t)((hash & UINT32_MAX) * sources->size >> 32);
+}
+
+static inline uint32_t sources_after(const struct sources *sources, uint32_t at)
+{
+	return at + 1 == sources->size ? 0 : at + 1;
+}
+
 static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
 {
-	__builtin_prefetch(&sources->slots[hash & sources->mask], 1);
+	const uint32_t at = sources_home(sources, hash);
+
+	__builtin_prefetch(&sources->slots[at], 1);
 	if (sources->traits)
-		__builtin_prefetch(&sources->traits[hash & sources->mask], 1);
+		__builtin_prefetch(&sources->traits[at], 1);
 }
 
 static inline void sources_prefetch_bytes(const struct sources *sources, uint64_t hash)
 {
-	__builtin_prefetch(&sources->bytes[hash & sources->mask], 1);
+	__builtin_prefetch(&sources->bytes[sources_home(sources, hash)], 1);
 }
 
 /* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */
 static inline struct source *sources_at(
     struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
 {
-	uint32_t at = (uint32_t)hash & sources->mask;
+	uint32_t at = sources_home(sources, hash);
 
-	for (;; at = (at + 1) & sources->mask) {
+	for (;; at = sources_after(sources, at)) {
 		struct source *source = &sources->slots[at];
 
 		if (source->address[0] == address[0] && source->address[1] == address[1] &&
@@ -120,9 +140,9 @@ static inline struct source *sources_at(
 static inline bool sources_has(
     const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
 {
-	uint32_t at = (uint32_t)hash & sources->mask;
+	uint32_t at = sources_home(sources, hash);
 
-	for (; sources->slots[at].transports; at = (at + 1) & sources->mask) {
+	for (; sources->slots[at].transports; at = sources_after(sources, at)) {
 		const struct source *source = &sources->slots[at];
 
 		if (source->address[0] == address[0] && source->address[1] == address[1] &&

@@ -105,7 +105,7 @@ int subnets_make(struct subnets *ret, const struct sources *sources, const struc
 	if (!ret->slots)
 		return -ENOMEM;
 	for (int once = 0; once < 2; once++) {
-		for (size_t i = 0; i <= sources->mask && r == 0; i++) {
+		for (size_t i = 0; i < sources->size && r == 0; i++) {
 			const struct source *source = &sources->slots[i];
 
 			if (source->transports && (source->queries <= 1) == once)

@@ -106,7 +106,7 @@ static void offer_rare(struct job *job, const struct sources *rare)
 {
 	static const enum talker kinds[] = {TALKER_TCP, TALKER_REFUSED, TALKER_MALFORMED};
 
-	for (size_t i = 0; rare->slots && i <= rare->mask; i++) {
+	for (size_t i = 0; rare->slots && i < rare->size; i++) {
 		struct source *source = &rare->slots[i];
 
 		for (size_t k = 0; source->transports && k < sizeof(kinds) / sizeof(kinds[0]); k++)
@@ -119,7 +119,7 @@ static void rank_talkers(struct job *job, const struct shard *total)
 {
 	const struct sources *sources = &total->sources;
 
-	for (size_t i = 0; i <= sources->mask; i++) {
+	for (size_t i = 0; i < sources->size; i++) {
 		const struct source *source = &sources->slots[i];
 
 		if (!source->transports)

@@ -39,7 +39,7 @@ static uint64_t distinct(const struct shard *total, uint32_t transport)
 {
 	uint64_t in_table = 0;
 
-	for (size_t i = 0; i <= total->sources.mask; i++) {
+	for (size_t i = 0; i < total->sources.size; i++) {
 		const uint32_t used = total->sources.slots[i].transports;
 
 		in_table += transport == OVERFLOW_ANY ? used != 0 : used >> transport & 1;
@@ -73,7 +73,7 @@ static void test_entries_are_exact(void **state UNUSED)
 
 	assert_null(total->overflow);
 	assert_int_equal(total->sources.used, 600);
-	for (size_t i = 0; i <= total->sources.mask; i++) {
+	for (size_t i = 0; i < total->sources.size; i++) {
 		const struct source *source = &total->sources.slots[i];
 		uint32_t client;
 
@@ -132,13 +132,13 @@ static void test_clear_makes_it_new(void **state UNUSED)
 	assert_null(shard->margins.slots);
 	assert_int_equal(shard->cube.used + shard->sources.used, 0);
 	assert_int_equal(shard->frames + shard->late + shard->lost + shard->merged, 0);
-	for (size_t i = 0; i <= shard->sources.mask; i++)
+	for (size_t i = 0; i < shard->sources.size; i++)
 		assert_int_equal(shard->sources.slots[i].transports, 0);
 	for (size_t i = 0; i <= shard->cube.mask; i++)
 		assert_true(shard->cube.slots[i].key == 0);
 	/* It was full: the next window has more room, within the limits. */
-	assert_true(shard->sources.mask > 1023);
-	assert_true(shard->sources.mask < config.limits.source_slots);
+	assert_true(shard->sources.size > 1024);
+	assert_true(shard->sources.size <= config.limits.source_slots);
 	shard_free(shard);
 }
 
@@ -205,7 +205,7 @@ static void test_nxdomain_of_a_source(void **state UNUSED)
 	s.message[3] = 3;
 	take_one(collector, &s, T0_NS);
 	total = collect(collector);
-	for (size_t i = 0; i <= total->sources.mask; i++) {
+	for (size_t i = 0; i < total->sources.size; i++) {
 		if (!total->sources.slots[i].transports)
 			continue;
 		assert_int_equal(total->sources.slots[i].queries, 0);
