@@ -705,6 +705,52 @@ int __wrap_ftruncate(int fd, off_t size)
 	return 0;
 }
 
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+	const struct descriptor *descriptor = of(fd);
+	long argument;
+	va_list args;
+
+	va_start(args, command);
+	argument = va_arg(args, long);
+	va_end(args);
+	if (!descriptor)
+		return __real_fcntl(fd, command, argument);
+	if (command != F_DUPFD_CLOEXEC)
+		return error(EINVAL);
+	return new_fd(descriptor->path, descriptor->node, descriptor->append);
+}
+
+static ssize_t read_stream(void *context, char *data, size_t size)
+{
+	return __wrap_read((int)(intptr_t)context, data, size);
+}
+
+static ssize_t write_stream(void *context, const char *data, size_t size)
+{
+	const ssize_t n = __wrap_write((int)(intptr_t)context, data, size);
+
+	return n < 0 ? 0 : n; /* fopencookie(3) */
+}
+
+static int close_stream(void *context)
+{
+	return __wrap_close((int)(intptr_t)context);
+}
+
+FILE *__real_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode)
+{
+	static const cookie_io_functions_t functions = {
+	    .read = read_stream, .write = write_stream, .close = close_stream};
+
+	return of(fd) ? fopencookie((void *)(intptr_t)fd, mode, functions)
+		      : __real_fdopen(fd, mode);
+}
+
 /* A listing of ours is told from the C library's by where its descriptor is kept. */
 #define MAX_LISTINGS 8
 static struct listing listings[MAX_LISTINGS];

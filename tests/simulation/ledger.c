@@ -181,6 +181,8 @@ static void make(unsigned database, const struct line *line)
 	if (database)
 		return;
 	if (begins(line, "dns,")) {
+		sim_kept_point(strtoll(line->time, NULL, 10) / NS_PER_MS, field(line, "queries"),
+		    field(line, "responses"));
 		sim_made.queries += field(line, "queries");
 		sim_made.responses += field(line, "responses");
 	} else if (begins(line, "crosstap,")) {

@@ -13,6 +13,7 @@
 #define STACK_BYTES (512 << 10)
 #define START_NS    (1000 * (uint64_t)NS_PER_S)
 #define START_WALL  (1700000000 * NS_PER_S)
+#define MIDNIGHT    (1700006400 * NS_PER_S)
 /* A seed that goes round in circles without any time passing. */
 #define MAX_TURNS 2000000
 
@@ -71,6 +72,8 @@ void sim_schedule_init(uint64_t seed)
 	order = seed ^ 0xd1342543de82ef95;
 	now_ns = START_NS;
 	wall_ns = START_WALL + (int64_t)sim_random((uint64_t)(3600 * NS_PER_S));
+	if (sim_once_in(4)) /* some are there when the day ends */
+		wall_ns = MIDNIGHT - (int64_t)sim_random((uint64_t)(30 * NS_PER_S));
 }
 
 uint64_t sim_now_ns(void)

@@ -3,13 +3,16 @@
  * The daemon in a world that is made of one number. All of the agent runs in it as it is shipped,
  * but for what touches the machine, which is replaced when this program is linked (--wrap):
  *
- *   schedule.c   threads are coroutines, of which the seed says who is next; clocks stand still
- * until nobody can go on disk.c       files in memory, with a disk that fails, is full, and forgets
- * what was not synced memory.c     allocations that fail far_end.c    the databases that points are
- * sent to witnesses.c  the producers' sockets, and the counters of the kernel ledger.c     every
- * point that the agent made, and what became of it faults.c     faults that are planted on purpose
+ *   schedule.c   threads are coroutines; the seed says who is next, clocks wait for them
+ *   disk.c       files in memory; the disk fails, is full, forgets what was not synced
+ *   memory.c     allocations that fail
+ *   far_end.c    the databases that points are sent to
+ *   witnesses.c  the producers' sockets, and the counters of the kernel
+ *   ledger.c     every point that the agent made, and what became of it
+ *   kept.c       what outlives the agent: RSSAC002, DNS Magnitude, the history
+ *   faults.c     faults that are planted on purpose
  *   world.c      what happens when, and what must hold at the end
- *   main.c       many seeds, each in a process of its own
+ *   main.c       many seeds, some of them in a process of their own
  */
 #ifndef CROSSTAP_TESTS_SIMULATION_H
 #define CROSSTAP_TESTS_SIMULATION_H
@@ -186,6 +189,33 @@ void sim_ledger_excuse(void);
 /* The process stood still for so long. */
 void sim_ledger_stalled(uint64_t ns);
 
+/* -- kept.c */
+
+struct history;
+/* What this seed's agent keeps. */
+struct sim_kept {
+	bool rssac002, from_dnstap; /* else from the wire */
+	bool magnitude, history;
+};
+/* At the end of a life. */
+struct sim_kept_truth {
+	bool killed, power;
+	bool disturbed;    /* disk or memory failed, in this life or before */
+	bool lost;         /* the power was cut, or what was counted had nobody to tell */
+	uint64_t counted;  /* queries, by the witness that RSSAC002 is from */
+	uint64_t made;     /* in points */
+	uint64_t began_ns; /* this life */
+	uint64_t slack_ns; /* by which a window can be late */
+};
+void sim_kept_init(const struct sim_kept *which);
+/* Of a point that was handed to the first database. */
+void sim_kept_point(int64_t time_ms, uint64_t queries, uint64_t responses);
+/* What RSSAC002 has been told the witness need not tell again. */
+void sim_kept_reported(void);
+/* Of the process that has just ended, in whatever way. */
+void sim_kept_check_history(struct history *history, bool disturbed);
+void sim_kept_end(const struct sim_kept_truth *truth);
+
 /* -- faults.c */
 
 enum sim_fault {
@@ -203,6 +233,11 @@ enum sim_fault {
 	SIM_FAULT_STEP,
 	SIM_FAULT_WIRE,
 	SIM_FAULT_TWO_LOOKS,
+	SIM_FAULT_RSSAC_STATE,
+	SIM_FAULT_RSSAC_DAY,
+	SIM_FAULT_MAGNITUDE,
+	SIM_FAULT_HISTORY_TWICE,
+	SIM_FAULT_HISTORY_FILE,
 	SIM_FAULTS
 };
 extern enum sim_fault sim_fault;

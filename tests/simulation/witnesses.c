@@ -507,6 +507,7 @@ struct wire_bpf *watch_bpf(const struct watch *watch UNUSED)
 
 void wire_bpf_reported(struct wire_bpf *bpf UNUSED, const struct wire_mark *mark)
 {
+	sim_kept_reported();
 	if (mark)
 		kernel.reported = mark->counted;
 }

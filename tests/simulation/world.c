@@ -57,6 +57,8 @@ static struct plan {
 	bool second_input, second_output;
 	unsigned top; /* something that changes nothing of interest */
 	bool wire_off;
+	struct sim_kept kept;
+	bool memory; /* some of it fails in this seed */
 } plan;
 
 static struct daemon {
@@ -76,8 +78,8 @@ static uint64_t stall_ns, stalled_until_ns, interval_ns;
 static struct sim_fed fed_before; /* when this life began */
 static struct sim_made made_before;
 static struct crosscheck_result last;
-static bool quiet; /* judged: no verdict but ok is right */
-static uint64_t memory_before;
+static bool quiet;                       /* judged: no verdict but ok is right */
+static uint64_t memory_before, began_ns; /* of this life */
 static int64_t newest_wall_ns;
 /* The process's own looks at the wall clock until it is set; 0: it is not. */
 static unsigned looks_left;
@@ -113,13 +115,19 @@ static struct config *configure(void)
 		"%s"
 		"spool: {path: /sim/spool}\n"
 		"http: {listen: \"off\"}\n"
-		"limits: {memory: 16MiB, spool: %s, history: 1MiB, asns: 1, resolvers: 100}\n",
+		"rssac002: {dir: \"%s\", source: %s}\n"
+		"magnitude: {dir: \"%s\", domains: 16}\n"
+		"state: \"%s\"\n"
+		"limits: {memory: 16MiB, spool: %s, history: 8MiB, asns: 1, resolvers: 100}\n",
 		plan.interval_s, plan.interval_s > 1 ? 2 : 1,
 		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "",
 		plan.wire_off ? "\"off\"" : "auto", 3 * plan.interval_s, plan.top,
 		plan.second_output ? "  - influxdb: {url: \"http://db1:8086\", token: secret}\n"
 				   : "",
-		has(SMALL) ? "1MiB" : "64MiB");
+		plan.kept.rssac002 ? SIM_ROOT "/rssac002" : "",
+		plan.kept.from_dnstap ? "dnstap" : "wire",
+		plan.kept.magnitude ? SIM_ROOT "/magnitude" : "",
+		plan.kept.history ? SIM_ROOT "/state" : "", has(SMALL) ? "1MiB" : "64MiB");
 
 	sim_peek(true); /* the world's doing: it takes no time */
 	r = config_parse("world", text, (size_t)n, out, &config);
@@ -198,6 +206,7 @@ static void live(struct agent *agent)
 	process.wire_off = agent_config(agent)->wire.mode == WIRE_OFF;
 	agent_stop(agent, STOP_NS);
 	report_sum_outputs(agent_report(agent), &process.sums);
+	sim_kept_check_history(report_history(agent_report(agent)), was_disturbed || plan.memory);
 	process.agent = NULL;
 }
 
@@ -247,6 +256,7 @@ static void begin_life(void)
 
 	memory_before = info.uordblks + info.hblkhd;
 	process = (struct daemon){.begun = true};
+	began_ns = sim_now_ns();
 	disturbed = starved = false;
 	fed_before = sim_fed;
 	made_before = sim_made;
@@ -313,6 +323,22 @@ static void check_wire(void)
 		    (unsigned long long)sim_made.wire_in);
 }
 
+/* What outlives it. */
+static void end_kept(bool killed, bool power)
+{
+	const struct sim_kept_truth truth = {.killed = killed,
+	    .power = power,
+	    .disturbed =
+		was_disturbed || (!plan.kept.from_dnstap && plan.kept.rssac002 && process.wire_off),
+	    .lost = power_gone || wire_gone,
+	    .counted = plan.kept.from_dnstap ? sim_made.queries : sim_wire.in,
+	    .made = sim_made.queries,
+	    .began_ns = began_ns,
+	    .slack_ns = longest_ns + SLACK_NS};
+
+	sim_kept_end(&truth);
+}
+
 static void end_life(bool killed, bool power)
 {
 	struct sim_end end = {.killed = killed, .power = power};
@@ -321,6 +347,8 @@ static void end_life(bool killed, bool power)
 		sim_peek(true);
 		report_sum_outputs(agent_report(process.agent), &process.sums);
 		sim_peek(false);
+		sim_kept_check_history(
+		    report_history(agent_report(process.agent)), was_disturbed || plan.memory);
 	}
 	starved = sim_memory_failed();
 	disturbed = sim_disk_failed() | starved;
@@ -340,6 +368,7 @@ static void end_life(bool killed, bool power)
 	check_frames(killed);
 	if (!killed)
 		check_wire();
+	end_kept(killed, power);
 	sim_disk_close_all();
 	if (killed)
 		sim_witnesses_killed(power);
@@ -430,6 +459,9 @@ static void stall(void)
  * cannot know, and where the clock was set back it writes them again. */
 static bool may_switch_wire(void)
 {
+	/* RSSAC002 of a wire that is off is no configuration. */
+	if (plan.kept.rssac002 && !plan.kept.from_dnstap)
+		return false;
 	return !(has(KILLS) || has(POWER)) || !(has(STEPS) || has(LOOKS));
 }
 
@@ -668,7 +700,11 @@ static void make_plan(void)
 	    .windows = 4 + (unsigned)sim_random(9),
 	    .second_input = sim_once_in(2),
 	    .second_output = sim_once_in(2),
-	    .top = 2};
+	    .top = 2,
+	    .kept = {.rssac002 = sim_once_in(4),
+		.from_dnstap = sim_once_in(2),
+		.magnitude = sim_once_in(4),
+		.history = sim_once_in(3)}};
 	for (unsigned trouble = 1; trouble < TROUBLES; trouble <<= 1)
 		plan.troubles |= sim_once_in(3) ? trouble : 0;
 	if (plan.judged) {
@@ -677,6 +713,7 @@ static void make_plan(void)
 	}
 	if (sim_every)
 		leave_alone();
+	plan.memory = has(MEMORY);
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
 	plan.rate = plan.judged ? 16 : 8;
@@ -696,6 +733,7 @@ static void begin_world(void)
 	newest_wall_ns = 0;
 	last = (struct crosscheck_result){.verdict = VERDICT_OK};
 	make_plan();
+	sim_kept_init(&plan.kept);
 }
 
 void sim_world(void)
