@@ -122,17 +122,21 @@ bool sim_memory_failed(void); /* since the last call */
 enum sim_answer {
 	SIM_ANSWER_GOOD,
 	SIM_ANSWER_LATE,    /* within the timeout */
-	SIM_ANSWER_STATUS,  /* 401, 403, 404, 429, 500, 503: an outage */
+	SIM_ANSWER_STATUS,  /* an outage, with Retry-After or without */
 	SIM_ANSWER_PARTIAL, /* 400 with some of the points refused */
 	SIM_ANSWER_REFUSED, /* 400 or 422 for all of them */
 	SIM_ANSWER_SMALL,   /* 413 beyond some size */
 	SIM_ANSWER_SILENT,  /* the timeout passes */
 	SIM_ANSWER_CLOSED,  /* nobody listens */
 	SIM_ANSWER_DIES,    /* it has the points, and dies before it says so */
+	SIM_ANSWER_GARBAGE, /* a status with nonsense behind it, or no HTTP */
+	SIM_ANSWER_CUT,     /* the connection ends in the middle of the answer */
 	SIM_ANSWERS
 };
 void sim_far_end_init(void);
 void sim_far_end_set(unsigned database, enum sim_answer answer);
+/* Whoever has asked is gone. */
+void sim_far_end_killed(void);
 
 /* -- witnesses.c */
 

@@ -22,7 +22,7 @@
 #define MAX_TICKS      16
 #define MEMORY_BYTES   (16u << 20) /* limits.memory */
 #define MEMORY_BESIDE                                                                              \
-	(16u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
+	(24u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
 			      */
 #define HISTORY         4096 /* steps that are remembered */
 #define LOOKS_AHEAD     400
@@ -370,8 +370,10 @@ static void end_life(bool killed, bool power)
 		check_wire();
 	end_kept(killed, power);
 	sim_disk_close_all();
-	if (killed)
+	if (killed) {
 		sim_witnesses_killed(power);
+		sim_far_end_killed();
+	}
 	kills_seen = sim_kills();
 	process = (struct daemon){0};
 }
