@@ -242,6 +242,52 @@ static struct node *new_node(bool folder)
 	return node;
 }
 
+/* Memory of the last content that nobody can reach any more: states are written again and again. */
+static struct {
+	char *data;
+	size_t room;
+} spare;
+
+static bool is_reachable(const struct node *node)
+{
+	for (size_t i = 0; i < n_names; i++) {
+		if (names[i].now == node || names[i].kept == node)
+			return true;
+	}
+	for (int i = 0; i < MAX_FDS; i++) {
+		if (fds[i].used && fds[i].node == node)
+			return true;
+	}
+	return false;
+}
+
+/* A name has let go of it; takes NULL. */
+static void release(struct node *node)
+{
+	if (!node || node->folder || !node->room || is_reachable(node))
+		return;
+	free(spare.data);
+	spare.data = node->data;
+	spare.room = node->room;
+	node->data = NULL;
+	node->size = node->room = 0;
+}
+
+static void make_room(struct node *node, size_t size)
+{
+	if (size <= node->room)
+		return;
+	if (!node->data && size <= spare.room) {
+		node->data = spare.data;
+		node->room = spare.room;
+		spare.data = NULL;
+		spare.room = 0;
+		return;
+	}
+	node->room = size + size / 2;
+	node->data = __real_realloc(node->data, node->room);
+}
+
 static void keep_content(struct node *node)
 {
 	node->kept = __real_realloc(node->kept, node->size + 1);
@@ -509,10 +555,7 @@ static void put(struct descriptor *descriptor, const void *data, size_t size)
 	struct node *node = descriptor->node;
 	const size_t at = descriptor->append ? node->size : descriptor->at;
 
-	if (at + size > node->room) {
-		node->room = 2 * (at + size);
-		node->data = __real_realloc(node->data, node->room);
-	}
+	make_room(node, at + size);
 	memcpy(node->data + at, data, size);
 	descriptor->at = at + size;
 	if (descriptor->at > node->size)
@@ -547,6 +590,7 @@ int __wrap_close(int fd)
 	if (!descriptor)
 		return fd >= FIRST_FD ? error(EBADF) : __real_close(fd);
 	descriptor->used = false;
+	release(descriptor->node);
 	return 0;
 }
 
@@ -640,6 +684,7 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 {
 	char whole[PATH_SIZE];
 	struct name *name;
+	struct node *node;
 
 	if (!resolve(at, path, whole))
 		return __real_unlinkat(at, path, flags);
@@ -649,7 +694,9 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 	if (fails(SIM_DISK_REMOVE))
 		return error(EROFS);
 	change();
+	node = name->now;
 	name->now = NULL;
+	release(node);
 	change();
 	return 0;
 }
@@ -657,14 +704,17 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 static int rename_ours(const char *from, const char *to)
 {
 	struct name *name = find(from);
+	struct node *before;
 
 	if (!name || !name->now)
 		return error(ENOENT);
 	if (fails(SIM_DISK_RENAME))
 		return error(EIO);
 	change();
+	before = node_at(to);
 	name_for(to)->now = find(from)->now;
 	find(from)->now = NULL;
+	release(before);
 	change();
 	return 0;
 }

@@ -39,8 +39,9 @@ static struct {
 	uint64_t now, saved; /* queries that the dataset should have, and its state */
 	uint64_t saved_ns;   /* 0: not in this life */
 	uint64_t killed;     /* that kills took away */
-	bool unsure;         /* the power was cut */
 } magnitude;
+
+static bool unsure; /* the power was cut, or the disk failed: what states say is older */
 
 static struct {
 	struct record records[MAX_RECORDS];
@@ -56,6 +57,7 @@ void sim_kept_init(const struct sim_kept *which)
 	kept = *which;
 	memset(&rssac, 0, sizeof(rssac));
 	memset(&magnitude, 0, sizeof(magnitude));
+	unsure = false;
 	past.n = past.saved = past.added = 0;
 	past.saved_ns = 0;
 	past.unsure = past.adding = false;
@@ -79,18 +81,23 @@ void sim_kept_reported(void)
 	rssac.in_hand = 0;
 }
 
-static void sum_volume(void *context, const char *path, const char *data, size_t size)
+/* NULL: it has none. */
+static const char *find_volume(const char *path, const char *data, size_t size)
 {
 	static const char key[] = "dns-udp-queries-received-ipv4: ";
-	uint64_t *sum = context;
-	const char *at;
+	const char *at =
+	    strstr(path, "-traffic-volume.yaml") ? memmem(data, size, key, sizeof(key) - 1) : NULL;
 
-	if (!strstr(path, "-traffic-volume.yaml") || strstr(path, ".part"))
-		return;
-	at = memmem(data, size, key, sizeof(key) - 1);
-	if (!at)
-		sim_fail("%s has no volume", path);
-	*sum += strtoull(at + sizeof(key) - 1, NULL, 10);
+	return at ? at + sizeof(key) - 1 : NULL;
+}
+
+/* Of a day's file that is complete. */
+static void sum_volume(void *context, const char *path, const char *data, size_t size)
+{
+	const char *volume = strstr(path, ".part") ? NULL : find_volume(path, data, size);
+
+	if (volume)
+		*(uint64_t *)context += strtoull(volume, NULL, 10);
 }
 
 /* All days' files are there, at an orderly end. */
@@ -120,6 +127,48 @@ int __wrap_magnitude_add(struct magnitude *day, int64_t start_ns, const struct t
 	return __real_magnitude_add(day, start_ns, tally);
 }
 
+static uint64_t dataset_queries(const char *path, const char *data, size_t size)
+{
+	struct magnitude_day day;
+	uint64_t queries;
+
+	sim_peek(true);
+	if (dataset_read(&day, 16, (const uint8_t *)data, size) < 0)
+		sim_fail("%s is no dataset", path);
+	queries = day.queries;
+	dataset_done(&day);
+	sim_peek(false);
+	return queries;
+}
+
+static void sum_datasets(void *context, const char *path, const char *data, size_t size)
+{
+	if (strstr(path, ".cbor") && !strstr(path, ".part"))
+		*(uint64_t *)context += dataset_queries(path, data, size);
+}
+
+/* -- files of days */
+
+/* A file that a day had before is not replaced by one of which a part is missing. */
+static void check_day(const char *path, const void *data, size_t size)
+{
+	const char *volume = find_volume(path, data, size);
+	uint64_t before = 0, now;
+
+	if (volume) {
+		now = strtoull(volume, NULL, 10);
+		sim_disk_each(path, sum_volume, &before);
+	} else if (strstr(path, ".cbor")) {
+		now = dataset_queries(path, data, size);
+		sim_disk_each(path, sum_datasets, &before);
+	} else {
+		return;
+	}
+	if (now < before && !unsure)
+		sim_fail("%s had %llu queries, and gets %llu", path, (unsigned long long)before,
+		    (unsigned long long)now);
+}
+
 int __real_replace_file(
     const char *path, const void *data, size_t size, mode_t mode, enum replace_sync sync);
 int __wrap_replace_file(
@@ -127,28 +176,16 @@ int __wrap_replace_file(
 int __wrap_replace_file(
     const char *path, const void *data, size_t size, mode_t mode, enum replace_sync sync)
 {
-	int r = __real_replace_file(path, data, size, mode, sync);
+	int r;
 
+	if (sim_in_process())
+		check_day(path, data, size);
+	r = __real_replace_file(path, data, size, mode, sync);
 	if (r == 0 && strstr(path, ".magnitude.state")) {
 		magnitude.saved = magnitude.now;
 		magnitude.saved_ns = sim_now_ns();
 	}
 	return r;
-}
-
-static void sum_datasets(void *context, const char *path, const char *data, size_t size)
-{
-	uint64_t *sum = context;
-	struct magnitude_day day;
-
-	if (!strstr(path, ".cbor") || strstr(path, ".part"))
-		return;
-	sim_peek(true);
-	if (dataset_read(&day, 16, (const uint8_t *)data, size) < 0)
-		sim_fail("%s is no dataset", path);
-	*sum += day.queries;
-	dataset_done(&day);
-	sim_peek(false);
 }
 
 static void check_magnitude(const struct sim_kept_truth *truth)
@@ -158,7 +195,7 @@ static void check_magnitude(const struct sim_kept_truth *truth)
 	if (!kept.magnitude || truth->disturbed)
 		return;
 	sim_disk_each(SIM_ROOT "/magnitude/", sum_datasets, &sum);
-	if (sum > magnitude.now || (sum < magnitude.now && !magnitude.unsure))
+	if (sum != magnitude.now && !unsure)
 		sim_fail("DNS Magnitude's days have %llu queries, and should have %llu",
 		    (unsigned long long)sum, (unsigned long long)magnitude.now);
 	if (magnitude.now + magnitude.killed < truth->made)
@@ -317,7 +354,7 @@ static void check_answer(struct history *history, int64_t from_ms, int64_t step_
 /* A window without memory, or one that was being added, is missing in part. */
 void sim_kept_check_history(struct history *history, bool disturbed)
 {
-	if (!history || disturbed || past.adding)
+	if (!kept.history || !history || disturbed || past.adding)
 		return;
 	check_answer(history, -ALL_MS, MINUTE_MS);
 }
@@ -338,7 +375,8 @@ static void kill_history(const struct sim_kept_truth *truth)
 void sim_kept_end(const struct sim_kept_truth *truth)
 {
 	if (truth->power)
-		magnitude.unsure = past.unsure = true;
+		past.unsure = true;
+	unsure |= truth->power || truth->disturbed;
 	if (truth->killed) {
 		rssac.twice += rssac.in_hand;
 		kill_magnitude(truth);

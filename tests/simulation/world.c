@@ -118,7 +118,7 @@ static struct config *configure(void)
 		"rssac002: {dir: \"%s\", source: %s}\n"
 		"magnitude: {dir: \"%s\", domains: 16}\n"
 		"state: \"%s\"\n"
-		"limits: {memory: 16MiB, spool: %s, history: 8MiB, asns: 1, resolvers: 100}\n",
+		"limits: {memory: 16MiB, spool: %s, history: %s, asns: 1, resolvers: 100}\n",
 		plan.interval_s, plan.interval_s > 1 ? 2 : 1,
 		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "",
 		plan.wire_off ? "\"off\"" : "auto", 3 * plan.interval_s, plan.top,
@@ -127,7 +127,8 @@ static struct config *configure(void)
 		plan.kept.rssac002 ? SIM_ROOT "/rssac002" : "",
 		plan.kept.from_dnstap ? "dnstap" : "wire",
 		plan.kept.magnitude ? SIM_ROOT "/magnitude" : "",
-		plan.kept.history ? SIM_ROOT "/state" : "", has(SMALL) ? "1MiB" : "64MiB");
+		plan.kept.history ? SIM_ROOT "/state" : "", has(SMALL) ? "1MiB" : "64MiB",
+		plan.kept.history ? "8MiB" : "0");
 
 	sim_peek(true); /* the world's doing: it takes no time */
 	r = config_parse("world", text, (size_t)n, out, &config);
