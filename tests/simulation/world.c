@@ -477,10 +477,13 @@ static void change_configuration(void)
 		plan.top = 1 + (unsigned)sim_random(3);
 	} else if (sim_once_in(2)) {
 		plan.second_input = !plan.second_input;
-	} else if (may_switch_wire() && sim_once_in(3)) {
-		plan.wire_off = !plan.wire_off;
 	} else {
-		plan.interval_s = intervals_s[sim_random(4)];
+		/* Sometimes both at once. */
+		const bool both = sim_once_in(4), wire = may_switch_wire() && sim_once_in(3);
+
+		plan.wire_off ^= wire;
+		if (!wire || both)
+			plan.interval_s = intervals_s[sim_random(4)];
 	}
 	sim_trace("reload wanted: interval %u s, %d inputs, %d outputs%s", plan.interval_s,
 	    1 + plan.second_input, 1 + plan.second_output, plan.wire_off ? ", no wire" : "");

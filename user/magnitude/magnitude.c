@@ -148,6 +148,9 @@ static int begin_day(struct magnitude *magnitude, int64_t day)
 	dataset_done(&magnitude->today);
 	magnitude->today = next;
 	magnitude->begun = true;
+	/* At once: after a kill the state of the day before, which may lack its last minute, would
+	 * make another dataset of it. */
+	magnitude->state_due_ns = 0;
 	return written;
 }
 
