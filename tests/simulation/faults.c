@@ -38,6 +38,7 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     [SIM_FAULT_HISTORY_TWICE] =
 	"history-twice",                       /* a window is added to the minute before as well */
     [SIM_FAULT_HISTORY_FILE] = "history-file", /* a stop does not write its file */
+    [SIM_FAULT_STREAM] = "stream-asleep",      /* a reader of events is not woken */
 };
 
 bool sim_planted(enum sim_fault fault)

@@ -41,7 +41,7 @@ static struct {
 	uint64_t killed;     /* that kills took away */
 } magnitude;
 
-static bool unsure; /* the power was cut, or the disk failed: what states say is older */
+static bool unsure; /* the power was cut, or the disk fails: what states say is older */
 
 static struct {
 	struct record records[MAX_RECORDS];
@@ -57,7 +57,7 @@ void sim_kept_init(const struct sim_kept *which)
 	kept = *which;
 	memset(&rssac, 0, sizeof(rssac));
 	memset(&magnitude, 0, sizeof(magnitude));
-	unsure = false;
+	unsure = which->fails;
 	past.n = past.saved = past.added = 0;
 	past.saved_ns = 0;
 	past.unsure = past.adding = false;

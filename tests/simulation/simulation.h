@@ -10,6 +10,7 @@
  *   witnesses.c  the producers' sockets, and the counters of the kernel
  *   ledger.c     every point that the agent made, and what became of it
  *   kept.c       what outlives the agent: RSSAC002, DNS Magnitude, the history
+ *   streams.c    those who read the stream of events
  *   faults.c     faults that are planted on purpose
  *   world.c      what happens when, and what must hold at the end
  *   main.c       many seeds, some of them in a process of their own
@@ -200,6 +201,8 @@ struct history;
 struct sim_kept {
 	bool rssac002, from_dnstap; /* else from the wire */
 	bool magnitude, history;
+	bool
+	    fails; /* a state may not be read, or not written: its day begins anew, which is said */
 };
 /* At the end of a life. */
 struct sim_kept_truth {
@@ -219,6 +222,17 @@ void sim_kept_reported(void);
 /* Of the process that has just ended, in whatever way. */
 void sim_kept_check_history(struct history *history, bool disturbed);
 void sim_kept_end(const struct sim_kept_truth *truth);
+
+/* -- streams.c */
+
+struct report;
+void sim_streams_init(void);
+/* Readers come to a process, and go before it ends. */
+void sim_streams_begin(struct report *report);
+void sim_streams_end(void);
+void sim_streams_killed(void);
+/* Nobody sleeps while there is news. */
+void sim_streams_check(void);
 
 /* -- faults.c */
 
@@ -242,6 +256,7 @@ enum sim_fault {
 	SIM_FAULT_MAGNITUDE,
 	SIM_FAULT_HISTORY_TWICE,
 	SIM_FAULT_HISTORY_FILE,
+	SIM_FAULT_STREAM,
 	SIM_FAULTS
 };
 extern enum sim_fault sim_fault;

@@ -58,7 +58,8 @@ static struct plan {
 	unsigned top; /* something that changes nothing of interest */
 	bool wire_off;
 	struct sim_kept kept;
-	bool memory; /* some of it fails in this seed */
+	bool memory;  /* some of it fails in this seed */
+	bool streams; /* somebody reads the events */
 } plan;
 
 static struct daemon {
@@ -192,6 +193,8 @@ static void live(struct agent *agent)
 	uint64_t sets = sim_clock_sets(), due_ns;
 
 	process.agent = agent;
+	if (plan.streams)
+		sim_streams_begin(agent_report(agent));
 	for (;;) {
 		due_ns = tick(&sets);
 		check_memory();
@@ -205,6 +208,7 @@ static void live(struct agent *agent)
 			reload();
 	}
 	process.wire_off = agent_config(agent)->wire.mode == WIRE_OFF;
+	sim_streams_end();
 	agent_stop(agent, STOP_NS);
 	report_sum_outputs(agent_report(agent), &process.sums);
 	sim_kept_check_history(report_history(agent_report(agent)), was_disturbed || plan.memory);
@@ -374,6 +378,7 @@ static void end_life(bool killed, bool power)
 	if (killed) {
 		sim_witnesses_killed(power);
 		sim_far_end_killed();
+		sim_streams_killed();
 	}
 	kills_seen = sim_kills();
 	process = (struct daemon){0};
@@ -569,6 +574,7 @@ static void step(enum sim_loss loss)
 		begin_life();
 	if (alive() && process.agent && !healing && !has(MEMORY) && sim_once_in(4))
 		check_frames(true); /* they come in time, too */
+	sim_streams_check();
 	make_trouble();
 	sim_sleep_ns(interval_ns / STEPS_A_WINDOW);
 }
@@ -707,6 +713,7 @@ static void make_plan(void)
 	    .second_input = sim_once_in(2),
 	    .second_output = sim_once_in(2),
 	    .top = 2,
+	    .streams = sim_once_in(3),
 	    .kept = {.rssac002 = sim_once_in(4),
 		.from_dnstap = sim_once_in(2),
 		.magnitude = sim_once_in(4),
@@ -720,6 +727,7 @@ static void make_plan(void)
 	if (sim_every)
 		leave_alone();
 	plan.memory = has(MEMORY);
+	plan.kept.fails = has(MEMORY) || has(DISK) || sim_every == SIM_EVERY_DISK;
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
 	plan.rate = plan.judged ? 16 : 8;
@@ -740,6 +748,7 @@ static void begin_world(void)
 	last = (struct crosscheck_result){.verdict = VERDICT_OK};
 	make_plan();
 	sim_kept_init(&plan.kept);
+	sim_streams_init();
 }
 
 void sim_world(void)
