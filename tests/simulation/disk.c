@@ -533,7 +533,7 @@ ssize_t __wrap_read(int fd, void *data, size_t size)
 	ssize_t n;
 
 	if (!descriptor)
-		return __real_read(fd, data, size);
+		return sim_is_end(fd) ? sim_end_read(fd, data, size) : __real_read(fd, data, size);
 	sim_yield();
 	n = read_at(descriptor->node, data, size, descriptor->at);
 	if (n > 0)
@@ -568,7 +568,8 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
 	struct descriptor *descriptor = of(fd);
 
 	if (!descriptor)
-		return __real_write(fd, data, size);
+		return sim_is_end(fd) ? sim_end_write(fd, data, size)
+				      : __real_write(fd, data, size);
 	change();
 	if (fails(SIM_DISK_FULL)) {
 		size = size > 1 && sim_once_in(2) ? sim_random(size) : 0;
@@ -587,6 +588,8 @@ int __wrap_close(int fd)
 {
 	struct descriptor *descriptor = of(fd);
 
+	if (sim_is_end(fd))
+		return sim_end_close(fd);
 	if (!descriptor)
 		return fd >= FIRST_FD ? error(EBADF) : __real_close(fd);
 	descriptor->used = false;
@@ -780,9 +783,26 @@ static ssize_t read_stream(void *context, char *data, size_t size)
 
 static ssize_t write_stream(void *context, const char *data, size_t size)
 {
-	const ssize_t n = __wrap_write((int)(intptr_t)context, data, size);
+	size_t done = 0;
 
-	return n < 0 ? 0 : n; /* fopencookie(3) */
+	/* The C library goes on after a short write; of a stream like this one it does not. */
+	while (done < size) {
+		const ssize_t n = __wrap_write((int)(intptr_t)context, data + done, size - done);
+
+		if (n < 0)
+			return 0; /* fopencookie(3) */
+		done += (size_t)n;
+	}
+	return (ssize_t)size;
+}
+
+/* To the beginning, for rewind(). */
+static int seek_stream(void *context, off64_t *position, int whence)
+{
+	if (whence != SEEK_SET || *position != 0)
+		return error(EINVAL);
+	of((int)(intptr_t)context)->at = 0;
+	return 0;
 }
 
 static int close_stream(void *context)
@@ -795,7 +815,7 @@ FILE *__wrap_fdopen(int fd, const char *mode);
 FILE *__wrap_fdopen(int fd, const char *mode)
 {
 	static const cookie_io_functions_t functions = {
-	    .read = read_stream, .write = write_stream, .close = close_stream};
+	    .read = read_stream, .write = write_stream, .seek = seek_stream, .close = close_stream};
 
 	return of(fd) ? fopencookie((void *)(intptr_t)fd, mode, functions)
 		      : __real_fdopen(fd, mode);

@@ -5,6 +5,7 @@
 #include "crosscheck/crosscheck.h"
 #include "history/held.h"
 #include "magnitude/magnitude.h"
+#include "relay/relay_queue.h"
 #include "rssac002/rssac002_internal.h"
 #include "sink/queue.h"
 #include "sink/spool.h"
@@ -39,6 +40,9 @@ const char *const sim_fault_names[SIM_FAULTS] = {
 	"history-twice",                       /* a window is added to the minute before as well */
     [SIM_FAULT_HISTORY_FILE] = "history-file", /* a stop does not write its file */
     [SIM_FAULT_STREAM] = "stream-asleep",      /* a reader of events is not woken */
+    [SIM_FAULT_TEE_PIECE] =
+	"tee-piece", /* after a piece of a frame its rest goes to the next reader */
+    [SIM_FAULT_TEE_DROPS] = "tee-uncounted", /* what a tee could not send is in no counter */
 };
 
 bool sim_planted(enum sim_fault fault)
@@ -246,6 +250,23 @@ int __wrap_held_write(const struct history_next *held, const char *path);
 int __wrap_held_write(const struct history_next *held, const char *path)
 {
 	return sim_planted(SIM_FAULT_HISTORY_FILE) ? 0 : __real_held_write(held, path);
+}
+
+void __real_relay_queue_again(struct relay_queue *queue);
+void __wrap_relay_queue_again(struct relay_queue *queue);
+void __wrap_relay_queue_again(struct relay_queue *queue)
+{
+	if (!sim_planted(SIM_FAULT_TEE_PIECE))
+		__real_relay_queue_again(queue);
+}
+
+uint64_t __real_relay_queue_clear(struct relay_queue *queue);
+uint64_t __wrap_relay_queue_clear(struct relay_queue *queue);
+uint64_t __wrap_relay_queue_clear(struct relay_queue *queue)
+{
+	const uint64_t frames = __real_relay_queue_clear(queue);
+
+	return sim_planted(SIM_FAULT_TEE_DROPS) ? 0 : frames;
 }
 
 const struct wire_window *__real_wire_get(struct wire *wire, int64_t index);

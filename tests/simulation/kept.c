@@ -39,6 +39,7 @@ static struct {
 	uint64_t now, saved; /* queries that the dataset should have, and its state */
 	uint64_t saved_ns;   /* 0: not in this life */
 	uint64_t killed;     /* that kills took away */
+	bool writing;        /* the state: after a kill it may be the new one, or the one before */
 } magnitude;
 
 static bool unsure; /* the power was cut, or the disk fails: what states say is older */
@@ -48,6 +49,7 @@ static struct {
 	size_t n, saved, added; /* in points; in its file; in memory */
 	uint64_t saved_ns;
 	bool unsure, adding;
+	bool saving, lost; /* lost: killed while it was saved, nobody knows what is in the file */
 } past;
 
 static struct sim_kept kept;
@@ -60,7 +62,7 @@ void sim_kept_init(const struct sim_kept *which)
 	unsure = which->fails;
 	past.n = past.saved = past.added = 0;
 	past.saved_ns = 0;
-	past.unsure = past.adding = false;
+	past.unsure = past.adding = past.saving = past.lost = false;
 }
 
 /* -- RSSAC002 */
@@ -176,15 +178,18 @@ int __wrap_replace_file(
 int __wrap_replace_file(
     const char *path, const void *data, size_t size, mode_t mode, enum replace_sync sync)
 {
+	const bool state = strstr(path, ".magnitude.state") != NULL;
 	int r;
 
 	if (sim_in_process())
 		check_day(path, data, size);
+	magnitude.writing = state;
 	r = __real_replace_file(path, data, size, mode, sync);
-	if (r == 0 && strstr(path, ".magnitude.state")) {
+	if (r == 0 && state) {
 		magnitude.saved = magnitude.now;
 		magnitude.saved_ns = sim_now_ns();
 	}
+	magnitude.writing = false;
 	return r;
 }
 
@@ -211,6 +216,8 @@ static void kill_magnitude(const struct sim_kept_truth *truth)
 	    sim_now_ns() - since_ns > MAGNITUDE_SAVE_NS + truth->slack_ns)
 		sim_fail("DNS Magnitude's state is %.0f s old",
 		    (double)(sim_now_ns() - since_ns) / NS_PER_S);
+	unsure |= magnitude.writing;
+	magnitude.writing = false;
 	magnitude.killed += magnitude.now - magnitude.saved;
 	magnitude.now = magnitude.saved;
 }
@@ -243,8 +250,11 @@ int __real_history_save(struct history *history, const char *path);
 int __wrap_history_save(struct history *history, const char *path);
 int __wrap_history_save(struct history *history, const char *path)
 {
-	int r = __real_history_save(history, path);
+	int r;
 
+	past.saving = true;
+	r = __real_history_save(history, path);
+	past.saving = false;
 	if (r == 0) {
 		past.saved = past.added;
 		past.saved_ns = sim_now_ns();
@@ -354,7 +364,7 @@ static void check_answer(struct history *history, int64_t from_ms, int64_t step_
 /* A window without memory, or one that was being added, is missing in part. */
 void sim_kept_check_history(struct history *history, bool disturbed)
 {
-	if (!kept.history || !history || disturbed || past.adding)
+	if (!kept.history || !history || disturbed || past.adding || past.lost)
 		return;
 	check_answer(history, -ALL_MS, MINUTE_MS);
 }
@@ -369,13 +379,14 @@ static void kill_history(const struct sim_kept_truth *truth)
 	    sim_now_ns() - since_ns > HISTORY_SAVE_NS + truth->slack_ns)
 		sim_fail("the history's file is %.0f s old",
 		    (double)(sim_now_ns() - since_ns) / NS_PER_S);
+	past.lost |= past.saving;
+	past.saving = false;
 	forget_records(kept.history ? past.saved : 0);
 }
 
 void sim_kept_end(const struct sim_kept_truth *truth)
 {
-	if (truth->power)
-		past.unsure = true;
+	past.unsure |= truth->power;
 	unsure |= truth->power || truth->disturbed;
 	if (truth->killed) {
 		rssac.twice += rssac.in_hand;

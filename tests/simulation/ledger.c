@@ -336,7 +336,7 @@ struct sums {
 
 static void sum_lost(const struct sim_end *end, struct sums *ret)
 {
-	const uint64_t promise_ns = PROMISE_NS(5 * (uint64_t)NS_PER_S) + longest_stop_ns;
+	const uint64_t promise_ns = PROMISE_NS(10 * (uint64_t)NS_PER_S) + longest_stop_ns;
 
 	*ret = (struct sums){0};
 	for (unsigned i = 0; i < SIM_DATABASES; i++) {

@@ -472,8 +472,13 @@ int __wrap_pthread_create(
 int __wrap_pthread_create(
     pthread_t *ret, const pthread_attr_t *attributes, void *(*entry)(void *), void *argument)
 {
-	(void)attributes;
-	*ret = (pthread_t)(uintptr_t)make(entry, argument, true);
+	struct task *task = make(entry, argument, true);
+	int state = PTHREAD_CREATE_JOINABLE;
+
+	if (attributes)
+		pthread_attr_getdetachstate(attributes, &state);
+	task->detached = state == PTHREAD_CREATE_DETACHED;
+	*ret = (pthread_t)(uintptr_t)task;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  *   witnesses.c  the producers' sockets, and the counters of the kernel
  *   ledger.c     every point that the agent made, and what became of it
  *   kept.c       what outlives the agent: RSSAC002, DNS Magnitude, the history
+ *   relay.c      second readers of the frames, behind inputs[].tee
  *   streams.c    those who read the stream of events
  *   faults.c     faults that are planted on purpose
  *   world.c      what happens when, and what must hold at the end
@@ -24,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SIM_ROOT "/sim"
 
@@ -223,6 +225,29 @@ void sim_kept_reported(void);
 void sim_kept_check_history(struct history *history, bool disturbed);
 void sim_kept_end(const struct sim_kept_truth *truth);
 
+/* -- relay.c */
+
+enum sim_mood { /* of a second reader */
+	SIM_MOOD_GOOD,
+	SIM_MOOD_ABSENT,  /* nobody listens */
+	SIM_MOOD_STALLED, /* it reads nothing */
+	SIM_MOOD_SILENT,  /* it reads, and does not answer */
+	SIM_MOOD_GARBAGE, /* its answers are damaged */
+	SIM_MOOD_DIES,    /* it closes, in the middle of a frame as well */
+	SIM_MOODS
+};
+void sim_relay_init(void);
+void sim_relay_set(unsigned reader, enum sim_mood mood);
+/* From now on nothing excuses what is left out. */
+void sim_relay_good(bool is);
+bool sim_relay_is_good(void);
+void sim_relay_killed(void);
+/* Descriptors of it. */
+bool sim_is_end(int fd);
+ssize_t sim_end_read(int fd, void *data, size_t size);
+ssize_t sim_end_write(int fd, const void *data, size_t size);
+int sim_end_close(int fd);
+
 /* -- streams.c */
 
 struct report;
@@ -257,6 +282,8 @@ enum sim_fault {
 	SIM_FAULT_HISTORY_TWICE,
 	SIM_FAULT_HISTORY_FILE,
 	SIM_FAULT_STREAM,
+	SIM_FAULT_TEE_PIECE,
+	SIM_FAULT_TEE_DROPS,
 	SIM_FAULTS
 };
 extern enum sim_fault sim_fault;

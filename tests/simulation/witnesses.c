@@ -176,6 +176,7 @@ static void read_socket(struct dnstap_input *input)
 	receiver_feed(&input->receiver, &input->ops.receiver, input->context, bytes, length, &step);
 	if (step.error || step.used != length)
 		sim_fail("frames are not understood: %s", step.error ? step.error : "cut");
+	input->ops.receiver.passed(input->context, bytes, length);
 	input->stats.frames = input->receiver.frames;
 	input->stats.last_frame_ns = sim_wall_ns();
 }

@@ -22,7 +22,7 @@
 #define MAX_TICKS      16
 #define MEMORY_BYTES   (16u << 20) /* limits.memory */
 #define MEMORY_BESIDE                                                                              \
-	(24u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
+	(32u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
 			      */
 #define HISTORY         4096 /* steps that are remembered */
 #define LOOKS_AHEAD     400
@@ -58,8 +58,9 @@ static struct plan {
 	unsigned top; /* something that changes nothing of interest */
 	bool wire_off;
 	struct sim_kept kept;
-	bool memory;  /* some of it fails in this seed */
-	bool streams; /* somebody reads the events */
+	bool memory;    /* some of it fails in this seed */
+	bool streams;   /* somebody reads the events */
+	bool tees, tee; /* a second reader is wanted in this seed, and now */
 } plan;
 
 static struct daemon {
@@ -104,7 +105,7 @@ static struct config *configure(void)
 		"interval: %us\n"
 		"grace: %us\n"
 		"inputs:\n"
-		"  - {unix: /sim/0.sock, zone: z0}\n"
+		"  - {unix: /sim/0.sock, zone: z0%s}\n"
 		"%s"
 		"wire: {interfaces: [eth0], on_exit: keep, mode: %s}\n"
 		"crosscheck: {horizon: %us}\n"
@@ -121,7 +122,10 @@ static struct config *configure(void)
 		"state: \"%s\"\n"
 		"limits: {memory: 16MiB, spool: %s, history: %s, asns: 1, resolvers: 100}\n",
 		plan.interval_s, plan.interval_s > 1 ? 2 : 1,
-		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "",
+		plan.tee ? ", tee: \"unix:/sim/tee0\"" : "",
+		!plan.second_input ? ""
+		    : plan.tee     ? "  - {unix: /sim/1.sock, zone: z1, tee: \"unix:/sim/tee1\"}\n"
+				   : "  - {unix: /sim/1.sock, zone: z1}\n",
 		plan.wire_off ? "\"off\"" : "auto", 3 * plan.interval_s, plan.top,
 		plan.second_output ? "  - influxdb: {url: \"http://db1:8086\", token: secret}\n"
 				   : "",
@@ -379,6 +383,7 @@ static void end_life(bool killed, bool power)
 		sim_witnesses_killed(power);
 		sim_far_end_killed();
 		sim_streams_killed();
+		sim_relay_killed();
 	}
 	kills_seen = sim_kills();
 	process = (struct daemon){0};
@@ -412,6 +417,16 @@ static void change_far_ends(void)
 
 	sim_trace("db%u answers %d from now on", database, answer);
 	sim_far_end_set(database, answer);
+}
+
+static void change_reader(void)
+{
+	const unsigned reader = (unsigned)sim_random(SIM_INPUTS);
+	const enum sim_mood mood =
+	    sim_once_in(2) ? (enum sim_mood)sim_random(SIM_MOODS) : SIM_MOOD_GOOD;
+
+	sim_trace("second reader %u is in mood %d from now on", reader, mood);
+	sim_relay_set(reader, mood);
 }
 
 static void change_disk(void)
@@ -480,6 +495,8 @@ static void change_configuration(void)
 	if (plan.judged || sim_once_in(2)) {
 		plan.second_output = !plan.second_output;
 		plan.top = 1 + (unsigned)sim_random(3);
+	} else if (plan.tees && sim_once_in(2)) {
+		plan.tee = !plan.tee;
 	} else if (sim_once_in(2)) {
 		plan.second_input = !plan.second_input;
 	} else {
@@ -522,6 +539,8 @@ static void make_trouble(void)
 {
 	if (has(FAR) && sim_once_in(20))
 		change_far_ends();
+	if (has(FAR) && plan.tees && sim_once_in(20))
+		change_reader();
 	if (has(DISK) && sim_once_in(25))
 		change_disk();
 	if (has(MEMORY) && sim_once_in(25))
@@ -677,6 +696,8 @@ static void heal(void)
 	sim_every_end();
 	for (unsigned i = 0; i < SIM_DATABASES; i++)
 		sim_far_end_set(i, SIM_ANSWER_GOOD);
+	for (unsigned i = 0; i < SIM_INPUTS; i++)
+		sim_relay_set(i, SIM_MOOD_GOOD);
 	while (!alive() || !process.agent)
 		step(SIM_LOSS_NONE);
 	process.reload = true;
@@ -714,6 +735,7 @@ static void make_plan(void)
 	    .second_output = sim_once_in(2),
 	    .top = 2,
 	    .streams = sim_once_in(3),
+	    .tees = sim_once_in(4),
 	    .kept = {.rssac002 = sim_once_in(4),
 		.from_dnstap = sim_once_in(2),
 		.magnitude = sim_once_in(4),
@@ -727,6 +749,7 @@ static void make_plan(void)
 	if (sim_every)
 		leave_alone();
 	plan.memory = has(MEMORY);
+	plan.tee = plan.tees;
 	plan.kept.fails = has(MEMORY) || has(DISK) || sim_every == SIM_EVERY_DISK;
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
@@ -749,6 +772,9 @@ static void begin_world(void)
 	make_plan();
 	sim_kept_init(&plan.kept);
 	sim_streams_init();
+	sim_relay_init();
+	/* A stop gives a tee a second. */
+	sim_relay_good(!has(FAR) && !has(STALLS) && !has(LATE));
 }
 
 void sim_world(void)
