@@ -242,6 +242,52 @@ static struct node *new_node(bool folder)
 	return node;
 }
 
+/* Memory of the last content that nobody can reach any more: states are written again and again. */
+static struct {
+	char *data;
+	size_t room;
+} spare;
+
+static bool is_reachable(const struct node *node)
+{
+	for (size_t i = 0; i < n_names; i++) {
+		if (names[i].now == node || names[i].kept == node)
+			return true;
+	}
+	for (int i = 0; i < MAX_FDS; i++) {
+		if (fds[i].used && fds[i].node == node)
+			return true;
+	}
+	return false;
+}
+
+/* A name has let go of it; takes NULL. */
+static void release(struct node *node)
+{
+	if (!node || node->folder || !node->room || is_reachable(node))
+		return;
+	free(spare.data);
+	spare.data = node->data;
+	spare.room = node->room;
+	node->data = NULL;
+	node->size = node->room = 0;
+}
+
+static void make_room(struct node *node, size_t size)
+{
+	if (size <= node->room)
+		return;
+	if (!node->data && size <= spare.room) {
+		node->data = spare.data;
+		node->room = spare.room;
+		spare.data = NULL;
+		spare.room = 0;
+		return;
+	}
+	node->room = size + size / 2;
+	node->data = __real_realloc(node->data, node->room);
+}
+
 static void keep_content(struct node *node)
 {
 	node->kept = __real_realloc(node->kept, node->size + 1);
@@ -487,7 +533,7 @@ ssize_t __wrap_read(int fd, void *data, size_t size)
 	ssize_t n;
 
 	if (!descriptor)
-		return __real_read(fd, data, size);
+		return sim_is_end(fd) ? sim_end_read(fd, data, size) : __real_read(fd, data, size);
 	sim_yield();
 	n = read_at(descriptor->node, data, size, descriptor->at);
 	if (n > 0)
@@ -509,10 +555,7 @@ static void put(struct descriptor *descriptor, const void *data, size_t size)
 	struct node *node = descriptor->node;
 	const size_t at = descriptor->append ? node->size : descriptor->at;
 
-	if (at + size > node->room) {
-		node->room = 2 * (at + size);
-		node->data = __real_realloc(node->data, node->room);
-	}
+	make_room(node, at + size);
 	memcpy(node->data + at, data, size);
 	descriptor->at = at + size;
 	if (descriptor->at > node->size)
@@ -525,7 +568,8 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
 	struct descriptor *descriptor = of(fd);
 
 	if (!descriptor)
-		return __real_write(fd, data, size);
+		return sim_is_end(fd) ? sim_end_write(fd, data, size)
+				      : __real_write(fd, data, size);
 	change();
 	if (fails(SIM_DISK_FULL)) {
 		size = size > 1 && sim_once_in(2) ? sim_random(size) : 0;
@@ -544,9 +588,12 @@ int __wrap_close(int fd)
 {
 	struct descriptor *descriptor = of(fd);
 
+	if (sim_is_end(fd))
+		return sim_end_close(fd);
 	if (!descriptor)
 		return fd >= FIRST_FD ? error(EBADF) : __real_close(fd);
 	descriptor->used = false;
+	release(descriptor->node);
 	return 0;
 }
 
@@ -640,6 +687,7 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 {
 	char whole[PATH_SIZE];
 	struct name *name;
+	struct node *node;
 
 	if (!resolve(at, path, whole))
 		return __real_unlinkat(at, path, flags);
@@ -649,7 +697,9 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 	if (fails(SIM_DISK_REMOVE))
 		return error(EROFS);
 	change();
+	node = name->now;
 	name->now = NULL;
+	release(node);
 	change();
 	return 0;
 }
@@ -657,14 +707,17 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 static int rename_ours(const char *from, const char *to)
 {
 	struct name *name = find(from);
+	struct node *before;
 
 	if (!name || !name->now)
 		return error(ENOENT);
 	if (fails(SIM_DISK_RENAME))
 		return error(EIO);
 	change();
+	before = node_at(to);
 	name_for(to)->now = find(from)->now;
 	find(from)->now = NULL;
+	release(before);
 	change();
 	return 0;
 }
@@ -703,6 +756,69 @@ int __wrap_ftruncate(int fd, off_t size)
 		descriptor->node->size = (size_t)size;
 	change();
 	return 0;
+}
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+	const struct descriptor *descriptor = of(fd);
+	long argument;
+	va_list args;
+
+	va_start(args, command);
+	argument = va_arg(args, long);
+	va_end(args);
+	if (!descriptor)
+		return __real_fcntl(fd, command, argument);
+	if (command != F_DUPFD_CLOEXEC)
+		return error(EINVAL);
+	return new_fd(descriptor->path, descriptor->node, descriptor->append);
+}
+
+static ssize_t read_stream(void *context, char *data, size_t size)
+{
+	return __wrap_read((int)(intptr_t)context, data, size);
+}
+
+static ssize_t write_stream(void *context, const char *data, size_t size)
+{
+	size_t done = 0;
+
+	/* The C library goes on after a short write; of a stream like this one it does not. */
+	while (done < size) {
+		const ssize_t n = __wrap_write((int)(intptr_t)context, data + done, size - done);
+
+		if (n < 0)
+			return 0; /* fopencookie(3) */
+		done += (size_t)n;
+	}
+	return (ssize_t)size;
+}
+
+/* To the beginning, for rewind(). */
+static int seek_stream(void *context, off64_t *position, int whence)
+{
+	if (whence != SEEK_SET || *position != 0)
+		return error(EINVAL);
+	of((int)(intptr_t)context)->at = 0;
+	return 0;
+}
+
+static int close_stream(void *context)
+{
+	return __wrap_close((int)(intptr_t)context);
+}
+
+FILE *__real_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode)
+{
+	static const cookie_io_functions_t functions = {
+	    .read = read_stream, .write = write_stream, .seek = seek_stream, .close = close_stream};
+
+	return of(fd) ? fopencookie((void *)(intptr_t)fd, mode, functions)
+		      : __real_fdopen(fd, mode);
 }
 
 /* A listing of ours is told from the C library's by where its descriptor is kept. */

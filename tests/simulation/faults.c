@@ -3,6 +3,10 @@
 #include "simulation.h"
 
 #include "crosscheck/crosscheck.h"
+#include "history/held.h"
+#include "magnitude/magnitude.h"
+#include "relay/relay_queue.h"
+#include "rssac002/rssac002_internal.h"
 #include "sink/queue.h"
 #include "sink/spool.h"
 #include "stats/collector.h"
@@ -29,6 +33,16 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     [SIM_FAULT_STEP] = "step-unnoticed",         /* the clock goes back and nobody sees it */
     [SIM_FAULT_WIRE] = "wire-forgotten",         /* a window of the wire is not reported */
     [SIM_FAULT_TWO_LOOKS] = "two-looks",         /* a stage of a reload looks at the clock itself */
+    [SIM_FAULT_RSSAC_STATE] = "rssac-late",      /* its state lacks the newest windows */
+    [SIM_FAULT_RSSAC_DAY] = "rssac-day", /* the files of a day that is over are not written */
+    [SIM_FAULT_MAGNITUDE] = "magnitude-forgotten", /* a stop does not write its state */
+    [SIM_FAULT_HISTORY_TWICE] =
+	"history-twice",                       /* a window is added to the minute before as well */
+    [SIM_FAULT_HISTORY_FILE] = "history-file", /* a stop does not write its file */
+    [SIM_FAULT_STREAM] = "stream-asleep",      /* a reader of events is not woken */
+    [SIM_FAULT_TEE_PIECE] =
+	"tee-piece", /* after a piece of a frame its rest goes to the next reader */
+    [SIM_FAULT_TEE_DROPS] = "tee-uncounted", /* what a tee could not send is in no counter */
 };
 
 bool sim_planted(enum sim_fault fault)
@@ -179,6 +193,80 @@ int __wrap_shard_merge(struct shard *into, struct shard *from, const struct hash
 int __wrap_shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed)
 {
 	return sim_planted(SIM_FAULT_MERGE) ? 0 : __real_shard_merge(into, from, seed);
+}
+
+/* As if the state were written before the window is added. */
+int __real_rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service);
+int __wrap_rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service);
+int __wrap_rssac002_write_state(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service)
+{
+	static unsigned calls;
+
+	if (sim_planted(SIM_FAULT_RSSAC_STATE) && calls++ % 2)
+		return 0;
+	return __real_rssac002_write_state(day, key, dir, service);
+}
+
+int __real_rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service, const char *prefix);
+int __wrap_rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service, const char *prefix);
+int __wrap_rssac002_write_files(const struct rssac002_day *day, const struct rssac002_key *key,
+    const char *dir, const char *service, const char *prefix)
+{
+	const bool over = day->day < clock_day(sim_wall_ns());
+
+	return over && sim_planted(SIM_FAULT_RSSAC_DAY)
+	    ? 0
+	    : __real_rssac002_write_files(day, key, dir, service, prefix);
+}
+
+int __real_magnitude_flush(struct magnitude *magnitude);
+int __wrap_magnitude_flush(struct magnitude *magnitude);
+int __wrap_magnitude_flush(struct magnitude *magnitude)
+{
+	return sim_planted(SIM_FAULT_MAGNITUDE) ? 0 : __real_magnitude_flush(magnitude);
+}
+
+int __real_past_add(struct past *past, struct past_window *window);
+int __wrap_past_add(struct past *past, struct past_window *window);
+int __wrap_past_add(struct past *past, struct past_window *window)
+{
+	const int64_t begin_ms = window->start_ms;
+
+	if (sim_planted(SIM_FAULT_HISTORY_TWICE) && begin_ms % 60000 == 0) {
+		window->start_ms--;
+		__real_past_add(past, window);
+		window->start_ms = begin_ms;
+	}
+	return __real_past_add(past, window);
+}
+
+int __real_held_write(const struct history_next *held, const char *path);
+int __wrap_held_write(const struct history_next *held, const char *path);
+int __wrap_held_write(const struct history_next *held, const char *path)
+{
+	return sim_planted(SIM_FAULT_HISTORY_FILE) ? 0 : __real_held_write(held, path);
+}
+
+void __real_relay_queue_again(struct relay_queue *queue);
+void __wrap_relay_queue_again(struct relay_queue *queue);
+void __wrap_relay_queue_again(struct relay_queue *queue)
+{
+	if (!sim_planted(SIM_FAULT_TEE_PIECE))
+		__real_relay_queue_again(queue);
+}
+
+uint64_t __real_relay_queue_clear(struct relay_queue *queue);
+uint64_t __wrap_relay_queue_clear(struct relay_queue *queue);
+uint64_t __wrap_relay_queue_clear(struct relay_queue *queue)
+{
+	const uint64_t frames = __real_relay_queue_clear(queue);
+
+	return sim_planted(SIM_FAULT_TEE_DROPS) ? 0 : frames;
 }
 
 const struct wire_window *__real_wire_get(struct wire *wire, int64_t index);

@@ -181,6 +181,8 @@ static void make(unsigned database, const struct line *line)
 	if (database)
 		return;
 	if (begins(line, "dns,")) {
+		sim_kept_point(strtoll(line->time, NULL, 10) / NS_PER_MS, field(line, "queries"),
+		    field(line, "responses"));
 		sim_made.queries += field(line, "queries");
 		sim_made.responses += field(line, "responses");
 	} else if (begins(line, "crosstap,")) {
@@ -334,7 +336,7 @@ struct sums {
 
 static void sum_lost(const struct sim_end *end, struct sums *ret)
 {
-	const uint64_t promise_ns = PROMISE_NS(5 * (uint64_t)NS_PER_S) + longest_stop_ns;
+	const uint64_t promise_ns = PROMISE_NS(10 * (uint64_t)NS_PER_S) + longest_stop_ns;
 
 	*ret = (struct sums){0};
 	for (unsigned i = 0; i < SIM_DATABASES; i++) {

@@ -4,9 +4,9 @@
  *
  *   simulation [--fault NAME] FIRST COUNT     COUNT seeds from FIRST on
  *   simulation [--fault NAME] --trace SEED    one, with all that happens
- *   simulation --every KIND STEP FIRST COUNT  each seed once for every STEP-th place where a write
- * is the last, a disk fails, an allocation fails simulation --faults                       the
- * names of those that can be planted
+ *   simulation --every KIND STEP FIRST COUNT  each seed once for every STEP-th place where a
+ *                                             write is the last, a disk fails, an allocation fails
+ *   simulation --faults                       the names of those that can be planted
  *
  * Exit 0 if all hold, 1 if not; the first seeds that do not are named.
  */

@@ -3,13 +3,18 @@
  * The daemon in a world that is made of one number. All of the agent runs in it as it is shipped,
  * but for what touches the machine, which is replaced when this program is linked (--wrap):
  *
- *   schedule.c   threads are coroutines, of which the seed says who is next; clocks stand still
- * until nobody can go on disk.c       files in memory, with a disk that fails, is full, and forgets
- * what was not synced memory.c     allocations that fail far_end.c    the databases that points are
- * sent to witnesses.c  the producers' sockets, and the counters of the kernel ledger.c     every
- * point that the agent made, and what became of it faults.c     faults that are planted on purpose
+ *   schedule.c   threads are coroutines; the seed says who is next, clocks wait for them
+ *   disk.c       files in memory; the disk fails, is full, forgets what was not synced
+ *   memory.c     allocations that fail
+ *   far_end.c    the databases that points are sent to
+ *   witnesses.c  the producers' sockets, and the counters of the kernel
+ *   ledger.c     every point that the agent made, and what became of it
+ *   kept.c       what outlives the agent: RSSAC002, DNS Magnitude, the history
+ *   relay.c      second readers of the frames, behind inputs[].tee
+ *   streams.c    those who read the stream of events
+ *   faults.c     faults that are planted on purpose
  *   world.c      what happens when, and what must hold at the end
- *   main.c       many seeds, each in a process of its own
+ *   main.c       many seeds, some of them in a process of their own
  */
 #ifndef CROSSTAP_TESTS_SIMULATION_H
 #define CROSSTAP_TESTS_SIMULATION_H
@@ -20,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SIM_ROOT "/sim"
 
@@ -119,17 +125,21 @@ bool sim_memory_failed(void); /* since the last call */
 enum sim_answer {
 	SIM_ANSWER_GOOD,
 	SIM_ANSWER_LATE,    /* within the timeout */
-	SIM_ANSWER_STATUS,  /* 401, 403, 404, 429, 500, 503: an outage */
+	SIM_ANSWER_STATUS,  /* an outage, with Retry-After or without */
 	SIM_ANSWER_PARTIAL, /* 400 with some of the points refused */
 	SIM_ANSWER_REFUSED, /* 400 or 422 for all of them */
 	SIM_ANSWER_SMALL,   /* 413 beyond some size */
 	SIM_ANSWER_SILENT,  /* the timeout passes */
 	SIM_ANSWER_CLOSED,  /* nobody listens */
 	SIM_ANSWER_DIES,    /* it has the points, and dies before it says so */
+	SIM_ANSWER_GARBAGE, /* a status with nonsense behind it, or no HTTP */
+	SIM_ANSWER_CUT,     /* the connection ends in the middle of the answer */
 	SIM_ANSWERS
 };
 void sim_far_end_init(void);
 void sim_far_end_set(unsigned database, enum sim_answer answer);
+/* Whoever has asked is gone. */
+void sim_far_end_killed(void);
 
 /* -- witnesses.c */
 
@@ -186,6 +196,69 @@ void sim_ledger_excuse(void);
 /* The process stood still for so long. */
 void sim_ledger_stalled(uint64_t ns);
 
+/* -- kept.c */
+
+struct history;
+/* What this seed's agent keeps. */
+struct sim_kept {
+	bool rssac002, from_dnstap; /* else from the wire */
+	bool magnitude, history;
+	bool
+	    fails; /* a state may not be read, or not written: its day begins anew, which is said */
+};
+/* At the end of a life. */
+struct sim_kept_truth {
+	bool killed, power;
+	bool disturbed;    /* disk or memory failed, in this life or before */
+	bool lost;         /* the power was cut, or what was counted had nobody to tell */
+	uint64_t counted;  /* queries, by the witness that RSSAC002 is from */
+	uint64_t made;     /* in points */
+	uint64_t began_ns; /* this life */
+	uint64_t slack_ns; /* by which a window can be late */
+};
+void sim_kept_init(const struct sim_kept *which);
+/* Of a point that was handed to the first database. */
+void sim_kept_point(int64_t time_ms, uint64_t queries, uint64_t responses);
+/* What RSSAC002 has been told the witness need not tell again. */
+void sim_kept_reported(void);
+/* Of the process that has just ended, in whatever way. */
+void sim_kept_check_history(struct history *history, bool disturbed);
+void sim_kept_end(const struct sim_kept_truth *truth);
+
+/* -- relay.c */
+
+enum sim_mood { /* of a second reader */
+	SIM_MOOD_GOOD,
+	SIM_MOOD_ABSENT,  /* nobody listens */
+	SIM_MOOD_STALLED, /* it reads nothing */
+	SIM_MOOD_SILENT,  /* it reads, and does not answer */
+	SIM_MOOD_GARBAGE, /* its answers are damaged */
+	SIM_MOOD_DIES,    /* it closes, in the middle of a frame as well */
+	SIM_MOODS
+};
+void sim_relay_init(void);
+void sim_relay_set(unsigned reader, enum sim_mood mood);
+/* From now on nothing excuses what is left out. */
+void sim_relay_good(bool is);
+bool sim_relay_is_good(void);
+void sim_relay_killed(void);
+/* Descriptors of it. */
+bool sim_is_end(int fd);
+ssize_t sim_end_read(int fd, void *data, size_t size);
+ssize_t sim_end_write(int fd, const void *data, size_t size);
+int sim_end_close(int fd);
+
+/* -- streams.c */
+
+struct report;
+void sim_streams_init(void);
+/* Readers come to a process, and go before it ends. */
+void sim_streams_begin(struct report *report);
+void sim_streams_end(void);
+void sim_streams_killed(void);
+/* Nobody sleeps while there is news. */
+void sim_streams_check(void);
+
 /* -- faults.c */
 
 enum sim_fault {
@@ -203,6 +276,14 @@ enum sim_fault {
 	SIM_FAULT_STEP,
 	SIM_FAULT_WIRE,
 	SIM_FAULT_TWO_LOOKS,
+	SIM_FAULT_RSSAC_STATE,
+	SIM_FAULT_RSSAC_DAY,
+	SIM_FAULT_MAGNITUDE,
+	SIM_FAULT_HISTORY_TWICE,
+	SIM_FAULT_HISTORY_FILE,
+	SIM_FAULT_STREAM,
+	SIM_FAULT_TEE_PIECE,
+	SIM_FAULT_TEE_DROPS,
 	SIM_FAULTS
 };
 extern enum sim_fault sim_fault;

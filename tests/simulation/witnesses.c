@@ -176,6 +176,7 @@ static void read_socket(struct dnstap_input *input)
 	receiver_feed(&input->receiver, &input->ops.receiver, input->context, bytes, length, &step);
 	if (step.error || step.used != length)
 		sim_fail("frames are not understood: %s", step.error ? step.error : "cut");
+	input->ops.receiver.passed(input->context, bytes, length);
 	input->stats.frames = input->receiver.frames;
 	input->stats.last_frame_ns = sim_wall_ns();
 }
@@ -507,6 +508,7 @@ struct wire_bpf *watch_bpf(const struct watch *watch UNUSED)
 
 void wire_bpf_reported(struct wire_bpf *bpf UNUSED, const struct wire_mark *mark)
 {
+	sim_kept_reported();
 	if (mark)
 		kernel.reported = mark->counted;
 }

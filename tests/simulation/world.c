@@ -22,7 +22,7 @@
 #define MAX_TICKS      16
 #define MEMORY_BYTES   (16u << 20) /* limits.memory */
 #define MEMORY_BESIDE                                                                              \
-	(16u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
+	(32u << 20)          /* what has bounds of its own: code, stacks, the largest batch        \
 			      */
 #define HISTORY         4096 /* steps that are remembered */
 #define LOOKS_AHEAD     400
@@ -57,6 +57,10 @@ static struct plan {
 	bool second_input, second_output;
 	unsigned top; /* something that changes nothing of interest */
 	bool wire_off;
+	struct sim_kept kept;
+	bool memory;    /* some of it fails in this seed */
+	bool streams;   /* somebody reads the events */
+	bool tees, tee; /* a second reader is wanted in this seed, and now */
 } plan;
 
 static struct daemon {
@@ -76,8 +80,8 @@ static uint64_t stall_ns, stalled_until_ns, interval_ns;
 static struct sim_fed fed_before; /* when this life began */
 static struct sim_made made_before;
 static struct crosscheck_result last;
-static bool quiet; /* judged: no verdict but ok is right */
-static uint64_t memory_before;
+static bool quiet;                       /* judged: no verdict but ok is right */
+static uint64_t memory_before, began_ns; /* of this life */
 static int64_t newest_wall_ns;
 /* The process's own looks at the wall clock until it is set; 0: it is not. */
 static unsigned looks_left;
@@ -101,7 +105,7 @@ static struct config *configure(void)
 		"interval: %us\n"
 		"grace: %us\n"
 		"inputs:\n"
-		"  - {unix: /sim/0.sock, zone: z0}\n"
+		"  - {unix: /sim/0.sock, zone: z0%s}\n"
 		"%s"
 		"wire: {interfaces: [eth0], on_exit: keep, mode: %s}\n"
 		"crosscheck: {horizon: %us}\n"
@@ -113,13 +117,23 @@ static struct config *configure(void)
 		"%s"
 		"spool: {path: /sim/spool}\n"
 		"http: {listen: \"off\"}\n"
-		"limits: {memory: 16MiB, spool: %s, history: 1MiB, asns: 1, resolvers: 100}\n",
+		"rssac002: {dir: \"%s\", source: %s}\n"
+		"magnitude: {dir: \"%s\", domains: 16}\n"
+		"state: \"%s\"\n"
+		"limits: {memory: 16MiB, spool: %s, history: %s, asns: 1, resolvers: 100}\n",
 		plan.interval_s, plan.interval_s > 1 ? 2 : 1,
-		plan.second_input ? "  - {unix: /sim/1.sock, zone: z1}\n" : "",
+		plan.tee ? ", tee: \"unix:/sim/tee0\"" : "",
+		!plan.second_input ? ""
+		    : plan.tee     ? "  - {unix: /sim/1.sock, zone: z1, tee: \"unix:/sim/tee1\"}\n"
+				   : "  - {unix: /sim/1.sock, zone: z1}\n",
 		plan.wire_off ? "\"off\"" : "auto", 3 * plan.interval_s, plan.top,
 		plan.second_output ? "  - influxdb: {url: \"http://db1:8086\", token: secret}\n"
 				   : "",
-		has(SMALL) ? "1MiB" : "64MiB");
+		plan.kept.rssac002 ? SIM_ROOT "/rssac002" : "",
+		plan.kept.from_dnstap ? "dnstap" : "wire",
+		plan.kept.magnitude ? SIM_ROOT "/magnitude" : "",
+		plan.kept.history ? SIM_ROOT "/state" : "", has(SMALL) ? "1MiB" : "64MiB",
+		plan.kept.history ? "8MiB" : "0");
 
 	sim_peek(true); /* the world's doing: it takes no time */
 	r = config_parse("world", text, (size_t)n, out, &config);
@@ -183,6 +197,8 @@ static void live(struct agent *agent)
 	uint64_t sets = sim_clock_sets(), due_ns;
 
 	process.agent = agent;
+	if (plan.streams)
+		sim_streams_begin(agent_report(agent));
 	for (;;) {
 		due_ns = tick(&sets);
 		check_memory();
@@ -196,8 +212,10 @@ static void live(struct agent *agent)
 			reload();
 	}
 	process.wire_off = agent_config(agent)->wire.mode == WIRE_OFF;
+	sim_streams_end();
 	agent_stop(agent, STOP_NS);
 	report_sum_outputs(agent_report(agent), &process.sums);
+	sim_kept_check_history(report_history(agent_report(agent)), was_disturbed || plan.memory);
 	process.agent = NULL;
 }
 
@@ -247,6 +265,7 @@ static void begin_life(void)
 
 	memory_before = info.uordblks + info.hblkhd;
 	process = (struct daemon){.begun = true};
+	began_ns = sim_now_ns();
 	disturbed = starved = false;
 	fed_before = sim_fed;
 	made_before = sim_made;
@@ -313,6 +332,22 @@ static void check_wire(void)
 		    (unsigned long long)sim_made.wire_in);
 }
 
+/* What outlives it. */
+static void end_kept(bool killed, bool power)
+{
+	const struct sim_kept_truth truth = {.killed = killed,
+	    .power = power,
+	    .disturbed =
+		was_disturbed || (!plan.kept.from_dnstap && plan.kept.rssac002 && process.wire_off),
+	    .lost = power_gone || wire_gone,
+	    .counted = plan.kept.from_dnstap ? sim_made.queries : sim_wire.in,
+	    .made = sim_made.queries,
+	    .began_ns = began_ns,
+	    .slack_ns = longest_ns + SLACK_NS};
+
+	sim_kept_end(&truth);
+}
+
 static void end_life(bool killed, bool power)
 {
 	struct sim_end end = {.killed = killed, .power = power};
@@ -321,6 +356,8 @@ static void end_life(bool killed, bool power)
 		sim_peek(true);
 		report_sum_outputs(agent_report(process.agent), &process.sums);
 		sim_peek(false);
+		sim_kept_check_history(
+		    report_history(agent_report(process.agent)), was_disturbed || plan.memory);
 	}
 	starved = sim_memory_failed();
 	disturbed = sim_disk_failed() | starved;
@@ -340,9 +377,14 @@ static void end_life(bool killed, bool power)
 	check_frames(killed);
 	if (!killed)
 		check_wire();
+	end_kept(killed, power);
 	sim_disk_close_all();
-	if (killed)
+	if (killed) {
 		sim_witnesses_killed(power);
+		sim_far_end_killed();
+		sim_streams_killed();
+		sim_relay_killed();
+	}
 	kills_seen = sim_kills();
 	process = (struct daemon){0};
 }
@@ -375,6 +417,16 @@ static void change_far_ends(void)
 
 	sim_trace("db%u answers %d from now on", database, answer);
 	sim_far_end_set(database, answer);
+}
+
+static void change_reader(void)
+{
+	const unsigned reader = (unsigned)sim_random(SIM_INPUTS);
+	const enum sim_mood mood =
+	    sim_once_in(2) ? (enum sim_mood)sim_random(SIM_MOODS) : SIM_MOOD_GOOD;
+
+	sim_trace("second reader %u is in mood %d from now on", reader, mood);
+	sim_relay_set(reader, mood);
 }
 
 static void change_disk(void)
@@ -430,6 +482,9 @@ static void stall(void)
  * cannot know, and where the clock was set back it writes them again. */
 static bool may_switch_wire(void)
 {
+	/* RSSAC002 of a wire that is off is no configuration. */
+	if (plan.kept.rssac002 && !plan.kept.from_dnstap)
+		return false;
 	return !(has(KILLS) || has(POWER)) || !(has(STEPS) || has(LOOKS));
 }
 
@@ -440,12 +495,17 @@ static void change_configuration(void)
 	if (plan.judged || sim_once_in(2)) {
 		plan.second_output = !plan.second_output;
 		plan.top = 1 + (unsigned)sim_random(3);
+	} else if (plan.tees && sim_once_in(2)) {
+		plan.tee = !plan.tee;
 	} else if (sim_once_in(2)) {
 		plan.second_input = !plan.second_input;
-	} else if (may_switch_wire() && sim_once_in(3)) {
-		plan.wire_off = !plan.wire_off;
 	} else {
-		plan.interval_s = intervals_s[sim_random(4)];
+		/* Sometimes both at once. */
+		const bool both = sim_once_in(4), wire = may_switch_wire() && sim_once_in(3);
+
+		plan.wire_off ^= wire;
+		if (!wire || both)
+			plan.interval_s = intervals_s[sim_random(4)];
 	}
 	sim_trace("reload wanted: interval %u s, %d inputs, %d outputs%s", plan.interval_s,
 	    1 + plan.second_input, 1 + plan.second_output, plan.wire_off ? ", no wire" : "");
@@ -479,6 +539,8 @@ static void make_trouble(void)
 {
 	if (has(FAR) && sim_once_in(20))
 		change_far_ends();
+	if (has(FAR) && plan.tees && sim_once_in(20))
+		change_reader();
 	if (has(DISK) && sim_once_in(25))
 		change_disk();
 	if (has(MEMORY) && sim_once_in(25))
@@ -531,6 +593,7 @@ static void step(enum sim_loss loss)
 		begin_life();
 	if (alive() && process.agent && !healing && !has(MEMORY) && sim_once_in(4))
 		check_frames(true); /* they come in time, too */
+	sim_streams_check();
 	make_trouble();
 	sim_sleep_ns(interval_ns / STEPS_A_WINDOW);
 }
@@ -633,6 +696,8 @@ static void heal(void)
 	sim_every_end();
 	for (unsigned i = 0; i < SIM_DATABASES; i++)
 		sim_far_end_set(i, SIM_ANSWER_GOOD);
+	for (unsigned i = 0; i < SIM_INPUTS; i++)
+		sim_relay_set(i, SIM_MOOD_GOOD);
 	while (!alive() || !process.agent)
 		step(SIM_LOSS_NONE);
 	process.reload = true;
@@ -668,7 +733,13 @@ static void make_plan(void)
 	    .windows = 4 + (unsigned)sim_random(9),
 	    .second_input = sim_once_in(2),
 	    .second_output = sim_once_in(2),
-	    .top = 2};
+	    .top = 2,
+	    .streams = sim_once_in(3),
+	    .tees = sim_once_in(4),
+	    .kept = {.rssac002 = sim_once_in(4),
+		.from_dnstap = sim_once_in(2),
+		.magnitude = sim_once_in(4),
+		.history = sim_once_in(3)}};
 	for (unsigned trouble = 1; trouble < TROUBLES; trouble <<= 1)
 		plan.troubles |= sim_once_in(3) ? trouble : 0;
 	if (plan.judged) {
@@ -677,6 +748,9 @@ static void make_plan(void)
 	}
 	if (sim_every)
 		leave_alone();
+	plan.memory = has(MEMORY);
+	plan.tee = plan.tees;
+	plan.kept.fails = has(MEMORY) || has(DISK) || sim_every == SIM_EVERY_DISK;
 	interval_ns = plan.interval_s * (uint64_t)NS_PER_S;
 	longest_ns = 3 * (uint64_t)(10 * NS_PER_S); /* a reload may make it ten seconds */
 	plan.rate = plan.judged ? 16 : 8;
@@ -696,6 +770,11 @@ static void begin_world(void)
 	newest_wall_ns = 0;
 	last = (struct crosscheck_result){.verdict = VERDICT_OK};
 	make_plan();
+	sim_kept_init(&plan.kept);
+	sim_streams_init();
+	sim_relay_init();
+	/* A stop gives a tee a second. */
+	sim_relay_good(!has(FAR) && !has(STALLS) && !has(LATE));
 }
 
 void sim_world(void)

@@ -148,6 +148,9 @@ static int begin_day(struct magnitude *magnitude, int64_t day)
 	dataset_done(&magnitude->today);
 	magnitude->today = next;
 	magnitude->begun = true;
+	/* At once: after a kill the state of the day before, which may lack its last minute, would
+	 * make another dataset of it. */
+	magnitude->state_due_ns = 0;
 	return written;
 }
 
@@ -166,7 +169,10 @@ static int begin(struct magnitude *magnitude, int64_t today, const char **ret_fr
 		return begin_day(magnitude, today);
 	}
 	magnitude->begun = true;
-	return magnitude->today.day == today ? 0 : begin_day(magnitude, today);
+	/* As in magnitude_add(): tomorrow has begun before the clock was set back over midnight. */
+	if (magnitude->today.day == today || magnitude->today.day == today + 1)
+		return 0;
+	return begin_day(magnitude, today);
 }
 
 int magnitude_new(

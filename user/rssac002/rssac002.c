@@ -89,8 +89,11 @@ static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_r
 	}
 	if (other_key)
 		*ret_fresh_reason = "its sources are under another key";
-	/* A state of the future: the clock was wrong. Its files are written, too. */
-	return rssac->today.day == today ? 0 : turn_over(rssac, today);
+	/* As in reach(): tomorrow has begun before the clock was set back over midnight. */
+	if (rssac->today.day == today || rssac->today.day == today + 1)
+		return 0;
+	/* A state of a later day: the clock was wrong. Its files are written, too. */
+	return turn_over(rssac, today);
 }
 
 static void set_key(struct rssac002_key *key, const uint8_t *bytes)

@@ -109,6 +109,9 @@ void influx_reply_read(struct influx_reply *ret, const char *body, size_t length
     const char *const *secrets)
 {
 	json_t *root = json_loadb(body, length, 0, NULL);
+	/* An object that has no end: the connection broke, and the last number may be a piece of
+	 * one. */
+	const bool cut = !root && length && *body == '{';
 	const char *words = json_words(root);
 	size_t n = length;
 
@@ -116,7 +119,7 @@ void influx_reply_read(struct influx_reply *ret, const char *body, size_t length
 		n = strlen(words);
 	else
 		words = body;
-	ret->rejected = rejected_of(words, n, points);
+	ret->rejected = cut ? points : rejected_of(words, n, points);
 	clean(ret->words, words, n, secrets);
 	json_decref(root);
 }

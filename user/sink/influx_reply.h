@@ -9,14 +9,13 @@
 
 struct influx_reply {
 	char words[INFLUX_WORDS_MAX + 1]; /* printable, one line; may be empty */
-	/* Points that a partial write left out (v1: 400, v2: 400 or 422); `points` if it was none.
-	 */
+	/* Points that a partial write left out (v1: 400, v2: 400 or 422); `points` if it was none,
+	 * or if its answer is cut off, so that nobody knows how many. */
 	size_t rejected;
 };
 
 /* `points` is the number of points in the request. `secrets` (ended by NULL; or NULL) are replaced
- * by
- * *** in the words. */
+ * by *** in the words. */
 void influx_reply_read(struct influx_reply *ret, const char *body, size_t length, size_t points,
     const char *const *secrets);
 

@@ -202,21 +202,21 @@ void wire_commit(struct wire *wire, struct wire_next *next, int64_t now_ns)
 		wire_next_free(next);
 		return;
 	}
-	/* What was counted until now is still reported. */
+	regrid = next->config->interval_ns != wire->config->interval_ns;
+	swap_config(wire, next);
+	if (wire->watch && regrid)
+		wire->open = index_of(wire, now_ns);
+	/* What was counted until now is still reported, by windows of the new length. */
 	if (wire->watch && !on) {
 		wire_cut(wire, now_ns, false);
 		leave_to_report(wire);
 		watch_stop(wire->watch);
 		end(wire);
 	}
-	regrid = next->config->interval_ns != wire->config->interval_ns;
-	swap_config(wire, next);
 	if (wire->watch) {
 		watch_configure(wire->watch, wire->config);
 		if (next->stages)
 			wire_stages_commit(wire->stages, next->stages);
-		if (regrid)
-			wire->open = index_of(wire, now_ns);
 	} else if (on && next->watch) {
 		begin(wire, next->watch, now_ns);
 	}

@@ -356,6 +356,50 @@ static void a_restart_loses_nothing(void **state UNUSED)
 	tally_free(two);
 }
 
+static uint64_t queries_of(const char *path)
+{
+	struct magnitude_day day;
+	uint8_t *data;
+	size_t length;
+	uint64_t queries;
+
+	data = read_file(path, &length);
+	assert_int_equal(dataset_read(&day, DOMAINS, data, length), 0);
+	queries = day.queries;
+	dataset_done(&day);
+	free(data);
+	return queries;
+}
+
+/* The state of the day before is not older than its dataset, once the next day has begun. */
+static void a_kill_after_midnight_takes_nothing_of_the_day_before(void **state UNUSED)
+{
+	char dir[] = "/tmp/magnitude_test.XXXXXX", path[64];
+	struct tally *tally = tally_of("tests/magnitude/site1.csv");
+	struct magnitude *magnitude;
+	uint64_t queries;
+
+	assert_non_null(mkdtemp(dir));
+	magnitude = open_day(dir, DAY, NULL);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 1), 0);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 1) * DAY_NS - 2, NULL), 0);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 2), 0);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 1) * DAY_NS - 1, tally), 0);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 3), 0);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 1) * DAY_NS, NULL), 0);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 4), 0);
+	magnitude_free(magnitude); /* killed: nothing is written */
+	snprintf(path, sizeof(path), "%s/ns1_a-20261128.cbor", dir);
+	queries = queries_of(path);
+	assert_int_equal(queries, tally_queries(tally));
+	magnitude = open_day(dir, DAY + 1, NULL);
+	assert_int_equal(magnitude_flush(magnitude), 0);
+	magnitude_free(magnitude);
+	assert_int_equal(queries_of(path), queries);
+	remove_folder(dir);
+	tally_free(tally);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +409,7 @@ int main(void)
 	    cmocka_unit_test(domains_are_bounded),
 	    cmocka_unit_test(no_damaged_dataset_is_read),
 	    cmocka_unit_test(a_restart_loses_nothing),
+	    cmocka_unit_test(a_kill_after_midnight_takes_nothing_of_the_day_before),
 	};
 
 	return cmocka_run_group_tests_name("magnitude", tests, NULL, NULL);

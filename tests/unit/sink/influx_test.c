@@ -269,6 +269,22 @@ static void test_partial_write(void **state UNUSED)
 	end(&run);
 }
 
+/* The connection breaks within the number: nobody knows how many are missing. */
+static void test_partial_write_cut_off(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 400,
+	    .body = "{\"error\":\"partial write: field type conflict: dropped=1",
+	    .cut_body = true}};
+	struct run run = start(script, N_OF(script), 1);
+	struct sink_stats stats;
+
+	push_numbered(run.sink, 0, 10);
+	stats = wait_settled(run.sink, 10);
+	assert_int_equal(stats.points, 0);
+	assert_int_equal(stats.points_rejected, 10);
+	end(&run);
+}
+
 static void test_too_large_is_halved(void **state UNUSED)
 {
 	static const struct answer script[] = {{.status = 204, .max_lines = 300}};
@@ -577,6 +593,7 @@ int main(void)
 	    cmocka_unit_test(test_other_answers),
 	    cmocka_unit_test(test_remedy),
 	    cmocka_unit_test(test_partial_write),
+	    cmocka_unit_test(test_partial_write_cut_off),
 	    cmocka_unit_test(test_too_large_is_halved),
 	    cmocka_unit_test(test_one_line_too_large),
 	    cmocka_unit_test(test_refused_then_up),
