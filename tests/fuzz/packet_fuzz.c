@@ -150,9 +150,7 @@ static struct wire_state *state_of(u32 options)
 	}
 	memset(rare, 0, sizeof(rare));
 	memset(state.rtt, 0, WIRE_SLOTS * sizeof(*state.rtt));
-	if (state.hinted)
-		memset(state.hints, 0, WIRE_HINTS * sizeof(*state.hints));
-	state.hinted = false;
+	wire_clear_hints(&state);
 	/* One set of cursors: the longest unused often leaves. */
 	state.flow_sets = 1;
 	memset(state.flows, 0, WIRE_FLOW_WAYS * sizeof(*state.flows));
