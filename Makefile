@@ -64,6 +64,7 @@ UNIT_SRC := $(shell find tests/unit -name "*_test.c")
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
+FUZZ_HELP := $(filter-out $(FUZZ_SRC) tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c))
 TOOL_SRC := $(filter-out %.bpf.c,$(wildcard tests/tools/*.c))
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(O)/tools/%)
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
@@ -81,7 +82,7 @@ SAY  = $(if $(V),@:,@printf '  %-5s %s\n')
 .PHONY: all deps check check-all check-unit check-fuzz check-golden check-bpf check-e2e check-boot \
 	check-clickhouse check-collector check-kafka check-container check-kernels check-kernels-all check-kernels-arm64 kernel-programs tidy tools \
 	demo bench fuzz install install-systemd deb clean help programs install-root check-browser screenshot \
-	check-simulation simulate soak fleet check-arm64 check-s390x check-dashboards analyze coverage coverage-all \
+	check-simulation simulate soak fleet check-arm64 check-s390x check-dashboards analyze coverage coverage-all coverage-fuzz \
 	bench-peers check-bench bench-nameserver
 
 all: $(O)/crosstap
@@ -217,8 +218,8 @@ $(O)/tests/simulation/simulation: $(SIM_SRC:%.c=$(O)/%.o) $(O)/libcrosstap.a $(O
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) @$(@D)/wrapped -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # A fuzz target is linked with a driver that runs files; `make fuzz` builds it with libFuzzer instead.
-$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/sanitizers.o $(O)/tests/fuzz/folder.o $(O)/tests/fuzz/pieces.o \
-		$(if $(FUZZER),,$(O)/tests/fuzz/driver.o) $(O)/libcrosstap.a
+$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(FUZZ_HELP:%.c=$(O)/%.o) $(if $(FUZZER),,$(O)/tests/fuzz/driver.o) \
+		$(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
@@ -274,6 +275,11 @@ coverage:
 	$(MAKE) -j$(JOBS) O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" all programs
 	-$(MAKE) -k O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" coverage-all
 	@scripts/coverage $(O)/coverage
+# Of each parser by its fuzz target's corpus (tests/fuzz/parsers).
+coverage-fuzz:
+	scripts/deps --build --check --coverage
+	$(MAKE) -j$(JOBS) O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" $(FUZZ_SRC:%.c=$(O)/coverage/%)
+	@scripts/coverage-fuzz $(O)/coverage
 coverage-all: check-unit check-golden check-fuzz
 	$(O)/tests/simulation/simulation 1 $(COVERAGE_SEEDS)
 	$(if $(E2E),O=$(O) tests/e2e/run)

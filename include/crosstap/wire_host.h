@@ -31,6 +31,7 @@ struct wire_source_rtt_entry {
 /* Which parts of a window's large tables hold something, a bit each: most are never touched, so
  * that whoever reads or clears them need not look. */
 #define WIRE_RARE_PAGE 512 /* entries of `rare` */
+#define WIRE_HINT_PAGE 512 /* of `hints` */
 #define WIRE_BITS      32768
 
 struct wire_bits {
@@ -67,9 +68,9 @@ struct wire_state {
 	struct wire_source_rtt_entry *rtts; /* 2 * max_rtts, a power of two */
 	u32 max_rtts, n_rtts;
 	struct wire_touched *touched; /* of `rare`, `sources`, `rtts`; NULL: nobody asks */
-	bool hinted;                  /* `hints` were written */
-	u32 sampled;                  /* messages of sources that were not entered */
-	u32 packets;                  /* clock of `used` */
+	u64 hinted[WIRE_HINTS / WIRE_HINT_PAGE / 64]; /* a bit for each page of `hints` in use */
+	u32 sampled; /* messages of sources that were not entered */
+	u32 packets; /* clock of `used` */
 	struct wire_segment segment;
 	struct wire_work work;
 	u64 now_ns;
@@ -90,6 +91,17 @@ struct wire_input {
 	u32 direction; /* enum wire_direction */
 	bool raw;      /* begins with the IP header */
 };
+
+/* Forgets all hints. */
+static inline void wire_clear_hints(struct wire_state *state)
+{
+	for (u32 page = 0; page < WIRE_HINTS / WIRE_HINT_PAGE; page++) {
+		if (state->hinted[page / 64] >> page % 64 & 1)
+			memset(state->hints + (size_t)page * WIRE_HINT_PAGE, 0,
+			    WIRE_HINT_PAGE * sizeof(*state->hints));
+	}
+	memset(state->hinted, 0, sizeof(state->hinted));
+}
 
 static inline u64 wire_host_hash(const void *key, u64 n)
 {
@@ -230,7 +242,9 @@ CT_INLINE void wire_tcp_complete(const struct wire_env *env, struct wire_segment
 
 CT_INLINE volatile u64 *wire_hint(const struct wire_env *env, u32 index)
 {
-	wire_host(env)->hinted = true;
+	const u32 page = index / WIRE_HINT_PAGE;
+
+	wire_host(env)->hinted[page / 64] |= (u64)1 << page % 64;
 	return &wire_host(env)->hints[index];
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../bpf/host.h"
+#include "frames.h"
 #include "pieces.h"
 
 #define BUCKETS    2
@@ -150,9 +151,7 @@ static struct wire_state *state_of(u32 options)
 	}
 	memset(rare, 0, sizeof(rare));
 	memset(state.rtt, 0, WIRE_SLOTS * sizeof(*state.rtt));
-	if (state.hinted)
-		memset(state.hints, 0, WIRE_HINTS * sizeof(*state.hints));
-	state.hinted = false;
+	wire_clear_hints(&state);
 	/* One set of cursors: the longest unused often leaves. */
 	state.flow_sets = 1;
 	memset(state.flows, 0, WIRE_FLOW_WAYS * sizeof(*state.flows));
@@ -194,30 +193,60 @@ static size_t split(const uint8_t *data, size_t size, struct piece pieces[PIECES
 	return n;
 }
 
-/* The lengths of the frame, of IPv4 and of UDP, where there are such headers behind Ethernet's; a
- * sequence number that goes on is found by libFuzzer. */
-static void fit(uint8_t *piece, const struct piece *is)
+static void store_length(uint8_t *piece, size_t length)
 {
-	const size_t length = is->length - 2;
-	uint8_t *ip = piece + 2 + 14;
-	size_t rest;
-
 	piece[0] = (uint8_t)((piece[0] & 0xf0) | (length >> 8 & 0x0f));
 	piece[1] = (uint8_t)length;
-	if (length < 14 + 28 || piece[2 + 12] != 8 || piece[2 + 13] != 0 || ip[0] != 0x45)
-		return;
-	rest = length - 14;
-	ip[2] = (uint8_t)(rest >> 8);
-	ip[3] = (uint8_t)rest;
-	if (ip[9] != 17)
-		return;
-	ip[24] = (uint8_t)((rest - 20) >> 8);
-	ip[25] = (uint8_t)(rest - 20);
+}
+
+static void fit(uint8_t *piece, const struct piece *is)
+{
+	store_length(piece, is->length - 2);
+	frame_fit(piece + 2, is->length - 2);
+}
+
+/* One segment of TCP becomes two. */
+static size_t cut(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	static uint8_t second[4096];
+	struct piece list[PIECES_MAX];
+	const size_t n = split(data, size, list);
+	const struct piece *is = &list[n ? seed % n : 0];
+	size_t first, bytes;
+
+	if (!n || size + is->length > max_size || is->length > sizeof(second))
+		return 0;
+	memcpy(second, data + is->at, 2);
+	first = frame_cut(data + is->at + 2, is->length - 2, seed >> 8, second + 2, &bytes);
+	if (!first)
+		return 0;
+	store_length(data + is->at, first);
+	store_length(second, bytes);
+	memmove(data + is->at + first + bytes + 4, data + is->at + is->length,
+	    size - is->at - is->length);
+	memcpy(data + is->at + first + 2, second, bytes + 2);
+	return size - is->length + first + bytes + 4;
+}
+
+/* Segments of TCP that a mutation moved or changed are one stream again. */
+static void follow(uint8_t *data, size_t size)
+{
+	struct frame_streams streams = {0};
+	struct piece list[PIECES_MAX];
+	const size_t n = split(data, size, list);
+
+	for (size_t i = 0; i < n; i++)
+		frame_follow(&streams, data + list[i].at + 2, list[i].length - 2);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
 	static const struct pieces_format format = {split, fit, 0};
+	size_t r = seed % 8 ? 0 : cut(data, size, max_size, seed / 8);
 
-	return pieces_mutate(&format, data, size, max_size, seed);
+	if (!r)
+		r = pieces_mutate(&format, data, size, max_size, seed / 8);
+	if (seed % 8 < 4)
+		follow(data, r);
+	return r;
 }

@@ -18,8 +18,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MOST_BYTES  (1u << 14)
-#define PIECE_BYTES 4096
+#define MOST         2048
+#define MOST_BYTES   (1u << 12)
+#define PIECE_BYTES  1024
+#define WINDOW_BYTES (256u << 10) /* the sanitizer marks each byte of what is allocated */
 
 struct outcome {
 	size_t n;
@@ -42,6 +44,7 @@ static struct outcome run(int fd, size_t piece)
 
 	XXH3_64bits_reset(&digest);
 	check(lseek(fd, 0, SEEK_SET) == 0 && unpacked_open(&unpacked, fd) == 0);
+	unpacked_set_window(unpacked, WINDOW_BYTES);
 	while (outcome.end > 0 && outcome.n < MOST_BYTES) {
 		const size_t left = MOST_BYTES - outcome.n;
 		const ssize_t n = unpacked_read(unpacked, out, left < piece ? left : piece);
@@ -66,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct outcome large, small;
 	static int fd = -1;
 
-	if (size < 1)
+	if (size < 1 || size > MOST)
 		return 0;
 	if (fd < 0)
 		fd = memfd_create("fuzz", MFD_CLOEXEC);

@@ -14,13 +14,11 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define IN_BYTES        (64u << 10)
-#define MAGIC_BYTES     6
-#define GZIP_WINDOW     (15 + 16)      /* largest window, gzip wrapper only */
-#define WINDOW_LOG_MAX  27             /* of zstd: 128 MiB, `zstd --long` */
-#define XZ_MEMORY_BYTES (128ull << 20) /* `xz -9` takes 65 MiB */
-#define STEP_BYTES      (1u << 30)     /* fits zlib's uInt */
-#define PROBLEM_BYTES   160
+#define IN_BYTES      (64u << 10)
+#define MAGIC_BYTES   6
+#define GZIP_WINDOW   (15 + 16)  /* largest window, gzip wrapper only */
+#define STEP_BYTES    (1u << 30) /* fits zlib's uInt */
+#define PROBLEM_BYTES 160
 
 struct unpacked;
 
@@ -48,7 +46,8 @@ struct unpacked {
 	bool has_zlib;
 	ZSTD_DCtx *zstd;
 	lzma_stream xz;
-	uint64_t taken; /* bytes of the file */
+	uint64_t window; /* bytes that one may take */
+	uint64_t taken;  /* bytes of the file */
 	int error;
 	char problem[PROBLEM_BYTES];
 	size_t start, end; /* of what is not consumed yet */
@@ -92,7 +91,8 @@ static int begin_zstd(struct unpacked *unpacked)
 	unpacked->zstd = ZSTD_createDCtx();
 	if (!unpacked->zstd)
 		return -ENOMEM;
-	ZSTD_DCtx_setParameter(unpacked->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+	ZSTD_DCtx_setParameter(
+	    unpacked->zstd, ZSTD_d_windowLogMax, 63 - __builtin_clzll(unpacked->window));
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static int step_zstd(struct unpacked *unpacked, uint8_t *out, size_t size, size_
 
 static int begin_xz(struct unpacked *unpacked)
 {
-	return lzma_stream_decoder(&unpacked->xz, XZ_MEMORY_BYTES, 0) == LZMA_OK ? 0 : -ENOMEM;
+	return lzma_stream_decoder(&unpacked->xz, unpacked->window, 0) == LZMA_OK ? 0 : -ENOMEM;
 }
 
 static int step_xz(struct unpacked *unpacked, uint8_t *out, size_t size, size_t *ret_made)
@@ -170,8 +170,14 @@ int unpacked_open(struct unpacked **ret, int fd)
 	memset(unpacked, 0, offsetof(struct unpacked, in));
 	unpacked->xz = (lzma_stream)LZMA_STREAM_INIT;
 	unpacked->fd = fd;
+	unpacked->window = UNPACKED_WINDOW_MAX;
 	*ret = unpacked;
 	return 0;
+}
+
+void unpacked_set_window(struct unpacked *unpacked, uint64_t bytes)
+{
+	unpacked->window = bytes;
 }
 
 void unpacked_close(struct unpacked *unpacked)
@@ -195,6 +201,15 @@ static int refuse(struct unpacked *unpacked, const char *what, const char *why)
 	snprintf(unpacked->problem, sizeof(unpacked->problem), "%s%s, near byte %llu of the file",
 	    what, why, (unsigned long long)(unpacked->taken - (unpacked->end - unpacked->start)));
 	return -EBADMSG;
+}
+
+static int refuse_window(struct unpacked *unpacked, const char *what)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), ": unpacking takes over %llu MiB of memory",
+	    (unsigned long long)(unpacked->window >> 20));
+	return refuse(unpacked, what, why);
 }
 
 static ssize_t read_file(struct unpacked *unpacked, void *data, size_t size)
@@ -317,7 +332,7 @@ static ssize_t read_member(struct unpacked *unpacked, void *data, size_t size)
 	else if (r == -EBADMSG)
 		r = refuse(unpacked, member->name, ": the data is damaged");
 	else if (r == -E2BIG)
-		r = refuse(unpacked, member->name, ": unpacking takes over 128 MiB of memory");
+		r = refuse_window(unpacked, member->name);
 	else if (r == 0 && !made && had == unpacked->end - unpacked->start) {
 		/* It wants more than there is. */
 		r = fill(unpacked, had + 1);

@@ -9,12 +9,19 @@
 #define CROSSTAP_CAPTURE_UNPACKED_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+/* `zstd --long` takes as much, `xz -9` 65 MiB. */
+#define UNPACKED_WINDOW_MAX (128ull << 20)
 
 struct unpacked;
 
 /* `fd` is read, not closed; nothing is read yet. -ENOMEM. */
 int unpacked_open(struct unpacked **ret, int fd);
+/* Before the first read: what a window of zstd or xz may take, at least 1 KiB, if not
+ * UNPACKED_WINDOW_MAX. */
+void unpacked_set_window(struct unpacked *unpacked, uint64_t bytes);
 void unpacked_close(struct unpacked *unpacked);
 /*
  * Up to `size` bytes, as soon as there are some; 0 at the end. -EBADMSG where the data is damaged,

@@ -30,12 +30,20 @@ static void write_clean(FILE *out, const char *text)
 	fwrite(clean, 1, length, out);
 }
 
+/* Whether the next problem is. */
+static bool is_written(const struct reader *reader)
+{
+	return reader->n_problems < MAX_PROBLEMS && reader->errors;
+}
+
 static void problem(
     struct reader *reader, const char *place, const char *key, const char *format, va_list args)
 {
+	const bool written = is_written(reader);
 	char text[1024];
 
-	if (reader->n_problems++ >= MAX_PROBLEMS || !reader->errors)
+	reader->n_problems++;
+	if (!written)
 		return;
 	vsnprintf(text, sizeof(text), format, args);
 	write_clean(reader->errors, place);
@@ -280,9 +288,11 @@ static void read_map(struct reader *reader, const struct option_table *table, co
 		if (!is_first_of_its_name(reader, map, child, key))
 			continue;
 		if (!option) {
+			/* A file of garbage has many of them, and a search takes its time. */
 			reader_problem(reader, child->key, key,
 			    "unknown key (did you mean \"%s\"?)",
-			    option_nearest(table, prefix, child->key->text));
+			    is_written(reader) ? option_nearest(table, prefix, child->key->text)
+					       : "");
 			continue;
 		}
 		read_option(reader, table, option, child, key, base);

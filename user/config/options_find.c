@@ -34,11 +34,15 @@ const char *option_key(const struct config_option *option)
 const struct config_option *option_find(
     const struct option_table *table, const char *prefix, const char *key)
 {
-	for (size_t i = 0; i < table->n; i++) {
-		const struct config_option *option = &table->options[i];
+	const size_t length = strlen(prefix);
 
-		if (option_is_in(option, prefix) && strcmp(option_key(option), key) == 0)
-			return option;
+	if (strchr(key, '.'))
+		return NULL;
+	for (size_t i = 0; i < table->n; i++) {
+		const char *path = table->options[i].path;
+
+		if (strncmp(path, prefix, length) == 0 && strcmp(path + length, key) == 0)
+			return &table->options[i];
 	}
 	return NULL;
 }
@@ -74,12 +78,15 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 	return least < c ? least : c;
 }
 
-/* Levenshtein: insertions, deletions and replacements between two words. */
-static unsigned edit_distance(const char *a, const char *b)
+/* Levenshtein: insertions, deletions and replacements between two words; UINT_MAX where their
+ * lengths tell already that it is not below `bound`. */
+static unsigned edit_distance(const char *a, const char *b, unsigned bound)
 {
 	size_t la = strnlen(a, MAX_COMPARED), lb = strnlen(b, MAX_COMPARED);
 	unsigned row[MAX_COMPARED + 1];
 
+	if ((la > lb ? la - lb : lb - la) >= bound)
+		return UINT_MAX;
 	for (unsigned j = 0; j <= lb; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= la; i++) {
@@ -106,7 +113,7 @@ const char *option_nearest(const struct option_table *table, const char *prefix,
 
 		if (!option_is_in(&table->options[i], prefix))
 			continue;
-		distance = edit_distance(key, option_key(&table->options[i]));
+		distance = edit_distance(key, option_key(&table->options[i]), best);
 		if (distance < best) {
 			best = distance;
 			nearest = option_key(&table->options[i]);
@@ -127,7 +134,7 @@ const char *word_nearest(const char *const *words, const char *text)
 	const char *nearest = NULL;
 
 	for (; *words; words++) {
-		unsigned distance = edit_distance(text, *words);
+		unsigned distance = edit_distance(text, *words, best);
 
 		if (distance < best) {
 			best = distance;

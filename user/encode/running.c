@@ -29,6 +29,7 @@ union value {
 };
 
 struct series {
+	struct series *next; /* the one that came after it */
 	const struct measurement *measurement;
 	uint64_t hash;
 	int64_t said_ms;
@@ -43,7 +44,8 @@ struct series {
 struct running {
 	enum points_format format;
 	size_t max, n, n_slots;
-	struct series **slots; /* a hash table: a power of two, at most half full */
+	struct series **slots;       /* a hash table: a power of two, at most half full */
+	struct series *first, **end; /* all of them, in the order in which they came */
 	uint64_t seed;
 	int64_t start_ms, last_ms;
 	bool begun; /* start_ms holds */
@@ -59,6 +61,7 @@ int running_new(struct running **ret, enum points_format format, size_t series_m
 	r->format = format;
 	r->max = series_max;
 	r->n_slots = SLOTS_LEAST;
+	r->end = &r->first;
 	r->slots = calloc(r->n_slots, sizeof(*r->slots));
 	if (!r->slots) {
 		free(r);
@@ -74,10 +77,14 @@ int running_new(struct running **ret, enum points_format format, size_t series_m
 
 void running_restart(struct running *r)
 {
-	for (size_t i = 0; i < r->n_slots; i++) {
-		free(r->slots[i]);
-		r->slots[i] = NULL;
+	while (r->first) {
+		struct series *series = r->first;
+
+		r->first = series->next;
+		free(series);
 	}
+	r->end = &r->first;
+	memset(r->slots, 0, r->n_slots * sizeof(*r->slots));
 	r->n = 0;
 	r->begun = false;
 }
@@ -150,19 +157,15 @@ static struct series **find(const struct running *r, uint64_t hash, const char *
 
 static int grow(struct running *r)
 {
-	const size_t n = r->n_slots;
-	struct series **before = r->slots, **slots = calloc(2 * n, sizeof(*slots));
+	struct series **slots = calloc(2 * r->n_slots, sizeof(*slots));
 
 	if (!slots)
 		return -ENOMEM;
+	free(r->slots);
 	r->slots = slots;
-	r->n_slots = 2 * n;
-	for (size_t i = 0; i < n; i++) {
-		if (before[i])
-			*find(r, before[i]->hash, before[i]->key, before[i]->key_length) =
-			    before[i];
-	}
-	free(before);
+	r->n_slots *= 2;
+	for (struct series *series = r->first; series; series = series->next)
+		*find(r, series->hash, series->key, series->key_length) = series;
 	return 0;
 }
 
@@ -201,6 +204,8 @@ static int get_series(struct running *r, const struct measurement *measurement, 
 		*slot = new_series(measurement, hash, key, length);
 		if (!*slot)
 			return -ENOMEM;
+		*r->end = *slot;
+		r->end = &(*slot)->next;
 		r->n++;
 	}
 	*ret = *slot;
@@ -441,13 +446,9 @@ static size_t put_all(struct running *r)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->n_slots; i++) {
-		struct series *series = r->slots[i];
-
-		if (series &&
-		    (series->now ||
-			(r->format == POINTS_CUMULATIVE &&
-			    r->last_ms - series->said_ms >= AGAIN_MS)))
+	for (const struct series *series = r->first; series; series = series->next) {
+		if (series->now ||
+		    (r->format == POINTS_CUMULATIVE && r->last_ms - series->said_ms >= AGAIN_MS))
 			n += put_series(r, series);
 	}
 	return n;
@@ -456,10 +457,8 @@ static size_t put_all(struct running *r)
 /* Once all of it is written: what was not is still to be said. */
 static void settle(struct running *r)
 {
-	for (size_t i = 0; i < r->n_slots; i++) {
-		struct series *series = r->slots[i];
-
-		if (!series || (!series->now && r->last_ms - series->said_ms < AGAIN_MS))
+	for (struct series *series = r->first; series; series = series->next) {
+		if (!series->now && r->last_ms - series->said_ms < AGAIN_MS)
 			continue;
 		series->said_ms = r->last_ms;
 		series->now = 0;

@@ -14,9 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Enough to see what a file holds; a damaged tree may have cycles. */
+/* Enough to see what a file holds; a damaged tree may have cycles. Where IPv4 addresses are found
+ * in several places of IPv6, nodes are met more than once. */
 #define SCAN_RECORDS 1000
 #define SCAN_NODES   100000
+#define SCAN_TURNS   8
 #define MAX_DEPTH    128
 #define MAX_AS       UINT32_MAX
 
@@ -174,9 +176,11 @@ static bool scan_branch(
 /* Walks the tree from the lowest address until a record tells the layout. */
 static int find_layout(struct mmdb *mmdb)
 {
+	const uint64_t all = (uint64_t)mmdb->db.metadata.node_count * SCAN_TURNS;
+	const uint64_t most = all < SCAN_NODES ? all : SCAN_NODES;
 	struct scan scan = {.n = 1};
 
-	while (scan.n > 0 && scan.nodes_seen++ < SCAN_NODES && scan.records_seen < SCAN_RECORDS &&
+	while (scan.n > 0 && scan.nodes_seen++ < most && scan.records_seen < SCAN_RECORDS &&
 	    !mmdb->layout) {
 		MMDB_search_node_s node;
 

@@ -158,7 +158,7 @@ static const uint8_t *find_marker(const uint8_t *bytes, size_t size)
 	if (size < MARKER_BYTES)
 		return NULL;
 	for (size_t at = size - MARKER_BYTES + 1; at-- > first;)
-		if (memcmp(bytes + at, marker, MARKER_BYTES) == 0)
+		if (bytes[at] == (uint8_t)*marker && memcmp(bytes + at, marker, MARKER_BYTES) == 0)
 			return bytes + at;
 	return NULL;
 }

@@ -51,7 +51,7 @@ static int make_full(struct public_sketch *sketch)
 	sketch->full = calloc(PUBLIC_SKETCH_REGISTERS, 1);
 	if (!sketch->full)
 		return -ENOMEM;
-	for (uint32_t i = 0; i <= sketch->mask; i++) {
+	for (uint32_t i = 0; sketch->sparse && i <= sketch->mask; i++) {
 		if (sketch->sparse[i])
 			sketch->full[sketch->sparse[i] >> 5] = sketch->sparse[i] & 31;
 	}
@@ -158,21 +158,24 @@ size_t public_sketch_memory(const struct public_sketch *sketch)
 
 /* -- as stored: words of bits, the most significant first */
 
+/* `bits` is at most 32, so five bytes hold them. */
 static void put_bits(uint8_t *data, size_t at, uint32_t value, unsigned bits)
 {
-	for (unsigned i = 0; i < bits; i++, at++) {
-		if (value >> (bits - 1 - i) & 1)
-			data[at / 8] |= (uint8_t)(0x80 >> at % 8);
-	}
+	const size_t last = at + bits - 1;
+	uint64_t word = (uint64_t)value << (7 - last % 8);
+
+	for (size_t i = last / 8 + 1; i-- > at / 8; word >>= 8)
+		data[i] |= (uint8_t)word;
 }
 
 static uint32_t get_bits(const uint8_t *data, size_t at, unsigned bits)
 {
-	uint32_t value = 0;
+	const size_t last = at + bits - 1;
+	uint64_t word = 0;
 
-	for (unsigned i = 0; i < bits; i++, at++)
-		value = value << 1 | (data[at / 8] >> (7 - at % 8) & 1);
-	return value;
+	for (size_t i = at / 8; i <= last / 8; i++)
+		word = word << 8 | data[i];
+	return (uint32_t)(word >> (7 - last % 8) & ((1ull << bits) - 1));
 }
 
 static int compare(const void *a, const void *b)
@@ -223,6 +226,9 @@ static int read_full(struct public_sketch *sketch, const uint8_t *data, size_t l
 {
 	int r = length == PUBLIC_SKETCH_BYTES - HEADER_BYTES ? 0 : -EBADMSG;
 
+	/* It has more entries than a sparse one takes. */
+	if (r == 0 && !sketch->full)
+		r = make_full(sketch);
 	for (uint32_t i = 0; i < PUBLIC_SKETCH_REGISTERS && r == 0; i++) {
 		const uint32_t value = get_bits(data, i * 5ul, 5);
 

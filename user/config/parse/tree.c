@@ -2,8 +2,8 @@
 #include "config/parse/tree.h"
 
 #include "base/arena.h"
+#include "config/parse/tree_short.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,44 +151,21 @@ static int parser_error(
 	return fail(b, &mark, "%.140s", problem);
 }
 
-/* One plain word, as nearly every default is: a parser would be made, with buffers of its own, for
- * each of them. Not all that YAML takes for one. */
-static bool is_word(const char *text, size_t length)
-{
-	if (!length || !isalnum((unsigned char)*text))
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (!isalnum((unsigned char)text[i]) && text[i] != '.' && text[i] != '/' &&
-		    text[i] != '-' && text[i] != '_')
-			return false;
-	}
-	return true;
-}
-
-static int parse_word(struct arena *arena, const char *text, size_t length, struct node **ret)
-{
-	struct node *node = arena_alloc(arena, sizeof(*node));
-
-	if (!node)
-		return -ENOMEM;
-	*node = (struct node){.kind = NODE_SCALAR, .line = 1, .column = 1, .plain = true};
-	node->text = arena_strndup(arena, text, length);
-	if (!node->text)
-		return -ENOMEM;
-	*ret = node_is_null(node) ? NULL : node;
-	return 0;
-}
-
 int tree_parse(struct arena *arena, const char *text, size_t length, struct node **ret,
     struct tree_error *ret_error)
 {
 	struct builder b = {.arena = arena, .error = ret_error};
 	yaml_parser_t parser;
 	bool end = false;
-	int r = 0;
+	int r;
 
-	if (is_word(text, length))
-		return parse_word(arena, text, length, ret);
+	r = tree_short(arena, text, length, &b.root);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		*ret = node_is_null(b.root) ? NULL : b.root;
+		return 0;
+	}
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);

@@ -224,9 +224,7 @@ void counter_clear(struct counter *counter)
 	if (!counter->follow)
 		memset(state->flows, 0,
 		    (size_t)state->flow_sets * WIRE_FLOW_WAYS * sizeof(*state->flows));
-	if (state->hinted)
-		memset(state->hints, 0, WIRE_HINTS * sizeof(*state->hints));
-	state->hinted = false;
+	wire_clear_hints(state);
 	state->sampled = 0;
 	state->packets = 0;
 }
