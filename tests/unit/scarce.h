@@ -13,7 +13,8 @@
 
 #define SCARCE_MOST 100000
 
-static long scarce_left = -1; /* allocations until one fails; below 0: none does */
+static long scarce_left = -1;  /* allocations until one fails; below 0: none does */
+static bool scarce_from_there; /* all that follow fail, too */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -28,7 +29,11 @@ void *__wrap_arena_alloc(struct arena *arena, size_t size);
 
 static bool scarce_fails(void)
 {
-	return scarce_left >= 0 && scarce_left-- == 0;
+	if (scarce_left < 0)
+		return false;
+	if (scarce_left > 0 || !scarce_from_there)
+		return scarce_left-- == 0;
+	return true;
 }
 
 void *__wrap_malloc(size_t size)
