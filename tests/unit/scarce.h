@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that runs out: a program that is linked with --wrap for malloc, calloc, realloc
- * and arena_alloc (Makefile) has each allocation of the tested code fail once; the sanitizers look
- * for what comes of it. Libraries have their memory. */
+/* Memory that runs out: a program that is linked with --wrap for malloc, calloc, realloc,
+ * reallocarray, strdup and arena_alloc (Makefile) has each allocation of the tested code fail once;
+ * the sanitizers look for what comes of it. Libraries have their memory. */
 #ifndef TESTS_UNIT_SCARCE_H
 #define TESTS_UNIT_SCARCE_H
 
@@ -19,9 +19,13 @@ static bool scarce_from_there; /* all that follow fail, too */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *memory, size_t size);
+void *__real_reallocarray(void *memory, size_t n, size_t size);
+char *__real_strdup(const char *text);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_reallocarray(void *memory, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
 
 struct arena;
 void *__real_arena_alloc(struct arena *arena, size_t size);
@@ -49,6 +53,17 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *memory, size_t size)
 {
 	return scarce_fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* Within the C library these ask for memory by other names. */
+void *__wrap_reallocarray(void *memory, size_t n, size_t size)
+{
+	return scarce_fails() ? NULL : __real_reallocarray(memory, n, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return scarce_fails() ? NULL : __real_strdup(text);
 }
 
 /* An arena asks for memory now and then; each that is asked of it may be the one. */
