@@ -198,7 +198,7 @@ $(O)/crosstap: $(O)/user/main.o $(O)/libcrosstap.a
 
 # Programs in which allocations fail (tests/unit/scarce.h).
 SCARCE_BIN := $(patsubst %.c,$(O)/%,$(shell grep -rl '"../scarce.h"' tests/unit))
-$(SCARCE_BIN): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=arena_alloc
+$(SCARCE_BIN): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup,--wrap=arena_alloc
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka

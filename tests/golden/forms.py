@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Forms in which frames come to a replay: several streams in a file, compressed files, frames that leave things out or
-say them in another way."""
+say them in another way; and where the report goes."""
 
 import gzip
 import json
@@ -127,7 +127,19 @@ def check_unusable_databases(program, folder):
     assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
 
 
+def check_full_disk(program, folder):
+    """A report that is not there whole is a failure, of every command that prints one."""
+    for status, *command in ((1, "replay", os.path.join(folder, "six_queries.fstrm")),
+                             (1, "replay", "--json", os.path.join(folder, "six_queries.fstrm")), (1, "schema", "clickhouse"),
+                             (2, "check", "--json"), (2, "check"), (1, "--version")):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([program, *command], stdout=full, stderr=subprocess.PIPE, timeout=120)
+        said = done.stderr.decode()
+        assert done.returncode == status and "standard output" in said, f"{command}: {done.returncode} {said}"
+
+
 TESTS = [
+    ("full-disk", check_full_disk),
     ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
     ("unknown-protocol", check_unknown_protocol),

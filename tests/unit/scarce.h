@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that runs out: a program that is linked with --wrap for malloc, calloc, realloc
- * and arena_alloc (Makefile) has each allocation of the tested code fail once; the sanitizers look
- * for what comes of it. Libraries have their memory. */
+/* Memory that runs out: a program that is linked with --wrap for malloc, calloc, realloc,
+ * reallocarray, strdup and arena_alloc (Makefile) has each allocation of the tested code fail once;
+ * the sanitizers look for what comes of it. Libraries have their memory. */
 #ifndef TESTS_UNIT_SCARCE_H
 #define TESTS_UNIT_SCARCE_H
 
@@ -13,14 +13,19 @@
 
 #define SCARCE_MOST 100000
 
-static long scarce_left = -1; /* allocations until one fails; below 0: none does */
+static long scarce_left = -1;  /* allocations until one fails; below 0: none does */
+static bool scarce_from_there; /* all that follow fail, too */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *memory, size_t size);
+void *__real_reallocarray(void *memory, size_t n, size_t size);
+char *__real_strdup(const char *text);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_reallocarray(void *memory, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
 
 struct arena;
 void *__real_arena_alloc(struct arena *arena, size_t size);
@@ -28,7 +33,11 @@ void *__wrap_arena_alloc(struct arena *arena, size_t size);
 
 static bool scarce_fails(void)
 {
-	return scarce_left >= 0 && scarce_left-- == 0;
+	if (scarce_left < 0)
+		return false;
+	if (scarce_left > 0 || !scarce_from_there)
+		return scarce_left-- == 0;
+	return true;
 }
 
 void *__wrap_malloc(size_t size)
@@ -44,6 +53,17 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *memory, size_t size)
 {
 	return scarce_fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* Within the C library these ask for memory by other names. */
+void *__wrap_reallocarray(void *memory, size_t n, size_t size)
+{
+	return scarce_fails() ? NULL : __real_reallocarray(memory, n, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return scarce_fails() ? NULL : __real_strdup(text);
 }
 
 /* An arena asks for memory now and then; each that is asked of it may be the one. */

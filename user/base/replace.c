@@ -12,12 +12,24 @@
 
 #define SUFFIX ".part"
 
+/* A device, as /dev/null, is not ours to take away from the host; nor is a folder with what is in
+ * it. */
+static int look_at(int folder, const char *path, struct stat *ret)
+{
+	if (fstatat(folder, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISDIR(ret->st_mode))
+		return -EISDIR;
+	return S_ISREG(ret->st_mode) || S_ISLNK(ret->st_mode) ? 0 : -EEXIST;
+}
+
 static int keep_mode(const struct replace *replace)
 {
 	struct stat st;
+	const int r = look_at(replace->folder, replace->path, &st);
 
-	if (fstatat(replace->folder, replace->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	if (S_ISREG(st.st_mode) && fchmod(replace->fd, st.st_mode & 0777) < 0)
 		return -errno;
 	return 0;
@@ -87,6 +99,11 @@ int replace_sync_folder_of(const char *path)
 
 static int move(int fd, int folder, const char *part, const char *path)
 {
+	struct stat st;
+	const int r = look_at(folder, path, &st);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (fsync(fd) < 0 || renameat(folder, part, folder, path) < 0)
 		return -errno;
 	return sync_folder_of(folder, path);
@@ -101,9 +118,14 @@ int replace_set_aside(const char *path)
 {
 	char aside[PATH_MAX];
 	const int n = snprintf(aside, sizeof(aside), "%s" REPLACE_ASIDE, path);
+	struct stat st;
+	int r;
 
 	if (n < 0 || n >= (int)sizeof(aside))
 		return -ENAMETOOLONG;
+	r = look_at(AT_FDCWD, path, &st);
+	if (r < 0)
+		return r;
 	return rename(path, aside) < 0 ? -errno : 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * A file that changes in one step: written as PATH.part beside it, then renamed into its place.
  * Readers find the old content or the new one; after an error the old one, but see replace_move().
- * The file keeps the mode that it has.
+ * The file keeps the mode that it has. Only a file or a link is replaced or moved: -EISDIR for a
+ * folder, -EEXIST for all else, as a device.
  */
 #ifndef CROSSTAP_BASE_REPLACE_H
 #define CROSSTAP_BASE_REPLACE_H

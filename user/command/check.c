@@ -341,7 +341,9 @@ int command_check(int argc, char **argv)
 		r = arguments.write(stdout);
 	else
 		r = check(&arguments);
-	if (r == 0 && fflush(stdout) != 0)
+	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		r = -EIO;
+	if (r == -ENOMEM)
+		fprintf(stderr, "check: %s\n", strerror(-r));
 	return r < 0 ? EXIT_BAD : 0;
 }

@@ -270,6 +270,8 @@ static int load(const char *path, struct config **ret)
 	if (errors)
 		fclose(errors);
 	log_write_lines(LOG_LEVEL_ERROR, "config", text);
+	if (r < 0 && (!text || !*text)) /* there was no memory for words */
+		log_error("config", "%s: %s", path ? path : CONFIG_DEFAULT_PATH, strerror(-r));
 	free(text);
 	return r;
 }
@@ -479,8 +481,9 @@ int command_run(int argc, char **argv)
 		log_warning(
 		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 	set_process_limits();
-	status = BAD_CONFIG;
-	if (load(daemon.path, &config) == 0) {
+	r = load(daemon.path, &config);
+	status = r == -ENOMEM ? FAILED : BAD_CONFIG;
+	if (r == 0) {
 		status = run(&daemon, config);
 		clean_up(&daemon);
 	}

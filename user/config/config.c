@@ -385,7 +385,7 @@ static int parse_and_look(const char *name, const char *text, size_t length, FIL
 	int r = arena_new(&arena);
 
 	if (r < 0)
-		return r;
+		goto out;
 	reader.arena = arena;
 	reader.config = arena_alloc(arena, sizeof(*reader.config));
 	if (!reader.config) {
@@ -401,6 +401,8 @@ static int parse_and_look(const char *name, const char *text, size_t length, FIL
 	*ret = reader.config;
 	arena = NULL;
 out:
+	if (r == -ENOMEM && errors)
+		fprintf(errors, "%s: %s\n", name, strerror(-r));
 	arena_free(arena);
 	return r;
 }

@@ -454,10 +454,16 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 			r = add_item(enrich, sources, source, &stranger);
 		}
 	}
+	return r;
+}
+
+/* Slots of this window's table, whatever came of it: in the next one they are other sources', or
+ * none. */
+static void forget_missing(struct enrich *enrich)
+{
 	free(enrich->missing);
 	enrich->missing = NULL;
 	enrich->n_missing = enrich->missing_room = 0;
-	return r;
 }
 
 static unsigned wanted_kinds(const struct enrich *enrich)
@@ -491,6 +497,7 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	r = count_known(enrich, sources);
 	if (r == 0)
 		r = count_missing(enrich, sources);
+	forget_missing(enrich);
 	if (r == 0)
 		r = breakdown_finish(
 		    enrich->breakdown, enrich->admission, &limits, &view.rows, &view.n_rows);

@@ -10,6 +10,8 @@ struct subject {
 	const struct node *node; /* where the option is, or what would hold it; NULL: nowhere */
 	const char *key;
 	const char *value; /* not empty */
+	const char
+	    *beside; /* of the option that belongs to it; "": it is not set, or there is none */
 };
 
 void subject_report(const struct subject *subject, enum outside_level level, const char *format,
@@ -23,7 +25,7 @@ void judge_group(const struct subject *subject);
 void judge_key(const struct subject *subject);   /* privacy/key_file.h */
 void judge_token(const struct subject *subject); /* http/access.h */
 void judge_certificate(const struct subject *subject);
-void judge_tls_key(const struct subject *subject); /* also whether it is http.tls.cert's */
+void judge_tls_key(const struct subject *subject); /* also whether it is that of `beside` */
 void judge_authorities(const struct subject *subject);
 
 /* places.c */
@@ -31,7 +33,7 @@ void judge_country(const struct subject *subject); /* databases */
 void judge_asn(const struct subject *subject);
 void judge_readable(const struct subject *subject); /* that the agent's user may read it, too */
 void judge_folder(const struct subject *subject);   /* which the agent makes in one that is there */
-void judge_place(const struct subject *subject);    /* a file that is written anew in its folder */
+void judge_place(const struct subject *subject);    /* a file that is replaced in its folder */
 void judge_output_file(const struct subject *subject); /* one that is written on, or is made */
 
 #endif

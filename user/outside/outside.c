@@ -39,28 +39,32 @@ static const struct {
 	const char *path; /* an option of that table; of outputs, of every kind that has it */
 	void (*judge)(const struct subject *subject);
 	bool (*matters)(const struct config *config); /* NULL: wherever it is set */
+	const char *beside; /* an option of the same table that it is judged with; NULL: none */
 } rows[] = {
-    {INPUT, "zones_file", judge_readable, NULL},
-    {INPUT, "owner", judge_user, NULL},
-    {INPUT, "group", judge_group, NULL},
-    {ROOT, "domains.suffixes", judge_readable, NULL},
-    {ROOT, "domains.tlds", judge_readable, NULL},
-    {ROOT, "geo.country", judge_country, NULL},
-    {ROOT, "geo.asn", judge_asn, NULL},
-    {ROOT, "privacy.cryptopan_key_file", judge_key, has_cryptopan},
-    {ROOT, "rssac002.dir", judge_folder, NULL},
-    {ROOT, "magnitude.dir", judge_folder, NULL},
-    {ROOT, "rssac002.key_file", judge_key, has_source_key},
-    {OUTPUT, "ca", judge_authorities, NULL},
-    {OUTPUT, "tls.ca", judge_authorities, NULL},
-    {OUTPUT, "tls.cert", judge_certificate, NULL},
-    {OUTPUT, "tls.key", judge_readable, NULL},
-    {OUTPUT, "path", judge_output_file, NULL},
-    {ROOT, "spool.path", judge_folder, has_spool},
-    {ROOT, "state", judge_place, NULL},
-    {ROOT, "http.token_file", judge_token, has_http},
-    {ROOT, "http.tls.cert", judge_certificate, has_http},
-    {ROOT, "http.tls.key", judge_tls_key, has_http},
+    {INPUT, "zones_file", judge_readable, NULL, NULL},
+    {INPUT, "owner", judge_user, NULL, NULL},
+    {INPUT, "group", judge_group, NULL, NULL},
+    {INPUT, "tls.cert", judge_certificate, NULL, NULL},
+    {INPUT, "tls.key", judge_tls_key, NULL, "tls.cert"},
+    {INPUT, "tls.client_ca", judge_authorities, NULL, NULL},
+    {ROOT, "domains.suffixes", judge_readable, NULL, NULL},
+    {ROOT, "domains.tlds", judge_readable, NULL, NULL},
+    {ROOT, "geo.country", judge_country, NULL, NULL},
+    {ROOT, "geo.asn", judge_asn, NULL, NULL},
+    {ROOT, "privacy.cryptopan_key_file", judge_key, has_cryptopan, NULL},
+    {ROOT, "rssac002.dir", judge_folder, NULL, NULL},
+    {ROOT, "magnitude.dir", judge_folder, NULL, NULL},
+    {ROOT, "rssac002.key_file", judge_key, has_source_key, NULL},
+    {OUTPUT, "ca", judge_authorities, NULL, NULL},
+    {OUTPUT, "tls.ca", judge_authorities, NULL, NULL},
+    {OUTPUT, "tls.cert", judge_certificate, NULL, NULL},
+    {OUTPUT, "tls.key", judge_readable, NULL, NULL},
+    {OUTPUT, "path", judge_output_file, NULL, NULL},
+    {ROOT, "spool.path", judge_folder, has_spool, NULL},
+    {ROOT, "state", judge_place, NULL, NULL},
+    {ROOT, "http.token_file", judge_token, has_http, NULL},
+    {ROOT, "http.tls.cert", judge_certificate, has_http, NULL},
+    {ROOT, "http.tls.key", judge_tls_key, has_http, "http.tls.cert"},
 };
 
 void subject_report(
@@ -108,6 +112,23 @@ static const struct node *find_item(const struct node *root, const char *key, si
 	return item;
 }
 
+static const char *text_of(const struct config_option *option, const void *base)
+{
+	const char *text;
+
+	memcpy(&text, (const char *)base + option->offset, sizeof(text));
+	return text;
+}
+
+static const char *text_at(const struct option_table *table, const void *base, const char *path)
+{
+	for (size_t i = 0; path && i < table->n; i++) {
+		if (strcmp(table->options[i].path, path) == 0)
+			return text_of(&table->options[i], base);
+	}
+	return "";
+}
+
 /* `prefix` is what keys of the table are called by; `node` holds them. */
 static void check_row(const struct outside *outside, size_t row, const struct option_table *table,
     const void *base, const char *prefix, const struct node *node)
@@ -122,9 +143,10 @@ static void check_row(const struct outside *outside, size_t row, const struct op
 
 		if (strcmp(option->path, rows[row].path) != 0 || !option_applies(option, base))
 			continue;
-		memcpy(&subject.value, (const char *)base + option->offset, sizeof(subject.value));
+		subject.value = text_of(option, base);
 		if (!*subject.value)
 			continue;
+		subject.beside = text_at(table, base, rows[row].beside);
 		subject.node = find_node(node, option->path);
 		snprintf(key, sizeof(key), "%s%s", prefix, option->path);
 		rows[row].judge(&subject);

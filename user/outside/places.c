@@ -121,7 +121,7 @@ void judge_folder(const struct subject *subject)
 		tell(subject, r, folder, subject->value);
 }
 
-void judge_place(const struct subject *subject)
+static void judge_folder_of(const struct subject *subject)
 {
 	char copy[PATH_MAX];
 	const char *folder = folder_of(subject->value, copy);
@@ -131,10 +131,28 @@ void judge_place(const struct subject *subject)
 		tell(subject, r, folder, folder);
 }
 
+void judge_place(const struct subject *subject)
+{
+	struct stat st;
+
+	/* base/replace.h leaves these where they are. */
+	if (lstat(subject->value, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		subject_report(subject, OUTSIDE_ERROR, "%s: is %s, and a file is written there",
+		    subject->value, S_ISDIR(st.st_mode) ? "a folder" : "no file");
+	else
+		judge_folder_of(subject);
+}
+
 void judge_output_file(const struct subject *subject)
 {
 	const bool is_stdout = strcmp(subject->value, "-") == 0;
+	struct stat st;
 
-	if (!is_stdout && agent_user_may(&subject->outside->agent, subject->value, W_OK) < 0)
-		judge_place(subject);
+	if (is_stdout)
+		return;
+	if (stat(subject->value, &st) == 0 && S_ISDIR(st.st_mode))
+		subject_report(subject, OUTSIDE_ERROR,
+		    "%s: is a folder, and a file is written there", subject->value);
+	else if (agent_user_may(&subject->outside->agent, subject->value, W_OK) < 0)
+		judge_folder_of(subject);
 }

@@ -107,7 +107,7 @@ void judge_authorities(const struct subject *subject)
 
 void judge_tls_key(const struct subject *subject)
 {
-	const char *cert_path = subject->outside->config->http.tls_cert;
+	const char *cert_path = subject->beside;
 	char *key = read_pem(subject, true), *cert = NULL, reason[REASON_BYTES];
 	int64_t end_s;
 

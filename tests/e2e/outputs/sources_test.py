@@ -70,5 +70,16 @@ def keys_differ(lab):
     check(run.returncode == 1 and "no agent writes" in run.stderr, run.stderr)
 
 
+@test
+def what_no_agent_writes(lab):
+    """Whatever stands in the file, it is said in a line; nothing is counted."""
+    for text in (b"garbage\n", b"[1,2\n", b'{"results": 5}\n', b'{"registers": 5}\n', b'{"registers": "AAAAA"}\n', b"\xe8\xff\x00 \n",
+                 b'dns_sources,server=x registers="////" 1\n'):
+        with open(lab.path("bad"), "wb") as file:
+            file.write(text)
+        run = union(lab.path("bad"))
+        check(run.returncode == 1 and not run.stdout and run.stderr.count("\n") == 1, f"{text}: {run}")
+
+
 if __name__ == "__main__":
     main()

@@ -324,6 +324,30 @@ def rssac002_without_a_common_key(lab):
     check(not any("num-sources" in key[2] for key in merged), f"{merged}")
 
 
+@test
+def rssac002_that_cannot_be_merged(lab):
+    """It is said in a line, and no sum is written that looks like one of all sites."""
+    def site(name, text):
+        path = lab.path(f"{name}/2026/11/rcode-volume/{name}-20261101-rcode-volume.yaml")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(text)
+        return lab.path(name)
+
+    good = b"---\nversion: rssac002v5\nservice: a\nstart-period: 2026-11-01T00:00:00Z\nmetric: rcode-volume\n0: 5\n"
+    a, out = site("a", good), lab.path("out")
+    for text in (b"", b"\xff\xfe", good.replace(b"metric", b"metrik"), good.replace(b"5\n", b"many\n"), good[:20], good.replace(b"v5", b"v4")):
+        run = merge_sites(out, [a, site("b", text)])
+        check(run.returncode == 1 and run.stderr.count("\n") == 1 and "-20261101-" in run.stderr, f"{text}: {run}")
+        check(not os.path.exists(out), "nothing is written")
+    run = merge_sites(out, [lab.path("none")])
+    check(run.returncode == 1 and "no file below" in run.stderr, f"{run}")
+    os.makedirs(lab.path("c"))
+    run = merge_sites(out, [a, site("b", good), lab.path("c")])
+    check(run.returncode == 0 and f"rcode-volume of 20261101: nothing in {lab.path('c')}" in run.stderr, f"{run}")
+    check_equal([n for key, n in read_counts(out).items()], [10], "the sum")
+
+
 def check_rssac002(lab, crosstap, points):
     found = {}
     for folder, _, names in os.walk(lab.path("rssac002")):

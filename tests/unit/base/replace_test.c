@@ -269,6 +269,26 @@ static void errors(void **state UNUSED)
 	assert_int_equal(replace_move(-1, part, path), -EBADF);
 }
 
+/* As of /dev/null, which root could replace, and of the folder where the file should be. */
+static void what_is_no_file_stays(void **state UNUSED)
+{
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		const int error = i ? -EISDIR : -EEXIST;
+
+		assert_int_equal(i ? mkdir(path, 0700) : mkfifo(path, 0600), 0);
+		assert_int_equal(put("file", REPLACE_DURABLE), error);
+		assert_int_equal(put("file", REPLACE_FAST), error);
+		assert_int_equal(replace_move(-1, part, path), error);
+		assert_int_equal(replace_set_aside(path), error);
+		assert_int_equal(access(part, F_OK), -1);
+		assert_int_equal(lstat(path, &st), 0);
+		assert_true(i ? S_ISDIR(st.st_mode) : S_ISFIFO(st.st_mode));
+		assert_int_equal(i ? rmdir(path) : unlink(path), 0);
+	}
+}
+
 /* One is kept: the last. */
 static void what_cannot_be_read_is_set_aside(void **state UNUSED)
 {
@@ -302,6 +322,7 @@ int main(void)
 	    TEST(what_is_given_up_leaves_nothing),
 	    TEST(leftovers_are_not_followed),
 	    TEST(errors),
+	    TEST(what_is_no_file_stays),
 	    TEST(what_cannot_be_read_is_set_aside),
 	};
 

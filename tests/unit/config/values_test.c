@@ -277,6 +277,44 @@ static void as_many_zones_as_allowed(void **state UNUSED)
 	unlink(path);
 }
 
+/* As a loss of power leaves one: no part of it is taken for a shorter list. */
+static void lists_that_were_torn(void **state UNUSED)
+{
+	static const char torn[] = "nl\nde\0\0\0\0\nbe\0.example";
+	char path[] = "/tmp/crosstap-zones-XXXXXX", text[256], expected[4096];
+	int fd = mkstemp(path), i = 0;
+	FILE *file = fdopen(fd, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(torn, 1, sizeof(torn) - 1, file), sizeof(torn) - 1);
+	fflush(file);
+	snprintf(text, sizeof(text), "inputs:\n  - unix: /a\n    zones_file: %s\n", path);
+	snprintf(expected, sizeof(expected),
+	    "%s:2: inputs[0]: holds a NUL character\n%s:3: inputs[0]: holds a NUL character\n",
+	    path, path);
+	assert_messages(text, expected);
+	/* A hole as long as can be is not read to its end. */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+	for (char *at = expected; i < 20; i++)
+		at += sprintf(at, "%s:%d: inputs[0]: holds a NUL character\n", path, i + 1);
+	strcat(expected, path);
+	strcat(expected, ":20: inputs[0]: the rest of this file is not checked\n");
+	assert_messages(text, expected);
+	fclose(file);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "%02045d\n%02047d\n", 0, 0);
+	fclose(file);
+	snprintf(expected, sizeof(expected),
+	    "%s:1: inputs[0]: \"000000000000000000000000000000000000000000000000\" has a label "
+	    "over 63 "
+	    "octets\n%s:2: inputs[0]: is over 2046 characters long\n",
+	    path, path);
+	assert_messages(text, expected);
+	unlink(path);
+}
+
 static void files_that_cannot_be_read(void **state UNUSED)
 {
 	struct config *config = NULL;
@@ -310,6 +348,7 @@ int main(void)
 	    cmocka_unit_test(public_suffixes),
 	    cmocka_unit_test(a_list_of_tlds),
 	    cmocka_unit_test(as_many_zones_as_allowed),
+	    cmocka_unit_test(lists_that_were_torn),
 	    cmocka_unit_test(files_that_cannot_be_read),
 	};
 

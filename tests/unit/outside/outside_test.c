@@ -140,6 +140,8 @@ static void make_certificate(const char *cert_name, const char *key_name, time_t
 
 #define OUTPUT(ca) "outputs:\n  - influxdb: {ca: " ca "}\nspool: {path: .}\n"
 
+#define INPUT(tls) "inputs: [{unix: /tmp/x}, \n {tcp: '127.0.0.1:6000', tls: {" tls "}}]\n"
+
 static void certificates(void **state UNUSED)
 {
 	make_certificate("cert", "key", time(NULL) + 1000);
@@ -151,6 +153,15 @@ static void certificates(void **state UNUSED)
 	    "E 1:20 http.tls.cert: old: a certificate in it expired at 2023-11-14T22:13:20Z");
 	expect("http: {tls: {cert: key, key: key}}\n", "key: holds no certificate in PEM");
 	expect("http: {tls: {cert: cert, key: cert}}\n", "E 1:31 http.tls.key: cert: ");
+	expect(INPUT("cert: cert, key: key"), "");
+	expect(INPUT("cert: cert, key: key, client_ca: cert"), "");
+	expect(INPUT("cert: none, key: key"),
+	    "E 2:38 inputs[1].tls.cert: none: No such file or directory");
+	expect(INPUT("cert: cert, key: none"), "E 2:49 inputs[1].tls.key: none: No such file");
+	expect(INPUT("cert: cert, key: old-key"),
+	    "E 2:49 inputs[1].tls.key: old-key: with cert: is not the key of this certificate");
+	expect(INPUT("cert: cert, key: key, client_ca: key"),
+	    "E 2:65 inputs[1].tls.client_ca: key: holds no certificate in PEM");
 	expect(OUTPUT("cert"), "");
 	expect(OUTPUT("none"), "E 2:20 outputs[0].influxdb.ca: none: No such file or directory");
 	expect(OUTPUT("key"), "E 2:20 outputs[0].influxdb.ca: key: holds no certificate in PEM");
@@ -178,6 +189,12 @@ static void folders(void **state UNUSED)
 	expect("state: none/file\n", "W 1:8 state: none: No such file or directory");
 	write_file("file", "", 0, 0644);
 	expect("state: file/file\n", "W 1:8 state: file: Not a directory");
+	expect("state: .\n", "E 1:8 state: .: is a folder, and a file is written there");
+	expect("state: /dev/null\n",
+	    "E 1:8 state: /dev/null: is no file, and a file is written there");
+	expect("outputs: [{file: {path: .}}]\nspool: {path: .}\n",
+	    "E 1:25 outputs[0].file.path: .: is a folder, and a file is written there");
+	expect("outputs: [{file: {path: /dev/null}}]\nspool: {path: .}\n", "");
 	expect("spool: {path: none/made}\n", ""); /* nothing is sent */
 	expect("outputs: [{influxdb: {}}]\nspool: {path: none/made}\n", "W 2:15 spool.path: none");
 	expect("spool: {path: .}\noutputs:\n  - file: {path: none/x}\n  - file: {path: \"-\"}\n"

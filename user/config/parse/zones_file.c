@@ -12,9 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_LINE      2048
+#define LONGEST_LINE  2046
+#define MAX_LINE      (LONGEST_LINE + 2)
 #define MAX_LINES     1000000 /* with comments */
 #define MAX_BAD_LINES 20      /* that are reported; then the file is the wrong one */
+
+#define TEXT_OF_(n) #n
+#define TEXT_OF(n)  TEXT_OF_(n)
 
 /* What a file's lines are. */
 struct line_kind {
@@ -92,19 +96,44 @@ static int append(
 	return zones->items[zones->n++] ? 0 : -ENOMEM;
 }
 
+struct line {
+	size_t length; /* with the newline, and with what stands behind a NUL */
+	char text[MAX_LINE];
+};
+
+static bool read_line(FILE *file, struct line *ret)
+{
+	int c = '\0';
+
+	ret->length = 0;
+	while (c != '\n' && ret->length < MAX_LINE - 1 && (c = getc_unlocked(file)) != EOF)
+		ret->text[ret->length++] = (char)c;
+	ret->text[ret->length] = '\0';
+	return ret->length > 0;
+}
+
+/* NULL: a line. A NUL, as a loss of power leaves in a file, would hide the rest of its line. */
+static const char *what_is_wrong(const struct line *line)
+{
+	if (memchr(line->text, '\0', line->length))
+		return "holds a NUL character";
+	return line->length == MAX_LINE - 1 && line->text[line->length - 1] != '\n'
+	    ? "is over " TEXT_OF(LONGEST_LINE) " characters long"
+	    : NULL;
+}
+
 static bool add_line(struct reader *reader, const struct line_kind *kind, const char *path,
-    unsigned number, const char *key, char *line, struct config_strings *zones, size_t *room)
+    unsigned number, const char *key, struct line *read, struct config_strings *zones, size_t *room)
 {
 	char name[SUFFIX_RULE_SIZE];
-	const char *problem;
-	bool cut = !strchr(line, '\n') && strlen(line) == MAX_LINE - 1;
+	const char *problem = what_is_wrong(read);
+	char *line;
 
-	if (cut) {
-		reader_problem_in(
-		    reader, path, number, key, "is over %d characters long", MAX_LINE - 2);
+	if (problem) {
+		reader_problem_in(reader, path, number, key, "%s", problem);
 		return false;
 	}
-	line = strip(kind, line);
+	line = strip(kind, read->text);
 	if (!*line)
 		return true;
 	if (kind->normalize(line, name, &problem) < 0) {
@@ -121,7 +150,7 @@ static void read_lines(struct reader *reader, const struct line_kind *kind, FILE
 {
 	size_t room = zones->n + 64;
 	const char **items = arena_alloc(reader->arena, room * sizeof(*items));
-	char line[MAX_LINE];
+	struct line line;
 	unsigned number = 0, bad = 0;
 
 	if (!items) {
@@ -131,14 +160,14 @@ static void read_lines(struct reader *reader, const struct line_kind *kind, FILE
 	if (zones->n)
 		memcpy(items, zones->items, zones->n * sizeof(*items));
 	zones->items = items;
-	while (!reader->no_memory && fgets(line, sizeof(line), file)) {
+	while (!reader->no_memory && read_line(file, &line)) {
 		if (++number > MAX_LINES || zones->n > max) {
 			reader_problem_in(reader, path, number, key,
 			    "too long: at most %zu %s and %d lines are read", max, kind->items,
 			    MAX_LINES);
 			return;
 		}
-		if (add_line(reader, kind, path, number, key, line, zones, &room))
+		if (add_line(reader, kind, path, number, key, &line, zones, &room))
 			continue;
 		if (++bad == MAX_BAD_LINES) {
 			reader_problem_in(

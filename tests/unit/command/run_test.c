@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A start without memory ends, and says why. */
+#include "base/unused.h"
+#include "command/command.h"
+#include "run_command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../scarce.h"
+
+#define NO_MEMORY "Cannot allocate memory"
+
+static char path[] = "/tmp/crosstap-run-XXXXXX";
+
+/* Its socket's path is the file itself, so that it ends by itself. */
+static const char configuration[] = "server: run_test\n"
+				    "inputs:\n"
+				    "  - unix: %s\n"
+				    "    zones: [nl, example.org]\n"
+				    "wire: {mode: \"off\"}\n"
+				    "outputs: [{influxdb: {version: 1, database: d}}]\n"
+				    "http: {listen: off}\n";
+
+static int make_file(void **state UNUSED)
+{
+	const int fd = mkstemp(path);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!file)
+		return -1;
+	fprintf(file, configuration, path);
+	return fclose(file);
+}
+
+static int remove_file(void **state UNUSED)
+{
+	return unlink(path);
+}
+
+static void run(struct result *result, long left)
+{
+	scarce_left = left; /* of the child: ours are counted there alone */
+	RUN_COMMAND(result, command_run, "run", "-c", path);
+	scarce_left = -1;
+}
+
+static void with_all_memory(void **state UNUSED)
+{
+	static struct result result;
+
+	run(&result, -1);
+	assert_int_equal(result.status, 1);
+	assert_non_null(strstr(result.err, "is not a socket"));
+}
+
+/* The first allocations one by one, those of the whole start here and there. */
+static void without_memory(void **state UNUSED)
+{
+	static struct result result;
+	unsigned said = 0;
+
+	for (int from_there = 0; from_there < 2; from_there++) {
+		scarce_from_there = from_there;
+		for (long left = 0; left < 2000; left += 1 + left / 8) {
+			run(&result, left);
+			if (result.status != 1 || !strstr(result.err, "error "))
+				fail_msg("after %ld: %d, %s", left, result.status, result.err);
+			said += strstr(result.err, NO_MEMORY) != NULL;
+		}
+	}
+	assert_true(said > 40);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(with_all_memory),
+	    cmocka_unit_test(without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, make_file, remove_file);
+}
