@@ -12,8 +12,8 @@ import subprocess
 import threading
 
 from bpf import XDP, Foreign
-from harness import CROSSTAP, ROOT, Crosstap, Process, check, check_equal, free_port, in_namespace, main, output, tcp_answers, \
-    test, wait_for, yaml
+from harness import BUILD, CROSSTAP, ROOT, Crosstap, Process, check, check_equal, free_port, in_namespace, main, output, \
+    tcp_answers, test, wait_for, yaml
 from nameserver import NSD, TEMPLATES, Knot
 from wire import attached, network, xdp_program
 
@@ -76,6 +76,11 @@ def foretells_the_mode(lab):
         check_equal(xdp_program(net), theirs, "their program stays")
         agent_takes(lab, net, "tc")
         expect(doctor(lab, config, *NOBODY), "bpf", "warning", "without CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN")
+        refuse = os.path.join(BUILD, "tools", "refuse_bpf")
+        found = doctor(lab, config, refuse, "EPERM")
+        expect(found, "bpf", "warning", "no BPF map: Operation not permitted: a seccomp filter or a security module")
+        expect(found, "interfaces", "warning", f"{net.device}: packet instead of native (no BPF: Operation not permitted: a seccomp")
+        expect(doctor(lab, config, refuse, "ENOSYS"), "bpf", "warning", "the kernel has no bpf(2), or a seccomp filter hides it")
 
 
 def agent_takes(lab, net, mode):
