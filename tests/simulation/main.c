@@ -21,10 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SEED_SECONDS 20 /* of a process: then it goes round in circles */
+#define SEED_SECONDS 20 /* of processor time: then it goes round in circles */
 #define SAID         20
 #define BATCH        20
 
@@ -107,7 +108,9 @@ uint64_t __wrap_agent_rss_bytes(void)
 
 static void play_once(void)
 {
-	alarm(SEED_SECONDS);
+	const struct itimerval most = {.it_value = {.tv_sec = SEED_SECONDS}};
+
+	setitimer(ITIMER_PROF, &most, NULL);
 	sim_schedule_init(*seed);
 	sim_disk_init();
 	sim_memory_fail(0);
@@ -153,7 +156,7 @@ static bool play_some(uint64_t end)
 	}
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "SEED=%llu fails: %s\n", (unsigned long long)*seed,
-		    WTERMSIG(status) == SIGALRM ? "it does not come to an end"
+		    WTERMSIG(status) == SIGPROF ? "it does not come to an end"
 						: strsignal(WTERMSIG(status)));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;

@@ -390,18 +390,30 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
 
 /* -- what a tee is given */
 
+static size_t place_of(const struct tee *tee)
+{
+	size_t free = MAX_TEES;
+
+	for (size_t i = 0; i < MAX_TEES; i++) {
+		if (tees[i].tee == tee)
+			return i;
+		if (!tees[i].tee)
+			free = i;
+	}
+	if (free == MAX_TEES)
+		sim_fail("more than %d tees", MAX_TEES);
+	return free;
+}
+
 void __real_tee_take(struct tee *tee, const uint8_t *data, size_t length);
 void __wrap_tee_take(struct tee *tee, const uint8_t *data, size_t length);
 void __wrap_tee_take(struct tee *tee, const uint8_t *data, size_t length)
 {
 	const unsigned number = strchr(tee_target(tee), '1') != NULL;
 	struct reader *reader = &readers[number];
-	size_t at = 0, i = 0;
+	const size_t i = place_of(tee);
+	size_t at = 0;
 
-	while (i < MAX_TEES && tees[i].tee != tee && tees[i].tee)
-		i++;
-	if (i == MAX_TEES)
-		sim_fail("more than %d tees", MAX_TEES);
 	tees[i].tee = tee;
 	tees[i].reader = number;
 	while (at + 4 <= length) {

@@ -8,7 +8,8 @@
  *   SERVER.magnitude.state     the day so far, for a restart
  *
  * A day's dataset is written when the day ends, hourly before that, and at the end of the program;
- * the state once a minute and at the end, so that a restart loses nothing, and a kill a minute.
+ * the state once a minute, when a day has begun, and at the end, so that a restart loses nothing,
+ * and a kill a minute.
  *
  * Input threads tally (magnitude/tally.h); the report's thread owns the day and adds their windows.
  */
@@ -26,9 +27,10 @@ struct magnitude_options {
 	int64_t now_ns;
 };
 
-/* Goes on with the day whose state is in `dir`, if that is today; writes the dataset of an earlier
- * one. *ret_fresh_reason (static text): why a state was not taken; else NULL. Makes `dir` if need
- * be. Errors: -ENOMEM, or those of the file system. */
+/* Goes on with the day whose state is in `dir`, if that is today, or tomorrow: then the clock was
+ * set back over midnight. Of any other day it writes the dataset. *ret_fresh_reason (static text):
+ * why a state was not taken; else NULL. Makes `dir` if need be. Errors: -ENOMEM, or those of the
+ * file system. */
 int magnitude_new(
     struct magnitude **ret, const struct magnitude_options *options, const char **ret_fresh_reason);
 /* Does not write: magnitude_flush() before. */

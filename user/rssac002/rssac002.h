@@ -24,9 +24,10 @@
  * the point `crosstap` says how many messages that were.
  *
  * A restart loses nothing. Who kills the process loses of dnstap the windows that were open, of the
- * wire nothing: the kernel's counters go on. By client nobody knows which of them were reported, so
- * that the next start takes for today's sources whoever is in the kernel's table, also those in it
- * who last asked on an earlier day.
+ * wire nothing: the kernel's counters go on, and a window that was just being written down may
+ * count twice. By client nobody knows which of them were reported, so that the next start takes for
+ * today's sources whoever is in the kernel's table, also those in it who last asked on an earlier
+ * day.
  *
  * The report's thread owns it: it adds each window, and so each write of a file happens there.
  */
@@ -58,11 +59,12 @@ struct rssac002_custom {
 struct rssac002;
 
 /*
- * Goes on with the day whose state is in `dir`, if that is today; writes the files of an earlier
- * one. A state that is damaged or another version's is set aside: *ret_fresh_reason (static
- * text) says so, else it is NULL; sources under another key are not taken over either. `key` may be
- * NULL: the site's own. `prefix`: of custom metrics; NULL or empty: they are not written. Makes
- * `dir` if need be. Errors: -ENOMEM, or those of the file system.
+ * Goes on with the day whose state is in `dir`, if that is today, or tomorrow: then the clock was
+ * set back over midnight. Of any other day it writes the files. A state that is damaged or another
+ * version's is set aside: *ret_fresh_reason (static text) says so, else it is NULL; sources under
+ * another key are not taken over either. `key` may be NULL: the site's own. `prefix`: of custom
+ * metrics; NULL or empty: they are not written. Makes `dir` if need be. Errors: -ENOMEM, or those
+ * of the file system.
  */
 int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, const char *prefix,
     const uint8_t key[RSSAC002_KEY_BYTES], int64_t now_ns, const char **ret_fresh_reason);

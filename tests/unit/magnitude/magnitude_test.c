@@ -396,6 +396,14 @@ static void a_kill_after_midnight_takes_nothing_of_the_day_before(void **state U
 	assert_int_equal(magnitude_flush(magnitude), 0);
 	magnitude_free(magnitude);
 	assert_int_equal(queries_of(path), queries);
+	/* Nor does a clock that was set back over midnight. */
+	magnitude = open_day(dir, DAY, NULL);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 1) * DAY_NS - 1, tally), 0);
+	assert_int_equal(magnitude_flush(magnitude), 0);
+	magnitude_free(magnitude);
+	assert_int_equal(queries_of(path), queries);
+	snprintf(path, sizeof(path), "%s/ns1_a-20261129.cbor", dir);
+	assert_int_equal(queries_of(path), queries);
 	remove_folder(dir);
 	tally_free(tally);
 }

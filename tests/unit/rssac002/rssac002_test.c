@@ -179,6 +179,28 @@ static void test_midnight(void **state UNUSED)
 	rssac002_free(rssac);
 }
 
+/* A restart with the clock set back over midnight: the finished day stays, and the next goes on. */
+static void test_restart_before_midnight(void **state UNUSED)
+{
+	struct rssac002 *rssac = open_day(DAY * DAY_NS, NULL);
+
+	fill_counts(3);
+	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS + 5, &counts), 0);
+	add_custom(rssac, DAY * DAY_NS + 5, 3);
+	add_sources(rssac, 0, 200);
+	fill_counts(1);
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS, &counts), 0);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	rssac = open_day((DAY + 1) * DAY_NS - 1, NULL);
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS - 1, &counts), 0);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+	assert_first_day();
+	assert_non_null(strstr(
+	    read_file("2023/11/rcode-volume/ns1.ams-20231115-rcode-volume.yaml"), "0: 180\n"));
+}
+
 static uint64_t count_of(const char *key)
 {
 	const char *text = read_file("2023/11/unique-sources/ns1.ams-20231114-unique-sources.yaml");
@@ -396,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_whole_over_restarts),
 	    TEST(test_midnight),
+	    TEST(test_restart_before_midnight),
 	    TEST(test_registers),
 	    TEST(test_keys),
 	    TEST(test_damaged_state),
