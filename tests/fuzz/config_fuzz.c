@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 1024
+#define MOST 512
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

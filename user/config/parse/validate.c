@@ -56,12 +56,13 @@ static void check_secrets(struct reader *reader, const struct option_table *tabl
 {
 	for (size_t i = 0; i < table->n; i++) {
 		const struct config_option *option = &table->options[i];
-		const struct node *node = node_at(map, option->path);
+		const struct node *node;
 		const char *text, *problem;
 
 		/* A map's values may be short; those are no secrets (sink/http/post.h). */
 		if (!option->secret || option->type != OPTION_TEXT || !option_applies(option, base))
 			continue;
+		node = node_at(map, option->path);
 		memcpy(&text, (const char *)base + option->offset, sizeof(text));
 		problem = text_check_secret(text);
 		if (problem && !node && option->environment)
