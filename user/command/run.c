@@ -100,6 +100,16 @@ static void set_process_limits(void)
 	}
 }
 
+/* Until the loop takes them: a reload that is asked for during the start would end the process. */
+static void hold_reloads(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
 static bool healthy(void *context, char *reasons, size_t size)
 {
 	struct daemon *daemon = context;
@@ -481,6 +491,7 @@ int command_run(int argc, char **argv)
 		log_warning(
 		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 	set_process_limits();
+	hold_reloads();
 	r = load(daemon.path, &config);
 	status = r == -ENOMEM ? FAILED : BAD_CONFIG;
 	if (r == 0) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A start without memory ends, and says why. */
+/* What can befall a start: no memory, a signal. */
 #include "base/unused.h"
 #include "command/command.h"
 #include "run_command.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../scarce.h"
 
@@ -73,11 +75,45 @@ static void without_memory(void **state UNUSED)
 	assert_true(said > 40);
 }
 
+static int run_quietly(const char *file)
+{
+	char name[] = "run", option[] = "-c", *argv[] = {name, option, (char *)file, NULL};
+
+	return freopen("/dev/null", "w", stderr) ? command_run(3, argv) : -1;
+}
+
+/* The configuration comes through a pipe, so that the start waits for it. */
+static void a_reload_during_the_start(void **state UNUSED)
+{
+	char fifo[sizeof(path) + 8];
+	FILE *file;
+	pid_t pid;
+	int status;
+
+	snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run_quietly(fifo));
+	file = fopen(fifo, "w");
+	assert_non_null(file);
+	assert_int_equal(kill(pid, SIGHUP), 0);
+	fprintf(file, configuration, path);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(unlink(fifo), 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(with_all_memory),
 	    cmocka_unit_test(without_memory),
+	    cmocka_unit_test(a_reload_during_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);
