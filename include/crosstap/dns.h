@@ -78,6 +78,7 @@ struct dns_facts {
 	u8 malformed; /* enum dns_malformed; other fields but id, qr, opcode are then not valid */
 	u8 qname_length; /* wire bytes, root label included; the name starts at DNS_HEADER_BYTES */
 	u8 labels;       /* of the name, the root not counted */
+	u8 last_label;   /* where in the name the last of them begins; 0 for the root */
 	u32 opt;         /* offset of the OPT record, its data inside the message; 0: none */
 };
 
@@ -123,12 +124,14 @@ CT_INLINE bool dns_is_pairs(const u8 *p, u32 n)
 /*
  * Walks an uncompressed name whose next label begins at `at`, in a message that ends at `end`;
  * `used` bytes of the name came before (a name may be cut by a TCP segment). A label a turn.
- * `ret_labels`: how many a whole name has, the root not counted; 0 where nobody wants to know.
+ * `ret_labels`: how many a whole name has, the root not counted, and `ret_last`: where in it the
+ * last of them begins; both 0 where nobody wants to know.
  */
 CT_INLINE u64 dns_walk_labels(
-    const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns, u8 *ret_labels)
+    const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns, u8 *ret_labels, u8 *ret_last)
 {
-	const u64 limit = at + DNS_MAX_NAME_BYTES - used;
+	const u64 limit = at + DNS_MAX_NAME_BYTES - used, start = at;
+	u64 last = at;
 
 	for (u32 turn = 0; turn < turns; turn++) {
 		const u8 *p;
@@ -141,11 +144,14 @@ CT_INLINE u64 dns_walk_labels(
 		if (*p == 0) {
 			if (ret_labels)
 				*ret_labels = (u8)turn;
+			if (ret_last)
+				*ret_last = (u8)(last - start);
 			return at + 1;
 		}
 		if (*p > DNS_MAX_LABEL)
 			return (u64)(*p >= 0xc0 ? DNS_MALFORMED_POINTER : DNS_MALFORMED_LABEL)
 			    << 32;
+		last = at;
 		at += 1 + (u64)*p;
 		CT_FORGET(at);
 		if (at >= limit)
@@ -156,7 +162,7 @@ CT_INLINE u64 dns_walk_labels(
 
 CT_INLINE u64 dns_walk(const struct ct_view *view, u64 at, u64 end, u64 used, u32 turns)
 {
-	return dns_walk_labels(view, at, end, used, turns, 0);
+	return dns_walk_labels(view, at, end, used, turns, 0, 0);
 }
 
 /*
@@ -299,17 +305,18 @@ static inline void dns_take_opt(const u8 *record, struct dns_facts *facts)
 	facts->flags |= dns_opt_options(record);
 }
 
-/* The first question's name in linear memory. Returns the offset behind its root label, or 0 and a
- * reason. */
-static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, u8 *ret_labels, u8 *reason)
+/* The first question's name in linear memory. Returns the offset behind its root label, or 0 and
+ * says why in *facts. */
+static inline u32 dns_walk_qname(const u8 *message, u32 length, u32 at, struct dns_facts *facts)
 {
 	const struct ct_view view = {.data = message, .end = message + length};
-	const u64 walk = dns_walk_labels(&view, at, length, 0, DNS_WALK_TURNS, ret_labels);
+	const u64 walk = dns_walk_labels(
+	    &view, at, length, 0, DNS_WALK_TURNS, &facts->labels, &facts->last_label);
 
 	if (DNS_WALK_STATUS(walk) == DNS_WALK_DONE)
 		return DNS_WALK_AT(walk);
-	*reason = DNS_WALK_STATUS(walk) >= DNS_WALK_END ? DNS_MALFORMED_QNAME_OVERRUN
-							: (u8)DNS_WALK_STATUS(walk);
+	facts->malformed = DNS_WALK_STATUS(walk) >= DNS_WALK_END ? DNS_MALFORMED_QNAME_OVERRUN
+								 : (u8)DNS_WALK_STATUS(walk);
 	return 0;
 }
 
@@ -370,7 +377,7 @@ static inline void dns_parse(const u8 *message, u32 length, struct dns_facts *fa
 	facts->qr = (u8)(word >> 15);
 	facts->opcode = (u8)(word >> 11 & 15);
 	if (ct_load_be16(message + 4)) {
-		at = dns_walk_qname(message, length, at, &facts->labels, &facts->malformed);
+		at = dns_walk_qname(message, length, at, facts);
 		if (!at)
 			return;
 		if (length - at < 4) {
@@ -509,6 +516,17 @@ static inline u8 dns_name_labels(const u8 *name)
 		before = label;
 	}
 	return traits;
+}
+
+/* Eight bytes of a name in lower case: sets bit 5 of each byte from 'A' to 'Z'. Length bytes, at
+ * most 63, are below 'A'. */
+static inline u64 dns_lower8(u64 v)
+{
+	const u64 ones = 0x0101010101010101;
+	const u64 low7 = v & ones * 0x7f;
+	const u64 from_a = low7 + ones * (0x80 - 'A'), past_z = low7 + ones * (0x80 - 'Z' - 1);
+
+	return v | ((from_a & ~past_z & ~v & ones * 0x80) >> 2);
 }
 
 /* Sixteen bytes of a name, each -1 where it may be a capital (0x40 to 0x5f) or a hyphen (0x20 to

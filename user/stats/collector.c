@@ -25,7 +25,7 @@ struct collector {
 	struct shard *last; /* of the last record, for times in [last_start_ns, last_end_ns) */
 	int64_t last_start_ns, last_end_ns;
 	int64_t oldest;
-	struct junk_usual usual; /* by the traits that are set */
+	struct junk_seen seen; /* by the traits that are set */
 	uint32_t pace_shift;
 	uint64_t evicted;  /* of pairing, already reported */
 	uint64_t unplaced; /* frames that came while there was no shard at all */
@@ -86,7 +86,7 @@ void collector_set_traits(struct collector *collector, const struct collector_tr
 		zone_set_numbers(traits->zones, &numbers);
 	pairing_relabel(collector->pairing, traits->zones ? &numbers : NULL, traits->zone);
 	collector->config.traits = *traits;
-	collector->usual = (struct junk_usual){0};
+	collector->seen = (struct junk_seen){0};
 }
 
 void collector_renew_labels(struct collector *collector, uint64_t generation)
@@ -448,7 +448,7 @@ static void count(struct collector *collector, struct item *item)
 		item_facts_count(&collector->config.traits, &collector->config.limits, item);
 	if (item->wanted & (FACTS_QNAME | FACTS_PORTS))
 		item_junk_count(
-		    &collector->config.traits, &collector->config.limits, item, &collector->usual);
+		    &collector->config.traits, &collector->config.limits, item, &collector->seen);
 	if (collector->config.traits.facts & FACTS_ADDRESSES)
 		count_place(collector, item);
 	if (collector->config.traits.magnitude_labels)

@@ -2,6 +2,7 @@
 #include "zones/zones.h"
 #include "stats/facts.h"
 
+#include "stats/junk.h"
 #include "stats/margins.h"
 
 #include "crosstap/dns.h"
@@ -95,13 +96,14 @@ int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct
 
 uint64_t facts_place_key(uint32_t zone, unsigned place)
 {
-#define FACTS_PLACE_(id, margin, values) [FACTS_##id... FACTS_##id##_LAST_] = {margin, FACTS_##id},
+#define FACTS_PLACE_(id, margin, values, value)                                                    \
+	[FACTS_##id... FACTS_##id##_LAST_] = {margin, FACTS_##id, value},
 	static const struct {
 		enum margin margin;
-		unsigned first;
+		unsigned first, value;
 	} places[] = {FACTS_PLACES(FACTS_PLACE_)};
 #undef FACTS_PLACE_
-	const unsigned value = place == FACTS_IN ? DNS_CLASS_IN : place - places[place].first;
+	const unsigned value = places[place].value + place - places[place].first;
 
 	return margin_key(zone, places[place].margin, 0, 0, 0, value);
 }

@@ -32,15 +32,17 @@ enum facts_wanted {
 	FACTS_PORTS = 128,  /* in cells: ports of clients */
 };
 
-/* The places of a row: margin, values. */
+/* The places of a row: margin, values, the first of them. */
 #define FACTS_PLACES(X)                                                                            \
-	X(IN, MARGIN_CLASS, 1)                          /* of class IN alone */                    \
-	X(SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_COUNT)      /* of version 0, or without EDNS */        \
-	X(OTHER_SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_NONE) /* of other versions */                    \
-	X(LENGTH, MARGIN_QNAME_LENGTH, KEY_QNAME_BINS)                                             \
-	X(LABELS, MARGIN_QNAME_LABELS, KEY_QNAME_LABELS + 1)                                       \
-	X(TRAIT, MARGIN_QNAME_TRAIT, QNAME_TRAIT_COUNT)
-#define FACTS_PLACE_(id, margin, values) FACTS_##id, FACTS_##id##_LAST_ = FACTS_##id + (values)-1,
+	X(IN, MARGIN_CLASS, 1, DNS_CLASS_IN)                                                       \
+	X(SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_COUNT, 0)      /* of version 0, or without EDNS */     \
+	X(OTHER_SIZE, MARGIN_EDNS_SIZE, EDNS_SIZE_NONE, 0) /* of other versions */                 \
+	X(LENGTH, MARGIN_QNAME_LENGTH, KEY_QNAME_BINS, 0)                                          \
+	X(LABELS, MARGIN_QNAME_LABELS, KEY_QNAME_LABELS + 1, 0)                                    \
+	X(TRAIT, MARGIN_QNAME_TRAIT, QNAME_TRAIT_COUNT, 0)                                         \
+	X(NO_TLD, MARGIN_JUNK, 1, JUNK_NON_AUTH_TLD) /* half of what the root is asked */
+#define FACTS_PLACE_(id, margin, values, value)                                                    \
+	FACTS_##id, FACTS_##id##_LAST_ = FACTS_##id + (values)-1,
 enum facts_place { FACTS_PLACES(FACTS_PLACE_) FACTS_PLACE_COUNT };
 #undef FACTS_PLACE_
 

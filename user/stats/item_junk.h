@@ -10,16 +10,6 @@
 #include "stats/item_facts.h"
 #include "stats/junk.h"
 
-/* The last label of the name; from its domain on, where that was found. */
-static inline const uint8_t *item_tld(const struct item *item)
-{
-	const uint8_t *at = item_name(item) + (item->has_domain ? item->domain_start : 0), *next;
-
-	while (*at && *(next = at + 1u + *at))
-		at = next;
-	return at;
-}
-
 static inline bool item_is_port_zero(const struct item *item)
 {
 	return item->record->has & RECORD_QUERY_PORT && item->record->query_port == 0 &&
@@ -62,23 +52,38 @@ static inline void item_priming_count(const struct collector_traits *traits,
 		    0);
 }
 
-static inline void item_junk_find(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, struct junk_usual *usual,
-    const uint8_t *tld)
+static inline void item_junk_add(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, enum junk junk)
 {
-	const struct junk_rules rules = {traits->tlds, traits->qtype_assigned};
-	const enum junk junk =
-	    junk_find(&rules, item->message, &item->facts, item_is_port_zero(item));
+	struct facts *facts = &item->shard->facts;
 
-	if (junk != JUNK_NONE)
-		item_rare_add(traits, limits, item, MARGIN_JUNK, 0, junk);
+	if (__builtin_expect(junk == JUNK_NON_AUTH_TLD && facts->last_zone == item->zone, 1))
+		item_place_add(limits, item, facts->last_row, FACTS_NO_TLD, 0);
 	else
-		junk_remember(usual, &rules, tld);
+		item_rare_add(traits, limits, item, MARGIN_JUNK, 0, junk);
 }
 
-/* `usual`: the collector's, of queries before. */
+/* `seen`: the collector's, of queries before. */
+static inline void item_junk_query(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen)
+{
+	const uint8_t *tld = item_name(item) + item->facts.last_label;
+	enum junk junk = JUNK_NONE;
+
+	if (__builtin_expect(!junk_is_known(seen, item->message, &item->facts, tld, &junk) ||
+		    item_is_port_zero(item),
+		0)) {
+		const struct junk_rules rules = {traits->tlds, traits->qtype_assigned};
+
+		junk = junk_find(&rules, item->message, &item->facts, item_is_port_zero(item));
+		junk_remember(seen, &rules, tld);
+	}
+	if (junk != JUNK_NONE)
+		item_junk_add(traits, limits, item, junk);
+}
+
 static inline void item_junk_count(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, struct junk_usual *usual)
+    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen)
 {
 	if (item->direction == DIR_QUERY && item->wanted & FACTS_PORTS &&
 	    item->record->has & RECORD_QUERY_PORT)
@@ -86,14 +91,8 @@ static inline void item_junk_count(const struct collector_traits *traits,
 		    item->record->query_port / KEY_PORT_STEP);
 	if (!(item->wanted & FACTS_QNAME))
 		return;
-	if (item->direction == DIR_QUERY) {
-		const uint8_t *tld = item_tld(item);
-
-		if (__builtin_expect(!junk_is_usual(usual, item->message, &item->facts, tld) ||
-			    item_is_port_zero(item),
-			0))
-			item_junk_find(traits, limits, item, usual, tld);
-	}
+	if (item->direction == DIR_QUERY)
+		item_junk_query(traits, limits, item, seen);
 	if (__builtin_expect(item_is_priming(item), 0))
 		item_priming_count(traits, limits, item);
 }

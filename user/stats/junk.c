@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 /* The labels of a name from its end on: [0] is the TLD. */
@@ -121,14 +122,27 @@ enum junk junk_find(const struct junk_rules *rules, const uint8_t *message,
 	return of_name(rules, message + DNS_HEADER_BYTES, facts);
 }
 
-void junk_remember(struct junk_usual *usual, const struct junk_rules *rules, const uint8_t *tld)
+static enum junk_below below(const struct junk_rules *rules, const uint8_t *tld)
 {
 	const struct tail tail = {.labels = {tld}, .n = 1};
 
-	/* Below these there is junk; and a number may end an address. */
-	if (tld[0] < 2 || (tld[1] >= '0' && tld[1] <= '9') || is(&tail, 0, "net") ||
-	    is(&tail, 0, "arpa") || is(&tail, 0, "localhost") ||
-	    (rules->tlds && !tlds_has(rules->tlds, tld)))
+	if (is(&tail, 0, "localhost"))
+		return BELOW_LOCALHOST;
+	if (rules->tlds && !tlds_has(rules->tlds, tld))
+		return is(&tail, 0, "net") ? BELOW_UNKNOWN : BELOW_NO_TLD;
+	if (is(&tail, 0, "net"))
+		return BELOW_NET;
+	return is(&tail, 0, "arpa") ? BELOW_ARPA : BELOW_USUAL;
+}
+
+void junk_remember(struct junk_seen *seen, const struct junk_rules *rules, const uint8_t *tld)
+{
+	struct junk_tld words;
+
+	/* A number may end an address. */
+	if (tld[0] < 2 || tld[0] > JUNK_TLD_MOST || (tld[1] >= '0' && tld[1] <= '9'))
 		return;
-	memcpy(usual->tld, tld, 1u + tld[0]);
+	words = junk_tld_words(tld);
+	words.below = (uint8_t)below(rules, tld);
+	seen->tlds[junk_tld_place(&words)] = words;
 }

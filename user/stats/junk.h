@@ -29,7 +29,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #define JUNK_KINDS(X)                                                                              \
 	X(SRC_PORT_ZERO, "src-port-zero")                                                          \
@@ -50,17 +49,35 @@ struct junk_rules {
 	bool (*qtype_assigned)(uint16_t type); /* NULL: all are */
 };
 
-/* A TLD that was seen, under which nothing is junk but by type, class and port; its length byte and
- * its bytes as they came. The first byte 0: none. */
-struct junk_usual {
-	uint8_t tld[1 + DNS_MAX_LABEL];
+/* What is below a TLD, where type, class and port are usual. */
+enum junk_below {
+	BELOW_UNKNOWN,
+	BELOW_USUAL, /* no junk */
+	BELOW_NO_TLD,
+	BELOW_LOCALHOST,
+	BELOW_NET,
+	BELOW_ARPA
+};
+
+/* A TLD that was seen. */
+struct junk_tld {
+	uint64_t first, last; /* its length byte and its bytes, in lower case */
+	uint8_t below;        /* enum junk_below */
+};
+
+#define JUNK_TLD_BITS 6
+#define JUNK_TLD_MOST 15 /* bytes of a TLD that is kept */
+
+/* Each TLD has one place; another one may be there. All zeros: none. */
+struct junk_seen {
+	struct junk_tld tlds[1 << JUNK_TLD_BITS];
 };
 
 /* Which kind the query is; JUNK_NONE: it is as it should be. `facts` with a question. */
 enum junk junk_find(const struct junk_rules *rules, const uint8_t *message,
     const struct dns_facts *facts, bool port_zero);
-/* Keeps the last label of such a query, at `tld`, where all that is below it is as it should be. */
-void junk_remember(struct junk_usual *usual, const struct junk_rules *rules, const uint8_t *tld);
+/* Keeps what is below the TLD at `tld`, of a query with a question. */
+void junk_remember(struct junk_seen *seen, const struct junk_rules *rules, const uint8_t *tld);
 
 /* Types that nearly all queries have, so that nobody need ask the registry: those below 64 but 0
  * and 54, and SVCB and HTTPS. */
@@ -69,22 +86,65 @@ static inline bool junk_is_usual_type(uint16_t qtype)
 	return qtype < 64 ? 0xffbffffffffffffe >> qtype & 1 : qtype < 66;
 }
 
-/* Whether the query is surely none: nearly all are told by this. `tld`: its last label, followed by
- * the question's type and class. */
-static inline bool junk_is_usual(const struct junk_usual *usual, const uint8_t *message,
-    const struct dns_facts *facts, const uint8_t *tld)
+/* Of a TLD of at least two bytes, behind which there are type and class of a question. */
+static inline struct junk_tld junk_tld_words(const uint8_t *tld)
 {
 	const uint8_t length = tld[0];
-	uint64_t differ;
 
-	if (length != usual->tld[0] || !junk_is_usual_type(facts->qtype) ||
+	if (length < 8)
+		return (struct junk_tld){
+		    .first = dns_lower8(ct_load_le64(tld)) << (8 * (7 - length))};
+	return (struct junk_tld){.first = dns_lower8(ct_load_le64(tld)),
+	    .last = dns_lower8(ct_load_le64(tld + length - 7))};
+}
+
+static inline size_t junk_tld_place(const struct junk_tld *words)
+{
+	return (words->first ^ words->last << 3) * 0x9e3779b97f4a7c15 >> (64 - JUNK_TLD_BITS);
+}
+
+/* Whether a name below in-addr.arpa can be one of RFC 1918's: 10, 172 or 192, at the only places
+ * where their last digits can be. `before`: bytes of the name before arpa. */
+static inline bool junk_may_be_private(const uint8_t *arpa, size_t before)
+{
+	return before >= 11 && arpa[-8] == 7 &&
+	    (arpa[-11] == '0' || (arpa[-11] == '1' && arpa[-9] == '2') ||
+		(arpa[-11] == 2 && arpa[-10] == '1'));
+}
+
+/* Most queries are told by this; false: ask junk_find(). `tld`: the last label of the question's
+ * name. */
+static inline bool junk_is_known(const struct junk_seen *seen, const uint8_t *message,
+    const struct dns_facts *facts, const uint8_t *tld, enum junk *ret)
+{
+	const size_t before = (size_t)(tld - message) - DNS_HEADER_BYTES;
+	const struct junk_tld *known;
+	struct junk_tld words;
+
+	if (tld[0] < 2 || tld[0] > JUNK_TLD_MOST || !junk_is_usual_type(facts->qtype) ||
 	    dns_class(message, facts) != DNS_CLASS_IN)
 		return false;
-	if (length > 7)
-		return memcmp(tld, usual->tld, 1u + length) == 0;
-	/* Of one byte or none none is remembered: behind others there are eight bytes to load. */
-	differ = length < 2 ? 1 : ct_load_le64(tld) ^ ct_load_le64(usual->tld);
-	return differ << (8 * (7 - length)) == 0;
+	words = junk_tld_words(tld);
+	known = &seen->tlds[junk_tld_place(&words)];
+	if ((words.first ^ known->first) | (words.last ^ known->last))
+		return false;
+	*ret = JUNK_NONE;
+	switch (known->below) {
+	case BELOW_USUAL:
+		return true;
+	case BELOW_NO_TLD:
+		*ret = JUNK_NON_AUTH_TLD;
+		return true;
+	case BELOW_LOCALHOST:
+		*ret = JUNK_LOCALHOST;
+		return true;
+	case BELOW_NET: /* root-servers has twelve bytes */
+		return before < 13 || tld[-13] != 12;
+	case BELOW_ARPA:
+		return facts->qtype != DNS_TYPE_PTR || !junk_may_be_private(tld, before);
+	default:
+		return false;
+	}
 }
 
 #endif

@@ -35,16 +35,6 @@ struct zone_set {
 	uint16_t other;
 };
 
-static uint64_t lower8(uint64_t v)
-{
-	/* Sets bit 5 of each byte from 'A' to 'Z'. Length bytes, at most 63, are below 'A'. */
-	const uint64_t ones = 0x0101010101010101;
-	uint64_t low7 = v & ones * 0x7f;
-	uint64_t from_a = low7 + ones * (0x80 - 'A'), past_z = low7 + ones * (0x80 - 'Z' - 1);
-
-	return v | ((from_a & ~past_z & ~v & ones * 0x80) >> 2);
-}
-
 static uint64_t load_tail(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
@@ -57,7 +47,7 @@ struct name_words {
 	uint64_t first, second;
 };
 
-/* Sixteen bytes as lower8() folds them. */
+/* Sixteen bytes as dns_lower8() folds them. */
 static inline struct name_words lower16(const uint8_t *p)
 {
 	struct name_words words;
@@ -82,11 +72,12 @@ static inline struct name_words lower_short(const uint8_t *name, size_t length)
 {
 	if (length >= 8)
 		return (struct name_words){
-		    lower8(ct_load_le64(name)), lower8(ct_load_le64(name + length - 8))};
+		    dns_lower8(ct_load_le64(name)), dns_lower8(ct_load_le64(name + length - 8))};
 	if (length >= 4)
-		return (struct name_words){lower8(load4(name)), lower8(load4(name + length - 4))};
+		return (struct name_words){
+		    dns_lower8(load4(name)), dns_lower8(load4(name + length - 4))};
 	return (struct name_words){.first = length
-		? lower8(
+		? dns_lower8(
 		      (uint64_t)name[0] << 16 | (uint64_t)name[length / 2] << 8 | name[length - 1])
 		: 0};
 }
@@ -122,10 +113,10 @@ static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)
 
 		memcpy(&a, lower, 8);
 		memcpy(&b, name, 8);
-		if (a != lower8(b))
+		if (a != dns_lower8(b))
 			return false;
 	}
-	return load_tail(lower, length) == lower8(load_tail(name, length));
+	return load_tail(lower, length) == dns_lower8(load_tail(name, length));
 }
 
 /* One label of presentation form, up to its dot; *at behind the dot. The length, or -EINVAL. */

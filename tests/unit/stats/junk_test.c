@@ -73,6 +73,12 @@ static const struct {
     {"www.example.net", A, 1, 4711, OK},
     {"root-servers.net.nl", A, 1, 4711, OK},
     {"10.in-addr.arpa", PTR, 1, 4711, JUNK_RFC1918_PTR},
+    {"010.in-addr.arpa", PTR, 1, 4711, JUNK_RFC1918_PTR},
+    {"110.in-addr.arpa", PTR, 1, 4711, OK},
+    {"112.in-addr.arpa", PTR, 1, 4711, OK},
+    {"1.7.in-addr.arpa", PTR, 1, 4711, OK},
+    {"x.example.net", PTR, 1, 4711, OK},
+    {"long-name-here.net", A, 1, 4711, OK},
     {"1.2.3.10.IN-ADDR.arpa", PTR, 1, 4711, JUNK_RFC1918_PTR},
     {"x.10.in-addr.arpa", PTR, 1, 4711, JUNK_RFC1918_PTR},
     {"10.in-addr.arpa", A, 1, 4711, OK},
@@ -141,7 +147,7 @@ static void each_case(void **state UNUSED)
 	}
 }
 
-/* Each follows each. The zone's labels say how much of a name the domain leaves to walk. */
+/* Each follows each, with domains and without. */
 static void any_order(unsigned zone_labels, uint8_t facts)
 {
 	struct collector_config config = test_config();
