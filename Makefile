@@ -44,13 +44,14 @@ endif
 # Counts each line and branch that runs, in a file beside each object (gcov).
 ifneq ($(COVERAGE),)
 CFLAGS   += --coverage -fprofile-update=atomic
-LDFLAGS  += --coverage
+LDFLAGS  += --coverage -Wl,--wrap=_exit
 endif
 
 LIB_SRC  := $(filter-out user/main.c,$(shell find user -name "*.c"))
 OTLP_PROTO := $(sort $(shell find proto/opentelemetry -name "*.proto"))
 OTLP_GEN := $(OTLP_PROTO:proto/%.proto=$(O)/gen/%.pb-c.c)
-LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o $(OTLP_GEN:.c=.o)
+LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/proto/dnstap.pb-c.o $(OTLP_GEN:.c=.o) \
+	$(if $(COVERAGE),$(O)/tests/coverage/exit.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c tests/bench/*.bpf.c tests/tools/*.bpf.c tests/kernels/*.bpf.c)
 SKELS    := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRC)))
 WEB_SRC  := $(wildcard user/http/web/*.* user/http/web/doc/*)
@@ -231,13 +232,17 @@ $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-# Loaded before the C library's: see the file.
+# Loaded before the C library's: see the files.
+$(O)/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(SAY) LINK $@
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g $(WARN) -shared -fPIC -o $@ $<
 $(O)/soak/%.so: tests/soak/%.c
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
 	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -shared -fPIC -o $@ $<
-tools: $(TOOL_BIN)
-programs: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(O)/tests/simulation/simulation
+tools: $(TOOL_BIN) $(O)/preload/one_failure.so
+programs: $(UNIT_BIN) $(FUZZ_BIN) tools $(O)/tests/simulation/simulation
 
 # Programs are made by all processors, tests run after them. What sanitizers find does not depend on the optimisation.
 JOBS := $(shell nproc)

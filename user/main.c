@@ -40,7 +40,7 @@ static int run_file(int argc, char **argv)
 	return command_run(3, run);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	if (argc < 2) {
 		print_usage(stderr);
@@ -63,4 +63,15 @@ int main(int argc, char **argv)
 	fprintf(stderr, "error crosstap: no command of this name: %s\n", argv[1]);
 	print_usage(stderr);
 	return 2;
+}
+
+/* Half a document is none: what could not be written (a full disk) is said, and no success. */
+int main(int argc, char **argv)
+{
+	const int status = run(argc, argv);
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "error crosstap: standard output could not be written\n");
+	return status ? status : 1;
 }

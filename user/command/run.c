@@ -264,10 +264,14 @@ static int load(const char *path, struct config **ret)
 	char *text = NULL;
 	size_t size;
 	FILE *errors = open_memstream(&text, &size);
-	int r = config_load(path, errors, ret);
+	int r;
 
-	if (errors)
-		fclose(errors);
+	if (!errors) {
+		log_error("config", "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	r = config_load(path, errors, ret);
+	fclose(errors);
 	log_write_lines(LOG_LEVEL_ERROR, "config", text);
 	free(text);
 	return r;
@@ -476,8 +480,9 @@ int command_run(int argc, char **argv)
 		log_warning(
 		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 	set_process_limits();
-	status = BAD_CONFIG;
-	if (load(daemon.path, &config) == 0) {
+	r = load(daemon.path, &config);
+	status = r == -ENOMEM ? FAILED : BAD_CONFIG; /* a host's want is no fault of the file */
+	if (r == 0) {
 		status = run(&daemon, config);
 		clean_up(&daemon);
 	}

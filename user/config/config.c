@@ -375,7 +375,7 @@ static int parse_and_look(const char *name, const char *text, size_t length, FIL
 	int r = arena_new(&arena);
 
 	if (r < 0)
-		return r;
+		goto out;
 	reader.arena = arena;
 	reader.config = arena_alloc(arena, sizeof(*reader.config));
 	if (!reader.config) {
@@ -391,6 +391,9 @@ static int parse_and_look(const char *name, const char *text, size_t length, FIL
 	*ret = reader.config;
 	arena = NULL;
 out:
+	/* What is wrong with the text has been told, line by line. */
+	if (r < 0 && r != -EINVAL && errors)
+		fprintf(errors, "%s%s%s\n", name, *name ? ": " : "", strerror(-r));
 	arena_free(arena);
 	return r;
 }
