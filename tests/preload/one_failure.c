@@ -117,13 +117,19 @@ __attribute__((constructor)) static void begin(void)
 	of_system = kind && strcmp(kind, "system") == 0;
 }
 
+/* What runs behind main(), as what counts coverage, is not the program. */
+static void stop(void)
+{
+	of_memory = of_system = false;
+}
+
 __attribute__((destructor)) static void end(void)
 {
 	const char *path = getenv("FAIL_TELL");
 	const uint64_t n = atomic_load(&seen);
 	FILE *file;
 
-	of_memory = of_system = false;
+	stop();
 	file = path ? fopen(path, "w") : NULL;
 	if (!file)
 		return;
@@ -140,9 +146,20 @@ static bool is_ours(const void *caller)
 	return false;
 }
 
+static void stop_at_exit(void)
+{
+	static atomic_flag done = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&done))
+		atexit(stop);
+}
+
 static bool fails(bool kind, const void *caller, int reason)
 {
-	if (!kind || !is_ours(caller) || atomic_fetch_add(&seen, 1) + 1 != fail_at)
+	if (!kind || !is_ours(caller))
+		return false;
+	stop_at_exit();
+	if (atomic_fetch_add(&seen, 1) + 1 != fail_at)
 		return false;
 	errno = reason;
 	return true;

@@ -54,7 +54,7 @@ static int detach_named(char **interfaces, size_t n, size_t *total)
 			continue;
 		namespace = netns_open(entry->d_name);
 		if (namespace < 0)
-			continue; /* removed meanwhile */
+			continue; /* removed meanwhile, or none of ours to see */
 		r = detach_in(namespace, entry->d_name, interfaces, n, &removed);
 		if (r < 0)
 			result = r;

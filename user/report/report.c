@@ -76,7 +76,7 @@ struct report {
 
 static void release_always(struct zone_registry *registry, uint16_t *always, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; always && i < n; i++)
 		zone_registry_unref(registry, always[i]);
 	free(always);
 }
@@ -518,7 +518,7 @@ static void encode_all(struct report *report, struct points *points, const struc
 		encode_enrich(points, view, &context, report->enrich, enriched);
 	if (agent)
 		encode_agent(report, points, view->span.time_ms, figures, agent);
-	if (report->compared)
+	if (compared && report->compared)
 		comparison_encode(points, view->span.time_ms, compared->wire, report->compared,
 		    &context, report->arena);
 	encode_events(report, points);
