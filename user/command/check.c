@@ -5,10 +5,12 @@
  */
 #include "command/command.h"
 
+#include "base/log.h"
 #include "base/log_text.h"
 #include "config/config.h"
 #include "document/document.h"
 #include "history/history.h"
+#include "text/json_build.h"
 #include "text/json_text.h"
 #include "measure/series.h"
 #include "outside/outside.h"
@@ -21,7 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_BAD 2
+#define EXIT_BAD   2
+#define TEXT_BYTES 2048 /* of a problem */
+#define MODULE     "check"
 
 struct arguments {
 	const char *path;
@@ -76,47 +80,46 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	return optind < argc ? -EINVAL : r;
 }
 
-static json_t *series_to_json(const struct config_series *series)
+static void put_series(
+    struct json_build *build, json_t *document, const struct config_series *series)
 {
-	json_t *map = json_object(), *rows = json_object(), *unbounded = json_array();
+	json_t *map = json_put_object(build, document, "series");
+	json_t *rows, *unbounded;
 
+	json_put_count(build, map, "total", series->total);
+	rows = json_put_object(build, map, "measurements");
+	unbounded = json_put_array(build, map, "unbounded");
 	for (size_t i = 0; i < series->n; i++) {
 		const struct config_series_row *row = &series->rows[i];
 
-		json_object_set_new(rows, row->measurement, json_integer((json_int_t)row->bound));
+		json_put_count(build, rows, row->measurement, row->bound);
 		if (row->unbounded)
-			json_array_append_new(unbounded, json_string(row->measurement));
+			json_add(build, unbounded, json_string(row->measurement));
 	}
-	json_object_set_new(map, "total", json_integer((json_int_t)series->total));
-	json_object_set_new(map, "measurements", rows);
-	json_object_set_new(map, "unbounded", unbounded);
-	return map;
 }
 
 /* What the history has room for: series by measurement and tags. */
-static json_t *history_to_json(const struct past_plan *plan)
+static void put_history(struct json_build *build, json_t *document, const struct past_plan *plan)
 {
-	json_t *map = json_object(), *rows = json_array();
+	json_t *map = json_put_object(build, document, "history"), *rows;
 
-	json_object_set_new(map, "bytes", json_integer((json_int_t)plan->bytes));
-	json_object_set_new(map, "window_s", json_real((double)plan->interval_ms / 1000));
-	json_object_set_new(map, "windows", json_integer((json_int_t)plan->windows));
-	json_object_set_new(map, "minute_s", json_real((double)plan->step_ms / 1000));
-	json_object_set_new(map, "minutes", json_integer((json_int_t)plan->minutes));
+	json_put_count(build, map, "bytes", plan->bytes);
+	json_put_real(build, map, "window_s", (double)plan->interval_ms / 1000);
+	json_put_count(build, map, "windows", plan->windows);
+	json_put_real(build, map, "minute_s", (double)plan->step_ms / 1000);
+	json_put_count(build, map, "minutes", plan->minutes);
+	rows = json_put_array(build, map, "series");
 	for (int of = 0; of < KEPT_COUNT; of++) {
-		json_t *row = json_object(), *tags = json_array();
+		json_t *row = json_add_object(build, rows), *tags;
 
-		json_object_set_new(row, "measurement",
-		    json_string(measurements[history_kept[of].measurement].name));
+		json_put_text(
+		    build, row, "measurement", measurements[history_kept[of].measurement].name);
+		tags = json_put_array(build, row, "tags");
 		for (size_t t = 0; t < history_kept[of].n_tags; t++)
-			json_array_append_new(
-			    tags, json_string(measure_tags[history_kept[of].tags[t]].name));
-		json_object_set_new(row, "tags", tags);
-		json_object_set_new(row, "most", json_integer((json_int_t)plan->most[of]));
-		json_array_append_new(rows, row);
+			json_add(
+			    build, tags, json_string(measure_tags[history_kept[of].tags[t]].name));
+		json_put_count(build, row, "most", plan->most[of]);
 	}
-	json_object_set_new(map, "series", rows);
-	return map;
 }
 
 static void print_history(const struct past_plan *plan)
@@ -141,18 +144,20 @@ static void print_history(const struct past_plan *plan)
 static int print_json(
     const struct config *config, const struct config_series *series, json_t *problems)
 {
-	json_t *map = json_object();
+	struct json_build build = {0};
+	json_t *map = json_build_object(&build);
 	struct past_plan plan;
 	int r = 0;
 
 	history_plan(&plan, config);
-
-	if (json_object_set_new(map, "config", config_to_json(config)) < 0 ||
-	    json_object_set_new(map, "series", series_to_json(series)) < 0 ||
-	    json_object_set_new(map, "history", history_to_json(&plan)) < 0 ||
-	    json_object_set(map, "problems", problems) < 0)
-		r = -ENOMEM;
-	else if (json_print(map, 2, stdout) < 0 || putchar('\n') == EOF)
+	json_put(&build, map, "config", config_to_json(config));
+	put_series(&build, map, series);
+	put_history(&build, map, &plan);
+	json_put(&build, map, "problems", json_incref(problems));
+	map = json_build_finish(&build, map);
+	if (!map)
+		return -ENOMEM;
+	if (json_print(map, 2, stdout) < 0 || putchar('\n') == EOF)
 		r = -EIO;
 	json_decref(map);
 	return r;
@@ -180,23 +185,45 @@ static int print_text(const struct config *config, const struct config_series *s
 
 /* -- problems: a list of objects with level, file, line, column and text */
 
-static json_t *problem_new(
-    const char *level, const char *file, unsigned line, unsigned column, const char *text)
-{
-	json_t *problem = json_object();
+static const char *const levels[] = {
+    [OUTSIDE_ERROR] = "error", [OUTSIDE_WARNING] = "warning", [OUTSIDE_UNKNOWN] = "not judged"};
 
-	json_object_set_new(problem, "level", json_string(level));
+struct found {
+	const char *file; /* NULL: the built-in defaults */
+	json_t *problems;
+	bool has_errors, lost; /* no memory for one of them */
+};
+
+/* Bytes that no terminal and no JSON takes as they are become \xNN. */
+static json_t *clean_string(const char *text)
+{
+	char clean[4 * TEXT_BYTES];
+	size_t length = strnlen(text, TEXT_BYTES - 1);
+
+	length = log_text_clean(clean, sizeof(clean) - 1, text, length);
+	return json_stringn(clean, length);
+}
+
+/* Whole, or not at all. */
+static void add_problem(struct found *found, const char *level, const char *file, unsigned line,
+    unsigned column, const char *text)
+{
+	struct json_build build = {0};
+	json_t *problem = json_build_object(&build);
+
+	json_put_text(&build, problem, "level", level);
 	if (file) {
-		json_object_set_new(problem, "line", json_integer(line));
-		json_object_set_new(problem, "column", json_integer(column));
-		json_object_set_new(problem, "file", json_string(file));
+		json_put_int(&build, problem, "line", line);
+		json_put_int(&build, problem, "column", column);
+		json_put(&build, problem, "file", clean_string(file));
 	}
-	json_object_set_new(problem, "text", json_string(text));
-	return problem;
+	json_put(&build, problem, "text", clean_string(text));
+	if (json_array_append_new(found->problems, json_build_finish(&build, problem)) < 0)
+		found->lost = true;
 }
 
 /* FILE:LINE:COLUMN: text, as config_load() writes it; without numbers, `text` is the whole line. */
-static json_t *problem_of_line(char *line)
+static void add_line(struct found *found, char *line)
 {
 	unsigned row = 0, column = 0;
 	int end = 0;
@@ -205,33 +232,19 @@ static json_t *problem_of_line(char *line)
 	while (
 	    (at = strchr(at, ':')) && (sscanf(at, ":%u:%u: %n", &row, &column, &end) != 2 || !end))
 		at++;
-	if (!at)
-		return problem_new("error", NULL, 0, 0, line);
-	*at = '\0';
-	return problem_new("error", line, row, column, at + end);
+	if (at)
+		*at = '\0';
+	add_problem(found, "error", at ? line : NULL, row, column, at ? at + end : line);
 }
-
-static const char *const levels[] = {
-    [OUTSIDE_ERROR] = "error", [OUTSIDE_WARNING] = "warning", [OUTSIDE_UNKNOWN] = "not judged"};
-
-struct found {
-	const char *file; /* NULL: the built-in defaults */
-	json_t *problems;
-	bool has_errors;
-};
 
 static void take_finding(void *context, const struct outside_finding *finding)
 {
 	struct found *found = context;
-	char text[2048], clean[4 * sizeof(text)];
-	int n = snprintf(text, sizeof(text), "%s: %s", finding->key, finding->text);
-	size_t length = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+	char text[TEXT_BYTES];
 
-	length = log_text_clean(clean, sizeof(clean) - 1, text, length);
-	clean[length] = '\0';
-	json_array_append_new(found->problems,
-	    problem_new(
-		levels[finding->level], found->file, finding->line, finding->column, clean));
+	snprintf(text, sizeof(text), "%s: %s", finding->key, finding->text);
+	add_problem(
+	    found, levels[finding->level], found->file, finding->line, finding->column, text);
 	if (finding->level == OUTSIDE_ERROR)
 		found->has_errors = true;
 }
@@ -271,7 +284,7 @@ static void print_problems(const json_t *problems)
 /* What the parser says comes first. -EINVAL also where this host alone makes it an error. */
 static int load(const char *path, json_t *problems, struct config **ret)
 {
-	struct found found = {.problems = json_array()};
+	struct found parsed = {.problems = problems}, found = {.problems = json_array()};
 	const struct config_looker looker = {look_outside, &found};
 	struct config *config = NULL;
 	char *lines = NULL, *rest = NULL;
@@ -279,12 +292,13 @@ static int load(const char *path, json_t *problems, struct config **ret)
 	FILE *errors = open_memstream(&lines, &size);
 	int r = errors ? config_load_and_look(path, errors, &looker, &config) : -ENOMEM;
 
-	if (errors)
-		fclose(errors);
+	if (errors && fclose(errors) != 0)
+		r = -ENOMEM;
 	for (char *line = lines ? strtok_r(lines, "\n", &rest) : NULL; line;
 	     line = strtok_r(NULL, "\n", &rest))
-		json_array_append_new(problems, problem_of_line(line));
-	json_array_extend(problems, found.problems);
+		add_line(&parsed, line);
+	if (json_array_extend(problems, found.problems) < 0 || parsed.lost || found.lost)
+		r = -ENOMEM;
 	json_decref(found.problems);
 	free(lines);
 	if (r == 0 && found.has_errors)
@@ -318,9 +332,9 @@ static int check(const struct arguments *arguments)
 		print_problems(problems);
 	if (r == 0)
 		r = print_effective(config, arguments, problems);
-	else if (arguments->json && json_print(problems, 2, stdout) == 0)
-		putchar('\n');
-	fflush(stdout);
+	else if (arguments->json && problems &&
+	    (json_print(problems, 2, stdout) < 0 || putchar('\n') == EOF))
+		r = -EIO;
 	config_unref(config);
 	json_decref(problems);
 	return r;

@@ -118,8 +118,10 @@ static int set_outputs(struct config *config, const struct arguments *arguments,
 	const size_t n = arguments->push ? config->n_outputs : 0;
 	struct config_output *outputs = calloc(n + 1, sizeof(*outputs));
 
-	if (!outputs)
+	if (!outputs) {
+		log_error(MODULE, "%s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	if (n)
 		memcpy(outputs, config->outputs, n * sizeof(*outputs));
 	config->n_outputs = n;
@@ -248,6 +250,16 @@ static void print_report(FILE *out, const json_t *document)
 	print_verdict(out, json_object_get(document, "crosscheck"));
 }
 
+static void print_document(const json_t *document, const struct arguments *arguments)
+{
+	const bool to_points = arguments->points && strcmp(arguments->points, "-") == 0;
+
+	if (!arguments->json)
+		print_report(to_points ? stderr : stdout, document);
+	else if (json_print(document, 1, stdout) == 0)
+		fputc('\n', stdout);
+}
+
 /* A backfill of which points are missing has failed. */
 static int check_outputs(struct replay *replay)
 {
@@ -290,14 +302,11 @@ static int replay_files(
 	start = clock_monotonic_ns();
 	r = replay_run(replay);
 	document = replay_document(replay, (double)(clock_monotonic_ns() - start) / NS_PER_S);
-	if (!document)
-		failed = -ENOMEM;
-	else if (arguments->json)
-		json_print(document, 1, stdout), fputc('\n', stdout);
+	if (document)
+		print_document(document, arguments);
 	else
-		print_report(
-		    arguments->points && strcmp(arguments->points, "-") == 0 ? stderr : stdout,
-		    document);
+		log_error(MODULE, "no report: %s", strerror(ENOMEM));
+	failed = document ? failed : -ENOMEM;
 	json_decref(document);
 	if (check_outputs(replay) < 0)
 		failed = -EIO;
@@ -329,9 +338,12 @@ static int run(const struct arguments *arguments, char **names)
 int command_replay(int argc, char **argv)
 {
 	struct arguments arguments;
-	int status;
+	int status, r = parse_arguments(argc, argv, &arguments);
 
-	if (parse_arguments(argc, argv, &arguments) < 0) {
+	if (r == -ENOMEM) {
+		log_error(MODULE, "%s", strerror(-r));
+		status = BAD_INPUT;
+	} else if (r < 0) {
 		usage_print(stderr, COMMAND_REPLAY);
 		status = BAD_USAGE;
 	} else if (arguments.help) {

@@ -275,10 +275,14 @@ static int load(const char *path, struct config **ret)
 	char *text = NULL;
 	size_t size;
 	FILE *errors = open_memstream(&text, &size);
-	int r = config_load(path, errors, ret);
+	int r;
 
-	if (errors)
-		fclose(errors);
+	if (!errors) {
+		log_error("config", "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	r = config_load(path, errors, ret);
+	fclose(errors);
 	log_write_lines(LOG_LEVEL_ERROR, "config", text);
 	if (r < 0 && (!text || !*text)) /* there was no memory for words */
 		log_error("config", "%s: %s", path ? path : CONFIG_DEFAULT_PATH, strerror(-r));

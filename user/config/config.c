@@ -401,8 +401,9 @@ static int parse_and_look(const char *name, const char *text, size_t length, FIL
 	*ret = reader.config;
 	arena = NULL;
 out:
-	if (r == -ENOMEM && errors)
-		fprintf(errors, "%s: %s\n", name, strerror(-r));
+	/* What is wrong with the text has been told, line by line. */
+	if (r < 0 && r != -EINVAL && errors)
+		fprintf(errors, "%s%s%s\n", name, *name ? ": " : "", strerror(-r));
 	arena_free(arena);
 	return r;
 }

@@ -139,7 +139,7 @@ void report_encode(struct report *report, struct points *points, const struct wi
 		encode_enrich(points, view, &context, report->enrich, enriched);
 	if (agent)
 		encode_agent(report, points, view->span.time_ms, figures, agent);
-	if (report->compared)
+	if (compared && report->compared)
 		comparison_encode(points, view->span.time_ms, compared->wire, report->compared,
 		    &context, report->arena);
 	encode_events(report, points);

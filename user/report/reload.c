@@ -12,7 +12,7 @@
 
 void report_always_release(struct zone_registry *registry, uint16_t *always, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; always && i < n; i++)
 		zone_registry_unref(registry, always[i]);
 	free(always);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -44,11 +45,32 @@ static void what_is_none(void **state UNUSED)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+static void count(void *context)
+{
+	++*(unsigned *)context;
+}
+
+static void is_entered_or_nothing_is_done(void **state UNUSED)
+{
+	unsigned calls = 0;
+	int pipes[2];
+
+	assert_int_equal(netns_call(-1, count, &calls), 0);
+	assert_int_equal(calls, 1);
+	/* None to enter: nothing is done in another one instead. */
+	assert_int_equal(pipe(pipes), 0);
+	assert_true(netns_call(pipes[0], count, &calls) < 0);
+	assert_int_equal(calls, 1);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ours_by_its_path),
 	    cmocka_unit_test(what_is_none),
+	    cmocka_unit_test(is_entered_or_nothing_is_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
