@@ -3,24 +3,43 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define HUGE_PAGE (2u << 20)
 #define LEAST_MAP HUGE_PAGE /* below, a huge page would be mostly air */
+#define SMALL     (64u << 10)
+#define LINE      64 /* no entry of a table lies on two cache lines */
+
+static void *alloc_small(size_t size)
+{
+	const size_t whole = (size + LINE - 1) & ~(size_t)(LINE - 1);
+	void *memory = aligned_alloc(LINE, whole);
+
+	return memory ? memset(memory, 0, whole) : NULL;
+}
+
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
 
 void *pages_alloc(size_t size)
 {
 	char *memory, *aligned;
 	size_t before;
 
+	if (size < SMALL)
+		return alloc_small(size);
 	if (size < LEAST_MAP)
-		return calloc(1, size);
+		return map(size);
 	if (size > SIZE_MAX - HUGE_PAGE)
 		return NULL;
 	/* mmap() aligns to small pages: take one huge page more, give back both ends. */
-	memory = mmap(
-	    NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
+	memory = map(size + HUGE_PAGE);
+	if (!memory)
 		return NULL;
 	aligned = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) & ~((uintptr_t)HUGE_PAGE - 1));
 	before = (size_t)(aligned - memory);
@@ -36,7 +55,7 @@ void pages_free(void *memory, size_t size)
 {
 	if (!memory)
 		return;
-	if (size < LEAST_MAP)
+	if (size < SMALL)
 		free(memory);
 	else
 		munmap(memory, size);
