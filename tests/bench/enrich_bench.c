@@ -85,8 +85,8 @@ static void fill(struct sources *sources, size_t n)
 
 static void measure(struct enrich *enrich, const struct sources *sources)
 {
-	for (size_t i = 0; i <= sources->mask; i++) {
-		const struct source *source = &sources->slots[i];
+	for (size_t i = 0; i < sources->size; i++) {
+		const struct source *source = sources_slot(sources, i);
 
 		if (source->transports && i % 3 == 0)
 			enrich_set_tcp_rtt(enrich, source->address, 4,

@@ -8,6 +8,22 @@
 
 #define HUGE_PAGE (2u << 20) /* below that size, one would be mostly air */
 #define LEAST_MAP (128u << 10)
+#define LINE      64 /* no entry of a table lies on two cache lines */
+
+static void *alloc_small(size_t size)
+{
+	const size_t whole = (size + LINE - 1) & ~(size_t)(LINE - 1);
+	void *memory = aligned_alloc(LINE, whole);
+
+	return memory ? memset(memory, 0, whole) : NULL;
+}
+
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
 
 /* mmap() aligns to small pages: take one huge page more, give back both ends. */
 static void *map_huge(size_t size)
@@ -17,9 +33,8 @@ static void *map_huge(size_t size)
 
 	if (size > SIZE_MAX - HUGE_PAGE)
 		return NULL;
-	memory = mmap(
-	    NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
+	memory = map(size + HUGE_PAGE);
+	if (!memory)
 		return NULL;
 	aligned = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) & ~((uintptr_t)HUGE_PAGE - 1));
 	before = (size_t)(aligned - memory);
@@ -33,12 +48,7 @@ static void *map_huge(size_t size)
 
 void *pages_reserve(size_t size)
 {
-	void *memory;
-
-	if (size < LEAST_MAP)
-		return calloc(1, size);
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return memory == MAP_FAILED ? NULL : memory;
+	return size < LEAST_MAP ? alloc_small(size) : map(size);
 }
 
 void *pages_alloc(size_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Zeroed memory of large tables, on huge pages where the kernel has them: a random access then
- * misses one cache, not the TLB as well. */
+/* Zeroed memory of tables, at a cache line's beginning; that of large ones on huge pages where the
+ * kernel has them: a random access then misses one cache, not the TLB as well. */
 #ifndef CROSSTAP_BASE_PAGES_H
 #define CROSSTAP_BASE_PAGES_H
 

@@ -156,7 +156,7 @@ static int client_index_make(
 static void add_dnstap(struct client_index *index, const struct sources *sources)
 {
 	for (size_t i = 0; i < sources->size; i++) {
-		const struct source *source = &sources->slots[i];
+		const struct source *source = sources_slot(sources, i);
 		struct packet_address address;
 		uint32_t slot;
 

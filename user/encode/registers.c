@@ -54,8 +54,9 @@ int registers_new(
 	hex_text(registers->key, key->id, (sizeof(registers->key) - 1) / 2);
 	registers->n = 0;
 	for (size_t i = 0; i < sources->size && registers->n < sources->used; i++) {
-		if (sources->slots[i].transports)
-			registers->entries[registers->n++] = entry_of(key, &sources->slots[i]);
+		if (sources_slot(sources, i)->transports)
+			registers->entries[registers->n++] =
+			    entry_of(key, sources_slot(sources, i));
 	}
 	qsort(registers->entries, registers->n, sizeof(registers->entries[0]), compare);
 	*ret = registers;

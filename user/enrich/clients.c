@@ -76,12 +76,12 @@ int zone_clients_of(
 	int r = 0;
 
 	for (size_t i = 0; i < sources->size && r == 0; i++) {
-		const struct source *source = &sources->slots[i];
+		const struct source *source = sources_slot(sources, i);
 		struct client_day day = {0};
 
 		if (!source->transports)
 			continue;
-		client_day_add(&day, source, &sources->traits[i], 0, limits);
+		client_day_add(&day, source, sources_traits(source), 0, limits);
 		r = zone_clients_add(ret, source_zone(source),
 		    client_day_judge(&day, !(source->zone_family & SOURCE_IPV4), limits),
 		    source->queries);

@@ -327,9 +327,9 @@ static void look_up(struct enrich *enrich, struct resolver *resolver)
 static uint16_t judge(struct enrich *enrich, const struct sources *sources,
     const struct source *source, struct client_day *day)
 {
-	if (!sources->traits || !(enrich->config->datasets & DATASET_CLIENTS))
+	if (!sources->has_traits || !(enrich->config->datasets & DATASET_CLIENTS))
 		return 0;
-	client_day_add(day, source, sources_traits(sources, source), enrich->day, &enrich->traits);
+	client_day_add(day, source, sources_traits(source), enrich->day, &enrich->traits);
 	return client_day_judge(day, source_ip_version(source) == 6, &enrich->traits);
 }
 
@@ -351,7 +351,7 @@ static int add_item(struct enrich *enrich, const struct sources *sources,
 
 	if (enrich->window->tell)
 		enrich->window->tell(enrich->window->context, source,
-		    sources->traits ? sources_traits(sources, source) : NULL, resolver->geo.asn);
+		    sources->has_traits ? sources_traits(source) : NULL, resolver->geo.asn);
 	if (r == 0 && traits)
 		r = zone_clients_add(&enrich->clients, item.zone, traits, source->queries);
 	return r;
@@ -390,7 +390,7 @@ static int count_batch(
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct source *source = &sources->slots[slots[i]];
+		const struct source *source = sources_slot(sources, slots[i]);
 
 		hashes[i] =
 		    resolvers_hash(enrich->resolvers, source->address, source_ip_version(source));
@@ -399,7 +399,7 @@ static int count_batch(
 	for (size_t i = 0; i < n; i++)
 		resolvers_prefetch_entry(enrich->resolvers, hashes[i]);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct source *source = &sources->slots[slots[i]];
+		const struct source *source = sources_slot(sources, slots[i]);
 		struct resolver *resolver = resolvers_find(
 		    enrich->resolvers, hashes[i], source->address, source_ip_version(source));
 
@@ -416,7 +416,7 @@ static int count_known(struct enrich *enrich, const struct sources *sources)
 	int r = 0;
 
 	for (uint64_t i = 0; i < sources->size && r == 0; i++) {
-		if (!sources->slots[i].transports)
+		if (!sources_slot(sources, i)->transports)
 			continue;
 		slots[n++] = (uint32_t)i;
 		if (n == BATCH) {
@@ -433,7 +433,7 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 	int r = 0;
 
 	for (size_t i = 0; i < enrich->n_missing && r == 0; i++) {
-		const struct source *source = &sources->slots[enrich->missing[i]];
+		const struct source *source = sources_slot(sources, enrich->missing[i]);
 		const unsigned family = source_ip_version(source);
 		const uint64_t hash = resolvers_hash(enrich->resolvers, source->address, family);
 		struct resolver *resolver =

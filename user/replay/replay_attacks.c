@@ -64,11 +64,11 @@ void replay_attacks_window(struct replay_attacks *attacks, const struct config *
 	attacks_begin(
 	    attacks->attacks, span->start_ns, (uint64_t)(span->end_ns - span->start_ns), &limits);
 	for (size_t i = 0; shard && i < shard->sources.size; i++) {
-		const struct source *source = &shard->sources.slots[i];
+		const struct source *source = sources_slot(&shard->sources, i);
 
 		if (source->transports)
 			attacks_source(attacks->attacks, source,
-			    shard->sources.traits ? &shard->sources.traits[i] : NULL, 0);
+			    shard->sources.has_traits ? sources_traits(source) : NULL, 0);
 	}
 	if (shard && shard->domains)
 		attacks_domains(attacks->attacks, shard->domains);

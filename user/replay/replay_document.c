@@ -118,7 +118,7 @@ static void judge_clients(
 {
 	const struct trait_limits limits = client_limits(replay->options.config);
 
-	if (!replay->total->sources.traits || !(view->facts & FACTS_CLIENTS) ||
+	if (!replay->total->sources.has_traits || !(view->facts & FACTS_CLIENTS) ||
 	    zone_clients_of(clients, &replay->total->sources, &limits) < 0)
 		return;
 	for (size_t i = 0; i < view->n_zones; i++)

@@ -43,7 +43,7 @@ static int add_sources(struct rssac002 *rssac, const struct sources *sources)
 	int r = 0;
 
 	for (uint64_t i = 0; i < sources->size && r == 0; i++) {
-		const struct source *source = &sources->slots[i];
+		const struct source *source = sources_slot(sources, i);
 
 		if (source->transports && source->queries)
 			r = rssac002_add_source(rssac, (const uint8_t *)source->address,

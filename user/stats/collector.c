@@ -254,7 +254,8 @@ static void locate(struct collector *collector, struct item *item)
 	pairing_prefetch(collector->pairing, item->pair_hash);
 	if (item->has_source) {
 		sources_prefetch(&item->shard->sources, item->source_hash);
-		if (traits->facts & FACTS_ADDRESSES && item->direction == DIR_RESPONSE)
+		if (traits->facts & FACTS_ADDRESSES && item->direction == DIR_RESPONSE &&
+		    !item_traits_has_bytes(item))
 			sources_prefetch_bytes(&item->shard->sources, item->source_hash);
 	}
 	if (item->facts.has_question && item->shard->names[NAMES_QUERY])
@@ -335,6 +336,20 @@ static void count_talker(
 		count_rare(collector, item, hash, zone_family, TALKER_MALFORMED);
 }
 
+/* Of a response. */
+static void count_bytes(
+    const struct collector *collector, const struct item *item, struct source *source)
+{
+	struct sources *sources = &item->shard->sources;
+
+	if (collector->config.traits.facts & FACTS_ADDRESSES)
+		sources->has_bytes = true;
+	if (item_traits_has_bytes(item))
+		sources_add_traits_bytes(sources, source, item->length);
+	else if (collector->config.traits.facts & FACTS_ADDRESSES)
+		sources_add_bytes(sources, source, item->length);
+}
+
 static void count_source(struct collector *collector, const struct item *item)
 {
 	const uint16_t zone_family = item_zone_family(item);
@@ -358,14 +373,12 @@ static void count_source(struct collector *collector, const struct item *item)
 		source_add_u32(&source->queries, 1);
 	} else {
 		source_add_u32(&source->responses, 1);
-		if (collector->config.traits.facts & FACTS_ADDRESSES)
-			source_add_bytes(&item->shard->sources, source, item->length);
+		count_bytes(collector, item, source);
 		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
 			source_add_u32(&source->nxdomain, 1);
 	}
-	if (item->shard->sources.traits)
-		item_traits_count(
-		    &collector->config.traits, item, sources_traits(&item->shard->sources, source));
+	if (item->shard->sources.has_traits)
+		item_traits_count(&collector->config.traits, item, sources_traits(source));
 }
 
 /* Of every message, as bytes and messages are. */

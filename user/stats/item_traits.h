@@ -107,7 +107,15 @@ static inline void item_traits_add_bytes(uint32_t *counter, uint32_t bytes)
 		*counter = UINT32_MAX;
 }
 
-/* Over UDP alone an address can be another one's than the sender's. */
+/* Whether the traits count a response's bytes. Over UDP alone an address can be another one's than
+ * the sender's. */
+static inline bool item_traits_has_bytes(const struct item *item)
+{
+	return item->wanted & FACTS_ATTACKS && item->transport == TRANSPORT_UDP &&
+	    item->shard->sources.has_traits;
+}
+
+/* But for a response's bytes, which are also the source's. */
 static inline void item_traits_bytes(const struct item *item, struct source_traits *traits)
 {
 	if (item->transport != TRANSPORT_UDP)
@@ -116,7 +124,6 @@ static inline void item_traits_bytes(const struct item *item, struct source_trai
 		item_traits_add_bytes(&traits->query_bytes, item->length);
 		return;
 	}
-	item_traits_add_bytes(&traits->response_bytes, item->length);
 	traits_vote_once(&traits->question, &traits->votes,
 	    item->facts.has_question ? (uint32_t)(item->name_hash >> 32) ^ item->facts.qtype : 0);
 }

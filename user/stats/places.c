@@ -15,29 +15,29 @@ int places_init(struct places *places)
 	places->slots = calloc(FIRST_SLOTS, sizeof(struct place));
 	if (!places->slots)
 		return -ENOMEM;
-	places->last[0] = places->last[1] = places->slots;
 	return 0;
 }
 
 void places_done(struct places *places)
 {
 	free(places->slots);
-	places->slots = places->last[0] = places->last[1] = NULL;
+	places->slots = NULL;
 }
 
 void places_clear(struct places *places)
 {
 	memset(places->slots, 0, ((size_t)places->mask + 1) * sizeof(struct place));
-	places->used = places->n_identities = places->last_identity = 0;
-	places->last_short.length = 0;
-	places->last[0] = places->last[1] = places->slots;
+	places->used = places->n_identities = 0;
+	places->last[0].place = places->last[1].place = NULL;
 }
 
-uint32_t places_identity_slow(struct places *places, const uint8_t *identity, uint8_t length)
+uint32_t places_identity(struct places *places, const uint8_t *identity, uint8_t length)
 {
 	struct place_identity *new = &places->identities[places->n_identities];
 	uint32_t i = 0;
 
+	if (!length)
+		return PLACE_IDENTITY_NONE;
 	while (i < places->n_identities &&
 	    (places->identities[i].length != length ||
 		memcmp(places->identities[i].bytes, identity, length) != 0))
@@ -49,10 +49,6 @@ uint32_t places_identity_slow(struct places *places, const uint8_t *identity, ui
 		memcpy(new->bytes, identity, length);
 		places->n_identities++;
 	}
-	places->last_identity = i;
-	places->last_short.length = 0;
-	if (PLACE_SHORT_IDENTITY(length))
-		places->last_short = place_short_identity(identity, length);
 	return i;
 }
 
@@ -86,7 +82,8 @@ static int grow(struct places *places, const struct hash_seed *seed)
 			*slot_of(&other, from->address, from->key, seed) = *from;
 	}
 	free(places->slots);
-	places->slots = places->last[0] = places->last[1] = other.slots;
+	places->slots = other.slots;
+	places->last[0].place = places->last[1].place = NULL;
 	places->mask = other.mask;
 	return 0;
 }
@@ -108,7 +105,26 @@ struct place *places_at(struct places *places, const uint64_t address[2], uint64
 		place->key = key;
 		places->used++;
 	}
-	places->last[place_address_length(key) == 16] = place;
+	return place;
+}
+
+struct place *places_find_slow(struct places *places, const struct record *record, uint16_t zone,
+    size_t max_slots, const struct hash_seed *seed)
+{
+	const uint32_t identity =
+	    places_identity(places, record->identity, record->identity_length);
+	const uint64_t key = place_key(zone, record->response_address_length, identity);
+	const unsigned six = record->response_address_length == 16;
+	uint64_t address[2] = {0, 0};
+	struct place *place;
+
+	if (record->response_address_length)
+		memcpy(address, record->response_address, record->response_address_length);
+	place = places_at(places, address, key, max_slots, seed);
+	if (PLACE_SHORT_IDENTITY(record->identity_length)) {
+		place_words_of(&places->last[six].words, record, zone);
+		places->last[six].place = place;
+	}
 	return place;
 }
 
@@ -132,7 +148,7 @@ static uint64_t key_in(struct places *into, const struct places *from, uint64_t 
 	uint32_t identity = place_identity(key);
 
 	if (identity < PLACES_IDENTITIES)
-		identity = places_identity_slow(
+		identity = places_identity(
 		    into, from->identities[identity].bytes, from->identities[identity].length);
 	return place_key(place_zone(key), place_address_length(key), identity);
 }

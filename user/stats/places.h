@@ -32,17 +32,22 @@ struct place_identity {
 	uint8_t bytes[RECORD_IDENTITY_BYTES];
 };
 
-struct place_short_identity {
-	uint64_t first, last, length;
+/* What a record says of its place. */
+struct place_words {
+	uint64_t address[2];
+	uint64_t identity[2]; /* the first eight bytes of a short one and its last */
+	uint64_t lengths;     /* of both, and the zone */
 };
 
 struct places {
 	struct place *slots;
 	uint32_t mask, used;
-	struct place *last[2]; /* of IPv4, of IPv6; never NULL */
+	struct {
+		struct place_words words;
+		struct place *place; /* NULL: none */
+	} last[2];                   /* of IPv4, of IPv6; with short identities or none */
 	struct place_identity identities[PLACES_IDENTITIES];
-	uint32_t n_identities, last_identity;
-	struct place_short_identity last_short; /* that one; length 0: it is not short */
+	uint32_t n_identities;
 };
 
 int places_init(struct places *places);
@@ -66,59 +71,56 @@ static inline uint64_t place_key(uint16_t zone, uint8_t address_length, uint32_t
 #define place_identity(key)       ((uint32_t)((key) >> 24) & 0xff)
 
 /* The number of an identity, given if need be; PLACE_IDENTITY_OTHER: there are too many. */
-uint32_t places_identity_slow(struct places *places, const uint8_t *identity, uint8_t length);
-
-#define PLACE_SHORT_IDENTITY(length) ((length) >= 8 && (length) <= 16)
-
-/* Of 8 to 16 bytes, as most are: the first eight and the last, which may be some of the same. */
-static inline struct place_short_identity place_short_identity(
-    const uint8_t *identity, uint8_t length)
-{
-	struct place_short_identity words = {.length = length};
-
-	memcpy(&words.first, identity, 8);
-	memcpy(&words.last, identity + length - 8, 8);
-	return words;
-}
-
-static inline uint32_t places_identity(
-    struct places *places, const uint8_t *identity, uint8_t length)
-{
-	if (__builtin_expect(PLACE_SHORT_IDENTITY(length), 1)) {
-		const struct place_short_identity *last = &places->last_short,
-						  words = place_short_identity(identity, length);
-
-		if (((words.first ^ last->first) | (words.last ^ last->last) |
-			(words.length ^ last->length)) == 0)
-			return places->last_identity;
-	} else if (!length) {
-		return PLACE_IDENTITY_NONE;
-	}
-	return places_identity_slow(places, identity, length);
-}
+uint32_t places_identity(struct places *places, const uint8_t *identity, uint8_t length);
 
 /* The entry, made if need be within `max_slots`; NULL: there is no room. */
 struct place *places_at(struct places *places, const uint64_t address[2], uint64_t key,
+    size_t max_slots, const struct hash_seed *seed);
+
+/* Of 8 to 16 bytes, as most are, whose first eight and last may be some of the same; or none. */
+#define PLACE_SHORT_IDENTITY(length) ((uint8_t)((length)-8) <= 8 || !(length))
+
+/* Of a record with a short identity. */
+static inline void place_words_of(
+    struct place_words *ret, const struct record *record, uint16_t zone)
+{
+	const uint8_t length = record->identity_length;
+
+	*ret = (struct place_words){.lengths = zone | (uint64_t)length << 16 |
+		(uint64_t)record->response_address_length << 24};
+	if (length) {
+		memcpy(&ret->identity[0], record->identity, 8);
+		memcpy(&ret->identity[1], record->identity + length - 8, 8);
+	}
+	if (record->response_address_length == 4)
+		ret->address[0] = source_ipv4(record->response_address);
+	else if (record->response_address_length == 16)
+		memcpy(ret->address, record->response_address, 16);
+}
+
+static inline bool place_words_equal(const struct place_words *a, const struct place_words *b)
+{
+	return ((a->address[0] ^ b->address[0]) | (a->address[1] ^ b->address[1]) |
+		   (a->identity[0] ^ b->identity[0]) | (a->identity[1] ^ b->identity[1]) |
+		   (a->lengths ^ b->lengths)) == 0;
+}
+
+struct place *places_find_slow(struct places *places, const struct record *record, uint16_t zone,
     size_t max_slots, const struct hash_seed *seed);
 
 /* The record's entry; NULL: it has none. */
 static inline struct place *places_find(struct places *places, const struct record *record,
     uint16_t zone, size_t max_slots, const struct hash_seed *seed)
 {
-	const uint32_t identity =
-	    places_identity(places, record->identity, record->identity_length);
-	const uint64_t key = place_key(zone, record->response_address_length, identity);
-	struct place *last = places->last[record->response_address_length == 16];
-	uint64_t address[2] = {0, 0};
+	const unsigned six = record->response_address_length == 16;
+	struct place_words words;
 
-	if (record->response_address_length == 4)
-		address[0] = source_ipv4(record->response_address);
-	else if (record->response_address_length == 16)
-		memcpy(address, record->response_address, 16);
-	if (last->key == key &&
-	    ((last->address[0] ^ address[0]) | (last->address[1] ^ address[1])) == 0)
-		return last;
-	return places_at(places, address, key, max_slots, seed);
+	if (__builtin_expect(PLACE_SHORT_IDENTITY(record->identity_length), 1)) {
+		place_words_of(&words, record, zone);
+		if (places->last[six].place && place_words_equal(&words, &places->last[six].words))
+			return places->last[six].place;
+	}
+	return places_find_slow(places, record, zone, max_slots, seed);
 }
 
 #endif

@@ -474,7 +474,7 @@ void shard_close_overflow(struct shard *shard, const struct hash_seed *seed)
 	/* Several threads' tables may have been full at different sources: only the union is right.
 	 */
 	for (size_t i = 0; i < shard->sources.size; i++) {
-		const struct source *source = &shard->sources.slots[i];
+		const struct source *source = sources_slot(&shard->sources, i);
 		const uint32_t zone = source_zone(source), family = source_family(source);
 		uint64_t hash;
 

@@ -6,78 +6,70 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LEAST_SLOTS 1024
+#define LEAST_SLOTS  1024
+#define PLAIN_SHIFT  5
+#define TRAITS_SHIFT 6
+
+_Static_assert(sizeof(struct source) == 1 << PLAIN_SHIFT &&
+	sizeof(struct source) + sizeof(struct source_traits) == 1 << TRAITS_SHIFT,
+    "entries by a shift");
 
 size_t sources_next_size(size_t slots)
 {
 	return slots & (slots - 1) ? slots / 3 * 4 : slots / 2 * 3;
 }
 
-int sources_init(struct sources *sources, size_t slots)
+static int init(struct sources *sources, size_t slots, bool traits)
 {
+	struct sources made = {.shift = traits ? TRAITS_SHIFT : PLAIN_SHIFT, .has_traits = traits};
 	size_t size = LEAST_SLOTS;
 
 	while (size < slots && size < 1u << 30)
 		size = sources_next_size(size);
+	made.size = (uint32_t)size;
+	made.limit = (uint32_t)(size / 4 * 3);
 	/* Zeroed by the kernel page by page, as entries are used. */
-	sources->slots = pages_alloc(size * sizeof(struct source));
-	sources->bytes = pages_alloc(size * sizeof(uint64_t));
-	sources->has_bytes = false;
-	if (!sources->slots || !sources->bytes) {
-		if (sources->slots)
-			pages_free(sources->slots, size * sizeof(struct source));
-		if (sources->bytes)
-			pages_free(sources->bytes, size * sizeof(uint64_t));
-		sources->slots = NULL;
-		sources->bytes = NULL;
+	made.slots = pages_alloc(size << made.shift);
+	made.bytes = pages_alloc(size * sizeof(uint64_t));
+	if (!made.slots || !made.bytes) {
+		sources_done(&made);
 		return -ENOMEM;
 	}
-	sources->traits = NULL;
-	sources->size = (uint32_t)size;
-	sources->used = 0;
-	sources->limit = (uint32_t)(size / 4 * 3);
+	*sources = made;
 	return 0;
+}
+
+int sources_init(struct sources *sources, size_t slots)
+{
+	return init(sources, slots, false);
 }
 
 void sources_done(struct sources *sources)
 {
 	const size_t size = sources->size;
 
-	pages_free(sources->slots, size * sizeof(struct source));
+	pages_free(sources->slots, size << sources->shift);
 	pages_free(sources->bytes, size * sizeof(uint64_t));
-	if (sources->traits)
-		pages_free(sources->traits, size * sizeof(struct source_traits));
 	sources->slots = NULL;
 	sources->bytes = NULL;
-	sources->traits = NULL;
+}
+
+/* Empty, of that size and with or without traits; -ENOMEM leaves it as it was. */
+static int remake(struct sources *sources, size_t slots, bool traits)
+{
+	struct sources other;
+	int r = init(&other, slots, traits);
+
+	if (r < 0)
+		return r;
+	sources_done(sources);
+	*sources = other;
+	return 0;
 }
 
 int sources_want_traits(struct sources *sources, bool wanted)
 {
-	const size_t bytes = sources->size * sizeof(struct source_traits);
-
-	if (wanted == (sources->traits != NULL))
-		return 0;
-	if (wanted) {
-		sources->traits = pages_alloc(bytes);
-		return sources->traits ? 0 : -ENOMEM;
-	}
-	pages_free(sources->traits, bytes);
-	sources->traits = NULL;
-	return 0;
-}
-
-/* Of that size, with what the other one has. */
-static int init_like(struct sources *sources, size_t slots, const struct sources *like)
-{
-	int r = sources_init(sources, slots);
-
-	if (r == 0 && like->traits) {
-		r = sources_want_traits(sources, true);
-		if (r < 0)
-			sources_done(sources);
-	}
-	return r;
+	return wanted == sources->has_traits ? 0 : remake(sources, sources->size, wanted);
 }
 
 static bool is_large(const struct sources *sources)
@@ -99,7 +91,6 @@ static size_t wider(const struct sources *sources)
 int sources_clear(struct sources *sources, size_t max_slots)
 {
 	size_t size = sources->size, next = size;
-	struct sources other;
 
 	if (size > max_slots && max_slots >= LEAST_SLOTS)
 		next = max_slots; /* merging made it larger */
@@ -107,30 +98,46 @@ int sources_clear(struct sources *sources, size_t max_slots)
 		next = wider(sources);
 	else if (sources->used < sources->limit / 8 && size > LEAST_SLOTS)
 		next = size / 2;
-	if (next != size && init_like(&other, next, sources) == 0) {
-		sources_done(sources);
-		*sources = other;
+	if (next != size && remake(sources, next, sources->has_traits) == 0)
 		return 0;
-	}
-	pages_clear(sources->slots, size * sizeof(struct source));
-	if (sources->has_bytes)
+	pages_clear(sources->slots, size << sources->shift);
+	if (sources->has_beside)
 		pages_clear(sources->bytes, size * sizeof(uint64_t));
-	sources->has_bytes = false;
-	if (sources->traits)
-		pages_clear(sources->traits, size * sizeof(struct source_traits));
+	sources->has_bytes = sources->has_beside = false;
 	sources->used = 0;
 	return 0;
+}
+
+/* To an entry of the same client, whatever of the two tables has traits. */
+static void add_details(struct sources *into, struct source *to, const struct sources *from,
+    const struct source *source)
+{
+	uint64_t beside = from->has_beside ? from->bytes[sources_index(from, source)] : 0;
+
+	if (into->has_traits && from->has_traits) {
+		const struct source_traits *more = sources_traits(source);
+		struct source_traits *traits = sources_traits(to);
+		const uint64_t sum = (uint64_t)traits->response_bytes + more->response_bytes;
+
+		source_traits_merge(traits, more);
+		beside += sum - traits->response_bytes;
+	} else if (from->has_traits) {
+		beside += sources_traits(source)->response_bytes;
+	}
+	if (beside && from->has_bytes)
+		sources_add_beside(into, to, beside);
 }
 
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed)
 {
 	struct sources other;
-	int r = init_like(&other, slots, sources);
+	int r = init(&other, slots, sources->has_traits);
 
 	if (r < 0)
 		return r;
+	other.has_bytes = sources->has_bytes;
 	for (size_t i = 0; i < sources->size; i++) {
-		const struct source *from = &sources->slots[i];
+		const struct source *from = sources_slot(sources, i);
 		struct source *to;
 
 		if (!from->transports)
@@ -142,10 +149,10 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 			return -ENOSPC;
 		}
 		*to = *from;
-		if (sources->has_bytes)
-			source_add_bytes(&other, to, sources->bytes[i]);
-		if (other.traits)
-			*sources_traits(&other, to) = *sources_traits(sources, from);
+		if (sources->has_traits)
+			*sources_traits(to) = *sources_traits(from);
+		if (sources->has_beside)
+			sources_add_beside(&other, to, sources->bytes[i]);
 	}
 	sources_done(sources);
 	*sources = other;
@@ -154,6 +161,7 @@ int sources_resize(struct sources *sources, size_t slots, const struct hash_seed
 
 int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed)
 {
+	into->has_bytes |= from->has_bytes;
 	/* In the order of their homes: a smaller table would be crowded at its beginning. */
 	if (into->size < from->size) {
 		int r = sources_resize(into, from->size, seed);
@@ -162,7 +170,7 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 			return r;
 	}
 	for (size_t i = 0; i < from->size; i++) {
-		const struct source *source = &from->slots[i];
+		const struct source *source = sources_slot(from, i);
 		struct source *to;
 		uint64_t hash;
 
@@ -180,10 +188,7 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 		source_add_u32(&to->queries, source->queries);
 		source_add_u32(&to->responses, source->responses);
 		source_add_u32(&to->nxdomain, source->nxdomain);
-		if (from->has_bytes)
-			source_add_bytes(into, to, from->bytes[i]);
-		if (into->traits && from->traits)
-			source_traits_merge(sources_traits(into, to), sources_traits(from, source));
+		add_details(into, to, from, source);
 	}
 	return 0;
 }

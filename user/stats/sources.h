@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who asked, in one window: one entry of 32 bytes for each address and zone. Of fixed capacity
- * while the window is open; what does not fit goes to the caller's overflow. Entries are exact.
+ * Who asked, in one window: one entry of 32 bytes for each address and zone, or of 64 with its
+ * traits, so that a message of whatever datasets touches one cache line of its client. Of fixed
+ * capacity while the window is open; what does not fit goes to the caller's overflow. Entries are
+ * exact.
  *
- * Bytes of responses stand beside the entries, which are full: whoever does not count them never
- * touches that memory.
+ * Bytes of responses stand beside the entries, which are full, but for those that the traits count
+ * in any case: whoever does not count them never touches that memory.
  */
 #ifndef CROSSTAP_STATS_SOURCES_H
 #define CROSSTAP_STATS_SOURCES_H
@@ -28,11 +30,13 @@ struct source {
 _Static_assert(sizeof(struct source) == 32, "two entries a cache line");
 
 struct sources {
-	struct source *slots;
-	uint64_t *bytes; /* of responses, by slot; untouched unless has_bytes */
-	bool has_bytes;
-	struct source_traits *traits; /* of the slots; NULL: not wanted */
-	uint32_t size;                /* of each of these, in slots */
+	void *slots;     /* struct source each; sources_slot() */
+	unsigned shift;  /* an entry has 1 << shift bytes */
+	uint64_t *bytes; /* of responses, by slot, beyond those in the traits */
+	bool has_bytes;  /* they are counted */
+	bool has_beside; /* some of them are in `bytes`, untouched until then */
+	bool has_traits;
+	uint32_t size; /* in slots */
 	uint32_t used;
 	uint32_t limit;
 };
@@ -80,11 +84,57 @@ static inline void source_add_u32(uint32_t *counter, uint32_t count)
 		*counter = UINT32_MAX;
 }
 
-static inline void source_add_bytes(
+static inline struct source *sources_slot(const struct sources *sources, size_t i)
+{
+	return (struct source *)((char *)sources->slots + (i << sources->shift));
+}
+
+static inline size_t sources_index(const struct sources *sources, const struct source *source)
+{
+	return (size_t)((const char *)source - (const char *)sources->slots) >> sources->shift;
+}
+
+/* What is known of an entry of a table with traits. */
+static inline struct source_traits *sources_traits(const struct source *source)
+{
+	return (struct source_traits *)((char *)source + sizeof(*source));
+}
+
+static inline void sources_add_beside(
     struct sources *sources, const struct source *source, uint64_t bytes)
 {
-	sources->bytes[source - sources->slots] += bytes;
+	sources->bytes[sources_index(sources, source)] += bytes;
+	sources->has_beside = true;
+}
+
+/* Of a response that the traits do not count. */
+static inline void sources_add_bytes(
+    struct sources *sources, const struct source *source, uint64_t bytes)
+{
 	sources->has_bytes = true;
+	sources_add_beside(sources, source, bytes);
+}
+
+/* Of one that they do: as much as there is room for in them. */
+static inline void sources_add_traits_bytes(
+    struct sources *sources, struct source *source, uint32_t bytes)
+{
+	uint32_t *sum = &sources_traits(source)->response_bytes;
+	const uint64_t more = (uint64_t)*sum + bytes;
+
+	*sum = (uint32_t)more;
+	if (__builtin_expect(more > UINT32_MAX, 0)) {
+		*sum = UINT32_MAX;
+		if (sources->has_bytes)
+			sources_add_beside(sources, source, more - UINT32_MAX);
+	}
+}
+
+/* Where they are counted. */
+static inline uint64_t sources_bytes(const struct sources *sources, const struct source *source)
+{
+	return (sources->has_beside ? sources->bytes[sources_index(sources, source)] : 0) +
+	    (sources->has_traits ? sources_traits(source)->response_bytes : 0);
 }
 
 /* Where the search for a hash begins: as far into the table as the lower half of the hash is into
@@ -101,11 +151,7 @@ static inline uint32_t sources_after(const struct sources *sources, uint32_t at)
 
 static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
 {
-	const uint32_t at = sources_home(sources, hash);
-
-	__builtin_prefetch(&sources->slots[at], 1);
-	if (sources->traits)
-		__builtin_prefetch(&sources->traits[at], 1);
+	__builtin_prefetch(sources_slot(sources, sources_home(sources, hash)), 1);
 }
 
 static inline void sources_prefetch_bytes(const struct sources *sources, uint64_t hash)
@@ -120,7 +166,7 @@ static inline struct source *sources_at(
 	uint32_t at = sources_home(sources, hash);
 
 	for (;; at = sources_after(sources, at)) {
-		struct source *source = &sources->slots[at];
+		struct source *source = sources_slot(sources, at);
 
 		if (source->address[0] == address[0] && source->address[1] == address[1] &&
 		    source->zone_family == zone_family && source->transports)
@@ -142,21 +188,14 @@ static inline bool sources_has(
 {
 	uint32_t at = sources_home(sources, hash);
 
-	for (; sources->slots[at].transports; at = sources_after(sources, at)) {
-		const struct source *source = &sources->slots[at];
+	for (; sources_slot(sources, at)->transports; at = sources_after(sources, at)) {
+		const struct source *source = sources_slot(sources, at);
 
 		if (source->address[0] == address[0] && source->address[1] == address[1] &&
 		    source->zone_family == zone_family)
 			return true;
 	}
 	return false;
-}
-
-/* Where what is known of an entry of a table with traits is. */
-static inline struct source_traits *sources_traits(
-    const struct sources *sources, const struct source *source)
-{
-	return &sources->traits[source - sources->slots];
 }
 
 #define source_zone(source)   ((source)->zone_family & ~SOURCE_IPV4)

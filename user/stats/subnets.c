@@ -106,11 +106,11 @@ int subnets_make(struct subnets *ret, const struct sources *sources, const struc
 		return -ENOMEM;
 	for (int once = 0; once < 2; once++) {
 		for (size_t i = 0; i < sources->size && r == 0; i++) {
-			const struct source *source = &sources->slots[i];
+			const struct source *source = sources_slot(sources, i);
 
 			if (source->transports && (source->queries <= 1) == once)
-				r = add(
-				    ret, source, sources->has_bytes ? sources->bytes[i] : 0, seed);
+				r = add(ret, source,
+				    sources->has_bytes ? sources_bytes(sources, source) : 0, seed);
 		}
 	}
 	return r;

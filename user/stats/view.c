@@ -139,7 +139,7 @@ static uint64_t queries_of(uint32_t messages)
 static void count_sources(struct builder *builder, const struct sources *sources)
 {
 	for (size_t i = 0; i < sources->size; i++) {
-		const struct source *source = &sources->slots[i];
+		const struct source *source = sources_slot(sources, i);
 		struct zone_view *zone =
 		    source->transports ? zone_of(builder, source_zone(source)) : NULL;
 		unsigned family;

@@ -107,7 +107,7 @@ static void offer_rare(struct job *job, const struct sources *rare)
 	static const enum talker kinds[] = {TALKER_TCP, TALKER_REFUSED, TALKER_MALFORMED};
 
 	for (size_t i = 0; rare->slots && i < rare->size; i++) {
-		struct source *source = &rare->slots[i];
+		struct source *source = sources_slot(rare, i);
 
 		for (size_t k = 0; source->transports && k < sizeof(kinds) / sizeof(kinds[0]); k++)
 			offer_talker(job, kinds[k], source->zone_family, source->address,
@@ -120,7 +120,7 @@ static void rank_talkers(struct job *job, const struct shard *total)
 	const struct sources *sources = &total->sources;
 
 	for (size_t i = 0; i < sources->size; i++) {
-		const struct source *source = &sources->slots[i];
+		const struct source *source = sources_slot(sources, i);
 
 		if (!source->transports)
 			continue;
@@ -128,7 +128,7 @@ static void rank_talkers(struct job *job, const struct shard *total)
 		    job, TALKER_NXDOMAIN, source->zone_family, source->address, source->nxdomain);
 		if (sources->has_bytes)
 			offer_talker(job, TALKER_RESPONSE_BYTES, source->zone_family,
-			    source->address, sources->bytes[i]);
+			    source->address, sources_bytes(sources, source));
 	}
 	offer_rare(job, &total->rare);
 	for (size_t i = 0; i < job->n_zones; i++) {

@@ -40,7 +40,7 @@ static uint64_t distinct(const struct shard *total, uint32_t transport)
 	uint64_t in_table = 0;
 
 	for (size_t i = 0; i < total->sources.size; i++) {
-		const uint32_t used = total->sources.slots[i].transports;
+		const uint32_t used = sources_slot(&total->sources, i)->transports;
 
 		in_table += transport == OVERFLOW_ANY ? used != 0 : used >> transport & 1;
 	}
@@ -74,7 +74,7 @@ static void test_entries_are_exact(void **state UNUSED)
 	assert_null(total->overflow);
 	assert_int_equal(total->sources.used, 600);
 	for (size_t i = 0; i < total->sources.size; i++) {
-		const struct source *source = &total->sources.slots[i];
+		const struct source *source = sources_slot(&total->sources, i);
 		uint32_t client;
 
 		if (!source->transports)
@@ -133,7 +133,7 @@ static void test_clear_makes_it_new(void **state UNUSED)
 	assert_int_equal(shard->cube.used + shard->sources.used, 0);
 	assert_int_equal(shard->frames + shard->late + shard->lost + shard->merged, 0);
 	for (size_t i = 0; i < shard->sources.size; i++)
-		assert_int_equal(shard->sources.slots[i].transports, 0);
+		assert_int_equal(sources_slot(&shard->sources, i)->transports, 0);
 	for (size_t i = 0; i <= shard->cube.mask; i++)
 		assert_true(shard->cube.slots[i].key == 0);
 	/* It was full: the next window has more room, within the limits. */
@@ -206,11 +206,11 @@ static void test_nxdomain_of_a_source(void **state UNUSED)
 	take_one(collector, &s, T0_NS);
 	total = collect(collector);
 	for (size_t i = 0; i < total->sources.size; i++) {
-		if (!total->sources.slots[i].transports)
+		if (!sources_slot(&total->sources, i)->transports)
 			continue;
-		assert_int_equal(total->sources.slots[i].queries, 0);
-		assert_int_equal(total->sources.slots[i].responses, 2);
-		assert_int_equal(total->sources.slots[i].nxdomain, 1);
+		assert_int_equal(sources_slot(&total->sources, i)->queries, 0);
+		assert_int_equal(sources_slot(&total->sources, i)->responses, 2);
+		assert_int_equal(sources_slot(&total->sources, i)->nxdomain, 1);
 	}
 	shard_free(total);
 	collector_free(collector);

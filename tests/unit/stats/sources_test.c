@@ -18,9 +18,9 @@ static void fill(struct sources *sources, uint64_t n)
 
 		assert_non_null(source);
 		source->transports = 1;
-		source_add_bytes(sources, source, i);
-		if (sources->traits)
-			sources_traits(sources, source)->narrow = 1;
+		sources_add_bytes(sources, source, i);
+		if (sources->has_traits)
+			sources_traits(source)->narrow = 1;
 	}
 }
 
@@ -29,9 +29,9 @@ static void check_empty(const struct sources *sources)
 	assert_int_equal(sources->used, 0);
 	assert_false(sources->has_bytes);
 	for (size_t i = 0; i < sources->size; i++) {
-		assert_int_equal(sources->slots[i].transports, 0);
+		assert_int_equal(sources_slot(sources, i)->transports, 0);
 		assert_int_equal(sources->bytes[i], 0);
-		assert_int_equal(sources->traits[i].narrow, 0);
+		assert_int_equal(sources_traits(sources_slot(sources, i))->narrow, 0);
 	}
 }
 
