@@ -278,7 +278,7 @@ int __wrap_history_load(struct history *history, const char *path)
 		sim_fail("the history's file is gone");
 	if (r < 0) {
 		forget_records(0);
-		past.unsure = true; /* for this seed */
+		past.unsure |= r != -ENOENT; /* for this seed */
 	}
 	return r;
 }

@@ -256,6 +256,10 @@ void sim_streams_end(void)
 	ending = true;
 	event_streams_end(streams);
 	for (int i = 0; i < READERS; i++) {
+		if (sim_planted(SIM_FAULT_STREAM) && readers[i].suspended) {
+			readers[i].suspended = false; /* else the seed would not end */
+			sim_wake(&readers[i]);
+		}
 		while (!readers[i].done)
 			sim_wait(&readers[i].done, UINT64_MAX);
 	}
