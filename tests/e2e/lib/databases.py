@@ -48,7 +48,7 @@ class InfluxDB:
 
     def query(self, text):
         data = urllib.parse.urlencode({"q": text, "db": self.database, "epoch": "ns"}).encode()
-        status, body = http(self.url + "/query", data, timeout=30)
+        status, body = http(self.url + "/query", data, timeout=120)
         check_equal(status, 200, f"InfluxDB: {text} ({body[:300]})")
         result = json.loads(body)["results"][0]
         if "error" in result:
