@@ -195,36 +195,36 @@ void *realloc(void *memory, size_t size)
 	}
 CALLS(DEFINE)
 
-/* With a mode where a file may come to be. */
-static mode_t mode_of(int flags, va_list arguments)
+/* The argument behind the flags is a mode where a file may come to be. */
+static int open_at(const void *caller, int folder, const char *path, int flags, va_list arguments)
 {
-	return flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+	const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+
+	if (fails(of_system, caller, EMFILE))
+		return -1;
+	return (int)syscall(__NR_openat, folder, path, flags, mode);
 }
 
 int open(const char *path, int flags, ...)
 {
 	va_list arguments;
-	mode_t mode;
+	int fd;
 
 	va_start(arguments, flags);
-	mode = mode_of(flags, arguments);
+	fd = open_at(__builtin_return_address(0), AT_FDCWD, path, flags, arguments);
 	va_end(arguments);
-	if (FAILS(of_system, EMFILE))
-		return -1;
-	return (int)syscall(__NR_openat, AT_FDCWD, path, flags, mode);
+	return fd;
 }
 
 int openat(int folder, const char *path, int flags, ...)
 {
 	va_list arguments;
-	mode_t mode;
+	int fd;
 
 	va_start(arguments, flags);
-	mode = mode_of(flags, arguments);
+	fd = open_at(__builtin_return_address(0), folder, path, flags, arguments);
 	va_end(arguments);
-	if (FAILS(of_system, EMFILE))
-		return -1;
-	return (int)syscall(__NR_openat, folder, path, flags, mode);
+	return fd;
 }
 
 int pthread_create(

@@ -7,6 +7,7 @@
 #ifndef CROSSTAP_BASE_CLOCK_H
 #define CROSSTAP_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -39,6 +40,13 @@ static inline uint64_t clock_monotonic_ns(void)
 static inline int64_t clock_day(int64_t wall_ns)
 {
 	return wall_ns / NS_PER_DAY - (wall_ns % NS_PER_DAY < 0);
+}
+
+/* Whether a day that a file has kept goes on: also tomorrow's, which had begun before the clock was
+ * set back over midnight. */
+static inline bool clock_day_goes_on(int64_t day, int64_t today)
+{
+	return day == today || day == today + 1;
 }
 
 /* Milliseconds until a monotonic time, for poll(2): not less than what is left; 0 when it is over.

@@ -5,7 +5,6 @@
  */
 #include "command/command.h"
 
-#include "base/log.h"
 #include "base/log_text.h"
 #include "config/config.h"
 #include "document/document.h"
@@ -25,7 +24,6 @@
 
 #define EXIT_BAD   2
 #define TEXT_BYTES 2048 /* of a problem */
-#define MODULE     "check"
 
 struct arguments {
 	const char *path;

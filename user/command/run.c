@@ -100,13 +100,13 @@ static void set_process_limits(void)
 	}
 }
 
-/* Until the loop takes them: a reload that is asked for during the start would end the process. */
-static void hold_reloads(void)
+/* Until the loop takes it. */
+static void hold(int signal)
 {
 	sigset_t signals;
 
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, signal);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
@@ -339,14 +339,10 @@ static int on_reload(
 
 static int add_sources(struct daemon *daemon)
 {
-	sigset_t signals;
 	int r;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	hold(SIGTERM);
+	hold(SIGINT);
 	signal(SIGPIPE, SIG_IGN);
 	r = sd_event_new(&daemon->loop);
 	if (r >= 0)
@@ -495,7 +491,7 @@ int command_run(int argc, char **argv)
 		log_warning(
 		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 	set_process_limits();
-	hold_reloads();
+	hold(SIGHUP); /* a reload that is asked for during the start would end the process */
 	r = load(daemon.path, &config);
 	status = r == -ENOMEM ? FAILED : BAD_CONFIG;
 	if (r == 0) {

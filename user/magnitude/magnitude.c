@@ -169,10 +169,7 @@ static int begin(struct magnitude *magnitude, int64_t today, const char **ret_fr
 		return begin_day(magnitude, today);
 	}
 	magnitude->begun = true;
-	/* As in magnitude_add(): tomorrow has begun before the clock was set back over midnight. */
-	if (magnitude->today.day == today || magnitude->today.day == today + 1)
-		return 0;
-	return begin_day(magnitude, today);
+	return clock_day_goes_on(magnitude->today.day, today) ? 0 : begin_day(magnitude, today);
 }
 
 int magnitude_new(

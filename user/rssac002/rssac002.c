@@ -89,8 +89,7 @@ static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_r
 	}
 	if (other_key)
 		*ret_fresh_reason = "its sources are under another key";
-	/* As in reach(): tomorrow has begun before the clock was set back over midnight. */
-	if (rssac->today.day == today || rssac->today.day == today + 1)
+	if (clock_day_goes_on(rssac->today.day, today))
 		return 0;
 	/* A state of a later day: the clock was wrong. Its files are written, too. */
 	return turn_over(rssac, today);

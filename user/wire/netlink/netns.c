@@ -2,6 +2,7 @@
 #include "wire/netlink/netns.h"
 
 #include "base/thread.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
