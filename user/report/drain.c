@@ -155,7 +155,8 @@ void drain_finish(struct drain *drain, uint64_t timeout_ns)
 		return;
 	pthread_mutex_lock(&drain->lock);
 	for (size_t i = 0; i < drain->n; i++)
-		sink_stop_begin(drain->sinks[(drain->first + i) % DRAIN_MAX], timeout_ns);
+		sink_stop_begin(
+		    drain->sinks[(drain->first + i) % DRAIN_MAX], SINK_END_PROCESS, timeout_ns);
 	drain->ending = true;
 	pthread_cond_signal(&drain->changed);
 	pthread_mutex_unlock(&drain->lock);

@@ -64,7 +64,7 @@ void outputs_free(struct outputs *outputs)
 	if (!outputs)
 		return;
 	for (size_t i = 0; i < outputs->n; i++)
-		sink_stop_begin(outputs->sinks[i], 0);
+		sink_stop_begin(outputs->sinks[i], SINK_END_PROCESS, 0);
 	drain_free(outputs->drain);
 	for (size_t i = 0; i < outputs->n; i++)
 		sink_free(outputs->sinks[i]);
@@ -80,7 +80,7 @@ void outputs_free(struct outputs *outputs)
 void outputs_stop(struct outputs *outputs, uint64_t timeout_ns)
 {
 	for (size_t i = 0; i < outputs->n; i++)
-		sink_stop_begin(outputs->sinks[i], timeout_ns);
+		sink_stop_begin(outputs->sinks[i], SINK_END_PROCESS, timeout_ns);
 	drain_finish(outputs->drain, timeout_ns);
 	for (size_t i = 0; i < outputs->n; i++)
 		sink_stop_wait(outputs->sinks[i]);
@@ -254,7 +254,7 @@ static void dismiss(struct outputs *outputs, const struct outputs_next *next)
 	for (size_t i = 0; i < outputs->n; i++) {
 		if (is_in(next, outputs->sinks[i]))
 			continue;
-		sink_stop_begin(outputs->sinks[i], LEAVE_NS);
+		sink_stop_begin(outputs->sinks[i], SINK_END_OUTPUT, LEAVE_NS);
 		drain_add(outputs->drain, outputs->sinks[i]);
 	}
 }

@@ -213,9 +213,9 @@ void sink_stats(const struct sink *sink, struct sink_stats *ret)
 	worker_stats(sink->worker, ret);
 }
 
-void sink_stop_begin(struct sink *sink, uint64_t timeout_ns)
+void sink_stop_begin(struct sink *sink, enum sink_end end, uint64_t timeout_ns)
 {
-	worker_stop_begin(sink->worker, timeout_ns);
+	worker_stop_begin(sink->worker, end, timeout_ns);
 }
 
 void sink_stop_wait(struct sink *sink)
@@ -225,7 +225,7 @@ void sink_stop_wait(struct sink *sink)
 
 void sink_stop(struct sink *sink, uint64_t timeout_ns)
 {
-	sink_stop_begin(sink, timeout_ns);
+	sink_stop_begin(sink, SINK_END_PROCESS, timeout_ns);
 	sink_stop_wait(sink);
 }
 

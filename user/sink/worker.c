@@ -339,7 +339,7 @@ bool worker_free(struct worker *w)
 	if (!w)
 		return true;
 	if (w->running) {
-		worker_stop_begin(w, 0);
+		worker_stop_begin(w, SINK_END_PROCESS, 0);
 		worker_stop_wait(w);
 	}
 	if (w->abandoned)
@@ -391,10 +391,12 @@ void worker_stats(struct worker *w, struct sink_stats *ret)
 		w->ops->client(w->backend, &ret->client);
 }
 
-void worker_stop_begin(struct worker *w, uint64_t timeout_ns)
+void worker_stop_begin(struct worker *w, enum sink_end end, uint64_t timeout_ns)
 {
 	uint64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
 
+	if (end == SINK_END_PROCESS)
+		atomic_store(&w->process_ends, true);
 	if (deadline_ns < atomic_load(&w->control.deadline_ns))
 		atomic_store(&w->control.deadline_ns, deadline_ns);
 	queue_stop(w->queue);

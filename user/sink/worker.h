@@ -36,7 +36,7 @@ void worker_push(struct worker *worker, struct batch *batch);
 bool worker_wait_room(struct worker *worker, uint64_t timeout_ns);
 void worker_stats(struct worker *worker, struct sink_stats *ret);
 /* Says to the thread when to end; a second call can only make that sooner. Never blocks. */
-void worker_stop_begin(struct worker *worker, uint64_t timeout_ns);
+void worker_stop_begin(struct worker *worker, enum sink_end end, uint64_t timeout_ns);
 /* Returns once the thread has ended; or soon after the timeout when the system does not let it go
  * (a hanging network file system): then it is left behind with all that it holds. One that was
  * never started ends at once, and what its spool holds stays there. */

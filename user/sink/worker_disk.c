@@ -38,8 +38,8 @@ int worker_ready_spool(struct worker *w)
 	return r;
 }
 
-/* Writes what is left of it to disk. A stop does not wait for the disk: whoever cuts the power then
- * has the system write first. */
+/* Writes what is left of it to disk. The end of the process does not wait for the disk: whoever
+ * cuts the power then has the system write first. */
 int worker_keep(struct worker *w, struct delivery *d)
 {
 	const char *text = d->batch->text + d->offset;
@@ -55,7 +55,7 @@ int worker_keep(struct worker *w, struct delivery *d)
 	if (r < 0)
 		return r;
 	r = spool_put(w->spool, text, length, batch_count_lines(text, length),
-	    w->stop_seen ? REPLACE_FAST : REPLACE_DURABLE, &d->id, &removed);
+	    atomic_load(&w->process_ends) ? REPLACE_FAST : REPLACE_DURABLE, &d->id, &removed);
 	worker_count_dropped(w, removed);
 	if (r == -EFBIG)
 		return r;

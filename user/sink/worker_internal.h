@@ -37,7 +37,8 @@ struct worker {
 	struct spool *spool;
 	pthread_t thread;
 	bool running, started, abandoned;
-	struct gate *start;  /* opens when the thread may begin */
+	atomic_bool process_ends; /* with it, so that no disk is waited for */
+	struct gate *start;       /* opens when the thread may begin */
 	struct gate *before; /* NULL, or opens when the one before has let go of file and spool */
 	struct gate *end;    /* opens when this one has */
 

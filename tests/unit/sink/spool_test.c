@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define IDENTITY 0x1234abcd5678ef00
@@ -19,6 +21,15 @@
 struct place {
 	char dir[64], folder[128];
 };
+
+static atomic_int synced; /* files and folders */
+
+/* In place of the C library's. */
+int fsync(int fd)
+{
+	atomic_fetch_add(&synced, 1);
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static struct place new_place(void)
 {
@@ -769,6 +780,37 @@ static void test_order_where_it_matters(void **state UNUSED)
 	remove_tree(place.dir);
 }
 
+/* How often the disk is waited for when what is in memory is put into the spool. */
+static int sync_at_end(enum sink_end end)
+{
+	static const struct answer script[] = {{.status = 204}};
+	struct place place = new_place();
+	struct server *server = server_new(script, 1);
+	struct sink_tuning tuning = quick;
+	struct sink *sink;
+	int before;
+
+	tuning.spread_ns = 600 * NS_PER_S; /* it waits in memory */
+	sink = open_tuned(&place, server, &tuning);
+	push_numbered(sink, 0, 3);
+	before = atomic_load(&synced);
+	sink_stop_begin(sink, end, 0);
+	sink_stop_wait(sink);
+	assert_int_equal(stats_of(sink).spool_points, 3);
+	sink_free(sink);
+	server_free(server);
+	remove_tree(place.dir);
+	return atomic_load(&synced) - before;
+}
+
+/* An output that a reload takes away outlives a power cut; the end of a process waits for no disk.
+ */
+static void test_synced_at_end(void **state UNUSED)
+{
+	assert_true(sync_at_end(SINK_END_OUTPUT) >= 2); /* file and folder, and the new folders */
+	assert_int_equal(sync_at_end(SINK_END_PROCESS), 0);
+}
+
 /* The folder goes and comes: nothing is lost that the queue can hold, and it is on disk then. */
 static void test_disk_comes_back(void **state UNUSED)
 {
@@ -816,6 +858,7 @@ int main(void)
 	    cmocka_unit_test(test_killed_while_it_hangs),
 	    cmocka_unit_test(test_present_before_past),
 	    cmocka_unit_test(test_order_where_it_matters),
+	    cmocka_unit_test(test_synced_at_end),
 	    cmocka_unit_test(test_disk_comes_back),
 	};
 
