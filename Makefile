@@ -404,7 +404,7 @@ screenshot:
 BENCH_ROUNDS ?= 7
 bench:
 	scripts/deps --build --check
-	$(MAKE) all $(BENCH_BIN) $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
+	$(MAKE) all $(BENCH_BIN) $(O)/bpf/nothing.bpf.o $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
 # Other receivers of dnstap beside crosstap, those that are installed; PEERS=--short is a pass of seconds, PEERS=--operator
@@ -422,6 +422,7 @@ bench-nameserver:
 check-bench: all $(O)/tests/bench/dnstap_produce
 	python3 -B tests/bench/peers/peers_test.py $(O)
 	python3 -B tests/bench/nameserver/summary_test.py
+	python3 -B tests/bench/wire_cost $(O) 1
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
