@@ -358,11 +358,12 @@ check-kafka: all
 	scripts/deps --kafka
 	scripts/kafka $(abspath $(O))/kafka
 	O=$(O) PYTHONPATH=tests/e2e/lib:tests/kafka $(O)/kafka/venv/bin/python -B tests/kafka/kafka_test.py
-# Many agents into one database of each kind: AGENTS=500, and what tests/fleet/fleet.py names; CLICKHOUSE=0 leaves out its engine.
-FLEET_PYTHON = $(if $(filter 0,$(CLICKHOUSE)),python3,$(O)/chdb/bin/python)
+# Many agents into one database of each kind: AGENTS=500, and what tests/fleet/fleet.py names.
+STORES ?= influxdb,victoriametrics,clickhouse
+FLEET_CHDB = $(findstring clickhouse,$(STORES))
 fleet: all $(O)/tests/fleet/agents
-	$(if $(filter 0,$(CLICKHOUSE)),,python3 -m venv $(O)/chdb && $(O)/chdb/bin/pip install -q chdb)
-	O=$(O) PYTHONPATH=tests/e2e/lib $(FLEET_PYTHON) -B tests/fleet/fleet.py
+	$(if $(FLEET_CHDB),python3 -m venv $(O)/chdb && $(O)/chdb/bin/pip install -q chdb)
+	O=$(O) STORES=$(STORES) PYTHONPATH=tests/e2e/lib $(if $(FLEET_CHDB),$(O)/chdb/bin/python,python3) -B tests/fleet/fleet.py
 # Every query of the dashboards, of databases that a run filled; no part of `check`: building InfluxDB takes minutes, once.
 check-dashboards:
 	scripts/deps --build --check

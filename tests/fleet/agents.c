@@ -11,6 +11,8 @@
  * come by standard input, a line each; each is answered by one JSON object a line:
  *
  *   window          what the points of one window of a node are, by measurement
+ *   join N S        one window of each agent, N agents at a time: the next when theirs are written,
+ *                   S seconds later at most
  *   live N          N windows, each pushed when it ends by the wall clock
  *   behind N MS     N windows, one after the other, MS milliseconds apart
  *   stats           of all sinks, by output
@@ -516,14 +518,37 @@ static bool is_drained(const struct fleet *fleet, size_t outputs)
 	return true;
 }
 
-static void wait_drained(const struct fleet *fleet, unsigned seconds, size_t outputs)
+static bool wait_drained(const struct fleet *fleet, unsigned seconds, size_t outputs)
 {
-	const uint64_t from_ns = clock_monotonic_ns();
-	const uint64_t until_ns = from_ns + seconds * (uint64_t)NS_PER_S;
+	const uint64_t until_ns = clock_monotonic_ns() + seconds * (uint64_t)NS_PER_S;
 	bool drained;
 
 	while (!(drained = is_drained(fleet, outputs)) && clock_monotonic_ns() < until_ns)
 		usleep(SOON_MS * 1000);
+	return drained;
+}
+
+static void say_drained(const struct fleet *fleet, unsigned seconds, size_t outputs)
+{
+	const uint64_t from_ns = clock_monotonic_ns();
+	const bool drained = wait_drained(fleet, seconds, outputs);
+
+	answer(json_pack("{s:b, s:f}", "drained", drained, "seconds",
+	    (double)(clock_monotonic_ns() - from_ns) / NS_PER_S));
+}
+
+/* Nodes are installed one after the other: a database makes series slower than it adds to them. */
+static void join(struct fleet *fleet, unsigned at_a_time, unsigned seconds)
+{
+	const uint64_t from_ns = clock_monotonic_ns();
+	bool drained = true;
+
+	make_all(fleet);
+	for (size_t i = 0; i < fleet->n; i++) {
+		push(fleet, &fleet->agents[i]);
+		if ((i + 1) % at_a_time == 0 || i + 1 == fleet->n)
+			drained = wait_drained(fleet, seconds, fleet->n_outputs) && drained;
+	}
 	answer(json_pack("{s:b, s:f}", "drained", drained, "seconds",
 	    (double)(clock_monotonic_ns() - from_ns) / NS_PER_S));
 }
@@ -541,7 +566,9 @@ static void obey(struct fleet *fleet, struct taken *taken, const char *line)
 	else if (strcmp(line, "stats\n") == 0)
 		say_stats(fleet, taken);
 	else if (sscanf(line, "drained %u %u", &n, &more) == 2)
-		wait_drained(fleet, n, more);
+		say_drained(fleet, n, more);
+	else if (sscanf(line, "join %u %u", &n, &more) == 2 && n)
+		join(fleet, n, more);
 	else if (strcmp(line, "forget\n") == 0)
 		forget(taken);
 	else

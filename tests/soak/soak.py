@@ -4,7 +4,8 @@ happens to it in a year: reloads, restarts, kills, stalls, an InfluxDB that is a
 
 Time is cut into rounds: some seconds of load on each nameserver, and a pause in which all of it comes to the agent. Every
 window lies in one round. At the end InfluxDB holds, for each round in which nothing came between the nameservers and the
-agent, what was sent, to the last query; for each other round at most that, and what is missing there is said."""
+agent, every query that was answered, to the last, and none that was not sent: what a nameserver drops with a connection
+that it resets, it logs or not. For each other round it holds at most that, and what is missing there is said."""
 
 import json
 import os
@@ -28,13 +29,15 @@ RECONNECT_S = 30     # producers try again on a grid of seconds
 SCARCE_ONE_IN = 20000
 SCARCE_SHARE = 0.1   # of the time, and a minute at most
 DRAIN_S = 120
+# What is remembered for the page grows for an hour by design: here it is full within the first minute of a life.
+LIMITS = {"memory": "64MiB", "history": "256KiB"}
 
 
 class Round:
     def __init__(self, number):
         self.number = number
         self.begin = self.end = 0.0
-        self.sent = {}        # by the zone's label
+        self.sent, self.answered = {}, {}  # by the zone's label
         self.disturbed = []   # what came between producers and agent
 
 
@@ -50,7 +53,7 @@ class Soak:
             inputs.append({"zone": kind.name, "unix": socket, "mode": "0666"})
             self.servers.append((kind, socket))
         self.agent = Crosstap(lab, inputs=inputs, outputs=[self.database.output()],
-                              wire={"mode": "packet", "interfaces": ["soak0"]}, limits={"memory": "64MiB"}, log={"level": "info"})
+                              wire={"mode": "packet", "interfaces": ["soak0"]}, limits=dict(LIMITS), log={"level": "info"})
         self.rounds, self.counts = [], {}
         self.lives = [[]]     # of (hours, RSS in KiB), for each life of the agent
         self.most = {"fds": 0, "threads": 0}
@@ -117,7 +120,7 @@ class Soak:
         elif what == "top":
             config["top"] = {"resolvers": self.random.randrange(1, 20)}
         elif what == "memory":
-            config["limits"] = {"memory": self.random.choice(("32MiB", "64MiB"))}
+            config["limits"] = dict(LIMITS, memory=self.random.choice(("32MiB", "64MiB")))
         self.agent.write_config()
         self.agent.process.kill(signal.SIGHUP)
         return f"reload of {what}", False
@@ -200,7 +203,9 @@ class Soak:
             out, errors = run.communicate(timeout=120)
             if run.returncode:
                 raise Failure(f"dnsload: {errors.strip()}")
-            round.sent[server.name] = sum(t["sent"] for t in json.loads(out)["transport"].values())
+            transports = json.loads(out)["transport"].values()
+            round.sent[server.name] = sum(t["sent"] for t in transports)
+            round.answered[server.name] = sum(t["received"] for t in transports)
 
     def play_round(self, number, quiet=False):
         round = Round(number)
@@ -274,22 +279,21 @@ class Soak:
         return {s["tags"]["zone"]: int(s["values"][0][1] or 0) for s in series}
 
     def check_rounds(self):
-        sent = stored = missing = 0
+        sent = stored = missing = unanswered = 0
         for round in self.rounds:
             have = self.stored(round)
             for zone, n in round.sent.items():
                 seen = have.get(zone, 0)
                 sent, stored = sent + n, stored + seen
-                if seen != n and not round.disturbed:
-                    self.failures.append(f"round {round.number}, {zone}: sent {n}, stored {seen}")
+                if not round.disturbed and not round.answered[zone] <= seen <= n:
+                    self.failures.append(f"round {round.number}, {zone}: sent {n}, answered {round.answered[zone]}, stored {seen}")
                 elif seen > n:
                     self.failures.append(f"round {round.number} ({', '.join(round.disturbed)}), {zone}: sent {n}, stored {seen}")
                 missing += n - seen if round.disturbed else 0
+                unanswered += n - seen if not round.disturbed else 0
         disturbed = sum(bool(round.disturbed) for round in self.rounds)
         print(f"rounds        {len(self.rounds)}, {disturbed} of them with a kill, restart, stall or without memory")
-        print(f"queries       sent {sent}, stored {stored}, missing in those rounds {missing}")
-        if sent != stored + missing:
-            self.failures.append(f"{sent - stored - missing} queries are missing without a reason")
+        print(f"queries       sent {sent}, stored {stored}, missing in those rounds {missing}, in others without an answer {unanswered}")
 
     def report(self):
         self.check_rounds()

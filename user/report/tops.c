@@ -216,7 +216,9 @@ static struct tops *fitted(struct tops *tops)
 {
 	struct tops *less = realloc(tops, sizeof(*tops) + tops->n * sizeof(tops->rows[0]));
 
-	return less ? less : tops;
+	if (!less)
+		return tops;
+	return less;
 }
 
 struct tops *tops_make(const struct window_view *view, struct enrich *enrich,

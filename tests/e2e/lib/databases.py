@@ -22,23 +22,26 @@ store-enabled = false
 [http]
 bind-address = "127.0.0.1:{port}"
 log-enabled = false
+{http}
 """
 
 
 class InfluxDB:
-    """InfluxDB 1.x (package influxdb); `data`: more lines of that section of its configuration."""
+    """InfluxDB 1.x (package influxdb); `data` and `http_more`: more lines of those sections of its configuration."""
 
-    def __init__(self, lab, database="dns", name="influxdb", data=""):
-        self.lab, self.name, self.database = lab, name, database
+    def __init__(self, lab, database="dns", name="influxdb", data="", http_more="", env=None):
+        self.lab, self.name, self.database, self.env = lab, name, database, env or {}
         self.port = free_port(("127.0.0.1",))
         folder = lab.folder(name)
         self.config = lab.write(f"{name}/influxdb.conf",
-                                INFLUXD_CONF.format(dir=folder, port=self.port, rpc=free_port(("127.0.0.1",)), data=data))
+                                INFLUXD_CONF.format(dir=folder, port=self.port, rpc=free_port(("127.0.0.1",)), data=data,
+                                                    http=http_more))
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 
     def start(self):
-        self.process = Process(self.lab, self.name, ["influxd", "-config", self.config], env={"GOMAXPROCS": "2"})
+        self.process = Process(self.lab, self.name, ["influxd", "-config", self.config],
+                               env={"GOMAXPROCS": "2", **self.env})
         wait_for(lambda: self.process.must_live() and http(self.url + "/ping")[0] == 204, 30, "InfluxDB answers")
         self.query(f'CREATE DATABASE "{self.database}"')
         return self
@@ -82,8 +85,8 @@ class InfluxDB:
 class VictoriaMetrics:
     """VictoriaMetrics (package victoria-metrics), which takes InfluxDB's v2 API."""
 
-    def __init__(self, lab, name="victoria-metrics"):
-        self.lab, self.name = lab, name
+    def __init__(self, lab, name="victoria-metrics", memory="256MiB"):
+        self.lab, self.name, self.memory = lab, name, memory
         self.port = free_port(("127.0.0.1",))
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
@@ -91,7 +94,8 @@ class VictoriaMetrics:
     def start(self):
         self.process = Process(self.lab, self.name, [
             "victoria-metrics", "-storageDataPath=" + self.lab.folder(self.name), "-httpListenAddr=127.0.0.1:" +
-            str(self.port), "-retentionPeriod=100y", "-memory.allowedBytes=256MiB", "-loggerLevel=WARN"])
+            str(self.port), "-retentionPeriod=100y", "-memory.allowedBytes=" + self.memory,
+            "-loggerLevel=WARN"])
         wait_for(lambda: self.process.must_live() and http(self.url + "/health")[0] == 200, 30,
                  "VictoriaMetrics answers")
         return self
