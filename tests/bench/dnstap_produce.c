@@ -208,8 +208,9 @@ static void produce_paced(struct producer *p, int64_t start_ns, int64_t end_ns)
 		const uint64_t done = p->sent + p->dropped;
 
 		if (!p->blocked && due - done > p->queue / 2 + BATCH) {
-			start_ns +=
-			    (int64_t)((double)(due - done - p->queue / 2) / p->rate * NS_PER_S);
+			const uint64_t late = due - done - p->queue / 2;
+
+			start_ns += (int64_t)((double)late / p->rate * NS_PER_S);
 			due = done + p->queue / 2;
 		}
 		wait = produce_due(p, due, now_ns - flushed_ns > FLUSH_NS);

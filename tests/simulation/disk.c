@@ -802,6 +802,7 @@ static int seek_stream(void *context, off64_t *position, int whence)
 	if (whence != SEEK_SET || *position != 0)
 		return error(EINVAL);
 	of((int)(intptr_t)context)->at = 0;
+	*position = 0;
 	return 0;
 }
 
