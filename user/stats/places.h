@@ -39,7 +39,9 @@ struct place_last {
 	uint64_t identity[2]; /* the first eight bytes of a short one and its last */
 	uint16_t zone;
 	uint8_t address_length, identity_length;
+	uint8_t unused[20];
 };
+_Static_assert(sizeof(struct place_last) == 64, "the one of a family by a shift");
 
 struct places {
 	struct place *slots;
