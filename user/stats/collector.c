@@ -87,6 +87,10 @@ void collector_set_traits(struct collector *collector, const struct collector_tr
 	pairing_relabel(collector->pairing, traits->zones ? &numbers : NULL, traits->zone);
 	collector->config.traits = *traits;
 	collector->seen = (struct junk_seen){0};
+	for (size_t i = 0; i < collector->n_open; i++) {
+		if (collector->open[i]->domains)
+			domains_forget_below(collector->open[i]->domains);
+	}
 }
 
 void collector_renew_labels(struct collector *collector, uint64_t generation)
@@ -237,7 +241,7 @@ static bool prepare(struct collector *collector, const struct record *record, in
 
 /* Second pass: the zone, and with it the keys of its source and its name. Each pass asks for the
  * cache lines that the next ones need. */
-static void locate(struct collector *collector, struct item *item)
+CT_INLINE void locate(struct collector *collector, struct item *item)
 {
 	const struct collector_traits *traits = &collector->config.traits;
 
@@ -255,16 +259,15 @@ static void locate(struct collector *collector, struct item *item)
 	if (item->has_source) {
 		sources_prefetch(&item->shard->sources, item->source_hash);
 		if (traits->facts & FACTS_ADDRESSES && item->direction == DIR_RESPONSE &&
-		    !item_traits_has_bytes(item))
+		    !item_traits_has_bytes(item, item->wanted))
 			sources_prefetch_bytes(&item->shard->sources, item->source_hash);
 	}
 	if (item->facts.has_question && item->shard->names[NAMES_QUERY])
 		topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
-	item_domain_find(traits, item);
-	item_domain_hash(item, &collector->config.seed);
+	item_domain_find(traits, &collector->config.seed, item);
 }
 
-static void set_keys(struct collector *collector, struct item *item)
+CT_INLINE void set_keys(struct collector *collector, struct item *item)
 {
 	const struct cells *cube = &item->shard->cube;
 
@@ -321,10 +324,18 @@ static void count_rare(struct collector *collector, const struct item *item, uin
 	source_add_u32(rare_counter(rare, by), 1);
 }
 
-static void count_talker(
-    struct collector *collector, const struct item *item, uint64_t hash, uint16_t zone_family)
+/* What a message says beyond what every dataset needs, of which its caller knows most when this is
+ * compiled: nearly all messages are of one kind. */
+struct wanted {
+	unsigned facts;     /* item->wanted */
+	unsigned direction; /* of the item */
+	bool addresses;     /* of every message, readable or not */
+};
+
+CT_INLINE void count_talker(struct collector *collector, const struct item *item,
+    struct wanted wanted, uint64_t hash, uint16_t zone_family)
 {
-	if (item->direction == DIR_RESPONSE) {
+	if (wanted.direction == DIR_RESPONSE) {
 		if (__builtin_expect(item->facts.rcode == DNS_RCODE_REFUSED, 0) &&
 		    !item->facts.malformed)
 			count_rare(collector, item, hash, zone_family, TALKER_REFUSED);
@@ -337,20 +348,20 @@ static void count_talker(
 }
 
 /* Of a response. */
-static void count_bytes(
-    const struct collector *collector, const struct item *item, struct source *source)
+CT_INLINE void count_bytes(const struct item *item, struct wanted wanted, struct source *source)
 {
 	struct sources *sources = &item->shard->sources;
 
-	if (collector->config.traits.facts & FACTS_ADDRESSES)
+	if (wanted.addresses)
 		sources->has_bytes = true;
-	if (item_traits_has_bytes(item))
+	if (item_traits_has_bytes(item, wanted.facts))
 		sources_add_traits_bytes(sources, source, item->length);
-	else if (collector->config.traits.facts & FACTS_ADDRESSES)
+	else if (wanted.addresses)
 		sources_add_bytes(sources, source, item->length);
 }
 
-static void count_source(struct collector *collector, const struct item *item)
+CT_INLINE void count_source(
+    struct collector *collector, const struct item *item, struct wanted wanted)
 {
 	const uint16_t zone_family = item_zone_family(item);
 	uint64_t hash = item->source_hash;
@@ -358,8 +369,8 @@ static void count_source(struct collector *collector, const struct item *item)
 
 	if (zone_family != item->hashed_zone_family) /* pairing found another zone */
 		hash = source_hash(&collector->config.seed, item->address, zone_family);
-	if (collector->config.traits.facts & FACTS_ADDRESSES)
-		count_talker(collector, item, hash, zone_family);
+	if (wanted.addresses)
+		count_talker(collector, item, wanted, hash, zone_family);
 	source = sources_at(&item->shard->sources, hash, item->address, zone_family);
 	if (!source)
 		source = shard_source_slow(item->shard, &collector->config.limits,
@@ -369,30 +380,32 @@ static void count_source(struct collector *collector, const struct item *item)
 		return;
 	}
 	source->transports |= (uint16_t)(1u << item->transport);
-	if (item->direction == DIR_QUERY) {
+	if (wanted.direction == DIR_QUERY) {
 		source_add_u32(&source->queries, 1);
 	} else {
 		source_add_u32(&source->responses, 1);
-		count_bytes(collector, item, source);
+		count_bytes(item, wanted, source);
 		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
 			source_add_u32(&source->nxdomain, 1);
 	}
 	if (item->shard->sources.has_traits)
-		item_traits_count(&collector->config.traits, item, sources_traits(source));
+		item_traits_count(&collector->config.traits.clients, item, sources_traits(source),
+		    wanted.facts, wanted.direction);
 }
 
 /* Of every message, as bytes and messages are. */
-static void count_place(const struct collector *collector, const struct item *item)
+CT_INLINE void count_place(
+    const struct collector *collector, const struct item *item, unsigned direction)
 {
 	struct place *place = places_find(&item->shard->places, item->record, item->zone,
 	    collector->config.limits.place_slots, &collector->config.seed);
 
 	if (!place) {
-		shard_place_other(item->shard, item->zone, item->direction, item->length);
+		shard_place_other(item->shard, item->zone, direction, item->length);
 		return;
 	}
-	place->count[item->direction]++;
-	place->bytes[item->direction] += item->length;
+	place->count[direction]++;
+	place->bytes[direction] += item->length;
 }
 
 /* The public hash of DNS Magnitude, which is wanted for its dataset alone. */
@@ -411,13 +424,13 @@ static void count_magnitude(const struct collector *collector, const struct item
 			(const uint8_t *)item->address, item->record->query_address_length == 4));
 }
 
-static void count_name(const struct item *item)
+CT_INLINE void count_name(const struct item *item, unsigned direction)
 {
 	struct topk *names;
 
 	if (!item->facts.has_question)
 		return;
-	if (item->direction == DIR_QUERY)
+	if (direction == DIR_QUERY)
 		names = item->shard->names[NAMES_QUERY];
 	else if (item->facts.rcode == DNS_RCODE_NXDOMAIN)
 		names = item->shard->names[NAMES_NXDOMAIN];
@@ -438,8 +451,32 @@ static void count_pace(const struct collector *collector, const struct item *ite
 	    collector->pace_shift);
 }
 
+CT_INLINE void count_figures(
+    struct collector *collector, const struct item *item, struct wanted wanted)
+{
+	const struct collector_traits *traits = &collector->config.traits;
+	const struct shard_limits *limits = &collector->config.limits;
+	struct domain *domain = item->has_domain ? item_domain_count(item, wanted.direction) : NULL;
+
+	if (wanted.facts & FACTS_ALL)
+		item_facts_count(traits, limits, item, wanted.facts, wanted.direction);
+	if (wanted.facts & (FACTS_QNAME | FACTS_PORTS))
+		item_junk_count(
+		    traits, limits, item, &collector->seen, domain, wanted.facts, wanted.direction);
+	if (wanted.addresses)
+		count_place(collector, item, wanted.direction);
+	if (traits->magnitude_labels)
+		count_magnitude(collector, item);
+	if (item->has_source)
+		count_source(collector, item, wanted);
+	count_name(item, wanted.direction);
+}
+
+/* All datasets and no ports, as it is without a configuration. */
+#define WANTED_MOSTLY (FACTS_ALL | FACTS_DOMAINS | FACTS_CLIENTS | FACTS_ATTACKS)
+
 /* Last pass. */
-static void count(struct collector *collector, struct item *item)
+CT_INLINE void count(struct collector *collector, const struct item *item)
 {
 	struct cell *cell = cube_cell(collector, item->shard, item->hash, item->key);
 
@@ -457,20 +494,16 @@ static void count(struct collector *collector, struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
-	if (item->wanted & FACTS_ALL)
-		item_facts_count(&collector->config.traits, &collector->config.limits, item);
-	if (item->wanted & (FACTS_QNAME | FACTS_PORTS))
-		item_junk_count(
-		    &collector->config.traits, &collector->config.limits, item, &collector->seen);
-	if (collector->config.traits.facts & FACTS_ADDRESSES)
-		count_place(collector, item);
-	if (collector->config.traits.magnitude_labels)
-		count_magnitude(collector, item);
-	if (item->has_source)
-		count_source(collector, item);
-	count_name(item);
-	if (item->has_domain)
-		item_domain_count(item);
+	if (item->wanted == WANTED_MOSTLY && item->direction == DIR_QUERY)
+		count_figures(collector, item, (struct wanted){WANTED_MOSTLY, DIR_QUERY, true});
+	else if (item->wanted == WANTED_MOSTLY)
+		count_figures(collector, item, (struct wanted){WANTED_MOSTLY, DIR_RESPONSE, true});
+	else if (collector->config.traits.facts == 0)
+		count_figures(collector, item, (struct wanted){0, item->direction, false});
+	else
+		count_figures(collector, item,
+		    (struct wanted){item->wanted, item->direction,
+			(collector->config.traits.facts & FACTS_ADDRESSES) != 0});
 }
 
 static void count_frame(struct collector *collector, struct shard *shard)

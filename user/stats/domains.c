@@ -240,6 +240,12 @@ struct domain *domains_let_in(struct domains *domains, uint64_t hash, uint16_t z
 					       : NULL;
 }
 
+void domains_forget_below(struct domains *domains)
+{
+	for (size_t i = 0; i < domains->used; i++)
+		domains->entries[i].below = 0;
+}
+
 void domains_merge(struct domains *into, const struct domains *from)
 {
 	for (size_t i = 0; i < from->used; i++) {

@@ -27,6 +27,7 @@ struct domain {
 	uint32_t queries, nxdomain; /* saturating */
 	uint16_t zone;
 	uint8_t length; /* of the name */
+	uint8_t below;  /* enum junk_below of its TLD, once it is known: the caller's */
 	struct sketch sources, names;
 };
 
@@ -145,6 +146,8 @@ static inline struct domain *domains_at(struct domains *domains, uint64_t hash, 
 	return &domains->entries[place];
 }
 
+/* What is below their TLDs has to be found out anew. */
+void domains_forget_below(struct domains *domains);
 /* Adds all of `from`, whose hashes have the same seed. */
 void domains_merge(struct domains *into, const struct domains *from);
 /* What its memory is now. */

@@ -9,6 +9,7 @@
 #include "base/hist.h"
 #include "dnstap/record.h"
 #include "stats/shard.h"
+#include "zones/name_hash.h"
 #include "zones/zones.h"
 
 #include "crosstap/dns.h"
@@ -27,10 +28,10 @@ struct item {
 	uint64_t domain_hash;
 	uint32_t domain_guess;
 	uint16_t zone, hashed_zone_family;
-	uint8_t zone_labels;  /* of the zone, without the root */
-	uint8_t domain_start; /* in the name */
-	bool has_domain;      /* its domain is counted */
-	bool is_plain; /* its name, as dns_name_is_plain() says, once FACTS_QNAME is counted */
+	uint8_t zone_labels;   /* of the zone, without the root */
+	uint8_t domain_length; /* the last bytes of the name */
+	bool has_domain;       /* its domain is counted */
+	bool is_plain;         /* its name needs no dns_name_traits(); once it is hashed */
 	uint8_t direction, transport, family;
 	uint8_t wanted; /* enum facts_wanted, of what this message has */
 	bool client_side, has_source, has_latency;
@@ -86,13 +87,35 @@ static inline void item_init(
 	    : FAMILY_IPV4;
 	item->has_source = record->query_address_length != 0;
 	item->has_latency = false;
-	item->is_plain = false;
 	item->carried = false;
 	item->address[0] = item->address[1] = 0;
 	if (record->query_address_length == 4)
 		item->address[0] = source_ipv4(record->query_address);
 	else if (record->query_address_length == 16)
 		memcpy(item->address, record->query_address, 16);
+}
+
+/* Whether a name ends with what may be the label arpa; what lies before a short one is in the
+ * message too. */
+static inline bool item_may_be_arpa(const struct item *item)
+{
+	return ct_load_be32(item_name(item) + item->facts.qname_length - 5) == 0x61727061;
+}
+
+/* Of a message with a question: where its name is looked at, in the same pass. */
+static inline void item_hash_name(struct item *item, const struct hash_seed *seed)
+{
+	const uint8_t *name = item_name(item);
+	const size_t length = item->facts.qname_length;
+	bool is_unusual;
+
+	if (item->wanted & (FACTS_QNAME | FACTS_CLIENTS) && item->direction == DIR_QUERY) {
+		item->name_hash = name_hash_look(seed, name, length, &is_unusual);
+		item->is_plain = !is_unusual && !item_may_be_arpa(item);
+	} else {
+		item->name_hash = name_hash(seed, name, length);
+	}
+	item->name_hash ^= (uint64_t)item->zone * seed->a;
 }
 
 static inline void item_hash(
@@ -103,8 +126,7 @@ static inline void item_hash(
 	item->pair_hash = hash_u64x3(seed, item->address[0], item->address[1],
 	    (uint64_t)item->facts.id << 32 | (uint64_t)record->query_port << 8 | item->transport);
 	if (item->facts.has_question)
-		item->name_hash = name_hash(seed, item_name(item), item->facts.qname_length) ^
-		    (uint64_t)item->zone * seed->a;
+		item_hash_name(item, seed);
 }
 
 #endif

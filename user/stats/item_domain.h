@@ -8,6 +8,7 @@
 
 #include "stats/collector.h"
 #include "stats/item.h"
+#include "zones/name_hash.h"
 #include "zones/suffixes.h"
 
 /* How many of the name's last labels are its domain. */
@@ -24,31 +25,24 @@ static inline unsigned item_domain_labels(const struct domain_rules *rules, cons
 	return above + rules->labels;
 }
 
-/* Of queries and of NXDOMAIN answers. Once the hash of the name is known. */
-static inline void item_domain_find(const struct collector_traits *traits, struct item *item)
+/* Of queries and of NXDOMAIN answers. */
+static inline void item_domain_find(
+    const struct collector_traits *traits, const struct hash_seed *seed, struct item *item)
 {
-	unsigned skip, start = 0;
+	const uint8_t *domain = item_name(item), *end = domain + item->facts.qname_length;
+	unsigned skip;
 
 	if (!(item->wanted & FACTS_DOMAINS) || !item->shard->domains ||
 	    (item->direction == DIR_RESPONSE && item->facts.rcode != DNS_RCODE_NXDOMAIN))
 		return;
-	item->has_domain = true;
 	skip = item_domain_labels(&traits->domains, item);
 	skip = item->facts.labels > skip ? item->facts.labels - skip : 0;
 	for (; skip; skip--)
-		start += 1u + item_name(item)[start];
-	item->domain_start = (uint8_t)start;
-}
-
-static inline void item_domain_hash(struct item *item, const struct hash_seed *seed)
-{
-	if (!item->has_domain)
-		return;
-	item->domain_hash = item->domain_start
-	    ? name_hash(seed, item_name(item) + item->domain_start,
-		  (size_t)item->facts.qname_length - item->domain_start) ^
-		(uint64_t)item->zone * seed->a
-	    : item->name_hash;
+		domain += 1u + *domain;
+	item->has_domain = true;
+	item->domain_length = (uint8_t)(end - domain);
+	item->domain_hash =
+	    name_hash_tail(seed, end, item->domain_length) ^ (uint64_t)item->zone * seed->a;
 	domains_prefetch(item->shard->domains, item->domain_hash);
 }
 
@@ -72,23 +66,25 @@ static inline void item_domain_prefetch_sketches(const struct item *item)
 	sketch_prefetch(&domain->names, (uint32_t)(item->name_hash >> 32));
 }
 
-static inline void item_domain_count(const struct item *item)
+/* Its domain's entry; NULL: it has none. */
+CT_INLINE struct domain *item_domain_count(const struct item *item, unsigned direction)
 {
 	struct domains *domains = item->shard->domains;
+	const size_t length = item->domain_length;
 	struct domain *domain = domains_at(domains, item->domain_hash, item->domain_guess,
-	    item->zone, item_name(item) + item->domain_start,
-	    (size_t)item->facts.qname_length - item->domain_start);
+	    item->zone, item_name(item) + item->facts.qname_length - length, length);
 
 	if (__builtin_expect(!domain, 0))
-		return;
-	if (item->direction == DIR_RESPONSE) {
+		return NULL;
+	if (direction == DIR_RESPONSE) {
 		domain_add(&domain->nxdomain, 1);
-		return;
+		return domain;
 	}
 	domain_add(&domain->queries, 1);
 	if (item->has_source)
 		sketch_add(&domain->sources, &domains->budget, (uint32_t)(item->source_hash >> 32));
 	sketch_add(&domain->names, &domains->budget, (uint32_t)(item->name_hash >> 32));
+	return domain;
 }
 
 #endif

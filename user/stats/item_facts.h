@@ -91,7 +91,7 @@ static inline void item_ecs_count(const struct collector_traits *traits,
 		item_rare_add(traits, limits, item, MARGIN_ECS, 0, KEY_OTHER);
 }
 
-static inline void item_edns_count(const struct collector_traits *traits,
+CT_INLINE void item_edns_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
@@ -110,8 +110,8 @@ static inline void item_edns_count(const struct collector_traits *traits,
 		item_ecs_count(traits, limits, item);
 }
 
-static inline void item_qname_count(
-    const struct shard_limits *limits, struct item *item, struct facts_row *row)
+CT_INLINE void item_qname_count(
+    const struct shard_limits *limits, const struct item *item, struct facts_row *row)
 {
 	const struct dns_facts *facts = &item->facts;
 	const size_t length = facts->qname_length, labels = facts->labels;
@@ -119,7 +119,6 @@ static inline void item_qname_count(
 	item_place_add(limits, item, row, FACTS_LENGTH, length / KEY_QNAME_STEP);
 	item_place_add(
 	    limits, item, row, FACTS_LABELS, labels < KEY_QNAME_LABELS ? labels : KEY_QNAME_LABELS);
-	item->is_plain = dns_name_is_plain(item->message, facts);
 	if (__builtin_expect(item->is_plain, 1))
 		return;
 	for (unsigned traits = dns_name_traits(item->message, facts); traits; traits &= traits - 1)
@@ -137,12 +136,11 @@ static inline void item_class_count(const struct collector_traits *traits,
 		item_rare_add(traits, limits, item, MARGIN_CLASS, 0, class);
 }
 
-static inline void item_query_count(
-    const struct collector_traits *traits, const struct shard_limits *limits, struct item *item)
+CT_INLINE void item_query_count(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, unsigned wanted)
 {
 	struct facts *facts = &item->shard->facts;
 	struct facts_row *row = facts->last_row;
-	const unsigned wanted = item->wanted;
 
 	if (__builtin_expect(item->zone != facts->last_zone, 0)) {
 		row = facts_row(facts, item->zone);
@@ -161,7 +159,7 @@ static inline void item_query_count(
 		item_edns_count(traits, limits, item, row);
 }
 
-static inline void item_type_count(const struct collector_traits *traits,
+CT_INLINE void item_type_count(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item)
 {
 	const uint64_t name = facts_recent_name(item->zone, item->facts.qtype, item->facts.rcode);
@@ -188,16 +186,16 @@ static inline void item_ede_count(const struct collector_traits *traits,
 		item_rare_add(traits, limits, item, MARGIN_EDE, 0, codes[i]);
 }
 
-static inline void item_facts_count(
-    const struct collector_traits *traits, const struct shard_limits *limits, struct item *item)
+CT_INLINE void item_facts_count(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, unsigned wanted, unsigned direction)
 {
-	if (item->direction == DIR_QUERY) {
-		item_query_count(traits, limits, item);
+	if (direction == DIR_QUERY) {
+		item_query_count(traits, limits, item, wanted);
 		return;
 	}
-	if (item->wanted & FACTS_TYPES)
+	if (wanted & FACTS_TYPES)
 		item_type_count(traits, limits, item);
-	if (item->wanted & FACTS_EDNS && dns_has_options(item->message, &item->facts))
+	if (wanted & FACTS_EDNS && dns_has_options(item->message, &item->facts))
 		item_ede_count(traits, limits, item);
 }
 

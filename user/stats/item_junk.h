@@ -64,35 +64,66 @@ static inline void item_junk_add(const struct collector_traits *traits,
 }
 
 /* `seen`: the collector's, of queries before. */
-static inline void item_junk_query(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen)
+static inline enum junk_below item_below(
+    const struct junk_rules *rules, const struct item *item, struct junk_seen *seen)
 {
 	const uint8_t *tld = item_name(item) + item->facts.last_label;
-	enum junk junk = JUNK_NONE;
+	enum junk_below below = junk_below_seen(seen, tld);
 
-	if (__builtin_expect(!junk_is_known(seen, item->message, &item->facts, tld, &junk) ||
-		    item_is_port_zero(item),
-		0)) {
-		const struct junk_rules rules = {traits->tlds, traits->qtype_assigned};
-
-		junk = junk_find(&rules, item->message, &item->facts, item_is_port_zero(item));
-		junk_remember(seen, &rules, tld);
+	if (__builtin_expect(below == BELOW_UNKNOWN, 0)) {
+		junk_remember(seen, rules, tld);
+		below = junk_below_seen(seen, tld);
 	}
+	return below;
+}
+
+/* `domain`: the name's, which has its TLD; NULL: none. */
+static __attribute__((noinline)) void item_junk_slow(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen,
+    struct domain *domain)
+{
+	const struct junk_rules rules = {traits->tlds, traits->qtype_assigned};
+	const uint8_t *tld = item_name(item) + item->facts.last_label;
+	enum junk_below below = domain ? (enum junk_below)domain->below : BELOW_UNKNOWN;
+	enum junk junk;
+
+	if (below == BELOW_UNKNOWN)
+		below = item_below(&rules, item, seen);
+	if (domain)
+		domain->below = (uint8_t)below;
+	if (!junk_is_usual(item->message, &item->facts) || item_is_port_zero(item) ||
+	    !junk_is_known(below, item->message, &item->facts, tld, &junk))
+		junk = junk_find(&rules, item->message, &item->facts, item_is_port_zero(item));
 	if (junk != JUNK_NONE)
 		item_junk_add(traits, limits, item, junk);
 }
 
-static inline void item_junk_count(const struct collector_traits *traits,
-    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen)
+CT_INLINE void item_junk_query(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen,
+    struct domain *domain)
 {
-	if (item->direction == DIR_QUERY && item->wanted & FACTS_PORTS &&
-	    item->record->has & RECORD_QUERY_PORT)
+	const unsigned below = domain ? domain->below : BELOW_UNKNOWN;
+
+	if (__builtin_expect((below != BELOW_USUAL && below != BELOW_NO_TLD) ||
+		    !junk_is_usual(item->message, &item->facts) || item_is_port_zero(item),
+		0))
+		item_junk_slow(traits, limits, item, seen, domain);
+	else if (below == BELOW_NO_TLD)
+		item_junk_add(traits, limits, item, JUNK_NON_AUTH_TLD);
+}
+
+/* Once the facts of the message are counted. */
+CT_INLINE void item_junk_count(const struct collector_traits *traits,
+    const struct shard_limits *limits, const struct item *item, struct junk_seen *seen,
+    struct domain *domain, unsigned wanted, unsigned direction)
+{
+	if (direction == DIR_QUERY && wanted & FACTS_PORTS && item->record->has & RECORD_QUERY_PORT)
 		item_rare_add(traits, limits, item, MARGIN_PORTS, 0,
 		    item->record->query_port / KEY_PORT_STEP);
-	if (!(item->wanted & FACTS_QNAME))
+	if (!(wanted & FACTS_QNAME))
 		return;
-	if (item->direction == DIR_QUERY)
-		item_junk_query(traits, limits, item, seen);
+	if (direction == DIR_QUERY)
+		item_junk_query(traits, limits, item, seen, domain);
 	if (__builtin_expect(item_is_priming(item), 0))
 		item_priming_count(traits, limits, item);
 }

@@ -11,6 +11,12 @@
 
 #include "crosstap/dns.h"
 
+static inline void item_traits_add_u32(uint32_t *counter, uint32_t count)
+{
+	if (__builtin_add_overflow(*counter, count, counter))
+		*counter = UINT32_MAX;
+}
+
 static inline void traits_count_u16(uint16_t *counter)
 {
 	*counter = (uint16_t)(*counter + (*counter < UINT16_MAX));
@@ -59,21 +65,18 @@ static inline bool item_has_letters(const struct item *item, unsigned enough)
 /* So many names of a client in a window show the share that is asked for. */
 #define TRAITS_CASE_NAMES 256
 
-static inline void item_traits_case(
+CT_INLINE void item_traits_case(
     const struct trait_limits *limits, const struct item *item, struct source_traits *traits)
 {
 	if (traits->lettered >= TRAITS_CASE_NAMES || !item_has_letters(item, limits->letters))
 		return;
 	traits->lettered++;
-	if (__builtin_expect(
-		!(item->wanted & FACTS_QNAME ? item->is_plain
-					     : dns_name_is_plain(item->message, &item->facts)),
-		0) &&
+	if (__builtin_expect(!item->is_plain, 0) &&
 	    dns_name_traits(item->message, &item->facts) & DNS_NAME_MIXED)
 		traits->mixed++;
 }
 
-static inline void item_traits_query(
+CT_INLINE void item_traits_query(
     const struct trait_limits *limits, const struct item *item, struct source_traits *traits)
 {
 	const struct dns_facts *facts = &item->facts;
@@ -81,7 +84,7 @@ static inline void item_traits_query(
 
 	if (item->transport == TRANSPORT_UDP) {
 		traits->udp = (uint8_t)(traits->udp + (traits->udp < UINT8_MAX));
-		if (item->record->has & RECORD_QUERY_PORT)
+		if (!(traits->signs & SIGN_MANY_PORTS) && item->record->has & RECORD_QUERY_PORT)
 			traits_port(traits->ports, &traits->signs, item->record->query_port);
 	} else if (item->transport == TRANSPORT_TCP) {
 		signs |= SIGN_TCP | (traits->signs & SIGN_TRUNCATED ? SIGN_TCP_AFTER_TC : 0);
@@ -94,49 +97,44 @@ static inline void item_traits_query(
 	traits->signs |= signs;
 	if (!facts->has_question)
 		return;
-	traits->narrow += facts->labels <= item->zone_labels + 1u && traits->narrow < UINT32_MAX;
+	item_traits_add_u32(&traits->narrow, facts->labels <= item->zone_labels + 1u);
 	if ((facts->qtype == DNS_TYPE_DS || facts->qtype == DNS_TYPE_DNSKEY) &&
 	    facts->flags & DNS_FLAG_DO)
 		traits_count_u16(&traits->dnssec);
 	item_traits_case(limits, item, traits);
 }
 
-static inline void item_traits_add_bytes(uint32_t *counter, uint32_t bytes)
+/* Whether the traits count the bytes of a response. Over UDP alone an address can be another one's
+ * than the sender's. */
+static inline bool item_traits_has_bytes(const struct item *item, unsigned wanted)
 {
-	if (__builtin_add_overflow(*counter, bytes, counter))
-		*counter = UINT32_MAX;
-}
-
-/* Whether the traits count a response's bytes. Over UDP alone an address can be another one's than
- * the sender's. */
-static inline bool item_traits_has_bytes(const struct item *item)
-{
-	return item->wanted & FACTS_ATTACKS && item->transport == TRANSPORT_UDP &&
+	return wanted & FACTS_ATTACKS && item->transport == TRANSPORT_UDP &&
 	    item->shard->sources.has_traits;
 }
 
 /* But for a response's bytes, which are also the source's. */
-static inline void item_traits_bytes(const struct item *item, struct source_traits *traits)
+CT_INLINE void item_traits_bytes(
+    const struct item *item, struct source_traits *traits, unsigned direction)
 {
 	if (item->transport != TRANSPORT_UDP)
 		return;
-	if (item->direction == DIR_QUERY) {
-		item_traits_add_bytes(&traits->query_bytes, item->length);
+	if (direction == DIR_QUERY) {
+		item_traits_add_u32(&traits->query_bytes, item->length);
 		return;
 	}
 	traits_vote_once(&traits->question, &traits->votes,
 	    item->facts.has_question ? (uint32_t)(item->name_hash >> 32) ^ item->facts.qtype : 0);
 }
 
-static inline void item_traits_count(
-    const struct collector_traits *wanted, const struct item *item, struct source_traits *traits)
+CT_INLINE void item_traits_count(const struct trait_limits *limits, const struct item *item,
+    struct source_traits *traits, unsigned wanted, unsigned direction)
 {
-	if (item->wanted & FACTS_ATTACKS)
-		item_traits_bytes(item, traits);
-	if (!(item->wanted & FACTS_CLIENTS))
+	if (wanted & FACTS_ATTACKS)
+		item_traits_bytes(item, traits, direction);
+	if (!(wanted & FACTS_CLIENTS))
 		return;
-	if (item->direction == DIR_QUERY)
-		item_traits_query(&wanted->clients, item, traits);
+	if (direction == DIR_QUERY)
+		item_traits_query(limits, item, traits);
 	else if (item->transport == TRANSPORT_UDP && item->facts.flags & DNS_FLAG_TC)
 		traits->signs |= SIGN_TRUNCATED;
 }

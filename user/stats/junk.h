@@ -51,8 +51,8 @@ struct junk_rules {
 
 /* What is below a TLD, where type, class and port are usual. */
 enum junk_below {
-	BELOW_UNKNOWN,
-	BELOW_USUAL, /* no junk */
+	BELOW_UNKNOWN, /* 0 */
+	BELOW_USUAL,   /* no junk */
 	BELOW_NO_TLD,
 	BELOW_LOCALHOST,
 	BELOW_NET,
@@ -112,24 +112,36 @@ static inline bool junk_may_be_private(const uint8_t *arpa, size_t before)
 		(arpa[-11] == 2 && arpa[-10] == '1'));
 }
 
-/* Most queries are told by this; false: ask junk_find(). `tld`: the last label of the question's
- * name. */
-static inline bool junk_is_known(const struct junk_seen *seen, const uint8_t *message,
-    const struct dns_facts *facts, const uint8_t *tld, enum junk *ret)
+/* Whether type and class are those of nearly all queries, so that the name tells. */
+static inline bool junk_is_usual(const uint8_t *message, const struct dns_facts *facts)
 {
-	const size_t before = (size_t)(tld - message) - DNS_HEADER_BYTES;
+	return junk_is_usual_type(facts->qtype) && dns_class(message, facts) == DNS_CLASS_IN;
+}
+
+/* What is below a TLD that was seen, its last label at `tld`. */
+static inline enum junk_below junk_below_seen(const struct junk_seen *seen, const uint8_t *tld)
+{
 	const struct junk_tld *known;
 	struct junk_tld words;
 
-	if (tld[0] < 2 || tld[0] > JUNK_TLD_MOST || !junk_is_usual_type(facts->qtype) ||
-	    dns_class(message, facts) != DNS_CLASS_IN)
-		return false;
+	if (tld[0] < 2 || tld[0] > JUNK_TLD_MOST)
+		return BELOW_UNKNOWN;
 	words = junk_tld_words(tld);
 	known = &seen->tlds[junk_tld_place(&words)];
-	if ((words.first ^ known->first) | (words.last ^ known->last))
-		return false;
+	return (words.first ^ known->first) | (words.last ^ known->last)
+	    ? BELOW_UNKNOWN
+	    : (enum junk_below)known->below;
+}
+
+/* Most usual queries are told by this; false: ask junk_find(). `tld`: the last label of the
+ * question's name. */
+static inline bool junk_is_known(enum junk_below below, const uint8_t *message,
+    const struct dns_facts *facts, const uint8_t *tld, enum junk *ret)
+{
+	const size_t before = (size_t)(tld - message) - DNS_HEADER_BYTES;
+
 	*ret = JUNK_NONE;
-	switch (known->below) {
+	switch (below) {
 	case BELOW_USUAL:
 		return true;
 	case BELOW_NO_TLD:

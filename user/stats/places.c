@@ -108,23 +108,39 @@ struct place *places_at(struct places *places, const uint64_t address[2], uint64
 	return place;
 }
 
+/* A record whose identity is not short has no such place: it is looked for each time. */
+static void remember(
+    struct places *places, struct place *place, const struct record *record, uint16_t zone)
+{
+	const uint8_t length = record->identity_length;
+	struct place_last *last = &places->last[record->response_address_length == 16];
+
+	if (!place || !PLACE_SHORT_IDENTITY(length))
+		return;
+	*last = (struct place_last){.place = place,
+	    .address = {place->address[0], place->address[1]},
+	    .zone = zone,
+	    .address_length = record->response_address_length,
+	    .identity_length = length};
+	if (length) {
+		last->identity[0] = place_word(record->identity);
+		last->identity[1] = place_word(record->identity + length - 8);
+	}
+}
+
 struct place *places_find_slow(struct places *places, const struct record *record, uint16_t zone,
     size_t max_slots, const struct hash_seed *seed)
 {
 	const uint32_t identity =
 	    places_identity(places, record->identity, record->identity_length);
 	const uint64_t key = place_key(zone, record->response_address_length, identity);
-	const unsigned six = record->response_address_length == 16;
 	uint64_t address[2] = {0, 0};
 	struct place *place;
 
 	if (record->response_address_length)
 		memcpy(address, record->response_address, record->response_address_length);
 	place = places_at(places, address, key, max_slots, seed);
-	if (PLACE_SHORT_IDENTITY(record->identity_length)) {
-		place_words_of(&places->last[six].words, record, zone);
-		places->last[six].place = place;
-	}
+	remember(places, place, record, zone);
 	return place;
 }
 

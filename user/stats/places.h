@@ -32,20 +32,21 @@ struct place_identity {
 	uint8_t bytes[RECORD_IDENTITY_BYTES];
 };
 
-/* What a record says of its place. */
-struct place_words {
+/* What the record of a place said. */
+struct place_last {
+	struct place *place; /* NULL: none yet */
 	uint64_t address[2];
 	uint64_t identity[2]; /* the first eight bytes of a short one and its last */
-	uint64_t lengths;     /* of both, and the zone */
+	uint16_t zone;
+	uint8_t address_length, identity_length;
+	uint8_t unused[20];
 };
+_Static_assert(sizeof(struct place_last) == 64, "the one of a family by a shift");
 
 struct places {
 	struct place *slots;
 	uint32_t mask, used;
-	struct {
-		struct place_words words;
-		struct place *place; /* NULL: none */
-	} last[2];                   /* of IPv4, of IPv6; with short identities or none */
+	struct place_last last[2]; /* of IPv4, of IPv6; with short identities or none */
 	struct place_identity identities[PLACES_IDENTITIES];
 	uint32_t n_identities;
 };
@@ -80,29 +81,33 @@ struct place *places_at(struct places *places, const uint64_t address[2], uint64
 /* Of 8 to 16 bytes, as most are, whose first eight and last may be some of the same; or none. */
 #define PLACE_SHORT_IDENTITY(length) ((uint8_t)((length)-8) <= 8 || !(length))
 
-/* Of a record with a short identity. */
-static inline void place_words_of(
-    struct place_words *ret, const struct record *record, uint16_t zone)
+static inline uint64_t place_word(const uint8_t *bytes)
 {
-	const uint8_t length = record->identity_length;
+	uint64_t v;
 
-	*ret = (struct place_words){.lengths = zone | (uint64_t)length << 16 |
-		(uint64_t)record->response_address_length << 24};
-	if (length) {
-		memcpy(&ret->identity[0], record->identity, 8);
-		memcpy(&ret->identity[1], record->identity + length - 8, 8);
-	}
-	if (record->response_address_length == 4)
-		ret->address[0] = source_ipv4(record->response_address);
-	else if (record->response_address_length == 16)
-		memcpy(ret->address, record->response_address, 16);
+	memcpy(&v, bytes, sizeof(v));
+	return v;
 }
 
-static inline bool place_words_equal(const struct place_words *a, const struct place_words *b)
+/* Nearly every record is from the last one's place: what differs is looked for field by field, and
+ * nothing is made of them. */
+static inline bool place_is_last(
+    const struct place_last *last, const struct record *record, uint16_t zone)
 {
-	return ((a->address[0] ^ b->address[0]) | (a->address[1] ^ b->address[1]) |
-		   (a->identity[0] ^ b->identity[0]) | (a->identity[1] ^ b->identity[1]) |
-		   (a->lengths ^ b->lengths)) == 0;
+	const uint8_t length = record->identity_length, *address = record->response_address;
+
+	if (!last->place || last->zone != zone || last->identity_length != length ||
+	    last->address_length != record->response_address_length)
+		return false;
+	if (length &&
+	    (last->identity[0] != place_word(record->identity) ||
+		last->identity[1] != place_word(record->identity + length - 8)))
+		return false;
+	if (record->response_address_length == 4)
+		return last->address[0] == source_ipv4(address);
+	return !record->response_address_length ||
+	    (last->address[0] == place_word(address) &&
+		last->address[1] == place_word(address + 8));
 }
 
 struct place *places_find_slow(struct places *places, const struct record *record, uint16_t zone,
@@ -112,15 +117,11 @@ struct place *places_find_slow(struct places *places, const struct record *recor
 static inline struct place *places_find(struct places *places, const struct record *record,
     uint16_t zone, size_t max_slots, const struct hash_seed *seed)
 {
-	const unsigned six = record->response_address_length == 16;
-	struct place_words words;
+	const struct place_last *last = &places->last[record->response_address_length == 16];
 
-	if (__builtin_expect(PLACE_SHORT_IDENTITY(record->identity_length), 1)) {
-		place_words_of(&words, record, zone);
-		if (places->last[six].place && place_words_equal(&words, &places->last[six].words))
-			return places->last[six].place;
-	}
-	return places_find_slow(places, record, zone, max_slots, seed);
+	return __builtin_expect(place_is_last(last, record, zone), 1)
+	    ? last->place
+	    : places_find_slow(places, record, zone, max_slots, seed);
 }
 
 #endif

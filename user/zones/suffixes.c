@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "zones/suffixes.h"
 
+#include "zones/name_hash.h"
 #include "zones/zones.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "zones/name_hash.h"
 #include "zones/zones.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "zones/zones.h"
 
+#include "zones/name_hash.h"
+
 #include "crosstap/dns.h"
 
 #include <ctype.h>
@@ -41,69 +43,6 @@ static uint64_t load_tail(const uint8_t *p, size_t n)
 
 	memcpy(&v, p, n);
 	return v;
-}
-
-struct name_words {
-	uint64_t first, second;
-};
-
-/* Sixteen bytes as dns_lower8() folds them. */
-static inline struct name_words lower16(const uint8_t *p)
-{
-	struct name_words words;
-	dns_bytes v = dns_load_bytes(p);
-	const dns_bytes capital =
-	    (dns_bytes)((dns_signed_bytes)(v + (0x7f - 'Z')) > 0x7f - 'Z' + 'A' - 1);
-	v |= capital & 0x20;
-	memcpy(&words, &v, sizeof(words));
-	return words;
-}
-
-static inline uint64_t load4(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/* Less than sixteen bytes: both ends of the name, which may overlap. */
-static inline struct name_words lower_short(const uint8_t *name, size_t length)
-{
-	if (length >= 8)
-		return (struct name_words){
-		    dns_lower8(ct_load_le64(name)), dns_lower8(ct_load_le64(name + length - 8))};
-	if (length >= 4)
-		return (struct name_words){
-		    dns_lower8(load4(name)), dns_lower8(load4(name + length - 4))};
-	return (struct name_words){.first = length
-		? dns_lower8(
-		      (uint64_t)name[0] << 16 | (uint64_t)name[length / 2] << 8 | name[length - 1])
-		: 0};
-}
-
-/* Sixteen bytes with a multiplication; the last sixteen of a long name overlap those before. */
-uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length)
-{
-	/* Not in `h`, where a name's own bytes would make up for it: a label with a zero byte more
-	 * would have the hash of the one without. */
-	const uint64_t end = seed->a ^ 0x9e3779b97f4a7c15 ^ length;
-	uint64_t h = seed->b;
-	struct name_words words;
-
-	if (length < sizeof(dns_bytes)) {
-		words = lower_short(name, length);
-	} else {
-		const uint8_t *last = name + length - sizeof(dns_bytes);
-
-		for (; name < last; name += sizeof(dns_bytes)) {
-			words = lower16(name);
-			h = hash_fold(h ^ words.first, words.second ^ seed->a);
-		}
-		words = lower16(last);
-	}
-	h = hash_fold(h ^ words.first, words.second ^ seed->a);
-	return hash_fold(h, end);
 }
 
 static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)

@@ -95,7 +95,4 @@ void zone_set_numbers(const struct zone_set *set, struct zone_numbers *ret);
  * root label, or -EINVAL. *ret_labels without the root. */
 int zone_name_to_wire(const char *text, uint8_t wire[ZONE_WIRE_BYTES], unsigned *ret_labels);
 
-/* Keyed hash of a name or a part of one, without case. */
-uint64_t name_hash(const struct hash_seed *seed, const uint8_t *name, size_t length);
-
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/unused.h"
-#include "zones/zones.h"
+#include "zones/name_hash.h"
 
 #include "../random.h"
 

@@ -3,6 +3,7 @@
 
 #include "base/unused.h"
 #include "stats/view.h"
+#include "zones/name_hash.h"
 #include "zones/suffixes.h"
 
 #include "../random.h"

@@ -226,8 +226,8 @@ static void port_zero_is_of_udp(void **state UNUSED)
 	collector_free(collector);
 }
 
-/* What was usual by one list need not be by another. */
-static void another_list_of_tlds(void **state UNUSED)
+/* What was usual by one list need not be by another, whoever remembers it. */
+static void another_list(uint8_t facts)
 {
 	static const char *const names[] = {"de"};
 	struct collector_config config = test_config();
@@ -236,8 +236,10 @@ static void another_list_of_tlds(void **state UNUSED)
 	struct shard *total;
 	struct sample s;
 
-	config.traits.facts = FACTS_QNAME;
+	config.traits.facts = facts;
+	config.traits.domains.labels = 1;
 	config.limits.facts_cells = 1 << 12;
+	config.limits.domain_slots = 64;
 	config.traits.tlds = tlds;
 	assert_int_equal(tlds_new(&other, names, 1, &test_seed), 0);
 	assert_int_equal(collector_new(&collector, &config), 0);
@@ -251,6 +253,12 @@ static void another_list_of_tlds(void **state UNUSED)
 	shard_free(total);
 	collector_free(collector);
 	tlds_free(other);
+}
+
+static void another_list_of_tlds(void **state UNUSED)
+{
+	another_list(FACTS_QNAME);
+	another_list(FACTS_QNAME | FACTS_DOMAINS);
 }
 
 /* Queries for the root's NS records and what is answered; not those of other types, classes,
