@@ -130,7 +130,7 @@ static void report(const char *name, double value)
 static void run(struct enrich *enrich, const char *name, const struct window_view *view,
     const struct sources *sources)
 {
-	const struct enrich_window window = {NOW_S * NS_PER_S, NOW_S * NS_PER_S, NULL, NULL};
+	const struct enrich_window window = {NOW_S * NS_PER_S, NOW_S * NS_PER_S, NULL, NULL, true};
 	const struct encode_context context = {0};
 	const uint64_t start = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct enrich_view enriched;

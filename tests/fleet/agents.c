@@ -175,7 +175,8 @@ static void make_world(struct fleet *fleet, struct world *world, size_t resolver
 	    .facts = datasets_facts(config->datasets)};
 	struct collector_config counting = {
 	    .interval_ns = 3600 * NS_PER_S, .seed = seed, .max_shards = 2};
-	struct enrich_window window = {.now_ns = clock_wall_ns(&clock_system)};
+	struct enrich_window window = {.now_ns = clock_wall_ns(&clock_system),
+	    .traits = (config->datasets & DATASET_CLIENTS) != 0};
 	struct collector *collector;
 	struct input_setup setup;
 	struct workload workload;

@@ -22,7 +22,8 @@ static void check(const struct resolver *resolver)
 	if ((resolver->family != 4 && resolver->family != 6) ||
 	    resolver->icmp_rtt_us > RESOLVER_MAX_RTT_US || resolver->icmp_s > NOW_S ||
 	    resolver->tcp_rtt_us > RESOLVER_MAX_RTT_US || resolver->tcp_s > NOW_S ||
-	    resolver->credit > RESOLVER_MAX_CREDIT)
+	    resolver->credit > RESOLVER_MAX_CREDIT || resolver->day.signs & ~CLIENT_SIGNS ||
+	    resolver->day.before >> CLIENT_TRAIT_COUNT)
 		abort();
 }
 

@@ -298,6 +298,7 @@ static void commit(struct agent *agent, const struct agent_change *change, void 
 		if (concerns(&stages[i], change))
 			stages[i].commit(agent, change, next[i]);
 	}
+	report_settle(agent->report, clock_wall_ns(agent->clock));
 	agent_forget_labels(agent);
 	agent_renew_filter(agent);
 }

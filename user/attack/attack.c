@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MINUTE_S    60.0
+#define LEAST_S     10.0 /* of a window that is scaled to a minute: a second is no rate */
 #define NS_A_SECOND 1e9
 #define COLD        2    /* windows after which it is over */
 #define HALF        0.5  /* of the limits: while it goes on */
@@ -103,7 +104,7 @@ static size_t count_of(const struct attacks *attacks, enum attack_kind kind)
 
 static double a_minute(const struct attacks *attacks, double count)
 {
-	return count * MINUTE_S / attacks->length_s;
+	return count * MINUTE_S / fmax(attacks->length_s, LEAST_S);
 }
 
 /* `held`: over a part of the limits, which is 1 for one that is not yet named. The attack, if it is

@@ -15,6 +15,8 @@ void limit_format(char *out, const struct config_option *option, double value)
 		scalar_format_rate(out, value);
 	else if (option->type == OPTION_MODE)
 		snprintf(out, SCALAR_TEXT_SIZE, "%04o", (unsigned)value);
+	else if (option->type == OPTION_UINT)
+		snprintf(out, SCALAR_TEXT_SIZE, "%.0f", value);
 	else
 		snprintf(out, SCALAR_TEXT_SIZE, "%.10g", value);
 }

@@ -327,7 +327,7 @@ static void look_up(struct enrich *enrich, struct resolver *resolver)
 static uint16_t judge(struct enrich *enrich, const struct sources *sources,
     const struct source *source, struct client_day *day)
 {
-	if (!sources->has_traits || !(enrich->config->datasets & DATASET_CLIENTS))
+	if (!sources->has_traits || !enrich->window->traits)
 		return 0;
 	client_day_add(day, source, sources_traits(source), enrich->day, &enrich->traits);
 	return client_day_judge(day, source_ip_version(source) == 6, &enrich->traits);

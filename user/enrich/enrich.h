@@ -28,6 +28,7 @@ struct enrich_window {
 	void (*tell)(void *context, const struct source *source, const struct source_traits *traits,
 	    uint32_t asn);
 	void *context; /* of it */
+	bool traits;   /* whether clients are judged by them */
 };
 
 /* Valid until the next window. */

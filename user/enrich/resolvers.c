@@ -126,10 +126,13 @@ void resolvers_set_limit(struct resolvers *resolvers, size_t limit)
 	if (resolvers->used > resolvers->limit)
 		resolvers->used = resolvers->limit;
 	/* Whoever is cut off must go from the index as well, which is made anew. */
-	if (make_index(resolvers, resolvers->limit) < 0)
+	if (make_index(resolvers, resolvers->limit) < 0) {
 		resolvers->used = used;
-	else
+	} else {
 		(void)make_room(resolvers, resolvers->limit);
+		/* The index has no more places, whether or not memory could be given back. */
+		resolvers->room = resolvers->limit;
+	}
 	resolvers->hand = 0;
 }
 

@@ -6,15 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#define MAGIC       0x31767365726c7363ull /* "cslresv1", which another byte order does not read */
+/* "cslresv1" and "cslresv2", which another byte order does not read. */
+#define MAGIC_1     0x31767365726c7363ull
+#define MAGIC       0x32767365726c7363ull
 #define MAX_ENTRIES (100u << 20)
-#define CHUNK       1024
 
 struct header {
 	uint64_t magic;
@@ -26,8 +28,10 @@ struct stored {
 	uint64_t address[2];
 	uint32_t icmp_rtt_us, tcp_rtt_us, icmp_s, tcp_s;
 	uint8_t family, credit, zero[6];
+	struct client_day day; /* from version 2 on */
 };
-_Static_assert(sizeof(struct header) == 24 && sizeof(struct stored) == 40, "no padding");
+_Static_assert(sizeof(struct header) == 24 && sizeof(struct stored) == 72, "no padding");
+#define STORED_1_BYTES offsetof(struct stored, day)
 
 /* -- writing */
 
@@ -61,6 +65,7 @@ static int put_entries(const struct writer *writer, struct resolvers *resolvers)
 		    .tcp_s = from->tcp_s,
 		    .family = from->family,
 		    .credit = from->credit,
+		    .day = from->day,
 		};
 
 		if (is_worth(from))
@@ -168,6 +173,8 @@ static bool is_sound(const struct stored *stored)
 	if (stored->family == 4 &&
 	    (stored->address[1] || memcmp((const char *)stored->address + 4, "\0\0\0\0", 4) != 0))
 		return false;
+	if (stored->day.before >> CLIENT_TRAIT_COUNT || stored->day.signs & ~CLIENT_SIGNS)
+		return false;
 	return stored->icmp_rtt_us <= RESOLVER_MAX_RTT_US &&
 	    stored->tcp_rtt_us <= RESOLVER_MAX_RTT_US && stored->credit <= RESOLVER_MAX_CREDIT;
 }
@@ -187,6 +194,7 @@ static int take(struct resolvers *resolvers, const struct stored *stored, uint32
 	if (!resolver)
 		return -ENOMEM;
 	resolver->credit = stored->credit;
+	resolver->day = stored->day; /* whatever day that is: the next window's may be another */
 	/* A clock that was wrong then, or is now: nothing is newer than now. */
 	if (stored->icmp_s <= now_s) {
 		resolver->icmp_rtt_us = stored->icmp_rtt_us;
@@ -202,20 +210,22 @@ static int take(struct resolvers *resolvers, const struct stored *stored, uint32
 static int read_entries(
     struct resolvers *resolvers, FILE *file, const struct header *header, uint32_t now_s)
 {
-	struct stored *chunk = calloc(CHUNK, sizeof(*chunk));
-	int r = chunk ? 0 : -ENOMEM;
+	struct stored stored = {0}; /* the first version ends before the day */
+	int r = 0;
 
-	for (uint32_t left = header->count; left && r == 0;) {
-		const uint32_t n = left < CHUNK ? left : CHUNK;
-
-		if (fread(chunk, sizeof(*chunk), n, file) != n)
+	for (uint32_t i = 0; i < header->count && r == 0; i++) {
+		if (fread(&stored, header->entry_bytes, 1, file) != 1)
 			r = -EBADMSG;
-		for (uint32_t i = 0; i < n && r == 0; i++)
-			r = take(resolvers, &chunk[i], now_s);
-		left -= n;
+		else
+			r = take(resolvers, &stored, now_s);
 	}
-	free(chunk);
 	return r;
+}
+
+static bool is_known(const struct header *header)
+{
+	return (header->magic == MAGIC && header->entry_bytes == sizeof(struct stored)) ||
+	    (header->magic == MAGIC_1 && header->entry_bytes == STORED_1_BYTES);
 }
 
 static int read_all(struct resolvers *resolvers, FILE *file, size_t size, uint32_t now_s)
@@ -226,10 +236,8 @@ static int read_all(struct resolvers *resolvers, FILE *file, size_t size, uint32
 	if (r < 0)
 		return r;
 	rewind(file);
-	if (fread(&header, sizeof(header), 1, file) != 1 || header.magic != MAGIC ||
-	    header.entry_bytes != sizeof(struct stored) ||
-	    size !=
-		sizeof(header) + (size_t)header.count * sizeof(struct stored) + sizeof(uint64_t))
+	if (fread(&header, sizeof(header), 1, file) != 1 || !is_known(&header) ||
+	    size != sizeof(header) + (size_t)header.count * header.entry_bytes + sizeof(uint64_t))
 		return -EBADMSG;
 	return read_entries(resolvers, file, &header, now_s);
 }

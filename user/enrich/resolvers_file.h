@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Resolvers on disk (`state`), so that a restart does not forget distances nor who asks regularly.
- * Country and AS are not kept: the databases are the better source. Only whoever asked in two
- * windows at least, or was measured, is written.
+ * Resolvers on disk (`state`), so that a restart does not forget distances, who asks regularly, nor
+ * what a client has shown in its day (stats/traits.h). Country and AS are not kept: the databases
+ * are the better source. Only whoever asked in two windows at least, or was measured, is written.
  *
  * The file is the host's own: a header of version, sizes and byte order, the entries, and XXH3 over
- * all of it. It is written beside the old one and moved into place; whatever is wrong with one
- * makes the whole file unread. It holds full addresses, whatever `privacy` says, and is mode 0600.
+ * all of it. The first version, which had no days, is read as well. It is written beside the old
+ * one and moved into place; whatever is wrong with one makes the whole file unread. It holds full
+ * addresses, whatever `privacy` says, and is mode 0600.
  */
 #ifndef CROSSTAP_ENRICH_RESOLVERS_FILE_H
 #define CROSSTAP_ENRICH_RESOLVERS_FILE_H

@@ -163,7 +163,7 @@ static char *make_window_json(const struct report *report, const struct window_v
 	json_put_count(&build, document, "late", view->total->late);
 	json_put_count(&build, document, "skewed", view->total->skewed);
 	json_put(&build, document, "zones", json_zones(view, report->privacy));
-	if (report->config->datasets & DATASET_ATTACKS)
+	if (report->datasets & DATASET_ATTACKS)
 		json_put_attacks(
 		    &build, document, view->span.end_ns, &report->attacked, report->privacy);
 	document = json_build_finish(&build, document);

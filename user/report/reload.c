@@ -7,6 +7,7 @@
 #include "privacy/key_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +172,31 @@ static void commit_comparison(struct report *report, struct report_next *next)
 	atomic_store(&report->compares, next->compares);
 }
 
+unsigned report_datasets_of(struct report *report, int64_t start_ns)
+{
+	struct datasets_settled *settled = &report->settled;
+
+	/* Where the clock was set back all windows ended, and this one is the first after that. */
+	if (start_ns >= settled->start_ns || start_ns < settled->latest_ns)
+		*settled = (struct datasets_settled){.common = UINT_MAX, .start_ns = INT64_MIN};
+	settled->latest_ns = start_ns;
+	return report->config->datasets & report->settled.common;
+}
+
+void report_settle(struct report *report, int64_t now_ns)
+{
+	if (report->settled.start_ns == INT64_MAX)
+		report->settled.start_ns = now_ns;
+}
+
+static void unsettle(struct report *report, const struct config *next)
+{
+	if (report->config && report->config->datasets != next->datasets) {
+		report->settled.common &= report->config->datasets;
+		report->settled.start_ns = INT64_MAX;
+	}
+}
+
 void report_commit(struct report *report, struct report_next *next)
 {
 	struct config *before = report->config;
@@ -194,6 +220,7 @@ void report_commit(struct report *report, struct report_next *next)
 	if (next->outputs)
 		outputs_commit(report->outputs, next->outputs);
 	next->outputs = NULL;
+	unsettle(report, next->config);
 	report->config = next->config;
 	next->config = before;
 	board_configure(report->board, report->config);

@@ -8,6 +8,7 @@
 #include "report/remember.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ int report_new(struct report **ret, const struct config *config, struct zone_reg
 	if (report) {
 		report->registry = registry;
 		report->seed = *seed;
+		report->settled.common = UINT_MAX;
 		r = totals_new(&report->totals, seed);
 		if (r == 0)
 			r = place_names_new(&report->places);
@@ -155,8 +157,9 @@ static void enrich_sources(struct report *report, const struct shard *total,
 {
 	const struct enrich_window window = {.start_ns = span->start_ns,
 	    .now_ns = agent ? agent->now_ns : span->end_ns,
-	    .tell = report->config->datasets & DATASET_ATTACKS ? tell_attacks : NULL,
-	    .context = report->attacks};
+	    .tell = report->datasets & DATASET_ATTACKS ? tell_attacks : NULL,
+	    .context = report->attacks,
+	    .traits = (report->datasets & DATASET_CLIENTS) != 0};
 	int r;
 
 	*ret = (struct enrich_view){0};
@@ -240,7 +243,7 @@ static void begin_attacks(struct report *report, const struct window_span *span)
 	const struct attack_limits limits = attack_limits_of(config);
 
 	report->attacked = (struct attacks_now){0};
-	if (config->datasets & DATASET_ATTACKS)
+	if (report->datasets & DATASET_ATTACKS)
 		attacks_begin(report->attacks, span->start_ns,
 		    (uint64_t)(span->end_ns - span->start_ns), &limits);
 }
@@ -253,7 +256,7 @@ static void name_attacks(struct report *report, const struct shard *total,
 	    .events = &report->events,
 	    .now_ms = (agent ? agent->now_ns : span->end_ns) / NS_PER_MS};
 
-	if (!(report->config->datasets & DATASET_ATTACKS))
+	if (!(report->datasets & DATASET_ATTACKS))
 		return;
 	if (total->domains)
 		attacks_domains(report->attacks, total->domains);
@@ -266,7 +269,7 @@ static int view_window(struct report *report, struct shard *total, const struct 
     const struct report_agent *agent, struct window_view *ret)
 {
 	const struct config *config = report->config;
-	const bool listed = config->datasets & DATASET_DOMAINS;
+	const bool listed = report->datasets & DATASET_DOMAINS;
 	const struct view_limits limits = {
 	    .resolvers = config->top.resolvers,
 	    .names = {config->top.names, config->top.nxdomain},
@@ -275,7 +278,7 @@ static int view_window(struct report *report, struct shard *total, const struct 
 	    .subnets = config->top.subnets,
 	    .talkers = config->top.talkers,
 	    .places = report->places,
-	    .facts = datasets_facts(config->datasets),
+	    .facts = datasets_facts(report->datasets),
 	};
 	int r = view_make(ret, total, span, report->registry, &report->seed, report->always,
 	    report->n_always, &limits, report->arena);
@@ -290,7 +293,7 @@ static int view_window(struct report *report, struct shard *total, const struct 
 
 static void put_clients(struct report *report, struct window_view *view)
 {
-	if (!report->enrich || !(datasets_facts(report->config->datasets) & FACTS_CLIENTS))
+	if (!report->enrich || !(datasets_facts(report->datasets) & FACTS_CLIENTS))
 		return;
 	for (size_t i = 0; i < view->n_zones; i++)
 		view->zones[i].clients = enrich_clients(report->enrich, view->zones[i].zone);
@@ -349,6 +352,7 @@ void report_window(struct report *report, struct shard *total, const struct wind
 	struct enrich_view enriched;
 	struct window_view view;
 
+	report->datasets = report_datasets_of(report, span->start_ns);
 	if (view_window(report, total, span, agent, &view) < 0) {
 		arena_reset(report->arena);
 		return;

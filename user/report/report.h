@@ -61,6 +61,9 @@ int report_prepare(struct report *report, const struct config *config, uint32_t 
 /* Takes `next` over, the one that was prepared last. Waits for no far end. */
 void report_commit(struct report *report, struct report_next *next);
 void report_next_free(struct report_next *next); /* takes NULL */
+/* By now (wall clock) all inputs count for the datasets of the configuration. Of windows that began
+ * before, what a dataset that came or went would have is a part, and is not reported. */
+void report_settle(struct report *report, int64_t now_ns);
 /* In force. */
 const struct config *report_config(const struct report *report);
 /* What the outputs took and did not take so far, over all that there are and were. */

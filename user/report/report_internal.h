@@ -23,6 +23,12 @@ struct day_files {
 
 struct report {
 	struct config *config; /* NULL only before the first */
+	unsigned datasets;     /* of the window that is being reported (reload.c) */
+	struct datasets_settled {
+		unsigned common;   /* of all configurations of the windows before ... */
+		int64_t start_ns;  /* ... this start; INT64_MAX: not known yet */
+		int64_t latest_ns; /* start of the window that was reported last */
+	} settled;
 	struct zone_registry *registry;
 	struct hash_seed seed;
 	struct privacy *privacy;
@@ -62,6 +68,8 @@ struct report {
 
 /* --- what is in force (reload.c) --- */
 
+/* Those that all of a window was counted for. */
+unsigned report_datasets_of(struct report *report, int64_t start_ns);
 void report_always_release(struct zone_registry *registry, uint16_t *always, size_t n);
 /* Wipes it. */
 void report_source_key_free(struct source_key *key);

@@ -2,8 +2,8 @@
 #include "sink/influx_reply.h"
 
 #include "text/escape.h"
+#include "text/json_read.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -108,10 +108,10 @@ static void clean(
 void influx_reply_read(struct influx_reply *ret, const char *body, size_t length, size_t points,
     const char *const *secrets)
 {
-	json_t *root = json_loadb(body, length, 0, NULL);
+	json_t *root = NULL;
 	/* An object that has no end: the connection broke, and the last number may be a piece of
-	 * one. */
-	const bool cut = !root && length && *body == '{';
+	 * one. So it may be for who has no memory to look. */
+	const bool cut = json_read(&root, body, length) < 0 && length && *body == '{';
 	const char *words = json_words(root);
 	size_t n = length;
 

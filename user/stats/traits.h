@@ -46,6 +46,7 @@ enum client_sign {
 	SIGN_TCP_AFTER_TC = 32,
 	SIGN_MANY_PORTS = 64, /* more than two */
 };
+#define CLIENT_SIGNS 127u /* all of them */
 
 /* Of a window. Counters stop at their greatest value. */
 struct source_traits {
@@ -63,7 +64,7 @@ struct source_traits {
 };
 _Static_assert(sizeof(struct source_traits) == 32, "half a cache line beside a source's own");
 
-/* Of a day. */
+/* Of a day. Files have it as it is: another layout is another version (enrich/resolvers_file.c). */
 struct client_day {
 	uint32_t queries, responses, nxdomain, narrow;
 	uint16_t dnssec, lettered, mixed;

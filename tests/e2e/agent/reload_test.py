@@ -299,6 +299,42 @@ class Stream(threading.Thread):
             self.error = error
 
 
+@test
+def a_dataset_comes_and_goes_between_windows(lab):
+    """No window has a part of what its queries were."""
+    path = lab.path("a.sock")
+    crosstap = agent(lab, {"zone": "a", "unix": path}, datasets=["edns"], interval="2s", grace="500ms").start()
+
+    def counted(measurement):
+        """By window."""
+        sums = {}
+        if not os.path.exists(lab.path("points.lp")):
+            return sums
+        for name, _, fields, when in points(lab).points:
+            if name == measurement:
+                sums[when] = sums.get(when, 0) + fields.get("queries", 0)
+        return sums
+
+    def change_within_a_window(datasets):
+        wait_for(lambda: 0.1 < time.time() % 2 < 0.7, 5, "a window has begun")
+        send(path, 100)
+        crosstap.config["datasets"] = datasets
+        reload(crosstap)
+        send(path, 50)
+
+    def is_counted():
+        send(path, 10)
+        return counted("dns_class")
+
+    change_within_a_window(["edns", "core"])
+    wait_for(is_counted, 20, "windows with classes")
+    change_within_a_window(["edns"])
+    check_equal(crosstap.stop(), 0, "exit code")
+    of_classes, of_all = counted("dns_class"), counted("dns")
+    check_equal(of_classes, {when: of_all[when] for when in of_classes}, "queries by class, and all, of each window")
+    check(sum(of_all.values()) - sum(of_classes.values()) >= 300, f"both reloads lay in windows: {of_classes} of {of_all}")
+
+
 def load_and_reloads(lab, attempt):
     """Returns the lag of the latest window, in milliseconds."""
     folder = lab.part(f"attempt{attempt}")

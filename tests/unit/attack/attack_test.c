@@ -12,6 +12,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -228,6 +229,37 @@ static void random_names_below_a_wildcard_are_named(void **state UNUSED)
 	end(&mix);
 }
 
+/* Of a window of that length in which one client is sent so many answers of 1,200 bytes. */
+static bool named_reflection(uint64_t length_ns, uint32_t answers)
+{
+	struct mix mix;
+	bool named;
+
+	begin(&mix);
+	attacks_begin(mix.attacks, mix.start_ns, length_ns, &limits);
+	ask(&mix, 0xc6336407, 0, answers, 30, 40, 1);
+	window_end(&mix);
+	named = mix.now.n == 1;
+	end(&mix);
+	return named;
+}
+
+/* 1,000,000 bytes a minute are 139 such answers in ten seconds: no less is enough of a second, nor
+ * of what is left of a window after a start. 17 KB are no attack. */
+static void a_burst_is_not_the_rate_of_a_minute(void **state UNUSED)
+{
+	const uint64_t second_ns = NS_PER_S;
+
+	assert_false(named_reflection(second_ns, 14));
+	assert_false(named_reflection(second_ns / 10, 138));
+	assert_false(named_reflection(second_ns, 138));
+	assert_true(named_reflection(second_ns, 139));
+	assert_false(named_reflection(10 * second_ns, 138));
+	assert_true(named_reflection(10 * second_ns, 139));
+	assert_false(named_reflection(60 * second_ns, 833));
+	assert_true(named_reflection(60 * second_ns, 834));
+}
+
 static void reflect(struct mix *mix, double part)
 {
 	ask(mix, 0xc6336407, 0, (uint32_t)(400 * part), 30, 40, 1);
@@ -317,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(random_subdomains_are_named),
+	    cmocka_unit_test(a_burst_is_not_the_rate_of_a_minute),
 	    cmocka_unit_test(random_names_below_a_wildcard_are_named),
 	    cmocka_unit_test(reflections_are_named),
 	    cmocka_unit_test(floods_are_named),

@@ -89,6 +89,9 @@ static const struct rule rules[] = {
     {"domains: {suffixes: /nonexistent/x}\n",
 	"test.yaml:1:21: domains.suffixes: cannot open /nonexistent/x: No such file or "
 	"directory\n"},
+    /* A limit is written as it can be typed. */
+    {"attacks: {queries: 1000000000001}\n",
+	"test.yaml:1:20: attacks.queries: \"1000000000001\" is out of range: 0 to 1000000000000\n"},
     {"domains: {labels: 0}\n", "test.yaml:1:19: domains.labels: \"0\" is out of range: 1 to 10\n"},
     /* interfaces and addresses */
     {"wire: {interfaces: eth0}\n",

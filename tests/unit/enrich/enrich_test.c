@@ -20,7 +20,7 @@
 #define FEW    3
 
 static const struct hash_seed seed = {0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f};
-static const struct enrich_window window = {.start_ns = NOW_NS, .now_ns = NOW_NS};
+static const struct enrich_window window = {.start_ns = NOW_NS, .now_ns = NOW_NS, .traits = true};
 
 static struct config *config;
 static struct sources many, few;

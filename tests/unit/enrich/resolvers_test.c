@@ -14,8 +14,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cmocka.h>
+
+#include "../scarce.h"
 
 #define NOW_S 1700000000u
 
@@ -231,7 +234,39 @@ static void test_limit_is_lowered(void **state UNUSED)
 	resolvers_free(resolvers);
 }
 
+/* The table cannot be moved to a smaller place: it has no more entries for that. */
+static void test_limit_is_lowered_without_memory(void **state UNUSED)
+{
+	struct resolvers *resolvers = make(8000);
+
+	for (uint64_t i = 0; i < 8000; i++)
+		see(resolvers, i, 6);
+	scarce_left = 1; /* the index, then the entries */
+	resolvers_set_limit(resolvers, 1000);
+	assert_true(scarce_left < 0);
+	assert_int_equal(resolvers_count(resolvers), 1000);
+	for (int window = 0; window < 3; window++)
+		resolvers_begin_window(resolvers);
+	for (uint64_t i = 10000; i < 20000; i++)
+		see(resolvers, i, 6);
+	assert_int_equal(resolvers_count(resolvers), 1000);
+	resolvers_free(resolvers);
+}
+
 /* -- on disk */
+
+static const struct client_day shown = {.queries = 1,
+    .responses = 2,
+    .nxdomain = 3,
+    .narrow = 4,
+    .dnssec = 5,
+    .lettered = 6,
+    .mixed = 7,
+    .ports = {8, 9},
+    .day = 10,
+    .before = 1 << (CLIENT_TRAIT_COUNT - 1),
+    .udp = 11,
+    .signs = CLIENT_SIGNS};
 
 static void test_round_trip(void **state UNUSED)
 {
@@ -246,6 +281,7 @@ static void test_round_trip(void **state UNUSED)
 	assert_int_equal(resolvers_set_tcp_rtt(from, other, 6, 456, NOW_S + 5), 0);
 	resolvers_begin_window(from);
 	see(from, 2, 4);
+	find(from, 2, 4)->day = shown;
 	assert_int_equal(resolvers_save(from, path, NOW_S), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
@@ -255,6 +291,7 @@ static void test_round_trip(void **state UNUSED)
 	assert_int_equal(find(to, 1, 4)->icmp_s, NOW_S - 5);
 	assert_int_equal(find(to, 3, 6)->tcp_rtt_us, 0); /* measured in the future */
 	assert_int_equal(find(to, 2, 4)->credit, 1);
+	assert_memory_equal(&find(to, 2, 4)->day, &shown, sizeof(shown));
 	resolvers_free(from);
 	resolvers_free(to);
 }
@@ -321,6 +358,80 @@ static void test_damaged(void **state UNUSED)
 	resolvers_free(resolvers);
 }
 
+static void write_with_hash(const uint8_t *data, size_t size)
+{
+	const uint64_t hash = XXH3_64bits(data, size);
+	uint8_t file[512];
+
+	assert_true(size + sizeof(hash) <= sizeof(file));
+	memcpy(file, data, size);
+	memcpy(file + size, &hash, sizeof(hash));
+	write_file(file, size + sizeof(hash));
+}
+
+/* A file of one resolver, without its hash, as version 2 lays it out. */
+static size_t file_of_one(uint8_t file[512])
+{
+	struct resolvers *resolvers = make(100);
+	uint8_t *data;
+	size_t size;
+
+	see(resolvers, 7, 4)->credit = 3;
+	find(resolvers, 7, 4)->icmp_rtt_us = 99;
+	find(resolvers, 7, 4)->day = shown;
+	assert_int_equal(resolvers_save(resolvers, path, NOW_S), 0);
+	resolvers_free(resolvers);
+	data = read_file(&size);
+	assert_int_equal(size, 24 + 40 + sizeof(struct client_day) + 8);
+	memcpy(file, data, size - 8);
+	free(data);
+	return size - 8;
+}
+
+/* Of the agent before, whose resolvers had no days. */
+static void test_first_version(void **state UNUSED)
+{
+	static const struct client_day none = {0};
+	struct resolvers *resolvers = make(100);
+	uint8_t file[512];
+
+	file_of_one(file);
+	assert_memory_equal(file, "cslresv2", 8);
+	file[7] = '1';
+	memcpy(file + 8, &(uint32_t){40}, 4);
+	write_with_hash(file, 24 + 40);
+	assert_int_equal(resolvers_load(resolvers, path, NOW_S), 0);
+	assert_int_equal(find(resolvers, 7, 4)->credit, 3);
+	assert_int_equal(find(resolvers, 7, 4)->icmp_rtt_us, 99);
+	assert_memory_equal(&find(resolvers, 7, 4)->day, &none, sizeof(none));
+	resolvers_free(resolvers);
+	/* The sizes of the one under the name of the other. */
+	file[7] = '2';
+	write_with_hash(file, 24 + 40);
+	assert_refused();
+}
+
+/* What no day can be, under the right hash. */
+static void test_unsound_days(void **state UNUSED)
+{
+	const size_t day = 24 + 40;
+	uint8_t file[512];
+	size_t size = file_of_one(file);
+
+	file[day + offsetof(struct client_day, signs)] = CLIENT_SIGNS + 1;
+	write_with_hash(file, size);
+	assert_refused();
+	size = file_of_one(file);
+	memcpy(file + day + offsetof(struct client_day, before),
+	    &(uint16_t){1 << CLIENT_TRAIT_COUNT}, 2);
+	write_with_hash(file, size);
+	assert_refused();
+	size = file_of_one(file);
+	file[7] = '1';
+	write_with_hash(file, size);
+	assert_refused();
+}
+
 static void test_larger_than_the_limit(void **state UNUSED)
 {
 	struct resolvers *from = make(100), *to = make(10);
@@ -359,8 +470,11 @@ int main(void)
 	    cmocka_unit_test(test_flood),
 	    cmocka_unit_test(test_the_idle_make_room),
 	    cmocka_unit_test(test_limit_is_lowered),
+	    cmocka_unit_test(test_limit_is_lowered_without_memory),
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_first_version),
+	    cmocka_unit_test(test_unsound_days),
 	    cmocka_unit_test(test_larger_than_the_limit),
 	};
 

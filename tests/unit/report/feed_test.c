@@ -36,7 +36,7 @@ static void test_tcp_rtt(void **state UNUSED)
 	struct wire_client_rtt rtts[2] = {
 	    {.count = 4, .sum_us = 80000}, {.count = 1, .sum_us = 7000}};
 	const struct wire_window wire = {.watched = true, .client_rtts = rtts, .n_client_rtts = 2};
-	const struct enrich_window window = {NOW_NS, NOW_NS, NULL, NULL};
+	const struct enrich_window window = {NOW_NS, NOW_NS, NULL, NULL, false};
 	struct enrich_resolver known;
 	struct enrich_view view;
 	struct sources sources;

@@ -25,6 +25,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -312,6 +313,56 @@ static void test_gone(void **state UNUSED)
 	packet_free(source);
 }
 
+static void take_down(const char *interface)
+{
+	struct ifreq request = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	request.ifr_flags = (short)(request.ifr_flags & ~IFF_UP);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+	close(fd);
+}
+
+/* It goes while the last packets lie in a block that is not full. */
+static void test_gone_at_once(void **state UNUSED)
+{
+	static const char *const interfaces[] = {"brief"};
+	struct packet_source *source;
+	struct wire_window seen;
+	struct arena *arena;
+	char error[256];
+	int fd;
+
+	if (!namespace_ready)
+		skip_because("no network namespace of one's own");
+	assert_int_equal(system("ip link add brief type veth peer name shortly && "
+				"ip link set brief up && ip link set shortly up"),
+	    0);
+	assert_int_equal(packet_new(&source, &rules, -1, interfaces, 1, error, sizeof(error)), 0);
+	frames.n = 0;
+	make_udp_query(&frames);
+	memset(frames.frames[0].bytes, 0xff, ETH_ALEN);
+	fd = raw_socket("shortly");
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(send(fd, frames.frames[0].bytes, frames.frames[0].length, 0),
+		    frames.frames[0].length);
+	close(fd);
+	take_down("brief");
+	for (int i = 0; i < 200 && !packet_problem(source); i++)
+		usleep(10000);
+	assert_string_equal(packet_problem(source), "brief is down or gone");
+	assert_int_equal(arena_new(&arena), 0);
+	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), 0);
+	assert_int_equal(packet_take(source, arena, &seen), 0);
+	assert_int_equal(seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][0].messages, 50);
+	arena_free(arena);
+	packet_free(source);
+	assert_int_equal(system("ip link del brief"), 0);
+}
+
 /* The same frames in a file. */
 static void write_capture(const char *path, uint32_t snaplen)
 {
@@ -441,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(test_over_a_veth),
 	    cmocka_unit_test(test_windows),
 	    cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_gone_at_once),
 	    cmocka_unit_test(test_in_a_file),
 	    cmocka_unit_test(test_late_in_a_file),
 	    cmocka_unit_test(test_cut_packets),

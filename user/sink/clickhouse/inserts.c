@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink/clickhouse/inserts.h"
 
+#include "text/json_read.h"
+
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -121,11 +122,10 @@ static void add_row(
 static int add_line(struct inserts *inserts, const char *line, size_t length)
 {
 	const struct measurement *measurement;
-	json_error_t error;
-	json_t *point = json_loadb(line, length, 0, &error);
+	json_t *point = NULL;
 	int64_t time_ms;
 
-	if (!point && json_error_code(&error) == json_error_out_of_memory)
+	if (json_read(&point, line, length) == -ENOMEM)
 		return -ENOMEM;
 	if (is_point(point, &measurement, &time_ms))
 		add_row(&inserts->of[measurement - measurements], measurement, point, time_ms);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink/kafka/statistics.h"
 
-#include <jansson.h>
+#include "text/json_read.h"
+
 #include <string.h>
 
 #define US_PER_S 1e6
@@ -34,11 +35,13 @@ static void add_broker(struct sink_client *ret, const json_t *broker)
 
 bool kafka_statistics_read(struct sink_client *ret, const char *json, size_t length)
 {
-	json_t *root = json_loadb(json, length, 0, NULL);
-	json_t *brokers = json_object_get(root, "brokers"), *broker;
+	json_t *root = NULL, *brokers, *broker;
 	const char *name;
-	const bool known = json_is_object(brokers);
+	bool known;
 
+	json_read(&root, json, length);
+	brokers = json_object_get(root, "brokers");
+	known = json_is_object(brokers);
 	if (known) {
 		*ret = (struct sink_client){.known = true, .messages = number_at(root, "msg_cnt")};
 		json_object_foreach(brokers, name, broker) add_broker(ret, broker);

@@ -2,8 +2,8 @@
 #include "sink/otlp/answer.h"
 
 #include "sink/otlp/proto.h"
+#include "text/json_read.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +61,11 @@ static long long int64_of(const json_t *value)
 
 static void read_json(struct otlp_answer *ret, const char *body, size_t length)
 {
-	json_t *root = json_loadb(body, length, 0, NULL);
-	const json_t *partial = member(root, "partialSuccess", "partial_success");
+	json_t *root = NULL;
+	const json_t *partial;
 
+	json_read(&root, body, length);
+	partial = member(root, "partialSuccess", "partial_success");
 	set(ret, int64_of(member(partial, "rejectedDataPoints", "rejected_data_points")),
 	    json_string_value(member(partial, "errorMessage", "error_message")));
 	json_decref(root);

@@ -20,6 +20,8 @@
 #define CPU_ROUND (2 * (uint64_t)NS_PER_S) /* over so long limits.cpu is judged */
 #define CPU_SHARE 0.97 /* a thread that has a core to itself does not get all of it */
 #define IDLE_MS   1000
+#define LAST_MS   (3 * PACKET_RING_RETIRE_MS) /* a block is given over at the second look at it */
+#define LOOK_MS   (PACKET_RING_RETIRE_MS / 5)
 
 struct packet_source {
 	struct packet_ring *rings;
@@ -84,6 +86,20 @@ static void drain(struct packet_source *source, uint32_t interface)
 	}
 }
 
+/* Of an interface that went: what it received last lies in a block that is not full, which the
+ * kernel gives over by time, device or no device. */
+static bool drain_last(struct packet_source *source, uint32_t interface)
+{
+	struct pollfd stop = source->polls[source->n_rings];
+
+	for (int ms = 0; ms < LAST_MS; ms += LOOK_MS) {
+		if (poll(&stop, 1, LOOK_MS) > 0)
+			return false;
+		drain(source, interface);
+	}
+	return true;
+}
+
 /* What has stopped shall cost the kernel nothing either. */
 static void stop_with(struct packet_source *source, const char *format, const char *what)
 {
@@ -129,7 +145,8 @@ static void *run(void *context)
 		for (uint32_t i = 0; i < source->n_rings; i++) {
 			drain(source, i);
 			if (polls[i].revents & (POLLERR | POLLHUP | POLLNVAL)) {
-				stop_with(source, "%s is down or gone", source->names[i]);
+				if (drain_last(source, i))
+					stop_with(source, "%s is down or gone", source->names[i]);
 				return NULL;
 			}
 		}
