@@ -194,7 +194,7 @@ static void ask_sockets(void)
 static void ask_nft(void)
 {
 	static char name[] = "filter/dropped";
-	static struct host_nft_counter list[1] = {{.name = name, .after = name + 7}};
+	static struct host_nft_counter list[1] = {{.name = name, .after = name + 6}};
 	static struct host_nft nft = {
 	    .netlink = {.socket = &fake}, .counters = list, .n_counters = 1};
 	struct host_counters counters = {0};

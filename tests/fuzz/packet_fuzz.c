@@ -169,8 +169,8 @@ static struct wire_state *state_of(u32 options)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct wire_state *state =
-	    state_of(WIRE_PER_SOURCE | WIRE_RTT | (size & 1 ? WIRE_ANY_ADDRESS : 0));
+	struct wire_state *state = state_of(WIRE_PER_SOURCE | WIRE_RTT |
+	    (size & 1 ? WIRE_ANY_ADDRESS : 0) | (size & 2 ? WIRE_RTT_SYN : 0));
 
 	run(state, data, size);
 	for (u32 i = 0; i < WIRE_DIRECTIONS * WIRE_SLOTS; i++) {
