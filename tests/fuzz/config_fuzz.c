@@ -59,8 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	yaml = as_yaml(config, &written);
 	if (config_series_bound(config, &series) < 0)
 		abort();
-	/* It can be longer than what was read, past the limit of a file. */
-	if (written <= 1 << 20 &&
+	/* It can be longer than what was read, past the limit of a file. Secrets are not written,
+	 * and what stands for them is too short to be one. */
+	if (written <= 1 << 20 && !memmem(yaml, written, "***", 3) &&
 	    (config_parse("again", yaml, written, NULL, &again) < 0 || again->hash != config->hash))
 		abort();
 	config_unref(config);

@@ -54,20 +54,39 @@ static bool compare(struct decode_cache *cache, const uint8_t *frame, size_t siz
 	return taken;
 }
 
+/* It is printed. */
+static void check_version(const char *version, size_t size)
+{
+	const size_t length = strnlen(version, size);
+
+	for (size_t i = 0; i < size; i++) {
+		if (i < length ? version[i] < ' ' || version[i] > '~' : version[i])
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct decode_cache empty = {.prefix_length = 0}, cache = {.prefix_length = 0};
+	struct record record;
+	char version[16];
 	bool taken;
 
 	if (size > UINT32_MAX)
 		return 0;
 	taken = compare(&empty, data, size);
+	if (decode_cache_version(&empty, version, sizeof(version)))
+		check_version(version, sizeof(version));
 	compare(&cache, data, size / 2);
 	/* The cache changes nothing but speed. */
 	for (int i = 0; i < 2; i++) {
 		if (compare(&cache, data, size) != taken)
 			abort();
 	}
+	if (dnstap_decode(&empty, data, (uint32_t)size, &record) == 0)
+		dnstap_release(&record);
+	else if (taken)
+		abort();
 	return 0;
 }
 

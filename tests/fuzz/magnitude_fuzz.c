@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-#define MOST 12288 /* a sketch with all its registers takes 10,243 bytes */
+/* A sketch with all its registers takes 10,243 bytes, and as long as ten others to read. Those are
+ * in the corpus: of their bytes each is as good as any. */
+#define MOST    1024
+#define LONGEST 12288
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buffer buffer = {0};
 	struct magnitude_day dataset, again;
 
-	if (size > MOST || dataset_read(&dataset, 100, data, size) < 0)
+	if (size > LONGEST || dataset_read(&dataset, 100, data, size) < 0)
 		return 0;
 	json_decref(dataset_report(&dataset, "fuzz"));
 	dataset_write(&dataset, true, &buffer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Frames through the wire headers in user space. Input: for each frame two bytes of length (its
- * upper bits: direction, flip, raw), then the frame. Nothing may be read past its end, and the
- * counters must agree with each other.
+ * upper bits: direction, flip, raw, a pause before it), then the frame. Nothing may be read past
+ * its end, and the counters must agree with each other.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 #include "frames.h"
 #include "pieces.h"
 
+#define NS_PER_S   1000000000u
 #define BUCKETS    2
 #define RARE_PAGES (WIRE_SLOTS * WIRE_RARE_ENTRIES / WIRE_RARE_PAGE)
 
@@ -69,6 +70,8 @@ static void check_counters(const struct wire_counters *counters)
 
 static void run(struct wire_state *state, const uint8_t *data, size_t size)
 {
+	u64 time_ns = 0;
+
 	while (size >= 2) {
 		const u32 word = ct_load_be16(data);
 		size_t length = word & 0x0fff;
@@ -83,11 +86,13 @@ static void run(struct wire_state *state, const uint8_t *data, size_t size)
 			return;
 		memcpy(frame, data, length);
 		state->config->slot ^= word >> 14 & 1;
+		/* Each pause is longer than the one before, up to more than any round trip. */
+		time_ns += word >> 12 & 1 ? 16 * (time_ns % NS_PER_S) + 1 : 1000;
 		wire_packet(state,
 		    &(struct wire_input){.data = frame,
 			.length = length,
 			.frame_bytes = length,
-			.time_ns = (u64)state->packets * 1000,
+			.time_ns = time_ns,
 			.segments = 1,
 			.direction = word >> 15,
 			.raw = word >> 13 & 1});
@@ -164,8 +169,8 @@ static struct wire_state *state_of(u32 options)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct wire_state *state =
-	    state_of(WIRE_PER_SOURCE | WIRE_RTT | (size & 1 ? WIRE_ANY_ADDRESS : 0));
+	struct wire_state *state = state_of(WIRE_PER_SOURCE | WIRE_RTT |
+	    (size & 1 ? WIRE_ANY_ADDRESS : 0) | (size & 2 ? WIRE_RTT_SYN : 0));
 
 	run(state, data, size);
 	for (u32 i = 0; i < WIRE_DIRECTIONS * WIRE_SLOTS; i++) {

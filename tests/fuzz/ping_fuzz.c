@@ -13,7 +13,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct ping_address address = {.family = 4, .bytes = {198, 51, 100, 2}};
+static const struct ping_address address = {.family = 4, .bytes = {198, 51, 100, 2}},
+				 other = {.family = 4, .bytes = {198, 51, 100, 3}};
 
 static void require(bool condition)
 {
@@ -40,6 +41,13 @@ static void check_fit(const struct ping_message *message)
 	found = ping_probes_find(
 	    probes, message->sequence, &address, probe->cookie, message->cookie_length);
 	require((found != NULL) == (message->sequence == probe->sequence));
+	/* With the number set right, only the cookie; and nothing of another's address. */
+	found = ping_probes_find(
+	    probes, probe->sequence, &address, message->cookie, message->cookie_length);
+	require((found != NULL) ==
+	    (memcmp(message->cookie, probe->cookie, message->cookie_length) == 0));
+	require(!ping_probes_find(
+	    probes, probe->sequence, &other, probe->cookie, message->cookie_length));
 }
 
 static void check_message(

@@ -78,6 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		snprintf(bad, sizeof(bad), "%s/" IDENTITY, folder_path());
 		require(mkdir(bad, 0700) == 0);
 		snprintf(bad, sizeof(bad), "%s/" NAME ".bad", folder_path());
+		/* They stay, and are nobody's batches. */
+		folder_write(IDENTITY "/notes", data, size);
+		folder_write(IDENTITY "/00000000000000000003-2.batch.bad", data, size);
 	}
 	bytes = make_file(file, data + 1, size - 1);
 	folder_write(NAME, whole ? data + 1 : file, whole ? size - 1 : bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A file of zones: messages, or names that are sorted, each once, and of which a set can be made
- * that finds every one of them. */
+/* A file of zones, or, where its length says so, of TLDs: messages, or names that are sorted, each
+ * once, and of which a set can be made that finds every one of them. */
 #include "base/arena.h"
 #include "config/parse/reader.h"
 #include "config/zone_name.h"
@@ -50,7 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	reader.errors = errors;
 	reader.arena = arena;
 	folder_write("zones.txt", data, size);
-	zones_file_read(&reader, NULL, "zones_file", path, MAX_ZONES, &zones);
+	if (size % 4 == 3)
+		tlds_file_read(&reader, NULL, "tlds", path, MAX_ZONES, &zones);
+	else
+		zones_file_read(&reader, NULL, "zones_file", path, MAX_ZONES, &zones);
 	if (reader.no_memory || zones.n > MAX_ZONES + 1)
 		abort();
 	check(&zones);

@@ -385,7 +385,8 @@ static int read_date(struct reading *reading, int64_t *ret_day)
 	memcpy(text, item.data, sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	end = strptime(text, "%Y-%m-%d", &date);
-	if (!end || *end)
+	/* There was no DNS before 1970, and a year of three digits is written with as many. */
+	if (!end || *end || date.tm_year < 70)
 		return -EBADMSG;
 	*ret_day = timegm(&date) / DAY_S;
 	return 0;
