@@ -560,29 +560,6 @@ static inline bool dns_name_is_mixed(const u8 *name, u32 length)
 	return upper && lower;
 }
 
-/* Whether the question's name has neither a capital nor a hyphen nor arpa at its end, as most: then
- * it has no trait, and dns_name_traits() need not read it. */
-static inline bool dns_name_is_plain(const u8 *message, const struct dns_facts *facts)
-{
-	/* Nothing for the bytes that lie before a short name. */
-	static const u8 kept[16 + DNS_MAX_NAME_BYTES + 1] = {
-	    [16 ... 16 + DNS_MAX_NAME_BYTES] = 0xff};
-	const u8 *name = message + DNS_HEADER_BYTES;
-	const size_t length = facts->qname_length;
-	const u8 *last;
-	dns_bytes unusual;
-	u64 halves[2];
-
-	if (length < 4) /* too short for any; from there on, sixteen bytes end with the name */
-		return true;
-	last = message + length - (16 - DNS_HEADER_BYTES);
-	unusual = dns_unusual(dns_load_bytes(last) & dns_load_bytes(kept + length));
-	for (; name < last; name += 16)
-		unusual |= dns_unusual(dns_load_bytes(name));
-	__builtin_memcpy(halves, &unusual, sizeof(halves));
-	return !(halves[0] | halves[1]) && ct_load_be32(last + 11) != 0x61727061;
-}
-
 /* enum dns_name_trait of the question's name. */
 static inline u8 dns_name_traits(const u8 *message, const struct dns_facts *facts)
 {

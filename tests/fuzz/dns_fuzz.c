@@ -213,7 +213,7 @@ static void ask_more(const uint8_t *data, const struct dns_facts *facts)
 	if (facts->has_question) {
 		dns_class(data, facts);
 		if (facts->labels != count_labels(data + DNS_HEADER_BYTES) ||
-		    dns_name_traits(data, facts) > (dns_name_is_plain(data, facts) ? 0 : 7))
+		    dns_name_traits(data, facts) > 7)
 			abort();
 	}
 	if (!facts->opt)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MINUTE_S    60.0
-#define LEAST_S     10.0 /* of a window that is scaled to a minute: a second is no rate */
+#define LEAST_S     5.0 /* of a window that is scaled to a minute: a second is no rate */
 #define NS_A_SECOND 1e9
 #define COLD        2    /* windows after which it is over */
 #define HALF        0.5  /* of the limits: while it goes on */

@@ -12,8 +12,8 @@
  * An attack is named at the end of the first window whose rates are over the limits, and is over
  * after two windows below half of them: so that it is named within two windows after it has begun,
  * wherever in a window that was, and is over within two after its end, and does not flicker. What
- * is compared with an hour waits until ten minutes of it are known. A window shorter than ten
- * seconds has to have what ten may have, so that a client's burst, or the part of a window after a
+ * is compared with an hour waits until ten minutes of it are known. A window shorter than five
+ * seconds has to have what five may have, so that a client's burst, or the part of a window after a
  * start, is not taken for the rate of a minute. The hour is a running mean in arrays of fixed size,
  * by keyed hashes; those that share a place have too much of it, and are named later, not earlier.
  * It does not learn from what is under attack.

@@ -238,7 +238,7 @@ static const struct config_option root[] = {
 
     {"attacks", OPTION_SECTION,
 	.help = "From what on an attack is named, of the dataset `attacks`. Rates are those of a "
-		"window, scaled to a minute; a shorter one than 10s has to have what 10s may have. "
+		"window, scaled to a minute; a shorter one than 5s has to have what 5s may have. "
 		"It is over after two windows below half of them. What "
 		"is compared with an hour waits until ten minutes of it are known."},
     {"attacks.names", OPTION_UINT, .takers = TO(REPORT), .fallback = "5000", RANGE(1, 1e9),

@@ -244,18 +244,18 @@ static bool named_reflection(uint64_t length_ns, uint32_t answers)
 	return named;
 }
 
-/* 1,000,000 bytes a minute are 139 such answers in ten seconds: no less is enough of a second, nor
+/* 1,000,000 bytes a minute are 70 such answers in five seconds: no less is enough of a second, nor
  * of what is left of a window after a start. 17 KB are no attack. */
 static void a_burst_is_not_the_rate_of_a_minute(void **state UNUSED)
 {
 	const uint64_t second_ns = NS_PER_S;
 
 	assert_false(named_reflection(second_ns, 14));
-	assert_false(named_reflection(second_ns / 10, 138));
-	assert_false(named_reflection(second_ns, 138));
-	assert_true(named_reflection(second_ns, 139));
-	assert_false(named_reflection(10 * second_ns, 138));
-	assert_true(named_reflection(10 * second_ns, 139));
+	assert_false(named_reflection(second_ns / 10, 69));
+	assert_false(named_reflection(second_ns, 69));
+	assert_true(named_reflection(second_ns, 70));
+	assert_false(named_reflection(5 * second_ns, 69));
+	assert_true(named_reflection(5 * second_ns, 70));
 	assert_false(named_reflection(60 * second_ns, 833));
 	assert_true(named_reflection(60 * second_ns, 834));
 }
