@@ -225,7 +225,7 @@ def after_a_downgrade(lab):
     send(lab.path("hand.sock"), 10)
     check_equal(crosstap.stop(), 0, "exit code")
     kept = {}
-    for pattern, version in (("crosstap-spool/*/*.batch", b"-1\n"), ("rssac002/*.state", b"v2"), ("state", b"v1")):
+    for pattern, version in (("crosstap-spool/*/*.batch", b"-1\n"), ("rssac002/*.state", b"v2"), ("state", b"v2")):
         found = glob.glob(lab.path(pattern))
         check(found, f"{pattern} is there")
         for path in found:

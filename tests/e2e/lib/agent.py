@@ -84,7 +84,8 @@ class Crosstap:
         self.spawn = Process
 
     def write_config(self):
-        self.lab.write(self.name + ".yaml", yaml(self.config) + "\n")
+        """In place of the old one at once: a signal may still be on its way."""
+        os.replace(self.lab.write(self.name + ".yaml.new", yaml(self.config) + "\n"), self.config_path)
 
     def start(self, prefix=(), ready=True, namespace=None, **kwargs):
         """In a network namespace the file systems stay: `ip netns exec` would hide /sys/fs/bpf."""

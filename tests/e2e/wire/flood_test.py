@@ -90,8 +90,8 @@ def credits(path):
     """{IPv4 address: windows that it asked in, less one} of a state file."""
     with open(path, "rb") as file:
         data = file.read()
-    count = struct.unpack_from("=II", data, 8)[1]
-    entries = [data[24 + 40 * i:64 + 40 * i] for i in range(count)]
+    size, count = struct.unpack_from("=II", data, 8)
+    entries = [data[24 + size * i:24 + size * (i + 1)] for i in range(count)]
     return {str(ipaddress.IPv4Address(e[:4])): e[33] for e in entries if e[32] == 4}
 
 

@@ -791,6 +791,7 @@ static int sync_at_end(enum sink_end end)
 	int before;
 
 	tuning.spread_ns = 600 * NS_PER_S; /* it waits in memory */
+	server_start(server);
 	sink = open_tuned(&place, server, &tuning);
 	push_numbered(sink, 0, 3);
 	before = atomic_load(&synced);
