@@ -369,8 +369,13 @@ class Twin:
             return ""
 
     def counted(self, start):
-        """Sums of what was written since `start`, by series."""
-        text = {name: self._read_points(name)[start.get(name, 0):] for name in ("points.lp", "other.lp")}
+        """Sums of what was written since `start`, by series. A line that was being written then is not of it."""
+        text = {}
+        for name in ("points.lp", "other.lp"):
+            whole, at = self._read_points(name), start.get(name, 0)
+            if at and whole[at - 1:at] not in ("", "\n"):
+                at = whole.find("\n", at) + 1 or len(whole)
+            text[name] = whole[at:]
         result = {}
         for name, lines in text.items():
             if lines.startswith("{"):
