@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/topk.h"
 
+#include "base/saturate.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,12 +84,6 @@ static uint32_t *filter_of(const struct topk *topk, uint64_t hash)
 void topk_prefetch(const struct topk *topk, uint64_t hash)
 {
 	__builtin_prefetch(&topk->sets[hash & topk->set_mask]);
-}
-
-static void saturating_add(uint32_t *counter, uint32_t count)
-{
-	if (__builtin_add_overflow(*counter, count, counter))
-		*counter = UINT32_MAX;
 }
 
 static void admit(struct topk *topk, size_t set_index, int way, uint64_t hash, uint16_t group,

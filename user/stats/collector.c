@@ -321,7 +321,7 @@ static void count_rare(struct collector *collector, const struct item *item, uin
 	if (!rare)
 		return;
 	rare->transports |= (uint16_t)(1u << item->transport);
-	source_add_u32(rare_counter(rare, by), 1);
+	saturating_add(rare_counter(rare, by), 1);
 }
 
 /* What a message says beyond what every dataset needs, of which its caller knows most when this is
@@ -381,12 +381,12 @@ CT_INLINE void count_source(
 	}
 	source->transports |= (uint16_t)(1u << item->transport);
 	if (wanted.direction == DIR_QUERY) {
-		source_add_u32(&source->queries, 1);
+		saturating_add(&source->queries, 1);
 	} else {
-		source_add_u32(&source->responses, 1);
+		saturating_add(&source->responses, 1);
 		count_bytes(item, wanted, source);
 		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
-			source_add_u32(&source->nxdomain, 1);
+			saturating_add(&source->nxdomain, 1);
 	}
 	if (item->shard->sources.has_traits)
 		item_traits_count(&collector->config.traits.clients, item, sources_traits(source),

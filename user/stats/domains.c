@@ -161,7 +161,7 @@ static uint32_t collect(struct domains *domains, uint64_t hash, uint32_t weight)
 		 *b = domains_collected(domains, hash, 36);
 	uint32_t sum = *a < *b ? *a : *b;
 
-	domain_add(&sum, weight);
+	saturating_add(&sum, weight);
 	*a = *a < sum ? sum : *a;
 	*b = *b < sum ? sum : *b;
 	return sum;
@@ -259,9 +259,9 @@ void domains_merge(struct domains *into, const struct domains *from)
 		if (!entry)
 			continue;
 		if (place != DOMAIN_NOWHERE)
-			domain_add(&into->weights[place], from->weights[i]);
-		domain_add(&entry->queries, more->queries);
-		domain_add(&entry->nxdomain, more->nxdomain);
+			saturating_add(&into->weights[place], from->weights[i]);
+		saturating_add(&entry->queries, more->queries);
+		saturating_add(&entry->nxdomain, more->nxdomain);
 		sketch_merge(&entry->sources, &into->budget, &more->sources);
 		sketch_merge(&entry->names, &into->budget, &more->names);
 	}

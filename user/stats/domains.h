@@ -14,6 +14,7 @@
 #define CROSSTAP_STATS_DOMAINS_H
 
 #include "base/hash.h"
+#include "base/saturate.h"
 #include "base/sketch.h"
 
 #include <stdbool.h>
@@ -124,12 +125,6 @@ static inline uint32_t domains_guess(const struct domains *domains, uint64_t has
 struct domain *domains_let_in(struct domains *domains, uint64_t hash, uint16_t zone,
     const uint8_t *name, size_t length, uint32_t weight);
 
-static inline void domain_add(uint32_t *counter, uint32_t count)
-{
-	if (__builtin_add_overflow(*counter, count, counter))
-		*counter = UINT32_MAX;
-}
-
 /* The entry, one message more on it; NULL: it has none. `hash` covers name and zone; `guess`: where
  * to look first, any number. */
 static inline struct domain *domains_at(struct domains *domains, uint64_t hash, uint32_t guess,
@@ -142,7 +137,7 @@ static inline struct domain *domains_at(struct domains *domains, uint64_t hash, 
 		if (place == DOMAIN_NOWHERE)
 			return domains_let_in(domains, hash, zone, name, length, 1);
 	}
-	domain_add(&domains->weights[place], 1);
+	saturating_add(&domains->weights[place], 1);
 	return &domains->entries[place];
 }
 

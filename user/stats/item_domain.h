@@ -77,10 +77,10 @@ CT_INLINE struct domain *item_domain_count(const struct item *item, unsigned dir
 	if (__builtin_expect(!domain, 0))
 		return NULL;
 	if (direction == DIR_RESPONSE) {
-		domain_add(&domain->nxdomain, 1);
+		saturating_add(&domain->nxdomain, 1);
 		return domain;
 	}
-	domain_add(&domain->queries, 1);
+	saturating_add(&domain->queries, 1);
 	if (item->has_source)
 		sketch_add(&domain->sources, &domains->budget, (uint32_t)(item->source_hash >> 32));
 	sketch_add(&domain->names, &domains->budget, (uint32_t)(item->name_hash >> 32));

@@ -11,12 +11,6 @@
 
 #include "crosstap/dns.h"
 
-static inline void item_traits_add_u32(uint32_t *counter, uint32_t count)
-{
-	if (__builtin_add_overflow(*counter, count, counter))
-		*counter = UINT32_MAX;
-}
-
 static inline void traits_count_u16(uint16_t *counter)
 {
 	*counter = (uint16_t)(*counter + (*counter < UINT16_MAX));
@@ -97,7 +91,7 @@ CT_INLINE void item_traits_query(
 	traits->signs |= signs;
 	if (!facts->has_question)
 		return;
-	item_traits_add_u32(&traits->narrow, facts->labels <= item->zone_labels + 1u);
+	saturating_add(&traits->narrow, facts->labels <= item->zone_labels + 1u);
 	if ((facts->qtype == DNS_TYPE_DS || facts->qtype == DNS_TYPE_DNSKEY) &&
 	    facts->flags & DNS_FLAG_DO)
 		traits_count_u16(&traits->dnssec);
@@ -119,7 +113,7 @@ CT_INLINE void item_traits_bytes(
 	if (item->transport != TRANSPORT_UDP)
 		return;
 	if (direction == DIR_QUERY) {
-		item_traits_add_u32(&traits->query_bytes, item->length);
+		saturating_add(&traits->query_bytes, item->length);
 		return;
 	}
 	traits_vote_once(&traits->question, &traits->votes,

@@ -185,9 +185,9 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 		hash = source_hash(seed, source->address, source->zone_family);
 		to = sources_at(into, hash, source->address, source->zone_family);
 		to->transports |= source->transports;
-		source_add_u32(&to->queries, source->queries);
-		source_add_u32(&to->responses, source->responses);
-		source_add_u32(&to->nxdomain, source->nxdomain);
+		saturating_add(&to->queries, source->queries);
+		saturating_add(&to->responses, source->responses);
+		saturating_add(&to->nxdomain, source->nxdomain);
 		add_details(into, to, from, source);
 	}
 	return 0;

@@ -12,6 +12,7 @@
 #define CROSSTAP_STATS_SOURCES_H
 
 #include "base/hash.h"
+#include "base/saturate.h"
 #include "stats/traits.h"
 
 #include <stdbool.h>
@@ -76,12 +77,6 @@ static inline uint64_t source_hash(
     const struct hash_seed *seed, const uint64_t address[2], uint16_t zone_family)
 {
 	return hash_u64x3(seed, address[0], address[1], zone_family);
-}
-
-static inline void source_add_u32(uint32_t *counter, uint32_t count)
-{
-	if (__builtin_add_overflow(*counter, count, counter))
-		*counter = UINT32_MAX;
 }
 
 static inline struct source *sources_slot(const struct sources *sources, size_t i)

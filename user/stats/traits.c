@@ -40,7 +40,7 @@ static void add_ports(uint16_t ports[2], uint8_t *signs, const struct source_tra
 
 void source_traits_merge(struct source_traits *into, const struct source_traits *from)
 {
-	source_add_u32(&into->narrow, from->narrow);
+	saturating_add(&into->narrow, from->narrow);
 	add_u16(&into->dnssec, from->dnssec);
 	add_mixed(&into->lettered, &into->mixed, from);
 	add_ports(into->ports, &into->signs, from);
@@ -48,8 +48,8 @@ void source_traits_merge(struct source_traits *into, const struct source_traits 
 	if (into->signs & SIGN_TRUNCATED && from->signs & SIGN_TCP)
 		into->signs |= SIGN_TCP_AFTER_TC;
 	into->signs |= from->signs;
-	source_add_u32(&into->query_bytes, from->query_bytes);
-	source_add_u32(&into->response_bytes, from->response_bytes);
+	saturating_add(&into->query_bytes, from->query_bytes);
+	saturating_add(&into->response_bytes, from->response_bytes);
 	traits_vote(&into->question, &into->votes, from->question, from->votes);
 }
 
@@ -99,10 +99,10 @@ void client_day_add(struct client_day *day, const struct source *source,
 {
 	if (day->day != (uint16_t)day_number)
 		begin_day(day, (uint16_t)day_number, limits);
-	source_add_u32(&day->queries, source->queries);
-	source_add_u32(&day->responses, source->responses);
-	source_add_u32(&day->nxdomain, source->nxdomain);
-	source_add_u32(&day->narrow, traits->narrow);
+	saturating_add(&day->queries, source->queries);
+	saturating_add(&day->responses, source->responses);
+	saturating_add(&day->nxdomain, source->nxdomain);
+	saturating_add(&day->narrow, traits->narrow);
 	add_u16(&day->dnssec, traits->dnssec);
 	add_mixed(&day->lettered, &day->mixed, traits);
 	add_ports(day->ports, &day->signs, traits);

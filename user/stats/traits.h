@@ -13,6 +13,8 @@
 #ifndef CROSSTAP_STATS_TRAITS_H
 #define CROSSTAP_STATS_TRAITS_H
 
+#include "base/saturate.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -129,8 +131,7 @@ static inline void traits_port(uint16_t ports[2], uint8_t *signs, uint16_t port)
 static inline void traits_vote(uint32_t *question, uint32_t *votes, uint32_t hash, uint32_t n)
 {
 	if (*question == hash) {
-		if (__builtin_add_overflow(*votes, n, votes))
-			*votes = UINT32_MAX;
+		saturating_add(votes, n);
 	} else if (*votes >= n) {
 		*votes -= n;
 	} else {

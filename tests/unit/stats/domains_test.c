@@ -46,7 +46,7 @@ static void ask(struct domains *domains, uint16_t zone, const char *label, size_
 		struct domain *domain = add(domains, zone, label);
 
 		if (domain)
-			domain_add(&domain->queries, 1);
+			saturating_add(&domain->queries, 1);
 	}
 }
 
@@ -104,16 +104,16 @@ static void a_dictionary_sweeps_nothing_out(void **state UNUSED)
 		snprintf(label, sizeof(label), "w%llx", (unsigned long long)random_next(&random));
 		domain = add(domains, 0, label);
 		if (domain) {
-			domain_add(&domain->queries, 1);
+			saturating_add(&domain->queries, 1);
 			sketch_add(&domain->sources, &domains->budget, (uint32_t)i);
-			domain_add(&domain->nxdomain, 1);
+			saturating_add(&domain->nxdomain, 1);
 		}
 		if (i % 50 == 0) {
 			snprintf(label, sizeof(label), "real%u", i / 50 % 40);
 			domain = add(domains, 0, label);
 			if (!domain)
 				continue; /* not yet let in */
-			domain_add(&domain->queries, 1);
+			saturating_add(&domain->queries, 1);
 			sketch_add(&domain->sources, &domains->budget,
 			    (uint32_t)(random_next(&random) >> 32));
 		}
