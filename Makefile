@@ -419,8 +419,8 @@ bench-nameserver:
 	scripts/deps --build --check
 	$(MAKE) all $(O)/tests/bench/dnstap_produce $(O)/tools/dnsload
 	scripts/bench-nameserver $(O) $(NAMESERVER)
-# What both say, with stand-ins.
-check-bench: all $(O)/tests/bench/dnstap_produce
+# What both say, with stand-ins; and that what the wire costs can be measured.
+check-bench: all $(O)/tests/bench/dnstap_produce $(O)/bpf/nothing.bpf.o $(O)/tools/dnsload
 	python3 -B tests/bench/peers/peers_test.py $(O)
 	python3 -B tests/bench/nameserver/summary_test.py
 	python3 -B tests/bench/wire_cost $(O) 1

@@ -279,7 +279,7 @@ class Soak:
         return {s["tags"]["zone"]: int(s["values"][0][1] or 0) for s in series}
 
     def check_rounds(self):
-        sent = stored = missing = unanswered = 0
+        sent = stored = missing = elsewhere = 0
         for round in self.rounds:
             have = self.stored(round)
             for zone, n in round.sent.items():
@@ -289,11 +289,13 @@ class Soak:
                     self.failures.append(f"round {round.number}, {zone}: sent {n}, answered {round.answered[zone]}, stored {seen}")
                 elif seen > n:
                     self.failures.append(f"round {round.number} ({', '.join(round.disturbed)}), {zone}: sent {n}, stored {seen}")
-                missing += n - seen if round.disturbed else 0
-                unanswered += n - seen if not round.disturbed else 0
+                if round.disturbed:
+                    missing += n - seen
+                else:
+                    elsewhere += n - seen
         disturbed = sum(bool(round.disturbed) for round in self.rounds)
         print(f"rounds        {len(self.rounds)}, {disturbed} of them with a kill, restart, stall or without memory")
-        print(f"queries       sent {sent}, stored {stored}, missing in those rounds {missing}, in others without an answer {unanswered}")
+        print(f"queries       sent {sent}, stored {stored}, missing in those rounds {missing}, in others {elsewhere}")
 
     def report(self):
         self.check_rounds()

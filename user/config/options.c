@@ -41,10 +41,9 @@ static const struct config_option root[] = {
 		"source ports of queries, in 64 ranges; `sketches`: registers of the sources of "
 		"each zone, from which those of a fleet are counted (crosstap-fleet(7)), under "
 		"rssac002.key_file and not without it. `domains`, `addresses` and `attacks` cost "
-		"a tenth of a frame's CPU each; what is left out "
-		"costs nothing. One that a reload adds or takes away is not in the windows that "
-		"were open "
-		"then: it would have a part of them."},
+		"a tenth of a frame's CPU each; what is left out costs nothing. One that a "
+		"reload adds or takes away is not in the windows that were open then: it would "
+		"have a part of them."},
     {"inputs", OPTION_INPUTS, .takers = TO(INPUTS) | TO(TABLES), RANGE(0, 256),
 	ARRAY(C, inputs, n_inputs),
 	.help = "Where dnstap arrives: one entry for each nameserver, zone or group of zones. "
@@ -239,8 +238,8 @@ static const struct config_option root[] = {
     {"attacks", OPTION_SECTION,
 	.help = "From what on an attack is named, of the dataset `attacks`. Rates are those of a "
 		"window, scaled to a minute; a shorter one than 5s has to have what 5s may have. "
-		"It is over after two windows below half of them. What "
-		"is compared with an hour waits until ten minutes of it are known."},
+		"It is over after two windows below half of them. What is compared with an hour "
+		"waits until ten minutes of it are known."},
     {"attacks.names", OPTION_UINT, .takers = TO(REPORT), .fallback = "5000", RANGE(1, 1e9),
 	AT(C, attacks.names),
 	.help = "random-subdomain: a domain is asked for so many distinct names a minute, and"},

@@ -115,9 +115,9 @@ void sink_stats(const struct sink *sink, struct sink_stats *ret);
  * drops (and counts) it. A far end that is down gets one more attempt if there is a spool, else
  * attempts until the timeout. */
 void sink_stop(struct sink *sink, uint64_t timeout_ns);
+/* What ends with the sink. */
 enum sink_end {
-	SINK_END_OUTPUT,  /* a reload takes it away: what it puts into the spool is synced, as ever
-			   */
+	SINK_END_OUTPUT,  /* a reload takes it away: what it puts into the spool is synced */
 	SINK_END_PROCESS, /* waits for no disk */
 };
 /* The same in two: the first returns at once; said again, it can only shorten the time, and the
