@@ -135,10 +135,12 @@ static uint64_t dataset_queries(const char *path, const char *data, size_t size)
 	uint64_t queries;
 
 	sim_peek(true);
+	sim_memory_spare(true);
 	if (dataset_read(&day, 16, (const uint8_t *)data, size) < 0)
 		sim_fail("%s is no dataset", path);
 	queries = day.queries;
 	dataset_done(&day);
+	sim_memory_spare(false);
 	sim_peek(false);
 	return queries;
 }

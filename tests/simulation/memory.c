@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static uint64_t one_in;
-static bool failed;
+static bool failed, spared;
 
 struct arena;
 void *__real_malloc(size_t size);
@@ -21,6 +21,11 @@ void sim_memory_fail(uint64_t n)
 	one_in = n;
 }
 
+void sim_memory_spare(bool on)
+{
+	spared = on;
+}
+
 bool sim_memory_failed(void)
 {
 	const bool did = failed;
@@ -31,7 +36,7 @@ bool sim_memory_failed(void)
 
 static bool fails(void)
 {
-	if (!sim_in_process())
+	if (!sim_in_process() || spared)
 		return false;
 	if (!sim_every_here(SIM_EVERY_ALLOCATION) && (!one_in || !sim_once_in(one_in)))
 		return false;

@@ -117,6 +117,8 @@ void sim_disk_each(const char *prefix,
 /* One allocation of the process in `n` fails; 0: none. */
 void sim_memory_fail(uint64_t n);
 bool sim_memory_failed(void); /* since the last call */
+/* While it is on, none fails: a witness looks, on the process's own stack. */
+void sim_memory_spare(bool on);
 
 /* -- far_end.c */
 

@@ -4,6 +4,7 @@
 #include "text/escape.h"
 #include "text/json_read.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -105,13 +106,21 @@ static void clean(
 	words[n] = '\0';
 }
 
+/* An object whose end did not arrive: the connection broke, and its last number may be a piece of
+ * one. Without memory to read it, its last byte tells. */
+static bool is_cut(int error, const char *body, size_t length)
+{
+	while (length && memchr(" \t\r\n", body[length - 1], 4))
+		length--;
+	return error < 0 && length && *body == '{' &&
+	    !(error == -ENOMEM && body[length - 1] == '}');
+}
+
 void influx_reply_read(struct influx_reply *ret, const char *body, size_t length, size_t points,
     const char *const *secrets)
 {
 	json_t *root = NULL;
-	/* An object that has no end: the connection broke, and the last number may be a piece of
-	 * one. So it may be for who has no memory to look. */
-	const bool cut = json_read(&root, body, length) < 0 && length && *body == '{';
+	const int error = json_read(&root, body, length);
 	const char *words = json_words(root);
 	size_t n = length;
 
@@ -119,7 +128,7 @@ void influx_reply_read(struct influx_reply *ret, const char *body, size_t length
 		n = strlen(words);
 	else
 		words = body;
-	ret->rejected = cut ? points : rejected_of(words, n, points);
+	ret->rejected = is_cut(error, body, length) ? points : rejected_of(words, n, points);
 	clean(ret->words, words, n, secrets);
 	json_decref(root);
 }
