@@ -9,6 +9,8 @@
 #ifndef CROSSTAP_BASE_SKETCH_H
 #define CROSSTAP_BASE_SKETCH_H
 
+#include "base/prefetch.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,8 +70,7 @@ static inline void sketch_prefetch(const struct sketch *sketch, uint32_t hash)
 	const size_t in_registers = (uint64_t)hash << sketch->bits >> 32;
 
 	/* What is inline has no such place, and to ask for any is no error. */
-	__builtin_prefetch(
-	    sketch->registers + (sketch->kind == SKETCH_SET ? in_set : in_registers), 1);
+	prefetch_write(sketch->registers + (sketch->kind == SKETCH_SET ? in_set : in_registers));
 }
 
 static inline void sketch_add(struct sketch *sketch, struct sketch_budget *budget, uint32_t hash)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/topk.h"
 
+#include "base/prefetch.h"
 #include "base/saturate.h"
 
 #include <errno.h>
@@ -83,7 +84,7 @@ static uint32_t *filter_of(const struct topk *topk, uint64_t hash)
 
 void topk_prefetch(const struct topk *topk, uint64_t hash)
 {
-	__builtin_prefetch(&topk->sets[hash & topk->set_mask]);
+	prefetch(&topk->sets[hash & topk->set_mask]);
 }
 
 static void admit(struct topk *topk, size_t set_index, int way, uint64_t hash, uint16_t group,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/resolvers.h"
 
+#include "base/prefetch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +153,7 @@ void resolvers_begin_window(struct resolvers *resolvers)
 
 void resolvers_prefetch(const struct resolvers *resolvers, uint64_t hash)
 {
-	__builtin_prefetch(&resolvers->index[hash & resolvers->mask]);
+	prefetch(&resolvers->index[hash & resolvers->mask]);
 }
 
 void resolvers_prefetch_entry(const struct resolvers *resolvers, uint64_t hash)
@@ -159,7 +161,7 @@ void resolvers_prefetch_entry(const struct resolvers *resolvers, uint64_t hash)
 	const uint32_t place = resolvers->index[hash & resolvers->mask];
 
 	if (place)
-		__builtin_prefetch(&resolvers->entries[place - 1], 1);
+		prefetch_write(&resolvers->entries[place - 1]);
 }
 
 static bool is_at(const struct resolver *entry, const uint64_t address[2], unsigned family)

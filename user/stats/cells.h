@@ -8,6 +8,7 @@
 #define CROSSTAP_STATS_CELLS_H
 
 #include "base/hash.h"
+#include "base/prefetch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +45,7 @@ static inline uint64_t cells_hash(const struct cells *cells, uint64_t key)
 
 static inline void cells_prefetch(const struct cells *cells, uint64_t hash)
 {
-	__builtin_prefetch(&cells->slots[hash & cells->mask], 1);
+	prefetch_write(&cells->slots[hash & cells->mask]);
 }
 
 /* The key's cell, made if need be; NULL when the table is at its limit. */

@@ -14,6 +14,7 @@
 #define CROSSTAP_STATS_DOMAINS_H
 
 #include "base/hash.h"
+#include "base/prefetch.h"
 #include "base/saturate.h"
 #include "base/sketch.h"
 
@@ -81,7 +82,7 @@ static inline uint32_t domains_ways(const struct domains *domains, uint64_t hash
 
 static inline void domains_prefetch(const struct domains *domains, uint64_t hash)
 {
-	__builtin_prefetch(&domains->index[hash & domains->mask]);
+	prefetch(&domains->index[hash & domains->mask]);
 }
 
 /* The place of an entry, or DOMAIN_NOWHERE. Places are good until the table next takes in another
@@ -108,14 +109,14 @@ static inline uint32_t domains_guess(const struct domains *domains, uint64_t has
 	const uint32_t place = (uint32_t)item - 1;
 
 	if (item && !((item ^ hash) & DOMAIN_TAG_MASK)) {
-		__builtin_prefetch(&domains->entries[place], 1);
-		__builtin_prefetch(&domains->entries[place].names, 1);
+		prefetch_write(&domains->entries[place]);
+		prefetch_write(&domains->entries[place].names);
 		return place;
 	}
 	if (domains->filter) {
-		__builtin_prefetch(domains_collected(domains, hash, 8), 1);
-		__builtin_prefetch(domains_collected(domains, hash, 36), 1);
-		__builtin_prefetch(&domains->weights[domains_ways(domains, hash)]);
+		prefetch_write(domains_collected(domains, hash, 8));
+		prefetch_write(domains_collected(domains, hash, 36));
+		prefetch(&domains->weights[domains_ways(domains, hash)]);
 	}
 	return DOMAIN_NOWHERE;
 }

@@ -13,6 +13,7 @@
 #ifndef CROSSTAP_STATS_FACTS_H
 #define CROSSTAP_STATS_FACTS_H
 
+#include "base/prefetch.h"
 #include "stats/cells.h"
 #include "stats/key.h"
 #include "zones/zones.h"
@@ -110,7 +111,7 @@ int facts_need_row(struct facts *facts, uint32_t zone, size_t max_blocks, struct
 
 static inline void facts_prefetch_row(const struct facts *facts, uint32_t zone)
 {
-	__builtin_prefetch(facts_row(facts, zone), 1);
+	prefetch_write(facts_row(facts, zone));
 }
 
 /* The margin that a place of a zone's row is a part of. */

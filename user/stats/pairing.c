@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stats/pairing.h"
 
+#include "base/prefetch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +71,7 @@ static struct set *set_of(const struct pairing *pairing, uint64_t tag)
 
 void pairing_prefetch(const struct pairing *pairing, uint64_t hash)
 {
-	__builtin_prefetch(set_of(pairing, tag_of(hash)), 1);
+	prefetch_write(set_of(pairing, tag_of(hash)));
 }
 
 /* Too old to be answered, or from before the clock stepped back: it must not hold its place. */

@@ -12,6 +12,7 @@
 #define CROSSTAP_STATS_SOURCES_H
 
 #include "base/hash.h"
+#include "base/prefetch.h"
 #include "base/saturate.h"
 #include "stats/traits.h"
 
@@ -146,12 +147,12 @@ static inline uint32_t sources_after(const struct sources *sources, uint32_t at)
 
 static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
 {
-	__builtin_prefetch(sources_slot(sources, sources_home(sources, hash)), 1);
+	prefetch_write(sources_slot(sources, sources_home(sources, hash)));
 }
 
 static inline void sources_prefetch_bytes(const struct sources *sources, uint64_t hash)
 {
-	__builtin_prefetch(&sources->bytes[sources_home(sources, hash)], 1);
+	prefetch_write(&sources->bytes[sources_home(sources, hash)]);
 }
 
 /* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */

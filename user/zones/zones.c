@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "zones/zones.h"
 
+#include "base/prefetch.h"
 #include "zones/name_hash.h"
 
 #include "crosstap/dns.h"
@@ -261,7 +262,7 @@ void zone_set_probe(const struct zone_set *set, const uint8_t *name, size_t leng
 	ret->any = true;
 	ret->start = (uint8_t)start;
 	ret->hash = name_hash(&set->seed, name + start, length - start);
-	__builtin_prefetch(&set->slots[ret->hash & set->mask]);
+	prefetch(&set->slots[ret->hash & set->mask]);
 }
 
 uint16_t zone_set_find_from(const struct zone_set *set, const uint8_t *name, size_t length,
