@@ -269,7 +269,7 @@ static double run_receiver_with(
 
 static double run_receiver(const struct workload *workload, const struct config *config)
 {
-	return run_receiver_with(workload, config, FACTS_ALL);
+	return run_receiver_with(workload, config, datasets_counted(config->datasets));
 }
 
 /* With the datasets of one configuration, and of the other. */

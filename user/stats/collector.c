@@ -250,6 +250,9 @@ CT_INLINE void locate(struct collector *collector, struct item *item)
 		    zone_set_find_from(traits->zones, item_name(item), item->facts.qname_length,
 			&item->probe, item->facts.qtype == DNS_TYPE_DS, &item->zone_labels);
 		item_facts_prefetch(item);
+		if (traits->facts & FACTS_ADDRESSES)
+			places_prefetch(&item->shard->places, item->record, item->zone,
+			    &collector->config.seed);
 	}
 	item->has_domain = false;
 	if (!item->client_side || !traits->figures)

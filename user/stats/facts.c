@@ -121,34 +121,34 @@ uint64_t facts_place_version_key(uint32_t zone, unsigned place)
 	return margin_key(zone, MARGIN_EDNS, 0, 0, 0, version);
 }
 
-static int fold_place(struct cells *margins, uint32_t zone, unsigned place, uint64_t count)
+static int fold_place(struct margins_batch *batch, uint32_t zone, unsigned place, uint64_t count)
 {
 	const uint64_t version = facts_place_version_key(zone, place);
-	int r = margins_add(margins, facts_place_key(zone, place), count, 0);
+	int r = margins_put(batch, facts_place_key(zone, place), count, 0);
 
 	if (r == 0 && version)
-		r = margins_add(margins, version, count, 0);
+		r = margins_put(batch, version, count, 0);
 	return r;
 }
 
-static int fold_row(struct cells *margins, uint32_t zone, const struct facts_row *row)
+static int fold_row(struct margins_batch *batch, uint32_t zone, const struct facts_row *row)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < FACTS_PLACE_COUNT && r == 0; i++) {
 		if (row->low[i])
-			r = fold_place(margins, zone, i, row->low[i]);
+			r = fold_place(batch, zone, i, row->low[i]);
 	}
 	return r;
 }
 
-static int fold_cell(struct cells *margins, const struct cell *cell)
+static int fold_cell(struct margins_batch *batch, const struct cell *cell)
 {
-	int r = margins_add(margins, cell->key, cell->count, cell->amount);
+	int r = margins_put(batch, cell->key, cell->count, cell->amount);
 
 	if (r == 0 && margin_kind(cell->key) == MARGIN_QTYPE_RCODE &&
 	    key_qtype(margin_value(cell->key)) != KEY_NO_QUESTION)
-		r = margins_add(margins,
+		r = margins_put(batch,
 		    margin_key(margin_zone(cell->key), MARGIN_QTYPE_RESPONSES, 0, 0, 0,
 			key_qtype(margin_value(cell->key))),
 		    cell->count, cell->amount);
@@ -157,21 +157,22 @@ static int fold_cell(struct cells *margins, const struct cell *cell)
 
 int facts_fold(const struct facts *facts, struct cells *margins)
 {
+	struct margins_batch batch = {.margins = margins};
 	int r = 0;
 
 	for (uint32_t zone = 0; zone < ZONES_MAX && r == 0; zone++) {
 		const struct facts_row *row = facts_row(facts, zone);
 
 		if (row)
-			r = fold_row(margins, zone, row);
+			r = fold_row(&batch, zone, row);
 		else
 			zone |= FACTS_BLOCK_ZONES - 1;
 	}
 	for (size_t i = 0; i <= facts->cells.mask && r == 0; i++) {
 		if (facts->cells.slots[i].key)
-			r = fold_cell(margins, &facts->cells.slots[i]);
+			r = fold_cell(&batch, &facts->cells.slots[i]);
 	}
-	return r;
+	return r < 0 ? r : margins_flush(&batch);
 }
 
 uint8_t facts_of_margin(enum margin margin)

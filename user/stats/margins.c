@@ -5,9 +5,8 @@
 
 #include <errno.h>
 
-int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount)
+static int add(struct cells *margins, uint64_t hash, uint64_t key, uint64_t count, uint64_t amount)
 {
-	uint64_t hash = cells_hash(margins, key);
 	struct cell *cell = cells_at(margins, hash, key);
 
 	if (!cell) {
@@ -25,16 +24,48 @@ int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t am
 	return 0;
 }
 
+int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount)
+{
+	return add(margins, cells_hash(margins, key), key, count, amount);
+}
+
+int margins_put(struct margins_batch *batch, uint64_t key, uint64_t count, uint64_t amount)
+{
+	const uint64_t hash = cells_hash(batch->margins, key);
+	const int r = batch->n == MARGINS_BATCH ? margins_flush(batch) : 0;
+
+	if (r < 0)
+		return r;
+	cells_prefetch(batch->margins, hash);
+	batch->items[batch->n++] = (struct margins_item){hash, key, count, amount};
+	return 0;
+}
+
+int margins_flush(struct margins_batch *batch)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < batch->n && r == 0; i++) {
+		const struct margins_item *item = &batch->items[i];
+
+		r = add(batch->margins, item->hash, item->key, item->count, item->amount);
+	}
+	batch->n = 0;
+	return r;
+}
+
 int margins_merge(struct cells *into, const struct cells *from)
 {
-	for (size_t i = 0; i <= from->mask; i++) {
-		const struct cell *cell = &from->slots[i];
-		int r = cell->key ? margins_add(into, cell->key, cell->count, cell->amount) : 0;
+	struct margins_batch batch = {.margins = into};
+	int r = 0;
 
-		if (r < 0)
-			return r;
+	for (size_t i = 0; i <= from->mask && r == 0; i++) {
+		const struct cell *cell = &from->slots[i];
+
+		if (cell->key)
+			r = margins_put(&batch, cell->key, cell->count, cell->amount);
 	}
-	return 0;
+	return r < 0 ? r : margins_flush(&batch);
 }
 
 /* The producer left the message out. */
@@ -70,7 +101,7 @@ int margins_add_late(struct cells *margins, uint64_t key)
 				: 0;
 }
 
-static int fold_compared(struct cells *margins, const struct cell *cell)
+static int fold_compared(struct margins_batch *batch, const struct cell *cell)
 {
 	const uint64_t key = cell->key;
 	const uint32_t direction = cube_direction(key), type = cube_type(key);
@@ -81,105 +112,108 @@ static int fold_compared(struct cells *margins, const struct cell *cell)
 
 	if (!is_compared(key))
 		return 0;
-	r = margins_add(margins,
+	r = margins_put(batch,
 	    margin_key(0, MARGIN_COMPARED, direction, cube_transport(key), cube_family(key), 0),
 	    cell->count, cell->amount);
 	if (r == 0 && malformed)
-		r = margins_add(margins,
+		r = margins_put(batch,
 		    margin_key(0, margin, direction, cube_transport(key), cube_family(key), 0),
 		    cell->count, 0);
 	if (r == 0 && direction == DIR_RESPONSE && !malformed &&
 	    (type & ~CUBE_XFR_BIT) == DNS_RCODE_REFUSED)
-		r = margins_add(margins,
+		r = margins_put(batch,
 		    margin_key(0, MARGIN_COMPARED_REFUSED, 0, cube_transport(key), 0, 0),
 		    cell->count, 0);
 	if (r == 0 && direction == DIR_QUERY && has_question(key))
-		r = margins_add(
-		    margins, margin_key(0, MARGIN_COMPARED_QTYPE, 0, 0, 0, type), cell->count, 0);
+		r = margins_put(
+		    batch, margin_key(0, MARGIN_COMPARED_QTYPE, 0, 0, 0, type), cell->count, 0);
 	return r;
 }
 
-static int fold_rcode(struct cells *margins, const struct cell *cell, uint32_t zone, uint32_t rcode)
+static int fold_rcode(
+    struct margins_batch *batch, const struct cell *cell, uint32_t zone, uint32_t rcode)
 {
 	const uint32_t size = key_rcode_size(rcode, cube_size(cell->key));
-	int r =
-	    margins_add(margins, margin_key(zone, MARGIN_RCODE, 0, 0, 0, rcode), cell->count, 0);
+	int r = margins_put(batch, margin_key(zone, MARGIN_RCODE, 0, 0, 0, rcode), cell->count, 0);
 
 	return r < 0 ? r
-		     : margins_add(margins, margin_key(zone, MARGIN_RCODE_SIZE, 0, 0, 0, size),
+		     : margins_put(batch, margin_key(zone, MARGIN_RCODE_SIZE, 0, 0, 0, size),
 			   cell->count, 0);
 }
 
-static int fold_qtype(struct cells *margins, const struct cell *cell, uint32_t zone, uint32_t qtype)
+static int fold_qtype(
+    struct margins_batch *batch, const struct cell *cell, uint32_t zone, uint32_t qtype)
 {
-	int r = margins_add(
-	    margins, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, qtype), cell->count, cell->amount);
+	int r = margins_put(
+	    batch, margin_key(zone, MARGIN_QTYPE, 0, 0, 0, qtype), cell->count, cell->amount);
 
 	return r < 0
 	    ? r
-	    : margins_add(margins,
+	    : margins_put(batch,
 		  margin_key(zone, MARGIN_TRANSPORT_QTYPE, 0, cube_transport(cell->key), 0, qtype),
 		  cell->count, 0);
 }
 
-static int fold_readable(struct cells *margins, const struct cell *cell)
+static int fold_readable(struct margins_batch *batch, const struct cell *cell)
 {
 	const uint64_t key = cell->key;
 	const uint32_t zone = cube_zone(key), direction = cube_direction(key);
 	int r = 0;
 
 	if (direction == DIR_RESPONSE)
-		r = fold_rcode(margins, cell, zone, cube_type(key) & ~CUBE_XFR_BIT);
+		r = fold_rcode(batch, cell, zone, cube_type(key) & ~CUBE_XFR_BIT);
 	else if (!(key & CUBE_NO_QUESTION))
-		r = fold_qtype(margins, cell, zone, cube_type(key));
+		r = fold_qtype(batch, cell, zone, cube_type(key));
 	if (r == 0 && direction == DIR_QUERY)
-		r = margins_add(margins, margin_key(zone, MARGIN_OPCODE, 0, 0, 0, cube_opcode(key)),
+		r = margins_put(batch, margin_key(zone, MARGIN_OPCODE, 0, 0, 0, cube_opcode(key)),
 		    cell->count, 0);
 	for (uint32_t flags = cube_flags(key); r == 0 && flags; flags &= flags - 1)
-		r = margins_add(margins,
+		r = margins_put(batch,
 		    margin_key(zone, MARGIN_FLAG, direction, 0, 0, (uint32_t)__builtin_ctz(flags)),
 		    cell->count, 0);
 	return r;
 }
 
-static int fold_message(struct cells *margins, const struct cell *cell)
+static int fold_message(struct margins_batch *batch, const struct cell *cell)
 {
 	const uint64_t key = cell->key;
 	const uint32_t zone = cube_zone(key), direction = cube_direction(key);
 	const uint32_t transport = cube_transport(key), family = cube_family(key);
 	int r =
-	    margins_add(margins, margin_key(zone, MARGIN_MESSAGES, direction, transport, family, 0),
+	    margins_put(batch, margin_key(zone, MARGIN_MESSAGES, direction, transport, family, 0),
 		cell->count, cell->amount);
 
 	if (r < 0 || is_unknown(key))
 		return r;
-	r = margins_add(margins,
+	r = margins_put(batch,
 	    margin_key(zone, MARGIN_SIZE, direction, transport, 0, cube_size(key)), cell->count, 0);
 	if (r < 0)
 		return r;
 	if (cube_kind(key) == CUBE_MALFORMED)
-		return margins_add(margins,
+		return margins_put(batch,
 		    margin_key(zone, MARGIN_MALFORMED, direction, transport, family, 0),
 		    cell->count, 0);
-	return fold_readable(margins, cell);
+	return fold_readable(batch, cell);
 }
 
-static int fold_other(struct cells *margins, const struct cell *cell)
+static int fold_other(struct margins_batch *batch, const struct cell *cell)
 {
 	const uint64_t key = cell->key;
 	const uint32_t zone = cube_zone(key);
 
 	if (cube_opcode(key) == OTHER_OUTGOING)
-		return margins_add(margins,
+		return margins_put(batch,
 		    margin_key(zone, MARGIN_OUTGOING, cube_direction(key), 0, 0, 0), cell->count,
 		    0);
-	return margins_add(margins,
+	return margins_put(batch,
 	    margin_key(zone, MARGIN_LATENCY, 0, cube_transport(key), 0, cube_type(key)),
 	    cell->count, cell->amount);
 }
 
 int margins_fold(struct cells *margins, const struct cells *cube)
 {
+	struct margins_batch batch = {.margins = margins};
+
 	for (size_t i = 0; i <= cube->mask; i++) {
 		const struct cell *cell = &cube->slots[i];
 		int r = 0;
@@ -187,15 +221,15 @@ int margins_fold(struct cells *margins, const struct cells *cube)
 		if (!cell->key)
 			continue;
 		if (cube_kind(cell->key) == CUBE_OTHER) {
-			r = fold_other(margins, cell);
+			r = fold_other(&batch, cell);
 		} else {
 			if (cell->key & CUBE_FIGURES)
-				r = fold_message(margins, cell);
+				r = fold_message(&batch, cell);
 			if (r == 0)
-				r = fold_compared(margins, cell);
+				r = fold_compared(&batch, cell);
 		}
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return margins_flush(&batch);
 }

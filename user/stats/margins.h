@@ -14,6 +14,21 @@
 int margins_fold(struct cells *margins, const struct cells *cube);
 /* Adds one margin: counts and bytes are summed, of a largest value the larger stays. */
 int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount);
+
+/* The same of many: each waits in a batch until the cache line that it goes to has come. */
+#define MARGINS_BATCH 64
+struct margins_item {
+	uint64_t hash, key, count, amount;
+};
+struct margins_batch {
+	struct cells *margins;
+	size_t n;
+	struct margins_item items[MARGINS_BATCH];
+};
+/* -ENOMEM: some that were put are not added. */
+int margins_put(struct margins_batch *batch, uint64_t key, uint64_t count, uint64_t amount);
+int margins_flush(struct margins_batch *batch);
+
 /* A message with this key in the cube came when its window was closed. */
 int margins_add_late(struct cells *margins, uint64_t key);
 int margins_merge(struct cells *into, const struct cells *from);

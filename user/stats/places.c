@@ -56,7 +56,7 @@ uint32_t places_identity(struct places *places, const uint8_t *identity, uint8_t
 static struct place *slot_of(const struct places *places, const uint64_t address[2], uint64_t key,
     const struct hash_seed *seed)
 {
-	uint32_t at = (uint32_t)hash_u64x3(seed, address[0], address[1], key) & places->mask;
+	uint32_t at = (uint32_t)place_hash(seed, address, key) & places->mask;
 
 	for (;; at = (at + 1) & places->mask) {
 		struct place *place = &places->slots[at];

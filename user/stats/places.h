@@ -10,6 +10,7 @@
 #define CROSSTAP_STATS_PLACES_H
 
 #include "base/hash.h"
+#include "base/prefetch.h"
 #include "dnstap/record.h"
 #include "stats/cells.h"
 #include "stats/sources.h"
@@ -108,6 +109,30 @@ static inline bool place_is_last(
 	return !record->response_address_length ||
 	    (last->address[0] == place_word(address) &&
 		last->address[1] == place_word(address + 8));
+}
+
+static inline uint64_t place_hash(
+    const struct hash_seed *seed, const uint64_t address[2], uint64_t key)
+{
+	return hash_u64x3(seed, address[0], address[1], key);
+}
+
+/* Asks for the cache lines of the entry in another zone, for what comes to the last one's address
+ * from the last one's identity. */
+static inline void places_prefetch(const struct places *places, const struct record *record,
+    uint16_t zone, const struct hash_seed *seed)
+{
+	const struct place_last *last = &places->last[record->response_address_length == 16];
+	const struct place *place;
+
+	if (!last->place || last->zone == zone)
+		return;
+	place = &places->slots[place_hash(seed, last->address,
+				   place_key(zone, last->address_length,
+				       place_identity(last->place->key))) &
+	    places->mask];
+	prefetch_write(place);
+	prefetch_write(&place->bytes[1]);
 }
 
 struct place *places_find_slow(struct places *places, const struct record *record, uint16_t zone,

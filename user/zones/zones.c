@@ -38,25 +38,36 @@ struct zone_set {
 	uint16_t other;
 };
 
-static uint64_t load_tail(const uint8_t *p, size_t n)
+/* Less than eight bytes, at least one: each in it, some of them twice. */
+static uint64_t load_short(const uint8_t *p, size_t n)
 {
-	uint64_t v = 0;
+	uint32_t first, last;
 
-	memcpy(&v, p, n);
-	return v;
+	if (n < sizeof(first))
+		return (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
+	memcpy(&first, p, sizeof(first));
+	memcpy(&last, p + n - sizeof(last), sizeof(last));
+	return (uint64_t)last << 32 | first;
+}
+
+static bool word_equal(const uint8_t *lower, const uint8_t *name)
+{
+	uint64_t a, b;
+
+	memcpy(&a, lower, sizeof(a));
+	memcpy(&b, name, sizeof(b));
+	return a == dns_lower8(b);
 }
 
 static bool name_equal(const uint8_t *lower, const uint8_t *name, size_t length)
 {
-	for (; length > 8; lower += 8, name += 8, length -= 8) {
-		uint64_t a, b;
-
-		memcpy(&a, lower, 8);
-		memcpy(&b, name, 8);
-		if (a != dns_lower8(b))
+	if (length < 8)
+		return load_short(lower, length) == dns_lower8(load_short(name, length));
+	for (size_t at = 0; at < length - 8; at += 8) {
+		if (!word_equal(lower + at, name + at))
 			return false;
 	}
-	return load_tail(lower, length) == dns_lower8(load_tail(name, length));
+	return word_equal(lower + length - 8, name + length - 8);
 }
 
 /* One label of presentation form, up to its dot; *at behind the dot. The length, or -EINVAL. */
