@@ -107,25 +107,31 @@ static void tally(struct spool *s, const struct entry *entry, int sign)
 	atomic_store(&s->oldest_ns, s->n ? s->entries[s->first].time_ns : 0);
 }
 
-/* Memory follows the number of files, which limit_bytes / BLOCK_BYTES bounds. */
-static int add_entry(struct spool *s, const struct entry *entry)
+/* Room for one more. Memory follows the number of files, which limit_bytes / BLOCK_BYTES bounds. */
+static int need_entry(struct spool *s)
 {
+	const size_t size = s->size ? 2 * s->size : 64;
+	struct entry *entries;
+
 	if (s->first && s->first + s->n == s->size) {
-		memmove(s->entries, s->entries + s->first, s->n * sizeof(*entry));
+		memmove(s->entries, s->entries + s->first, s->n * sizeof(*entries));
 		s->first = 0;
 	}
-	if (s->n == s->size) {
-		size_t size = s->size ? 2 * s->size : 64;
-		struct entry *entries = realloc(s->entries, size * sizeof(*entries));
+	if (s->n < s->size)
+		return 0;
+	entries = realloc(s->entries, size * sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	s->entries = entries;
+	s->size = size;
+	return 0;
+}
 
-		if (!entries)
-			return -ENOMEM;
-		s->entries = entries;
-		s->size = size;
-	}
+/* There is room for it. */
+static void add_entry(struct spool *s, const struct entry *entry)
+{
 	s->entries[s->first + s->n++] = *entry;
 	tally(s, entry, 1);
-	return 0;
 }
 
 /* The one at `index`: near either end, where few have to move. */
@@ -179,7 +185,9 @@ static int read_folder(struct spool *s)
 			continue;
 		}
 		entry.bytes = blocks((uint64_t)st.st_size);
-		r = add_entry(s, &entry);
+		r = need_entry(s);
+		if (r == 0)
+			add_entry(s, &entry);
 	}
 	if (r == 0 && errno)
 		r = -errno;
@@ -398,14 +406,17 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 		return r;
 	*ret_dropped = make_room(s, entry.bytes);
 	entry.time_ns = next_time(s);
-	r = write_file(s, &entry, text, length, sync);
+	/* First: a file that nobody knows of would be another one's at the next start. */
+	r = need_entry(s);
 	if (r == 0)
-		r = add_entry(s, &entry);
-	if (r == 0)
-		write_place(s); /* after what matters more, should the disk be nearly full */
-	if (r == 0 && ret_id)
+		r = write_file(s, &entry, text, length, sync);
+	if (r < 0)
+		return r;
+	add_entry(s, &entry);
+	write_place(s); /* after what matters more, should the disk be nearly full */
+	if (ret_id)
 		*ret_id = entry.time_ns;
-	return r;
+	return 0;
 }
 
 static int read_whole(int fd, void *data, size_t size)
