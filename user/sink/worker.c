@@ -10,7 +10,6 @@
 #define STOP_ALLOWANCE_NS (2 * (uint64_t)NS_PER_S)
 #define ATTEMPTS_MAX      16 /* for one batch before others get their turn */
 #define BACKOFF_SHIFT_MAX 16
-#define PAUSE_MOST_NS     (30 * (uint64_t)NS_PER_S) /* of a backlog, between two of it */
 
 /* One that failed and is on disk makes way for a newer one; where order matters, all that are on
  * disk wait there for their turn. */
@@ -84,32 +83,14 @@ static void pass_over(struct worker *w, struct delivery *d)
 		put_last(w, d);
 }
 
-/* An attempt that succeeded: the quickest of late, by large batches alone. Both fade by a half in
- * some 180 of them. */
-static void learn_quickest(struct worker *w, size_t bytes)
-{
-	const uint64_t took_ns = clock_monotonic_ns() - w->sent_ns;
-	const uint64_t known_ns = w->quickest_ns + w->quickest_ns / 256;
-
-	w->largest_bytes -= w->largest_bytes / 256;
-	if (bytes > w->largest_bytes)
-		w->largest_bytes = bytes;
-	if (bytes >= w->largest_bytes / 2)
-		w->quickest_ns = known_ns && known_ns < took_ns ? known_ns : took_ns;
-}
-
-/* Of the time that the far end gives, a backlog takes half at most; and the less, the slower it
- * answers than it can: agents that come back together would else be its next outage. Where order
- * matters the new windows wait behind the backlog. */
+/* Of the time that the far end gives, a backlog takes half at most. Where order matters the new
+ * windows wait behind it, and no longer than that. */
 static void pause_past(struct worker *w)
 {
 	const uint64_t now_ns = clock_monotonic_ns(), took_ns = now_ns - w->sent_ns;
-	const uint64_t times = w->quickest_ns ? took_ns / w->quickest_ns : 1;
-	uint64_t pause_ns = took_ns;
 
-	if (w->ops->any_order && times > 1 && took_ns < PAUSE_MOST_NS)
-		pause_ns = took_ns < PAUSE_MOST_NS / times ? took_ns * times : PAUSE_MOST_NS;
-	w->pause_ns = now_ns + pause_ns;
+	w->pause_ns =
+	    now_ns + (w->ops->any_order ? catchup_pause_ns(&w->catchup, took_ns) : took_ns);
 }
 
 static void deliver(struct worker *w, struct delivery *d)
@@ -128,7 +109,7 @@ static void deliver(struct worker *w, struct delivery *d)
 	} else {
 		w->attempt = 0;
 		w->retry_ns = 0;
-		learn_quickest(w, taken);
+		catchup_learn(&w->catchup, clock_monotonic_ns() - w->sent_ns, taken);
 	}
 	worker_say_state(w, &result);
 	if (!result.retry)

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sink/catchup.h"
 #include "sink/gate.h"
 #include "sink/spool.h"
 
@@ -47,10 +48,9 @@ struct worker {
 	struct delivery next; /* a newer one, which is in the spool, too; follows the present one */
 	struct delivery past; /* the oldest of the spool */
 	bool stop_seen;
-	uint64_t sent_ns;     /* when the attempt began that is under way */
-	uint64_t pause_ns;    /* until when the past waits */
-	uint64_t quickest_ns; /* an attempt that succeeded, of late; 0: none yet */
-	size_t largest_bytes; /* of those attempts, of late */
+	uint64_t sent_ns;  /* when the attempt began that is under way */
+	uint64_t pause_ns; /* until when the past waits */
+	struct catchup catchup;
 	uint64_t retry_ns, spool_retry_ns;
 	unsigned attempt;
 	bool down, spool_down;
