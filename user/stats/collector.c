@@ -475,8 +475,9 @@ CT_INLINE void count_figures(
 	count_name(item, wanted.direction);
 }
 
-/* All datasets and no ports, as it is without a configuration. */
-#define WANTED_MOSTLY (FACTS_ALL | FACTS_DOMAINS | FACTS_CLIENTS | FACTS_ATTACKS)
+/* The datasets of no configuration; all of them. */
+#define WANTED_DEFAULT (FACTS_TYPES | FACTS_EDNS | FACTS_QNAME | FACTS_CLIENTS)
+#define WANTED_EVERY   (FACTS_ALL | FACTS_DOMAINS | FACTS_CLIENTS | FACTS_ATTACKS)
 
 /* Last pass. */
 CT_INLINE void count(struct collector *collector, const struct item *item)
@@ -497,10 +498,15 @@ CT_INLINE void count(struct collector *collector, const struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
-	if (item->wanted == WANTED_MOSTLY && item->direction == DIR_QUERY)
-		count_figures(collector, item, (struct wanted){WANTED_MOSTLY, DIR_QUERY, true});
-	else if (item->wanted == WANTED_MOSTLY)
-		count_figures(collector, item, (struct wanted){WANTED_MOSTLY, DIR_RESPONSE, true});
+	if (item->wanted == WANTED_DEFAULT && item->direction == DIR_QUERY)
+		count_figures(collector, item, (struct wanted){WANTED_DEFAULT, DIR_QUERY, false});
+	else if (item->wanted == WANTED_DEFAULT)
+		count_figures(
+		    collector, item, (struct wanted){WANTED_DEFAULT, DIR_RESPONSE, false});
+	else if (item->wanted == WANTED_EVERY && item->direction == DIR_QUERY)
+		count_figures(collector, item, (struct wanted){WANTED_EVERY, DIR_QUERY, true});
+	else if (item->wanted == WANTED_EVERY)
+		count_figures(collector, item, (struct wanted){WANTED_EVERY, DIR_RESPONSE, true});
 	else if (collector->config.traits.facts == 0)
 		count_figures(collector, item, (struct wanted){0, item->direction, false});
 	else
