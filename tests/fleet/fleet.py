@@ -307,7 +307,7 @@ def outage(stores, agents):
     away = agents.stats()["influxdb"]
     check(away["spool_points"] > 0 and away["errors"] > before["influxdb"]["errors"], f"agents see that it is away: {away}")
     start = time.monotonic()
-    influxdb.start()
+    influxdb.start(PATIENCE)  # it reads the index of all series first
     agents.ask("forget", answers=False)
     errors, pinger = agents.stats()["influxdb"]["errors"], Pinger(influxdb.url)
     agents.ask(f"live {WINDOWS}")

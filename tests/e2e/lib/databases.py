@@ -39,10 +39,10 @@ class InfluxDB:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 
-    def start(self):
+    def start(self, seconds=30):
         self.process = Process(self.lab, self.name, ["influxd", "-config", self.config],
                                env={"GOMAXPROCS": "2", **self.env})
-        wait_for(lambda: self.process.must_live() and http(self.url + "/ping")[0] == 204, 30, "InfluxDB answers")
+        wait_for(lambda: self.process.must_live() and http(self.url + "/ping")[0] == 204, seconds, "InfluxDB answers")
         self.query(f'CREATE DATABASE "{self.database}"')
         return self
 
