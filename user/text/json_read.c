@@ -89,7 +89,8 @@ static int grow(struct json_reserve *kept, size_t length)
 	if (!larger)
 		return -ENOMEM;
 	free(kept->at);
-	*kept = (struct json_reserve){larger, RESERVE_BYTES(length)};
+	kept->at = larger;
+	kept->size = RESERVE_BYTES(length);
 	return 0;
 }
 
