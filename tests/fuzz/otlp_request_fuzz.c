@@ -7,8 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define MOST                                                                                       \
-	1024 /* some lines; the corpus has more of them, and a longer one, than a request takes */
+#define MOST 1024 /* some lines; the corpus has more than a request takes */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
