@@ -132,7 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		errors = fopen("/dev/null", "w");
 		require(errors && arena_new(&arena) == 0);
 	}
-	reader.errors = errors;
+	/* Messages, which are another target's, take longer than all that they are about. */
+	reader.errors = size % 8 ? NULL : errors;
 	reader.arena = arena;
 	folder_write("suffixes.txt", data, length);
 	suffixes_file_read(&reader, NULL, "domains.suffixes", path, MAX_RULES, &rules);
