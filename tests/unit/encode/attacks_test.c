@@ -36,12 +36,15 @@ static struct attack attack_of(enum attack_kind kind, enum attack_form form)
 	return attack;
 }
 
+/* One at a time: it keeps the configuration. */
 static struct privacy *privacy_of(enum privacy_addresses addresses, enum privacy_names names)
 {
-	const struct config config = {.privacy = {.addresses = addresses, .names = names}};
+	static struct config config;
 	struct privacy *privacy;
 	char reason[128];
 
+	config.privacy.addresses = addresses;
+	config.privacy.names = names;
 	assert_int_equal(privacy_new(&privacy, &config, reason, sizeof(reason)), 0);
 	return privacy;
 }

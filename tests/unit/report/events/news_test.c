@@ -86,7 +86,7 @@ static void test_line_of_a_verdict(void **state UNUSED)
 static void tell_attacks(struct events *events, const struct attacks_now *attacks,
     enum privacy_addresses addresses, char written[1024])
 {
-	const struct config config = {.privacy = {.addresses = addresses}};
+	struct config config = {.privacy = {.addresses = addresses}};
 	const struct news news = {.events = events, .now_ms = START_NS / NS_PER_MS};
 	struct listener listener;
 	struct privacy *privacy;
