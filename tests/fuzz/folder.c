@@ -44,8 +44,9 @@ void folder_write(const char *name, const uint8_t *data, size_t size)
 	int fd;
 
 	snprintf(file, sizeof(file), "%s/%s", folder_path(), name);
-	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+	/* Cut behind what was written, not before: its pages stay. */
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size || ftruncate(fd, (off_t)size) < 0)
 		abort();
 	close(fd);
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#define MOST 1024 /* some lines; the corpus has more than a request takes */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void pack(const OtlpRequest *request)
@@ -17,10 +19,13 @@ static void pack(const OtlpRequest *request)
 
 	if (!packed || protobuf_c_message_pack(&request->base, packed) != length)
 		abort();
-	proto_json_write(&text, &request->base);
-	if (buffer_failed(&text))
-		abort();
-	buffer_reset(&text);
+	/* A third of a run: not of each. */
+	if (length % 2) {
+		proto_json_write(&text, &request->base);
+		if (buffer_failed(&text))
+			abort();
+		buffer_reset(&text);
+	}
 	free(packed);
 }
 

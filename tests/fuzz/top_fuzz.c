@@ -5,6 +5,8 @@
 #include "top/layout.h"
 #include "top/once.h"
 
+#include "require.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_screen(const struct screen *screen)
+static UNGUIDED void check_screen(const struct screen *screen)
 {
 	for (int y = 0; y < screen->height; y++) {
 		for (int x = 0; x < screen->width; x++) {
@@ -25,7 +27,7 @@ static void check_screen(const struct screen *screen)
 	}
 }
 
-static void check_lists(const struct top_model *model)
+static UNGUIDED void check_lists(const struct top_model *model)
 {
 	for (unsigned i = 0; i < TOP_LISTS; i++) {
 		const struct top_table *table = &model->lists[i];

@@ -6,6 +6,7 @@
 #include "config/output_kind.h"
 #include "config/parse/reader.h"
 #include "config/parse/texts.h"
+#include "config/parse/tree_short.h"
 #include "config/write.h"
 
 #include <errno.h>
@@ -105,23 +106,31 @@ static void read_environment(struct reader *reader, const struct config_option *
 		reader->no_memory = true;
 }
 
+/* Nearly all are a word. It needs no copy: the table of options outlives all that is made of it. */
+static void set_default(struct reader *reader, const struct config_option *option, void *base)
+{
+	const char *text = option->fallback;
+	struct tree_error error;
+	struct node word, *node = NULL;
+
+	if (tree_short_word(text, &word))
+		value_read(reader, option, &word, option->path, base);
+	else if (tree_parse(reader->arena, text, strlen(text), &node, &error) < 0)
+		reader->no_memory = true;
+	else if (node)
+		value_read(reader, option, node, option->path, base);
+}
+
 /* Every text that is not set is empty, so that nobody meets NULL. */
 static void set_defaults(struct reader *reader, const struct option_table *table, void *base)
 {
 	for (size_t i = 0; i < table->n; i++) {
 		const struct config_option *option = &table->options[i];
-		struct tree_error error;
-		struct node *node = NULL;
 
 		if (option->type == OPTION_TEXT)
 			*(const char **)((char *)base + option->offset) = "";
-		if (option->fallback) {
-			if (tree_parse(reader->arena, option->fallback, strlen(option->fallback),
-				&node, &error) < 0)
-				reader->no_memory = true;
-			else if (node)
-				value_read(reader, option, node, option->path, base);
-		}
+		if (option->fallback)
+			set_default(reader, option, base);
 		if (option->environment)
 			read_environment(reader, option, base);
 	}

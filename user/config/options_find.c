@@ -16,12 +16,21 @@ const char *option_taker_name(enum option_taker taker)
 	return names[taker];
 }
 
+/* What of the path follows the prefix; NULL: it begins otherwise, most do with another letter. */
+static const char *behind(const char *path, const char *prefix)
+{
+	while (*prefix && *prefix == *path) {
+		prefix++;
+		path++;
+	}
+	return *prefix ? NULL : path;
+}
+
 bool option_is_in(const struct config_option *option, const char *prefix)
 {
-	size_t length = strlen(prefix);
+	const char *key = behind(option->path, prefix);
 
-	return strncmp(option->path, prefix, length) == 0 && option->path[length] &&
-	    !strchr(option->path + length, '.');
+	return key && *key && !strchr(key, '.');
 }
 
 const char *option_key(const struct config_option *option)
@@ -34,14 +43,12 @@ const char *option_key(const struct config_option *option)
 const struct config_option *option_find(
     const struct option_table *table, const char *prefix, const char *key)
 {
-	const size_t length = strlen(prefix);
-
 	if (strchr(key, '.'))
 		return NULL;
 	for (size_t i = 0; i < table->n; i++) {
-		const char *path = table->options[i].path;
+		const char *rest = behind(table->options[i].path, prefix);
 
-		if (strncmp(path, prefix, length) == 0 && strcmp(path + length, key) == 0)
+		if (rest && *rest == *key && strcmp(rest, key) == 0)
 			return &table->options[i];
 	}
 	return NULL;

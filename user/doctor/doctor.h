@@ -14,6 +14,7 @@
 #define CROSSTAP_DOCTOR_DOCTOR_H
 
 #include "config/config.h"
+#include "wire/bpf/refusal.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,7 @@ struct doctor {
 	const char *path;                /* of the configuration; NULL: the default one */
 	const struct config *config;     /* once `configuration` was looked at */
 	const char *check;               /* the one that runs */
+	struct wire_standing standing;   /* once `kernel` was looked at */
 	struct nameservers *nameservers; /* once `processes` was looked at, else NULL */
 	struct doctor_finding *findings;
 	size_t n;

@@ -7,7 +7,6 @@
 #include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
 #include "wire/bpf/features.h"
-#include "wire/bpf/refusal.h"
 #include "wire/netlink/netlink.h"
 #include "wire/netlink/netns.h"
 #include "wire/rules/select.h"
@@ -306,7 +305,7 @@ void doctor_interfaces(struct doctor *doctor)
 	wire_bpf_quiet();
 	visit.host.bpf = wire_bpf_allowed();
 	if (visit.host.bpf < 0)
-		wire_refusal(visit.host.bpf, refusal, sizeof(refusal));
+		wire_refusal_tell(&doctor->standing, visit.host.bpf, refusal, sizeof(refusal));
 	visit.host.refusal = refusal;
 	visit.host.dispatcher = visit.host.bpf == 0 && wire_dispatcher_works();
 	in_namespace(doctor, visit_interfaces, &visit);

@@ -3,7 +3,6 @@
 #include "doctor/doctor.h"
 
 #include "wire/bpf/object.h"
-#include "wire/bpf/refusal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,9 +40,8 @@ void doctor_kernel(struct doctor *doctor)
 	const bool btf = access(BTF_PATH, R_OK) == 0;
 	struct utsname system;
 	const unsigned version = running_version(&system);
-	struct wire_standing standing;
 
-	wire_standing_read(&standing);
+	wire_standing_read(&doctor->standing);
 	if (version < TESTED)
 		doctor_note(doctor, DOCTOR_WARNING,
 		    "packet sockets count at a higher cost: take Linux 5.10 or newer",
@@ -59,7 +57,7 @@ void doctor_kernel(struct doctor *doctor)
 	else if (version < REASONS)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL,
 		    "BTF is there; before Linux 5.18 stack_drops come from counters all the same");
-	else if (standing.locked_down)
+	else if (doctor->standing.locked_down)
 		doctor_note(doctor, DOCTOR_WARNING,
 		    "no program may read a packet that the kernel dropped: they come from "
 		    "counters, as an upper bound",
@@ -69,14 +67,14 @@ void doctor_kernel(struct doctor *doctor)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "BTF is there: stack_drops by packet");
 }
 
-static void check_locked_memory(struct doctor *doctor, const struct wire_standing *standing)
+static void check_locked_memory(struct doctor *doctor)
 {
 	struct utsname system;
 	struct rlimit limit;
 
 	if (running_version(&system) >= UNCHARGED || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
 		return;
-	if (!standing->locked_memory)
+	if (!doctor->standing.locked_memory)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "locked memory suffices for the maps");
 	else
 		doctor_note(doctor, DOCTOR_WARNING,
@@ -97,7 +95,6 @@ static const char *command_for(int error, bool misses)
 void doctor_bpf(struct doctor *doctor)
 {
 	char missing[64], refusal[WIRE_REFUSAL_BYTES];
-	struct wire_standing standing;
 	bool misses;
 	int r;
 
@@ -105,22 +102,21 @@ void doctor_bpf(struct doctor *doctor)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "not used: wire.mode");
 		return;
 	}
-	wire_standing_read(&standing);
-	misses = wire_standing_missing(&standing, missing, sizeof(missing));
+	misses = wire_standing_missing(&doctor->standing, missing, sizeof(missing));
 	r = wire_bpf_allowed();
 	if (misses)
 		doctor_note(doctor, DOCTOR_WARNING, "run as root, or give the agent these",
 		    "sudo crosstap doctor",
 		    "without %s the wire is counted by packet sockets or not at all", missing);
 	if (r < 0) {
-		wire_refusal_tell(&standing, r, refusal, sizeof(refusal));
+		wire_refusal_tell(&doctor->standing, r, refusal, sizeof(refusal));
 		doctor_note(doctor, DOCTOR_WARNING,
 		    "packet sockets count instead, at a higher cost", command_for(r, misses),
 		    "the kernel makes no BPF map: %s", refusal);
 	}
 	if (!misses && r == 0)
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "programs may be loaded");
-	check_locked_memory(doctor, &standing);
+	check_locked_memory(doctor);
 }
 
 void doctor_jit(struct doctor *doctor)

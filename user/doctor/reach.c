@@ -51,7 +51,7 @@ static unsigned bits_of(const struct nameserver_identity *who, const struct stat
 int nameserver_may_connect(
     const struct nameserver_identity *who, const char *root, const char *path, char ret[PATH_MAX])
 {
-	struct stat st;
+	struct stat st = {0};
 	int r;
 
 	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -78,7 +78,7 @@ bool nameserver_same_place(
 {
 	const char *name_a = strrchr(path_a, '/'), *name_b = strrchr(path_b, '/');
 	char folder[PATH_MAX];
-	struct stat a, b;
+	struct stat a = {0}, b = {0};
 
 	if (!name_a || !name_b || strcmp(name_a, name_b) != 0)
 		return false;

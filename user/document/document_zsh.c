@@ -33,6 +33,7 @@ static void write_action(FILE *out, enum argument_kind kind, const struct comman
 		break;
 	case ARGUMENT_WORD:
 		fputc('(', out);
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): only options have them */
 		for (size_t i = 0; option->words[i]; i++)
 			fprintf(out, "%s%s", i ? " " : "", option->words[i]);
 		fputc(')', out);

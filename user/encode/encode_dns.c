@@ -82,7 +82,7 @@ static void fill(const struct job *job, enum measurement_id id, unsigned transpo
 static void encode_messages(const struct job *job)
 {
 	const bool always = is_always(job);
-	struct dns_row row;
+	struct dns_row row = {0};
 
 	for (unsigned t = 0; t < TRANSPORT_COUNT; t++) {
 		for (unsigned f = 0; f < 2; f++) {

@@ -242,6 +242,7 @@ static size_t minute_of(struct past *past, int64_t start_ms)
 static bool is_other(const struct past_series *series)
 {
 	return history_kept[series->of].busiest &&
+	    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): such ones have tags */
 	    strcmp(series->tags[history_kept[series->of].n_tags - 1], KEPT_OTHER) == 0 &&
 	    strcmp(series->tags[0], KEPT_OTHER) == 0;
 }
@@ -251,6 +252,7 @@ static uint64_t hash_of(enum kept_id of, const char *const tags[KEPT_TAGS])
 	uint64_t hash = of;
 
 	for (size_t t = 0; t < history_kept[of].n_tags; t++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): as many are set as it has */
 		hash = XXH3_64bits_withSeed(tags[t], strnlen(tags[t], PAST_TAG_BYTES - 1), hash);
 	return hash;
 }

@@ -45,8 +45,10 @@ static int open_capture(const struct replay_capture *capture, struct pcap_file *
 	if (capture->fd < 0)
 		return pcap_file_open(ret, capture->path, error);
 	if (!capture->once && lseek(capture->fd, capture->start, SEEK_SET) < 0) {
-		snprintf(error, PCAP_FILE_ERROR_BYTES, "%s", strerror(errno));
-		return -errno;
+		const int r = -errno;
+
+		snprintf(error, PCAP_FILE_ERROR_BYTES, "%s", strerror(-r));
+		return r;
 	}
 	return pcap_file_open_fd(ret, capture->fd, error);
 }
@@ -175,12 +177,11 @@ static int learn(struct replay *replay, const struct replay_capture *capture)
 {
 	char error[PCAP_FILE_ERROR_BYTES];
 	struct pcap_packet packet;
-	struct pcap_file *file;
+	struct pcap_file *file = NULL;
 	int full = 0;
 
-	if (open_capture(capture, &file, error) < 0)
-		return 0;
-	while (pcap_file_next(file, &packet, error) > 0) {
+	(void)open_capture(capture, &file, error);
+	while (file && pcap_file_next(file, &packet, error) > 0) {
 		if (replay_wire_learn(replay->wire, &packet) < 0)
 			full = -ENOSPC;
 	}

@@ -110,6 +110,7 @@ static void clean(
  * one. Without memory to read it, its last byte tells. */
 static bool is_cut(int error, const char *body, size_t length)
 {
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a zero is none of them */
 	while (length && memchr(" \t\r\n", body[length - 1], 4))
 		length--;
 	return error < 0 && length && *body == '{' &&

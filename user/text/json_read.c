@@ -77,18 +77,39 @@ static size_t next_piece(void *to, size_t room, void *context)
 	return n;
 }
 
-int json_read(json_t **ret, const char *text, size_t length)
+static int grow(struct json_reserve *kept, size_t length)
+{
+	void *larger;
+
+	if (length > SIZE_MAX / 64)
+		return -ENOMEM;
+	if (kept->size >= RESERVE_BYTES(length))
+		return 0;
+	larger = malloc(RESERVE_BYTES(length));
+	if (!larger)
+		return -ENOMEM;
+	free(kept->at);
+	kept->at = larger;
+	kept->size = RESERVE_BYTES(length);
+	return 0;
+}
+
+void json_reserve_free(struct json_reserve *kept)
+{
+	free(kept->at);
+	*kept = (struct json_reserve){0};
+}
+
+int json_read_with(struct json_reserve *kept, json_t **ret, const char *text, size_t length)
 {
 	struct text whole = {text, length};
 	struct reserve own = {0};
 	json_t *root;
 
-	if (length > SIZE_MAX / 64)
+	if (grow(kept, length) < 0)
 		return -ENOMEM;
-	own.size = RESERVE_BYTES(length);
-	own.at = malloc(own.size);
-	if (!own.at)
-		return -ENOMEM;
+	own.at = kept->at;
+	own.size = kept->size;
 	reserve = &own;
 	root = json_load_callback(next_piece, &whole, 0, NULL);
 	if (own.failed) {
@@ -96,9 +117,17 @@ int json_read(json_t **ret, const char *text, size_t length)
 		root = NULL;
 	}
 	reserve = NULL;
-	free(own.at);
 	if (!root)
 		return own.failed ? -ENOMEM : -EINVAL;
 	*ret = root;
 	return 0;
+}
+
+int json_read(json_t **ret, const char *text, size_t length)
+{
+	struct json_reserve own = {0};
+	const int r = json_read_with(&own, ret, text, length);
+
+	json_reserve_free(&own);
+	return r;
 }

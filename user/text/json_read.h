@@ -12,7 +12,16 @@
 #include <jansson.h>
 #include <stddef.h>
 
+/* What a caller that reads many texts keeps between them: as much as the longest asked for. Begins
+ * as zeros; one thread at a time. */
+struct json_reserve {
+	void *at;
+	size_t size; /* bytes */
+};
+
 /* 0, -EINVAL: no JSON document, or -ENOMEM. json_decref() what it gives. */
 int json_read(json_t **ret, const char *text, size_t length);
+int json_read_with(struct json_reserve *kept, json_t **ret, const char *text, size_t length);
+void json_reserve_free(struct json_reserve *kept);
 
 #endif

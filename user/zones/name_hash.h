@@ -59,6 +59,7 @@ static inline uint64_t name_hash_tail(
     const struct hash_seed *seed, const uint8_t *end, size_t length)
 {
 	/* A message's header lies before the name, so that sixteen bytes can be read. */
+	/* cppcheck-suppress incorrectLogicOperator ; it takes the vector for one byte */
 	return length >= 4 && length <= sizeof(dns_bytes)
 	    ? name_hash_end(seed, seed->b,
 		  name_lower16(dns_load_bytes(end - sizeof(dns_bytes)) & name_last_bytes(length)),

@@ -33,6 +33,28 @@ def middle_of_window(interval, need):
 
 
 @test
+def words_of_the_command_line(lab):
+    """What is no command says so, and exits 2; a file is a configuration to run."""
+    def said(*words):
+        done = subprocess.run([CROSSTAP, *words], capture_output=True, text=True, timeout=20)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = said("--help")
+    check_equal((code, err), (0, ""), "--help")
+    for name in ("run", "replay", "check", "doctor", "detach", "top", "schema"):
+        check(f"\n  {name} " in out, f"--help names {name}: {out}")
+    check_equal(said("-h"), (0, out, ""), "-h")
+    check_equal(said(), (2, "", out), "no word")
+    check(re.fullmatch(r"crosstap \S+\n", said("--version")[1]), "--version")
+    check_equal(said("rum"), (2, "", "error crosstap: no command of this name: rum\n" + out), "a word that is none")
+    check_equal(said("./a.yaml", "b"), (2, "", "error crosstap: nothing may follow the file: b\n"), "a file and more")
+    with open(lab.path("bad.yaml"), "w") as file:
+        file.write("nothing: 1\n")
+    code, _, err = said(lab.path("bad.yaml"))
+    check(code == 2 and "unknown key" in err, f"a file is run: {code}, {err}")
+
+
+@test
 def sigterm_flushes(lab):
     influx = InfluxDB(lab).start()
     crosstap = agent(lab, influx, interval="1m").start()

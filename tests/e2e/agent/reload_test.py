@@ -204,6 +204,8 @@ def passed_sockets_stay(lab):
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen()
+    # Its descriptor is there from the first window on.
+    wait_for(lambda: os.path.exists(lab.path("points.lp")), 20, "a window was written")
     at_start, expected = descriptors(crosstap), {}
     for fd, sock in zip((3, 4), sockets):
         check_equal(at_start[fd], f"socket:[{os.fstat(sock.fileno()).st_ino}]", f"descriptor {fd}")

@@ -35,12 +35,19 @@ static bool holds(struct arena *arena, const char *text)
 	char longer[256];
 	const int n = snprintf(longer, sizeof(longer), "%s\n", text);
 	const int r = tree_short(arena, text, strlen(text), &made);
+	struct node word;
+	const bool is_word = tree_short_word(text, &word);
 
 	assert_in_range(n, 1, sizeof(longer) - 1);
 	assert_in_range(r, 0, 1);
 	assert_int_equal(tree_short(arena, longer, (size_t)n, &made), 0);
+	assert_int_equal(is_word, r && made->plain);
 	if (!r)
 		return false;
+	if (is_word) {
+		assert_same(&word, made);
+		assert_ptr_equal(word.text, text);
+	}
 	assert_int_equal(tree_parse(arena, longer, (size_t)n, &read, &error), 0);
 	assert_same(made, read);
 	return true;

@@ -15,8 +15,6 @@
 
 #include <cmocka.h>
 
-static struct guard guard;
-
 static void assert_bytes(const uint8_t *a, uint32_t a_length, const uint8_t *b, uint32_t b_length)
 {
 	assert_int_equal(a_length, b_length);
@@ -47,7 +45,7 @@ static void assert_same(const struct record *a, const struct record *b)
 /* Whether the walker takes it; if so, as protobuf-c does. */
 static bool check(struct decode_cache *cache, const uint8_t *frame, size_t length)
 {
-	const uint8_t *copy = guard_put(&guard, frame, length);
+	const uint8_t *copy = guard_put(frame, length);
 	struct record walked, decoded;
 	bool taken = dnstap_walk(cache, copy, (uint32_t)length, &walked);
 
@@ -267,8 +265,7 @@ static void expect(const struct field *fields, size_t n, bool walks, struct reco
 	size_t length = wrap(frame, message, join(message, fields, n), NULL);
 
 	assert_int_equal(check(&cache, frame, length), walks);
-	assert_int_equal(
-	    dnstap_decode(&cache, guard_put(&guard, frame, length), (uint32_t)length, ret), 0);
+	assert_int_equal(dnstap_decode(&cache, guard_put(frame, length), (uint32_t)length, ret), 0);
 	assert_int_equal(ret->owner == NULL, walks);
 }
 
@@ -421,8 +418,7 @@ static void refuse(const uint8_t *frame, size_t length)
 	struct record record;
 
 	assert_int_equal(
-	    dnstap_decode(&cache, guard_put(&guard, frame, length), (uint32_t)length, &record),
-	    -EBADMSG);
+	    dnstap_decode(&cache, guard_put(frame, length), (uint32_t)length, &record), -EBADMSG);
 }
 
 static void test_refuses_what_is_none(void **state UNUSED)
@@ -509,18 +505,6 @@ static void test_repeated_messages_are_merged(void **state UNUSED)
 	dnstap_release(&record);
 }
 
-static int setup(void **state UNUSED)
-{
-	guard_init(&guard, 4096);
-	return 0;
-}
-
-static int teardown(void **state UNUSED)
-{
-	guard_done(&guard);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -540,5 +524,5 @@ int main(void)
 	    cmocka_unit_test(test_repeated_messages_are_merged),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, guard_setup, guard_teardown);
 }

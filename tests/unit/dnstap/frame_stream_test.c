@@ -11,8 +11,6 @@
 
 #define MAX_FRAME 1000
 
-static struct guard guard;
-
 static uint8_t *be32(uint8_t *p, uint32_t v)
 {
 	for (int i = 3; i >= 0; i--)
@@ -54,7 +52,7 @@ struct answer {
 static struct answer ask(struct frame_stream *stream, const void *bytes, size_t length)
 {
 	struct answer answer = {.error = ""};
-	const uint8_t *start = guard_put(&guard, bytes, length), *at = start, *frame;
+	const uint8_t *start = guard_put(bytes, length), *at = start, *frame;
 
 	answer.result = frame_stream_next(
 	    stream, &at, start + length, &frame, &answer.length, answer.reply, &answer.error);
@@ -291,7 +289,7 @@ static void test_every_beginning_asks_for_more(void **state UNUSED)
 
 				enter(&stream, (enum frame_stream_state)from);
 				assert_answer(&stream, bytes[what], have, FRAME_STREAM_MORE);
-				p = guard_put(&guard, bytes[what], have);
+				p = guard_put(bytes[what], have);
 				want = frame_stream_want(&stream, p, p + have);
 				assert_true(want > have && want <= lengths[what]);
 			}
@@ -310,18 +308,6 @@ static void test_want_does_not_trust_lengths(void **state UNUSED)
 	assert_int_equal(frame_stream_want(&stream, bytes, bytes + 8), 8);
 }
 
-static int setup(void **state UNUSED)
-{
-	guard_init(&guard, 4096);
-	return 0;
-}
-
-static int teardown(void **state UNUSED)
-{
-	guard_done(&guard);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,5 +323,5 @@ int main(void)
 	    cmocka_unit_test(test_want_does_not_trust_lengths),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, guard_setup, guard_teardown);
 }

@@ -64,6 +64,46 @@ static void the_files_are_not_stale(void **state UNUSED)
 	assert_fresh("config/completion/crosstap.fish", document_write_fish);
 }
 
+/* For programs: every option, with what it may be. */
+static void options_for_programs(void **state UNUSED)
+{
+	char *text = written(document_write_options);
+	json_t *all = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *one;
+	unsigned inputs = 0, outputs = 0, secrets = 0;
+	const json_t *interval = NULL, *key = NULL;
+	size_t i;
+
+	assert_true(json_is_array(all));
+	json_array_foreach(all, i, one)
+	{
+		const char *list = json_string_value(json_object_get(one, "list"));
+		const char *path = json_string_value(json_object_get(one, "path"));
+
+		assert_non_null(path);
+		assert_non_null(json_string_value(json_object_get(one, "type")));
+		assert_true(json_is_real(json_object_get(one, "min")));
+		assert_true(json_is_real(json_object_get(one, "max")));
+		/* Whoever runs has to be told of a change. */
+		assert_true(json_array_size(json_object_get(one, "takers")) > 0);
+		inputs += list && strcmp(list, "inputs") == 0;
+		outputs += list && strncmp(list, "outputs.", 8) == 0;
+		secrets += json_is_true(json_object_get(one, "secret"));
+		if (!list && strcmp(path, "interval") == 0)
+			interval = one;
+		if (!list && strcmp(path, "top.key") == 0)
+			key = one;
+	}
+	assert_true(inputs > 5 && outputs > 20 && secrets > 3);
+	assert_string_equal(json_string_value(json_object_get(interval, "type")), "time");
+	assert_string_equal(json_string_value(json_object_get(interval, "default")), "10s");
+	assert_true(json_real_value(json_object_get(interval, "min")) == 1e9);
+	assert_true(json_real_value(json_object_get(interval, "max")) == 3600e9);
+	assert_string_equal(
+	    json_string_value(json_array_get(json_object_get(key, "words"), 0)), "rank");
+	json_decref(all);
+	free(text);
+}
+
 /* Two sections of the page are made, each in its place; the others are by hand. */
 static void the_page_has_every_option_of_the_commands(void **state UNUSED)
 {
@@ -185,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_files_are_not_stale),
+	    cmocka_unit_test(options_for_programs),
 	    cmocka_unit_test(the_page_has_every_option_of_the_commands),
 	    cmocka_unit_test(a_page_has_all_measurements),
 	    cmocka_unit_test(a_document_has_all_measurements),

@@ -11,8 +11,6 @@
 
 #include <cmocka.h>
 
-static struct guard guard;
-
 struct message {
 	uint8_t bytes[2048];
 	size_t length;
@@ -66,7 +64,7 @@ static struct dns_facts parse(const struct message *m)
 {
 	struct dns_facts facts;
 
-	dns_parse(guard_put(&guard, m->bytes, m->length), (u32)m->length, &facts);
+	dns_parse(guard_put(m->bytes, m->length), (u32)m->length, &facts);
 	return facts;
 }
 
@@ -372,18 +370,6 @@ static void test_reads_nothing_outside(void **state UNUSED)
 	}
 }
 
-static int setup(void **state UNUSED)
-{
-	guard_init(&guard, 4096);
-	return 0;
-}
-
-static int teardown(void **state UNUSED)
-{
-	guard_done(&guard);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,5 +392,5 @@ int main(void)
 	    cmocka_unit_test(test_reads_nothing_outside),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, guard_setup, guard_teardown);
 }

@@ -168,6 +168,12 @@ static void hashes_are_the_toolkits(void **state UNUSED)
 	assert_true(public_sketch_hash(address, true) == 0xb15ce949ae6f3312);
 	assert_int_equal(inet_pton(AF_INET6, "2001:503:ba3e::2:30", address), 1);
 	assert_true(public_sketch_hash(address, false) == 0x1a8286592f9f366d);
+	/* The least bit that is set behind a register's number, at most the greatest that one
+	 * holds. */
+	assert_int_equal(public_sketch_entry(5), 0);
+	assert_int_equal(public_sketch_entry((uint64_t)4 << PUBLIC_SKETCH_LOG2 | 5), 5 << 5 | 3);
+	assert_int_equal(public_sketch_entry((uint64_t)1 << (PUBLIC_SKETCH_LOG2 + 40) | 5),
+	    5 << 5 | PUBLIC_SKETCH_MAX);
 }
 
 /* Our tally of the same clients has the same registers and counts; and that of both, merged. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/unused.h"
 #include "measure/mnemonic.h"
+#include "measure/wire_names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,12 +69,22 @@ static void test_our_own_words(void **state UNUSED)
 	assert_string_equal(mnemonic_direction(1), "response");
 }
 
+/* A number that a newer program on the kernel's side has counted reads nothing behind a table. */
+static void test_names_of_the_wire(void **state UNUSED)
+{
+	assert_string_equal(wire_name_transport(WIRE_TCP), "tcp");
+	assert_string_equal(wire_name_transport(WIRE_TRANSPORTS), "udp");
+	assert_string_equal(wire_name_malformed(DNS_MALFORMED_NONE), "none");
+	assert_string_equal(wire_name_malformed(DNS_MALFORMED_COUNT), "none");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_types),
 	    cmocka_unit_test(test_opcodes_and_rcodes),
 	    cmocka_unit_test(test_our_own_words),
+	    cmocka_unit_test(test_names_of_the_wire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,15 +78,15 @@ static int remove_one(
 	return remove(path);
 }
 
-/* "num-sources-SET: " of the only file of unique-sources in `dir`. */
-static unsigned long sources_of(const char *dir, const char *key)
+/* "KEY: " of the only file of a metric in `dir`. */
+static unsigned long figure_of(const char *dir, const char *metric, const char *key)
 {
 	char pattern[128], line[256];
 	unsigned long found = 0;
 	glob_t files;
 	FILE *file;
 
-	snprintf(pattern, sizeof(pattern), "%s/2023/11/unique-sources/*.yaml", dir);
+	snprintf(pattern, sizeof(pattern), "%s/2023/11/%s/*.yaml", dir, metric);
 	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
 	assert_int_equal(files.gl_pathc, 1);
 	file = fopen(files.gl_pathv[0], "r");
@@ -98,6 +98,47 @@ static unsigned long sources_of(const char *dir, const char *key)
 	fclose(file);
 	globfree(&files);
 	return found;
+}
+
+static unsigned long sources_of(const char *dir, const char *key)
+{
+	return figure_of(dir, "unique-sources", key);
+}
+
+/* What came encrypted has lines of its own; what did not has none among them. */
+static void test_rssac002_encrypted(void **state UNUSED)
+{
+	const struct cell cells[] = {
+	    {.key = margin_key(0, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_UDP, FAMILY_IPV4, 0),
+		.count = 100},
+	    {.key = margin_key(0, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_DOT, FAMILY_IPV4, 0),
+		.count = 3},
+	    {.key = margin_key(0, MARGIN_MESSAGES, DIR_QUERY, TRANSPORT_DOQ, FAMILY_IPV6, 0),
+		.count = 4},
+	    {.key = margin_key(0, MARGIN_MESSAGES, DIR_RESPONSE, TRANSPORT_DOH, FAMILY_IPV6, 0),
+		.count = 5}};
+	struct zone_view zones[2] = {{.zone = 0}, {.zone = 1}};
+	const struct window_view view = {
+	    .zones = zones, .n_zones = 2, .span = {.start_ns = NOW_NS}};
+	char dir[] = "/tmp/crosstap-feed-XXXXXX";
+	struct rssac002 *rssac;
+	const char *reason;
+
+	for (size_t i = 0; i < 2; i++)
+		zones[i].margins[MARGIN_MESSAGES] = (struct margin_slice){cells, 4};
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(rssac002_new(&rssac, dir, "ns1", "example", NULL, NOW_NS, &reason), 0);
+	assert_int_equal(feed_rssac002_custom(rssac, &view), 0);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	rssac002_free(rssac);
+#define VOLUME(key) figure_of(dir, "traffic-volume", key ": ")
+	assert_int_equal(VOLUME("example-dns-tls-queries-received-ipv4"), 6);
+	assert_int_equal(VOLUME("example-dns-quic-queries-received-ipv6"), 8);
+	assert_int_equal(VOLUME("example-dns-https-responses-sent-ipv6"), 10);
+	assert_int_equal(VOLUME("example-dns-https-queries-received-ipv6"), 0);
+	assert_int_equal(VOLUME("dns-udp-queries-received-ipv4"), 0);
+#undef VOLUME
+	assert_int_equal(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /* Who is named without a message was counted for an agent that was killed: a source of the day. */
@@ -130,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_tcp_rtt),
+	    cmocka_unit_test(test_rssac002_encrypted),
 	    cmocka_unit_test(test_rssac002_names_all),
 	};
 

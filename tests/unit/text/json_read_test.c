@@ -91,6 +91,32 @@ static void test_each_length(void **state UNUSED)
 	}
 }
 
+/* What is kept serves all that are no longer than the longest yet. */
+static void test_reserve_is_kept(void **state UNUSED)
+{
+	struct json_reserve kept = {0};
+	const char *const longer = texts[5], *const shorter = texts[0];
+	json_t *root = NULL;
+	void *first;
+
+	assert_int_equal(json_read_with(&kept, &root, shorter, strlen(shorter)), 0);
+	json_decref(root);
+	first = kept.at;
+	assert_non_null(first);
+	assert_int_equal(json_read_with(&kept, &root, "[]", 2), 0);
+	json_decref(root);
+	assert_ptr_equal(kept.at, first);
+	scarce_left = 0;
+	assert_int_equal(json_read_with(&kept, &root, longer, strlen(longer)), -ENOMEM);
+	scarce_left = -1;
+	assert_ptr_equal(kept.at, first);
+	assert_int_equal(json_read_with(&kept, &root, longer, strlen(longer)), 0);
+	assert_int_equal(json_object_size(root), 12);
+	json_decref(root);
+	json_reserve_free(&kept);
+	assert_null(kept.at);
+}
+
 static void test_no_document(void **state UNUSED)
 {
 	static const char *const bad[] = {
@@ -109,6 +135,7 @@ int main(void)
 	    cmocka_unit_test(test_every_allocation_fails),
 	    cmocka_unit_test(test_no_memory_from_there),
 	    cmocka_unit_test(test_each_length),
+	    cmocka_unit_test(test_reserve_is_kept),
 	    cmocka_unit_test(test_no_document),
 	};
 

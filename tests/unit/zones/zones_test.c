@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-static struct guard guard;
 static struct zone_registry *registry;
 
 static struct zone_set *make(const char *const *names, size_t n)
@@ -30,7 +29,7 @@ static struct zone_set *make(const char *const *names, size_t n)
 static const char *label_of(const struct zone_set *set, const char *name, bool ds)
 {
 	const size_t length = strlen(name) + 1;
-	const uint8_t *wire = guard_put(&guard, name, length);
+	const uint8_t *wire = guard_put(name, length);
 
 	return zone_registry_label(registry, zone_set_find(set, wire, length, ds));
 }
@@ -404,17 +403,17 @@ static void test_paired_query_of_a_label_that_went(void **state UNUSED)
 	zone_set_free(after);
 }
 
-static int setup(void **state UNUSED)
+static int setup(void **state)
 {
-	guard_init(&guard, 4096);
-	return zone_registry_new(&registry);
+	const int r = guard_setup(state);
+
+	return r < 0 ? r : zone_registry_new(&registry);
 }
 
-static int teardown(void **state UNUSED)
+static int teardown(void **state)
 {
-	guard_done(&guard);
 	zone_registry_free(registry);
-	return 0;
+	return guard_teardown(state);
 }
 
 int main(void)

@@ -3,17 +3,29 @@
 
 #include "base/arena.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+enum { NEVER, ALWAYS, WITHIN, WITHIN_COLON }; /* where a word may have the byte */
+
+static const uint8_t kinds[256] = {['0' ... '9'] = ALWAYS,
+    ['A' ... 'Z'] = ALWAYS,
+    ['a' ... 'z'] = ALWAYS,
+    ['.'] = WITHIN,
+    ['/'] = WITHIN,
+    ['-'] = WITHIN,
+    ['_'] = WITHIN,
+    [':'] = WITHIN_COLON};
+
 /* The bytes of a plain word at the beginning; 0: there is none. */
-static size_t word_length(const char *text, size_t length, const char *others)
+static size_t word_length(const char *text, size_t length, bool colons)
 {
+	const uint8_t last = colons ? WITHIN_COLON : WITHIN;
 	size_t n = 0;
 
-	while (n < length &&
-	    (isalnum((unsigned char)text[n]) || (n && text[n] && strchr(others, text[n]))))
+	while (
+	    n < length && kinds[(uint8_t)text[n]] && kinds[(uint8_t)text[n]] <= (n ? last : ALWAYS))
 		n++;
 	return n;
 }
@@ -54,7 +66,7 @@ static int parse_list(struct arena *arena, const char *text, size_t length, stru
 	int r = new_node(arena, NODE_LIST, 0, false, &list);
 
 	while (r >= 0 && (list->n || at + 1 < length)) {
-		const size_t n = word_length(text + at, length - at, "./-_");
+		const size_t n = word_length(text + at, length - at, false);
 
 		if (!n)
 			return 0;
@@ -78,15 +90,29 @@ static int parse_list(struct arena *arena, const char *text, size_t length, stru
 	return 1;
 }
 
+/* Outside a list a word may have colons within, as addresses and URLs have. */
+static bool is_word(const char *text, size_t length)
+{
+	return length && text[length - 1] != ':' && word_length(text, length, true) == length;
+}
+
+bool tree_short_word(const char *text, struct node *ret)
+{
+	if (!is_word(text, strlen(text)))
+		return false;
+	*ret =
+	    (struct node){.kind = NODE_SCALAR, .line = 1, .column = 1, .text = text, .plain = true};
+	return true;
+}
+
 int tree_short(struct arena *arena, const char *text, size_t length, struct node **ret)
 {
 	if (length >= 2 && *text == '[')
 		return parse_list(arena, text, length, ret);
 	if (length >= 2 && *text == '"' && text[length - 1] == '"' &&
-	    word_length(text + 1, length - 2, "./-_:") == length - 2)
+	    word_length(text + 1, length - 2, true) == length - 2)
 		return new_scalar(arena, text + 1, length - 2, 0, false, ret);
-	/* Outside a list a word may have colons within, as addresses and URLs have. */
-	if (length && text[length - 1] != ':' && word_length(text, length, "./-_:") == length)
+	if (is_word(text, length))
 		return new_scalar(arena, text, length, 0, true, ret);
 	return 0;
 }

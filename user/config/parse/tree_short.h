@@ -14,4 +14,8 @@
  */
 int tree_short(struct arena *arena, const char *text, size_t length, struct node **ret);
 
+/* The same of a scalar without quotes alone, whose node has the text itself, not a copy. False: it
+ * is something else. */
+bool tree_short_word(const char *text, struct node *ret);
+
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink/clickhouse/inserts.h"
 
-#include "text/json_read.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -125,7 +123,7 @@ static int add_line(struct inserts *inserts, const char *line, size_t length)
 	json_t *point = NULL;
 	int64_t time_ms;
 
-	if (json_read(&point, line, length) == -ENOMEM)
+	if (json_read_with(&inserts->reserve, &point, line, length) == -ENOMEM)
 		return -ENOMEM;
 	if (is_point(point, &measurement, &time_ms))
 		add_row(&inserts->of[measurement - measurements], measurement, point, time_ms);
@@ -167,4 +165,5 @@ void inserts_free(struct inserts *inserts)
 {
 	for (size_t i = 0; i < MEASUREMENT_COUNT; i++)
 		buffer_free(&inserts->of[i].body);
+	json_reserve_free(&inserts->reserve);
 }

@@ -10,6 +10,7 @@
 
 #include "measure/measurement.h"
 #include "text/buffer.h"
+#include "text/json_read.h"
 
 struct insert {
 	struct buffer body; /* the statement, then a line a row */
@@ -21,6 +22,7 @@ struct inserts {
 	struct insert of[MEASUREMENT_COUNT];
 	size_t unreadable; /* lines that are no points of this version */
 	size_t bytes;      /* of the text that was taken, whole lines */
+	struct json_reserve reserve;
 };
 
 /* Takes the first lines of `text`, `max_bytes` of it at most, but one at least. -ENOMEM. */

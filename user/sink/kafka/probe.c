@@ -53,7 +53,7 @@ static void ask(rd_kafka_t *rk, const struct kafka_settings *settings, int timeo
 	error =
 	    topic ? rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms) : rd_kafka_last_error();
 	rd_kafka_poll(rk, 0);
-	if (!error && metadata->topic_cnt > 0) {
+	if (!error && metadata && metadata->topic_cnt > 0) {
 		judge_topic(settings, &metadata->topics[0], ret);
 	} else {
 		const char *words = heard->words[0] ? heard->words : rd_kafka_err2str(error);

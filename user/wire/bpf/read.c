@@ -295,6 +295,7 @@ static void finish_rares(const struct rares *from, struct wire_rares *to)
 static void adapt_sampling(struct collection *all)
 {
 	struct wire_bpf *wire = all->wire;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is mapped before clients are */
 	const uint32_t sampling = wire->config_map->source_sampling;
 	const bool full = all->other > 64 && all->other > all->compared / 16;
 	const bool empty = wire_sources_count(wire->clients) < WIRE_MAX_SOURCES / 2;

@@ -194,11 +194,26 @@ static void clear_rare(struct counter_window *window)
 	    rare_words(window->interfaces) * sizeof(*window->touched.rare));
 }
 
+/* No other slot is counted into, and without a handshake no bin. */
+static void clear_counters(struct counter_window *window)
+{
+	uint64_t handshakes = 0;
+
+	for (uint32_t i = 0; i < window->interfaces * WIRE_DIRECTIONS; i++) {
+		struct wire_counters *counters = &window->counters[wire_counters_index(
+		    i / WIRE_DIRECTIONS, i % WIRE_DIRECTIONS, SLOT)];
+
+		handshakes += counters->handshakes[0] + counters->handshakes[1];
+		memset(counters, 0, sizeof(*counters));
+	}
+	if (handshakes)
+		memset(&window->rtt[SLOT], 0, sizeof(*window->rtt));
+}
+
 void counter_window_clear(struct counter_window *window)
 {
 	clear_rare(window);
-	memset(window->counters, 0, counters_of(window->interfaces) * sizeof(*window->counters));
-	memset(window->rtt, 0, sizeof(*window->rtt));
+	clear_counters(window);
 	clear(window->sources, sizeof(*window->sources), &window->touched.sources);
 	clear(window->rtts, sizeof(*window->rtts), &window->touched.rtts);
 	window->n_rtts = 0;
