@@ -45,8 +45,8 @@ class Counts:
 
     def reasons(self, kind):
         """{text: number} of what was dropped."""
-        return {"the pipe to its collector was full": self.of("pipe_full", kind), "libfstrm's queue was full": self.of("queue_full", kind),
-                "libfstrm refused them": self.of("refused", kind)}
+        return {"the pipe to its collector was full": self.of("pipe_full", kind),
+                "libfstrm's queue was full": self.of("queue_full", kind), "libfstrm refused them": self.of("refused", kind)}
 
 
 class Account:

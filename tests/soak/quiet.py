@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The quiet moment between two rounds: everything that was sent has come to its end, and nothing is on its way. To wait for some
-seconds would not do: on a busy machine queries wait in a socket, and frames in a nameserver, for longer than any."""
+"""The quiet moment between two rounds: everything that was sent has come to its end, and nothing is on its way. To wait for
+some seconds would not do: on a busy machine queries wait in a socket, and frames in a nameserver, for longer than any."""
 
 import json
 import subprocess
@@ -69,14 +69,19 @@ class Quiet:
         return least <= self.account(server).logged("query") <= most and not server.account.read().waiting()
 
     def wait_servers(self, round):
-        self.wait(lambda: all(self.handled(round, s) for s in self.servers), lambda: "nameservers are done with their queries: " + str(
-            {s.name: (round.arrived(s.name), self.account(s)) for s in self.servers}))
+        def state():
+            return {s.name: (round.arrived(s.name), self.account(s)) for s in self.servers}
+        self.wait(lambda: all(self.handled(round, s) for s in self.servers),
+                  lambda: f"nameservers are done with their queries: {state()}")
 
     def wait_agent(self):
         def read(server):
             return self.input(server)["frames"] - self.frames[server.name]
+
+        def state():
+            return {s.name: (read(s), self.account(s)) for s in self.servers}
         self.wait(lambda: all(read(s) == self.account(s).of("queued") for s in self.servers),
-                  lambda: f"the agent read what was logged: {({s.name: (read(s), self.account(s)) for s in self.servers})}")
+                  lambda: f"the agent read what was logged: {state()}")
 
     def reconnect(self, round):
         """A producer notices by what it writes that a connection is gone, and tries again every few seconds."""
@@ -88,8 +93,8 @@ class Quiet:
         self.wait(connected, lambda: f"all producers are connected: {({s.name: self.input(s) for s in self.servers})}")
 
     def pass_marker(self, round, server):
-        """A connection keeps the order: with the answer to a marker, the agent has all that was before it. False: the marker was
-        dropped."""
+        """A connection keeps the order: with the answer to a marker, the agent has all that was before it. False: the marker
+        was dropped."""
         before, account = self.refused(server), self.account(server)
 
         def dropped():
@@ -110,7 +115,9 @@ class Quiet:
 
     def wait_window(self):
         """The window of this moment is closed by both witnesses: what comes now is in a later one."""
-        self.wait(lambda: self.agent.api("status").get("window", {}).get("end_ms", 0) > self.end * 1000, lambda: "a window is closed")
+        def closed():
+            return self.agent.api("status").get("window", {}).get("end_ms", 0) > self.end * 1000
+        self.wait(closed, lambda: "a window is closed")
 
     def come(self, round):
         """Ends the round."""

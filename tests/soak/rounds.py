@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A round of the soak, and what must balance in it: what clients sent, what the wire saw, what the nameserver logged and what it
-dropped by itself, what is in the store."""
+"""A round of the soak, and what must balance in it: what clients sent, what the wire saw, what the nameserver logged and what
+it dropped by itself, what is in the store."""
 
 
 class Round:
@@ -30,6 +30,10 @@ class Round:
         most = self.total(name) - self.socket_drops.get(name, 0)
         return max(self.answered[name], most - self.cut[name]), most
 
+    def unread(self, names):
+        """Over TCP: of a connection that a client closes its server does not read the rest."""
+        return sum(self.arrived(name)[1] - self.account[name].logged("query") for name in names)
+
 
 class Books:
     """The rounds, held against what the store has of them."""
@@ -37,12 +41,13 @@ class Books:
     def __init__(self, database, servers):
         self.database, self.servers = database, servers
         self.rounds = []
-        self.sums = dict.fromkeys(("sent", "stored", "missing", "dropped", "socket"), 0)
+        self.sums = dict.fromkeys(("sent", "stored", "missing", "dropped", "socket", "unread"), 0)
         self.failures = []
 
     def sum(self, round, measurement, fields, group="", where=""):
         """{value of the tag in `group`: {field: sum}} of the windows of a round."""
-        text = f'SELECT {", ".join(f"""sum("{f}") AS "{f}" """ for f in fields)} FROM "{measurement}"'
+        columns = ", ".join(f'sum("{f}")' for f in fields)
+        text = f'SELECT {columns} FROM "{measurement}"'
         text += f" WHERE time > {int(round.begin * 1e9)} AND time <= {int(round.end * 1e9)} {where}"
         text += f' GROUP BY "{group}"' if group else ""
         return {s.get("tags", {}).get(group, ""): {f: int(v or 0) for f, v in zip(fields, s["values"][0][1:])}
@@ -66,6 +71,7 @@ class Books:
         else:
             self.sums["dropped"] += sum(round.account[name].dropped("query") for name in self.servers)
             self.sums["socket"] += sum(round.socket_drops.values())
+            self.sums["unread"] += round.unread(self.servers)
 
     def at_most(self, round, stored):
         """What a nameserver writes into a connection that ends is lost; nothing comes of itself."""
@@ -81,16 +87,17 @@ class Books:
             for kind, field in (("query", "queries"), ("response", "responses")):
                 seen, logged = stored[name][field], account.of("queued", kind)
                 if seen != logged:
-                    yield f"{name}: logged {logged} {field}, stored {seen} (sent {round.total(name)}, answered {round.answered[name]})"
+                    yield (f"{name}: logged {logged} {field}, stored {seen} (sent {round.total(name)}, "
+                           f"answered {round.answered[name]})")
             least, most = round.arrived(name)
             if not least <= account.logged("query") <= most:
-                yield (f"{name}: {least} to {most} queries reached it, it wanted to log {account.logged('query')} "
-                       f"(sent {round.total(name)}, answered {round.answered[name]}, socket drops {round.socket_drops[name]})")
+                yield (f"{name}: {least} to {most} queries reached it, it wanted to log {account.logged('query')} (sent "
+                       f"{round.total(name)}, answered {round.answered[name]}, socket drops {round.socket_drops[name]})")
         yield from self.crosscheck(round, stored)
 
     def crosscheck(self, round, stored):
-        """The agent's own words: its wire saw each query, and what is missing in dnstap is what nameservers dropped, or did not
-        read."""
+        """The agent's own words: its wire saw each query, and what is missing in dnstap is what nameservers dropped, or did
+        not read."""
         rows = self.sum(round, "crosscheck", ("wire", "dnstap", "difference"), "transport", "AND \"direction\" = 'query'")
         funnel = self.sum(round, "funnel", ("explained", "unexplained", "socket_drops")).get("", {})
         unseen = 0
@@ -103,11 +110,11 @@ class Books:
         if counted != seen:
             yield f"cross-check: {counted} queries of dnstap, stored {seen}"
         dropped = sum(round.account[name].dropped("query") for name in self.servers)
-        unread = sum(round.arrived(name)[1] - round.account[name].logged("query") for name in self.servers)
+        unread = round.unread(self.servers)
         missing = funnel.get("unexplained", 0) + rows.get("tcp", {}).get("difference", 0)
         if missing != dropped + unread - unseen:
-            yield (f"cross-check: {missing} queries unexplained; nameservers dropped {dropped} by themselves and did not read {unread} "
-                   f"over TCP, the wire did not see {unseen} of these; {funnel}, {rows}")
+            yield (f"cross-check: {missing} queries unexplained; nameservers dropped {dropped} by themselves and did not read "
+                   f"{unread} over TCP, the wire did not see {unseen} of these; {funnel}, {rows}")
         if funnel.get("explained", 0) != sum(round.socket_drops.values()):
             yield f"cross-check: {funnel}, the kernel's socket drops are {round.socket_drops}"
         if dropped or unread or funnel.get("explained"):
@@ -116,7 +123,7 @@ class Books:
     def say(self, round, missing, funnel):
         for name in self.servers:
             account, room = round.account[name], round.socket_drops[name]
-            unread = round.arrived(name)[1] - account.logged("query")
+            unread = round.unread([name])
             reasons = {"its socket was full": room, "it did not read them before the client closed the connection": unread,
                        **account.reasons("query")}
             if any(reasons.values()):

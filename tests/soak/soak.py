@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """crosstap beside a real Knot, NSD and BIND for hours, in a network namespace of its own (scripts/soak), with all that
-happens to it in a year: reloads, restarts, kills, stalls, an InfluxDB that is away, memory that runs out. Clients are in a
-second namespace (clients.py): the agent's wire sees them.
+happens to it in a year: reloads, restarts, kills, stalls, nameservers that stand still, an InfluxDB that is away, memory that
+runs out (README.md). Clients are in a second namespace (clients.py): the agent's wire sees them.
 
 Time is cut into rounds: some seconds of load on each nameserver, up to a moment in which nothing is on its way any more
 (quiet.py). Every window lies in one round. At the end InfluxDB holds what rounds.py says: of each round in which no connection
@@ -98,7 +98,7 @@ class Soak:
     def rest(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.sample()
+            self.watch()
             time.sleep(min(SAMPLE_S, max(0.0, end - time.monotonic())))
 
     # -- what happens; each says what, and whether a producer's connection ends with it
@@ -190,7 +190,8 @@ class Soak:
         if not self.counts.get("memory") and time.monotonic() - self.begun > self.seconds / 2:
             self.count("memory")
             return self.scarce()
-        choices = [(None, 6), (self.reload, 5), (self.outage, 4), (self.kill, 2), (self.restart, 1), (self.stall, 2), (self.hold, 2), (self.freeze, 2)]
+        choices = [(None, 6), (self.reload, 5), (self.outage, 4), (self.kill, 2), (self.restart, 1), (self.stall, 2), (self.hold, 2),
+                   (self.freeze, 2)]
         chosen = self.random.choices([c for c, _ in choices], [w for _, w in choices])[0]
         if not chosen:
             return None, False
@@ -205,8 +206,8 @@ class Soak:
             rate = self.random.randrange(10, RATE)
             network = RESOLVERS.rpartition(".0.0/")[0]
             command = dnsload_command(server, prefix=self.clients.prefix, namespace=True, count=int(rate * seconds), rate=rate,
-                                      zone=server.zones[0], window=self.random.choice((100, 1000)), tcp=2, tcp_percent=self.random.choice((0, 10)),
-                                      no_edns=self.random.random() < 0.2 or [],
+                                      zone=server.zones[0], window=self.random.choice((100, 1000)),
+                                      tcp=2, tcp_percent=self.random.choice((0, 10)), no_edns=self.random.random() < 0.2 or [],
                                       source=f"{network}.{self.random.randrange(256)}.{1 + self.random.randrange(250)}",
                                       seed=self.random.randrange(1, 1 << 30))
             runs.append((server, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
@@ -240,6 +241,8 @@ class Soak:
             self.end_round()
 
     def end_round(self):
+        if self.open.disturbed:
+            self.wait_wire()
         self.quiet.come(self.open)
         self.books.rounds.append(self.open)
         self.open = None
@@ -263,7 +266,6 @@ class Soak:
         for server in self.servers:
             server.start()
             server.wait_ready()
-        self.wait_wire()
         self.quiet = Quiet(self.lab, self.clients, self.agent, self.servers, self.watch)
         self.open = Round(0, self.quiet.end, self.books.servers)
         self.open.disturbed.append("start")
@@ -294,9 +296,10 @@ class Soak:
         self.books.check()
         sums, rounds = self.books.sums, self.books.rounds
         growth = slope(self.lives)
-        print(f"rounds        {len(rounds)}, in {sum(bool(r.disturbed) for r in rounds)} of them a connection ended (kill, restart, no memory)")
+        print(f"rounds        {len(rounds)}, in {sum(bool(r.disturbed) for r in rounds)} of them connections ended "
+              "(restart, kill, no memory)")
         print(f"queries       sent {sums['sent']}, stored {sums['stored']}, missing in those rounds {sums['missing']}; in others "
-              f"nameservers did not log {sums['dropped']}, their sockets had no room for {sums['socket']}")
+              f"nameservers dropped {sums['dropped']} by themselves, their sockets {sums['socket']}, unread {sums['unread']}")
         print("events        " + (", ".join(f"{n} {what}" for what, n in sorted(self.counts.items())) or "none"))
         samples = sum(len(life) for life in self.lives)
         if growth:
