@@ -25,6 +25,8 @@ from rounds import Books, Round
 from slope import slope
 
 SERVERS = (Knot, NSD, BIND)
+# One socket that fills while its server stands still.
+MORE = {NSD: {"more": "    receive-buffer-size: 16384"}}
 FRESH_S = 60         # of a life: tables and caches come to their size
 SAMPLE_S = 1
 RATE = 300           # queries a second on each nameserver, at most
@@ -59,7 +61,7 @@ class Soak:
     def server(self, kind):
         account = Account(self.lab, kind.name)
         server = kind(self.lab, self.lab.path(kind.name + ".sock"), zones=(f"{kind.name}.example",), address=SERVER, address6=None,
-                      prefix=account.prefix())
+                      prefix=account.prefix(), **MORE.get(kind, {}))
         server.account = account
         return server
 
