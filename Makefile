@@ -247,7 +247,7 @@ $(O)/preload/%.so: tests/preload/%.c
 $(O)/soak/%.so: tests/soak/%.c
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
-	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -shared -fPIC -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g $(WARN) -shared -fPIC -o $@ $<
 tools: $(TOOL_BIN) $(O)/preload/one_failure.so
 programs: $(UNIT_BIN) $(FUZZ_BIN) tools $(O)/tests/simulation/simulation
 
@@ -383,7 +383,7 @@ check-dashboards-all: all $(O)/tools/dnsload
 HOURS ?= 1
 soak:
 	scripts/deps --build --check
-	$(MAKE) -j$(JOBS) all tools $(O)/soak/scarce_malloc.so
+	$(MAKE) -j$(JOBS) all tools $(O)/soak/scarce_malloc.so $(O)/soak/dnstap_account.so
 	@scripts/soak $(abspath $(O)) $(HOURS) $(SOAK_SEED)
 tidy: all
 	scripts/tidy $(O)

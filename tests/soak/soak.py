@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """crosstap beside a real Knot, NSD and BIND for hours, in a network namespace of its own (scripts/soak), with all that
-happens to it in a year: reloads, restarts, kills, stalls, an InfluxDB that is away, memory that runs out.
+happens to it in a year: reloads, restarts, kills, stalls, nameservers that stand still, an InfluxDB that is away, memory that
+runs out (README.md). Clients are in a second namespace (clients.py): the agent's wire sees them.
 
-Time is cut into rounds: some seconds of load on each nameserver, and a pause in which all of it comes to the agent. Every
-window lies in one round. At the end InfluxDB holds, for each round in which nothing came between the nameservers and the
-agent, every query that was answered, to the last, and none that was not sent: what a nameserver drops with a connection
-that it resets, it logs or not. For each other round it holds at most that, and what is missing there is said."""
+Time is cut into rounds: some seconds of load on each nameserver, up to a moment in which nothing is on its way any more
+(quiet.py). Every window lies in one round. At the end InfluxDB holds what rounds.py says: of each round in which no connection
+of a producer ended, every query and every answer that was logged, to the last; of each other one, at most those."""
 
 import json
 import os
@@ -15,53 +15,55 @@ import subprocess
 import sys
 import time
 
+from account import Account
+from clients import DEVICE, RESOLVERS, SERVER, Clients
 from databases import InfluxDB
 from harness import BUILD, Crosstap, Failure, Lab, check, dnsload_command, wait_for
 from nameserver import BIND, NSD, Knot
+from quiet import Quiet
+from rounds import Books, Round
 from slope import slope
 
 SERVERS = (Knot, NSD, BIND)
-PAUSE_S = 4          # producers flush about once a second, a window waits for one more
+# One socket that fills while its server stands still.
+MORE = {NSD: {"more": "    receive-buffer-size: 16384"}}
 FRESH_S = 60         # of a life: tables and caches come to their size
 SAMPLE_S = 1
 RATE = 300           # queries a second on each nameserver, at most
-RECONNECT_S = 30     # producers try again on a grid of seconds
 SCARCE_ONE_IN = 20000
 SCARCE_SHARE = 0.1   # of the time, and a minute at most
+SCARCE_PAUSE_S = 2
 DRAIN_S = 120
 # What is remembered for the page grows for an hour by design: here it is full within the first minute of a life.
 LIMITS = {"memory": "64MiB", "history": "256KiB"}
-
-
-class Round:
-    def __init__(self, number):
-        self.number = number
-        self.begin = self.end = 0.0
-        self.sent, self.answered = {}, {}  # by the zone's label
-        self.disturbed = []   # what came between producers and agent
 
 
 class Soak:
     def __init__(self, lab, hours, seed):
         self.lab, self.random, self.seed = lab, random.Random(seed), seed
         self.seconds = hours * 3600
+        self.clients = Clients(lab)
         self.database = InfluxDB(lab).start()
-        self.servers = []
-        inputs = []
-        for kind in SERVERS:
-            socket = lab.path(kind.name + ".sock")
-            inputs.append({"zone": kind.name, "unix": socket, "mode": "0666"})
-            self.servers.append((kind, socket))
-        self.agent = Crosstap(lab, inputs=inputs, outputs=[self.database.output()],
-                              wire={"mode": "packet", "interfaces": ["soak0"]}, limits=dict(LIMITS), log={"level": "info"})
-        self.rounds, self.counts = [], {}
+        self.servers = [self.server(kind) for kind in SERVERS]
+        self.agent = Crosstap(lab, inputs=[{"zone": s.name, "unix": s.socket, "mode": "0666"} for s in self.servers],
+                              outputs=[self.database.output()], limits=dict(LIMITS), log={"level": "info"},
+                              wire={"interfaces": [DEVICE], "ports": [s.port for s in self.servers]})
+        self.books = Books(self.database, [s.name for s in self.servers])
+        self.open = None      # the round that is not at its end
+        self.counts = {}
         self.lives = [[]]     # of (hours, RSS in KiB), for each life of the agent
         self.most = {"fds": 0, "threads": 0}
         self.least = {"fds": 1 << 30, "threads": 1 << 30}
         self.begun = time.monotonic()
-        self.alive_since = 0.0
-        self.failures = []
+        self.alive_since = self.sampled = 0.0
         self.scarce_until = 0.0
+
+    def server(self, kind):
+        account = Account(self.lab, kind.name)
+        server = kind(self.lab, self.lab.path(kind.name + ".sock"), zones=(f"{kind.name}.example",), address=SERVER, address6=None,
+                      prefix=account.prefix(), **MORE.get(kind, {}))
+        server.account = account
+        return server
 
     # -- the agent's life
 
@@ -77,18 +79,11 @@ class Soak:
         self.alive_since = time.monotonic()
         self.lives.append([])
 
-    def wait_producers(self):
-        wait_for(lambda: self.agent.process.must_live() and self.connections() >= len(self.servers), RECONNECT_S,
-                 lambda: f"all producers are connected ({self.connections()})")
-
-    def connections(self):
-        return sum(i["connections"] for i in self.status().get("inputs", []))
-
-    def status(self):
-        code, body = self.agent.get("/api/v1/status")
-        return json.loads(body) if code == 200 else {}
-
     def sample(self):
+        """At most every SAMPLE_S."""
+        if time.monotonic() - self.sampled < SAMPLE_S:
+            return
+        self.sampled = time.monotonic()
         process = self.agent.process
         if not process or not process.alive():
             raise Failure(f"crosstap ended with {process.popen.returncode}: {process.log()[-2000:]}")
@@ -105,10 +100,10 @@ class Soak:
     def rest(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.sample()
+            self.watch()
             time.sleep(min(SAMPLE_S, max(0.0, end - time.monotonic())))
 
-    # -- what happens; each says whether something came between producers and agent
+    # -- what happens; each says what, and whether a producer's connection ends with it
 
     def reload(self):
         config = self.agent.config
@@ -137,11 +132,30 @@ class Soak:
         return "kill", True
 
     def stall(self):
-        seconds = self.random.uniform(0.5, 3)
+        seconds = self.random.uniform(0.5, 5)
         self.agent.process.kill(signal.SIGSTOP)
         time.sleep(seconds)
         self.agent.process.kill(signal.SIGCONT)
-        return f"stall of {seconds:.1f} s", True
+        return f"stall of {seconds:.1f} s", False
+
+    def hold(self):
+        """NSD's workers log to a process of its own, the one with libfstrm's thread: while it stands still, they drop."""
+        nsd, = (s for s in self.servers if s.name == "nsd")
+        collector, = (pid for pid in family(nsd) if len(os.listdir(f"/proc/{pid}/task")) > 1)
+        return f"NSD's collector stands still for {self.stop([collector]):.1f} s", False
+
+    def freeze(self):
+        """Longer than a client waits, and than a socket holds."""
+        server = self.random.choice(self.servers)
+        return f"{server.name} stands still for {self.stop(family(server)):.1f} s", False
+
+    def stop(self, pids):
+        seconds = self.random.uniform(0.5, 8)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in pids:
+                os.kill(pid, number)
+            time.sleep(seconds if number == signal.SIGSTOP else 0)
+        return seconds
 
     def outage(self):
         if self.database.process.alive():
@@ -172,13 +186,14 @@ class Soak:
         return "memory is back", True
 
     def event(self):
-        """(what, whether it disturbs)"""
+        """(what, whether a producer's connection ends)"""
         if self.scarce_until:
             return self.end_scarce() if time.monotonic() > self.scarce_until else (None, True)
         if not self.counts.get("memory") and time.monotonic() - self.begun > self.seconds / 2:
             self.count("memory")
             return self.scarce()
-        choices = [(None, 6), (self.reload, 5), (self.outage, 4), (self.kill, 2), (self.restart, 1), (self.stall, 2)]
+        choices = [(None, 6), (self.reload, 5), (self.outage, 4), (self.kill, 2), (self.restart, 1), (self.stall, 2), (self.hold, 2),
+                   (self.freeze, 2)]
         chosen = self.random.choices([c for c, _ in choices], [w for _, w in choices])[0]
         if not chosen:
             return None, False
@@ -187,47 +202,52 @@ class Soak:
 
     # -- a round
 
-    def load(self, round, seconds):
+    def load(self, seconds):
         runs = []
-        for server in self.running:
+        for server in self.servers:
             rate = self.random.randrange(10, RATE)
-            command = dnsload_command(server, count=int(rate * seconds), rate=rate, zone=server.zones[0],
+            network = RESOLVERS.rpartition(".0.0/")[0]
+            command = dnsload_command(server, prefix=self.clients.prefix, namespace=True, count=int(rate * seconds), rate=rate,
+                                      zone=server.zones[0], window=self.random.choice((100, 1000)),
                                       tcp=2, tcp_percent=self.random.choice((0, 10)), no_edns=self.random.random() < 0.2 or [],
-                                      source=f"127.0.{self.random.randrange(256)}.{1 + self.random.randrange(250)}",
+                                      source=f"{network}.{self.random.randrange(256)}.{1 + self.random.randrange(250)}",
                                       seed=self.random.randrange(1, 1 << 30))
             runs.append((server, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
         return runs
 
     def finish(self, round, runs):
         for server, run in runs:
-            out, errors = run.communicate(timeout=120)
+            while run.poll() is None:
+                self.watch()
+                time.sleep(0.1)
+            out, errors = run.communicate()
             if run.returncode:
                 raise Failure(f"dnsload: {errors.strip()}")
-            transports = json.loads(out)["transport"].values()
-            round.sent[server.name] = sum(t["sent"] for t in transports)
-            round.answered[server.name] = sum(t["received"] for t in transports)
+            round.add(server.name, json.loads(out))
 
     def play_round(self, number, quiet=False):
-        round = Round(number)
-        round.begin = time.time()
+        """Without memory the agent says nothing that could be waited for: such rounds are one with that in which it is back."""
+        round = self.open = self.open or Round(number, self.quiet.end, self.books.servers)
         seconds = self.random.uniform(2, 4 if self.seconds < 600 else 12)
-        runs = self.load(round, seconds)
+        runs = self.load(seconds)
         self.rest(seconds * self.random.random())
         what, disturbs = (None, False) if quiet else self.event()
         if what:
             self.say(f"round {number}: {what}")
         if disturbs:
             round.disturbed.append(what or "no memory")
-        for _, run in runs:
-            while run.poll() is None:
-                self.watch()
-                time.sleep(0.1)
         self.finish(round, runs)
-        if disturbs and not self.scarce_until:
-            self.wait_producers()
-        self.rest(PAUSE_S)
-        round.end = time.time()
-        self.rounds.append(round)
+        if self.scarce_until:
+            self.rest(SCARCE_PAUSE_S)
+        else:
+            self.end_round()
+
+    def end_round(self):
+        if self.open.disturbed:
+            self.wait_wire()
+        self.quiet.come(self.open)
+        self.books.rounds.append(self.open)
+        self.open = None
 
     def watch(self):
         """Without memory the agent may end, and is started again."""
@@ -237,33 +257,36 @@ class Soak:
                 raise Failure(f"without memory crosstap ended with {code}: {self.agent.process.log()[-2000:]}")
             self.start_agent()
             self.scarce_until = time.monotonic()
+        for server in self.servers:
+            server.process.must_live()
         self.sample()
 
     # -- the whole
 
     def play(self):
         self.start_agent()
-        self.running = [kind(self.lab, socket, zones=(f"{kind.name}.example",), address6=None).start()
-                        for kind, socket in self.servers]
-        self.agent.config["wire"]["ports"] = [server.port for server in self.running]
-        self.agent.write_config()
-        self.agent.process.kill(signal.SIGHUP)
-        # NSD connects when it has something to say.
-        for server in self.running:
-            subprocess.run(dnsload_command(server, count=20, zone=server.zones[0]), check=True, stdout=subprocess.DEVNULL)
-        self.wait_producers()
-        self.rest(PAUSE_S)
+        for server in self.servers:
+            server.start()
+            server.wait_ready()
+        self.quiet = Quiet(self.lab, self.clients, self.agent, self.servers, self.watch)
+        self.open = Round(0, self.quiet.end, self.books.servers)
+        self.open.disturbed.append("start")
+        self.end_round()
         number = 0
         while time.monotonic() - self.begun < self.seconds:
             number += 1
             self.play_round(number)
         if self.scarce_until:
             self.end_scarce()
-            self.wait_producers()
         if not self.database.process.alive():
             self.database.start()
         self.play_round(number + 1, quiet=True)
         self.drain()
+
+    def wait_wire(self):
+        def modes():
+            return self.agent.metric_by("crosstap_wire_mode", "mode", interface=DEVICE)
+        wait_for(lambda: modes() and "off" not in modes(), 30, lambda: f"the wire is watched: {modes()}")
 
     def drain(self):
         def waiting():
@@ -271,35 +294,14 @@ class Soak:
         wait_for(lambda: not waiting(), DRAIN_S, lambda: f"all is delivered ({waiting()} batches wait)")
         self.agent.stop()
 
-    def stored(self, round):
-        """{zone: queries} of the windows of a round."""
-        begin, end = int((round.begin - PAUSE_S / 2) * 1e9), int((round.end - PAUSE_S / 2) * 1e9)
-        series = self.database.query(
-            f'SELECT sum("queries") FROM "dns" WHERE time >= {begin} AND time < {end} GROUP BY "zone"')
-        return {s["tags"]["zone"]: int(s["values"][0][1] or 0) for s in series}
-
-    def check_rounds(self):
-        sent = stored = missing = elsewhere = 0
-        for round in self.rounds:
-            have = self.stored(round)
-            for zone, n in round.sent.items():
-                seen = have.get(zone, 0)
-                sent, stored = sent + n, stored + seen
-                if not round.disturbed and not round.answered[zone] <= seen <= n:
-                    self.failures.append(f"round {round.number}, {zone}: sent {n}, answered {round.answered[zone]}, stored {seen}")
-                elif seen > n:
-                    self.failures.append(f"round {round.number} ({', '.join(round.disturbed)}), {zone}: sent {n}, stored {seen}")
-                if round.disturbed:
-                    missing += n - seen
-                else:
-                    elsewhere += n - seen
-        disturbed = sum(bool(round.disturbed) for round in self.rounds)
-        print(f"rounds        {len(self.rounds)}, {disturbed} of them with a kill, restart, stall or without memory")
-        print(f"queries       sent {sent}, stored {stored}, missing in those rounds {missing}, in others {elsewhere}")
-
     def report(self):
-        self.check_rounds()
+        self.books.check()
+        sums, rounds = self.books.sums, self.books.rounds
         growth = slope(self.lives)
+        print(f"rounds        {len(rounds)}, in {sum(bool(r.disturbed) for r in rounds)} of them connections ended "
+              "(restart, kill, no memory)")
+        print(f"queries       sent {sums['sent']}, stored {sums['stored']}, missing in those rounds {sums['missing']}; in others "
+              f"nameservers dropped {sums['dropped']} by themselves, their sockets {sums['socket']}, unread {sums['unread']}")
         print("events        " + (", ".join(f"{n} {what}" for what, n in sorted(self.counts.items())) or "none"))
         samples = sum(len(life) for life in self.lives)
         if growth:
@@ -310,9 +312,18 @@ class Soak:
         print(f"descriptors   {self.least['fds']} to {self.most['fds']}")
         print(f"threads       {self.least['threads']} to {self.most['threads']}")
         print("clock steps   left out: they need a guest (make check-kernels)")
-        for failure in self.failures:
+        for failure in self.books.failures:
             print(f"FAIL {failure}")
-        return not self.failures
+        return not self.books.failures
+
+
+def family(server):
+    """Its process and their children."""
+    pids = [server.process.popen.pid]
+    for pid in pids:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            pids += (int(word) for word in file.read().split())
+    return pids
 
 
 def main():
