@@ -276,8 +276,7 @@ static double run_receiver(const struct workload *workload, const struct config 
 static double cost_of_datasets(
     const struct workload *workload, const struct config *all, const struct config *none)
 {
-	return run_receiver_with(workload, all, datasets_counted(all->datasets)) /
-	    run_receiver_with(workload, none, datasets_counted(none->datasets));
+	return run_receiver(workload, all) / run_receiver(workload, none);
 }
 
 /* With all further facts, and without any. */

@@ -479,6 +479,18 @@ CT_INLINE void count_figures(
 #define WANTED_DEFAULT (FACTS_TYPES | FACTS_EDNS | FACTS_QNAME | FACTS_CLIENTS)
 #define WANTED_EVERY   (FACTS_ALL | FACTS_DOMAINS | FACTS_CLIENTS | FACTS_ATTACKS)
 
+/* Of facts that are known when this is compiled, and are all that is wanted. */
+CT_INLINE void count_figures_of(
+    struct collector *collector, const struct item *item, unsigned facts)
+{
+	const bool addresses = (facts & FACTS_ADDRESSES) != 0;
+
+	if (item->direction == DIR_QUERY)
+		count_figures(collector, item, (struct wanted){facts, DIR_QUERY, addresses});
+	else
+		count_figures(collector, item, (struct wanted){facts, DIR_RESPONSE, addresses});
+}
+
 /* Last pass. */
 CT_INLINE void count(struct collector *collector, const struct item *item)
 {
@@ -498,15 +510,10 @@ CT_INLINE void count(struct collector *collector, const struct item *item)
 		if (cell->amount < (uint64_t)item->latency_ns)
 			cell->amount = (uint64_t)item->latency_ns;
 	}
-	if (item->wanted == WANTED_DEFAULT && item->direction == DIR_QUERY)
-		count_figures(collector, item, (struct wanted){WANTED_DEFAULT, DIR_QUERY, false});
-	else if (item->wanted == WANTED_DEFAULT)
-		count_figures(
-		    collector, item, (struct wanted){WANTED_DEFAULT, DIR_RESPONSE, false});
-	else if (item->wanted == WANTED_EVERY && item->direction == DIR_QUERY)
-		count_figures(collector, item, (struct wanted){WANTED_EVERY, DIR_QUERY, true});
+	if (item->wanted == WANTED_DEFAULT)
+		count_figures_of(collector, item, WANTED_DEFAULT);
 	else if (item->wanted == WANTED_EVERY)
-		count_figures(collector, item, (struct wanted){WANTED_EVERY, DIR_RESPONSE, true});
+		count_figures_of(collector, item, WANTED_EVERY);
 	else if (collector->config.traits.facts == 0)
 		count_figures(collector, item, (struct wanted){0, item->direction, false});
 	else
