@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_SLOTS  256
-#define RESIZE_AHEAD 16 /* slots between asking for a cache line and writing there */
+#define LEAST_SLOTS 256
 
 static uint32_t limit_of(uint32_t mask)
 {
@@ -66,11 +65,9 @@ int cells_resize(struct cells *cells, size_t slots)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i <= cells->mask; i++) {
-		const struct cell *from = &cells->slots[i], *later = from + RESIZE_AHEAD;
+		const struct cell *from = &cells->slots[i];
 		struct cell *to;
 
-		if (i + RESIZE_AHEAD <= cells->mask && later->key)
-			cells_prefetch(&other, cells_hash(&other, later->key));
 		if (!from->key)
 			continue;
 		to = cells_at(&other, cells_hash(&other, from->key), from->key);
