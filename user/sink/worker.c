@@ -85,9 +85,9 @@ static void pass_over(struct worker *w, struct delivery *d)
 
 /* Of the time that the far end gives, a backlog takes half at most. Where order matters the new
  * windows wait behind it, and no longer than that. */
-static void pause_past(struct worker *w)
+static void pause_past(struct worker *w, uint64_t now_ns)
 {
-	const uint64_t now_ns = clock_monotonic_ns(), took_ns = now_ns - w->sent_ns;
+	const uint64_t took_ns = now_ns - w->sent_ns;
 
 	w->pause_ns =
 	    now_ns + (w->ops->any_order ? catchup_pause_ns(&w->catchup, took_ns) : took_ns);
@@ -96,26 +96,28 @@ static void pause_past(struct worker *w)
 static void deliver(struct worker *w, struct delivery *d)
 {
 	struct send_result result = {0};
+	uint64_t now_ns;
 	size_t taken;
 
 	w->sent_ns = clock_monotonic_ns();
 	w->ops->send(w->backend, d->batch->text + d->offset, d->batch->length - d->offset, &result);
+	now_ns = clock_monotonic_ns();
 	taken = result.taken;
 	worker_count(w, &result, result.accepted ? taken : 0);
 	if (result.retry) {
 		d->failures += !result.away;
 		w->attempt++;
-		w->retry_ns = clock_monotonic_ns() + backoff_ns(w, result.retry_after_ns);
+		w->retry_ns = now_ns + backoff_ns(w, result.retry_after_ns);
 	} else {
 		w->attempt = 0;
 		w->retry_ns = 0;
-		catchup_learn(&w->catchup, clock_monotonic_ns() - w->sent_ns, taken);
+		catchup_learn(&w->catchup, now_ns - w->sent_ns, taken);
 	}
 	worker_say_state(w, &result);
 	if (!result.retry)
 		worker_say_dropped(w);
 	if (d == &w->past)
-		pause_past(w);
+		pause_past(w, now_ns);
 	d->offset += taken;
 	if (d->offset == d->batch->length) {
 		worker_finish(w, d);
