@@ -98,36 +98,32 @@ static inline void send_frame(int fd, const struct sockaddr_ll *address, const s
 	}
 }
 
-static inline void send_frames(const char *device, const struct frame_spec *spec, u32 n)
-{
-	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	struct sockaddr_ll address = {
-	    .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(device), .sll_halen = 6};
-	static struct frames frames;
-
-	frames.n = 0;
-	frames_add(&frames, *spec);
-	must(fd >= 0, "socket");
-	for (u32 i = 0; i < n; i++)
-		send_frame(fd, &address, &frames.frames[0]);
-	close(fd);
-}
-
 #define ARRIVE_TURNS 10000 /* of a millisecond */
 
-/* To va, until all are there: a veth's receiver may run later, on another CPU. A socket of their
- * protocol is given them behind XDP and tc. What is not there in the end is the test's to see. */
-static inline void send_over(const struct frame_spec *spec, u32 n)
+/* Sees what comes to va, behind XDP; and behind tc, but for tagged frames, which no protocol's
+ * receiver is given. */
+static inline int watch_arrivals(const struct frame_spec *spec)
 {
-	const u16 protocol = htons(spec->ipv6 ? ETH_P_IPV6 : ETH_P_IP);
 	const struct sockaddr_ll address = {.sll_family = AF_PACKET,
-	    .sll_protocol = protocol,
+	    .sll_protocol = htons(spec->tags ? ETH_P_ALL
+		    : spec->ipv6             ? ETH_P_IPV6
+					     : ETH_P_IP),
 	    .sll_ifindex = (int)if_nametoindex("va")};
-	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), yes = 1;
+
+	must(fd >= 0, "socket");
+	must(setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes)) == 0,
+	    "PACKET_IGNORE_OUTGOING");
+	must(bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0, "bind");
+	return fd;
+}
+
+/* Until all are there: a veth's receiver may run later, on another CPU. What is not there in the
+ * end is the test's to see. */
+static inline void await_arrivals(int fd, u32 n)
+{
 	u32 arrived = 0;
 
-	must(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0, "bind");
-	send_frames("vb", spec, n);
 	for (u32 turn = 0; arrived < n && turn < ARRIVE_TURNS; turn++) {
 		struct tpacket_stats seen = {0}; /* since the last call, those without room too */
 		socklen_t length = sizeof(seen);
@@ -141,11 +137,29 @@ static inline void send_over(const struct frame_spec *spec, u32 n)
 	close(fd);
 }
 
+static inline void send_frames(const char *device, const struct frame_spec *spec, u32 n)
+{
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	const int arrivals = spec->direction == WIRE_IN ? watch_arrivals(spec) : -1;
+	struct sockaddr_ll address = {
+	    .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(device), .sll_halen = 6};
+	static struct frames frames;
+
+	frames.n = 0;
+	frames_add(&frames, *spec);
+	must(fd >= 0, "socket");
+	for (u32 i = 0; i < n; i++)
+		send_frame(fd, &address, &frames.frames[0]);
+	close(fd);
+	if (arrivals >= 0)
+		await_arrivals(arrivals, n);
+}
+
 static inline void ask(u32 n)
 {
 	const struct frame_spec spec = {.payload = (const u8 *)QUERY, .length = sizeof(QUERY) - 1};
 
-	send_over(&spec, n);
+	send_frames("vb", &spec, n);
 }
 
 static inline void ask_rare(u32 n)
@@ -153,7 +167,7 @@ static inline void ask_rare(u32 n)
 	const struct frame_spec spec = {
 	    .ipv6 = 1, .payload = (const u8 *)RARE, .length = sizeof(RARE) - 1};
 
-	send_over(&spec, n);
+	send_frames("vb", &spec, n);
 }
 
 static inline void answer(u32 n)
