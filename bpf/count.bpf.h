@@ -243,6 +243,21 @@ CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 		CT_ADD_SHARED(count, 1);
 }
 
+CT_INLINE u8 *wire_tags_of(u32 index)
+{
+	const u32 entry = index / WIRE_SOURCE_TAGGED;
+	struct wire_source_tags *tags = bpf_map_lookup_elem(&source_tags, &entry);
+
+	return tags ? tags->of[index % WIRE_SOURCE_TAGGED] : 0;
+}
+
+CT_INLINE bool wire_source_may_hold(const struct wire_env *env CT_UNUSED, u32 index, u8 tag)
+{
+	const u8 *tags = wire_tags_of(index);
+
+	return tags && wire_source_tagged(tags, tag);
+}
+
 CT_INLINE struct wire_source_bucket *wire_source_bucket(
     const struct wire_env *env CT_UNUSED, u32 index)
 {
@@ -250,15 +265,19 @@ CT_INLINE struct wire_source_bucket *wire_source_bucket(
 }
 
 CT_INLINE void wire_take_way(const struct wire_env *env CT_UNUSED, u32 index,
-    struct wire_source_bucket *bucket, const struct wire_source_id *id)
+    struct wire_source_bucket *bucket, const struct wire_source_id *id, u8 tag)
 {
 	const u32 which = index & (WIRE_SOURCE_LOCKS - 1);
 	struct wire_source_lock *lock = bpf_map_lookup_elem(&source_locks, &which);
+	u8 *tags = wire_tags_of(index);
+	u32 way;
 
-	if (!lock)
+	if (!lock || !tags)
 		return;
 	bpf_spin_lock(&lock->lock);
-	wire_source_put(bucket, id);
+	way = wire_source_put(bucket, id);
+	if (way < WIRE_SOURCE_WAYS)
+		tags[way] = tag;
 	bpf_spin_unlock(&lock->lock);
 }
 

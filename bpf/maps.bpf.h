@@ -47,6 +47,14 @@ struct {
 	__type(value, struct wire_source_bucket);
 } sources SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED);
+	__type(key, __u32);
+	__type(value, struct wire_source_tags);
+} source_tags SEC(".maps");
+
 /* Apart: a map with locks in it cannot be mapped to memory. */
 struct wire_source_lock {
 	struct bpf_spin_lock lock;

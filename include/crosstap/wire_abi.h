@@ -17,7 +17,7 @@
 #include "crosstap/dns.h"
 #include "crosstap/packet.h"
 
-#define WIRE_ABI_VERSION 5
+#define WIRE_ABI_VERSION 6
 #define WIRE_SLOTS       2
 
 enum wire_direction { WIRE_IN, WIRE_OUT, WIRE_DIRECTIONS };
@@ -202,11 +202,15 @@ CT_INLINE u32 wire_rare_index(u32 interface, u32 slot)
  * half is written matches nobody. The programs take free ways, under a lock; user space, which
  * reads all through memory, frees those that rest: `high` becomes 0, and a window later, when every
  * packet that found the client there is long counted, `low`.
+ *
+ * Beside the table, a byte of each way's client tells in which buckets looking is in vain: with
+ * many clients the buckets are in no cache, and these bytes are.
  */
 #define WIRE_SOURCE_WAYS    4
 #define WIRE_SOURCE_BUCKETS 32768
 #define WIRE_SOURCE_FIRST   512  /* buckets in use at first: a small table stays in the caches */
 #define WIRE_SOURCE_LOCKS   1024 /* a bucket's: its number modulo this */
+#define WIRE_SOURCE_TAGGED  2    /* buckets of an entry of `source_tags`: an array's have 8 bytes */
 
 struct wire_source_id {
 	u64 low, high;
@@ -215,6 +219,11 @@ struct wire_source_id {
 struct wire_source_bucket {
 	struct wire_source_id clients[WIRE_SOURCE_WAYS];
 	u64 messages[WIRE_SLOTS][WIRE_SOURCE_WAYS]; /* compared ones, in; whoever had the way */
+};
+
+/* 0: the way is free. Written after the client, and taken back before it. */
+struct wire_source_tags {
+	u8 of[WIRE_SOURCE_TAGGED][WIRE_SOURCE_WAYS];
 };
 
 /* --- source_rtt: shared LRU; key: struct packet_address -------------------------------------- */
@@ -331,6 +340,7 @@ _Static_assert(sizeof(struct wire_counters) == 14168, "abi");
 _Static_assert(sizeof(struct wire_counters) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_drops) <= 32768, "a per-CPU value is at most 32 KiB");
 _Static_assert(sizeof(struct wire_source_bucket) == 128, "abi");
+_Static_assert(sizeof(struct wire_source_tags) == 8, "abi");
 _Static_assert(sizeof(struct wire_source_rtt) == 40, "abi");
 _Static_assert(sizeof(struct wire_flow_key) == 40, "abi");
 _Static_assert(sizeof(struct wire_flow) == 56, "abi");

@@ -4,6 +4,7 @@
  *
  * Hooks, which only this file calls: bpf/count.bpf.h supplies them for XDP and tc, wire_host.h for
  * user space.
+ *   wire_source_may_hold  whether a look into a bucket can find something
  *   wire_source_bucket    a bucket of the table
  *   wire_take_way         enters a client, while other CPUs may enter theirs
  *   wire_source_samples   counts clients that have no place yet
@@ -14,11 +15,13 @@
 #include "crosstap/wire_message.h"
 #include "crosstap/wire_source_table.h"
 
+/* A client of this tag; 0: a free way. True where nobody knows. */
+CT_INLINE bool wire_source_may_hold(const struct wire_env *env, u32 index, u8 tag);
 /* NULL: there is no such bucket. */
 CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index);
 /* wire_source_put() while nobody else does. */
 CT_INLINE void wire_take_way(const struct wire_env *env, u32 index,
-    struct wire_source_bucket *bucket, const struct wire_source_id *id);
+    struct wire_source_bucket *bucket, const struct wire_source_id *id, u8 tag);
 /* Counts messages of clients that had no way, on this CPU. */
 CT_INLINE u32 *wire_source_samples(const struct wire_env *env);
 
@@ -33,11 +36,14 @@ CT_INLINE bool wire_source_enter(
 		return false;
 	for (u32 choice = 0; choice < 2; choice++) {
 		const u32 index = wire_source_index(env->config, hash, choice);
-		struct wire_source_bucket *bucket = wire_source_bucket(env, index);
+		struct wire_source_bucket *bucket;
 
+		if (!wire_source_may_hold(env, index, 0))
+			continue;
+		bucket = wire_source_bucket(env, index);
 		if (!bucket || !wire_source_has_room(bucket))
 			continue;
-		wire_take_way(env, index, bucket, id);
+		wire_take_way(env, index, bucket, id, wire_source_tag(hash));
 		if (wire_source_count(bucket, id, env->slot))
 			return true;
 	}
@@ -48,9 +54,12 @@ CT_INLINE bool wire_source_known(
     const struct wire_env *env, const struct wire_source_id *id, u32 hash)
 {
 	for (u32 choice = 0; choice < 2; choice++) {
-		struct wire_source_bucket *bucket =
-		    wire_source_bucket(env, wire_source_index(env->config, hash, choice));
+		const u32 index = wire_source_index(env->config, hash, choice);
+		struct wire_source_bucket *bucket;
 
+		if (!wire_source_may_hold(env, index, wire_source_tag(hash)))
+			continue;
+		bucket = wire_source_bucket(env, index);
 		if (bucket && wire_source_count(bucket, id, env->slot))
 			return true;
 	}

@@ -45,6 +45,23 @@ CT_INLINE u32 wire_source_index(const struct wire_config *config, u32 hash, u32 
 	return (choice ? hash >> 16 : hash) & config->source_mask;
 }
 
+/* Of bits that say little of where the client is. Never 0. */
+CT_INLINE u8 wire_source_tag(u32 hash)
+{
+	const u8 tag = (u8)(hash >> 24 ^ hash >> 8);
+
+	return tag ? tag : 1;
+}
+
+CT_INLINE bool wire_source_tagged(const u8 tags[WIRE_SOURCE_WAYS], u8 tag)
+{
+	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
+		if (tags[way] == tag)
+			return true;
+	}
+	return false;
+}
+
 /* The client's counter; NULL: it is not there. */
 CT_INLINE u64 *wire_source_messages(
     struct wire_source_bucket *bucket, const struct wire_source_id *id, u32 slot)
@@ -77,21 +94,22 @@ CT_INLINE bool wire_source_has_room(const struct wire_source_bucket *bucket)
 	return false;
 }
 
-/* Unless another CPU just did it. */
-CT_INLINE void wire_source_put(struct wire_source_bucket *bucket, const struct wire_source_id *id)
+/* The way that the client got; WIRE_SOURCE_WAYS: none, or another CPU just entered it. */
+CT_INLINE u32 wire_source_put(struct wire_source_bucket *bucket, const struct wire_source_id *id)
 {
-	struct wire_source_id *place = 0;
+	u32 place = WIRE_SOURCE_WAYS;
 
 	for (u32 way = 0; way < WIRE_SOURCE_WAYS; way++) {
-		struct wire_source_id *client = &bucket->clients[way];
+		const struct wire_source_id *client = &bucket->clients[way];
 
 		if (client->low == id->low && client->high == id->high)
-			return;
-		if (!place && !client->low && !client->high)
-			place = client;
+			return WIRE_SOURCE_WAYS;
+		if (place == WIRE_SOURCE_WAYS && !client->low && !client->high)
+			place = way;
 	}
-	if (place)
-		*place = *id;
+	if (place < WIRE_SOURCE_WAYS)
+		bucket->clients[place] = *id;
+	return place;
 }
 
 #ifndef __bpf__

@@ -92,6 +92,9 @@ static int kernel_reset(struct kernel *kernel, u32 options, u32 buckets)
 	if (!error)
 		error = clear(kernel->skeleton->maps.sources, buckets);
 	if (!error)
+		error = clear(kernel->skeleton->maps.source_tags,
+		    (buckets + WIRE_SOURCE_TAGGED - 1) / WIRE_SOURCE_TAGGED);
+	if (!error)
 		error = forget(kernel->skeleton->maps.flows, &flow);
 	if (!error) {
 		host_configure(config, options, buckets);

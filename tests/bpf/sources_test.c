@@ -126,8 +126,8 @@ static int bench_new(struct bench *bench)
 	    bpf_map__fd(bench->skeleton->maps.config), 0);
 	return bench->config == MAP_FAILED
 	    ? -errno
-	    : wire_sources_new(
-		  &bench->sources, bpf_map__fd(bench->skeleton->maps.sources), bench->config);
+	    : wire_sources_new(&bench->sources, bpf_map__fd(bench->skeleton->maps.sources),
+		  bpf_map__fd(bench->skeleton->maps.source_tags), bench->config);
 }
 
 static int run(struct bench *bench)
@@ -170,10 +170,43 @@ static int count_others(struct bench *bench, u64 *ret)
 	return r;
 }
 
+/* Ways whose tag is not their client's, but for those that are leaving: the programs would look
+ * past who is there, or seek room where none is. */
+static int count_mistagged(struct bench *bench, u32 *ret)
+{
+	struct wire_source_bucket bucket;
+	struct wire_source_tags tags;
+	int r = 0;
+
+	for (u32 i = 0; i < BUCKETS * WIRE_SOURCE_WAYS && r == 0; i++) {
+		const u32 index = i / WIRE_SOURCE_WAYS, entry = index / WIRE_SOURCE_TAGGED;
+		const struct wire_source_id *id = &bucket.clients[i % WIRE_SOURCE_WAYS];
+		struct packet_address client;
+		u8 tag, expected;
+
+		r = bpf_map_lookup_elem(
+		    bpf_map__fd(bench->skeleton->maps.sources), &index, &bucket);
+		if (r == 0)
+			r = bpf_map_lookup_elem(
+			    bpf_map__fd(bench->skeleton->maps.source_tags), &entry, &tags);
+		if (r < 0 || (id->low && !id->high))
+			continue;
+		client = wire_source_address(id);
+		tag = tags.of[index % WIRE_SOURCE_TAGGED][i % WIRE_SOURCE_WAYS];
+		expected = id->low ? wire_source_tag(wire_source_hash(bench->config, &client)) : 0;
+		*ret += tag != expected;
+	}
+	return r;
+}
+
 static int judge(struct bench *bench)
 {
 	u64 others = 0, told = 0;
+	u32 mistagged = 0;
 	int r = count_others(bench, &others), failures = 0;
+
+	if (r == 0)
+		r = count_mistagged(bench, &mistagged);
 
 	for (u32 i = 0; i < CLIENTS; i++) {
 		told += bench->told[i];
@@ -182,10 +215,10 @@ static int judge(struct bench *bench)
 			    (unsigned long long)bench->sent[i], (unsigned long long)bench->told[i]);
 	}
 	printf("%u queries by %u threads: %llu told of in %u readings, %llu of clients without a "
-	       "way; at most %u clients\n",
+	       "way; at most %u clients; %u tags are not their way's\n",
 	    THREADS * QUERIES, THREADS, (unsigned long long)told, bench->readings,
-	    (unsigned long long)others, bench->most);
-	if (told + others != THREADS * QUERIES || bench->strangers || !told || !others)
+	    (unsigned long long)others, bench->most, mistagged);
+	if (told + others != THREADS * QUERIES || bench->strangers || !told || !others || mistagged)
 		failures++;
 	return r ? r : failures;
 }

@@ -19,25 +19,37 @@
 struct fixture {
 	struct wire_config config;
 	struct wire_source_bucket *table;
+	struct wire_source_tags *tags;
 	struct wire_sources *sources;
 	const struct wire_client *clients; /* of the last reading */
 	size_t n;
 	uint32_t slot; /* open */
-	int fd;
+	int fd, tags_fd;
 };
+
+#define TABLE_BYTES (WIRE_SOURCE_BUCKETS * sizeof(struct wire_source_bucket))
+#define TAGS_BYTES  (WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED * sizeof(struct wire_source_tags))
+
+static void *make_shared(int *fd, const char *name, size_t bytes)
+{
+	void *map;
+
+	*fd = memfd_create(name, MFD_CLOEXEC);
+	assert_true(*fd >= 0);
+	assert_int_equal(ftruncate(*fd, (off_t)bytes), 0);
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	assert_true(map != MAP_FAILED);
+	return map;
+}
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const size_t bytes = WIRE_SOURCE_BUCKETS * sizeof(*f->table);
 
 	assert_non_null(f);
-	f->fd = memfd_create("sources", MFD_CLOEXEC);
-	assert_true(f->fd >= 0);
-	assert_int_equal(ftruncate(f->fd, (off_t)bytes), 0);
-	f->table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
-	assert_true(f->table != MAP_FAILED);
-	assert_int_equal(wire_sources_new(&f->sources, f->fd, &f->config), 0);
+	f->table = make_shared(&f->fd, "sources", TABLE_BYTES);
+	f->tags = make_shared(&f->tags_fd, "source_tags", TAGS_BYTES);
+	assert_int_equal(wire_sources_new(&f->sources, f->fd, f->tags_fd, &f->config), 0);
 	memcpy(f->config.source_keys,
 	    (uint64_t[]){0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3,
 		0x589965cc75374cc3, 0x1d8e4e27c47d124f},
@@ -52,8 +64,10 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	wire_sources_free(f->sources);
-	munmap(f->table, WIRE_SOURCE_BUCKETS * sizeof(*f->table));
+	munmap(f->table, TABLE_BYTES);
+	munmap(f->tags, TAGS_BYTES);
 	close(f->fd);
+	close(f->tags_fd);
 	free(f);
 	return 0;
 }
@@ -272,11 +286,14 @@ static void test_comes_back(void **state)
 	assert_true(way_of(f, ipv6(1))->high != 0);
 	/* It had been found just before. */
 	place = (size_t)(way - bucket->clients);
+	memset(f->tags, 7, sizeof(*f->tags)); /* as the programs have tagged all four */
 	bucket->messages[f->slot][place]++;
 	assert_false(count(f, ipv4(1))); /* nobody has its way yet */
 	flip_and_read(f);
 	assert_int_equal(messages_of(f, ipv6(0)), 1);
 	assert_int_equal(way->low, 0);
+	for (size_t n = 0; n < WIRE_SOURCE_WAYS; n++)
+		assert_int_equal(f->tags->of[0][n], bucket->clients[n].low ? 7 : 0);
 	assert_true(count(f, ipv4(1)) && count(f, ipv6(0)));
 	flip_and_read(f);
 	assert_int_equal(messages_of(f, ipv4(1)), 1);
@@ -317,6 +334,41 @@ static void test_left_behind(void **state)
 	flip_and_read(f);
 	assert_int_equal(f->n, 1);
 	assert_int_equal(messages_of(f, ipv4(9)), 1);
+}
+
+/* Of the clients that one bucket holds, few have the tag of another that belongs there. */
+static void test_tags_tell_apart(void **state)
+{
+	struct fixture *f = *state;
+	unsigned there = 0, alike = 0;
+	const struct packet_address one = ipv4(0x0a000000);
+	const uint32_t hash = wire_source_hash(&f->config, &one);
+
+	f->config.source_mask = 255;
+	for (uint32_t i = 1; i < 1000000; i++) {
+		const struct packet_address client = ipv4(0x0a000000 + i);
+		const uint32_t other = wire_source_hash(&f->config, &client);
+
+		assert_int_not_equal(wire_source_tag(other), 0);
+		for (uint32_t choice = 0; choice < 2; choice++) {
+			if (wire_source_index(&f->config, hash, choice) !=
+			    wire_source_index(&f->config, other, choice))
+				continue;
+			there++;
+			alike += wire_source_tag(hash) == wire_source_tag(other);
+		}
+	}
+	assert_in_range(there, 7000, 9000);
+	assert_in_range(alike, 1, there / 100);
+}
+
+static void test_tagged(void **state UNUSED)
+{
+	const uint8_t tags[WIRE_SOURCE_WAYS] = {3, 0, 255, 1};
+
+	assert_true(wire_source_tagged(tags, 3) && wire_source_tagged(tags, 255));
+	assert_true(wire_source_tagged(tags, 1) && wire_source_tagged(tags, 0));
+	assert_false(wire_source_tagged(tags, 2));
 }
 
 /* Neighbours' addresses are a step apart, and so is a sum of products of them: whatever the keys,
@@ -417,6 +469,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_comes_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_half_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_left_behind, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_tags_tell_apart, setup, teardown),
+	    cmocka_unit_test(test_tagged),
 	    cmocka_unit_test_setup_teardown(test_neighbours, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_skip_after_growth, setup, teardown),

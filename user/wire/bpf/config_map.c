@@ -48,8 +48,8 @@ int config_map_open(struct wire_bpf *wire)
 		wire->config_map->abi = WIRE_ABI_VERSION;
 	}
 	config_map_configure(wire);
-	return wire_sources_new(
-	    &wire->clients, wire->shared.fds[WIRE_MAP_SOURCES], wire->config_map);
+	return wire_sources_new(&wire->clients, wire->shared.fds[WIRE_MAP_SOURCES],
+	    wire->shared.fds[WIRE_MAP_SOURCE_TAGS], wire->config_map);
 }
 
 void config_map_close(struct wire_bpf *wire)

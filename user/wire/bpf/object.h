@@ -3,11 +3,11 @@
  * Programs and maps of bpf/crosstap.bpf.c in the kernel: loading, recognising those that run
  * already, sharing their maps. Nothing here attaches anything.
  *
- * `config`, `sources`, `source_locks`, `source_rtt`, `flows`, `hints` and `scratch` are shared by
- * all interfaces of an agent; `counters`, `rare`, `rtt` and `reading` belong to one interface and
- * live as long as its programs. So an agent that was killed leaves them behind with all that they
- * counted, and `reading` tells its successor what was reported of it, and what the agent noted for
- * it.
+ * `config`, `sources`, `source_tags`, `source_locks`, `source_rtt`, `flows`, `hints` and `scratch`
+ * are shared by all interfaces of an agent; `counters`, `rare`, `rtt` and `reading` belong to one
+ * interface and live as long as its programs. So an agent that was killed leaves them behind with
+ * all that they counted, and `reading` tells its successor what was reported of it, and what the
+ * agent noted for it.
  */
 #ifndef CROSSTAP_WIRE_BPF_OBJECT_H
 #define CROSSTAP_WIRE_BPF_OBJECT_H
@@ -25,6 +25,7 @@ struct wire_held; /* wire/bpf/held.h */
 #define WIRE_SHARED_MAPS_(X)                                                                       \
 	X(CONFIG, config)                                                                          \
 	X(SOURCES, sources)                                                                        \
+	X(SOURCE_TAGS, source_tags)                                                                \
 	X(SOURCE_LOCKS, source_locks)                                                              \
 	X(SOURCE_RTT, source_rtt)                                                                  \
 	X(FLOWS, flows)                                                                            \

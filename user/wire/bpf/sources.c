@@ -23,6 +23,7 @@ struct way {
 
 struct wire_sources {
 	struct wire_source_bucket *table; /* shared with the programs */
+	struct wire_source_tags *tags;    /* the same */
 	struct wire_config *config;       /* the same */
 	struct way *ways;
 	struct wire_client *clients;
@@ -32,11 +33,23 @@ struct wire_sources {
 	uint32_t live;
 };
 
-int wire_sources_new(struct wire_sources **ret, int fd, struct wire_config *config)
+#define TABLE_BYTES (WIRE_SOURCE_BUCKETS * sizeof(struct wire_source_bucket))
+#define TAGS_BYTES  (WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED * sizeof(struct wire_source_tags))
+
+static int map_shared(void **ret, size_t bytes, int fd)
+{
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret = map;
+	return 0;
+}
+
+int wire_sources_new(struct wire_sources **ret, int fd, int tags_fd, struct wire_config *config)
 {
 	struct wire_sources *sources = calloc(1, sizeof(*sources));
-	const size_t bytes = WIRE_SOURCE_BUCKETS * sizeof(*sources->table);
-	int r = -ENOMEM;
+	int r = 0;
 
 	if (!sources)
 		return -ENOMEM;
@@ -44,12 +57,13 @@ int wire_sources_new(struct wire_sources **ret, int fd, struct wire_config *conf
 	/* Touched only where there are clients. */
 	sources->ways = calloc(WIRE_MAX_SOURCES, sizeof(*sources->ways));
 	sources->clients = calloc(WIRE_MAX_SOURCES, sizeof(*sources->clients));
-	sources->table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (sources->table == MAP_FAILED) {
-		r = -errno;
-		sources->table = NULL;
-	}
-	if (!sources->ways || !sources->clients || !sources->table) {
+	if (!sources->ways || !sources->clients)
+		r = -ENOMEM;
+	if (r == 0)
+		r = map_shared((void **)&sources->table, TABLE_BYTES, fd);
+	if (r == 0)
+		r = map_shared((void **)&sources->tags, TAGS_BYTES, tags_fd);
+	if (r < 0) {
 		wire_sources_free(sources);
 		return r;
 	}
@@ -62,7 +76,9 @@ void wire_sources_free(struct wire_sources *sources)
 	if (!sources)
 		return;
 	if (sources->table)
-		munmap(sources->table, WIRE_SOURCE_BUCKETS * sizeof(*sources->table));
+		munmap(sources->table, TABLE_BYTES);
+	if (sources->tags)
+		munmap(sources->tags, TAGS_BYTES);
 	free(sources->ways);
 	free(sources->clients);
 	free(sources);
@@ -127,6 +143,15 @@ static void tell(struct wire_sources *sources, struct way *way, uint64_t now, ui
 	    .address = wire_source_address(&way->client), .messages = messages};
 }
 
+/* From its last store on, the programs may give the way to another client and tag it. */
+static void free_way(struct wire_sources *sources, struct wire_source_bucket *bucket, uint32_t n)
+{
+	const size_t i = (size_t)(bucket - sources->table);
+
+	sources->tags[i / WIRE_SOURCE_TAGGED].of[i % WIRE_SOURCE_TAGGED][n] = 0;
+	__atomic_store_n(&bucket->clients[n].low, 0, __ATOMIC_RELEASE);
+}
+
 /* A way that is leaving, or whose new client is being written this moment. */
 static void let_go(struct wire_sources *sources, struct wire_source_bucket *bucket, uint32_t n,
     struct way *way, uint32_t slot, const struct wire_source_id *id)
@@ -145,7 +170,7 @@ static void let_go(struct wire_sources *sources, struct wire_source_bucket *buck
 	if (load(&bucket->messages[!slot][n]) != way->read[!slot])
 		return;
 	memset(&way->client, 0, sizeof(way->client));
-	__atomic_store_n(&bucket->clients[n].low, 0, __ATOMIC_RELEASE);
+	free_way(sources, bucket, n);
 }
 
 static void read_way(struct wire_sources *sources, struct wire_source_bucket *bucket, uint32_t n,

@@ -10,9 +10,9 @@
 
 struct wire_sources;
 
-/* Maps the table; the map `config`, which says how much of it is in use, outlives the reader's last
- * reading. -errno. */
-int wire_sources_new(struct wire_sources **ret, int fd, struct wire_config *config);
+/* Maps `sources` and `source_tags`; the map `config`, which says how much of it is in use, outlives
+ * the reader's last reading. -errno. */
+int wire_sources_new(struct wire_sources **ret, int fd, int tags_fd, struct wire_config *config);
 void wire_sources_free(struct wire_sources *sources);
 /* What is in the table was counted for somebody else. The next reading names every client in it
  * once, though its count may be 0: whether that was reported nobody knows. */
