@@ -84,19 +84,28 @@ static size_t next_row(const struct others *others, size_t row, uint64_t packets
 	return best;
 }
 
+#define ROW_SIZE  88 /* the longest kind, "=" and the greatest number */
+#define REST_SIZE 32
+
+/* What finds no room is among the others. */
 void others_print(const struct others *others, char *ret, size_t size)
 {
 	size_t row = OTHERS_MAX, used = 0;
-	uint64_t packets = UINT64_MAX;
+	uint64_t packets = UINT64_MAX, rest = others->rest;
 	char kind[64];
 
 	ret[0] = '\0';
-	while ((row = next_row(others, row, packets)) != OTHERS_MAX && used + 80 < size) {
+	while ((row = next_row(others, row, packets)) != OTHERS_MAX) {
 		packets = others->rows[row].packets;
+		if (used + ROW_SIZE + REST_SIZE > size) {
+			rest += packets;
+			continue;
+		}
 		print_kind(others->rows[row].kind, others->rows[row].number, kind, sizeof(kind));
 		used += (size_t)snprintf(ret + used, size - used, "%s%s=%llu", used ? " " : "",
 		    kind, (unsigned long long)packets);
 	}
-	if (others->rest && used + 32 < size)
-		snprintf(ret + used, size - used, " others=%llu", (unsigned long long)others->rest);
+	if (rest && used + REST_SIZE <= size)
+		snprintf(ret + used, size - used, "%sothers=%llu", used ? " " : "",
+		    (unsigned long long)rest);
 }

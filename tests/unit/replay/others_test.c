@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -79,12 +80,31 @@ static void no_more_kinds_than_there_is_room_for(void **state UNUSED)
 	}
 }
 
+/* None is left out in silence: as many packets as there are. */
+static void rows_without_room_are_among_the_others(void **state UNUSED)
+{
+	struct others others = {0};
+	char out[4096];
+
+	for (uint32_t i = 0; i < OTHERS_MAX; i++)
+		add(&others, PACKET_KIND_ETHERTYPE, 0x8860 + i, 1 + i);
+	for (size_t size = 40; size < 1024; size += 13) {
+		unsigned long long sum = 0;
+
+		others_print(&others, out, size);
+		for (const char *at = out; (at = strchr(at, '=')); at++)
+			sum += strtoull(at + 1, NULL, 10);
+		assert_int_equal(sum, OTHERS_MAX * (OTHERS_MAX + 1) / 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_most_frequent_first),
 	    cmocka_unit_test(each_kind_by_its_name),
 	    cmocka_unit_test(no_more_kinds_than_there_is_room_for),
+	    cmocka_unit_test(rows_without_room_are_among_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
