@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import frames
-from harness import Crosstap, check, check_equal, main, test, wait_for
+from harness import Crosstap, check, check_equal, main, output, test, wait_for
 
 MANY = 2000
 GET = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -101,6 +101,11 @@ class Slow:
         self.selector.close()
 
 
+def established(port):
+    """At the server's end. Who reads nothing is not told of the other end's close: it waits behind the answer."""
+    return len(output("ss", "-Htn", "state", "established", "sport", "=", f":{port}").splitlines())
+
+
 def hold_against(port, slow, paths=(b"/healthz", b"/metrics"), seconds=2, context=None):
     """While they hold on and come again, each honest request is answered within a second."""
     try:
@@ -113,7 +118,7 @@ def hold_against(port, slow, paths=(b"/healthz", b"/metrics"), seconds=2, contex
         check_equal({status for status, _ in answers}, {200}, "answers")
         slowest = max(took for _, took in answers)
         check(slowest < 1, f"the slowest of {len(answers)} answers took {slowest:.2f} s")
-        check(slow.closed > 0, "slow connections were closed")
+        check(slow.closed > 0 or established(port) < MANY / 2, "slow connections were closed")
     finally:
         slow.close()
 
