@@ -27,7 +27,7 @@ from slope import slope
 SERVERS = (Knot, NSD, BIND)
 # One socket that fills while its server stands still.
 MORE = {NSD: {"more": "    receive-buffer-size: 16384"}}
-FRESH_S = 60         # of a life: tables and caches come to their size
+FRESH_S = 300        # of a life: tables and caches come to their size
 SAMPLE_S = 1
 RATE = 300           # queries a second on each nameserver, at most
 SCARCE_ONE_IN = 20000
@@ -36,6 +36,10 @@ SCARCE_PAUSE_S = 2
 DRAIN_S = 120
 # What is remembered for the page grows for an hour by design: here it is full within the first minute of a life.
 LIMITS = {"memory": "64MiB", "history": "256KiB"}
+
+
+# From here on, by time, nothing ends the agent: how fast a life grows is seen in a long one.
+LAST_LIFE = 0.4
 
 
 class Soak:
@@ -189,11 +193,13 @@ class Soak:
         """(what, whether a producer's connection ends)"""
         if self.scarce_until:
             return self.end_scarce() if time.monotonic() > self.scarce_until else (None, True)
-        if not self.counts.get("memory") and time.monotonic() - self.begun > self.seconds / 2:
+        played = (time.monotonic() - self.begun) / self.seconds
+        if not self.counts.get("memory") and played > 1 / 3:
             self.count("memory")
             return self.scarce()
-        choices = [(None, 6), (self.reload, 5), (self.outage, 4), (self.kill, 2), (self.restart, 1), (self.stall, 2), (self.hold, 2),
-                   (self.freeze, 2)]
+        choices = [(None, 6), (self.reload, 5), (self.outage, 4), (self.stall, 2), (self.hold, 2), (self.freeze, 2)]
+        if played < LAST_LIFE:
+            choices += [(self.kill, 2), (self.restart, 1)]
         chosen = self.random.choices([c for c, _ in choices], [w for _, w in choices])[0]
         if not chosen:
             return None, False
@@ -294,21 +300,24 @@ class Soak:
         wait_for(lambda: not waiting(), DRAIN_S, lambda: f"all is delivered ({waiting()} batches wait)")
         self.agent.stop()
 
+    def growth(self, lives):
+        found, samples = slope(lives), [sample for life in lives for sample in life]
+        if not found:
+            return "too few samples for a slope"
+        return (f"{found[0]:+.0f} ± {found[1]:.0f} KiB an hour (95 %, {len(samples)} samples of {sum(bool(life) for life in lives)} lives, "
+                f"each without its first {min(FRESH_S, self.seconds / 10):.0f} s; {min(kib for _, kib in samples)} to "
+                f"{max(kib for _, kib in samples)} KiB)")
+
     def report(self):
         self.books.check()
         sums, rounds = self.books.sums, self.books.rounds
-        growth = slope(self.lives)
         print(f"rounds        {len(rounds)}, in {sum(bool(r.disturbed) for r in rounds)} of them connections ended "
               "(restart, kill, no memory)")
         print(f"queries       sent {sums['sent']}, stored {sums['stored']}, missing in those rounds {sums['missing']}; in others "
               f"nameservers dropped {sums['dropped']} by themselves, their sockets {sums['socket']}, unread {sums['unread']}")
         print("events        " + (", ".join(f"{n} {what}" for what, n in sorted(self.counts.items())) or "none"))
-        samples = sum(len(life) for life in self.lives)
-        if growth:
-            print(f"RSS           {growth[0]:+.0f} ± {growth[1]:.0f} KiB an hour (95 %, {samples} samples of "
-                  f"{sum(bool(life) for life in self.lives)} lives, each without its first {min(FRESH_S, self.seconds / 10):.0f} s)")
-        else:
-            print("RSS           too few samples for a slope")
+        print(f"RSS           {self.growth(self.lives)}")
+        print(f"RSS, at last  {self.growth(self.lives[-1:])}")
         print(f"descriptors   {self.least['fds']} to {self.most['fds']}")
         print(f"threads       {self.least['threads']} to {self.most['threads']}")
         print("clock steps   left out: they need a guest (make check-kernels)")
