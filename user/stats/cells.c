@@ -36,9 +36,15 @@ void cells_done(struct cells *cells)
 	cells->slots = NULL;
 }
 
-void cells_empty(struct cells *cells)
+static void empty(struct cells *cells)
 {
 	pages_clear(cells->slots, ((size_t)cells->mask + 1) * sizeof(struct cell));
+	cells->used = 0;
+}
+
+void cells_restart(struct cells *cells)
+{
+	memset(cells->slots, 0, ((size_t)cells->mask + 1) * sizeof(struct cell));
 	cells->used = 0;
 }
 
@@ -53,7 +59,7 @@ int cells_clear(struct cells *cells, size_t max_slots)
 		*cells = bigger;
 		return 0;
 	}
-	cells_empty(cells);
+	empty(cells);
 	return 0;
 }
 

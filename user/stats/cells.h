@@ -31,7 +31,8 @@ struct cells {
 /* `slots` is rounded up to a power of two, at least 256. */
 int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed);
 void cells_done(struct cells *cells);
-void cells_empty(struct cells *cells);
+/* Empty, for use at once: its memory stays. */
+void cells_restart(struct cells *cells);
 /* Empty, with room for twice as many if it was full; -ENOMEM leaves it empty at its old size. */
 int cells_clear(struct cells *cells, size_t max_slots);
 /* To any size that holds what is there. */
@@ -45,7 +46,10 @@ static inline uint64_t cells_hash(const struct cells *cells, uint64_t key)
 
 static inline void cells_prefetch(const struct cells *cells, uint64_t hash)
 {
-	prefetch_write(&cells->slots[hash & cells->mask]);
+	const struct cell *cell = &cells->slots[hash & cells->mask];
+
+	prefetch_write(cell);
+	prefetch_write((const char *)(cell + 1) - 1); /* every fourth lies on two lines */
 }
 
 /* The key's cell, made if need be; NULL when the table is at its limit. */

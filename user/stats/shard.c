@@ -99,10 +99,20 @@ void shard_fit_lists(struct shard *shard, const struct shard_limits *limits)
 	}
 }
 
+/* As many as this window had, or half where it used few of them: the next one need not grow. */
+static size_t wanted_margins(const struct shard *shard)
+{
+	const size_t slots = (size_t)shard->margins.mask + 1;
+
+	if (!shard->margins.slots)
+		return shard->margin_slots / 2;
+	return shard->margins.used < slots / 4 ? slots / 2 : slots;
+}
+
 void shard_clear(struct shard *shard, const struct shard_limits *limits)
 {
 	struct cells cube, margins = shard->margins;
-	const size_t name_slots = shard->name_slots;
+	const size_t name_slots = shard->name_slots, margin_slots = wanted_margins(shard);
 	struct sources sources;
 	struct facts facts;
 	struct domains *domains = shard->domains;
@@ -142,7 +152,8 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	    .domains = domains,
 	    .places = places,
 	    .tally = tally,
-	    .name_slots = name_slots};
+	    .name_slots = name_slots,
+	    .margin_slots = margin_slots};
 	memcpy(shard->names, names, sizeof(names));
 	shard_fit_lists(shard, limits);
 }
@@ -151,14 +162,17 @@ static int need_margins(struct shard *shard)
 {
 	return shard->margins.slots
 	    ? 0
-	    : cells_init(&shard->margins, FIRST_MARGIN_SLOTS, &shard->cube.seed);
+	    : cells_init(&shard->margins,
+		  shard->margin_slots > FIRST_MARGIN_SLOTS ? shard->margin_slots
+							   : FIRST_MARGIN_SLOTS,
+		  &shard->cube.seed);
 }
 
 static void fold_cube(struct shard *shard)
 {
 	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
 		shard->lost++;
-	cells_empty(&shard->cube);
+	cells_restart(&shard->cube);
 }
 
 struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)

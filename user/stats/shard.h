@@ -67,6 +67,7 @@ struct shard {
 	uint64_t labels_since; /* generation of the zone registry in which it was begun */
 	struct cells cube;
 	struct cells margins; /* of cubes and facts that were full; slots NULL until then */
+	size_t margin_slots;  /* that they begin with */
 	struct facts facts;
 	struct sources sources;
 	struct topk *names[NAMES_KINDS]; /* NULL: none */

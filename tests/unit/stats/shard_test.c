@@ -164,6 +164,28 @@ static uint32_t name_count(const struct shard *shard, enum shard_names kind, con
 	return top.count;
 }
 
+/* So that no window of the same traffic makes them grow again; its memory goes back between them.
+ */
+static void test_margins_begin_as_large_as_they_were(void **state UNUSED)
+{
+	const struct collector_config config = test_config();
+	struct shard *shard = empty_shard();
+	size_t slots;
+
+	shard_fold(shard);
+	for (uint64_t key = 1; key <= 100000; key++)
+		assert_int_equal(margins_add(&shard->margins, key, 1, 0), 0);
+	slots = (size_t)shard->margins.mask + 1;
+	for (size_t wanted = slots; wanted >= slots / 4; wanted /= 2) {
+		shard_clear(shard, &config.limits);
+		assert_null(shard->margins.slots);
+		shard_fold(shard); /* of a window without traffic */
+		assert_int_equal(shard->margins.used, 0);
+		assert_int_equal(shard->margins.mask + 1, wanted);
+	}
+	shard_free(shard);
+}
+
 static void test_names(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
@@ -255,6 +277,7 @@ int main(void)
 	    cmocka_unit_test(test_exact_to_4096_across_threads),
 	    cmocka_unit_test(test_within_two_percent_beyond),
 	    cmocka_unit_test(test_clear_makes_it_new),
+	    cmocka_unit_test(test_margins_begin_as_large_as_they_were),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_nxdomain_of_a_source),
 	    cmocka_unit_test(test_names_follow_the_limits),
