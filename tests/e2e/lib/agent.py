@@ -104,6 +104,13 @@ class Crosstap:
             return self.get("/healthz")[0] == 200
         wait_for(healthy, seconds, lambda: f"crosstap is ready: {self.get('/healthz')}")
 
+    def wait_page(self):
+        """Its page answers, whatever it says: that of one that begins in an outage says that it fails."""
+        def answers():
+            self.process.must_live()
+            return self.get("/healthz")[0]
+        wait_for(answers, PATIENCE_S, "the page answers")
+
     def stop(self, number=signal.SIGTERM):
         return self.process.stop(number)
 
