@@ -74,10 +74,12 @@ static inline enum junk_below item_below(
 		junk_remember(seen, rules, tld);
 		below = junk_below_seen(seen, tld);
 	}
+	seen->latest = junk_tld_raw(tld);
+	seen->latest_below = (uint8_t)below;
 	return below;
 }
 
-/* `domain`: the name's, which has its TLD; NULL: none. */
+/* `domain`: the name's, which keeps what is below its TLD; NULL: none. */
 static __attribute__((noinline)) void item_junk_slow(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, struct junk_seen *seen,
     struct domain *domain)
@@ -102,7 +104,9 @@ CT_INLINE void item_junk_query(const struct collector_traits *traits,
     const struct shard_limits *limits, const struct item *item, struct junk_seen *seen,
     struct domain *domain)
 {
-	const unsigned below = domain ? domain->below : BELOW_UNKNOWN;
+	const unsigned below = domain
+	    ? domain->below
+	    : junk_below_latest(seen, item_name(item) + item->facts.last_label);
 
 	if (__builtin_expect((below != BELOW_USUAL && below != BELOW_NO_TLD) ||
 		    !junk_is_usual(item->message, &item->facts) || item_is_port_zero(item),

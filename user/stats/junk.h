@@ -71,6 +71,8 @@ struct junk_tld {
 /* Each TLD has one place; another one may be there. All zeros: none. */
 struct junk_seen {
 	struct junk_tld tlds[1 << JUNK_TLD_BITS];
+	uint64_t latest; /* junk_tld_raw() of the one that was seen last; 0: none */
+	uint8_t latest_below;
 };
 
 /* Which kind the query is; JUNK_NONE: it is as it should be. `facts` with a question. */
@@ -96,6 +98,14 @@ static inline struct junk_tld junk_tld_words(const uint8_t *tld)
 		    .first = dns_lower8(ct_load_le64(tld)) << (8 * (7 - length))};
 	return (struct junk_tld){.first = dns_lower8(ct_load_le64(tld)),
 	    .last = dns_lower8(ct_load_le64(tld + length - 7))};
+}
+
+/* As it stands in the message; 0: too short or too long for that. */
+static inline uint64_t junk_tld_raw(const uint8_t *tld)
+{
+	const uint32_t length = tld[0];
+
+	return length - 2 < 6 ? ct_load_le64(tld) << (8 * (7 - length)) : 0;
 }
 
 static inline size_t junk_tld_place(const struct junk_tld *words)
@@ -131,6 +141,14 @@ static inline enum junk_below junk_below_seen(const struct junk_seen *seen, cons
 	return (words.first ^ known->first) | (words.last ^ known->last)
 	    ? BELOW_UNKNOWN
 	    : (enum junk_below)known->below;
+}
+
+/* The same, where it is the TLD of the query before, in the same letters. */
+static inline enum junk_below junk_below_latest(const struct junk_seen *seen, const uint8_t *tld)
+{
+	const uint64_t raw = junk_tld_raw(tld);
+
+	return raw && raw == seen->latest ? (enum junk_below)seen->latest_below : BELOW_UNKNOWN;
 }
 
 /* Most usual queries are told by this; false: ask junk_find(). `tld`: the last label of the
