@@ -36,6 +36,10 @@ static const struct {
     {"x.amsterdan", A, 1, 4711, JUNK_NON_AUTH_TLD},
     {"x.amsterda", A, 1, 4711, JUNK_NON_AUTH_TLD},
     {"n", A, 1, 4711, JUNK_NON_AUTH_TLD},
+    {"www.example.nex", A, 1, 4711, JUNK_NON_AUTH_TLD}, /* net but for its last letter */
+    {"x.museum", A, 1, 4711, OK},
+    {"x.museun", A, 1, 4711, JUNK_NON_AUTH_TLD},
+    {"x.museum.museun", A, 1, 4711, JUNK_NON_AUTH_TLD},
     {"a." LONG, A, 1, 4711, JUNK_NON_AUTH_TLD},
     {"x\\002nl", A, 1, 4711, JUNK_NON_AUTH_TLD},
     {"\\002nl", A, 1, 4711, JUNK_NON_AUTH_TLD},
