@@ -211,8 +211,8 @@ static void receive(
 	collector.traits.facts = facts;
 	if (collector_new(&context.collector, &collector) < 0)
 		errx(1, "collector");
-	give_grown(context.collector, &collector,
-	    config->limits.memory > 512u << 20 ? 2u << 20 : 256u << 10);
+	if (config->limits.memory > 512u << 20) /* as for traffic of so many */
+		give_grown(context.collector, &collector, 2u << 20);
 	collector_reopen(
 	    context.collector, clock_wall_ns(&clock_system) / (int64_t)config->interval_ns - 1);
 	if (dnstap_input_open(&source, &input, NULL, 0, error, sizeof(error)) < 0)
