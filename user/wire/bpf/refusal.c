@@ -74,15 +74,14 @@ static bool is_locked_down(void)
 
 void wire_standing_read(struct wire_standing *ret)
 {
-	bool admin;
-
 	/* A thread keeps what it read first. */
-	(void)capng_get_caps_process();
-	admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
+	const bool known = capng_get_caps_process() == 0;
+	const bool admin = known && capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
+
 	*ret = (struct wire_standing){
-	    .cap_bpf = admin || capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF),
-	    .cap_perfmon = admin || capng_have_capability(CAPNG_EFFECTIVE, CAP_PERFMON),
-	    .cap_net_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN),
+	    .cap_bpf = admin || (known && capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF)),
+	    .cap_perfmon = admin || (known && capng_have_capability(CAPNG_EFFECTIVE, CAP_PERFMON)),
+	    .cap_net_admin = known && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN),
 	    .user_namespace = in_user_namespace(),
 	    .locked_memory = lacks_locked_memory(),
 	    .locked_down = is_locked_down(),
