@@ -318,12 +318,19 @@ class Soak:
         print("events        " + (", ".join(f"{n} {what}" for what, n in sorted(self.counts.items())) or "none"))
         print(f"RSS           {self.growth(self.lives)}")
         print(f"RSS, at last  {self.growth(self.lives[-1:])}")
+        print(f"in tenths     {' '.join(f'{kib:.0f}' for kib in tenths(self.lives[-1]))} KiB")
         print(f"descriptors   {self.least['fds']} to {self.most['fds']}")
         print(f"threads       {self.least['threads']} to {self.most['threads']}")
         print("clock steps   left out: they need a guest (make check-kernels)")
         for failure in self.books.failures:
             print(f"FAIL {failure}")
         return not self.books.failures
+
+
+def tenths(life):
+    """Means of each tenth: whether what grows comes to an end."""
+    parts = [life[i * len(life) // 10:(i + 1) * len(life) // 10] for i in range(10)]
+    return [sum(kib for _, kib in part) / len(part) for part in parts if part]
 
 
 def family(server):
