@@ -6,16 +6,10 @@
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <errno.h>
 #include <linux/bpf.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../unit/refuse.h"
+#include "judge.h"
 #include "wire/bpf/source_rtts.h"
 
 #define MOST WIRE_MAX_SOURCE_RTTS
@@ -26,33 +20,6 @@ struct bench {
 	uint64_t told[2 * MOST], told_us[2 * MOST]; /* of each client, since bench_new() */
 	size_t n;                                   /* clients of the last reading */
 };
-
-static int failures;
-static const char *running;
-
-static void expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void expect(bool holds, const char *format, ...)
-{
-	va_list arguments;
-
-	if (holds)
-		return;
-	failures++;
-	fprintf(stderr, "FAIL %s: ", running);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-}
-
-static void must(bool holds, const char *what)
-{
-	if (!holds) {
-		fprintf(stderr, "%s: %s: %s\n", running, what, strerror(errno));
-		exit(1);
-	}
-}
 
 static struct bench *bench_new(void)
 {
@@ -295,39 +262,22 @@ static void without_batches(void)
 
 static void test_without_batches(void)
 {
-	const pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		failures = 0;
-		without_batches();
-		_exit(failures != 0);
-	}
-	must(waitpid(pid, &status, 0) == pid, "waitpid");
-	expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed");
+	in_child(without_batches);
 }
 
-int main(void)
-{
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} tests[] = {
-	    {"each_once", test_each_once},
-	    {"skip", test_skip},
-	    {"made_anew", test_made_anew},
-	    {"crowded", test_crowded},
-	    {"come_and_go", test_come_and_go},
-	    {"no_room", test_no_room},
-	    {"no_map", test_no_map},
-	    {"without_batches", test_without_batches},
-	};
-	const size_t n = sizeof(tests) / sizeof(tests[0]);
+static const struct test tests[] = {
+    {"each_once", test_each_once},
+    {"skip", test_skip},
+    {"made_anew", test_made_anew},
+    {"crowded", test_crowded},
+    {"come_and_go", test_come_and_go},
+    {"no_room", test_no_room},
+    {"no_map", test_no_map},
+    {"without_batches", test_without_batches},
+};
 
-	for (size_t i = 0; i < n; i++) {
-		running = tests[i].name;
-		tests[i].run();
-	}
-	printf("%zu tests of handshakes by client, %d failures\n", n, failures);
-	return failures != 0;
+int main(int argc, char **argv)
+{
+	return judge_each(
+	    "handshakes by client", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

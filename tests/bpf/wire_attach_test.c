@@ -303,20 +303,6 @@ static void test_auto(void)
 
 /* -- elsewhere, and with less */
 
-static void in_child(void (*work)(void))
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		failures = 0;
-		work();
-		_exit(failures != 0);
-	}
-	must(waitpid(pid, &status, 0) == pid, "waitpid");
-	expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed");
-}
-
 static char target[64];
 
 static void work_elsewhere(void)
