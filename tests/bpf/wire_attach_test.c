@@ -283,6 +283,14 @@ static void test_frags(void)
 	expect_sums(&agent, 3 + 20 + 30, 4);
 	agent_stop(&agent);
 	expect_nothing();
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, mode);
+	ask(7);
+	agent_window(&agent);
+	expect_sums(&agent, 7, 0);
+	agent_stop(&agent);
+	expect_nothing();
 	munmap(report, sizeof(*report));
 }
 
