@@ -251,7 +251,8 @@ static void too_many(void)
 	uint32_t last = 0;
 	struct wire_held *held;
 
-	must(setrlimit(RLIMIT_NOFILE, &limit) == 0 && wire_held_new(&held) == 0, "limit");
+	must(setrlimit(RLIMIT_NOFILE, &limit) == 0, "limit");
+	must(wire_held_new(&held) == 0, "memory");
 	wire_held_begin(held);
 	for (int i = 0; i < MANY; i++) {
 		const int map = make_map();
@@ -286,7 +287,8 @@ static void no_descriptors(void)
 	struct rlimit all, limit;
 	struct wire_held *held;
 
-	must(wire_held_new(&held) == 0 && getrlimit(RLIMIT_NOFILE, &all) == 0, "memory");
+	must(getrlimit(RLIMIT_NOFILE, &all) == 0, "limit");
+	must(wire_held_new(&held) == 0, "memory");
 	wire_held_keep(held, WIRE_HELD_MAP, map);
 	limit = (struct rlimit){(rlim_t)other + 2, all.rlim_max}; /* that was the next one */
 	must(setrlimit(RLIMIT_NOFILE, &limit) == 0, "limit");

@@ -20,7 +20,8 @@ struct refusal {
 
 static inline int refuse(const struct refusal *what)
 {
-	const struct scmp_arg_cmp is = SCMP_CMP(what->argument, SCMP_CMP_EQ, what->value);
+	const struct scmp_arg_cmp is = {
+	    .arg = what->argument, .op = SCMP_CMP_EQ, .datum_a = what->value};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r = filter ? seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((uint16_t)what->error),
 			     what->call, what->any ? 0 : 1, what->any ? NULL : &is)
