@@ -106,15 +106,24 @@ static int lowest_fd(void)
 	return fd;
 }
 
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 /* Its exit status: 0 if netlink_open() says `error` and leaves no descriptor. */
 static int open_refused(const struct refusal *refusal, int error)
 {
-	const int fd = lowest_fd();
+	const int fds = open_fds();
 	struct netlink *netlink = NULL;
 
 	if (refusal && refuse(refusal) < 0)
 		return 2;
-	return netlink_open(&netlink, -1) == error && !netlink && lowest_fd() == fd ? 0 : 1;
+	return netlink_open(&netlink, -1) == error && !netlink && open_fds() == fds ? 0 : 1;
 }
 
 static void must_say(const struct refusal *refusal, int error)
