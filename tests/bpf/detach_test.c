@@ -125,7 +125,7 @@ static void from_elsewhere(void)
 	must(unshare(CLONE_NEWNET) == 0, "network namespace");
 	detach(told, sizeof(told), NULL, NULL);
 	expect_said(told, 0, "done removed=3");
-	expect(strstr(told, "there/va: native XDP program removed"), "says not where:\n%s", told);
+	expect(strstr(told, "there/va: tc egress filter removed"), "says not where:\n%s", told);
 }
 
 static void test_by_name(void)

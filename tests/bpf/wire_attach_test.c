@@ -190,10 +190,9 @@ static void detach_without_rights(void)
 	must(capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
 		capng_apply(CAPNG_SELECT_CAPS) == 0,
 	    "CAP_NET_ADMIN");
-	expect(
-	    wire_detach_all(&options, &removed) == -EPERM && removed == 0, "removed %zu", removed);
-	expect(strstr(lines, "FAILED va: native XDP program cannot be removed: "),
-	    "says nothing of XDP:\n%s", lines);
+	expect(wire_detach_all(&options, &removed) < 0 && removed == 0, "removed %zu", removed);
+	/* Alone, or behind libxdp's dispatcher. */
+	expect(strstr(lines, "XDP program cannot be removed: "), "says nothing of XDP:\n%s", lines);
 	expect(strstr(lines, "FAILED va: tc egress filter cannot be removed: "),
 	    "says nothing of tc:\n%s", lines);
 }
