@@ -55,6 +55,16 @@ static uint32_t program_id(int fd)
 	return info.id;
 }
 
+/* Maps and programs are numbered each for themselves. */
+static int make_program_unlike(uint32_t id)
+{
+	const int fd = make_program(), next = make_program();
+	const bool alike = program_id(fd) == id;
+
+	close(alike ? fd : next);
+	return alike ? next : fd;
+}
+
 static void expect_held(
     const struct wire_held *held, enum wire_held_kind kind, uint32_t id, const char *what)
 {
@@ -137,8 +147,10 @@ static struct passed_socket pass(int fd, const char *format, uint32_t id)
 /* What is not what its name says is somebody else's. */
 static void test_take(void)
 {
-	const int map = make_map(), program = make_program();
-	const uint32_t map_is = map_id(map), program_is = program_id(program);
+	const int map = make_map();
+	const uint32_t map_is = map_id(map);
+	const int program = make_program_unlike(map_is);
+	const uint32_t program_is = program_id(program);
 	struct passed_socket list[] = {
 	    pass(fcntl(map, F_DUPFD_CLOEXEC, 3), "wire-map-%u", map_is),
 	    pass(fcntl(program, F_DUPFD_CLOEXEC, 3), "wire-program-%u", program_is),
@@ -146,6 +158,9 @@ static void test_take(void)
 	    pass(make_map(), "wire-map-%u", map_is),                     /* another one */
 	    pass(make_map(), "wire-program-%u", program_is),
 	    pass(make_program(), "wire-map-%u", map_is),
+	    /* Its own number, under the other kind's name. */
+	    pass(fcntl(program, F_DUPFD_CLOEXEC, 3), "wire-map-%u", program_is),
+	    pass(fcntl(map, F_DUPFD_CLOEXEC, 3), "wire-program-%u", map_is),
 	    pass(open("/dev/null", O_RDONLY | O_CLOEXEC), "wire-map-%u", map_is),
 	    pass(make_map(), "somebody-%u", 1),
 	    {.fd = -1, .name = strdup("wire-map-1")},
@@ -169,7 +184,8 @@ static void test_take(void)
 	close(program);
 	expect_held(held, WIRE_HELD_MAP, map_is, "the map");
 	expect_held(held, WIRE_HELD_PROGRAM, program_is, "the program");
-	expect_not_held(held, WIRE_HELD_MAP, program_is + 1000, "an unknown map");
+	expect_not_held(held, WIRE_HELD_MAP, program_is, "a map of the program's number");
+	expect_not_held(held, WIRE_HELD_PROGRAM, map_is, "a program of the map's number");
 	expect_not_held(NULL, WIRE_HELD_MAP, map_is, "a map by nobody");
 	wire_held_free(held);
 	wire_held_free(NULL);
@@ -205,6 +221,29 @@ static void test_passed_stays(void)
 	stop_manager();
 	free(one.name);
 	close(map);
+}
+
+/* All have looked, and nobody has found it. */
+static void test_passed_goes(void)
+{
+	const int map = make_map();
+	const uint32_t id = map_id(map);
+	struct passed_socket one = pass(map, "wire-map-%u", id);
+	const struct passed_sockets passed = {&one, 1};
+	struct wire_held *held;
+	char text[64];
+
+	start_manager();
+	must(wire_held_new(&held) == 0, "memory");
+	wire_held_take(held, &passed);
+	wire_held_begin(held);
+	wire_held_end(held, true);
+	expect_not_held(held, WIRE_HELD_MAP, id, "what nobody uses");
+	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=wire-map-%u", id);
+	expect_told(text);
+	wire_held_free(held);
+	stop_manager();
+	free(one.name);
 }
 
 static void test_keep(void)
@@ -338,6 +377,7 @@ static void test_no_ids(void)
 static const struct test tests[] = {
     {"take", test_take},
     {"passed_stays", test_passed_stays},
+    {"passed_goes", test_passed_goes},
     {"keep", test_keep},
     {"too_many", test_too_many},
     {"no_descriptors", test_no_descriptors},
