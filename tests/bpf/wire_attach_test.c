@@ -300,6 +300,7 @@ static void test_no_ethernet(void)
 	const struct watch_mode *modes;
 	struct agent agent;
 
+	shell("[ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; }");
 	shell("ip tuntap add dev t0 mode tun && ip address add 198.51.100.1/24 dev t0 && "
 	      "ip link set t0 up");
 	agent_configure(&agent);
