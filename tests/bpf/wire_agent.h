@@ -12,7 +12,6 @@
 #include <linux/if_packet.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 
 #include "base/unused.h"
 #include "frames.h"
+#include "judge.h"
 #include "wire/bpf/bpf.h"
 #include "wire/watch.h"
 #include "wire/bpf/object.h"
@@ -35,39 +35,12 @@
 #define ANSWER "\x12\x34\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\7example\0\0\1\0\1"
 #define RARE   HEADER "\7example\0\xff\xfe\0\1" /* TYPE65534 */
 
-static int failures;
-static const char *running;
 static int home; /* the namespace we came from */
-
-static inline void expect(bool holds, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static inline void expect(bool holds, const char *format, ...)
-{
-	va_list arguments;
-
-	if (holds)
-		return;
-	failures++;
-	fprintf(stderr, "FAIL %s: ", running);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-}
 
 static inline void shell(const char *command)
 {
 	if (system(command) != 0) {
 		fprintf(stderr, "%s: failed: %s\n", running, command);
-		exit(1);
-	}
-}
-
-static inline void must(bool holds, const char *what)
-{
-	if (!holds) {
-		fprintf(stderr, "%s: %s: %s\n", running, what, strerror(errno));
 		exit(1);
 	}
 }
@@ -410,11 +383,6 @@ static inline int foreign(enum bpf_prog_type type, int verdict)
 }
 
 /* -- a program of tests */
-
-struct test {
-	const char *name;
-	void (*run)(void);
-};
 
 /* Each with a veth pair of its own, in a network namespace of the program's; an argument chooses
  * one. */

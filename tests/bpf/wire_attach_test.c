@@ -3,7 +3,10 @@
  * Attaching, adopting, detaching and reading, on a veth pair in a network namespace of its own:
  * frames sent on `vb` arrive at `va`. Every sum is exact. Needs root and BPF.
  */
+#include "kernel.h"
 #include "wire_agent.h"
+
+#include <cap-ng.h>
 
 /* -- tests */
 
@@ -154,6 +157,67 @@ static void test_detach(void)
 	munmap(report, sizeof(*report));
 }
 
+/* Those that are asked for, and no others. */
+static void test_detach_one(void)
+{
+	struct report *report = share_report();
+	char name[] = "va", other[] = "vb", *names[] = {other, name}, lines[2048] = "";
+	struct wire_detach_options options = {.namespace = -1,
+	    .interfaces = names,
+	    .n_interfaces = 1,
+	    .say = say_detached,
+	    .context = lines};
+	size_t removed = 0;
+
+	kill_agent(doomed_agent(report));
+	expect(wire_detach_all(&options, &removed) == 0 && removed == 0, "removed %zu:\n%s",
+	    removed, lines);
+	options.n_interfaces = 2;
+	expect(wire_detach_all(&options, &removed) == 0 && removed == 3, "removed %zu:\n%s",
+	    removed, lines);
+	expect_nothing();
+	munmap(report, sizeof(*report));
+}
+
+static void detach_without_rights(void)
+{
+	char lines[2048] = "";
+	const struct wire_detach_options options = {
+	    .namespace = -1, .say = say_detached, .context = lines};
+	size_t removed = 0;
+
+	capng_get_caps_process();
+	must(capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
+		capng_apply(CAPNG_SELECT_CAPS) == 0,
+	    "CAP_NET_ADMIN");
+	expect(wire_detach_all(&options, &removed) < 0 && removed == 0, "removed %zu", removed);
+	/* Alone, or behind libxdp's dispatcher. */
+	expect(strstr(lines, "XDP program cannot be removed: "), "says nothing of XDP:\n%s", lines);
+	expect(strstr(lines, "FAILED va: tc egress filter cannot be removed: "),
+	    "says nothing of tc:\n%s", lines);
+}
+
+/* Each failure is said, and the next is tried. */
+static void test_detach_without_rights(void)
+{
+	struct report *report = share_report();
+	char lines[2048] = "";
+	const struct wire_detach_options options = {
+	    .namespace = -1, .say = say_detached, .context = lines};
+	struct wire_detach_options nowhere = options;
+	size_t removed = 0;
+
+	kill_agent(doomed_agent(report));
+	in_child(detach_without_rights);
+	nowhere.namespace = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	expect(wire_detach_all(&nowhere, &removed) < 0 && removed == 0, "no namespace");
+	close(nowhere.namespace);
+	expect(wire_detach_all(&options, &removed) == 0 && removed == 3, "removed %zu:\n%s",
+	    removed, lines);
+	expect_nothing();
+	munmap(report, sizeof(*report));
+}
+
 static void test_keep(void)
 {
 	struct agent first, second;
@@ -192,6 +256,63 @@ static void test_generic(void)
 	expect_sums(&agent, 11, 12);
 	agent_stop(&agent);
 	expect_nothing();
+}
+
+/* Frames of several buffers: the driver takes no other program then (5.18). */
+static void test_frags(void)
+{
+	const char *mode = kernel_at_least(5, 18) ? "native" : "tc";
+	struct report *report = share_report();
+	struct attached before;
+	struct agent agent;
+	pid_t pid;
+
+	shell("ip link set va mtu 9000 && ip link set vb mtu 9000");
+	pid = doomed_agent(report);
+	kill_agent(pid);
+	before = look();
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, mode);
+	expect(look().xdp == before.xdp, "adopted %u, was %u", look().xdp, before.xdp);
+	ask(30);
+	answer(4);
+	agent_window(&agent);
+	agent_window(&agent);
+	expect_sums(&agent, 3 + 20 + 30, 4);
+	agent_stop(&agent);
+	expect_nothing();
+	agent_configure(&agent);
+	agent_start(&agent);
+	expect_mode(&agent, mode);
+	ask(7);
+	agent_window(&agent);
+	expect_sums(&agent, 7, 0);
+	agent_stop(&agent);
+	expect_nothing();
+	munmap(report, sizeof(*report));
+}
+
+/* A device without a link header. */
+static void test_no_ethernet(void)
+{
+	static const char *devices[] = {"t0"};
+	const struct watch_mode *modes;
+	struct agent agent;
+
+	if (system("ip tuntap add dev t0 mode tun") != 0) {
+		printf("note: no tun device, so none without Ethernet\n");
+		return;
+	}
+	shell("ip address add 198.51.100.1/24 dev t0 && ip link set t0 up");
+	agent_configure(&agent);
+	agent.config.wire.interfaces = (struct config_strings){devices, 1};
+	agent_start(&agent);
+	expect_mode(&agent, "tc");
+	must(watch_modes(agent.wire, &modes) == 1, "modes");
+	expect(strstr(modes[0].reason, "native: no Ethernet"), "says why: %s", modes[0].reason);
+	agent_stop(&agent);
+	shell("ip link delete t0");
 }
 
 /* A reload to each mode and back: the maps stay, and no packet counts twice. */
@@ -303,20 +424,6 @@ static void test_auto(void)
 
 /* -- elsewhere, and with less */
 
-static void in_child(void (*work)(void))
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		failures = 0;
-		work();
-		_exit(failures != 0);
-	}
-	must(waitpid(pid, &status, 0) == pid, "waitpid");
-	expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed");
-}
-
 static char target[64];
 
 static void work_elsewhere(void)
@@ -366,8 +473,12 @@ static const struct test tests[] = {
     {"adopt", test_adopt},
     {"replace", test_replace},
     {"detach", test_detach},
+    {"detach_one", test_detach_one},
+    {"detach_without_rights", test_detach_without_rights},
     {"keep", test_keep},
     {"generic", test_generic},
+    {"frags", test_frags},
+    {"no_ethernet", test_no_ethernet},
     {"configure", test_configure},
     {"swept", test_swept},
     {"vanish_and_return", test_vanish_and_return},

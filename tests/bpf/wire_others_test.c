@@ -3,6 +3,7 @@
  * Beside other people's programs, a nameserver's among them: stepping down, and leaving them alone.
  * On a veth pair in a network namespace of its own; every sum is exact. Needs root and BPF.
  */
+#include "../unit/refuse.h"
 #include "wire_agent.h"
 
 /* Another XDP program takes our place: we count on by tc, and leave it alone. */
@@ -47,6 +48,37 @@ static void test_occupied(void)
 	agent_stop(&agent);
 	expect(look().xdp == wire_program_id(fd), "theirs survives");
 	must(netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_DRV_MODE) == 0, "detach");
+	close(fd);
+}
+
+static void occupied_generic(void)
+{
+	const struct refusal refusal = {
+	    .call = SCMP_SYS(bpf), .error = EPERM, .value = BPF_PROG_GET_FD_BY_ID};
+	const struct watch_mode *modes;
+	struct agent agent;
+
+	must(refuse(&refusal) == 0, "filter");
+	agent_configure(&agent);
+	agent.config.wire.mode = WIRE_GENERIC;
+	agent_start(&agent);
+	must(watch_modes(agent.wire, &modes) == 1, "modes");
+	expect(strstr(modes[0].reason, "generic: another XDP program holds it (id ") &&
+		strstr(modes[0].reason, "`crosstap detach` as root"),
+	    "says what to do: %s", modes[0].reason);
+	agent_stop(&agent);
+}
+
+/* Who cannot open programs by their ids does not know whose it is. */
+static void test_occupied_generic(void)
+{
+	const int fd = foreign(BPF_PROG_TYPE_XDP, XDP_PASS);
+	const int index = (int)if_nametoindex("va");
+
+	must(netlink_xdp(netlink, index, fd, -1, XDP_FLAGS_SKB_MODE) == 0, "attach");
+	in_child(occupied_generic);
+	expect(look().xdp == wire_program_id(fd), "theirs survives");
+	must(netlink_xdp(netlink, index, -1, fd, XDP_FLAGS_SKB_MODE) == 0, "detach");
 	close(fd);
 }
 
@@ -178,6 +210,7 @@ static void test_knot_before(void)
 static const struct test tests[] = {
     {"displaced", test_displaced},
     {"occupied", test_occupied},
+    {"occupied_generic", test_occupied_generic},
     {"other_filter", test_other_filter},
     {"knot_after", test_knot_after},
     {"knot_before", test_knot_before},

@@ -7,11 +7,36 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define KEYS    65536
 #define BUCKETS 4096
+
+static unsigned interrupted; /* calls from now on that a signal ends */
+
+/* In place of the C library's. */
+ssize_t getrandom(void *to, size_t n, unsigned flags)
+{
+	if (!interrupted)
+		return syscall(SYS_getrandom, to, n, flags);
+	interrupted--;
+	memset(to, 0, n / 2);
+	return interrupted ? -1 : (ssize_t)(n / 2);
+}
+
+static void test_half_a_seed_is_none(void **state UNUSED)
+{
+	struct hash_seed seed;
+
+	interrupted = 3;
+	hash_seed_random(&seed);
+	assert_int_equal(interrupted, 0);
+	assert_true(seed.a != 1); /* the half that was zero */
+}
 
 static void test_seeds_are_odd_and_differ(void **state UNUSED)
 {
@@ -70,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_seeds_are_odd_and_differ),
+	    cmocka_unit_test(test_half_a_seed_is_none),
 	    cmocka_unit_test(test_keys_spread),
 	    cmocka_unit_test(test_system_clock_is_the_wall_clock),
 	};

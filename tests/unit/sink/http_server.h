@@ -47,6 +47,7 @@ struct server {
 	pthread_mutex_t lock;
 	const struct answer *script; /* the last one repeats */
 	size_t n_script, next;
+	bool is_asked;                     /* by requests without points, of any method */
 	const char *takes;                 /* the one media type; NULL: any */
 	bool (*is_good)(const char *text); /* of the body; NULL: any */
 	unsigned requests, connections, refused;
@@ -134,6 +135,8 @@ static inline int server_objection(const struct server *s, size_t bytes)
 {
 	const size_t type = strcspn(s->content_type, "; ");
 
+	if (s->is_asked)
+		return 0;
 	if (strncmp(s->request_line, "POST ", 5) != 0 || !strstr(s->request_line, " HTTP/1.1"))
 		return 405;
 	if (s->takes &&
