@@ -186,8 +186,8 @@ static void detach_without_rights(void)
 	    .namespace = -1, .say = say_detached, .context = lines};
 	size_t removed = 0;
 
-	capng_get_caps_process();
-	must(capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
+	must(capng_get_caps_process() == 0 &&
+		capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) == 0 &&
 		capng_apply(CAPNG_SELECT_CAPS) == 0,
 	    "CAP_NET_ADMIN");
 	expect(wire_detach_all(&options, &removed) < 0 && removed == 0, "removed %zu", removed);

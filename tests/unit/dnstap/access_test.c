@@ -26,14 +26,14 @@ static bool is_root(void)
 /* Does the kernel open the file of a socket for us? */
 static bool may_ask(void)
 {
-	capng_get_caps_process();
-	return is_root() && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
+	return is_root() && capng_get_caps_process() == 0 &&
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
 }
 
 /* Of this thread alone. */
 static void set_privilege(bool has)
 {
-	capng_get_caps_process();
+	assert_int_equal(capng_get_caps_process(), 0);
 	assert_int_equal(
 	    capng_update(has ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, CAP_NET_ADMIN), 0);
 	/* Who never had it cannot take it back: then there is nothing to restore either. */
