@@ -89,7 +89,7 @@ struct fleet {
 	int64_t next; /* window, by its index */
 };
 
-/* Bytes of line protocol by the tenth of an interval in which a request with them began. */
+/* Bytes of points by the tenth of an interval in which a request with them began. */
 static _Atomic uint64_t sent[TENTHS];
 static int64_t sent_interval_ns, sent_grace_ns;
 
@@ -100,8 +100,7 @@ long __wrap_http_post_send(struct http_post *post, const char *text, size_t leng
 {
 	const int64_t in_ns = (clock_wall_ns(&clock_system) - sent_grace_ns) % sent_interval_ns;
 
-	if (length < 7 || memcmp(text, "INSERT ", 7) != 0)
-		atomic_fetch_add(&sent[in_ns * TENTHS / sent_interval_ns], length);
+	atomic_fetch_add(&sent[in_ns * TENTHS / sent_interval_ns], length);
 	return __real_http_post_send(post, text, length);
 }
 
