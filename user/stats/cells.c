@@ -36,12 +36,6 @@ void cells_done(struct cells *cells)
 	cells->slots = NULL;
 }
 
-static void empty(struct cells *cells)
-{
-	pages_clear(cells->slots, ((size_t)cells->mask + 1) * sizeof(struct cell));
-	cells->used = 0;
-}
-
 void cells_restart(struct cells *cells)
 {
 	memset(cells->slots, 0, ((size_t)cells->mask + 1) * sizeof(struct cell));
@@ -59,7 +53,8 @@ int cells_clear(struct cells *cells, size_t max_slots)
 		*cells = bigger;
 		return 0;
 	}
-	empty(cells);
+	pages_clear(cells->slots, size * sizeof(struct cell));
+	cells->used = 0;
 	return 0;
 }
 

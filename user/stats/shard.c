@@ -41,6 +41,7 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 	for (int kind = 0; kind < NAMES_KINDS && r == 0 && limits->name_slots; kind++)
 		r = topk_new(&shard->names[kind], limits->name_slots);
 	shard->name_slots = limits->name_slots;
+	shard->margin_slots = FIRST_MARGIN_SLOTS;
 	if (r == 0 && limits->domain_slots)
 		r = domains_new(&shard->domains, limits->domain_slots, limits->domain_sketch_bytes);
 	if (r < 0) {
@@ -102,11 +103,11 @@ void shard_fit_lists(struct shard *shard, const struct shard_limits *limits)
 /* As many as this window had, or half where it used few of them: the next one need not grow. */
 static size_t wanted_margins(const struct shard *shard)
 {
-	const size_t slots = (size_t)shard->margins.mask + 1;
+	size_t slots = shard->margins.slots ? (size_t)shard->margins.mask + 1 : shard->margin_slots;
 
-	if (!shard->margins.slots)
-		return shard->margin_slots / 2;
-	return shard->margins.used < slots / 4 ? slots / 2 : slots;
+	if (shard->margins.used < slots / 4)
+		slots /= 2;
+	return slots > FIRST_MARGIN_SLOTS ? slots : FIRST_MARGIN_SLOTS;
 }
 
 void shard_clear(struct shard *shard, const struct shard_limits *limits)
@@ -162,10 +163,7 @@ static int need_margins(struct shard *shard)
 {
 	return shard->margins.slots
 	    ? 0
-	    : cells_init(&shard->margins,
-		  shard->margin_slots > FIRST_MARGIN_SLOTS ? shard->margin_slots
-							   : FIRST_MARGIN_SLOTS,
-		  &shard->cube.seed);
+	    : cells_init(&shard->margins, shard->margin_slots, &shard->cube.seed);
 }
 
 static void fold_cube(struct shard *shard)
