@@ -50,7 +50,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED);
+	__uint(max_entries, WIRE_SOURCE_TAG_ENTRIES);
 	__type(key, __u32);
 	__type(value, struct wire_source_tags);
 } source_tags SEC(".maps");

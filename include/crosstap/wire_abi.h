@@ -226,6 +226,10 @@ struct wire_source_tags {
 	u8 of[WIRE_SOURCE_TAGGED][WIRE_SOURCE_WAYS];
 };
 
+#define WIRE_SOURCES_BYTES      (WIRE_SOURCE_BUCKETS * sizeof(struct wire_source_bucket))
+#define WIRE_SOURCE_TAG_ENTRIES (WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED)
+#define WIRE_SOURCE_TAGS_BYTES  (WIRE_SOURCE_TAG_ENTRIES * sizeof(struct wire_source_tags))
+
 /* --- source_rtt: shared LRU; key: struct packet_address -------------------------------------- */
 
 struct wire_source_rtt {

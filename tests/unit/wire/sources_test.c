@@ -27,9 +27,6 @@ struct fixture {
 	int fd, tags_fd;
 };
 
-#define TABLE_BYTES (WIRE_SOURCE_BUCKETS * sizeof(struct wire_source_bucket))
-#define TAGS_BYTES  (WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED * sizeof(struct wire_source_tags))
-
 static void *make_shared(int *fd, const char *name, size_t bytes)
 {
 	void *map;
@@ -47,8 +44,8 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	f->table = make_shared(&f->fd, "sources", TABLE_BYTES);
-	f->tags = make_shared(&f->tags_fd, "source_tags", TAGS_BYTES);
+	f->table = make_shared(&f->fd, "sources", WIRE_SOURCES_BYTES);
+	f->tags = make_shared(&f->tags_fd, "source_tags", WIRE_SOURCE_TAGS_BYTES);
 	assert_int_equal(wire_sources_new(&f->sources, f->fd, f->tags_fd, &f->config), 0);
 	memcpy(f->config.source_keys,
 	    (uint64_t[]){0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3,
@@ -64,8 +61,8 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	wire_sources_free(f->sources);
-	munmap(f->table, TABLE_BYTES);
-	munmap(f->tags, TAGS_BYTES);
+	munmap(f->table, WIRE_SOURCES_BYTES);
+	munmap(f->tags, WIRE_SOURCE_TAGS_BYTES);
 	close(f->fd);
 	close(f->tags_fd);
 	free(f);

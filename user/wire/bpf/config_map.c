@@ -31,15 +31,12 @@ void config_map_configure(struct wire_bpf *wire)
 
 int config_map_open(struct wire_bpf *wire)
 {
-	void *map;
-
 	if (wire->config_map)
 		return 0;
-	map = mmap(NULL, sizeof(*wire->config_map), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    wire->shared.fds[WIRE_MAP_CONFIG], 0);
-	if (map == MAP_FAILED)
+	wire->config_map =
+	    wire_map_memory(wire->shared.fds[WIRE_MAP_CONFIG], sizeof(*wire->config_map));
+	if (!wire->config_map)
 		return -errno;
-	wire->config_map = map;
 	if (!wire->config_map->abi) {
 		hash_random(&wire->config_map->seed, sizeof(wire->config_map->seed));
 		hash_random(wire->config_map->source_keys, sizeof(wire->config_map->source_keys));

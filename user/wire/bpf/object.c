@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -49,6 +50,13 @@ void wire_maps_close(struct wire_maps *maps, enum wire_map from, enum wire_map e
 			close(maps->fds[i]);
 		maps->fds[i] = -1;
 	}
+}
+
+void *wire_map_memory(int fd, size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 /* -- loading */

@@ -90,6 +90,8 @@ struct wire_running {
 
 void wire_maps_init(struct wire_maps *maps);
 void wire_maps_close(struct wire_maps *maps, enum wire_map from, enum wire_map end);
+/* A map's values, to read and write, which munmap() gives back. NULL and errno. */
+void *wire_map_memory(int fd, size_t bytes);
 
 /*
  * Opens the object for one of its programs, with those maps that exist already. Load it by

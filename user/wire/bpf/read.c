@@ -14,13 +14,6 @@
 
 #define MAX_SAMPLING 12 /* one in 4,096: past this a table that is full costs nothing */
 
-static void *map_memory(int fd, size_t bytes)
-{
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
 static const struct wire_read_sums *sums_reported(const struct attachment *attachment)
 {
 	return &attachment->reading->sums[attachment->reading->active & 1];
@@ -95,8 +88,8 @@ int attachment_open_reading(struct wire_bpf *wire, struct attachment *attachment
 	if (attachment->now)
 		return 0;
 	attachment->reading =
-	    map_memory(attachment->maps.fds[WIRE_MAP_READING], sizeof(*attachment->reading));
-	attachment->rare = map_memory(
+	    wire_map_memory(attachment->maps.fds[WIRE_MAP_READING], sizeof(*attachment->reading));
+	attachment->rare = wire_map_memory(
 	    attachment->maps.fds[WIRE_MAP_RARE], 2 * WIRE_RARE_READ * sizeof(*attachment->rare));
 	attachment->now = malloc(sizeof(*attachment->now));
 	attachment->before = malloc(sizeof(*attachment->before));

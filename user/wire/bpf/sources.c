@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/bpf/sources.h"
 
+#include "wire/bpf/object.h"
 #include "wire/window/sum.h"
 #include "crosstap/wire_source_table.h"
 
@@ -33,23 +34,9 @@ struct wire_sources {
 	uint32_t live;
 };
 
-#define TABLE_BYTES (WIRE_SOURCE_BUCKETS * sizeof(struct wire_source_bucket))
-#define TAGS_BYTES  (WIRE_SOURCE_BUCKETS / WIRE_SOURCE_TAGGED * sizeof(struct wire_source_tags))
-
-static int map_shared(void **ret, size_t bytes, int fd)
-{
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (map == MAP_FAILED)
-		return -errno;
-	*ret = map;
-	return 0;
-}
-
 int wire_sources_new(struct wire_sources **ret, int fd, int tags_fd, struct wire_config *config)
 {
 	struct wire_sources *sources = calloc(1, sizeof(*sources));
-	int r = 0;
 
 	if (!sources)
 		return -ENOMEM;
@@ -57,13 +44,11 @@ int wire_sources_new(struct wire_sources **ret, int fd, int tags_fd, struct wire
 	/* Touched only where there are clients. */
 	sources->ways = calloc(WIRE_MAX_SOURCES, sizeof(*sources->ways));
 	sources->clients = calloc(WIRE_MAX_SOURCES, sizeof(*sources->clients));
-	if (!sources->ways || !sources->clients)
-		r = -ENOMEM;
-	if (r == 0)
-		r = map_shared((void **)&sources->table, TABLE_BYTES, fd);
-	if (r == 0)
-		r = map_shared((void **)&sources->tags, TAGS_BYTES, tags_fd);
-	if (r < 0) {
+	sources->table = wire_map_memory(fd, WIRE_SOURCES_BYTES);
+	sources->tags = wire_map_memory(tags_fd, WIRE_SOURCE_TAGS_BYTES);
+	if (!sources->ways || !sources->clients || !sources->table || !sources->tags) {
+		const int r = -errno;
+
 		wire_sources_free(sources);
 		return r;
 	}
@@ -76,9 +61,9 @@ void wire_sources_free(struct wire_sources *sources)
 	if (!sources)
 		return;
 	if (sources->table)
-		munmap(sources->table, TABLE_BYTES);
+		munmap(sources->table, WIRE_SOURCES_BYTES);
 	if (sources->tags)
-		munmap(sources->tags, TAGS_BYTES);
+		munmap(sources->tags, WIRE_SOURCE_TAGS_BYTES);
 	free(sources->ways);
 	free(sources->clients);
 	free(sources);
