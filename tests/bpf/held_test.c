@@ -134,6 +134,14 @@ static int expect_told(const char *text)
 	return fd;
 }
 
+static void expect_taken_back(uint32_t map)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=wire-map-%u", map);
+	expect_told(text);
+}
+
 /* -- tests */
 
 static struct passed_socket pass(int fd, const char *format, uint32_t id)
@@ -215,8 +223,7 @@ static void test_passed_stays(void)
 	wire_held_begin(held);
 	wire_held_end(held, false);
 	expect_not_held(held, WIRE_HELD_MAP, id, "what went out of use");
-	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=wire-map-%u", id);
-	expect_told(text);
+	expect_taken_back(id);
 	wire_held_free(held);
 	stop_manager();
 	free(one.name);
@@ -231,7 +238,6 @@ static void test_passed_goes(void)
 	struct passed_socket one = pass(map, "wire-map-%u", id);
 	const struct passed_sockets passed = {&one, 1};
 	struct wire_held *held;
-	char text[64];
 
 	start_manager();
 	must(wire_held_new(&held) == 0, "memory");
@@ -239,8 +245,7 @@ static void test_passed_goes(void)
 	wire_held_begin(held);
 	wire_held_end(held, true);
 	expect_not_held(held, WIRE_HELD_MAP, id, "what nobody uses");
-	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=wire-map-%u", id);
-	expect_told(text);
+	expect_taken_back(id);
 	wire_held_free(held);
 	stop_manager();
 	free(one.name);

@@ -60,18 +60,29 @@ struct test {
 	void (*run)(void);
 };
 
-/* All of them, or the one that an argument chooses; the exit status. */
-static inline int judge_each(
-    const char *what, const struct test *tests, size_t n, int argc, char **argv)
+/* All of them, or the one that an argument chooses, each between `before` and `after` (NULL:
+ * nothing); the exit status. */
+static inline int judge_between(const char *what, const struct test *tests, size_t n, int argc,
+    char **argv, void (*before)(void), void (*after)(void))
 {
 	for (size_t i = 0; i < n; i++) {
 		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
 			continue;
 		running = tests[i].name;
+		if (before)
+			before();
 		tests[i].run();
+		if (after)
+			after();
 	}
 	printf("%zu tests of %s, %d failures\n", n, what, failures);
 	return failures != 0;
+}
+
+static inline int judge_each(
+    const char *what, const struct test *tests, size_t n, int argc, char **argv)
+{
+	return judge_between(what, tests, n, argc, argv, NULL, NULL);
 }
 
 #endif

@@ -389,22 +389,16 @@ static inline int foreign(enum bpf_prog_type type, int verdict)
 static inline int run_tests(
     const char *what, const struct test *tests, size_t n, int argc, char **argv)
 {
+	int status;
+
 	running = "setup";
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	must(home >= 0 && unshare(CLONE_NEWNET) == 0, "network namespace");
 	must(netlink_open(&netlink, -1) == 0, "netlink");
 	wire_bpf_quiet();
-	for (size_t i = 0; i < n; i++) {
-		if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
-			continue;
-		running = tests[i].name;
-		make_veth();
-		tests[i].run();
-		remove_veth();
-	}
+	status = judge_between(what, tests, n, argc, argv, make_veth, remove_veth);
 	netlink_close(netlink);
-	printf("%zu tests of %s, %d failures\n", n, what, failures);
-	return failures != 0;
+	return status;
 }
 
 #endif

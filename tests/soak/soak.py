@@ -36,8 +36,6 @@ SCARCE_PAUSE_S = 2
 DRAIN_S = 120
 # What is remembered for the page grows for an hour by design: here it is full within the first minute of a life.
 LIMITS = {"memory": "64MiB", "history": "256KiB"}
-
-
 # From here on, by time, nothing ends the agent: how fast a life grows is seen in a long one.
 LAST_LIFE = 0.4
 
@@ -46,6 +44,7 @@ class Soak:
     def __init__(self, lab, hours, seed):
         self.lab, self.random, self.seed = lab, random.Random(seed), seed
         self.seconds = hours * 3600
+        self.fresh = min(FRESH_S, self.seconds / 10)
         self.clients = Clients(lab)
         self.database = InfluxDB(lab).start()
         self.servers = [self.server(kind) for kind in SERVERS]
@@ -97,8 +96,7 @@ class Soak:
         for key, value in now.items():
             self.most[key] = max(self.most[key], value)
             self.least[key] = min(self.least[key], value)
-        fresh = min(FRESH_S, self.seconds / 10)
-        if time.monotonic() - self.alive_since > fresh and not self.scarce_until:
+        if time.monotonic() - self.alive_since > self.fresh and not self.scarce_until:
             self.lives[-1].append(((time.monotonic() - self.begun) / 3600, int(fields["VmRSS"].split()[0])))
 
     def rest(self, seconds):
@@ -305,7 +303,7 @@ class Soak:
         if not found:
             return "too few samples for a slope"
         return (f"{found[0]:+.0f} ± {found[1]:.0f} KiB an hour (95 %, {len(samples)} samples of {sum(bool(life) for life in lives)} lives, "
-                f"each without its first {min(FRESH_S, self.seconds / 10):.0f} s; {min(kib for _, kib in samples)} to "
+                f"each without its first {self.fresh:.0f} s; {min(kib for _, kib in samples)} to "
                 f"{max(kib for _, kib in samples)} KiB)")
 
     def report(self):
