@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define SOURCES    65536
@@ -100,9 +99,9 @@ static int bench_open(struct bench *bench)
 		return r < 0 ? r : -ENOTSUP;
 	bench->wire->config_map->source_mask =
 	    WIRE_SOURCE_BUCKETS - 1; /* as it has grown by then */
-	bench->table = mmap(NULL, WIRE_SOURCE_BUCKETS * sizeof(*bench->table),
-	    PROT_READ | PROT_WRITE, MAP_SHARED, bench->wire->shared.fds[WIRE_MAP_SOURCES], 0);
-	return bench->table == MAP_FAILED ? -errno : 0;
+	bench->table =
+	    wire_map_memory(bench->wire->shared.fds[WIRE_MAP_SOURCES], WIRE_SOURCES_BYTES);
+	return bench->table ? 0 : -errno;
 }
 
 static void bench_close(struct bench *bench)
