@@ -251,12 +251,17 @@ CT_INLINE u8 *wire_tags_of(u32 index)
 	return tags ? tags->of[index % WIRE_SOURCE_TAGGED] : 0;
 }
 
-CT_INLINE struct wire_source_bucket *wire_source_bucket(
-    const struct wire_env *env CT_UNUSED, u32 index, u8 tag)
+CT_INLINE bool wire_source_may_hold(const struct wire_env *env CT_UNUSED, u32 index, u8 tag)
 {
 	const u8 *tags = wire_tags_of(index);
 
-	return tags && wire_source_tagged(tags, tag) ? bpf_map_lookup_elem(&sources, &index) : 0;
+	return tags && wire_source_tagged(tags, tag);
+}
+
+CT_INLINE struct wire_source_bucket *wire_source_bucket(
+    const struct wire_env *env CT_UNUSED, u32 index)
+{
+	return bpf_map_lookup_elem(&sources, &index);
 }
 
 CT_INLINE void wire_take_way(const struct wire_env *env CT_UNUSED, u32 index,

@@ -152,8 +152,13 @@ CT_INLINE void wire_add_rare(const struct wire_env *env, u32 entry)
 		    << index / WIRE_RARE_PAGE % 64;
 }
 
-CT_INLINE struct wire_source_bucket *wire_source_bucket(
-    const struct wire_env *env, u32 index, u8 tag CT_UNUSED)
+CT_INLINE bool wire_source_may_hold(
+    const struct wire_env *env CT_UNUSED, u32 index CT_UNUSED, u8 tag CT_UNUSED)
+{
+	return true;
+}
+
+CT_INLINE struct wire_source_bucket *wire_source_bucket(const struct wire_env *env, u32 index)
 {
 	return &wire_host(env)->sources[index];
 }
