@@ -5,7 +5,7 @@
 #include "stats/item_facts.h"
 #include "stats/item_junk.h"
 #include "stats/item_key.h"
-#include "stats/item_traits.h"
+#include "stats/item_source.h"
 #include "stats/pairing.h"
 #include "stats/windows.h"
 
@@ -315,87 +315,6 @@ static void pair(struct collector *collector, struct item *item)
 	item->has_latency = true;
 }
 
-static void count_rare(struct collector *collector, const struct item *item, uint64_t hash,
-    uint16_t zone_family, enum talker by)
-{
-	struct source *rare = shard_rare(item->shard, &collector->config.limits,
-	    &collector->config.seed, hash, item->address, zone_family);
-
-	if (!rare)
-		return;
-	rare->transports |= (uint16_t)(1u << item->transport);
-	saturating_add(rare_counter(rare, by), 1);
-}
-
-/* What a message says beyond what every dataset needs, of which its caller knows most when this is
- * compiled: nearly all messages are of one kind. */
-struct wanted {
-	unsigned facts;     /* item->wanted */
-	unsigned direction; /* of the item */
-	bool addresses;     /* of every message, readable or not */
-};
-
-CT_INLINE void count_talker(struct collector *collector, const struct item *item,
-    struct wanted wanted, uint64_t hash, uint16_t zone_family)
-{
-	if (wanted.direction == DIR_RESPONSE) {
-		if (__builtin_expect(item->facts.rcode == DNS_RCODE_REFUSED, 0) &&
-		    !item->facts.malformed)
-			count_rare(collector, item, hash, zone_family, TALKER_REFUSED);
-		return;
-	}
-	if (__builtin_expect(item->transport == TRANSPORT_TCP, 0))
-		count_rare(collector, item, hash, zone_family, TALKER_TCP);
-	if (__builtin_expect(item->facts.malformed, 0))
-		count_rare(collector, item, hash, zone_family, TALKER_MALFORMED);
-}
-
-/* Of a response. */
-CT_INLINE void count_bytes(const struct item *item, struct wanted wanted, struct source *source)
-{
-	struct sources *sources = &item->shard->sources;
-
-	if (wanted.addresses)
-		sources->has_bytes = true;
-	if (item_traits_has_bytes(item, wanted.facts))
-		sources_add_traits_bytes(sources, source, item->length);
-	else if (wanted.addresses)
-		sources_add_bytes(sources, source, item->length);
-}
-
-CT_INLINE void count_source(
-    struct collector *collector, const struct item *item, struct wanted wanted)
-{
-	const uint16_t zone_family = item_zone_family(item);
-	uint64_t hash = item->source_hash;
-	struct source *source;
-
-	if (zone_family != item->hashed_zone_family) /* pairing found another zone */
-		hash = source_hash(&collector->config.seed, item->address, zone_family);
-	if (wanted.addresses)
-		count_talker(collector, item, wanted, hash, zone_family);
-	source = sources_at(&item->shard->sources, hash, item->address, zone_family);
-	if (!source)
-		source = shard_source_slow(item->shard, &collector->config.limits,
-		    &collector->config.seed, hash, item->address, zone_family);
-	if (!source) {
-		shard_overflow_add(item->shard, hash, item->address, zone_family, item->transport);
-		return;
-	}
-	source->transports |= (uint16_t)(1u << item->transport);
-	if (wanted.direction == DIR_QUERY) {
-		saturating_add(&source->queries, 1);
-	} else {
-		saturating_add(&source->responses, 1);
-		count_bytes(item, wanted, source);
-		if (!item->facts.malformed && item->facts.rcode == DNS_RCODE_NXDOMAIN)
-			saturating_add(&source->nxdomain, 1);
-	}
-	if (item->shard->sources.has_traits)
-		item_traits_count(&collector->config.traits.clients, item, sources_traits(source),
-		    wanted.facts, wanted.direction);
-}
-
 /* Of every message, as bytes and messages are. */
 CT_INLINE void count_place(
     const struct collector *collector, const struct item *item, unsigned direction)
@@ -471,7 +390,7 @@ CT_INLINE void count_figures(
 	if (traits->magnitude_labels)
 		count_magnitude(collector, item);
 	if (item->has_source)
-		count_source(collector, item, wanted);
+		item_source_count(&collector->config, item, wanted);
 	count_name(item, wanted.direction);
 }
 

@@ -40,6 +40,14 @@ struct item {
 	bool carried; /* a query that its response brought along */
 };
 
+/* What a message says beyond what every dataset needs, of which its caller knows most when this is
+ * compiled: nearly all messages are of one kind. */
+struct wanted {
+	unsigned facts;     /* item->wanted */
+	unsigned direction; /* of the item */
+	bool addresses;     /* of every message, readable or not */
+};
+
 /* A query counts at its query_time, a response at its response_time; else the other; else on
  * receipt. */
 static inline int64_t record_time(const struct record *record, int direction, int64_t now_ns)
