@@ -49,7 +49,8 @@ static inline void cells_prefetch(const struct cells *cells, uint64_t hash)
 	const struct cell *cell = &cells->slots[hash & cells->mask];
 
 	prefetch_write(cell);
-	prefetch_write((const char *)(cell + 1) - 1); /* every fourth lies on two lines */
+	prefetch_write(
+	    (const char *)(cell + 2) - 1); /* and the next one's, which may be the key's */
 }
 
 /* The key's cell, made if need be; NULL when the table is at its limit. */
