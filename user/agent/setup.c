@@ -157,7 +157,7 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	ret->source_traits =
 	    (datasets_counted(config->datasets) & (FACTS_CLIENTS | FACTS_ATTACKS)) != 0;
 	ret->source_slots = power_of_two_within(share / 4 * 3 /
-	    (sizeof(struct source) + sizeof(uint64_t) +
+	    (sizeof(struct source) + sizeof(uint8_t) + sizeof(uint64_t) +
 		(ret->source_traits ? sizeof(struct source_traits) : 0)));
 	names *= SLOTS_PER_NAME;
 	if (names && names < LEAST_NAME_SLOTS)

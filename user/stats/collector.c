@@ -259,12 +259,8 @@ CT_INLINE void locate(struct collector *collector, struct item *item)
 		return;
 	item_hash(item, item->record, &collector->config.seed);
 	pairing_prefetch(collector->pairing, item->pair_hash);
-	if (item->has_source) {
-		sources_prefetch(&item->shard->sources, item->source_hash);
-		if (traits->facts & FACTS_ADDRESSES && item->direction == DIR_RESPONSE &&
-		    !item_traits_has_bytes(item, item->wanted))
-			sources_prefetch_bytes(&item->shard->sources, item->source_hash);
-	}
+	if (item->has_source)
+		sources_prefetch_tags(&item->shard->sources, item->source_hash);
 	if (item->facts.has_question && item->shard->names[NAMES_QUERY])
 		topk_prefetch(item->shard->names[NAMES_QUERY], item->name_hash);
 	item_domain_find(traits, &collector->config.seed, item);
@@ -278,6 +274,8 @@ CT_INLINE void set_keys(struct collector *collector, struct item *item)
 				      : item_outgoing_key(item);
 	item->hash = cells_hash(cube, item->key);
 	cells_prefetch(cube, item->hash);
+	if (item->client_side && collector->config.traits.figures && item->has_source)
+		item_source_prefetch(&collector->config, item);
 	item_domain_prefetch(item);
 	if (item->has_latency) {
 		item->latency_key = item_latency_key(item, (uint64_t)item->latency_ns);

@@ -26,7 +26,7 @@ struct item {
 	uint64_t latency_key, latency_hash;
 	struct zone_probe probe;
 	uint64_t domain_hash;
-	uint32_t domain_guess;
+	uint32_t source_guess, domain_guess;
 	uint16_t zone, hashed_zone_family;
 	uint8_t zone_labels;   /* of the zone, without the root */
 	uint8_t domain_length; /* the last bytes of the name */

@@ -9,6 +9,19 @@
 
 #include "stats/item_traits.h"
 
+/* Once the tags have come. */
+static inline void item_source_prefetch(const struct collector_config *config, struct item *item)
+{
+	const struct sources *sources = &item->shard->sources;
+	const uint32_t at = sources_guess(sources, item->source_hash);
+
+	item->source_guess = at;
+	prefetch_write(sources_slot(sources, at));
+	if (config->traits.facts & FACTS_ADDRESSES && item->direction == DIR_RESPONSE &&
+	    !item_traits_has_bytes(item, item->wanted))
+		prefetch_write(&sources->bytes[at]);
+}
+
 static inline void item_rare_count(const struct collector_config *config, const struct item *item,
     uint64_t hash, uint16_t zone_family, enum talker by)
 {
@@ -55,7 +68,8 @@ CT_INLINE struct source *item_source(const struct collector_config *config, cons
     uint64_t hash, uint16_t zone_family)
 {
 	struct shard *shard = item->shard;
-	struct source *source = sources_at(&shard->sources, hash, item->address, zone_family);
+	struct source *source =
+	    sources_at_guess(&shard->sources, item->source_guess, hash, item->address, zone_family);
 
 	if (!source)
 		source = shard_source_slow(

@@ -19,6 +19,12 @@ size_t sources_next_size(size_t slots)
 	return slots & (slots - 1) ? slots / 3 * 4 : slots / 2 * 3;
 }
 
+/* Eight of them can be read wherever one is. */
+static size_t tags_bytes(size_t size)
+{
+	return size + SOURCES_TAGS - 1;
+}
+
 static int init(struct sources *sources, size_t slots, bool traits)
 {
 	struct sources made = {.shift = traits ? TRAITS_SHIFT : PLAIN_SHIFT, .has_traits = traits};
@@ -30,8 +36,9 @@ static int init(struct sources *sources, size_t slots, bool traits)
 	made.limit = (uint32_t)(size / 4 * 3);
 	/* Zeroed by the kernel page by page, as entries are used. */
 	made.slots = pages_alloc(size << made.shift);
+	made.tags = pages_alloc(tags_bytes(size));
 	made.bytes = pages_alloc(size * sizeof(uint64_t));
-	if (!made.slots || !made.bytes) {
+	if (!made.slots || !made.tags || !made.bytes) {
 		sources_done(&made);
 		return -ENOMEM;
 	}
@@ -49,8 +56,10 @@ void sources_done(struct sources *sources)
 	const size_t size = sources->size;
 
 	pages_free(sources->slots, size << sources->shift);
+	pages_free(sources->tags, tags_bytes(size));
 	pages_free(sources->bytes, size * sizeof(uint64_t));
 	sources->slots = NULL;
+	sources->tags = NULL;
 	sources->bytes = NULL;
 }
 
@@ -70,6 +79,53 @@ static int remake(struct sources *sources, size_t slots, bool traits)
 int sources_want_traits(struct sources *sources, bool wanted)
 {
 	return wanted == sources->has_traits ? 0 : remake(sources, sources->size, wanted);
+}
+
+static void set_tag(struct sources *sources, uint32_t at, uint8_t tag)
+{
+	sources->tags[at] = tag;
+	if (at < SOURCES_TAGS - 1)
+		sources->tags[sources->size + at] = tag;
+}
+
+struct source *sources_at(
+    struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	const uint8_t tag = sources_tag(hash);
+	uint32_t at = sources_home(sources, hash);
+
+	for (;; at = sources_after(sources, at)) {
+		struct source *source;
+
+		at = sources_seek(sources, at, tag);
+		source = sources_slot(sources, at);
+		if (sources->tags[at] == 0) {
+			if (sources->used >= sources->limit)
+				return NULL;
+			sources->used++;
+			set_tag(sources, at, tag);
+			source->address[0] = address[0];
+			source->address[1] = address[1];
+			source->zone_family = zone_family;
+			return source;
+		}
+		if (sources_is_of(source, address, zone_family))
+			return source;
+	}
+}
+
+bool sources_has(
+    const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	const uint8_t tag = sources_tag(hash);
+	uint32_t at = sources_seek(sources, sources_home(sources, hash), tag);
+
+	while (sources->tags[at]) {
+		if (sources_is_of(sources_slot(sources, at), address, zone_family))
+			return true;
+		at = sources_seek(sources, sources_after(sources, at), tag);
+	}
+	return false;
 }
 
 static bool is_large(const struct sources *sources)
@@ -101,6 +157,7 @@ int sources_clear(struct sources *sources, size_t max_slots)
 	if (next != size && remake(sources, next, sources->has_traits) == 0)
 		return 0;
 	pages_clear(sources->slots, size << sources->shift);
+	pages_clear(sources->tags, tags_bytes(size));
 	if (sources->has_beside)
 		pages_clear(sources->bytes, size * sizeof(uint64_t));
 	sources->has_bytes = sources->has_beside = false;

@@ -5,6 +5,9 @@
  * capacity while the window is open; what does not fit goes to the caller's overflow. Entries are
  * exact.
  *
+ * A search reads tags, a byte for each slot, eight at a time: of the entries, which are cold where
+ * clients are many, it touches none but its own, and that one has been asked for.
+ *
  * Bytes of responses stand beside the entries, which are full, but for those that the traits count
  * in any case: whoever does not count them never touches that memory.
  */
@@ -15,6 +18,8 @@
 #include "base/prefetch.h"
 #include "base/saturate.h"
 #include "stats/traits.h"
+
+#include "crosstap/compat.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +39,7 @@ _Static_assert(sizeof(struct source) == 32, "two entries a cache line");
 struct sources {
 	void *slots;     /* struct source each; sources_slot() */
 	unsigned shift;  /* an entry has 1 << shift bytes */
+	uint8_t *tags;   /* by slot, then the first of them again; sources_tag(), 0: free */
 	uint64_t *bytes; /* of responses, by slot, beyond those in the traits */
 	bool has_bytes;  /* they are counted */
 	bool has_beside; /* some of them are in `bytes`, untouched until then */
@@ -145,53 +151,69 @@ static inline uint32_t sources_after(const struct sources *sources, uint32_t at)
 	return at + 1 == sources->size ? 0 : at + 1;
 }
 
-static inline void sources_prefetch(const struct sources *sources, uint64_t hash)
+/* Of an entry in use. */
+static inline uint8_t sources_tag(uint64_t hash)
 {
-	prefetch_write(sources_slot(sources, sources_home(sources, hash)));
+	return (uint8_t)(0x80 | hash >> 57);
 }
 
-static inline void sources_prefetch_bytes(const struct sources *sources, uint64_t hash)
+#define SOURCES_TAGS 8 /* read at a time */
+
+/* The first slot from `at` on whose tag is this one, or that is free. */
+static inline uint32_t sources_seek(const struct sources *sources, uint32_t at, uint8_t tag)
 {
-	prefetch_write(&sources->bytes[sources_home(sources, hash)]);
-}
+	const uint64_t ones = 0x0101010101010101, tops = ones << 7;
 
-/* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */
-static inline struct source *sources_at(
-    struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
-{
-	uint32_t at = sources_home(sources, hash);
+	for (;; at += SOURCES_TAGS) {
+		uint64_t tags, others, found;
 
-	for (;; at = sources_after(sources, at)) {
-		struct source *source = sources_slot(sources, at);
-
-		if (source->address[0] == address[0] && source->address[1] == address[1] &&
-		    source->zone_family == zone_family && source->transports)
-			return source;
-		if (!source->transports) {
-			if (sources->used >= sources->limit)
-				return NULL;
-			sources->used++;
-			source->address[0] = address[0];
-			source->address[1] = address[1];
-			source->zone_family = zone_family;
-			return source;
+		at -= at >= sources->size ? sources->size : 0;
+		tags = ct_load_le64(sources->tags + at);
+		/* The top bits of bytes that are 0: of the lowest, and perhaps of some above it. */
+		others = tags ^ tag * ones;
+		found = ((others - ones) & ~others & tops) | (~tags & tops);
+		if (found) {
+			at += (uint32_t)__builtin_ctzll(found) / 8;
+			return at - (at >= sources->size ? sources->size : 0);
 		}
 	}
 }
 
-static inline bool sources_has(
-    const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+static inline void sources_prefetch_tags(const struct sources *sources, uint64_t hash)
 {
-	uint32_t at = sources_home(sources, hash);
+	prefetch_write(&sources->tags[sources_home(sources, hash)]);
+}
 
-	for (; sources_slot(sources, at)->transports; at = sources_after(sources, at)) {
-		const struct source *source = sources_slot(sources, at);
+/* Once the tags have come: the entry of the hash, or what may be it. */
+static inline uint32_t sources_guess(const struct sources *sources, uint64_t hash)
+{
+	return sources_seek(sources, sources_home(sources, hash), sources_tag(hash));
+}
 
-		if (source->address[0] == address[0] && source->address[1] == address[1] &&
-		    source->zone_family == zone_family)
-			return true;
+static inline bool sources_is_of(
+    const struct source *source, const uint64_t address[2], uint16_t zone_family)
+{
+	return source->address[0] == address[0] && source->address[1] == address[1] &&
+	    source->zone_family == zone_family;
+}
+
+/* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */
+struct source *sources_at(
+    struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
+bool sources_has(
+    const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
+
+/* sources_at(), which `guess` mostly is: sources_guess() of a while ago, of whatever table. */
+static inline struct source *sources_at_guess(struct sources *sources, uint32_t guess,
+    uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	if (__builtin_expect(guess < sources->size, 1)) {
+		struct source *source = sources_slot(sources, guess);
+
+		if (sources_is_of(source, address, zone_family) && source->transports)
+			return source;
 	}
-	return false;
+	return sources_at(sources, hash, address, zone_family);
 }
 
 #define source_zone(source)   ((source)->zone_family & ~SOURCE_IPV4)

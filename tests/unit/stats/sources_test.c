@@ -74,12 +74,102 @@ static void test_a_table_that_is_nearly_empty_halves(void **state UNUSED)
 	assert_int_equal(slots_after(1024, 0, 1 << 20), 1024);
 }
 
+static struct source *at(struct sources *sources, uint64_t hash, uint64_t address)
+{
+	const uint64_t addresses[2] = {address, 0};
+
+	return sources_at(sources, hash, addresses, 0);
+}
+
+static bool has(const struct sources *sources, uint64_t hash, uint64_t address)
+{
+	const uint64_t addresses[2] = {address, 0};
+
+	return sources_has(sources, hash, addresses, 0);
+}
+
+/* The right one, another's, a free one, and one of a larger table. */
+static void check_guesses(
+    struct sources *sources, uint64_t hash, uint64_t address, const struct source *source)
+{
+	const uint64_t addresses[2] = {address, 0};
+	const uint32_t guesses[] = {(uint32_t)sources_index(sources, source),
+	    (uint32_t)sources_index(sources, source) ? 0 : 1, sources->size / 2, sources->size};
+
+	for (size_t i = 0; i < sizeof(guesses) / sizeof(*guesses); i++)
+		assert_ptr_equal(sources_at_guess(sources, guesses[i], hash, addresses, 0), source);
+}
+
+/* All begin at the last slot, with the tags that `tags` says: they go on at the table's beginning,
+ * over more slots than are read at a time. */
+static void crowd(uint64_t tags)
+{
+	struct sources sources;
+	struct source *made[3 * SOURCES_TAGS];
+
+	assert_int_equal(sources_init(&sources, 1024), 0);
+	for (uint64_t i = 0; i < 3 * SOURCES_TAGS; i++) {
+		const uint64_t hash = i % tags << 57 | UINT32_MAX;
+
+		assert_false(has(&sources, hash, i + 1));
+		made[i] = at(&sources, hash, i + 1);
+		assert_int_equal(
+		    sources_index(&sources, made[i]), i ? i - 1 : (uint64_t)sources.size - 1);
+		made[i]->transports = 1;
+		if (i % tags == 0) /* its tag is the first on the way */
+			assert_int_equal(sources_guess(&sources, hash), sources.size - 1);
+	}
+	for (uint64_t i = 0; i < 3 * SOURCES_TAGS; i++) {
+		const uint64_t hash = i % tags << 57 | UINT32_MAX;
+
+		assert_ptr_equal(at(&sources, hash, i + 1), made[i]);
+		check_guesses(&sources, hash, i + 1, made[i]);
+		assert_true(has(&sources, hash, i + 1));
+		assert_false(has(&sources, hash, i + 1000));
+	}
+	assert_int_equal(sources.used, 3 * SOURCES_TAGS);
+	assert_int_equal(sources_clear(&sources, 1024), 0);
+	assert_false(has(&sources, UINT32_MAX, 1));
+	sources_done(&sources);
+}
+
+static void test_a_way_leads_over_the_end(void **state UNUSED)
+{
+	crowd(1);
+	crowd(2);
+	crowd(128);
+}
+
+/* Up to the limit each is found, and then none is made. */
+static void test_a_full_table_finds_all(void **state UNUSED)
+{
+	struct sources sources;
+	uint64_t n = 0;
+
+	assert_int_equal(sources_init(&sources, 1536), 0);
+	n = sources.limit;
+	fill(&sources, n);
+	for (uint64_t i = 1; i <= n; i++) {
+		const uint64_t address[2] = {i, 0};
+		const uint64_t hash = source_hash(&test_seed, address, 0);
+
+		assert_true(has(&sources, hash, i));
+		assert_int_equal(sources_bytes(&sources, at(&sources, hash, i)), i);
+		assert_false(has(&sources, hash, i + n));
+	}
+	assert_null(at(&sources, 0, n + 1));
+	assert_int_equal(sources.used, n);
+	sources_done(&sources);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_small_table_grows_when_full),
 	    cmocka_unit_test(test_a_large_table_doubles_when_half_full),
 	    cmocka_unit_test(test_a_table_that_is_nearly_empty_halves),
+	    cmocka_unit_test(test_a_way_leads_over_the_end),
+	    cmocka_unit_test(test_a_full_table_finds_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
