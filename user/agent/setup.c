@@ -12,7 +12,6 @@
 
 #define RESERVED_BYTES   (16ull << 20) /* what the rest of the process takes */
 #define MAX_CUBE_SLOTS   (1u << 20)
-#define LEAST_CUBE_SLOTS (2u << 10)
 #define LEAST_NAME_SLOTS 512
 #define MOST_NAME_SLOTS  8192
 #define SLOTS_PER_NAME   16
@@ -117,6 +116,11 @@ static size_t power_of_two_within(uint64_t most)
 	return n;
 }
 
+static size_t between(size_t least, size_t n, size_t most)
+{
+	return n < least ? least : n > most ? most : n;
+}
+
 static void domain_limits(struct shard_limits *ret, const struct config *config, uint64_t share)
 {
 	const size_t most =
@@ -142,13 +146,11 @@ void shard_limits_make(struct shard_limits *ret, const struct config *config, si
 	size_t names =
 	    config->top.names > config->top.nxdomain ? config->top.names : config->top.nxdomain;
 
-	ret->cube_slots = power_of_two_within(share / 4 / sizeof(struct cell));
-	if (ret->cube_slots > MAX_CUBE_SLOTS)
-		ret->cube_slots = MAX_CUBE_SLOTS;
-	if (ret->cube_slots < LEAST_CUBE_SLOTS)
-		ret->cube_slots = LEAST_CUBE_SLOTS;
+	ret->cube_slots = between(CUBE_LEAST_SLOTS,
+	    power_of_two_within(share / 4 / sizeof(struct cube_cell)), MAX_CUBE_SLOTS);
 	/* Of both less than the cube may take: there are as many as zones. */
-	ret->facts_cells = ret->cube_slots / 2;
+	ret->facts_cells = between(CUBE_LEAST_SLOTS / 2,
+	    power_of_two_within(share / 8 / sizeof(struct cell)), MAX_CUBE_SLOTS / 2);
 	ret->facts_blocks = share / 16 / (FACTS_BLOCK_ZONES * sizeof(struct facts_row));
 	ret->unassigned = UNASSIGNED_CELLS;
 	ret->place_slots = power_of_two_within(share / 32 / sizeof(struct place));

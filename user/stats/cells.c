@@ -36,12 +36,6 @@ void cells_done(struct cells *cells)
 	cells->slots = NULL;
 }
 
-void cells_restart(struct cells *cells)
-{
-	memset(cells->slots, 0, ((size_t)cells->mask + 1) * sizeof(struct cell));
-	cells->used = 0;
-}
-
 int cells_clear(struct cells *cells, size_t max_slots)
 {
 	size_t size = (size_t)cells->mask + 1;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A hash table from a packed 64-bit key to a count and an amount. The cube of a window (every
- * combination that was seen, one update a message) and its margins (what the datasets are made of)
- * are both of this kind; stats/key.h says what the keys mean.
+ * A hash table from a packed 64-bit key to a count and an amount: the margins of a window's cube,
+ * which the datasets are made of, and further facts beside it; stats/key.h says what the keys mean.
  */
 #ifndef CROSSTAP_STATS_CELLS_H
 #define CROSSTAP_STATS_CELLS_H
@@ -31,8 +30,6 @@ struct cells {
 /* `slots` is rounded up to a power of two, at least 256. */
 int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed);
 void cells_done(struct cells *cells);
-/* Empty, for use at once: its memory stays. */
-void cells_restart(struct cells *cells);
 /* Empty, with room for twice as many if it was full; -ENOMEM leaves it empty at its old size. */
 int cells_clear(struct cells *cells, size_t max_slots);
 /* To any size that holds what is there. */

@@ -211,10 +211,10 @@ static struct shard *find_shard(
 	return shard;
 }
 
-static struct cell *cube_cell(
+static struct cube_cell *cube_cell(
     const struct collector *collector, struct shard *shard, uint64_t hash, uint64_t key)
 {
-	struct cell *cell = cells_at(&shard->cube, hash, key);
+	struct cube_cell *cell = cube_at(&shard->cube, hash, key);
 
 	return cell ? cell : shard_cell_slow(shard, &collector->config.limits, key);
 }
@@ -268,19 +268,19 @@ CT_INLINE void locate(struct collector *collector, struct item *item)
 
 CT_INLINE void set_keys(struct collector *collector, struct item *item)
 {
-	const struct cells *cube = &item->shard->cube;
+	const struct cube *cube = &item->shard->cube;
 
 	item->key = item->client_side ? item_cube_key(&collector->config.traits, item->record, item)
 				      : item_outgoing_key(item);
-	item->hash = cells_hash(cube, item->key);
-	cells_prefetch(cube, item->hash);
+	item->hash = cube_hash(cube, item->key);
+	cube_prefetch(cube, item->hash);
 	if (item->client_side && collector->config.traits.figures && item->has_source)
 		item_source_prefetch(&collector->config, item);
 	item_domain_prefetch(item);
 	if (item->has_latency) {
 		item->latency_key = item_latency_key(item, (uint64_t)item->latency_ns);
-		item->latency_hash = cells_hash(cube, item->latency_key);
-		cells_prefetch(cube, item->latency_hash);
+		item->latency_hash = cube_hash(cube, item->latency_key);
+		cube_prefetch(cube, item->latency_hash);
 	}
 }
 
@@ -408,25 +408,46 @@ CT_INLINE void count_figures_of(
 		count_figures(collector, item, (struct wanted){facts, DIR_RESPONSE, addresses});
 }
 
+CT_INLINE void count_message(const struct collector *collector, const struct item *item)
+{
+	struct cube_cell *cell = cube_cell(collector, item->shard, item->hash, item->key);
+
+	if (__builtin_expect(
+		cell->count == UINT32_MAX || cell->amount > UINT32_MAX - item->length, 0))
+		shard_cell_carry(item->shard, cell);
+	cell->count++;
+	cell->amount += item->length;
+}
+
+CT_INLINE void count_latency(const struct collector *collector, const struct item *item)
+{
+	const uint64_t latency_ns = (uint64_t)item->latency_ns;
+	struct cube_cell *cell;
+
+	if (__builtin_expect(latency_ns > UINT32_MAX, 0)) {
+		shard_add_beside(item->shard, item->latency_key, 1, latency_ns);
+		return;
+	}
+	cell = cube_cell(collector, item->shard, item->latency_hash, item->latency_key);
+	if (__builtin_expect(cell->count == UINT32_MAX, 0))
+		shard_cell_carry(item->shard, cell);
+	cell->count++;
+	if (cell->amount < latency_ns)
+		cell->amount = (uint32_t)latency_ns;
+}
+
 /* Last pass. */
 CT_INLINE void count(struct collector *collector, const struct item *item)
 {
-	struct cell *cell = cube_cell(collector, item->shard, item->hash, item->key);
-
-	cell->count++;
-	cell->amount += item->length;
+	count_message(collector, item);
 	if (item->key & CUBE_COMPARED)
 		count_pace(collector, item);
 	if (item->late)
 		shard_add_late(item->shard, item->key);
 	if (!item->client_side || !collector->config.traits.figures)
 		return;
-	if (item->has_latency) {
-		cell = cube_cell(collector, item->shard, item->latency_hash, item->latency_key);
-		cell->count++;
-		if (cell->amount < (uint64_t)item->latency_ns)
-			cell->amount = (uint64_t)item->latency_ns;
-	}
+	if (item->has_latency)
+		count_latency(collector, item);
 	if (item->wanted == WANTED_DEFAULT)
 		count_figures_of(collector, item, WANTED_DEFAULT);
 	else if (item->wanted == WANTED_EVERY)

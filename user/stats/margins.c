@@ -210,26 +210,35 @@ static int fold_other(struct margins_batch *batch, const struct cell *cell)
 	    cell->count, cell->amount);
 }
 
-int margins_fold(struct cells *margins, const struct cells *cube)
+static int fold(struct margins_batch *batch, const struct cell *cell)
+{
+	int r = 0;
+
+	if (cube_kind(cell->key) == CUBE_OTHER)
+		return fold_other(batch, cell);
+	if (cell->key & CUBE_FIGURES)
+		r = fold_message(batch, cell);
+	return r < 0 ? r : fold_compared(batch, cell);
+}
+
+int margins_fold(struct cells *margins, const struct cube *cube)
 {
 	struct margins_batch batch = {.margins = margins};
+	int r = 0;
 
-	for (size_t i = 0; i <= cube->mask; i++) {
-		const struct cell *cell = &cube->slots[i];
-		int r = 0;
+	for (size_t i = 0; i <= cube->mask && r == 0; i++) {
+		const struct cube_cell *cell = &cube->cells[i];
 
-		if (!cell->key)
-			continue;
-		if (cube_kind(cell->key) == CUBE_OTHER) {
-			r = fold_other(&batch, cell);
-		} else {
-			if (cell->key & CUBE_FIGURES)
-				r = fold_message(&batch, cell);
-			if (r == 0)
-				r = fold_compared(&batch, cell);
-		}
-		if (r < 0)
-			return r;
+		if (cell->key)
+			r = fold(&batch, &(struct cell){cell->key, cell->count, cell->amount});
 	}
-	return margins_flush(&batch);
+	return r < 0 ? r : margins_flush(&batch);
+}
+
+int margins_fold_one(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount)
+{
+	struct margins_batch batch = {.margins = margins};
+	int r = fold(&batch, &(struct cell){key, count, amount});
+
+	return r < 0 ? r : margins_flush(&batch);
 }

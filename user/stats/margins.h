@@ -8,10 +8,13 @@
 #define CROSSTAP_STATS_MARGINS_H
 
 #include "stats/cells.h"
+#include "stats/cube.h"
 #include "stats/key.h"
 
 /* Adds all cells of a cube; the margins grow as they need. -ENOMEM: some cells were not added. */
-int margins_fold(struct cells *margins, const struct cells *cube);
+int margins_fold(struct cells *margins, const struct cube *cube);
+/* The same of one that is in no cube. */
+int margins_fold_one(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount);
 /* Adds one margin: counts and bytes are summed, of a largest value the larger stays. */
 int margins_add(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CUBE_SLOTS    2048
 #define FIRST_MARGIN_SLOTS  1024
 #define OVERFLOW_TOPK_SLOTS 1024
 #define FIRST_RARE_SLOTS    1024
@@ -29,7 +28,7 @@ int shard_new(struct shard **ret, const struct shard_limits *limits, const struc
 
 	if (!shard)
 		return -ENOMEM;
-	r = cells_init(&shard->cube, FIRST_CUBE_SLOTS, seed);
+	r = cube_init(&shard->cube, CUBE_LEAST_SLOTS, seed);
 	if (r == 0)
 		r = sources_init(&shard->sources, 0);
 	if (r == 0)
@@ -56,7 +55,7 @@ void shard_free(struct shard *shard)
 {
 	if (!shard)
 		return;
-	cells_done(&shard->cube);
+	cube_done(&shard->cube);
 	cells_done(&shard->margins);
 	facts_done(&shard->facts);
 	sources_done(&shard->sources);
@@ -112,7 +111,8 @@ static size_t wanted_margins(const struct shard *shard)
 
 void shard_clear(struct shard *shard, const struct shard_limits *limits)
 {
-	struct cells cube, margins = shard->margins;
+	struct cube cube;
+	struct cells margins = shard->margins;
 	const size_t name_slots = shard->name_slots, margin_slots = wanted_margins(shard);
 	struct sources sources;
 	struct facts facts;
@@ -121,10 +121,7 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct places places;
 	struct tally *tally = shard->tally;
 
-	/* A cube that had to be folded was full, whatever it holds now. */
-	if (margins.slots)
-		shard->cube.used = shard->cube.limit;
-	cells_clear(&shard->cube, limits->cube_slots);
+	cube_clear(&shard->cube, limits->cube_slots);
 	if (shard->overflow)
 		shard->sources.used = shard->sources.limit;
 	sources_clear(&shard->sources, limits->source_slots);
@@ -170,16 +167,29 @@ static void fold_cube(struct shard *shard)
 {
 	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
 		shard->lost++;
-	cells_restart(&shard->cube);
+	cube_restart(&shard->cube);
 }
 
-struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
+struct cube_cell *shard_cell_slow(
+    struct shard *shard, const struct shard_limits *limits, uint64_t key)
 {
 	const size_t slots = (size_t)shard->cube.mask + 1;
 
-	if (slots * 2 > limits->cube_slots || cells_resize(&shard->cube, slots * 2) < 0)
+	if (slots * 2 > limits->cube_slots || cube_grow(&shard->cube) < 0)
 		fold_cube(shard);
-	return cells_at(&shard->cube, cells_hash(&shard->cube, key), key);
+	return cube_at(&shard->cube, cube_hash(&shard->cube, key), key);
+}
+
+void shard_add_beside(struct shard *shard, uint64_t key, uint64_t count, uint64_t amount)
+{
+	if (need_margins(shard) < 0 || margins_fold_one(&shard->margins, key, count, amount) < 0)
+		shard->lost++;
+}
+
+void shard_cell_carry(struct shard *shard, struct cube_cell *cell)
+{
+	shard_add_beside(shard, cell->key, cell->count, cell->amount);
+	cell->count = cell->amount = 0;
 }
 
 struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,

@@ -65,7 +65,7 @@ struct shard_overflow {
 struct shard {
 	int64_t index;         /* of the window: start / interval */
 	uint64_t labels_since; /* generation of the zone registry in which it was begun */
-	struct cells cube;
+	struct cube cube;
 	struct cells margins; /* of cubes and facts that were full; slots NULL until then */
 	size_t margin_slots;  /* that they begin with */
 	struct facts facts;
@@ -100,9 +100,14 @@ void shard_fit_lists(struct shard *shard, const struct shard_limits *limits);
  * again. Sources grow too, as long as that takes a few milliseconds: beyond SOURCES_GROW_SLOTS
  * only between windows, and NULL is returned.
  */
-struct cell *shard_cell_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key);
+struct cube_cell *shard_cell_slow(
+    struct shard *shard, const struct shard_limits *limits, uint64_t key);
 struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
+/* Messages with this key in the cube, for whose numbers its cell has no room. */
+void shard_add_beside(struct shard *shard, uint64_t key, uint64_t count, uint64_t amount);
+/* A cell that has no room for more: to the margins with what it holds. */
+void shard_cell_carry(struct shard *shard, struct cube_cell *cell);
 /* Sums the cube and the further facts into the margins and empties them. */
 void shard_fold(struct shard *shard);
 /* The further facts of a zone whose row facts_row() does not have; NULL without memory. */

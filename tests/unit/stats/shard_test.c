@@ -135,7 +135,7 @@ static void test_clear_makes_it_new(void **state UNUSED)
 	for (size_t i = 0; i < shard->sources.size; i++)
 		assert_int_equal(sources_slot(&shard->sources, i)->transports, 0);
 	for (size_t i = 0; i <= shard->cube.mask; i++)
-		assert_true(shard->cube.slots[i].key == 0);
+		assert_true(shard->cube.cells[i].key == 0);
 	/* It was full: the next window has more room, within the limits. */
 	assert_true(shard->sources.size > 1024);
 	assert_true(shard->sources.size <= config.limits.source_slots);
