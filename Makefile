@@ -278,15 +278,16 @@ analyze:
 	$(MAKE) $(GENERATED)
 	scripts/analyze $(O)
 # Without optimisation: a line stays a line. With all tests, those end to end as well, as root; E2E= leaves those out, in a
-# quarter of the time, and holds nothing against the bars. What fails is said, and its lines count as far as they ran. What
-# may not write into the build folder would say so on stderr, which tests read.
+# quarter of the time, and holds nothing against the bars. What fails is said, and its lines count as far as they ran. Who
+# may not write into the build folder says so on stderr, which tests read: any user may.
 COVERAGE_SEEDS ?= 100
 E2E ?= 1
 coverage:
 	scripts/deps --build --check --coverage
 	find $(O)/coverage -name '*.gcda' -delete 2>/dev/null || true
-	$(MAKE) -j$(JOBS) O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" all programs $(BPF_TEST_SRC:%.c=$(O)/coverage/%)
-	-GCOV_ERROR_FILE=/dev/null $(MAKE) -k O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" UNIT_SECONDS=600 coverage-all
+	umask 0 && $(MAKE) -j$(JOBS) O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" all programs \
+		$(BPF_TEST_SRC:%.c=$(O)/coverage/%)
+	-umask 0 && $(MAKE) -k O=$(O)/coverage COVERAGE=1 CC=gcc OPT="-O0 -g" UNIT_SECONDS=600 coverage-all
 	@scripts/coverage $(O)/coverage $(if $(E2E),--whole)
 # Of each parser by its fuzz target's corpus (tests/fuzz/parsers).
 coverage-fuzz:

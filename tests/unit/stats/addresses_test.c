@@ -166,6 +166,44 @@ static void servers_are_told_apart(void **state)
 	assert_int_equal(sum(f, MARGIN_IDENTITY, "other").count, 0);
 }
 
+/* A zone's messages come from the places of the others' as well. */
+static void zones_have_places_of_their_own(void **state)
+{
+	static const char *const names[] = {"a", "b"};
+	struct fixture *f = *state;
+	struct collector_config config = test_config();
+	struct zone_set *zones;
+	struct sample sample;
+
+	assert_int_equal(zone_set_new(&zones, f->registry, names, 2, &test_seed), 0);
+	config.traits.zones = zones;
+	config.traits.zone = zone_set_other(zones);
+	config.traits.facts = FACTS_ADDRESSES;
+	config.limits.place_slots = 1024;
+	collector_free(f->collector);
+	assert_int_equal(collector_new(&f->collector, &config), 0);
+	for (int i = 0; i < 12; i++) {
+		sample_init(&sample, RECORD_AUTH_QUERY, 1, 1, T0_NS);
+		sample_question(&sample, i % 3 ? "\1a" : "\1b", TYPE_A);
+		take(f, &sample, i % 2 ? "192.0.2.1" : "2001:db8::1", "longer-than-eight");
+	}
+	f->total = collect(f->collector);
+	assert_int_equal(f->total->places.used, 4);
+	assert_int_equal(place_names_fold(f->names, &f->total->places, &f->total->margins), 0);
+	for (uint16_t zone = 0; zone < zone_registry_bound(f->registry); zone++) {
+		const char *name = zone_registry_label(f->registry, zone);
+		const uint64_t of_each = strcmp(name, "a") == 0 ? 4
+		    : strcmp(name, "b") == 0                    ? 2
+								: 0;
+
+		assert_int_equal(margin_count(f->total, zone, MARGIN_ADDRESS, 0, 0, 0, 0), of_each);
+		assert_int_equal(margin_count(f->total, zone, MARGIN_ADDRESS, 0, 0, 0, 1), of_each);
+		assert_int_equal(
+		    margin_count(f->total, zone, MARGIN_IDENTITY, 0, 0, 0, 0), 2 * of_each);
+	}
+	zone_set_free(zones);
+}
+
 /* One that a client chooses makes no series of its own without end, in a window or over many. */
 static void addresses_and_identities_are_bounded(void **state)
 {
@@ -346,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(servers_are_told_apart, setup, teardown),
+	    cmocka_unit_test_setup_teardown(zones_have_places_of_their_own, setup, teardown),
 	    cmocka_unit_test_setup_teardown(addresses_and_identities_are_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(identities_are_made_fit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(threads_are_merged, setup, teardown),
