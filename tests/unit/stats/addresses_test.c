@@ -190,8 +190,8 @@ static void zones_have_places_of_their_own(void **state)
 	f->total = collect(f->collector);
 	assert_int_equal(f->total->places.used, 4);
 	assert_int_equal(place_names_fold(f->names, &f->total->places, &f->total->margins), 0);
-	for (uint16_t zone = 0; zone < zone_registry_bound(f->registry); zone++) {
-		const char *name = zone_registry_label(f->registry, zone);
+	for (uint32_t zone = 0; zone < zone_registry_bound(f->registry); zone++) {
+		const char *name = zone_registry_label(f->registry, (uint16_t)zone);
 		const uint64_t of_each = strcmp(name, "a") == 0 ? 4
 		    : strcmp(name, "b") == 0                    ? 2
 								: 0;
