@@ -177,17 +177,18 @@ static void hand_back(struct domains *domains, uint32_t place)
 		(void)collect(domains, hash, domains->weights[place] - collected);
 }
 
-/* The least of those that this hash may take the place of. */
+/* The least of those that this hash may take the place of; which of them nobody can foretell. */
 static uint32_t least_of(const struct domains *domains, uint64_t hash)
 {
 	const uint32_t first = domains_ways(domains, hash);
-	uint32_t least = first;
+	uint64_t least = UINT64_MAX;
 
-	for (uint32_t i = first + 1; i < first + DOMAIN_WAYS; i++) {
-		if (domains->weights[i] < domains->weights[least])
-			least = i;
+	for (uint32_t i = first; i < first + DOMAIN_WAYS; i++) {
+		const uint64_t one = (uint64_t)domains->weights[i] << 32 | i;
+
+		least = one < least ? one : least;
 	}
-	return least;
+	return (uint32_t)least;
 }
 
 static void write_entry(struct domains *domains, uint32_t place, uint64_t hash, uint16_t zone,
