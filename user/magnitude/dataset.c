@@ -378,8 +378,9 @@ static int read_date(struct reading *reading, int64_t *ret_day)
 	const char *end;
 	int r = next(reading, ITEM_TAG, &item);
 
-	if (r == 0 && item.value == TAG_DATE)
-		r = next(reading, ITEM_TEXT, &item);
+	if (r < 0 || item.value != TAG_DATE)
+		return -EBADMSG;
+	r = next(reading, ITEM_TEXT, &item);
 	if (r < 0 || item.value != sizeof(text) - 1)
 		return -EBADMSG;
 	memcpy(text, item.data, sizeof(text) - 1);
