@@ -165,7 +165,8 @@ int path_open(const char *path, int flags, mode_t mode)
 			memcpy(name, ".", sizeof("."));
 		if (!walk.left[strspn(walk.left, "/")]) {
 			fd = open_last(&walk, name, flags, mode);
-			if ((fd != -ELOOP && fd != -ENOTDIR) || !is_link(walk.folder, name))
+			if ((fd != -ELOOP && fd != -ENOTDIR) || flags & O_NOFOLLOW ||
+			    !is_link(walk.folder, name))
 				break;
 		}
 		r = enter(&walk, name);

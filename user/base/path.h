@@ -11,9 +11,9 @@
 #include <sys/types.h>
 
 /*
- * As open(2), with O_CLOEXEC; not for O_PATH. -ELOOP: a link is another user's, or there are too
- * many. -EMLINK: to be written to, and a file of several names in a folder of another user, who may
- * have put the name there.
+ * As open(2), with O_CLOEXEC; O_PATH with O_DIRECTORY alone. -ELOOP: a link is another user's, or
+ * there are too many. -EMLINK: to be written to, and a file of several names in a folder of another
+ * user, who may have put the name there.
  */
 int path_open(const char *path, int flags, mode_t mode);
 
