@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * For LD_PRELOAD: one call that a program makes fails, once; all others do what they do, and so do
- * those of libraries, but for jansson and libyaml, which build what the program asked for: not all
- * libraries look at what they get. FAIL_KIND=memory: an allocation; FAIL_KIND=system: one of CALLS.
- * FAIL_AT=n: the n-th from the start on; 0: none. At the exit FAIL_TELL, a file, has their number.
- * Not for programs with a sanitizer. glibc.
+ * those of libraries, but for jansson, libyaml and libseccomp, which build what the program asked
+ * for: not all libraries look at what they get. FAIL_KIND=memory: an allocation; FAIL_KIND=system:
+ * one of CALLS. FAIL_AT=n: the n-th from the start on; 0: none. At the exit FAIL_TELL, a file, has
+ * their number. Not for programs with a sanitizer. glibc.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -93,7 +93,7 @@ static int add_range(struct dl_phdr_info *object, size_t size, void *context)
 	(void)size;
 	(void)context;
 	if (*object->dlpi_name && !strstr(object->dlpi_name, "libjansson") &&
-	    !strstr(object->dlpi_name, "libyaml"))
+	    !strstr(object->dlpi_name, "libyaml") && !strstr(object->dlpi_name, "libseccomp"))
 		return 0;
 	for (unsigned i = 0; i < object->dlpi_phnum && n_ranges < MOST_RANGES; i++) {
 		const uintptr_t from = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;

@@ -512,6 +512,19 @@ int __wrap_open(const char *path, int flags, ...)
 	return is_ours(path) ? open_ours(path, flags) : __real_open(path, flags, mode);
 }
 
+/* There are no links here, nor names of the real root on the way. */
+int __real_path_open(const char *path, int flags, mode_t mode);
+int __wrap_path_open(const char *path, int flags, mode_t mode);
+int __wrap_path_open(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	if (!is_ours(path))
+		return __real_path_open(path, flags, mode);
+	fd = open_ours(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
 static ssize_t read_at(struct node *node, void *data, size_t size, size_t at)
 {
 	if (fails(SIM_DISK_READ))

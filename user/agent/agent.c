@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/error_text.h"
 #include "base/log.h"
 #include "history/history.h"
 #include "agent/agent_internal.h"
@@ -102,9 +103,10 @@ void agent_open_rssac002(struct agent *agent, const struct config *config)
 void agent_close_rssac002(struct agent *agent, const struct config *config)
 {
 	int r = agent->rssac ? rssac002_flush(agent->rssac) : 0;
+	char words[ERROR_TEXT_BYTES];
 
 	if (r < 0)
-		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", strerror(-r),
+		log_warning(MODULE, "RSSAC002 files not written: %s dir=%s", error_text(words, -r),
 		    config->rssac002.dir);
 	report_use_rssac002(agent->report, NULL);
 	rssac002_free(agent->rssac);
@@ -136,9 +138,10 @@ void agent_open_magnitude(struct agent *agent, const struct config *config)
 void agent_close_magnitude(struct agent *agent, const struct config *config)
 {
 	int r = agent->magnitude ? magnitude_flush(agent->magnitude) : 0;
+	char words[ERROR_TEXT_BYTES];
 
 	if (r < 0)
-		log_warning(MODULE, "DNS Magnitude not written: %s dir=%s", strerror(-r),
+		log_warning(MODULE, "DNS Magnitude not written: %s dir=%s", error_text(words, -r),
 		    config->magnitude.dir);
 	report_use_magnitude(agent->report, NULL);
 	magnitude_free(agent->magnitude);

@@ -19,6 +19,13 @@ const char *error_text(char text[static ERROR_TEXT_BYTES], int error)
 		snprintf(text, ERROR_TEXT_BYTES,
 		    "%s, all processes together: raise it with `sysctl -w fs.file-max=...`",
 		    strerror(error));
+	else if (error == ELOOP)
+		snprintf(text, ERROR_TEXT_BYTES,
+		    "%s, or one of another user, which is not followed", strerror(error));
+	else if (error == EMLINK)
+		snprintf(text, ERROR_TEXT_BYTES,
+		    "%s: the file has a second name, and its folder belongs to another user",
+		    strerror(error));
 	else
 		snprintf(text, ERROR_TEXT_BYTES, "%s", strerror(error));
 	return text;

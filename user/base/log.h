@@ -36,7 +36,10 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 
 #define LOG_RING_BYTES ((size_t)256 * 1024) /* lines that wait for a reader */
 
-/* From now on the calling process writes by a thread. -errno: it goes on as before. */
+/* From now on lines wait for log_start(), or log_stop(). */
+void log_hold(void);
+/* From now on the calling process writes by a thread, which has the privileges that the caller has
+ * now. -errno: what waits is written, and it goes on as before. */
 int log_start(void);
 /* Gives the thread `timeout_ns` to write what waits, and ends it; one that is still held by stderr
  * is left behind. From then on lines that can be written without waiting are. */

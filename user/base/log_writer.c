@@ -18,7 +18,7 @@
 #define CHUNK_BYTES  4096 /* PIPE_BUF: what another writer does not cut into */
 #define NOTICE_BYTES 128
 
-enum writer_state { DIRECT, RUNNING, STOPPING, STOPPED };
+enum writer_state { DIRECT, HELD, RUNNING, STOPPING, STOPPED };
 
 static struct {
 	pthread_mutex_t lock;
@@ -185,18 +185,35 @@ static void in_child(void)
 	pthread_mutex_unlock(&writer.lock);
 }
 
+void log_hold(void)
+{
+	if (writer.state == DIRECT)
+		pthread_atfork(before_fork, in_parent, in_child);
+	if (writer.state == DIRECT || writer.state == STOPPED)
+		writer.state = HELD;
+}
+
+static void write_held(void)
+{
+	char chunk[CHUNK_BYTES];
+
+	while (writer.used)
+		write_all(chunk, take(chunk));
+}
+
 int log_start(void)
 {
 	int r;
 
 	if (writer.state == RUNNING)
 		return -EALREADY;
-	if (writer.state == DIRECT)
-		pthread_atfork(before_fork, in_parent, in_child);
+	log_hold();
 	writer.state = RUNNING;
 	r = thread_start(&writer.thread, writer_main, NULL);
-	if (r < 0)
+	if (r < 0) {
 		writer.state = DIRECT;
+		write_held();
+	}
 	return r;
 }
 
@@ -206,6 +223,8 @@ void log_stop(uint64_t timeout_ns)
 	uint64_t until_ns;
 	bool done;
 
+	if (writer.state == HELD)
+		(void)log_start();
 	if (writer.state != RUNNING)
 		return;
 	until_ns = clock_monotonic_ns() + timeout_ns;

@@ -2,6 +2,7 @@
 #include "base/replace.h"
 
 #include "base/io.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,28 @@ static int keep_mode(const struct replace *replace)
 	return 0;
 }
 
+/* Who may write to a folder of the path has nothing written or moved elsewhere. */
+static int open_folder_of(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	const size_t length = slash ? (size_t)(slash - path) : 0;
+	char folder[PATH_MAX];
+
+	if (length >= sizeof(folder))
+		return -ENAMETOOLONG;
+	memcpy(folder, path, length);
+	folder[length] = '\0';
+	*ret_name = slash ? slash + 1 : path;
+	return path_open(length ? folder : slash ? "/" : ".", O_PATH | O_DIRECTORY, 0);
+}
+
+static void leave_folder(struct replace *replace)
+{
+	if (replace->closes_folder)
+		close(replace->folder);
+	replace->closes_folder = false;
+}
+
 static int begin(struct replace *replace, mode_t mode)
 {
 	int r;
@@ -53,13 +76,21 @@ static int begin(struct replace *replace, mode_t mode)
 
 int replace_begin(struct replace *replace, const char *path, mode_t mode)
 {
-	replace->fd = -1;
-	replace->folder = AT_FDCWD;
-	replace->path = path;
-	if ((size_t)snprintf(replace->part, sizeof(replace->part), "%s" SUFFIX, path) >=
-	    sizeof(replace->part))
-		return -ENAMETOOLONG;
-	return begin(replace, mode);
+	char part[PATH_MAX];
+	const char *name;
+	int r = open_folder_of(path, &name), folder = r;
+
+	if (r < 0)
+		return r;
+	if ((size_t)snprintf(part, sizeof(part), "%s" SUFFIX, name) >= sizeof(part))
+		r = -ENAMETOOLONG;
+	else
+		r = replace_begin_at(replace, folder, name, part, mode);
+	if (r < 0)
+		close(folder);
+	else
+		replace->closes_folder = true;
+	return r;
 }
 
 int replace_begin_at(
@@ -67,6 +98,7 @@ int replace_begin_at(
 {
 	replace->fd = -1;
 	replace->folder = folder;
+	replace->closes_folder = false;
 	replace->path = path;
 	if ((size_t)snprintf(replace->part, sizeof(replace->part), "%s", part) >=
 	    sizeof(replace->part))
@@ -111,22 +143,35 @@ static int move(int fd, int folder, const char *part, const char *path)
 
 int replace_move(int fd, const char *part, const char *path)
 {
-	return move(fd, AT_FDCWD, part, path);
+	const char *slash = strrchr(part, '/'), *name;
+	const int folder = open_folder_of(path, &name);
+	int r;
+
+	if (folder < 0)
+		return folder;
+	r = move(fd, folder, slash ? slash + 1 : part, name);
+	close(folder);
+	return r;
 }
 
 int replace_set_aside(const char *path)
 {
 	char aside[PATH_MAX];
-	const int n = snprintf(aside, sizeof(aside), "%s" REPLACE_ASIDE, path);
+	const char *name;
+	const int folder = open_folder_of(path, &name);
 	struct stat st;
 	int r;
 
-	if (n < 0 || n >= (int)sizeof(aside))
-		return -ENAMETOOLONG;
-	r = look_at(AT_FDCWD, path, &st);
-	if (r < 0)
-		return r;
-	return rename(path, aside) < 0 ? -errno : 0;
+	if (folder < 0)
+		return folder;
+	r = look_at(folder, name, &st);
+	if (r == 0 &&
+	    (size_t)snprintf(aside, sizeof(aside), "%s" REPLACE_ASIDE, name) >= sizeof(aside))
+		r = -ENAMETOOLONG;
+	if (r == 0 && renameat(folder, name, folder, aside) < 0)
+		r = -errno;
+	close(folder);
+	return r;
 }
 
 int replace_commit(struct replace *replace, enum replace_sync sync)
@@ -145,6 +190,7 @@ int replace_commit(struct replace *replace, enum replace_sync sync)
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(replace->folder, replace->part, 0);
+	leave_folder(replace);
 	return r;
 }
 
@@ -155,6 +201,7 @@ void replace_abort(struct replace *replace)
 	(void)unlinkat(replace->folder, replace->part, 0);
 	close(replace->fd);
 	replace->fd = -1;
+	leave_folder(replace);
 }
 
 int replace_file(

@@ -3,12 +3,14 @@
  * A file that changes in one step: written as PATH.part beside it, then renamed into its place.
  * Readers find the old content or the new one; after an error the old one, but see replace_move().
  * The file keeps the mode that it has. Only a file or a link is replaced or moved: -EISDIR for a
- * folder, -EEXIST for all else, as a device.
+ * folder, -EEXIST for all else, as a device. Links of other users on the way to it are not
+ * followed: -ELOOP (base/path.h).
  */
 #ifndef CROSSTAP_BASE_REPLACE_H
 #define CROSSTAP_BASE_REPLACE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,7 +25,8 @@ enum replace_sync {
 
 struct replace {
 	int fd;     /* to write to */
-	int folder; /* that the paths are relative to; AT_FDCWD: the process's */
+	int folder; /* that the paths are relative to */
+	bool closes_folder;
 	const char *path;
 	char part[PATH_MAX];
 };
@@ -43,8 +46,8 @@ void replace_abort(struct replace *replace);
 int replace_file(
     const char *path, const void *data, size_t size, mode_t mode, enum replace_sync sync);
 
-/* fsync(), rename() of an open file from `part` to `path`, fsync() of the folder. An error of the
- * last one is returned with the file in its new place. */
+/* fsync(), rename() of an open file from `part` to `path`, both in one folder, and its fsync(). An
+ * error of the last one is returned with the file in its new place. */
 int replace_move(int fd, const char *part, const char *path);
 
 /* fsync() of the folder that holds `path`: a folder that was made there outlives a loss of power.

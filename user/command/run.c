@@ -374,8 +374,8 @@ static void set_aside(struct daemon *daemon)
 		    names);
 }
 
-/* Before there is any other thread, and before anything of a stranger is read. What cannot be given
- * up is no reason not to count, and said. */
+/* Before there is any other thread, the log's as well, and before anything of a stranger is read.
+ * What cannot be given up is no reason not to count, and said. */
 static void confine(const struct config *config)
 {
 	char names[512] = "";
@@ -392,6 +392,10 @@ static void confine(const struct config *config)
 		    r == -EOPNOTSUPP ? "the kernel has no seccomp filters" : strerror(-r));
 	log_info(MODULE, "confined capabilities=%s system_calls=%s", *names ? names : "none",
 	    r < 0 ? "all" : "listed");
+	r = log_start();
+	if (r < 0)
+		log_warning(
+		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
 }
 
 static int start(struct daemon *daemon, struct config *config)
@@ -486,10 +490,7 @@ int command_run(int argc, char **argv)
 		usage_print(stdout, COMMAND_RUN);
 		return 0;
 	}
-	r = log_start();
-	if (r < 0)
-		log_warning(
-		    MODULE, "a log that nobody reads would stop the agent: %s", strerror(-r));
+	log_hold();
 	set_process_limits();
 	hold(SIGHUP); /* a reload that is asked for during the start would end the process */
 	r = load(daemon.path, &config);

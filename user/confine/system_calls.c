@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "confine/confine.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* By what they are for; a name that an architecture or a libseccomp does not have is passed over.
  */
@@ -287,68 +294,146 @@ static const int absent[] = {
 #else
 #define CLONE_FLAGS 0
 #endif
+#if BYTE_ORDER == BIG_ENDIAN
+#define LOW_WORD 4
+#else
+#define LOW_WORD 0
+#endif
 
-static int allow(scmp_filter_ctx filter, const char *name)
+#define N_OF(array)  (sizeof(array) / sizeof((array)[0]))
+#define CALLS_MAX    (N_OF(allowed) + N_OF(absent) + 2)
+#define LEAF         4
+#define PROGRAM_SIZE (4 * CALLS_MAX)
+
+/*
+ * libseccomp knows the numbers. The programs are made here: without memory it crashes, turns in a
+ * circle, or makes one in which calls are missing.
+ */
+struct program {
+	struct sock_filter code[PROGRAM_SIZE];
+	unsigned short n;
+	uint32_t hit, miss; /* what is done with a call that is in the list, or is not */
+	unsigned flags;     /* of seccomp(2) */
+};
+
+static void put(struct program *p, uint16_t code, uint32_t k, size_t hit, size_t miss)
+{
+	p->code[p->n++] =
+	    (struct sock_filter){.code = code, .jt = (uint8_t)hit, .jf = (uint8_t)miss, .k = k};
+}
+
+/* The sorted numbers as a tree: few steps for each call. */
+static void put_tree(struct program *p, const uint32_t *numbers, size_t n)
+{
+	const size_t half = n / 2, at = p->n;
+
+	if (n <= LEAF) {
+		for (size_t i = 0; i < n; i++)
+			put(p, BPF_JMP | BPF_JEQ | BPF_K, numbers[i], n - i, 0);
+		put(p, BPF_RET | BPF_K, p->miss, 0, 0);
+		put(p, BPF_RET | BPF_K, p->hit, 0, 0);
+		return;
+	}
+	put(p, BPF_JMP | BPF_JGE | BPF_K, numbers[half], 0, 1);
+	put(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	put_tree(p, numbers, half);
+	p->code[at + 1].k = (uint32_t)(p->n - (at + 2));
+	put_tree(p, numbers + half, n - half);
+}
+
+/* Calls of another architecture have other numbers. */
+static void begin(struct program *p)
+{
+	p->n = 0;
+	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL, 0, 0);
+	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+}
+
+static void put_clone(struct program *p)
+{
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 4);
+	put(p, BPF_LD | BPF_W | BPF_ABS,
+	    offsetof(struct seccomp_data, args[CLONE_FLAGS]) + LOW_WORD, 0, 0);
+	put(p, BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1);
+	put(p, BPF_RET | BPF_K, p->miss, 0, 0);
+	put(p, BPF_RET | BPF_K, p->hit, 0, 0);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static size_t add(uint32_t numbers[CALLS_MAX], size_t n, const char *name)
 {
 	const int number = seccomp_syscall_resolve_name(name);
-	const int r =
-	    number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 
-	/* -EDOM: none of this architecture. */
-	return r == -EDOM || r == -EEXIST ? 0 : r;
+	/* Negative: this architecture has none of the name. */
+	if (number >= 0)
+		numbers[n++] = (uint32_t)number;
+	return n;
 }
 
-static int list_absent(scmp_filter_ctx filter, uint32_t action)
+static size_t add_absent(uint32_t numbers[CALLS_MAX], size_t n)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]) && r == 0; i++)
-		r = seccomp_rule_add(filter, action, absent[i], 0);
-	return r;
+	for (size_t i = 0; i < N_OF(absent); i++)
+		numbers[n++] = (uint32_t)absent[i];
+	return n;
 }
 
-static int list_allowed(scmp_filter_ctx filter, bool setns)
+static size_t add_allowed(uint32_t numbers[CALLS_MAX], bool setns)
 {
-	int r = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && r == 0; i++)
-		r = allow(filter, allowed[i]);
-	if (r == 0 && setns)
-		r = allow(filter, "setns");
+	for (size_t i = 0; i < N_OF(allowed); i++)
+		n = add(numbers, n, allowed[i]);
+	if (setns)
+		n = add(numbers, n, "setns");
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	/* Leak detection attaches to its own process. */
-	if (r == 0)
-		r = allow(filter, "ptrace");
+	n = add(numbers, n, "ptrace");
 #endif
-	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-		    SCMP_CMP(CLONE_FLAGS, SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
-	return r == 0 ? list_absent(filter, SCMP_ACT_ALLOW) : r;
+	return add_absent(numbers, n);
+}
+
+static int load(const struct program *p)
+{
+	const struct sock_fprog program = {p->n, (struct sock_filter *)(uintptr_t)p->code};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->flags, &program) == 0 ||
+	    (errno == EINVAL && p->flags &&
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0))
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
 /* Two filters, of which the stricter answer holds: what is not to be used for a good reason is no
- * line of the kernel's log each time. */
+ * line of the kernel's log each time. What else is refused is, where the kernel can (4.14). */
 int confine_system_calls(bool setns)
 {
-	scmp_filter_ctx older = seccomp_init(SCMP_ACT_ALLOW);
-	scmp_filter_ctx listed = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = older && listed ? 0 : -ENOMEM;
+	struct program older = {.hit = SECCOMP_RET_ERRNO | ENOSYS, .miss = SECCOMP_RET_ALLOW};
+	struct program listed = {.hit = SECCOMP_RET_ALLOW,
+	    .miss = SECCOMP_RET_ERRNO | EPERM,
+	    .flags = SECCOMP_FILTER_FLAG_LOG};
+	uint32_t numbers[CALLS_MAX];
+	size_t n;
+	int r;
 
-	if (r == 0)
-		r = list_absent(older, SCMP_ACT_ERRNO(ENOSYS));
-	if (r == 0)
-		r = list_allowed(listed, setns);
-	if (r == 0) {
-		/* Where the kernel can (4.14), it logs what it refuses; the list is a tree. */
-		(void)seccomp_attr_set(listed, SCMP_FLTATR_CTL_LOG, 1);
-		(void)seccomp_attr_set(listed, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-		r = seccomp_load(older);
-	}
-	if (r == 0)
-		r = seccomp_load(listed);
-	if (older)
-		seccomp_release(older);
-	if (listed)
-		seccomp_release(listed);
-	return r == -EINVAL || r == -ENOSYS ? -EOPNOTSUPP : r;
+	n = add_absent(numbers, 0);
+	qsort(numbers, n, sizeof(numbers[0]), compare);
+	begin(&older);
+	put_tree(&older, numbers, n);
+	n = add_allowed(numbers, setns);
+	qsort(numbers, n, sizeof(numbers[0]), compare);
+	begin(&listed);
+	put_clone(&listed);
+	put_tree(&listed, numbers, n);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	r = load(&older);
+	return r < 0 ? r : load(&listed);
 }

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define WAKE_TRIES 3
+
 static char *make_key(const struct config_input *config)
 {
 	char *key;
@@ -167,9 +169,12 @@ void dnstap_input_wake(struct dnstap_input *input)
 {
 	const uint64_t one = 1;
 
-	/* Fails only when the counter is full: then it is awake already. */
-	if (write(input->event_fd, &one, sizeof(one)) < 0)
-		return;
+	/* A full counter is a wake that was not taken yet. Whoever calls this waits for ever for
+	 * one that got lost. */
+	for (int tries = 0; tries < WAKE_TRIES; tries++) {
+		if (write(input->event_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
+			return;
+	}
 }
 
 void dnstap_input_stop(struct dnstap_input *input)

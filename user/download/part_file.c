@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "download/part_file.h"
 
+#include "base/path.h"
 #include "base/replace.h"
 
 #include <errno.h>
@@ -32,9 +33,10 @@ int part_file_open(struct part_file *part, const char *target)
 	if ((size_t)snprintf(part->path, sizeof(part->path), "%s" SUFFIX, target) >=
 	    sizeof(part->path))
 		return -ENAMETOOLONG;
-	part->fd = open(part->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
-	if (part->fd < 0)
-		return -errno;
+	r = path_open(part->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
+	if (r < 0)
+		return r;
+	part->fd = r;
 	if (flock(part->fd, LOCK_EX | LOCK_NB) < 0 || !is_still_at(part->fd, part->path))
 		r = -EBUSY;
 	else if (ftruncate(part->fd, 0) < 0)

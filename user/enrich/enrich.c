@@ -2,6 +2,7 @@
 #include "enrich/enrich.h"
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "enrich/clients.h"
 #include "base/replace.h"
@@ -150,6 +151,7 @@ static void load(struct enrich *enrich)
 static void save(struct enrich *enrich)
 {
 	const char *path = enrich->config->state;
+	char words[ERROR_TEXT_BYTES];
 	int r;
 
 	if (!*path || !enrich->live)
@@ -157,7 +159,7 @@ static void save(struct enrich *enrich)
 	r = resolvers_save(
 	    enrich->resolvers, path, (uint32_t)(clock_wall_ns(&clock_system) / NS_PER_S));
 	if (r < 0)
-		log_warning(MODULE, "state not written: %s path=%s", strerror(-r), path);
+		log_warning(MODULE, "state not written: %s path=%s", error_text(words, -r), path);
 }
 
 static void save_when_due(struct enrich *enrich)

@@ -43,7 +43,9 @@ struct writer {
 static int put(const struct writer *writer, const void *data, size_t size)
 {
 	XXH3_64bits_update(writer->hash, data, size);
-	return fwrite(data, 1, size, writer->file) == size ? 0 : -EIO;
+	if (fwrite(data, 1, size, writer->file) == size)
+		return 0;
+	return errno ? -errno : -EIO;
 }
 
 static bool is_worth(const struct resolver *resolver)
@@ -89,7 +91,7 @@ static int write_all(const struct writer *writer, struct resolvers *resolvers, u
 		r = put_entries(writer, resolvers);
 	hash = XXH3_64bits_digest(writer->hash);
 	if (r == 0 && fwrite(&hash, sizeof(hash), 1, writer->file) != 1)
-		r = -EIO;
+		r = errno ? -errno : -EIO;
 	if (r == 0 && fflush(writer->file) != 0)
 		r = -errno;
 	return r;

@@ -3,6 +3,7 @@
 #include "report/report_internal.h"
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "report/feed.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@
 /* Once when it begins, the same reason once an hour, and when it is over. */
 static void say_files(struct day_files *files, const char *what, const char *dir, int error)
 {
+	char words[ERROR_TEXT_BYTES];
 	uint64_t suppressed;
 
 	if (error == 0 && files->fails)
@@ -24,7 +26,7 @@ static void say_files(struct day_files *files, const char *what, const char *dir
 	if (error < 0 &&
 	    log_reason_pass(&files->failures, strerror(-error), REMIND_INTERVAL_NS, &suppressed))
 		log_warning(REPORT_MODULE, "%s files not written: %s dir=%s suppressed=%llu", what,
-		    strerror(-error), dir, (unsigned long long)suppressed);
+		    error_text(words, -error), dir, (unsigned long long)suppressed);
 }
 
 static void keep_rssac002(struct report *report, int fed)

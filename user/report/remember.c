@@ -2,6 +2,7 @@
 #include "report/remember.h"
 
 #include "base/clock.h"
+#include "base/error_text.h"
 #include "base/log.h"
 #include "encode/origins.h"
 #include "measure/margin_tag.h"
@@ -389,11 +390,11 @@ void remember_load(struct history *history, const struct config *config)
 
 void remember_save(struct history *history, const struct config *config)
 {
-	char path[HISTORY_PATH];
+	char path[HISTORY_PATH], words[ERROR_TEXT_BYTES];
 	int r = history_path(path, config) ? history_save(history, path) : 0;
 
 	if (r < 0)
-		log_warning(MODULE, "history not written: %s path=%s", strerror(-r), path);
+		log_warning(MODULE, "history not written: %s path=%s", error_text(words, -r), path);
 }
 
 void remember_save_when_due(struct history *history, const struct config *config, uint64_t *due_ns)

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error_text.h"
+#include "base/path.h"
 #include "config/option_row.h"
 #include "sink/batch.h"
 #include "sink/kinds.h"
@@ -31,7 +32,8 @@
 
 static const struct config_option options[] = {
     {"path", OPTION_TEXT, .fallback = "/var/log/crosstap/points.lp", RANGE(1, MAX_PATH),
-	AT(P, path), .unique = true, .help = "The file; `-` is stdout."},
+	AT(P, path), .unique = true,
+	.help = "The file; `-` is stdout. A link of another user is not followed."},
     {"format", OPTION_WORD, .fallback = "line", WORDS("line", "json"), AT(P, format),
 	.help = "Line protocol, or one JSON object a line."},
 };
@@ -130,7 +132,7 @@ static bool ends_torn(const struct file *f, off_t size)
 
 	if (size == 0)
 		return false;
-	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = path_open(f->path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
 	torn = pread(fd, &last, 1, size - 1) == 1 && last != '\n';
@@ -151,10 +153,9 @@ static int reopen(struct file *f)
 	if (f->fd >= 0)
 		close(f->fd);
 	/* Not blocking: a named pipe without a reader must not hold the thread. */
-	f->fd =
-	    open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+	f->fd = path_open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0640);
 	if (f->fd < 0)
-		return -errno;
+		return f->fd;
 	if (fstat(f->fd, &st) < 0) {
 		int r = -errno;
 

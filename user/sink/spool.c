@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/path.h"
 #include "base/replace.h"
 #include "sink/batch.h"
 
@@ -243,9 +244,10 @@ static int open_folder(struct spool *s, bool create)
 		r = make_folder(s, s->folder);
 	if (r < 0)
 		return r;
-	s->fd = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (s->fd < 0)
-		return -errno;
+	r = path_open(s->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (r < 0)
+		return r;
+	s->fd = r;
 	return 0;
 }
 

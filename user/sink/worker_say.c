@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink/worker_internal.h"
 
+#include "base/error_text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,7 @@ void worker_say_dropped(struct worker *w)
 void worker_say_spool(struct worker *w, int error)
 {
 	const uint64_t now_ns = clock_monotonic_ns();
+	char words[ERROR_TEXT_BYTES];
 	uint64_t suppressed;
 
 	if (error == 0 && w->spool_down)
@@ -156,7 +158,7 @@ void worker_say_spool(struct worker *w, int error)
 	    log_reason_pass(&w->spool_failures, strerror(-error), REMIND_INTERVAL_NS, &suppressed))
 		log_warning(WORKER_MODULE,
 		    "%s: spool fails, what does not fit the queue is dropped: %s since_s=%.1f",
-		    w->name, strerror(-error),
+		    w->name, error_text(words, -error),
 		    (double)(now_ns - w->spool_down_since_ns) / NS_PER_S);
 }
 

@@ -47,6 +47,7 @@ struct watch {
 	struct device devices[MAX_DEVICES];
 	size_t n_devices;
 	bool told_interfaces;              /* those that do not exist */
+	bool told_namespace;               /* that it is another one by now */
 	bool anew;                         /* what was chosen before is no reason to stay */
 	bool flipped, whole, next_changed; /* windows */
 	struct watch_mode modes[MAX_DEVICES];
@@ -569,6 +570,21 @@ static void notice_stopped(struct watch *watch)
 	}
 }
 
+/* Its name was taken away and given to another one, as when a container starts again. This one
+ * lives on, as nothing but what the agent holds open. */
+static void notice_namespace(struct watch *watch)
+{
+	const char *name = watch->config->wire.netns;
+
+	if (watch->told_namespace || watch->namespace < 0 ||
+	    !netns_is_another(watch->namespace, name))
+		return;
+	watch->told_namespace = true;
+	say(watch, LOG_LEVEL_WARNING,
+	    "network namespace %s is another one by now, which nobody watches: restart crosstap",
+	    name);
+}
+
 int watch_collect(struct watch *watch, struct wire_window *ret, struct arena *arena)
 {
 	struct wire_window window = {.whole = watch->whole};
@@ -580,6 +596,7 @@ int watch_collect(struct watch *watch, struct wire_window *ret, struct arena *ar
 		r = r < 0 ? r : error;
 	}
 	notice_stopped(watch);
+	notice_namespace(watch);
 	if (name_devices(watch, &window, arena) < 0)
 		r = -ENOMEM;
 	note_use(watch);

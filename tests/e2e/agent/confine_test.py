@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a daemon that was started by hand has given up, as the kernel says it, and what a reload brings back."""
 
+import glob
 import os
 import signal
 
@@ -12,9 +13,18 @@ FILES = {CHOWN, DAC_OVERRIDE, FOWNER, NET_BIND_SERVICE}
 WIRE = {NET_ADMIN, NET_RAW, PERFMON, BPF}
 
 
-def status(crosstap):
-    with open(f"/proc/{crosstap.process.popen.pid}/status") as file:
+def read_status(path):
+    with open(path) as file:
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def status(crosstap):
+    return read_status(f"/proc/{crosstap.process.popen.pid}/status")
+
+
+def threads(crosstap):
+    """What one of them may do, all of them may: they share the memory."""
+    return [read_status(path) for path in glob.glob(f"/proc/{crosstap.process.popen.pid}/task/*/status")]
 
 
 def capabilities(fields, name):
@@ -27,7 +37,12 @@ def by_hand(lab):
     crosstap = Crosstap(lab, inputs=[{"unix": lab.path("in.sock")}])
     crosstap.start()
     fields = status(crosstap)
-    check_equal((fields["NoNewPrivs"], fields["Seccomp"]), ("1", "2"), "no new privileges, and a filter")
+    check(len(threads(crosstap)) > 3, "it has threads")
+    for thread in threads(crosstap):
+        check_equal((thread["NoNewPrivs"], thread["Seccomp"]), ("1", "2"),
+                    f"{thread['Name']}: no new privileges, and a filter")
+        for name in ("CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb"):
+            check_equal(thread[name], fields[name], f"{name} of {thread['Name']}")
     with open(f"/proc/{crosstap.process.popen.pid}/limits") as file:
         core, = [line for line in file if line.startswith("Max core")]
     check_equal(core.split()[4:6], ["0", "0"], "core")

@@ -110,7 +110,7 @@ def start_failing(lab, kind, at, port):
 @test
 def agent_starts_or_says_why(lab):
     port = free_port()
-    came_up = [start_failing(lab, kind, at, port) for kind, each in (("memory", range(20, 2000, 190)), ("system", range(1, 90, 9)))
+    came_up = [start_failing(lab, kind, at, port) for kind, each in (("memory", range(20, 4000, 190)), ("system", range(1, 90, 9)))
                for at in each]
     check(any(came_up) and not all(came_up), f"some failures stop a start, others do not: {came_up}")
 

@@ -5,6 +5,7 @@
 import glob
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -128,6 +129,28 @@ def renamed_output(lab):
     crosstap.start()
     wait_for(lambda: "bucket=after of server" in crosstap.process.log(), 10, "the other one is named")
     check("bucket=before of server" not in crosstap.process.log().split("bucket=after of server")[-1], "one in use is named")
+    check_equal(crosstap.stop(), 0, "exit code")
+
+
+@test
+def one_place_twice(lab):
+    """Outputs into one place, by another query or with another token, do not share what waits for them."""
+    url = f"http://127.0.0.1:{free_port(('127.0.0.1',))}"
+    outputs = [{"influxdb": {"url": url + query, "token": token}}
+               for query, token in (("/?rp=a", "one-token"), ("/?rp=b", "one-token"), ("/?rp=a", "another-token"))]
+    crosstap = agent(lab, *outputs, spool={"path": lab.path("spool")}).start()
+    send(lab.path("hand.sock"), 5)
+    crosstap.wait_metric("crosstap_dns_queries_total", 5)
+    check_equal(crosstap.stop(), 0, "exit code")
+    waiting = {}
+    for path in glob.glob(lab.path("spool") + "/*/*.batch"):
+        folder, name = os.path.split(path)
+        waiting[folder] = waiting.get(folder, 0) + int(name.rsplit("-", 1)[1].split(".")[0])
+    check_equal(len(waiting), 3, f"folders with points: {waiting}")
+    check_equal(len(set(waiting.values())), 1, f"all points for each: {waiting}")
+    crosstap.start()
+    found = rf"not delivered before windows=\d+ points={min(waiting.values())} "
+    wait_for(lambda: len(re.findall(found, crosstap.process.log())) == 3, 10, lambda: f"each finds its own: {crosstap.process.log()}")
     check_equal(crosstap.stop(), 0, "exit code")
 
 

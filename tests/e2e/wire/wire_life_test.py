@@ -11,7 +11,7 @@ import threading
 import time
 
 from bpf import SCHED_CLS, Foreign
-from harness import CROSSTAP, Process, check, check_equal, main, output, test, wait_for
+from harness import CROSSTAP, Crosstap, Process, check, check_equal, main, output, test, wait_for
 from wire import WHOLE, Bench, attached, check_equal_witnesses, check_mode, check_witness, detach, filters, network, \
     xdp_program
 
@@ -209,6 +209,23 @@ def vanishes_and_returns(lab):
         check_equal(bench.points().duplicates(), [], "points written twice")
         bench.stop()
         check_equal(attached(net), [], "on the device after SIGTERM")
+
+
+@test
+def namespace_changes_hands(lab):
+    """Its name is another namespace's, as when a container was started again: the agent says what has to be done."""
+    with network() as net:
+        crosstap = Crosstap(lab, wire={"mode": "native", "interfaces": [net.device], "netns": net.server}).start()
+        output("ip", "netns", "del", net.server)
+        wait_for(lambda: crosstap.metric("crosstap_windows_total") >= 3, 10, "windows pass")
+        check("by now" not in crosstap.process.log(), "nothing has the name")
+        output("ip", "netns", "add", net.server)
+        said = f"network namespace {net.server} is another one by now"
+        wait_for(lambda: said in crosstap.process.log(), 10, "the log says so")
+        windows = crosstap.metric("crosstap_windows_total")
+        wait_for(lambda: crosstap.metric("crosstap_windows_total") >= windows + 3, 10, "windows pass")
+        check_equal(crosstap.process.log().count(said), 1, "said once")
+        check_equal(crosstap.stop(), 0, "exit code")
 
 
 def vanished_count(bench):

@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "base/unused.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +27,7 @@ struct pipe_of_log {
 	int reader, saved;
 };
 
-static int setup(void **state)
+static int redirect(void **state)
 {
 	static struct pipe_of_log f;
 	int ends[2];
@@ -37,7 +40,12 @@ static int setup(void **state)
 	dup2(ends[1], STDERR_FILENO);
 	close(ends[1]);
 	*state = &f;
-	return log_start();
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return redirect(state) < 0 ? -1 : log_start();
 }
 
 /* Also lets go of a thread that a full pipe still holds. */
@@ -147,6 +155,54 @@ static void test_all_that_waits_is_written_at_the_end(void **state)
 	assert_int_equal(read_until(f, "line=49", line, sizeof(line)), 49);
 }
 
+/* Also those of which the pipe would take but a few. */
+static void test_lines_wait_for_the_start(void **state)
+{
+	struct pipe_of_log *f = *state;
+	struct pollfd in = {.fd = f->reader, .events = POLLIN};
+	char line[4096];
+
+	log_hold();
+	for (int i = 0; i < 500; i++)
+		log_info("test", "line=%d", i);
+	assert_int_equal(poll(&in, 1, 100), 0);
+	assert_int_equal(log_start(), 0);
+	assert_int_equal(read_until(f, "line=499", line, sizeof(line)), 499);
+	log_stop(PATIENCE_NS);
+}
+
+static void test_no_start_comes(void **state)
+{
+	struct pipe_of_log *f = *state;
+	char line[4096];
+
+	log_hold();
+	log_info("test", "last");
+	log_stop(PATIENCE_NS);
+	assert_int_equal(read_until(f, "last", line, sizeof(line)), 0);
+}
+
+/* What waits is written then, and all that comes at once. */
+static void test_no_thread_is_to_be_had(void **state)
+{
+	struct pipe_of_log *f = *state;
+	pthread_attr_t before, larger_than_memory;
+	char line[4096];
+	int r;
+
+	log_hold();
+	log_info("test", "held");
+	pthread_getattr_default_np(&before);
+	pthread_attr_init(&larger_than_memory);
+	pthread_attr_setstacksize(&larger_than_memory, (size_t)1 << 47);
+	assert_int_equal(pthread_setattr_default_np(&larger_than_memory), 0);
+	r = log_start();
+	pthread_setattr_default_np(&before);
+	assert_int_equal(r, -EAGAIN);
+	log_info("test", "direct");
+	assert_int_equal(read_until(f, "direct", line, sizeof(line)), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +211,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_all_that_waits_is_written_at_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_child_waits_for_nobody, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_lines_wait_for_the_start, redirect, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_start_comes, redirect, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_thread_is_to_be_had, redirect, teardown),
+	    /* Last: its thread is left behind. */
 	    cmocka_unit_test_setup_teardown(test_the_end_does_not_wait, setup, teardown),
 	};
 

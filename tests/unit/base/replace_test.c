@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../skip.h"
+
 static char folder[] = "/tmp/crosstap-replace-XXXXXX";
 static char path[128], part[160];
 
@@ -248,6 +250,38 @@ static void leftovers_are_not_followed(void **state UNUSED)
 	unlink(victim);
 }
 
+/* The folder is reached by a link that its owner may lead anywhere. */
+static void links_of_others_are_not_followed(void **state UNUSED)
+{
+	char real[160], link[160], in_real[176], in_link[176], part_of[192];
+	int fd;
+
+	snprintf(real, sizeof(real), "%s/real", folder);
+	snprintf(link, sizeof(link), "%s/link", folder);
+	snprintf(in_real, sizeof(in_real), "%s/file", real);
+	snprintf(in_link, sizeof(in_link), "%s/file", link);
+	snprintf(part_of, sizeof(part_of), "%s.part", in_link);
+	assert_int_equal(mkdir(real, 0700), 0);
+	assert_int_equal(symlink(real, link), 0);
+	assert_int_equal(replace_file(in_link, "x", 1, 0600, REPLACE_DURABLE), 0);
+	assert_int_equal(access(in_real, F_OK), 0);
+	if (lchown(link, 65534, 65534) < 0)
+		skip_because("not root");
+	assert_int_equal(replace_file(in_link, "yy", 2, 0600, REPLACE_DURABLE), -ELOOP);
+	assert_int_equal(replace_set_aside(in_link), -ELOOP);
+	fd = open(part_of, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(replace_move(fd, part_of, in_link), -ELOOP);
+	close(fd);
+	fd = open(in_real, O_RDONLY);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 1);
+	close(fd);
+	assert_int_equal(unlink(part_of), 0);
+	assert_int_equal(unlink(in_real), 0);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(real), 0);
+}
+
 static void errors(void **state UNUSED)
 {
 	char longest[PATH_MAX], below[160];
@@ -321,6 +355,7 @@ int main(void)
 	    TEST(durable_is_file_then_folder),
 	    TEST(what_is_given_up_leaves_nothing),
 	    TEST(leftovers_are_not_followed),
+	    TEST(links_of_others_are_not_followed),
 	    TEST(errors),
 	    TEST(what_is_no_file_stays),
 	    TEST(what_cannot_be_read_is_set_aside),

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <jansson.h>
@@ -368,6 +370,22 @@ static void test_answers_are_bounded(void **state UNUSED)
 
 /* -- restart */
 
+/* A file may have but a part of what is to be written. */
+static int save_on_a_full_disk(struct history *history, const char *path)
+{
+	struct rlimit before, full;
+	int r;
+
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	full = before;
+	full.rlim_cur = 10000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	r = history_save(history, path);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	return r;
+}
+
 static void test_restart(void **state UNUSED)
 {
 	struct history *history = make(1, MIB * 4), *after = make(10, MIB * 4);
@@ -392,6 +410,7 @@ static void test_restart(void **state UNUSED)
 				json_array_get(json_object_get(answer, "events"), 0), "text")),
 	    "two \"inputs\"");
 	json_decref(answer);
+	assert_int_equal(save_on_a_full_disk(history, path), -EFBIG);
 	/* A part of it. */
 	snprintf(aside, sizeof(aside), "%s.unread", path);
 	assert_int_equal(history_save(history, path), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/unused.h"
+#include "../skip.h"
 #include "sink_fixture.h"
 
 #include <errno.h>
@@ -151,6 +152,32 @@ static void test_no_space(void **state UNUSED)
 	sink_free(sink);
 }
 
+/* Who may write to the folder has nothing written elsewhere, and is no obstacle once he is gone. */
+static void test_link_of_another_user(void **state UNUSED)
+{
+	struct place place = start();
+	struct sink_stats stats;
+	char victim[128];
+
+	snprintf(victim, sizeof(victim), "%s/victim", place.dir);
+	assert_int_equal(symlink(victim, place.path), 0);
+	if (lchown(place.path, 65534, 65534) < 0) {
+		remove_tree(place.dir);
+		skip_because("not root");
+	}
+	place.sink = open_sink(place.path, "line");
+	push_numbered(place.sink, 1, 1);
+	stats = wait_settled(place.sink, 1);
+	assert_int_equal(stats.points_dropped, 1);
+	assert_non_null(strstr(stats.last_error, "of another user"));
+	assert_int_equal(access(victim, F_OK), -1);
+	assert_int_equal(lchown(place.path, 0, 0), 0);
+	push_numbered(place.sink, 2, 1);
+	assert_int_equal(wait_settled(place.sink, 2).points, 1);
+	expect_content(victim, "m,t=x id=2i 2000000\n");
+	end(&place);
+}
+
 static void test_missing_folder(void **state UNUSED)
 {
 	struct place place = start();
@@ -233,6 +260,7 @@ int main(void)
 	    cmocka_unit_test(test_full_disk),
 	    cmocka_unit_test(test_no_space),
 	    cmocka_unit_test(test_missing_folder),
+	    cmocka_unit_test(test_link_of_another_user),
 	    cmocka_unit_test(test_blocked_pipe),
 	    cmocka_unit_test(test_stdout),
 	};

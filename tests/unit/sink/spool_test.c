@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "../skip.h"
 #include "base/unused.h"
 #include "http_server.h"
 #include "sink_fixture.h"
@@ -393,6 +394,31 @@ static void test_read_later(void **state UNUSED)
 	assert_int_equal(rename(away, folder), 0);
 	assert_int_equal(spool_load(spool), 0);
 	take_expect(spool, "a\n");
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* Who may write to a folder above it sends no windows into one of his choice. */
+static void test_link_of_another_user(void **state UNUSED)
+{
+	struct place place = new_place();
+	char root[160], away[176];
+	struct spool *spool;
+	size_t dropped;
+
+	snprintf(root, sizeof(root), "%s/root", place.dir);
+	snprintf(away, sizeof(away), "%s.away", root);
+	assert_int_equal(mkdir(away, 0700), 0);
+	assert_int_equal(symlink(away, root), 0);
+	if (lchown(root, 65534, 65534) < 0) {
+		remove_tree(place.dir);
+		skip_because("not root");
+	}
+	assert_int_equal(spool_new(&spool, root, IDENTITY, 1 << 20), 0);
+	assert_int_equal(put(spool, "a\n", 1, &dropped), -ELOOP);
+	assert_int_equal(lchown(root, 0, 0), 0);
+	assert_int_equal(put(spool, "b\n", 1, &dropped), 0);
+	take_expect(spool, "b\n");
 	spool_free(spool);
 	remove_tree(place.dir);
 }
@@ -849,6 +875,7 @@ int main(void)
 	    cmocka_unit_test(test_many_damaged),
 	    cmocka_unit_test(test_orphans),
 	    cmocka_unit_test(test_later_version),
+	    cmocka_unit_test(test_link_of_another_user),
 	    cmocka_unit_test(test_bad_folder),
 	    cmocka_unit_test(test_read_later),
 	    cmocka_unit_test(test_outage),

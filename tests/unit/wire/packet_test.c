@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 #include "replay/replay_wire.h"
+#include "wire/netlink/netlink.h"
+#include "wire/packet/devices.h"
 #include "wire/packet/packet.h"
 #include "wire/counter/fill.h"
 #include "../skip.h"
@@ -326,6 +328,19 @@ static void take_down(const char *interface)
 	close(fd);
 }
 
+static void send_fifty(const char *interface)
+{
+	const int fd = raw_socket(interface);
+
+	frames.n = 0;
+	make_udp_query(&frames);
+	memset(frames.frames[0].bytes, 0xff, ETH_ALEN);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(send(fd, frames.frames[0].bytes, frames.frames[0].length, 0),
+		    frames.frames[0].length);
+	close(fd);
+}
+
 /* It goes while the last packets lie in a block that is not full. */
 static void test_gone_at_once(void **state UNUSED)
 {
@@ -334,7 +349,6 @@ static void test_gone_at_once(void **state UNUSED)
 	struct wire_window seen;
 	struct arena *arena;
 	char error[256];
-	int fd;
 
 	if (!namespace_ready)
 		skip_because("no network namespace of one's own");
@@ -342,14 +356,7 @@ static void test_gone_at_once(void **state UNUSED)
 				"ip link set brief up && ip link set shortly up"),
 	    0);
 	assert_int_equal(packet_new(&source, &rules, -1, interfaces, 1, error, sizeof(error)), 0);
-	frames.n = 0;
-	make_udp_query(&frames);
-	memset(frames.frames[0].bytes, 0xff, ETH_ALEN);
-	fd = raw_socket("shortly");
-	for (int i = 0; i < 50; i++)
-		assert_int_equal(send(fd, frames.frames[0].bytes, frames.frames[0].length, 0),
-		    frames.frames[0].length);
-	close(fd);
+	send_fifty("shortly");
 	take_down("brief");
 	for (int i = 0; i < 200 && !packet_problem(source); i++)
 		usleep(10000);
@@ -361,6 +368,47 @@ static void test_gone_at_once(void **state UNUSED)
 	arena_free(arena);
 	packet_free(source);
 	assert_int_equal(system("ip link del brief"), 0);
+}
+
+/* Its addresses go with it, and are no longer this host's before its last packets are read. */
+static void test_gone_with_its_addresses(void **state UNUSED)
+{
+	const struct config elsewhere = {
+	    .wire = {.ports = config.wire.ports, .addresses = &networks[3], .n_addresses = 1},
+	    .limits.cpu = 1.0};
+	struct wire_link link = {.name = "fleeting", .flags = IFF_UP};
+	struct wire_rules without = {0};
+	struct packet_devices *devices;
+	struct wire_window seen = {0};
+	struct wire_watched watched;
+	struct arena *arena;
+	bool changed;
+
+	if (!namespace_ready)
+		skip_because("no network namespace of one's own");
+	assert_int_equal(system("ip link add fleeting type veth peer name stays && "
+				"ip link set fleeting up && ip link set stays up"),
+	    0);
+	wire_rules_configure(&without, &elsewhere);
+	assert_int_equal(wire_rules_addresses(&without, &elsewhere.wire, NULL, 0, &changed), 0);
+	without.version = rules.version + 1;
+	link.index = (int)if_nametoindex(link.name);
+	assert_int_equal(packet_devices_new(&devices, &rules, &clock_system), 0);
+	packet_devices_ops.attach(devices, &link, WIRE_PACKET, &watched);
+	packet_devices_ops.configure(devices, &rules);
+	send_fifty("stays");
+	packet_devices_ops.detach(devices, link.index, false);
+	packet_devices_ops.configure(devices, &without);
+	packet_devices_ops.flip(devices, clock_wall_ns(&clock_system), 0);
+	usleep(SETTLE_US);
+	assert_int_equal(arena_new(&arena), 0);
+	assert_int_equal(packet_devices_ops.collect(devices, &seen, arena), 0);
+	assert_int_equal(seen.n_interfaces, 1);
+	assert_int_equal(seen.interfaces[0].counters[WIRE_IN].cells[WIRE_UDP][0].messages, 50);
+	arena_free(arena);
+	packet_devices_free(devices);
+	wire_rules_clear(&without);
+	assert_int_equal(system("ip link del fleeting"), 0);
 }
 
 /* The same frames in a file. */
@@ -493,6 +541,7 @@ int main(void)
 	    cmocka_unit_test(test_windows),
 	    cmocka_unit_test(test_gone),
 	    cmocka_unit_test(test_gone_at_once),
+	    cmocka_unit_test(test_gone_with_its_addresses),
 	    cmocka_unit_test(test_in_a_file),
 	    cmocka_unit_test(test_late_in_a_file),
 	    cmocka_unit_test(test_cut_packets),

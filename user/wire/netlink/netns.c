@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct visit {
@@ -36,6 +37,20 @@ int netns_open(const char *name)
 		return -EINVAL;
 	}
 	return fd;
+}
+
+bool netns_is_another(int namespace, const char *name)
+{
+	const int fd = netns_open(name);
+	struct stat now, then;
+	bool another;
+
+	if (fd < 0)
+		return false;
+	another = fstat(fd, &now) == 0 && fstat(namespace, &then) == 0 &&
+	    (now.st_dev != then.st_dev || now.st_ino != then.st_ino);
+	close(fd);
+	return another;
 }
 
 static void *run(void *context)

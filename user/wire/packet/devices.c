@@ -146,8 +146,11 @@ static void configure(void *way, const struct wire_rules *rules)
 
 	if (devices->told_version == rules->version)
 		return;
-	for (size_t i = 0; i < devices->n; i++)
-		packet_configure(devices->devices[i].source, rules);
+	/* What lies in the ring of one that went was for addresses that went with it. */
+	for (size_t i = 0; i < devices->n; i++) {
+		if (!devices->devices[i].gone)
+			packet_configure(devices->devices[i].source, rules);
+	}
 	devices->told_version = rules->version;
 }
 
