@@ -2,6 +2,7 @@
 #include "sink/worker_internal.h"
 
 #include "base/error_text.h"
+
 #include <stdio.h>
 #include <string.h>
 
