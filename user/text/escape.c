@@ -150,7 +150,7 @@ size_t escape_write(char *out, enum escape_place place, const char *text, size_t
 
 	while (i < length) {
 		char piece[8];
-		size_t taken, gain, n, run = i;
+		size_t taken, gain, left, n, run = i;
 
 		while (run < length && !(special[(uint8_t)text[run]] & mask))
 			run++;
@@ -163,7 +163,9 @@ size_t escape_write(char *out, enum escape_place place, const char *text, size_t
 		i += run;
 		if (i == length || seen == max)
 			break;
-		n = write_special(piece, place, text + i, length - i, &taken, &gain);
+		/* What is cut off follows nothing. */
+		left = length - i < max - seen ? length - i : max - seen;
+		n = write_special(piece, place, text + i, left, &taken, &gain);
 		if (gain > max - seen)
 			break;
 		memcpy(out + used, piece, n);

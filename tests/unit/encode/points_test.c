@@ -336,6 +336,14 @@ static void test_long_values(void **state UNUSED)
 	read_line(finish(p), &line);
 	assert_int_equal(strlen(line.fields[0].value), 65532);
 	line_clear(&line);
+	/* A backslash at the cut would take the `=` for a part of the name. */
+	memset(text, 'k', size);
+	text[1023] = '\\';
+	points_reset(p);
+	points_begin(p, "m", 0);
+	points_string(p, text, "v", 1);
+	points_end(p);
+	assert_string_equal(finish(p) + strlen("m ") + 1022, "k=\"v\" 0\n");
 	/* A key that InfluxDB would refuse: the point goes, the next one stays. */
 	memset(text, 't', size);
 	points_reset(p);
