@@ -74,7 +74,7 @@ class Lab:
 
     def folder(self, name):
         path = self.path(name)
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, 0o755, exist_ok=True)
         return path
 
     def write(self, name, text):
