@@ -6,11 +6,12 @@ it belongs to and in no other, the balance is what nobody can explain, and the v
 import contextlib
 import signal
 import socket
+import struct
 
 import stages
 from harness import PATIENCE_S, Namespaces, check, check_equal, output, wait_for
-from stages import DNS, LONG, NOISE, OTHERS, SPARE, STRAY, Group, halt, go_on, proc_counter, query, send, send_fragments, \
-    send_wrong, wait_frames, waiting
+from stages import CUT, DNS, FRAGMENT, LONG, NOISE, OTHERS, SPARE, STRAY, Group, datagram, fragment6, halt, go_on, packet6, \
+    proc_counter, query, send, send_fragments, send_frames, send_wrong, wait_frames, waiting
 
 FRAGMENTS_WAIT = 3  # seconds for the others of a datagram, longer than a verdict remembers
 TXT = query(qtype=16)
@@ -187,6 +188,30 @@ def conntrack(bench):
              lambda: f"{timed_out(bench.net) - before} reassemblies timed out")
     in_server(bench.net, "nft", "delete table inet states")
     return lost(300 + 60 + 50 + 8, "stack-loss", "packets", "NETFILTER_DROP", "FRAG_REASM_TIMEOUT", stack_drops=300 + 50 + 8)
+
+
+def as_jumbogram(net, port):
+    return datagram(net, socket.AF_INET6, port, told=0)
+
+
+def half_jumbogram(net, i):
+    """Two fragments are one."""
+    number, data = i // 2, as_jumbogram(net, 21000 + i // 2)
+    return packet6(net, fragment6(7001 + number, CUT, False, data[CUT:]) if i % 2 else fragment6(7001 + number, 0, True, data[:CUT]),
+                   header=FRAGMENT)
+
+
+@native.scene
+def no_length(bench):
+    """Linux takes a datagram over IPv6 that says no length for as long as its packet, also one in fragments, and of a packet
+    that says none it drops all, unless hop-by-hop options are in it."""
+    options = struct.pack("!BBBB4x", socket.IPPROTO_UDP, 0, 1, 4)  # one of padding
+    send_frames(bench.net, 90, lambda i: packet6(bench.net, as_jumbogram(bench.net, 20000 + i)))
+    send_frames(bench.net, 2 * 40, lambda i: half_jumbogram(bench.net, i))
+    send_frames(bench.net, 70, lambda i: packet6(bench.net, datagram(bench.net, socket.AF_INET6, 22000 + i), told=0))
+    send_frames(bench.net, 60, lambda i: packet6(
+        bench.net, options + datagram(bench.net, socket.AF_INET6, 23000 + i), told=0, header=socket.IPPROTO_HOPOPTS))
+    return lost(90 + 40 + 60, None, "packets")
 
 
 # ---- the socket ----

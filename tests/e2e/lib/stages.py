@@ -3,6 +3,7 @@
 sums of its windows say in which stage each of its queries ended; the way of sending such queries is here, too."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -87,12 +88,12 @@ def fragment6(number, offset, more, part):
     return struct.pack("!BBHI", socket.IPPROTO_UDP, 0, offset | more, number) + part
 
 
-def datagram(net, family, port):
-    text = query(LONG)
+def datagram(net, family, port, text=query(LONG), told=None):
+    """`told`: the length that it says of itself."""
     length = 8 + len(text)
     ends = (net.CLIENT, net.SERVER) if family == socket.AF_INET else (net.CLIENT6, net.SERVER6)
     pseudo = b"".join(socket.inet_pton(family, end) for end in ends) + struct.pack("!2H", socket.IPPROTO_UDP, length)
-    head = struct.pack("!3H", port, DNS, length)
+    head = struct.pack("!3H", port, DNS, length if told is None else told)
     return head + struct.pack("!H", checksum(pseudo + head + b"\0\0" + text)) + text
 
 
@@ -108,6 +109,24 @@ def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rat
                     place = (first_number + i, CUT if part else 0, not part, data[CUT:] if part else data[:CUT])
                     sock.sendto(fragment4(net, *place) if family == socket.AF_INET else fragment6(*place), to)
             paced(count, rate, send_one)
+    in_namespace(net.client, run)
+
+
+def packet6(net, data, told=None, header=socket.IPPROTO_UDP):
+    """An IPv6 packet from its Ethernet type on; `told`: the length that it says of itself; `header`: what its data is."""
+    ends = b"".join(socket.inet_pton(socket.AF_INET6, end) for end in (net.CLIENT6, net.SERVER6))
+    return struct.pack("!HIHBB", 0x86dd, 6 << 28, len(data) if told is None else told, header, 64) + ends + data
+
+
+def send_frames(net, count, frame, rate=2000):
+    """Frames past the sending kernel, which would put them right. frame(i): the i-th from its Ethernet type on."""
+    link, = json.loads(output("ip", "-n", net.server, "-j", "link", "show", "dev", net.device))
+    begin = bytes.fromhex(link["address"].replace(":", "")) + b"\x02\0\0\0\0\1"
+
+    def run():
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind((net.device, 0))
+            paced(count, rate, lambda i: sock.send(begin + frame(i)))
     in_namespace(net.client, run)
 
 
