@@ -53,6 +53,11 @@ struct packet_address {
 	u32 words[4];
 };
 
+CT_INLINE bool packet_is_tag(u16 type)
+{
+	return type == PACKET_ETH_VLAN || type == PACKET_ETH_QINQ || type == PACKET_ETH_QINQ_9;
+}
+
 /* Returns the EtherType behind the tags and moves *at there; 0 if the frame ends before. */
 CT_INLINE u16 packet_link(const struct ct_view *view, u64 *at)
 {
@@ -65,7 +70,7 @@ CT_INLINE u16 packet_link(const struct ct_view *view, u64 *at)
 	*at = 14;
 #pragma GCC unroll 2
 	for (u32 i = 0; i < PACKET_MAX_TAGS; i++) {
-		if (type != PACKET_ETH_VLAN && type != PACKET_ETH_QINQ && type != PACKET_ETH_QINQ_9)
+		if (!packet_is_tag(type))
 			break;
 		p = ct_bytes(view, *at, 4);
 		if (!p)

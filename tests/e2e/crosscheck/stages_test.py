@@ -214,6 +214,22 @@ def no_length(bench):
     return lost(90 + 40 + 60, None, "packets")
 
 
+@native.scene
+def tags(bench):
+    """VLANs in VLANs that are not here: a device counts what nobody takes among its drops. The inner tag is in the packet."""
+    def tagged(*tags):
+        return lambda i: struct.pack(f"!{2 * len(tags)}H", *(n for tag in tags for n in (tag, 5))) + packet6(
+            bench.net, datagram(bench.net, socket.AF_INET6, 20000 + i))
+    send_frames(bench.net, 110, tagged(0x88a8, 0x8100))
+    send_frames(bench.net, 50, tagged(0x9100))
+    send_frames(bench.net, 40, tagged(0x9100, 0x8100))
+
+    def judge(seen, sent):
+        seen.check_stages(sent, ["stack-loss"], bound=True, stack_drops=200, nic_drops=200)
+        check_equal((seen.reasons(False), seen.reasons(True)), ({}, {"UNHANDLED_PROTO": 200}), "reasons")
+    return 200, judge
+
+
 # ---- the socket ----
 
 
