@@ -156,6 +156,18 @@ def fragments_twice(bench):
 
 
 @native.scene
+def fragments_overlap(bench):
+    """Of fragments that overlap the kernel drops all, the first one without a reason."""
+    send_fragments(bench.net, 150, (0, 2), first_number=8001)
+    send_fragments(bench.net, 130, (0, 2), socket.AF_INET6, first_number=8001)
+
+    def judge(seen, sent):
+        seen.check_stages(sent, ["stack-loss"], bound=True, stack_drops=280)
+        check_equal((seen.reasons(False), seen.reasons(True)), ({}, {"ReasmOverlaps": 280}), "reasons")
+    return 280, judge
+
+
+@native.scene
 def fragments_refused(bench):
     """No memory for fragments: the kernel names no reason for these drops, so they are a bound, and as many as are missing."""
     thresholds = ("net.ipv4.ipfrag_low_thresh", "net.ipv4.ipfrag_high_thresh")

@@ -161,6 +161,14 @@ static void take_checksums_off(
 	counters->socket_drops -= counters->socket_checksums;
 }
 
+static uint64_t overlapped(const uint64_t stack[HOST_PROC_COUNT])
+{
+	const uint64_t failed = stack[HOST_PROC_IP6_REASSEMBLY];
+	const uint64_t timed_out = stack[HOST_PROC_IP6_REASSEMBLY_TIME];
+
+	return stack[HOST_PROC_IP_OVERLAP] + (failed > timed_out ? failed - timed_out : 0);
+}
+
 static bool done(struct host *host, enum host_part part, int r)
 {
 	if (r == 0)
@@ -188,6 +196,7 @@ void host_read(struct host *host, struct host_counters *ret)
 		for (int i = 0; i < HOST_PROC_DROPS; i++)
 			host_add_drop(ret, host_proc_reasons[i], stack[i]);
 		take_checksums_off(stack, ret);
+		ret->overlapped = overlapped(stack);
 		ret->listen_overflows = stack[HOST_PROC_LISTEN_OVERFLOW];
 		ret->reassembling = stack[HOST_PROC_REASSEMBLING] + stack[HOST_PROC_REASSEMBLING6];
 		ret->known |= WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_LISTEN;

@@ -41,6 +41,8 @@
 	X(UDP_MEMORY, "", SNMP, "Udp", "MemErrors")                                                \
 	X(UDP6_RCVBUF, "", SNMP6, "", "Udp6RcvbufErrors")                                          \
 	X(UDP6_MEMORY, "", SNMP6, "", "Udp6MemErrors")                                             \
+	X(IP_OVERLAP, "", NETSTAT, "IpExt", "ReasmOverlaps")                                       \
+	X(IP6_REASSEMBLY_TIME, "", SNMP6, "", "Ip6ReasmTimeout")                                   \
 	X(LISTEN_OVERFLOW, "", NETSTAT, "TcpExt", "ListenOverflows")                               \
 	X(REASSEMBLING, "", SOCKSTAT, "FRAG", "inuse")                                             \
 	X(REASSEMBLING6, "", SOCKSTAT6, "FRAG6", "inuse")
