@@ -14,6 +14,7 @@ from stages import CUT, DNS, FRAGMENT, LONG, NOISE, OTHERS, SPARE, STRAY, Group,
     proc_counter, query, send, send_fragments, send_frames, send_wrong, wait_frames, waiting
 
 FRAGMENTS_WAIT = 3  # seconds for the others of a datagram, longer than a verdict remembers
+MOBILITY = 135  # RFC 6275
 TXT = query(qtype=16)
 BLOCKED, UNTOLD = "198.18.2.1", "198.18.2.2"  # clients whose queries a rule drops, with a counter and without
 
@@ -385,6 +386,23 @@ def counters_checksums(bench):
     send_wrong(bench.net, 300)
     send_wrong(bench.net, 200, query(LONG))
     return lost(500, "stack-loss", "counters", "UdpInCsumErrors", stack_drops=500)
+
+
+@counters.scene
+def counters_lengths(bench):
+    """Datagrams that say more than the packet holds are in no counter of their own."""
+    send_frames(bench.net, 200, lambda i: packet6(bench.net, datagram(bench.net, socket.AF_INET6, 20000 + i, told=900)))
+    send_wrong(bench.net, 250, told=900)
+    return lost(450, "stack-loss", "counters", "UdpInErrors", "Udp6InErrors", stack_drops=450)
+
+
+@counters.scene
+def counters_headers(bench):
+    """An extension header that the kernel does not know what to do with: of mobility."""
+    header = struct.pack("!BB6x", socket.IPPROTO_UDP, 0)
+    send_frames(bench.net, 300, lambda i: packet6(
+        bench.net, header + datagram(bench.net, socket.AF_INET6, 20000 + i), header=MOBILITY))
+    return lost(300, "stack-loss", "counters", "Ip6InUnknownProtos", stack_drops=300)
 
 
 @counters.scene

@@ -55,13 +55,13 @@ def send(net, count, to=None, port=DNS, source=None, text=query(), rate=5000):
     in_namespace(net.client, run)
 
 
-def send_wrong(net, count, text=query(), source=None, rate=2000):
-    """Datagrams whose checksum is wrong, as a broken sender makes them."""
+def send_wrong(net, count, text=query(), source=None, rate=2000, told=None):
+    """Datagrams whose checksum is wrong, as a broken sender makes them; `told`: the length that they say of themselves."""
     def run():
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as sock:
             sock.bind((source or net.CLIENT, 0))
             paced(count, rate, lambda i: sock.sendto(
-                struct.pack("!4H", 40000 + i, DNS, 8 + len(text), 0xbad1) + text, (net.SERVER, 0)))
+                struct.pack("!4H", 40000 + i, DNS, told or 8 + len(text), 0xbad1) + text, (net.SERVER, 0)))
     in_namespace(net.client, run)
 
 

@@ -54,6 +54,8 @@ static const char snmp6[] = "Ip6InReceives                   \t3\n"
 			    "Ip6InDiscards                   \t25\n"
 			    "Ip6ReasmFails                   \t26\n"
 			    "Ip6ReasmTimeout                 \t19\n"
+			    "Ip6InUnknownProtos              \t18\n"
+			    "Udp6InErrors                    \t98\n"
 			    "Udp6NoPorts                     \t27\n"
 			    "Udp6RcvbufErrors                \t28\n"
 			    "Udp6InCsumErrors                \t29\n"
@@ -99,6 +101,9 @@ static void test_texts(void **state UNUSED)
 	    [HOST_PROC_UDP6_RCVBUF] = 28,
 	    [HOST_PROC_UDP6_CHECKSUM] = 29,
 	    [HOST_PROC_UDP6_MEMORY] = 30,
+	    [HOST_PROC_IP6_HEADERS] = 18,
+	    [HOST_PROC_UDP_ERRORS] = 99,
+	    [HOST_PROC_UDP6_ERRORS] = 98,
 	    [HOST_PROC_IP_OVERLAP] = 37,
 	    [HOST_PROC_IP6_REASSEMBLY_TIME] = 19,
 	    [HOST_PROC_LISTEN_OVERFLOW] = 31,
