@@ -347,7 +347,7 @@ static inline void make_udp_length(struct frames *frames)
 
 static inline void make_fragments(struct frames *frames)
 {
-	struct message response = message_query(0x8400, 16);
+	struct message response = message_query(0x8400, 16), notify = message_query(0x2000, 6);
 	static const u8 atomic[8] = {17, 0, 0, 0, 0, 0, 0, 1}, first[8] = {17, 0, 0, 1, 0, 0, 0, 1},
 			later[8] = {17, 0, 0, 40, 0, 0, 0, 1};
 
@@ -398,6 +398,13 @@ static inline void make_fragments(struct frames *frames)
 		.extension_bytes = 8,
 		.payload = response.bytes,
 		.length = 32});
+	/* A query's that ends in the header, or has none of it, but padding: to the server. */
+	frames_add(frames,
+	    (struct frame_spec){
+		.fragment = 0x2000, .udp_length = 8 + 32, .payload = notify.bytes, .length = 8});
+	frames_add(frames,
+	    (struct frame_spec){
+		.fragment = 0x2000, .udp_length = 8 + 32, .length = 0, .padding = 18});
 	/* Don't fragment is no fragment; somebody else's is not ours. */
 	frames_add(frames,
 	    (struct frame_spec){.fragment = 0x4000, .payload = response.bytes, .length = 32});

@@ -157,6 +157,18 @@ def fragments_twice(bench):
 
 
 @native.scene
+def fragments_short(bench):
+    """The first fragment of a query may be UDP's header alone, or end in that of DNS."""
+    before = timed_out(bench.net)
+    send_fragments(bench.net, 70, (0, 1), first_number=9001, cut=8)
+    send_fragments(bench.net, 60, (0, 1), first_number=9501, cut=16)
+    send_fragments(bench.net, 50, (0, 1), socket.AF_INET6, first_number=9001, cut=8)
+    send_fragments(bench.net, 40, (0,), first_number=9801, cut=8)
+    wait_for(lambda: timed_out(bench.net) == before + 40, PATIENCE_S, lambda: f"{timed_out(bench.net) - before} timed out")
+    return lost(70 + 60 + 50 + 40, "stack-loss", "packets", "FRAG_REASM_TIMEOUT", stack_drops=40)
+
+
+@native.scene
 def fragments_overlap(bench):
     """Of fragments that overlap the kernel drops all, the first one without a reason."""
     send_fragments(bench.net, 150, (0, 2), first_number=8001)

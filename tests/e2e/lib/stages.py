@@ -97,7 +97,7 @@ def datagram(net, family, port, text=query(LONG), told=None):
     return head + struct.pack("!H", checksum(pseudo + head + b"\0\0" + text)) + text
 
 
-def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rate=2000):
+def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rate=2000, cut=CUT):
     """Of each of so many queries these parts, in this order: 0, 1, or 2, which is 1 with the end of 0 once more."""
     def run():
         kind = socket.IPPROTO_RAW if family == socket.AF_INET else FRAGMENT
@@ -106,8 +106,8 @@ def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rat
             def send_one(i):
                 data = datagram(net, family, 20000 + i)
                 for part in parts:
-                    begin = (0, CUT, CUT - 8)[part]
-                    place = (first_number + i, begin, not part, data[begin:] if part else data[:CUT])
+                    begin = (0, cut, cut - 8)[part]
+                    place = (first_number + i, begin, not part, data[begin:] if part else data[:cut])
                     sock.sendto(fragment4(net, *place) if family == socket.AF_INET else fragment6(*place), to)
             paced(count, rate, send_one)
     in_namespace(net.client, run)
