@@ -98,6 +98,22 @@ CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader CT_UN
 	return drop_next_header(chain, view->scratch);
 }
 
+/* How many bytes are in front of the IP header: of a VLAN in another one, which is not here, the
+ * kernel takes no more than the first tag off. */
+CT_INLINE u64 tag_bytes(const struct sk_buff *skb, const unsigned char *network)
+{
+	u16 type = BPF_CORE_READ(skb, protocol);
+	u64 n = 0;
+
+#pragma GCC unroll 2
+	for (u32 i = 0; i < PACKET_MAX_TAGS && packet_is_tag(bpf_ntohs(type)); i++) {
+		if (bpf_probe_read_kernel(&type, sizeof(type), network + n + 2))
+			break;
+		n += 4;
+	}
+	return n;
+}
+
 /* The packet from its IP header on, as far as it is linear. */
 CT_INLINE bool read_packet(const struct sk_buff *skb, struct ct_view *view)
 {
@@ -109,6 +125,7 @@ CT_INLINE bool read_packet(const struct sk_buff *skb, struct ct_view *view)
 
 	if (!begin) /* not set yet: on its way from the driver, where the data begins with it */
 		begin = (u64)(BPF_CORE_READ(skb, data) - head);
+	begin += tag_bytes(skb, head + begin);
 	CT_FORGET(begin);
 	n = end - begin;
 	if (!copy || end <= begin)

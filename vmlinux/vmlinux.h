@@ -40,6 +40,7 @@ struct sk_buff {
 	struct net_device *dev; /* UDP sockets keep numbers in its place (dev_scratch) */
 	unsigned int len;
 	unsigned int data_len;
+	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
 	unsigned int tail; /* sk_buff_data_t: an offset from head on 64-bit kernels */

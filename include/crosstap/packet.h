@@ -53,6 +53,11 @@ struct packet_address {
 	u32 words[4];
 };
 
+CT_INLINE bool packet_is_tag(u16 type)
+{
+	return type == PACKET_ETH_VLAN || type == PACKET_ETH_QINQ || type == PACKET_ETH_QINQ_9;
+}
+
 /* Returns the EtherType behind the tags and moves *at there; 0 if the frame ends before. */
 CT_INLINE u16 packet_link(const struct ct_view *view, u64 *at)
 {
@@ -65,7 +70,7 @@ CT_INLINE u16 packet_link(const struct ct_view *view, u64 *at)
 	*at = 14;
 #pragma GCC unroll 2
 	for (u32 i = 0; i < PACKET_MAX_TAGS; i++) {
-		if (type != PACKET_ETH_VLAN && type != PACKET_ETH_QINQ && type != PACKET_ETH_QINQ_9)
+		if (!packet_is_tag(type))
 			break;
 		p = ct_bytes(view, *at, 4);
 		if (!p)
@@ -155,15 +160,19 @@ CT_INLINE u64 packet_next_header(const struct ct_view *view, u64 chain)
 #define PACKET_FOLLOW(view, reader, chain) packet_next_header(view, chain)
 #endif
 
+/* A payload length of 0 is that of merged segments, or of a jumbogram, which has hop-by-hop options
+ * (RFC 2675). Without these a datagram is none: the kernel cuts it off behind the IP header. */
 CT_INLINE int packet_ipv6(const struct ct_view *view, const void *reader CT_UNUSED, u64 at,
     u64 frame_bytes, struct packet *packet)
 {
 	const u8 *p = ct_bytes(view, at, 40);
 	u64 payload, chain;
+	bool empty;
 
 	if (!p || p[0] >> 4 != 6)
 		return -1;
 	payload = ct_load_be16(p + 4);
+	empty = !payload && p[6];
 	packet->family = PACKET_IPV6;
 	packet->ip_bytes = payload ? 40 + payload : frame_bytes - at;
 	chain = PACKET_CHAIN(at + 40, p[6], PACKET_WHOLE);
@@ -174,11 +183,12 @@ CT_INLINE int packet_ipv6(const struct ct_view *view, const void *reader CT_UNUS
 	packet->protocol = PACKET_CHAIN_PROTOCOL(chain);
 	packet->fragment = PACKET_CHAIN_FRAGMENT(chain);
 	packet->transport = PACKET_CHAIN_AT(chain);
-	return 0;
+	return empty && packet->protocol == PACKET_UDP ? -1 : 0;
 }
 
 /* RFC 768. The message's length is the UDP header's, but never more than the IP packet holds; of a
- * first fragment it is the header's alone. */
+ * first fragment it is the header's alone. A length of 0 is a jumbogram's (RFC 2675 section 4), as
+ * long as the IPv6 packet; Linux takes it in packets of any length. */
 CT_INLINE int packet_udp(const u8 *p, struct packet *packet)
 {
 	const u64 room = packet->ip + packet->ip_bytes - packet->transport;
@@ -189,6 +199,8 @@ CT_INLINE int packet_udp(const u8 *p, struct packet *packet)
 	packet->source_port = ct_load_be16(p);
 	packet->destination_port = ct_load_be16(p + 2);
 	length = ct_load_be16(p + 4);
+	if (!length && packet->family == PACKET_IPV6)
+		length = 0xffff;
 	if (packet->fragment == PACKET_WHOLE && length > room)
 		length = room;
 	packet->length = length < 8 ? 0 : length - 8;

@@ -147,18 +147,38 @@ CT_INLINE void wire_udp_question(
 		wire_take_opt(env, at + 4, end, message);
 }
 
-/* The message in a datagram; false: its packet ends before the header does (a first fragment). */
+/* The message of a first fragment that ends in its header: what is seen of it, and else a plain
+ * query. What follows the IP packet may be padding. */
+CT_INLINE void wire_udp_begun(
+    const struct wire_env *env, const struct packet *packet, u64 room, struct wire_message *message)
+{
+	u8 begin[4] __attribute__((aligned(4)));
+
+	message->questions = 1;
+	if (room < sizeof(begin) || wire_read(env, packet->payload, begin, sizeof(begin)))
+		return;
+	message->id = ct_load_be16(begin);
+	message->word = ct_load_be16(begin + 2);
+}
+
+/* The message in a datagram; false: its packet ends before the header does. Where that is the first
+ * fragment of one to the server, it is what wire_udp_begun() says. */
 CT_INLINE bool wire_udp_message(
     const struct wire_env *env, const struct packet *packet, struct wire_message *message)
 {
 	const u64 begin = packet->payload + DNS_HEADER_BYTES;
 	const u64 end = packet->payload + packet->length;
+	const u64 room = packet->ip + packet->ip_bytes - packet->payload;
 	u8 header[DNS_HEADER_BYTES] __attribute__((aligned(8)));
 
 	*message = (struct wire_message){.length = packet->length};
 	if (packet->length < DNS_HEADER_BYTES) {
 		message->malformed = DNS_MALFORMED_SHORT;
 		return true;
+	}
+	if (packet->fragment == PACKET_FIRST && room < DNS_HEADER_BYTES) {
+		wire_udp_begun(env, packet, room, message);
+		return env->direction == WIRE_IN;
 	}
 	if (wire_read(env, packet->payload, header, sizeof(header)))
 		return false;

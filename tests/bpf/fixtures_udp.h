@@ -302,6 +302,7 @@ static inline void make_long_names(struct frames *frames)
 
 static inline void make_udp_length(struct frames *frames)
 {
+	static const u8 first[8] = {17, 0, 0, 1, 0, 0, 0, 1}, options[8] = {17, 0, 1, 4};
 	const struct message query = message_query(0, 1);
 
 	/* Longer than the IP packet: what is there counts. Shorter than its own header: nothing is.
@@ -315,11 +316,38 @@ static inline void make_udp_length(struct frames *frames)
 	frames_add(frames,
 	    (struct frame_spec){
 		.udp_length = 8 + 30, .payload = query.bytes, .length = query.length});
+	/* 0: over IPv6 all that the packet holds, also of one that more fragments belong to. */
+	frames_add(frames,
+	    (struct frame_spec){.jumbo = 1, .payload = query.bytes, .length = query.length});
+	frames_add(frames,
+	    (struct frame_spec){
+		.ipv6 = 1, .jumbo = 1, .payload = query.bytes, .length = query.length});
+	frames_add(frames,
+	    (struct frame_spec){.ipv6 = 1,
+		.jumbo = 1,
+		.first_extension = 44,
+		.extensions = first,
+		.extension_bytes = 8,
+		.payload = query.bytes,
+		.length = 16});
+	/* An IPv6 packet of no length holds a datagram behind hop-by-hop options alone. */
+	frames_add(frames,
+	    (struct frame_spec){
+		.ipv6 = 1, .unsized = 1, .payload = query.bytes, .length = query.length});
+	for (u32 i = 0; i < 2; i++)
+		frames_add(frames,
+		    (struct frame_spec){.ipv6 = 1,
+			.unsized = 1,
+			.first_extension = i ? 60 : 0,
+			.extensions = options,
+			.extension_bytes = 8,
+			.payload = query.bytes,
+			.length = query.length});
 }
 
 static inline void make_fragments(struct frames *frames)
 {
-	struct message response = message_query(0x8400, 16);
+	struct message response = message_query(0x8400, 16), notify = message_query(0x2000, 6);
 	static const u8 atomic[8] = {17, 0, 0, 0, 0, 0, 0, 1}, first[8] = {17, 0, 0, 1, 0, 0, 0, 1},
 			later[8] = {17, 0, 0, 40, 0, 0, 0, 1};
 
@@ -370,6 +398,13 @@ static inline void make_fragments(struct frames *frames)
 		.extension_bytes = 8,
 		.payload = response.bytes,
 		.length = 32});
+	/* A query's that ends in the header, or has none of it, but padding: to the server. */
+	frames_add(frames,
+	    (struct frame_spec){
+		.fragment = 0x2000, .udp_length = 8 + 32, .payload = notify.bytes, .length = 8});
+	frames_add(frames,
+	    (struct frame_spec){
+		.fragment = 0x2000, .udp_length = 8 + 32, .length = 0, .padding = 18});
 	/* Don't fragment is no fragment; somebody else's is not ours. */
 	frames_add(frames,
 	    (struct frame_spec){.fragment = 0x4000, .payload = response.bytes, .length = 32});

@@ -29,6 +29,8 @@ struct frame_spec {
 	u8 first_extension;
 	u16 fragment;   /* IPv4: the flags and offset word */
 	u16 udp_length; /* 0: what it is */
+	u8 jumbo;       /* the UDP header's length is 0 */
+	u8 unsized;     /* the IPv6 header's is */
 	u32 sequence, acknowledged;
 	u8 flags; /* of TCP; 0: ACK */
 	u8 tcp_options;
@@ -114,7 +116,7 @@ static inline void frame_ip(struct frame *frame, const struct frame_spec *spec, 
 
 	if (spec->ipv6) {
 		frame_put_be(frame, 0x60000000, 4);
-		frame_put_be(frame, spec->extension_bytes + transport_bytes, 2);
+		frame_put_be(frame, spec->unsized ? 0 : spec->extension_bytes + transport_bytes, 2);
 		frame_put_be(frame, spec->extension_bytes ? spec->first_extension : protocol, 1);
 		frame_put_be(frame, 64, 1);
 	} else {
@@ -147,7 +149,11 @@ static inline void frame_transport(struct frame *frame, const struct frame_spec 
 	frame_put_be(frame, out ? server : client, 2);
 	frame_put_be(frame, out ? client : server, 2);
 	if (!spec->tcp) {
-		frame_put_be(frame, spec->udp_length ? spec->udp_length : 8 + spec->length, 2);
+		frame_put_be(frame,
+		    spec->jumbo            ? 0
+			: spec->udp_length ? spec->udp_length
+					   : 8 + spec->length,
+		    2);
 		frame_put_be(frame, 0, 2);
 		return;
 	}

@@ -90,18 +90,21 @@ static const struct fixture fixtures[] = {
 	"out.malformed.5=8 sources=1 source_messages=10",
 	0},
     {"udp_length", make_udp_length,
-	"in.udp4.packets=3 in.udp4.bytes=180 in.udp4.messages=3 in.udp4.message_bytes=62 "
-	"in.udp4.malformed=2 in.udp_size.0=1 in.udp_size.16=1 in.udp_size.32=1 "
-	"in.malformed.1=1 in.malformed.6=1 in.opcode.0=1 in.qtype.1=1 sources=1 "
-	"source_messages=3",
+	"in.udp4.packets=4 in.udp4.bytes=240 in.udp4.messages=4 in.udp4.message_bytes=62 "
+	"in.udp4.malformed=3 in.udp6.packets=3 in.udp6.bytes=240 in.udp6.fragments=1 "
+	"in.udp6.messages=3 in.udp6.message_bytes=65591 in.udp_size.0=2 in.udp_size.16=1 "
+	"in.udp_size.32=3 in.udp_size.4096=1 in.malformed.1=2 in.malformed.6=1 in.opcode.0=4 "
+	"in.qtype.1=3 sources=2 source_messages=7",
 	0},
     {"fragments", make_fragments,
-	"in.udp4.packets=1 in.udp4.bytes=60 in.udp4.messages=1 in.udp4.message_bytes=32 "
-	"in.udp4.not_query=1 in.udp4.not_query_aa=1 in.udp6.packets=2 in.udp6.bytes=176 "
-	"in.udp6.fragments=2 in.udp6.messages=2 in.udp6.message_bytes=1432 "
-	"in.udp6.not_query=2 in.udp6.not_query_aa=2 in.udp_size.32=2 in.udp_size.1392=1 "
-	"out.udp4.packets=3 out.udp4.bytes=140 out.udp4.fragments=4 "
-	"out.udp4.messages=2 out.udp4.message_bytes=2800 out.udp_size.1392=2 out.rcode.0=2",
+	"in.udp4.packets=3 in.udp4.bytes=124 in.udp4.fragments=2 in.udp4.messages=3 "
+	"in.udp4.message_bytes=96 in.udp4.not_query=1 in.udp4.not_query_aa=1 "
+	"in.udp4.left_out=1 in.udp6.packets=2 in.udp6.bytes=176 in.udp6.fragments=2 "
+	"in.udp6.messages=2 in.udp6.message_bytes=1432 in.udp6.not_query=2 "
+	"in.udp6.not_query_aa=2 in.udp_size.32=4 in.udp_size.1392=1 in.opcode.0=1 "
+	"in.opcode.4=1 out.udp4.packets=3 out.udp4.bytes=140 out.udp4.fragments=4 "
+	"out.udp4.messages=2 out.udp4.message_bytes=2800 out.udp_size.1392=2 out.rcode.0=2 "
+	"sources=1 source_messages=1",
 	0},
     {"truncated", make_truncated,
 	"in.udp4.packets=33 in.udp4.bytes=1980 in.udp4.messages=21 in.udp4.message_bytes=672 "

@@ -6,13 +6,15 @@ it belongs to and in no other, the balance is what nobody can explain, and the v
 import contextlib
 import signal
 import socket
+import struct
 
 import stages
 from harness import PATIENCE_S, Namespaces, check, check_equal, output, wait_for
-from stages import DNS, LONG, NOISE, OTHERS, SPARE, STRAY, Group, halt, go_on, proc_counter, query, send, send_fragments, \
-    send_wrong, wait_frames, waiting
+from stages import CUT, DNS, FRAGMENT, LONG, NOISE, OTHERS, SPARE, STRAY, Group, datagram, fragment6, halt, go_on, packet6, \
+    proc_counter, query, send, send_fragments, send_frames, send_wrong, wait_frames, waiting
 
 FRAGMENTS_WAIT = 3  # seconds for the others of a datagram, longer than a verdict remembers
+MOBILITY = 135  # RFC 6275
 TXT = query(qtype=16)
 BLOCKED, UNTOLD = "198.18.2.1", "198.18.2.2"  # clients whose queries a rule drops, with a counter and without
 
@@ -155,6 +157,30 @@ def fragments_twice(bench):
 
 
 @native.scene
+def fragments_short(bench):
+    """The first fragment of a query may be UDP's header alone, or end in that of DNS."""
+    before = timed_out(bench.net)
+    send_fragments(bench.net, 70, (0, 1), first_number=9001, cut=8)
+    send_fragments(bench.net, 60, (0, 1), first_number=9501, cut=16)
+    send_fragments(bench.net, 50, (0, 1), socket.AF_INET6, first_number=9001, cut=8)
+    send_fragments(bench.net, 40, (0,), first_number=9801, cut=8)
+    wait_for(lambda: timed_out(bench.net) == before + 40, PATIENCE_S, lambda: f"{timed_out(bench.net) - before} timed out")
+    return lost(70 + 60 + 50 + 40, "stack-loss", "packets", "FRAG_REASM_TIMEOUT", stack_drops=40)
+
+
+@native.scene
+def fragments_overlap(bench):
+    """Of fragments that overlap the kernel drops all, the first one without a reason."""
+    send_fragments(bench.net, 150, (0, 2), first_number=8001)
+    send_fragments(bench.net, 130, (0, 2), socket.AF_INET6, first_number=8001)
+
+    def judge(seen, sent):
+        seen.check_stages(sent, ["stack-loss"], bound=True, stack_drops=280)
+        check_equal((seen.reasons(False), seen.reasons(True)), ({}, {"ReasmOverlaps": 280}), "reasons")
+    return 280, judge
+
+
+@native.scene
 def fragments_refused(bench):
     """No memory for fragments: the kernel names no reason for these drops, so they are a bound, and as many as are missing."""
     thresholds = ("net.ipv4.ipfrag_low_thresh", "net.ipv4.ipfrag_high_thresh")
@@ -187,6 +213,46 @@ def conntrack(bench):
              lambda: f"{timed_out(bench.net) - before} reassemblies timed out")
     in_server(bench.net, "nft", "delete table inet states")
     return lost(300 + 60 + 50 + 8, "stack-loss", "packets", "NETFILTER_DROP", "FRAG_REASM_TIMEOUT", stack_drops=300 + 50 + 8)
+
+
+def as_jumbogram(net, port):
+    return datagram(net, socket.AF_INET6, port, told=0)
+
+
+def half_jumbogram(net, i):
+    """Two fragments are one."""
+    number, data = i // 2, as_jumbogram(net, 21000 + i // 2)
+    return packet6(net, fragment6(7001 + number, CUT, False, data[CUT:]) if i % 2 else fragment6(7001 + number, 0, True, data[:CUT]),
+                   header=FRAGMENT)
+
+
+@native.scene
+def no_length(bench):
+    """Linux takes a datagram over IPv6 that says no length for as long as its packet, also one in fragments, and of a packet
+    that says none it drops all, unless hop-by-hop options are in it."""
+    options = struct.pack("!BBBB4x", socket.IPPROTO_UDP, 0, 1, 4)  # one of padding
+    send_frames(bench.net, 90, lambda i: packet6(bench.net, as_jumbogram(bench.net, 20000 + i)))
+    send_frames(bench.net, 2 * 40, lambda i: half_jumbogram(bench.net, i))
+    send_frames(bench.net, 70, lambda i: packet6(bench.net, datagram(bench.net, socket.AF_INET6, 22000 + i), told=0))
+    send_frames(bench.net, 60, lambda i: packet6(
+        bench.net, options + datagram(bench.net, socket.AF_INET6, 23000 + i), told=0, header=socket.IPPROTO_HOPOPTS))
+    return lost(90 + 40 + 60, None, "packets")
+
+
+@native.scene
+def tags(bench):
+    """VLANs in VLANs that are not here: a device counts what nobody takes among its drops. The inner tag is in the packet."""
+    def tagged(*tags):
+        return lambda i: struct.pack(f"!{2 * len(tags)}H", *(n for tag in tags for n in (tag, 5))) + packet6(
+            bench.net, datagram(bench.net, socket.AF_INET6, 20000 + i))
+    send_frames(bench.net, 110, tagged(0x88a8, 0x8100))
+    send_frames(bench.net, 50, tagged(0x9100))
+    send_frames(bench.net, 40, tagged(0x9100, 0x8100))
+
+    def judge(seen, sent):
+        seen.check_stages(sent, ["stack-loss"], bound=True, stack_drops=200, nic_drops=200)
+        check_equal((seen.reasons(False), seen.reasons(True)), ({}, {"UNHANDLED_PROTO": 200}), "reasons")
+    return 200, judge
 
 
 # ---- the socket ----
@@ -332,6 +398,23 @@ def counters_checksums(bench):
     send_wrong(bench.net, 300)
     send_wrong(bench.net, 200, query(LONG))
     return lost(500, "stack-loss", "counters", "UdpInCsumErrors", stack_drops=500)
+
+
+@counters.scene
+def counters_lengths(bench):
+    """Datagrams that say more than the packet holds are in no counter of their own."""
+    send_frames(bench.net, 200, lambda i: packet6(bench.net, datagram(bench.net, socket.AF_INET6, 20000 + i, told=900)))
+    send_wrong(bench.net, 250, told=900)
+    return lost(450, "stack-loss", "counters", "UdpInErrors", "Udp6InErrors", stack_drops=450)
+
+
+@counters.scene
+def counters_headers(bench):
+    """An extension header that the kernel does not know what to do with: of mobility."""
+    header = struct.pack("!BB6x", socket.IPPROTO_UDP, 0)
+    send_frames(bench.net, 300, lambda i: packet6(
+        bench.net, header + datagram(bench.net, socket.AF_INET6, 20000 + i), header=MOBILITY))
+    return lost(300, "stack-loss", "counters", "Ip6InUnknownProtos", stack_drops=300)
 
 
 @counters.scene

@@ -3,6 +3,7 @@
 sums of its windows say in which stage each of its queries ended; the way of sending such queries is here, too."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -54,13 +55,13 @@ def send(net, count, to=None, port=DNS, source=None, text=query(), rate=5000):
     in_namespace(net.client, run)
 
 
-def send_wrong(net, count, text=query(), source=None, rate=2000):
-    """Datagrams whose checksum is wrong, as a broken sender makes them."""
+def send_wrong(net, count, text=query(), source=None, rate=2000, told=None):
+    """Datagrams whose checksum is wrong, as a broken sender makes them; `told`: the length that they say of themselves."""
     def run():
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as sock:
             sock.bind((source or net.CLIENT, 0))
             paced(count, rate, lambda i: sock.sendto(
-                struct.pack("!4H", 40000 + i, DNS, 8 + len(text), 0xbad1) + text, (net.SERVER, 0)))
+                struct.pack("!4H", 40000 + i, DNS, told or 8 + len(text), 0xbad1) + text, (net.SERVER, 0)))
     in_namespace(net.client, run)
 
 
@@ -87,17 +88,17 @@ def fragment6(number, offset, more, part):
     return struct.pack("!BBHI", socket.IPPROTO_UDP, 0, offset | more, number) + part
 
 
-def datagram(net, family, port):
-    text = query(LONG)
+def datagram(net, family, port, text=query(LONG), told=None):
+    """`told`: the length that it says of itself."""
     length = 8 + len(text)
     ends = (net.CLIENT, net.SERVER) if family == socket.AF_INET else (net.CLIENT6, net.SERVER6)
     pseudo = b"".join(socket.inet_pton(family, end) for end in ends) + struct.pack("!2H", socket.IPPROTO_UDP, length)
-    head = struct.pack("!3H", port, DNS, length)
+    head = struct.pack("!3H", port, DNS, length if told is None else told)
     return head + struct.pack("!H", checksum(pseudo + head + b"\0\0" + text)) + text
 
 
-def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rate=2000):
-    """Of each of so many queries these parts, 0 and 1, in this order."""
+def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rate=2000, cut=CUT):
+    """Of each of so many queries these parts, in this order: 0, 1, or 2, which is 1 with the end of 0 once more."""
     def run():
         kind = socket.IPPROTO_RAW if family == socket.AF_INET else FRAGMENT
         to = (net.SERVER, 0) if family == socket.AF_INET else (net.SERVER6, 0)
@@ -105,9 +106,28 @@ def send_fragments(net, count, parts, family=socket.AF_INET, first_number=1, rat
             def send_one(i):
                 data = datagram(net, family, 20000 + i)
                 for part in parts:
-                    place = (first_number + i, CUT if part else 0, not part, data[CUT:] if part else data[:CUT])
+                    begin = (0, cut, cut - 8)[part]
+                    place = (first_number + i, begin, not part, data[begin:] if part else data[:cut])
                     sock.sendto(fragment4(net, *place) if family == socket.AF_INET else fragment6(*place), to)
             paced(count, rate, send_one)
+    in_namespace(net.client, run)
+
+
+def packet6(net, data, told=None, header=socket.IPPROTO_UDP):
+    """An IPv6 packet from its Ethernet type on; `told`: the length that it says of itself; `header`: what its data is."""
+    ends = b"".join(socket.inet_pton(socket.AF_INET6, end) for end in (net.CLIENT6, net.SERVER6))
+    return struct.pack("!HIHBB", 0x86dd, 6 << 28, len(data) if told is None else told, header, 64) + ends + data
+
+
+def send_frames(net, count, frame, rate=2000):
+    """Frames past the sending kernel, which would put them right. frame(i): the i-th from its Ethernet type on."""
+    link, = json.loads(output("ip", "-n", net.server, "-j", "link", "show", "dev", net.device))
+    begin = bytes.fromhex(link["address"].replace(":", "")) + b"\x02\0\0\0\0\1"
+
+    def run():
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind((net.device, 0))
+            paced(count, rate, lambda i: sock.send(begin + frame(i)))
     in_namespace(net.client, run)
 
 

@@ -53,6 +53,9 @@ static const char snmp6[] = "Ip6InReceives                   \t3\n"
 			    "Ip6InTruncatedPkts              \t24\n"
 			    "Ip6InDiscards                   \t25\n"
 			    "Ip6ReasmFails                   \t26\n"
+			    "Ip6ReasmTimeout                 \t19\n"
+			    "Ip6InUnknownProtos              \t18\n"
+			    "Udp6InErrors                    \t98\n"
 			    "Udp6NoPorts                     \t27\n"
 			    "Udp6RcvbufErrors                \t28\n"
 			    "Udp6InCsumErrors                \t29\n"
@@ -60,8 +63,8 @@ static const char snmp6[] = "Ip6InReceives                   \t3\n"
 static const char netstat[] =
     "TcpExt: SyncookiesSent ListenOverflows ListenDrops IPReversePathFilter\n"
     "TcpExt: 1 31 32 33\n"
-    "IpExt: InNoRoutes InTruncatedPkts InMcastPkts InCsumErrors\n"
-    "IpExt: 34 35 0 36\n";
+    "IpExt: InNoRoutes InTruncatedPkts InMcastPkts InCsumErrors ReasmOverlaps\n"
+    "IpExt: 34 35 0 36 37\n";
 static const char softnet[] = "000e5a8f 00000001 00000003 00000000\n000dccf3 0000000f 00000003 0\n";
 static const char conntrack[] =
     "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop "
@@ -98,6 +101,11 @@ static void test_texts(void **state UNUSED)
 	    [HOST_PROC_UDP6_RCVBUF] = 28,
 	    [HOST_PROC_UDP6_CHECKSUM] = 29,
 	    [HOST_PROC_UDP6_MEMORY] = 30,
+	    [HOST_PROC_IP6_HEADERS] = 18,
+	    [HOST_PROC_UDP_ERRORS] = 99,
+	    [HOST_PROC_UDP6_ERRORS] = 98,
+	    [HOST_PROC_IP_OVERLAP] = 37,
+	    [HOST_PROC_IP6_REASSEMBLY_TIME] = 19,
 	    [HOST_PROC_LISTEN_OVERFLOW] = 31,
 	    [HOST_PROC_RP_FILTER] = 33,
 	    [HOST_PROC_IP_NO_ROUTE] = 34,

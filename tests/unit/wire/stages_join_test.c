@@ -117,6 +117,23 @@ static void packets_take_over(void **state)
 	assert_true(drops[1].upper_bound);
 }
 
+/* Of these no packet is told. */
+static void overlapping_fragments(void **state)
+{
+	const struct wire_drop told[] = {{"NO_SOCKET", 10, false}};
+	struct fixture *f = *state;
+
+	begin(f);
+	f->drops.drops = told;
+	f->drops.n_drops = 1;
+	f->host.overlapped = 4;
+	wire_stages_join(&f->state, &f->host, &f->drops, &f->window, f->arena);
+	assert_int_equal(f->window.n_stack_drops, 2);
+	assert_string_equal(f->window.stack_drops[1].reason, "ReasmOverlaps");
+	assert_int_equal(f->window.stack_drops[1].messages, 4);
+	assert_true(f->window.stack_drops[1].upper_bound);
+}
+
 /* 100 in the sockets' counters: 30 wrong checksums, which host.c has put aside, and 25 that are not
  * compared. */
 static void others_are_no_queries(void **state)
@@ -234,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(counters_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(packets_take_over, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(overlapping_fragments, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(others_are_no_queries, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(unnamed_checksums, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(named_checksums, set_up, tear_down),

@@ -161,6 +161,29 @@ static void take_checksums_off(
 	counters->socket_drops -= counters->socket_checksums;
 }
 
+static uint64_t less(uint64_t all, uint64_t some)
+{
+	return all > some ? all - some : 0;
+}
+
+static void add_lengths(const uint64_t stack[HOST_PROC_COUNT], struct host_counters *counters)
+{
+	host_add_drop(counters, "UdpInErrors",
+	    less(stack[HOST_PROC_UDP_ERRORS],
+		stack[HOST_PROC_UDP_CHECKSUM] + stack[HOST_PROC_UDP_RCVBUF] +
+		    stack[HOST_PROC_UDP_MEMORY]));
+	host_add_drop(counters, "Udp6InErrors",
+	    less(stack[HOST_PROC_UDP6_ERRORS],
+		stack[HOST_PROC_UDP6_CHECKSUM] + stack[HOST_PROC_UDP6_RCVBUF] +
+		    stack[HOST_PROC_UDP6_MEMORY]));
+}
+
+static uint64_t overlapped(const uint64_t stack[HOST_PROC_COUNT])
+{
+	return stack[HOST_PROC_IP_OVERLAP] +
+	    less(stack[HOST_PROC_IP6_REASSEMBLY], stack[HOST_PROC_IP6_REASSEMBLY_TIME]);
+}
+
 static bool done(struct host *host, enum host_part part, int r)
 {
 	if (r == 0)
@@ -187,7 +210,9 @@ void host_read(struct host *host, struct host_counters *ret)
 	if (READ(host, HOST_STACK, read_stack(host, stack))) {
 		for (int i = 0; i < HOST_PROC_DROPS; i++)
 			host_add_drop(ret, host_proc_reasons[i], stack[i]);
+		add_lengths(stack, ret);
 		take_checksums_off(stack, ret);
+		ret->overlapped = overlapped(stack);
 		ret->listen_overflows = stack[HOST_PROC_LISTEN_OVERFLOW];
 		ret->reassembling = stack[HOST_PROC_REASSEMBLING] + stack[HOST_PROC_REASSEMBLING6];
 		ret->known |= WIRE_KNOWS_STACK_DROPS | WIRE_KNOWS_LISTEN;

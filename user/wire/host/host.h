@@ -32,7 +32,10 @@ struct host_counters {
 	uint64_t nic_drops, socket_drops, listen_overflows, tx_drops;
 	uint64_t queued_bytes; /* see struct wire_window */
 	uint64_t reassembling; /* see struct wire_window */
-	bool sockets_changed;  /* a DNS socket came or went */
+	/* Datagrams whose fragments overlapped: the kernel drops what it has of them, and tells no
+	 * reason (6.18). Of IPv6 also those that it had no memory for. */
+	uint64_t overlapped;
+	bool sockets_changed; /* a DNS socket came or went */
 	/* Wrong checksums of the namespace's UDP, and how many of them were taken off socket_drops:
 	 * the sockets count those that their readers find. */
 	uint64_t checksums, socket_checksums;

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 /*
- * Why a datagram did not reach a socket. Left out are counters that say the same once more:
- * Udp.InErrors (InCsumErrors, RcvbufErrors and MemErrors again) and IpExt.InCsumErrors
- * (Ip.InHdrErrors again); and Udp.RcvbufErrors and MemErrors, which are the sockets' own drops.
+ * Why a datagram did not reach a socket. Left out are IpExt.InCsumErrors, which says the same as
+ * Ip.InHdrErrors, and Udp.RcvbufErrors and MemErrors, which are the sockets' own drops.
+ * Udp.InErrors has these and InCsumErrors again: the rest are lengths that no packet has.
  *
  * X(id, reason, file, section or "", name)
  */
@@ -27,6 +27,7 @@
 	X(IP6_DISCARD, "Ip6InDiscards", SNMP6, "", "Ip6InDiscards")                                \
 	X(IP6_TRUNCATED, "Ip6InTruncatedPkts", SNMP6, "", "Ip6InTruncatedPkts")                    \
 	X(IP6_REASSEMBLY, "Ip6ReasmFails", SNMP6, "", "Ip6ReasmFails")                             \
+	X(IP6_HEADERS, "Ip6InUnknownProtos", SNMP6, "", "Ip6InUnknownProtos")                      \
 	X(UDP6_NO_PORT, "Udp6NoPorts", SNMP6, "", "Udp6NoPorts")                                   \
 	X(UDP6_CHECKSUM, "Udp6InCsumErrors", SNMP6, "", "Udp6InCsumErrors")                        \
 	X(IP_NO_ROUTE, "IpExtInNoRoutes", NETSTAT, "IpExt", "InNoRoutes")                          \
@@ -37,10 +38,14 @@
 
 /* No drops of the stack; the last two are no counters but say how it is now. */
 #define HOST_PROC_OTHERS(X)                                                                        \
+	X(UDP_ERRORS, "", SNMP, "Udp", "InErrors")                                                 \
+	X(UDP6_ERRORS, "", SNMP6, "", "Udp6InErrors")                                              \
 	X(UDP_RCVBUF, "", SNMP, "Udp", "RcvbufErrors")                                             \
 	X(UDP_MEMORY, "", SNMP, "Udp", "MemErrors")                                                \
 	X(UDP6_RCVBUF, "", SNMP6, "", "Udp6RcvbufErrors")                                          \
 	X(UDP6_MEMORY, "", SNMP6, "", "Udp6MemErrors")                                             \
+	X(IP_OVERLAP, "", NETSTAT, "IpExt", "ReasmOverlaps")                                       \
+	X(IP6_REASSEMBLY_TIME, "", SNMP6, "", "Ip6ReasmTimeout")                                   \
 	X(LISTEN_OVERFLOW, "", NETSTAT, "TcpExt", "ListenOverflows")                               \
 	X(REASSEMBLING, "", SOCKSTAT, "FRAG", "inuse")                                             \
 	X(REASSEMBLING6, "", SOCKSTAT6, "FRAG6", "inuse")

@@ -52,7 +52,7 @@ static uint64_t socket_drops(struct wire_stages_state *state, const struct host_
 static void join_drops(struct wire_stages_state *state, const struct host_counters *counters,
     const struct stack_drops_window *drops, struct wire_window *window, struct arena *arena)
 {
-	struct wire_drop *list = arena_alloc(arena, (drops->n_drops + 1) * sizeof(*list));
+	struct wire_drop *list = arena_alloc(arena, (drops->n_drops + 2) * sizeof(*list));
 
 	if (!list)
 		return;
@@ -65,6 +65,9 @@ static void join_drops(struct wire_stages_state *state, const struct host_counte
 	if (unnamed_is_checksum(state, counters, drops) && drops->from_sockets)
 		list[window->n_stack_drops++] =
 		    (struct wire_drop){"NOT_SPECIFIED", drops->from_sockets, false};
+	if (counters->overlapped)
+		list[window->n_stack_drops++] =
+		    (struct wire_drop){"ReasmOverlaps", counters->overlapped, true};
 	if (counters->known & WIRE_KNOWS_SOCKETS)
 		window->socket_drops = socket_drops(state, counters, drops);
 }
