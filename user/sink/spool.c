@@ -435,12 +435,15 @@ static int read_file(int fd, struct header *header, char **ret)
 {
 	struct stat st;
 	char *text;
-	int r = read_whole(fd, header, sizeof(*header));
+	int r;
 
-	if (r < 0)
-		return r;
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	r = read_whole(fd, header, sizeof(*header));
+	if (r < 0)
+		return r;
 	if (memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0 || header->length == 0 ||
 	    header->length > FILE_MAX || (uint64_t)st.st_size != sizeof(*header) + header->length)
 		return -EBADMSG;
@@ -459,18 +462,34 @@ static int read_file(int fd, struct header *header, char **ret)
 	return r;
 }
 
-/* Out of the way, for a human to look at; a disk that damages many does not fill it with them. */
-static void put_aside(struct spool *s, size_t index, const char *name)
+static bool rename_aside(struct spool *s, const char *name)
 {
 	char bad[NAME_SIZE + sizeof(BAD)];
 
 	snprintf(bad, sizeof(bad), "%s" BAD, name);
-	if (s->bad < SPOOL_BAD_FILES && s->entries[s->first + index].bytes <= SPOOL_BAD_BYTES &&
-	    renameat(s->fd, name, s->fd, bad) == 0)
-		s->bad++;
-	else
+	if (renameat(s->fd, name, s->fd, bad) < 0)
+		return false;
+	s->bad++;
+	return true;
+}
+
+/* Out of the way, for a human to look at; a disk that damages many does not fill it with them. */
+static void put_aside(struct spool *s, size_t index, const char *name)
+{
+	if (s->bad >= SPOOL_BAD_FILES || s->entries[s->first + index].bytes > SPOOL_BAD_BYTES ||
+	    !rename_aside(s, name))
 		unlinkat(s->fd, name, 0);
 	forget_entry(s, index);
+}
+
+/* A sector that cannot be read, or another user's file: those behind it are not to wait for it. It
+ * may be whole, so it is not removed. Where the folder is as ill, all of it is left for later. */
+static int leave_unreadable(struct spool *s, size_t index, const char *name, int r)
+{
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || !rename_aside(s, name))
+		return r;
+	forget_entry(s, index);
+	return -EBADMSG;
 }
 
 /* The file's batch. -ENOENT: somebody removed it. */
@@ -480,7 +499,8 @@ static int load_file(const struct spool *s, const char *name, struct batch **ret
 	char *text = NULL;
 	int fd, r;
 
-	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Not blocking: what somebody put in its place may be a named pipe. */
+	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	r = read_file(fd, &header, &text);
@@ -513,6 +533,8 @@ int spool_oldest(struct spool *s, struct batch **ret, uint64_t *ret_id, size_t *
 		return -EBADMSG;
 	} else if (r == -EBADMSG) {
 		put_aside(s, index, name);
+	} else {
+		r = leave_unreadable(s, index, name, r);
 	}
 	return r;
 }

@@ -41,9 +41,9 @@ void spool_free(struct spool *spool);
 int spool_put(struct spool *spool, const char *text, size_t length, size_t points,
     enum replace_sync sync, uint64_t *ret_id, size_t *ret_dropped);
 /* Loads the oldest batch that is not held, and holds it: -ENOENT: there is none; -EBADMSG: its file
- * is damaged or another version's, *ret_lost are the points that its name tells, and it was put
- * aside as NAME.bad, or removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES forbid that (ask again);
- * or the error of reading. */
+ * is damaged, another version's or cannot be read, *ret_lost are the points that its name tells,
+ * and it was put aside as NAME.bad, or, damaged, removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES
+ * forbid that (ask again); or the error of reading, where the folder takes no renaming either. */
 int spool_oldest(struct spool *spool, struct batch **ret, uint64_t *ret_id, size_t *ret_lost);
 /* Of a batch that is held: removes it; lets it lie in its place; replaces it by what is left of it
  * (fewer points), durably. */

@@ -308,6 +308,94 @@ static void test_many_damaged(void **state UNUSED)
 	remove_tree(place.dir);
 }
 
+/* Puts something else in the place of the file at `path`. */
+static void replace_by(const char *path, const char *what)
+{
+	assert_int_equal(unlink(path), 0);
+	if (strcmp(what, "pipe") == 0)
+		assert_int_equal(mkfifo(path, 0600), 0);
+	else if (strcmp(what, "folder") == 0)
+		assert_int_equal(mkdir(path, 0700), 0);
+	else
+		assert_int_equal(symlink("/etc/passwd", path), 0);
+}
+
+/* What is behind it is delivered. */
+static void test_another_thing(void **state UNUSED)
+{
+	static const char *const things[] = {"pipe", "folder", "link"};
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	struct batch *batch;
+	size_t lost, dropped;
+	char path[512];
+	uint64_t id;
+
+	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++) {
+		assert_int_equal(put(spool, "a\nb\n", 2, &dropped), 0);
+		assert_int_equal(count_files(place.folder, ".batch", path, sizeof(path)), 1);
+		replace_by(path, things[i]);
+		assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+		alarm(5); /* for who waits for the pipe's writer */
+		assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EBADMSG);
+		alarm(0);
+		assert_int_equal(lost, 2);
+		assert_int_equal(count_files(place.folder, ".bad", NULL, 0), i + 1);
+		take_expect(spool, "c\n");
+		assert_true(spool_empty(spool));
+	}
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* As after a backup that root has put back: it stays, and is in nobody's way. In a child, which is
+ * nobody. */
+static void expect_passed_over(const struct place *place)
+{
+	const size_t n = SPOOL_BAD_FILES + 2;
+	struct spool *spool = open_spool(place, 1 << 20);
+	size_t lost, dropped;
+	struct batch *batch;
+	char path[512];
+	uint64_t id;
+
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(put(spool, "a\nb\n", 2, &dropped), 0);
+		assert_int_equal(count_files(place->folder, ".batch", path, sizeof(path)), 1);
+		assert_int_equal(chmod(path, 0), 0);
+		assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+		assert_int_equal(chmod(place->folder, 0500), 0);
+		assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EACCES);
+		assert_int_equal(stats_on_disk(spool).points, 3);
+		assert_int_equal(chmod(place->folder, 0700), 0);
+		assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EBADMSG);
+		assert_int_equal(lost, 2);
+		take_expect(spool, "c\n");
+	}
+	assert_int_equal(count_files(place->folder, ".bad", NULL, 0), n);
+	spool_free(spool);
+}
+
+static void test_unreadable(void **state UNUSED)
+{
+	struct place place = new_place();
+	int status;
+	pid_t pid;
+
+	if (geteuid() == 0)
+		assert_int_equal(chown(place.dir, 65534, 65534), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(2);
+		expect_passed_over(&place);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	remove_tree(place.dir);
+}
+
 /* Spools whose output went, and what is none. */
 static void test_orphans(void **state UNUSED)
 {
@@ -873,6 +961,8 @@ int main(void)
 	    cmocka_unit_test(test_long_run),
 	    cmocka_unit_test(test_damaged_and_foreign),
 	    cmocka_unit_test(test_many_damaged),
+	    cmocka_unit_test(test_another_thing),
+	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_orphans),
 	    cmocka_unit_test(test_later_version),
 	    cmocka_unit_test(test_link_of_another_user),
