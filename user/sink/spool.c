@@ -307,6 +307,27 @@ int spool_load(struct spool *s)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Somebody removed it while it was in use: nothing can be written there any more. */
+static bool is_gone(const struct spool *s)
+{
+	struct stat st;
+
+	return s->fd >= 0 && fstat(s->fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Returns the points that went with it, but for those that somebody has in hand. */
+static size_t forget_gone(struct spool *s)
+{
+	size_t points = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		points += s->entries[s->first + i].held ? 0 : s->entries[s->first + i].points;
+	forget_all(s);
+	close(s->fd);
+	s->fd = -1;
+	return points;
+}
+
 void spool_set_limit(struct spool *s, uint64_t limit_bytes)
 {
 	atomic_store(&s->limit_bytes, limit_bytes);
@@ -398,7 +419,7 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	    .held = ret_id != NULL};
 	int r;
 
-	*ret_dropped = 0;
+	*ret_dropped = is_gone(s) ? forget_gone(s) : 0;
 	if (length > FILE_MAX || entry.bytes > s->limit_bytes)
 		return -EFBIG;
 	r = open_folder(s, true);
@@ -406,7 +427,7 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 		r = sync_folders(s);
 	if (r < 0)
 		return r;
-	*ret_dropped = make_room(s, entry.bytes);
+	*ret_dropped += make_room(s, entry.bytes);
 	entry.time_ns = next_time(s);
 	/* First: a file that nobody knows of would be another one's at the next start. */
 	r = need_entry(s);
@@ -548,6 +569,11 @@ static size_t find_held(const struct spool *s, uint64_t id)
 	    !(s->entries[s->first + index].held && s->entries[s->first + index].time_ns == id))
 		index++;
 	return index;
+}
+
+bool spool_holds(const struct spool *s, uint64_t id)
+{
+	return find_held(s, id) < s->n && !is_gone(s);
 }
 
 void spool_remove(struct spool *s, uint64_t id)

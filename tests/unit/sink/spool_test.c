@@ -534,6 +534,35 @@ static void test_bad_folder(void **state UNUSED)
 	remove_tree(place.dir);
 }
 
+/* The next batch makes it again; what went with it is counted, but for what somebody has in hand.
+ */
+static void test_folder_goes(void **state UNUSED)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	struct batch *batch;
+	size_t lost, dropped;
+	uint64_t id;
+
+	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
+	assert_int_equal(put(spool, "b\nc\n", 2, &dropped), 0);
+	assert_int_equal(spool_oldest(spool, &batch, &id, &lost), 0);
+	assert_true(spool_holds(spool, id));
+	remove_tree(place.dir);
+	assert_false(spool_holds(spool, id));
+	assert_int_equal(put(spool, "d\n", 1, &dropped), 0);
+	assert_int_equal(dropped, 2);
+	assert_false(spool_holds(spool, id));
+	spool_remove(spool, id);
+	batch_unref(batch);
+	assert_int_equal(stats_on_disk(spool).points, 1);
+	spool_free(spool);
+	spool = open_spool(&place, 1 << 20);
+	take_expect(spool, "d\n");
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
 /* --- With a sink --- */
 
 /* Few attempts, so that none is passed over while a slow disk takes its time. */
@@ -926,6 +955,29 @@ static void test_synced_at_end(void **state UNUSED)
 	assert_int_equal(sync_at_end(SINK_END_PROCESS), 0);
 }
 
+/* Somebody removes the whole spool in an outage. What was at hand and what comes then is kept, and
+ * the rest is counted. */
+static void test_folder_goes_in_outage(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 500}};
+	struct place place = new_place();
+	struct server *server = server_new(script, 1);
+	struct sink *sink = open_sink(&place, server, 64);
+
+	server_start(server);
+	for (size_t i = 0; i < 5; i++)
+		push_numbered(sink, i, 1);
+	wait_on_disk(sink, 5);
+	remove_tree(place.dir);
+	push_numbered(sink, 5, 1);
+	sink_stop(sink, 0);
+	assert_int_equal(stats_of(sink).spool_points + stats_of(sink).points_dropped, 6);
+	assert_in_range(stats_of(sink).spool_points, 2, 3); /* in hand: one or two */
+	sink_free(sink);
+	server_free(server);
+	remove_tree(place.dir);
+}
+
 /* The folder goes and comes: nothing is lost that the queue can hold, and it is on disk then. */
 static void test_disk_comes_back(void **state UNUSED)
 {
@@ -967,6 +1019,7 @@ int main(void)
 	    cmocka_unit_test(test_later_version),
 	    cmocka_unit_test(test_link_of_another_user),
 	    cmocka_unit_test(test_bad_folder),
+	    cmocka_unit_test(test_folder_goes),
 	    cmocka_unit_test(test_read_later),
 	    cmocka_unit_test(test_outage),
 	    cmocka_unit_test(test_poison),
@@ -978,6 +1031,7 @@ int main(void)
 	    cmocka_unit_test(test_order_where_it_matters),
 	    cmocka_unit_test(test_synced_at_end),
 	    cmocka_unit_test(test_disk_comes_back),
+	    cmocka_unit_test(test_folder_goes_in_outage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
