@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/io.h"
 #include "command/command.h"
 #include "usage/usage.h"
 
@@ -68,8 +69,13 @@ static int run_command(int argc, char **argv)
 /* A report that a full disk cut short is none, whatever it says. */
 int main(int argc, char **argv)
 {
-	const int status = run_command(argc, argv);
+	int status;
 
+	if (io_fill_standard() < 0) {
+		fputs("error crosstap: cannot open /dev/null\n", stderr);
+		return 1;
+	}
+	status = run_command(argc, argv);
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	fputs("error crosstap: standard output does not take what is written to it\n", stderr);

@@ -288,6 +288,7 @@ int64_t agent_tick(struct agent *agent)
 		agent_command_all(
 		    agent, &(struct input_command){.oldest = oldest, .reopen = INT64_MIN});
 		report_until(agent, oldest);
+		(void)agent_inputs_gone(agent);
 		/* Views, documents and points of a window leave holes in the heap that nothing
 		 * fills until the next one. */
 		malloc_trim(0);

@@ -34,6 +34,7 @@ struct input {
 	struct collector *collector;
 	struct input_setup setup;
 	char *key;            /* kind and address: what makes it the same input over a reload */
+	bool said_gone;       /* that nobody can connect any more */
 	struct ring closed;   /* shards to the report */
 	struct ring returned; /* and back */
 	struct dnstap_stats before; /* at the last window */

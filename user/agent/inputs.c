@@ -38,7 +38,8 @@ static struct input *find_input(const struct agent *agent, const struct config_i
 	struct input *found = NULL;
 
 	for (size_t i = 0; key && i < agent->n_inputs; i++) {
-		if (strcmp(agent->inputs[i]->key, key) == 0)
+		if (strcmp(agent->inputs[i]->key, key) == 0 &&
+		    !dnstap_input_is_gone(agent->inputs[i]->source))
 			found = agent->inputs[i];
 	}
 	free(key);
@@ -257,6 +258,25 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 	free(set->doors);
 	free(set);
 	return r;
+}
+
+bool agent_inputs_gone(struct agent *agent)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		struct input *input = agent->inputs[i];
+		const bool gone = dnstap_input_is_gone(input->source);
+
+		if (gone && !input->said_gone)
+			log_warning(MODULE,
+			    "the socket's file was removed: no producer can connect; a reload "
+			    "makes it again input=%s",
+			    dnstap_input_address(input->source));
+		input->said_gone = gone;
+		any |= gone;
+	}
+	return any;
 }
 
 void agent_report_certificates(struct agent *agent)

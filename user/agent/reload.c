@@ -369,7 +369,7 @@ int agent_reload(
 	int r;
 
 	config_diff(&diff, change.old, config);
-	change.takers = diff.takers;
+	change.takers = diff.takers | (agent_inputs_gone(agent) ? BIT(INPUTS) : 0);
 	change.differs = diff.n > 0;
 	r = config_keep_restart(config, change.old);
 	if (r < 0)

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Who started us with standard descriptors closed must not have the next files take their numbers,
+ * and what is logged or printed written there: they stand for /dev/null, the wrong way round, so
+ * that whoever uses them is told (EBADF). To be the first call. 0 or -errno. */
+int io_fill_standard(void);
 /*
  * Opens a file of one's own for reading, whatever is in its place by now: what is no regular file
  * is neither waited for nor taken for a terminal. *ret_size: its bytes. The descriptor; -EBADMSG:

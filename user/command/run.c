@@ -270,7 +270,8 @@ static void say_reloaded(const struct config_diff *diff)
 }
 
 /* What is wrong with the file goes the way of all messages, which waits for no reader. */
-static int load(const char *path, struct config **ret)
+static int load(const char *path, int (*read)(const char *path, FILE *errors, struct config **ret),
+    struct config **ret)
 {
 	char *text = NULL;
 	size_t size;
@@ -281,7 +282,7 @@ static int load(const char *path, struct config **ret)
 		log_error("config", "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	r = config_load(path, errors, ret);
+	r = read(path, errors, ret);
 	fclose(errors);
 	log_write_lines(LOG_LEVEL_ERROR, "config", text);
 	if (r < 0 && (!text || !*text)) /* there was no memory for words */
@@ -297,7 +298,7 @@ static void reload(struct daemon *daemon)
 	char error[512];
 	int r;
 
-	if (load(daemon->path, &config) < 0) {
+	if (load(daemon->path, config_load_again, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
 		return;
 	}
@@ -493,7 +494,7 @@ int command_run(int argc, char **argv)
 	log_hold();
 	set_process_limits();
 	hold(SIGHUP); /* a reload that is asked for during the start would end the process */
-	r = load(daemon.path, &config);
+	r = load(daemon.path, config_load, &config);
 	status = r == -ENOMEM ? FAILED : BAD_CONFIG;
 	if (r == 0) {
 		status = run(&daemon, config);

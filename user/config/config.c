@@ -2,6 +2,7 @@
 #include "config/config.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log_text.h"
 #include "config/output_kind.h"
 #include "config/parse/reader.h"
@@ -10,7 +11,9 @@
 #include "config/write.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -423,35 +426,79 @@ int config_parse(
 	return parse_and_look(name, text, length, errors, NULL, ret);
 }
 
-/* At most MAX_FILE_BYTES + 1 bytes, so that the parser sees that there are more. */
-static int read_file(const char *path, char **ret, size_t *ret_length)
+/* Until there is something, or the end. */
+static int wait_for_more(int fd, uint64_t deadline_ns)
 {
-	FILE *file = fopen(path, "re");
+	const uint64_t now_ns = clock_monotonic_ns();
+	struct pollfd fds = {.fd = fd, .events = POLLIN};
+	int n;
+
+	if (now_ns >= deadline_ns)
+		return -ETIMEDOUT;
+	n = poll(&fds, 1, (int)((deadline_ns - now_ns) / NS_PER_MS) + 1);
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	return n > 0 && !(fds.revents & POLLIN) ? -EPIPE : 0;
+}
+
+/* Not blocking, a pipe that nobody writes to yet has no end either. */
+static ssize_t read_all(int fd, char *text, size_t size, bool is_pipe, uint64_t deadline_ns)
+{
+	size_t length = 0;
+	int r;
+
+	while (length < size) {
+		const ssize_t n = read(fd, text + length, size - length);
+
+		if (n > 0)
+			length += (size_t)n;
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (n == 0 && (length || !is_pipe))
+			break;
+		r = wait_for_more(fd, deadline_ns);
+		if (r == -EPIPE)
+			break;
+		if (r < 0)
+			return r;
+	}
+	return (ssize_t)length;
+}
+
+/* At most MAX_FILE_BYTES + 1 bytes, so that the parser sees that there are more. */
+static int read_file(const char *path, uint64_t wait_ns, char **ret, size_t *ret_length)
+{
+	const bool blocks = wait_ns == UINT64_MAX;
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (blocks ? 0 : O_NONBLOCK));
+	const uint64_t now_ns = clock_monotonic_ns();
 	struct stat st;
 	char *text = NULL;
+	ssize_t n;
 	int r = 0;
 
-	if (!file)
+	if (fd < 0)
 		return -errno;
-	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (S_ISDIR(st.st_mode))
 		r = -EISDIR;
-		goto out;
-	}
-	text = malloc(MAX_FILE_BYTES + 1);
-	if (!text) {
+	else if (!(text = malloc(MAX_FILE_BYTES + 1)))
 		r = -ENOMEM;
-		goto out;
+	if (r == 0) {
+		n = read_all(fd, text, MAX_FILE_BYTES + 1, !blocks && S_ISFIFO(st.st_mode),
+		    blocks ? 0 : now_ns + wait_ns);
+		if (n < 0)
+			r = (int)n;
+		else
+			*ret_length = (size_t)n;
 	}
-	*ret_length = fread(text, 1, MAX_FILE_BYTES + 1, file);
-	if (ferror(file)) {
-		r = -EIO;
-		goto out;
-	}
-	*ret = text;
-	text = NULL;
-out:
-	free(text);
-	fclose(file);
+	close(fd);
+	if (r < 0)
+		free(text);
+	else
+		*ret = text;
 	return r;
 }
 
@@ -462,18 +509,13 @@ static bool is_white(const char *text, size_t length)
 	return length == 0;
 }
 
-int config_load(const char *path, FILE *errors, struct config **ret)
-{
-	return config_load_and_look(path, errors, NULL, ret);
-}
-
-int config_load_and_look(
-    const char *path, FILE *errors, const struct config_looker *looker, struct config **ret)
+static int load(const char *path, uint64_t wait_ns, FILE *errors,
+    const struct config_looker *looker, struct config **ret)
 {
 	const char *name = path ? path : CONFIG_DEFAULT_PATH;
 	size_t length = 0;
 	char *text = NULL;
-	int r = read_file(name, &text, &length);
+	int r = read_file(name, wait_ns, &text, &length);
 
 	if (r == -ENOENT && !path)
 		return parse_and_look("", "", 0, errors, looker, ret);
@@ -492,10 +534,26 @@ int config_load_and_look(
 	} else {
 		r = parse_and_look(name, text, length, errors, looker, ret);
 	}
-	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): fopen() leaves no errno of 0 */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): open() leaves no errno of 0 */
 	explicit_bzero(text, length);
 	free(text);
 	return r;
+}
+
+int config_load(const char *path, FILE *errors, struct config **ret)
+{
+	return load(path, UINT64_MAX, errors, NULL, ret);
+}
+
+int config_load_again(const char *path, FILE *errors, struct config **ret)
+{
+	return load(path, CONFIG_LOAD_AGAIN_S * NS_PER_S, errors, NULL, ret);
+}
+
+int config_load_and_look(
+    const char *path, FILE *errors, const struct config_looker *looker, struct config **ret)
+{
+	return load(path, UINT64_MAX, errors, looker, ret);
 }
 
 struct config *config_ref(const struct config *config)

@@ -203,6 +203,9 @@ struct config {
  * 0, -EINVAL (bad content) or the error of opening or reading the file (also written to `errors`).
  */
 int config_load(const char *path, FILE *errors, struct config **ret);
+/* The same for who has something else to do: a pipe has so long to bring its text (-ETIMEDOUT). */
+#define CONFIG_LOAD_AGAIN_S 2
+int config_load_again(const char *path, FILE *errors, struct config **ret);
 /* The same from memory; `name` stands for the file in messages. Relative to nothing: zones_file and
  * the like are opened as they are written. */
 int config_parse(

@@ -129,6 +129,16 @@ int dnstap_input_set_access(
 	return r;
 }
 
+bool dnstap_input_is_gone(struct dnstap_input *input)
+{
+	bool gone;
+
+	pthread_mutex_lock(&input->listeners_lock);
+	gone = !input->listeners.passed && listen_file_is_gone(&input->listeners.file);
+	pthread_mutex_unlock(&input->listeners_lock);
+	return gone;
+}
+
 int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,
     const struct dnstap_ops *ops, void *context)
 {

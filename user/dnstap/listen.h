@@ -58,5 +58,7 @@ int listen_set_access(int fd, const struct listen_file *file, const struct confi
 /* Which file the socket is bound to. -ESTALE: it cannot be told. */
 int listen_file_identify(int fd, struct listen_file *file, char *error, size_t size);
 void listen_file_remove(struct listen_file *file);
+/* Somebody removed it, or its folder. */
+bool listen_file_is_gone(const struct listen_file *file);
 
 #endif

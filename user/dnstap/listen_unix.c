@@ -256,3 +256,10 @@ void listen_file_remove(struct listen_file *file)
 	if (lstat(file->path, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode)
 		unlink(file->path);
 }
+
+bool listen_file_is_gone(const struct listen_file *file)
+{
+	struct stat st;
+
+	return file->path && lstat(file->path, &st) < 0 && errno == ENOENT;
+}

@@ -307,6 +307,27 @@ int spool_load(struct spool *s)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Somebody removed it while it was in use: nothing can be written there any more. */
+static bool is_gone(const struct spool *s)
+{
+	struct stat st;
+
+	return s->fd >= 0 && fstat(s->fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Returns the points that went with it, but for those that somebody has in hand. */
+static size_t forget_gone(struct spool *s)
+{
+	size_t points = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		points += s->entries[s->first + i].held ? 0 : s->entries[s->first + i].points;
+	forget_all(s);
+	close(s->fd);
+	s->fd = -1;
+	return points;
+}
+
 void spool_set_limit(struct spool *s, uint64_t limit_bytes)
 {
 	atomic_store(&s->limit_bytes, limit_bytes);
@@ -398,7 +419,7 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	    .held = ret_id != NULL};
 	int r;
 
-	*ret_dropped = 0;
+	*ret_dropped = is_gone(s) ? forget_gone(s) : 0;
 	if (length > FILE_MAX || entry.bytes > s->limit_bytes)
 		return -EFBIG;
 	r = open_folder(s, true);
@@ -406,7 +427,7 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 		r = sync_folders(s);
 	if (r < 0)
 		return r;
-	*ret_dropped = make_room(s, entry.bytes);
+	*ret_dropped += make_room(s, entry.bytes);
 	entry.time_ns = next_time(s);
 	/* First: a file that nobody knows of would be another one's at the next start. */
 	r = need_entry(s);
@@ -435,12 +456,15 @@ static int read_file(int fd, struct header *header, char **ret)
 {
 	struct stat st;
 	char *text;
-	int r = read_whole(fd, header, sizeof(*header));
+	int r;
 
-	if (r < 0)
-		return r;
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	r = read_whole(fd, header, sizeof(*header));
+	if (r < 0)
+		return r;
 	if (memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0 || header->length == 0 ||
 	    header->length > FILE_MAX || (uint64_t)st.st_size != sizeof(*header) + header->length)
 		return -EBADMSG;
@@ -459,18 +483,34 @@ static int read_file(int fd, struct header *header, char **ret)
 	return r;
 }
 
-/* Out of the way, for a human to look at; a disk that damages many does not fill it with them. */
-static void put_aside(struct spool *s, size_t index, const char *name)
+static bool rename_aside(struct spool *s, const char *name)
 {
 	char bad[NAME_SIZE + sizeof(BAD)];
 
 	snprintf(bad, sizeof(bad), "%s" BAD, name);
-	if (s->bad < SPOOL_BAD_FILES && s->entries[s->first + index].bytes <= SPOOL_BAD_BYTES &&
-	    renameat(s->fd, name, s->fd, bad) == 0)
-		s->bad++;
-	else
+	if (renameat(s->fd, name, s->fd, bad) < 0)
+		return false;
+	s->bad++;
+	return true;
+}
+
+/* Out of the way, for a human to look at; a disk that damages many does not fill it with them. */
+static void put_aside(struct spool *s, size_t index, const char *name)
+{
+	if (s->bad >= SPOOL_BAD_FILES || s->entries[s->first + index].bytes > SPOOL_BAD_BYTES ||
+	    !rename_aside(s, name))
 		unlinkat(s->fd, name, 0);
 	forget_entry(s, index);
+}
+
+/* A sector that cannot be read, or another user's file: those behind it are not to wait for it. It
+ * may be whole, so it is not removed. Where the folder is as ill, all of it is left for later. */
+static int leave_unreadable(struct spool *s, size_t index, const char *name, int r)
+{
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || !rename_aside(s, name))
+		return r;
+	forget_entry(s, index);
+	return -EBADMSG;
 }
 
 /* The file's batch. -ENOENT: somebody removed it. */
@@ -480,7 +520,8 @@ static int load_file(const struct spool *s, const char *name, struct batch **ret
 	char *text = NULL;
 	int fd, r;
 
-	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Not blocking: what somebody put in its place may be a named pipe. */
+	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	r = read_file(fd, &header, &text);
@@ -513,6 +554,8 @@ int spool_oldest(struct spool *s, struct batch **ret, uint64_t *ret_id, size_t *
 		return -EBADMSG;
 	} else if (r == -EBADMSG) {
 		put_aside(s, index, name);
+	} else {
+		r = leave_unreadable(s, index, name, r);
 	}
 	return r;
 }
@@ -526,6 +569,11 @@ static size_t find_held(const struct spool *s, uint64_t id)
 	    !(s->entries[s->first + index].held && s->entries[s->first + index].time_ns == id))
 		index++;
 	return index;
+}
+
+bool spool_holds(const struct spool *s, uint64_t id)
+{
+	return find_held(s, id) < s->n && !is_gone(s);
 }
 
 void spool_remove(struct spool *s, uint64_t id)

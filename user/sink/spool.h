@@ -35,16 +35,18 @@ void spool_set_limit(struct spool *spool, uint64_t limit_bytes);
 void spool_free(struct spool *spool);
 
 /* Adds `points` lines of text as the newest. *ret_id (or NULL): how it is named from now on; it is
- * then held. *ret_dropped: points in older files that were removed for it. REPLACE_DURABLE waits
- * for the disk twice, for file and folder. -EFBIG: larger than the whole spool; else the error of
- * the file system. */
+ * then held. *ret_dropped: points in older files that were removed for it, or with the folder,
+ * which is made again. REPLACE_DURABLE waits for the disk twice, for file and folder. -EFBIG:
+ * larger than the whole spool; else the error of the file system. */
 int spool_put(struct spool *spool, const char *text, size_t length, size_t points,
     enum replace_sync sync, uint64_t *ret_id, size_t *ret_dropped);
 /* Loads the oldest batch that is not held, and holds it: -ENOENT: there is none; -EBADMSG: its file
- * is damaged or another version's, *ret_lost are the points that its name tells, and it was put
- * aside as NAME.bad, or removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES forbid that (ask again);
- * or the error of reading. */
+ * is damaged, another version's or cannot be read, *ret_lost are the points that its name tells,
+ * and it was put aside as NAME.bad, or, damaged, removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES
+ * forbid that (ask again); or the error of reading, where the folder takes no renaming either. */
 int spool_oldest(struct spool *spool, struct batch **ret, uint64_t *ret_id, size_t *ret_lost);
+/* False: its file went with the folder. */
+bool spool_holds(const struct spool *spool, uint64_t id);
 /* Of a batch that is held: removes it; lets it lie in its place; replaces it by what is left of it
  * (fewer points), durably. */
 void spool_remove(struct spool *spool, uint64_t id);

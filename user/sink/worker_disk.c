@@ -47,8 +47,9 @@ int worker_keep(struct worker *w, struct delivery *d)
 	size_t removed = 0;
 	int r;
 
-	if (d->id)
+	if (d->id && spool_holds(w->spool, d->id))
 		return 0;
+	d->id = 0;
 	if (!w->spool)
 		return -ENOENT;
 	r = worker_ready_spool(w);
@@ -70,6 +71,10 @@ int worker_keep(struct worker *w, struct delivery *d)
 /* From memory. Its file, without what was delivered, waits for its turn. */
 void worker_leave(struct worker *w, struct delivery *d)
 {
+	if (d->id && !spool_holds(w->spool, d->id) && worker_keep(w, d) < 0) {
+		worker_drop(w, d);
+		return;
+	}
 	if (d->id) {
 		const char *text = d->batch->text + d->offset;
 		const size_t length = d->batch->length - d->offset;

@@ -55,6 +55,20 @@ def words_of_the_command_line(lab):
 
 
 @test
+def closed_standard_descriptors(lab):
+    """No file of the agent's takes their numbers: its log would be written there."""
+    closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    crosstap = Crosstap(lab, outputs=[{"file": {"path": "-"}}], inputs=[{"zone": "hand", "unix": lab.path("hand.sock")}])
+    crosstap.start(closed, ready=False).wait_page()
+    for fd in range(3):
+        check_equal(os.readlink(f"/proc/{crosstap.process.popen.pid}/fd/{fd}"), "/dev/null", f"descriptor {fd}")
+    dropped = ("crosstap_points_dropped_total", frozenset({("output", "file -")}))
+    wait_for(lambda: crosstap.metrics().get(dropped, 0) > 0, 10, lambda: f"points without a stdout count as dropped: {crosstap.metrics()}")
+    crosstap.process.stop()
+    check_equal(subprocess.run([*closed, CROSSTAP, "check", "-c", crosstap.config_path], timeout=20).returncode, 2, "check")
+
+
+@test
 def sigterm_flushes(lab):
     influx = InfluxDB(lab).start()
     crosstap = agent(lab, influx, interval="1m").start()

@@ -154,6 +154,28 @@ def access_to_a_socket(lab):
     check_equal(points(lab).by("dns", "queries"), {(): 7}, "queries")
 
 
+@test
+def removed_socket(lab):
+    """Its file or its folder is removed under the agent, which says so; the next reload makes it again."""
+    kept, lost = lab.path("kept.sock"), lab.path("run/lost.sock")
+    crosstap = agent(lab, {"zone": "kept", "unix": kept}, {"zone": "lost", "unix": lost}).start()
+    producer = frames.Producer(kept)
+    send(lost, 5)
+    wait_for(lambda: crosstap.metric("crosstap_dns_queries_total", zone="lost") == 5, 10, "5 queries")
+    os.unlink(lost)
+    os.rmdir(os.path.dirname(lost))
+    wait_for(lambda: f"no producer can connect; a reload makes it again input={lost}\n" in crosstap.process.log(), 10,
+             lambda: f"it is said: {crosstap.process.log()}")
+    reload(crosstap)
+    send(lost, 3)
+    producer.send(queries(7))
+    producer.stop()
+    wait_for(lambda: crosstap.metric("crosstap_dns_queries_total", zone="kept") == 7, 10, "7 queries")
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries", "zone"), {("kept",): 7, ("lost",): 8}, "queries")
+    check_equal(crosstap.process.log().count("no producer can connect"), 1, "said once")
+
+
 # -- sockets that were passed
 
 def passed_agent(lab, crosstap, names):

@@ -6,7 +6,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void defaults_are_those_of_the_readme(void **state UNUSED)
@@ -333,6 +336,60 @@ static void files_that_cannot_be_read(void **state UNUSED)
 	free(messages);
 }
 
+static int load_again(const char *path, char **ret_messages)
+{
+	struct config *config = NULL;
+	size_t size = 0;
+	FILE *errors = open_memstream(ret_messages, &size);
+	int r;
+
+	assert_non_null(errors);
+	alarm(30); /* for who waits for ever */
+	r = config_load_again(path, errors, &config);
+	alarm(0);
+	fclose(errors);
+	if (r == 0)
+		assert_string_equal(config->server, "piped");
+	config_unref(config);
+	return r;
+}
+
+static void *write_late(void *path)
+{
+	static const char text[] = "server: piped\n";
+	int fd;
+
+	usleep(100000);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	usleep(100000);
+	assert_int_equal(write(fd, text, 8), 8);
+	usleep(100000);
+	assert_int_equal(write(fd, text + 8, sizeof(text) - 9), sizeof(text) - 9);
+	close(fd);
+	return NULL;
+}
+
+static void a_pipe_keeps_no_reload(void **state UNUSED)
+{
+	char dir[] = "/tmp/crosstap-config-XXXXXX", path[64], *messages = NULL;
+	pthread_t writer;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(load_again(path, &messages), -ETIMEDOUT);
+	assert_non_null(strstr(messages, "cannot be read: "));
+	free(messages);
+	assert_int_equal(pthread_create(&writer, NULL, write_late, path), 0);
+	assert_int_equal(load_again(path, &messages), 0);
+	assert_string_equal(messages, "");
+	free(messages);
+	pthread_join(writer, NULL);
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +407,7 @@ int main(void)
 	    cmocka_unit_test(as_many_zones_as_allowed),
 	    cmocka_unit_test(lists_that_were_torn),
 	    cmocka_unit_test(files_that_cannot_be_read),
+	    cmocka_unit_test(a_pipe_keeps_no_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -308,6 +308,94 @@ static void test_many_damaged(void **state UNUSED)
 	remove_tree(place.dir);
 }
 
+/* Puts something else in the place of the file at `path`. */
+static void replace_by(const char *path, const char *what)
+{
+	assert_int_equal(unlink(path), 0);
+	if (strcmp(what, "pipe") == 0)
+		assert_int_equal(mkfifo(path, 0600), 0);
+	else if (strcmp(what, "folder") == 0)
+		assert_int_equal(mkdir(path, 0700), 0);
+	else
+		assert_int_equal(symlink("/etc/passwd", path), 0);
+}
+
+/* What is behind it is delivered. */
+static void test_another_thing(void **state UNUSED)
+{
+	static const char *const things[] = {"pipe", "folder", "link"};
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	struct batch *batch;
+	size_t lost, dropped;
+	char path[512];
+	uint64_t id;
+
+	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++) {
+		assert_int_equal(put(spool, "a\nb\n", 2, &dropped), 0);
+		assert_int_equal(count_files(place.folder, ".batch", path, sizeof(path)), 1);
+		replace_by(path, things[i]);
+		assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+		alarm(5); /* for who waits for the pipe's writer */
+		assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EBADMSG);
+		alarm(0);
+		assert_int_equal(lost, 2);
+		assert_int_equal(count_files(place.folder, ".bad", NULL, 0), i + 1);
+		take_expect(spool, "c\n");
+		assert_true(spool_empty(spool));
+	}
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* As after a backup that root has put back: it stays, and is in nobody's way. In a child, which is
+ * nobody. */
+static void expect_passed_over(const struct place *place)
+{
+	const size_t n = SPOOL_BAD_FILES + 2;
+	struct spool *spool = open_spool(place, 1 << 20);
+	size_t lost, dropped;
+	struct batch *batch;
+	char path[512];
+	uint64_t id;
+
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(put(spool, "a\nb\n", 2, &dropped), 0);
+		assert_int_equal(count_files(place->folder, ".batch", path, sizeof(path)), 1);
+		assert_int_equal(chmod(path, 0), 0);
+		assert_int_equal(put(spool, "c\n", 1, &dropped), 0);
+		assert_int_equal(chmod(place->folder, 0500), 0);
+		assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EACCES);
+		assert_int_equal(stats_on_disk(spool).points, 3);
+		assert_int_equal(chmod(place->folder, 0700), 0);
+		assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EBADMSG);
+		assert_int_equal(lost, 2);
+		take_expect(spool, "c\n");
+	}
+	assert_int_equal(count_files(place->folder, ".bad", NULL, 0), n);
+	spool_free(spool);
+}
+
+static void test_unreadable(void **state UNUSED)
+{
+	struct place place = new_place();
+	int status;
+	pid_t pid;
+
+	if (geteuid() == 0)
+		assert_int_equal(chown(place.dir, 65534, 65534), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(2);
+		expect_passed_over(&place);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	remove_tree(place.dir);
+}
+
 /* Spools whose output went, and what is none. */
 static void test_orphans(void **state UNUSED)
 {
@@ -442,6 +530,35 @@ static void test_bad_folder(void **state UNUSED)
 	assert_int_equal(spool_new(&spool, "/dev/null", IDENTITY, 1 << 20), 0);
 	assert_int_equal(spool_load(spool), -ENOTDIR);
 	assert_int_equal(put(spool, "a\n", 1, &dropped), -ENOTDIR);
+	spool_free(spool);
+	remove_tree(place.dir);
+}
+
+/* The next batch makes it again; what went with it is counted, but for what somebody has in hand.
+ */
+static void test_folder_goes(void **state UNUSED)
+{
+	struct place place = new_place();
+	struct spool *spool = open_spool(&place, 1 << 20);
+	struct batch *batch;
+	size_t lost, dropped;
+	uint64_t id;
+
+	assert_int_equal(put(spool, "a\n", 1, &dropped), 0);
+	assert_int_equal(put(spool, "b\nc\n", 2, &dropped), 0);
+	assert_int_equal(spool_oldest(spool, &batch, &id, &lost), 0);
+	assert_true(spool_holds(spool, id));
+	remove_tree(place.dir);
+	assert_false(spool_holds(spool, id));
+	assert_int_equal(put(spool, "d\n", 1, &dropped), 0);
+	assert_int_equal(dropped, 2);
+	assert_false(spool_holds(spool, id));
+	spool_remove(spool, id);
+	batch_unref(batch);
+	assert_int_equal(stats_on_disk(spool).points, 1);
+	spool_free(spool);
+	spool = open_spool(&place, 1 << 20);
+	take_expect(spool, "d\n");
 	spool_free(spool);
 	remove_tree(place.dir);
 }
@@ -838,6 +955,29 @@ static void test_synced_at_end(void **state UNUSED)
 	assert_int_equal(sync_at_end(SINK_END_PROCESS), 0);
 }
 
+/* Somebody removes the whole spool in an outage. What was at hand and what comes then is kept, and
+ * the rest is counted. */
+static void test_folder_goes_in_outage(void **state UNUSED)
+{
+	static const struct answer script[] = {{.status = 500}};
+	struct place place = new_place();
+	struct server *server = server_new(script, 1);
+	struct sink *sink = open_sink(&place, server, 64);
+
+	server_start(server);
+	for (size_t i = 0; i < 5; i++)
+		push_numbered(sink, i, 1);
+	wait_on_disk(sink, 5);
+	remove_tree(place.dir);
+	push_numbered(sink, 5, 1);
+	sink_stop(sink, 0);
+	assert_int_equal(stats_of(sink).spool_points + stats_of(sink).points_dropped, 6);
+	assert_in_range(stats_of(sink).spool_points, 2, 3); /* in hand: one or two */
+	sink_free(sink);
+	server_free(server);
+	remove_tree(place.dir);
+}
+
 /* The folder goes and comes: nothing is lost that the queue can hold, and it is on disk then. */
 static void test_disk_comes_back(void **state UNUSED)
 {
@@ -873,10 +1013,13 @@ int main(void)
 	    cmocka_unit_test(test_long_run),
 	    cmocka_unit_test(test_damaged_and_foreign),
 	    cmocka_unit_test(test_many_damaged),
+	    cmocka_unit_test(test_another_thing),
+	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_orphans),
 	    cmocka_unit_test(test_later_version),
 	    cmocka_unit_test(test_link_of_another_user),
 	    cmocka_unit_test(test_bad_folder),
+	    cmocka_unit_test(test_folder_goes),
 	    cmocka_unit_test(test_read_later),
 	    cmocka_unit_test(test_outage),
 	    cmocka_unit_test(test_poison),
@@ -888,6 +1031,7 @@ int main(void)
 	    cmocka_unit_test(test_order_where_it_matters),
 	    cmocka_unit_test(test_synced_at_end),
 	    cmocka_unit_test(test_disk_comes_back),
+	    cmocka_unit_test(test_folder_goes_in_outage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
