@@ -491,4 +491,5 @@ clean:
 	rm -rf $(O)
 
 .SECONDARY:
--include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
+# Not those of another processor's packages (scripts/foreign), of which some have such names.
+-include $(shell find $(O) -name foreign -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -115,26 +115,34 @@ static void put_punycode(struct out *out, const uint32_t *points, size_t n)
 	}
 }
 
-/* A label up to its dot, as an A-label where it is none of ASCII alone. */
+static bool is_ascii(const char *text, size_t length)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < length; i++)
+		all |= (unsigned char)text[i];
+	return all < FIRST;
+}
+
+/* A label up to its dot, as an A-label where it is none of ASCII alone: that has no escapes. */
 static int put_label(struct out *out, const char **at)
 {
+	const char *end = *at + strcspn(*at, ".");
 	uint32_t points[MAX_POINTS];
 	const size_t before = out->used;
-	bool ascii = true;
 	size_t n = 0;
 
-	while (**at && **at != '.') {
+	if (is_ascii(*at, (size_t)(end - *at))) {
+		while (*at < end)
+			put(out, *(*at)++);
+		return 0;
+	}
+	while (*at < end) {
 		const uint32_t point = read_point(at);
 
-		if (!point || n == MAX_POINTS)
+		if (!point || point == '\\' || n == MAX_POINTS)
 			return -EINVAL;
-		ascii &= point < FIRST;
 		points[n++] = point;
-	}
-	if (ascii) {
-		for (size_t i = 0; i < n; i++)
-			put(out, (char)points[i]);
-		return 0;
 	}
 	for (const char *prefix = "xn--"; *prefix; prefix++)
 		put(out, *prefix);

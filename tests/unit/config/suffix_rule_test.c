@@ -28,6 +28,9 @@ static void good_rules(void **state UNUSED)
 	    {"*.ಭಾರತ", "*.xn--2scrj9c"},
 	    {"!москва.рф", "!xn--80adxhks.xn--p1ai"},
 	    {"𝄞x.example", "xn--x-yg8q.example"},
+	    {"\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001.uk",
+		"\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001\\001."
+		"uk"},
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -42,7 +45,7 @@ static void good_rules(void **state UNUSED)
 static void bad_rules(void **state UNUSED)
 {
 	static const char *const rules[] = {"", "!", "*.", "a..b", "*.*.uk", "a.*", "\xff.uk",
-	    "\xc0\x80.uk", "\xe4\xbd", "\xf5\x80\x80\x80",
+	    "\xc0\x80.uk", "\xe4\xbd", "\xf5\x80\x80\x80", "\xc3\xbc\\002.uk",
 	    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one rule of three parts */
 	    "公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公"
 	    "公"
