@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/addresses.h"
 
+#include "base/saturate.h"
 #include "encode/row.h"
 #include "stats/subnets.h"
 
@@ -44,11 +45,6 @@ void subnet_row(const struct view_subnet *subnet, const char *text, struct subne
 	    .nxdomain = subnet->nxdomain};
 }
 
-static uint64_t less(uint64_t all, uint64_t part)
-{
-	return all > part ? all - part : 0;
-}
-
 void subnet_rest(const struct zone_view *zone, struct subnet_row *ret)
 {
 	const struct margin_slice *messages = &zone->margins[MARGIN_MESSAGES];
@@ -63,9 +59,10 @@ void subnet_rest(const struct zone_view *zone, struct subnet_row *ret)
 			rest.response_bytes += messages->cells[i].amount;
 	}
 	for (size_t i = 0; i < zone->n_subnets; i++) {
-		rest.queries = less(rest.queries, zone->subnets[i].queries);
-		rest.response_bytes = less(rest.response_bytes, zone->subnets[i].response_bytes);
-		rest.nxdomain = less(rest.nxdomain, zone->subnets[i].nxdomain);
+		rest.queries = saturating_less(rest.queries, zone->subnets[i].queries);
+		rest.response_bytes =
+		    saturating_less(rest.response_bytes, zone->subnets[i].response_bytes);
+		rest.nxdomain = saturating_less(rest.nxdomain, zone->subnets[i].nxdomain);
 	}
 	*ret = rest;
 }

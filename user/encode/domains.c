@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/domains.h"
 
+#include "base/saturate.h"
+
 #include "crosstap/dns.h"
 
 #include <math.h>
@@ -27,11 +29,6 @@ bool domain_row(const struct view_domain *domain, const struct privacy *privacy,
 	return true;
 }
 
-static uint64_t less(uint64_t all, uint64_t part)
-{
-	return all > part ? all - part : 0;
-}
-
 void domains_rest(const struct zone_view *zone, enum domains_by by, struct domain_row *ret)
 {
 	const struct margin_slice messages = margin_of(&zone->margins[MARGIN_MESSAGES], DIR_QUERY);
@@ -43,8 +40,8 @@ void domains_rest(const struct zone_view *zone, enum domains_by by, struct domai
 	for (size_t i = 0; i < messages.n; i++)
 		queries += messages.cells[i].count;
 	for (size_t i = 0; i < zone->n_domains[by]; i++) {
-		queries = less(queries, zone->domains[by][i].queries);
-		nxdomain = less(nxdomain, zone->domains[by][i].nxdomain);
+		queries = saturating_less(queries, zone->domains[by][i].queries);
+		nxdomain = saturating_less(nxdomain, zone->domains[by][i].nxdomain);
 	}
 	*ret = (struct domain_row){.queries = queries, .nxdomain = nxdomain, .magnitude = NAN};
 }

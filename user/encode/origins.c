@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/origins.h"
 
+#include "base/saturate.h"
+
 #include <math.h>
 #include <stdio.h>
 
 #define RCODE_NXDOMAIN 3
-
-static uint64_t less(uint64_t all, uint64_t part)
-{
-	return all > part ? all - part : 0;
-}
 
 static uint64_t zone_messages(const struct zone_view *zone, unsigned direction)
 {
@@ -60,8 +57,8 @@ uint32_t origin_row(const struct breakdown_row *row, struct enrich *enrich, char
 	    .queries_icmp = by[BREAKDOWN_ICMP],
 	    .queries_tcp = by[BREAKDOWN_TCP],
 	    .queries_both = row->queries_both,
-	    .queries_unmeasured =
-		less(row->queries, by[BREAKDOWN_ICMP] + by[BREAKDOWN_TCP] - row->queries_both),
+	    .queries_unmeasured = saturating_less(
+		row->queries, by[BREAKDOWN_ICMP] + by[BREAKDOWN_TCP] - row->queries_both),
 	};
 	if (row->kind == BREAKDOWN_ASN && row->value != BREAKDOWN_OTHER &&
 	    row->value != BREAKDOWN_UNKNOWN &&
@@ -82,9 +79,9 @@ void origin_rest(const struct zone_view *zone, const struct breakdown_row *rows,
 		all.responses += rows[i].responses;
 		all.sources += rows[i].sources;
 	}
-	rest.queries += less(zone_messages(zone, DIR_QUERY), all.queries);
-	rest.responses += less(zone_messages(zone, DIR_RESPONSE), all.responses);
-	rest.sources += less(zone->sources_all[0] + zone->sources_all[1], all.sources);
+	rest.queries += saturating_less(zone_messages(zone, DIR_QUERY), all.queries);
+	rest.responses += saturating_less(zone_messages(zone, DIR_RESPONSE), all.responses);
+	rest.sources += saturating_less(zone->sources_all[0] + zone->sources_all[1], all.sources);
 	*ret = rest;
 }
 
@@ -118,7 +115,7 @@ void resolver_top(
 		if (!ret[i].estimated)
 			exact += ret[i].queries;
 	}
-	left = less(queries, exact);
+	left = saturating_less(queries, exact);
 	for (size_t i = 0; i < zone->n_resolvers; i++) {
 		if (!ret[i].estimated)
 			continue;
@@ -128,9 +125,9 @@ void resolver_top(
 	}
 	*ret_rest = (struct view_source){
 	    .queries = left,
-	    .nxdomain = less(margin_at(&zone->margins[MARGIN_RCODE], zone->zone, MARGIN_RCODE, 0, 0,
-				 0, RCODE_NXDOMAIN)
-				 ->count,
+	    .nxdomain = saturating_less(margin_at(&zone->margins[MARGIN_RCODE], zone->zone,
+					    MARGIN_RCODE, 0, 0, 0, RCODE_NXDOMAIN)
+					    ->count,
 		nxdomain),
 	};
 }

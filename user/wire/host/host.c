@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/host/internal.h"
 
+#include "base/saturate.h"
 #include "wire/netlink/netns.h"
 
 #include <errno.h>
@@ -154,26 +155,21 @@ static void take_checksums_off(
 	const uint64_t own = stack[HOST_PROC_UDP_RCVBUF] + stack[HOST_PROC_UDP_MEMORY] +
 	    stack[HOST_PROC_UDP6_RCVBUF] + stack[HOST_PROC_UDP6_MEMORY];
 	const uint64_t wrong = stack[HOST_PROC_UDP_CHECKSUM] + stack[HOST_PROC_UDP6_CHECKSUM];
-	const uint64_t above = counters->socket_drops > own ? counters->socket_drops - own : 0;
+	const uint64_t above = saturating_less(counters->socket_drops, own);
 
 	counters->checksums = wrong;
 	counters->socket_checksums = above < wrong ? above : wrong;
 	counters->socket_drops -= counters->socket_checksums;
 }
 
-static uint64_t less(uint64_t all, uint64_t some)
-{
-	return all > some ? all - some : 0;
-}
-
 static void add_lengths(const uint64_t stack[HOST_PROC_COUNT], struct host_counters *counters)
 {
 	host_add_drop(counters, "UdpInErrors",
-	    less(stack[HOST_PROC_UDP_ERRORS],
+	    saturating_less(stack[HOST_PROC_UDP_ERRORS],
 		stack[HOST_PROC_UDP_CHECKSUM] + stack[HOST_PROC_UDP_RCVBUF] +
 		    stack[HOST_PROC_UDP_MEMORY]));
 	host_add_drop(counters, "Udp6InErrors",
-	    less(stack[HOST_PROC_UDP6_ERRORS],
+	    saturating_less(stack[HOST_PROC_UDP6_ERRORS],
 		stack[HOST_PROC_UDP6_CHECKSUM] + stack[HOST_PROC_UDP6_RCVBUF] +
 		    stack[HOST_PROC_UDP6_MEMORY]));
 }
@@ -181,7 +177,7 @@ static void add_lengths(const uint64_t stack[HOST_PROC_COUNT], struct host_count
 static uint64_t overlapped(const uint64_t stack[HOST_PROC_COUNT])
 {
 	return stack[HOST_PROC_IP_OVERLAP] +
-	    less(stack[HOST_PROC_IP6_REASSEMBLY], stack[HOST_PROC_IP6_REASSEMBLY_TIME]);
+	    saturating_less(stack[HOST_PROC_IP6_REASSEMBLY], stack[HOST_PROC_IP6_REASSEMBLY_TIME]);
 }
 
 static bool done(struct host *host, enum host_part part, int r)
