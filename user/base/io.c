@@ -54,6 +54,14 @@ int io_write(int fd, const void *data, size_t size)
 	return 0;
 }
 
+int io_put(FILE *file, const void *data, size_t size)
+{
+	errno = 0;
+	if (fwrite(data, 1, size, file) == size)
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
 ssize_t io_read(int fd, void *data, size_t size)
 {
 	size_t length = 0;

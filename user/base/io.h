@@ -5,6 +5,7 @@
 #define CROSSTAP_BASE_IO_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* Who started us with standard descriptors closed must not have the next files take their numbers,
@@ -19,6 +20,8 @@ int io_fill_standard(void);
 int io_open_regular(const char *path, size_t *ret_size);
 /* All of it, or -errno with an unknown part written; -EIO where write() writes nothing. */
 int io_write(int fd, const void *data, size_t size);
+/* The same to a stream, which may only find out when it is flushed. */
+int io_put(FILE *file, const void *data, size_t size);
 /* Up to `size` bytes, fewer only at the end of the file; or -errno. */
 ssize_t io_read(int fd, void *data, size_t size);
 

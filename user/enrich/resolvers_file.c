@@ -43,9 +43,7 @@ struct writer {
 static int put(const struct writer *writer, const void *data, size_t size)
 {
 	XXH3_64bits_update(writer->hash, data, size);
-	if (fwrite(data, 1, size, writer->file) == size)
-		return 0;
-	return errno ? -errno : -EIO;
+	return io_put(writer->file, data, size);
 }
 
 static bool is_worth(const struct resolver *resolver)
@@ -90,8 +88,8 @@ static int write_all(const struct writer *writer, struct resolvers *resolvers, u
 	if (r == 0)
 		r = put_entries(writer, resolvers);
 	hash = XXH3_64bits_digest(writer->hash);
-	if (r == 0 && fwrite(&hash, sizeof(hash), 1, writer->file) != 1)
-		r = errno ? -errno : -EIO;
+	if (r == 0)
+		r = io_put(writer->file, &hash, sizeof(hash));
 	if (r == 0 && fflush(writer->file) != 0)
 		r = -errno;
 	return r;

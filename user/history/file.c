@@ -58,8 +58,8 @@ struct writer {
 static void put(struct writer *writer, const void *data, size_t size)
 {
 	XXH3_64bits_update(writer->hash, data, size);
-	if (fwrite(data, 1, size, writer->file) != size && !writer->error)
-		writer->error = errno ? -errno : -EIO;
+	if (!writer->error)
+		writer->error = io_put(writer->file, data, size);
 }
 
 static void name(char to[NAME], const char *text)
@@ -142,8 +142,8 @@ static int write_all(struct writer *writer, const struct history_next *held)
 	for (size_t i = 0; i < held->n_events; i++)
 		put(writer, held_event_at(held, i), sizeof(struct history_event));
 	hash = XXH3_64bits_digest(writer->hash);
-	if (fwrite(&hash, sizeof(hash), 1, writer->file) != 1 && !writer->error)
-		writer->error = errno ? -errno : -EIO;
+	if (!writer->error)
+		writer->error = io_put(writer->file, &hash, sizeof(hash));
 	return writer->error;
 }
 
