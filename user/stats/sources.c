@@ -88,44 +88,39 @@ static void set_tag(struct sources *sources, uint32_t at, uint8_t tag)
 		sources->tags[sources->size + at] = tag;
 }
 
+/* Where the client's entry is, or the free slot that ends the search for it. */
+static uint32_t find(
+    const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	uint32_t at = sources_guess(sources, hash);
+
+	while (sources->tags[at] && !sources_is_of(sources_slot(sources, at), address, zone_family))
+		at = sources_seek(sources, sources_after(sources, at), sources_tag(hash));
+	return at;
+}
+
 struct source *sources_at(
     struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
 {
-	const uint8_t tag = sources_tag(hash);
-	uint32_t at = sources_home(sources, hash);
+	const uint32_t at = find(sources, hash, address, zone_family);
+	struct source *source = sources_slot(sources, at);
 
-	for (;; at = sources_after(sources, at)) {
-		struct source *source;
-
-		at = sources_seek(sources, at, tag);
-		source = sources_slot(sources, at);
-		if (sources->tags[at] == 0) {
-			if (sources->used >= sources->limit)
-				return NULL;
-			sources->used++;
-			set_tag(sources, at, tag);
-			source->address[0] = address[0];
-			source->address[1] = address[1];
-			source->zone_family = zone_family;
-			return source;
-		}
-		if (sources_is_of(source, address, zone_family))
-			return source;
-	}
+	if (sources->tags[at])
+		return source;
+	if (sources->used >= sources->limit)
+		return NULL;
+	sources->used++;
+	set_tag(sources, at, sources_tag(hash));
+	source->address[0] = address[0];
+	source->address[1] = address[1];
+	source->zone_family = zone_family;
+	return source;
 }
 
 bool sources_has(
     const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
 {
-	const uint8_t tag = sources_tag(hash);
-	uint32_t at = sources_seek(sources, sources_home(sources, hash), tag);
-
-	while (sources->tags[at]) {
-		if (sources_is_of(sources_slot(sources, at), address, zone_family))
-			return true;
-		at = sources_seek(sources, sources_after(sources, at), tag);
-	}
-	return false;
+	return sources->tags[find(sources, hash, address, zone_family)] != 0;
 }
 
 static bool is_large(const struct sources *sources)
