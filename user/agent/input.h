@@ -34,7 +34,7 @@ struct input {
 	struct collector *collector;
 	struct input_setup setup;
 	char *key;            /* kind and address: what makes it the same input over a reload */
-	bool said_gone;       /* that nobody can connect any more */
+	bool gone;            /* its socket's file, at the last look: nobody can connect */
 	struct ring closed;   /* shards to the report */
 	struct ring returned; /* and back */
 	struct dnstap_stats before; /* at the last window */

@@ -38,8 +38,7 @@ static struct input *find_input(const struct agent *agent, const struct config_i
 	struct input *found = NULL;
 
 	for (size_t i = 0; key && i < agent->n_inputs; i++) {
-		if (strcmp(agent->inputs[i]->key, key) == 0 &&
-		    !dnstap_input_is_gone(agent->inputs[i]->source))
+		if (strcmp(agent->inputs[i]->key, key) == 0 && !agent->inputs[i]->gone)
 			found = agent->inputs[i];
 	}
 	free(key);
@@ -268,12 +267,12 @@ bool agent_inputs_gone(struct agent *agent)
 		struct input *input = agent->inputs[i];
 		const bool gone = dnstap_input_is_gone(input->source);
 
-		if (gone && !input->said_gone)
+		if (gone && !input->gone)
 			log_warning(MODULE,
 			    "the socket's file was removed: no producer can connect; a reload "
 			    "makes it again input=%s",
 			    dnstap_input_address(input->source));
-		input->said_gone = gone;
+		input->gone = gone;
 		any |= gone;
 	}
 	return any;

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log_text.h"
 #include "config/output_kind.h"
 #include "config/parse/reader.h"
@@ -442,7 +443,7 @@ static int wait_for_more(int fd, uint64_t deadline_ns)
 }
 
 /* Not blocking, a pipe that nobody writes to yet has no end either. */
-static ssize_t read_all(int fd, char *text, size_t size, bool is_pipe, uint64_t deadline_ns)
+static ssize_t read_waiting(int fd, char *text, size_t size, bool is_pipe, uint64_t deadline_ns)
 {
 	size_t length = 0;
 	int r;
@@ -487,8 +488,9 @@ static int read_file(const char *path, uint64_t wait_ns, char **ret, size_t *ret
 	else if (!(text = malloc(MAX_FILE_BYTES + 1)))
 		r = -ENOMEM;
 	if (r == 0) {
-		n = read_all(fd, text, MAX_FILE_BYTES + 1, !blocks && S_ISFIFO(st.st_mode),
-		    blocks ? 0 : now_ns + wait_ns);
+		n = blocks ? io_read(fd, text, MAX_FILE_BYTES + 1)
+			   : read_waiting(fd, text, MAX_FILE_BYTES + 1, S_ISFIFO(st.st_mode),
+				 now_ns + wait_ns);
 		if (n < 0)
 			r = (int)n;
 		else
