@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log_text.h"
+#include "config/file.h"
 #include "config/output_kind.h"
 #include "config/parse/reader.h"
 #include "config/parse/texts.h"
@@ -12,17 +12,13 @@
 #include "config/write.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_FILE_BYTES (1 << 20)
-#define MAX_KEY        256 /* characters of a path in messages */
+#define MAX_KEY 256 /* characters of a path in messages */
 
 /* --- problems --- */
 
@@ -365,8 +361,8 @@ static int parse(struct reader *reader, const char *text, size_t length)
 	struct node *root = NULL;
 	int r;
 
-	if (length > MAX_FILE_BYTES) {
-		reader_problem(reader, NULL, "", "is over %d bytes long", MAX_FILE_BYTES);
+	if (length > CONFIG_FILE_MAX) {
+		reader_problem(reader, NULL, "", "is over %d bytes long", CONFIG_FILE_MAX);
 		return -EINVAL;
 	}
 	r = tree_parse(reader->arena, text, length, &root, &error);
@@ -427,83 +423,6 @@ int config_parse(
 	return parse_and_look(name, text, length, errors, NULL, ret);
 }
 
-/* Until there is something, or the end. */
-static int wait_for_more(int fd, uint64_t deadline_ns)
-{
-	const uint64_t now_ns = clock_monotonic_ns();
-	struct pollfd fds = {.fd = fd, .events = POLLIN};
-	int n;
-
-	if (now_ns >= deadline_ns)
-		return -ETIMEDOUT;
-	n = poll(&fds, 1, (int)((deadline_ns - now_ns) / NS_PER_MS) + 1);
-	if (n < 0 && errno != EINTR)
-		return -errno;
-	return n > 0 && !(fds.revents & POLLIN) ? -EPIPE : 0;
-}
-
-/* Not blocking, a pipe that nobody writes to yet has no end either. */
-static ssize_t read_waiting(int fd, char *text, size_t size, bool is_pipe, uint64_t deadline_ns)
-{
-	size_t length = 0;
-	int r;
-
-	while (length < size) {
-		const ssize_t n = read(fd, text + length, size - length);
-
-		if (n > 0)
-			length += (size_t)n;
-		if (n > 0 || (n < 0 && errno == EINTR))
-			continue;
-		if (n < 0 && errno != EAGAIN)
-			return -errno;
-		if (n == 0 && (length || !is_pipe))
-			break;
-		r = wait_for_more(fd, deadline_ns);
-		if (r == -EPIPE)
-			break;
-		if (r < 0)
-			return r;
-	}
-	return (ssize_t)length;
-}
-
-/* At most MAX_FILE_BYTES + 1 bytes, so that the parser sees that there are more. */
-static int read_file(const char *path, uint64_t wait_ns, char **ret, size_t *ret_length)
-{
-	const bool blocks = wait_ns == UINT64_MAX;
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (blocks ? 0 : O_NONBLOCK));
-	const uint64_t now_ns = clock_monotonic_ns();
-	struct stat st;
-	char *text = NULL;
-	ssize_t n;
-	int r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if (S_ISDIR(st.st_mode))
-		r = -EISDIR;
-	else if (!(text = malloc(MAX_FILE_BYTES + 1)))
-		r = -ENOMEM;
-	if (r == 0) {
-		n = blocks ? io_read(fd, text, MAX_FILE_BYTES + 1)
-			   : read_waiting(fd, text, MAX_FILE_BYTES + 1, S_ISFIFO(st.st_mode),
-				 now_ns + wait_ns);
-		if (n < 0)
-			r = (int)n;
-		else
-			*ret_length = (size_t)n;
-	}
-	close(fd);
-	if (r < 0)
-		free(text);
-	else
-		*ret = text;
-	return r;
-}
-
 static bool is_white(const char *text, size_t length)
 {
 	while (length && strchr(" \t\r\n", text[length - 1]) && text[length - 1])
@@ -517,7 +436,7 @@ static int load(const char *path, uint64_t wait_ns, FILE *errors,
 	const char *name = path ? path : CONFIG_DEFAULT_PATH;
 	size_t length = 0;
 	char *text = NULL;
-	int r = read_file(name, wait_ns, &text, &length);
+	int r = config_file_read(name, wait_ns, &text, &length);
 
 	if (r == -ENOENT && !path)
 		return parse_and_look("", "", 0, errors, looker, ret);
@@ -544,7 +463,7 @@ static int load(const char *path, uint64_t wait_ns, FILE *errors,
 
 int config_load(const char *path, FILE *errors, struct config **ret)
 {
-	return load(path, UINT64_MAX, errors, NULL, ret);
+	return load(path, CONFIG_FILE_BLOCK, errors, NULL, ret);
 }
 
 int config_load_again(const char *path, FILE *errors, struct config **ret)
@@ -555,7 +474,7 @@ int config_load_again(const char *path, FILE *errors, struct config **ret)
 int config_load_and_look(
     const char *path, FILE *errors, const struct config_looker *looker, struct config **ret)
 {
-	return load(path, UINT64_MAX, errors, looker, ret);
+	return load(path, CONFIG_FILE_BLOCK, errors, looker, ret);
 }
 
 struct config *config_ref(const struct config *config)
