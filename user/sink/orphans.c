@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "sink/spool.h"
+#include "sink/spool_file.h"
 #include "text/escape.h"
 
 #include <dirent.h>
@@ -51,12 +52,13 @@ static bool look_into(int at, const char *name, struct orphan *ret)
 	struct orphan orphan = {0};
 	struct dirent *entry;
 	struct stat st;
+	uint64_t time_ns;
 	size_t points;
 
 	if (!dir)
 		return false;
 	for (size_t i = 0; i < NAMES_MAX && (entry = readdir(dir)); i++) {
-		if (!spool_is_batch(entry->d_name, &points) ||
+		if (!spool_file_parse_name(entry->d_name, &time_ns, &points) ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		orphan.files++;

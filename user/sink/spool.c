@@ -2,10 +2,9 @@
 #include "sink/spool.h"
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/path.h"
 #include "base/replace.h"
-#include "sink/batch.h"
+#include "sink/spool_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,25 +16,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define BLOCK_BYTES 4096 /* what the smallest file takes on disk */
-#define FILE_MAX    (256u << 20)
-#define NAME_SIZE   64
-#define MAGIC       "crosstap-spool-1\n"
-#define TEMPORARY   "new.tmp"
 #define BAD         ".bad"
 
-/* A file is this and the text. The checksum is of the text; host byte order: a spool does not
- * travel. */
-struct header {
-	char magic[sizeof(MAGIC) - 1];
-	uint8_t pad[7];
-	uint64_t length, points, checksum;
-};
-_Static_assert(sizeof(struct header) == 48, "no hidden padding");
-
-/* Named TIME_NS-POINTS.batch: the order and what a removal costs are known without reading. */
+/* One file. */
 struct entry {
 	uint64_t time_ns; /* its id, too */
 	size_t points;
@@ -55,35 +40,34 @@ struct spool {
 	size_t first, n, size;
 };
 
-static void entry_name(char name[NAME_SIZE], const struct entry *entry)
+static void entry_name(char name[SPOOL_NAME_SIZE], const struct entry *entry)
 {
-	snprintf(name, NAME_SIZE, "%020" PRIu64 "-%zu.batch", entry->time_ns, entry->points);
+	spool_file_name(name, entry->time_ns, entry->points);
 }
 
-static bool parse_name(const char *name, struct entry *ret)
+static int write_entry(const struct spool *s, const struct entry *entry, const char *text,
+    size_t length, enum replace_sync sync)
 {
-	char again[NAME_SIZE];
-	int end = 0;
+	char name[SPOOL_NAME_SIZE];
 
-	if (sscanf(name, "%20" SCNu64 "-%12zu.batch%n", &ret->time_ns, &ret->points, &end) != 2 ||
-	    end == 0)
-		return false;
-	entry_name(again, ret);
-	return strcmp(again, name) == 0;
+	entry_name(name, entry);
+	return spool_file_write(s->fd, name, text, length, entry->points, sync);
 }
 
 /* One of ours that was put aside. */
 static bool is_bad(const char *name)
 {
 	const size_t length = strlen(name), end = sizeof(BAD) - 1;
-	char whole[NAME_SIZE];
-	struct entry entry;
+	char whole[SPOOL_NAME_SIZE];
+	uint64_t time_ns;
+	size_t points;
 
-	if (length <= end || length - end >= NAME_SIZE || strcmp(name + length - end, BAD) != 0)
+	if (length <= end || length - end >= SPOOL_NAME_SIZE ||
+	    strcmp(name + length - end, BAD) != 0)
 		return false;
 	memcpy(whole, name, length - end);
 	whole[length - end] = '\0';
-	return parse_name(whole, &entry);
+	return spool_file_parse_name(whole, &time_ns, &points);
 }
 
 static uint64_t blocks(uint64_t bytes)
@@ -171,7 +155,7 @@ static int read_folder(struct spool *s)
 		struct stat st;
 
 		if (strcmp(dirent->d_name, ".") == 0 || strcmp(dirent->d_name, "..") == 0 ||
-		    strcmp(dirent->d_name, TEMPORARY) == 0)
+		    strcmp(dirent->d_name, SPOOL_TEMPORARY) == 0)
 			continue;
 		if (is_bad(dirent->d_name)) {
 			s->bad++;
@@ -181,7 +165,8 @@ static int read_folder(struct spool *s)
 			r = errno == ENOENT ? 0 : -errno;
 			continue;
 		}
-		if (!parse_name(dirent->d_name, &entry) || !S_ISREG(st.st_mode)) {
+		if (!spool_file_parse_name(dirent->d_name, &entry.time_ns, &entry.points) ||
+		    !S_ISREG(st.st_mode)) {
 			s->foreign++;
 			continue;
 		}
@@ -272,16 +257,6 @@ int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t 
 	return r;
 }
 
-bool spool_is_batch(const char *name, size_t *ret_points)
-{
-	struct entry entry;
-
-	if (!parse_name(name, &entry))
-		return false;
-	*ret_points = entry.points;
-	return true;
-}
-
 void spool_set_place(struct spool *s, const char *name)
 {
 	s->place = name;
@@ -345,32 +320,9 @@ void spool_free(struct spool *s)
 	free(s);
 }
 
-static int write_file(struct spool *s, const struct entry *entry, const char *text, size_t length,
-    enum replace_sync sync)
-{
-	struct header header = {.length = length, .points = entry->points};
-	struct replace file;
-	char name[NAME_SIZE];
-	int r;
-
-	memcpy(header.magic, MAGIC, sizeof(header.magic));
-	header.checksum = XXH64(text, length, 0);
-	entry_name(name, entry);
-	r = replace_begin_at(&file, s->fd, name, TEMPORARY, 0640);
-	if (r < 0)
-		return r;
-	r = io_write(file.fd, &header, sizeof(header));
-	if (r == 0)
-		r = io_write(file.fd, text, length);
-	if (r == 0)
-		r = replace_commit(&file, sync);
-	replace_abort(&file);
-	return r;
-}
-
 static void remove_entry(struct spool *s, size_t index)
 {
-	char name[NAME_SIZE];
+	char name[SPOOL_NAME_SIZE];
 
 	entry_name(name, &s->entries[s->first + index]);
 	/* One that stays will be delivered twice, after a restart, and overwrite its own points. */
@@ -414,13 +366,12 @@ static uint64_t next_time(const struct spool *s)
 int spool_put(struct spool *s, const char *text, size_t length, size_t points,
     enum replace_sync sync, uint64_t *ret_id, size_t *ret_dropped)
 {
-	struct entry entry = {.points = points,
-	    .bytes = blocks(sizeof(struct header) + length),
-	    .held = ret_id != NULL};
+	struct entry entry = {
+	    .points = points, .bytes = blocks(spool_file_size(length)), .held = ret_id != NULL};
 	int r;
 
 	*ret_dropped = is_gone(s) ? forget_gone(s) : 0;
-	if (length > FILE_MAX || entry.bytes > s->limit_bytes)
+	if (length > SPOOL_FILE_MAX || entry.bytes > s->limit_bytes)
 		return -EFBIG;
 	r = open_folder(s, true);
 	if (r == 0 && s->unsynced && sync == REPLACE_DURABLE)
@@ -432,7 +383,7 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	/* First: a file that nobody knows of would be another one's at the next start. */
 	r = need_entry(s);
 	if (r == 0)
-		r = write_file(s, &entry, text, length, sync);
+		r = write_entry(s, &entry, text, length, sync);
 	if (r < 0)
 		return r;
 	add_entry(s, &entry);
@@ -442,50 +393,9 @@ int spool_put(struct spool *s, const char *text, size_t length, size_t points,
 	return 0;
 }
 
-static int read_whole(int fd, void *data, size_t size)
-{
-	const ssize_t n = io_read(fd, data, size);
-
-	if (n < 0)
-		return (int)n;
-	return (size_t)n == size ? 0 : -EBADMSG;
-}
-
-/* The file's text, checked; the caller's to free. */
-static int read_file(int fd, struct header *header, char **ret)
-{
-	struct stat st;
-	char *text;
-	int r;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EBADMSG;
-	r = read_whole(fd, header, sizeof(*header));
-	if (r < 0)
-		return r;
-	if (memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0 || header->length == 0 ||
-	    header->length > FILE_MAX || (uint64_t)st.st_size != sizeof(*header) + header->length)
-		return -EBADMSG;
-	text = malloc(header->length);
-	if (!text)
-		return -ENOMEM;
-	r = read_whole(fd, text, header->length);
-	if (r == 0 &&
-	    (XXH64(text, header->length, 0) != header->checksum ||
-		text[header->length - 1] != '\n'))
-		r = -EBADMSG;
-	if (r < 0)
-		free(text);
-	else
-		*ret = text;
-	return r;
-}
-
 static bool rename_aside(struct spool *s, const char *name)
 {
-	char bad[NAME_SIZE + sizeof(BAD)];
+	char bad[SPOOL_NAME_SIZE + sizeof(BAD)];
 
 	snprintf(bad, sizeof(bad), "%s" BAD, name);
 	if (renameat(s->fd, name, s->fd, bad) < 0)
@@ -513,31 +423,11 @@ static int leave_unreadable(struct spool *s, size_t index, const char *name, int
 	return -EBADMSG;
 }
 
-/* The file's batch. -ENOENT: somebody removed it. */
-static int load_file(const struct spool *s, const char *name, struct batch **ret)
-{
-	struct header header;
-	char *text = NULL;
-	int fd, r;
-
-	/* Not blocking: what somebody put in its place may be a named pipe. */
-	fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	r = read_file(fd, &header, &text);
-	close(fd);
-	if (r < 0)
-		return r;
-	r = batch_new(ret, text, header.length, header.points, 0);
-	free(text);
-	return r;
-}
-
 int spool_oldest(struct spool *s, struct batch **ret, uint64_t *ret_id, size_t *ret_lost)
 {
 	const size_t index = next_free(s, 0);
 	struct entry *entry;
-	char name[NAME_SIZE];
+	char name[SPOOL_NAME_SIZE];
 	int r;
 
 	if (index == s->n)
@@ -545,11 +435,11 @@ int spool_oldest(struct spool *s, struct batch **ret, uint64_t *ret_id, size_t *
 	entry = &s->entries[s->first + index];
 	*ret_lost = entry->points;
 	entry_name(name, entry);
-	r = load_file(s, name, ret);
+	r = spool_file_read(s->fd, name, ret);
 	if (r == 0) {
 		entry->held = true;
 		*ret_id = entry->time_ns;
-	} else if (r == -ENOENT) {
+	} else if (r == -ENOENT) { /* somebody removed it */
 		forget_entry(s, index);
 		return -EBADMSG;
 	} else if (r == -EBADMSG) {
@@ -596,17 +486,17 @@ int spool_shorten(struct spool *s, uint64_t id, const char *text, size_t length,
 {
 	struct entry left = {.time_ns = id,
 	    .points = points,
-	    .bytes = blocks(sizeof(struct header) + length),
+	    .bytes = blocks(spool_file_size(length)),
 	    .held = true};
 	const size_t index = find_held(s, id);
 	struct entry *entry;
-	char name[NAME_SIZE];
+	char name[SPOOL_NAME_SIZE];
 	int r;
 
 	if (index == s->n || s->entries[s->first + index].points == points)
 		return -EINVAL;
 	entry = &s->entries[s->first + index];
-	r = write_file(s, &left, text, length, REPLACE_DURABLE);
+	r = write_entry(s, &left, text, length, REPLACE_DURABLE);
 	if (r < 0)
 		return r;
 	entry_name(name, entry);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Batches on disk, for a far end that is down or a stop. One file a batch, written under a
- * temporary name and renamed, so that a killed process leaves no half file under a name that
- * counts; a checksum tells those that a power failure left torn. Total size is bounded, the oldest
- * go first, but for those that are held: somebody has them in hand. One thread uses a spool;
- * spool_stats may be called from any.
+ * Batches on disk, for a far end that is down or a stop. One file a batch (sink/spool_file.h),
+ * written under a temporary name and renamed, so that a killed process leaves no half file under a
+ * name that counts; a checksum tells those that a power failure left torn. Total size is bounded,
+ * the oldest go first, but for those that are held: somebody has them in hand. One thread uses a
+ * spool; spool_stats may be called from any.
  */
 #ifndef CROSSTAP_SINK_SPOOL_H
 #define CROSSTAP_SINK_SPOOL_H
@@ -24,8 +24,6 @@ struct spool;
 int spool_new(struct spool **ret, const char *path, uint64_t identity, uint64_t limit_bytes);
 /* The output's name, for SPOOL_PLACE; outlives the spool. */
 void spool_set_place(struct spool *spool, const char *name);
-/* Whether a file of this name is a batch, and how many points are in it. */
-bool spool_is_batch(const char *name, size_t *ret_points);
 /* Takes over what an earlier process, or sink, left there; the first call. 0 also where there is no
  * folder yet. -ENOMEM, or the error of reading it: nothing is taken over, to be called again. */
 int spool_load(struct spool *spool);
