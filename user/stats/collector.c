@@ -6,8 +6,8 @@
 #include "stats/item_junk.h"
 #include "stats/item_key.h"
 #include "stats/item_source.h"
+#include "stats/open_shards.h"
 #include "stats/pairing.h"
-#include "stats/windows.h"
 
 #include "crosstap/dns.h"
 
@@ -19,16 +19,10 @@ _Static_assert(ZONES_MAX == 1u << KEY_ZONE_BITS, "each zone's number fits into a
 struct collector {
 	struct collector_config config;
 	struct pairing *pairing;
-	struct shard *open[COLLECTOR_MAX_SHARDS];  /* by index, oldest first */
-	struct shard *spare[COLLECTOR_MAX_SHARDS]; /* empty */
-	size_t n_open, n_spare, n_made;
-	struct shard *last; /* of the last record, for times in [last_start_ns, last_end_ns) */
-	int64_t last_start_ns, last_end_ns;
-	int64_t oldest;
+	struct open_shards shards;
 	struct junk_seen seen; /* by the traits that are set */
 	uint32_t pace_shift;
-	uint64_t evicted;  /* of pairing, already reported */
-	uint64_t unplaced; /* frames that came while there was no shard at all */
+	uint64_t evicted; /* of pairing, already reported */
 };
 
 int collector_new(struct collector **ret, const struct collector_config *config)
@@ -40,15 +34,13 @@ int collector_new(struct collector **ret, const struct collector_config *config)
 		return -ENOMEM;
 	collector->config = *config;
 	collector->pace_shift = pace_shift((uint64_t)config->interval_ns);
-	collector->oldest = INT64_MIN;
 	r = pairing_new(&collector->pairing);
 	if (r == 0)
-		r = shard_new(&collector->spare[0], &config->limits, &config->seed);
+		r = open_shards_init(&collector->shards, &collector->config);
 	if (r < 0) {
 		collector_free(collector);
 		return r;
 	}
-	collector->n_spare = collector->n_made = 1;
 	*ret = collector;
 	return 0;
 }
@@ -57,10 +49,7 @@ void collector_free(struct collector *collector)
 {
 	if (!collector)
 		return;
-	for (size_t i = 0; i < collector->n_open; i++)
-		shard_free(collector->open[i]);
-	for (size_t i = 0; i < collector->n_spare; i++)
-		shard_free(collector->spare[i]);
+	open_shards_clear(&collector->shards);
 	pairing_free(collector->pairing);
 	free(collector);
 }
@@ -87,9 +76,9 @@ void collector_set_traits(struct collector *collector, const struct collector_tr
 	pairing_relabel(collector->pairing, traits->zones ? &numbers : NULL, traits->zone);
 	collector->config.traits = *traits;
 	collector->seen = (struct junk_seen){0};
-	for (size_t i = 0; i < collector->n_open; i++) {
-		if (collector->open[i]->domains)
-			domains_forget_below(collector->open[i]->domains);
+	for (size_t i = 0; i < collector->shards.n_open; i++) {
+		if (collector->shards.open[i]->domains)
+			domains_forget_below(collector->shards.open[i]->domains);
 	}
 }
 
@@ -100,115 +89,12 @@ void collector_renew_labels(struct collector *collector, uint64_t generation)
 
 uint64_t collector_labels_since(const struct collector *collector)
 {
-	uint64_t since = UINT64_MAX;
-
-	for (size_t i = 0; i < collector->n_open; i++) {
-		if (since > collector->open[i]->labels_since)
-			since = collector->open[i]->labels_since;
-	}
-	return since;
+	return open_shards_labels_since(&collector->shards);
 }
 
 int64_t collector_oldest(const struct collector *collector)
 {
-	return collector->oldest;
-}
-
-static struct shard *take_spare(struct collector *collector)
-{
-	struct shard *shard = NULL;
-
-	if (collector->n_spare)
-		shard = collector->spare[--collector->n_spare];
-	else if (collector->config.returned)
-		shard = ring_pop(collector->config.returned);
-	if (shard) {
-		shard_fit_lists(shard, &collector->config.limits);
-		return shard;
-	}
-	if (collector->n_made >= collector->config.max_shards ||
-	    shard_new(&shard, &collector->config.limits, &collector->config.seed) < 0)
-		return NULL;
-	collector->n_made++;
-	return shard;
-}
-
-/* The shard of a window, opened if need be; the newest one where there is none to be had. */
-static struct shard *shard_of(struct collector *collector, int64_t index)
-{
-	struct shard *shard;
-	size_t at = collector->n_open;
-
-	while (at > 0 && collector->open[at - 1]->index > index)
-		at--;
-	if (at > 0 && collector->open[at - 1]->index == index)
-		return collector->open[at - 1];
-	shard = take_spare(collector);
-	if (!shard) {
-		/* collector_close() leaves one here: there is none only at the very end, or without
-		 * memory. */
-		if (!collector->n_open)
-			return NULL;
-		shard = collector->open[collector->n_open - 1];
-		shard->merged++;
-		return shard;
-	}
-	for (size_t i = collector->n_open; i > at; i--)
-		collector->open[i] = collector->open[i - 1];
-	collector->open[at] = shard;
-	collector->n_open++;
-	shard->index = index;
-	shard->labels_since = collector->config.labels_since;
-	shard->frames += collector->unplaced;
-	shard->lost += collector->unplaced;
-	collector->unplaced = 0;
-	return shard;
-}
-
-/* Not the window of its time: the newest one for a record from the future, the oldest for a late
- * one. */
-static struct shard *find_other(
-    struct collector *collector, int64_t index, int64_t newest, bool *ret_late)
-{
-	struct shard *shard;
-
-	if (index > newest) {
-		shard = shard_of(collector, newest);
-		if (shard)
-			shard->skewed++;
-		return shard;
-	}
-	shard = shard_of(collector, collector->oldest);
-	if (shard)
-		shard->late++;
-	*ret_late = true;
-	return shard;
-}
-
-static struct shard *find_shard(
-    struct collector *collector, int64_t time_ns, int64_t now_ns, bool *ret_late)
-{
-	const int64_t interval = collector->config.interval_ns;
-	int64_t index, newest;
-	struct shard *shard;
-
-	*ret_late = false;
-	if (collector->last && time_ns >= collector->last_start_ns &&
-	    time_ns < collector->last_end_ns)
-		return collector->last;
-	index = window_index(time_ns, interval);
-	newest = window_index(now_ns, interval);
-	if (newest < collector->oldest)
-		newest = collector->oldest;
-	if (index > newest || index < collector->oldest)
-		return find_other(collector, index, newest, ret_late);
-	shard = shard_of(collector, index);
-	if (shard && shard->index == index) {
-		collector->last = shard;
-		collector->last_start_ns = index * interval;
-		collector->last_end_ns = collector->last_start_ns + interval;
-	}
-	return shard;
+	return collector->shards.oldest;
 }
 
 static struct cube_cell *cube_cell(
@@ -226,7 +112,7 @@ static bool prepare(struct collector *collector, const struct record *record, in
 	const struct collector_traits *traits = &collector->config.traits;
 
 	item_init(item, record, direction, now_ns);
-	item->shard = find_shard(collector, item->time_ns, now_ns, &item->late);
+	item->shard = open_shards_find(&collector->shards, item->time_ns, now_ns, &item->late);
 	if (!item->shard)
 		return false;
 	item->client_side = record_is_client_side(record);
@@ -460,14 +346,6 @@ CT_INLINE void count(struct collector *collector, const struct item *item)
 			(collector->config.traits.facts & FACTS_ADDRESSES) != 0});
 }
 
-static void count_frame(struct collector *collector, struct shard *shard)
-{
-	if (shard)
-		shard->frames++;
-	else
-		collector->unplaced++;
-}
-
 static size_t prepare_record(
     struct collector *collector, const struct record *record, struct item *items, int64_t now_ns)
 {
@@ -485,15 +363,15 @@ static size_t prepare_record(
 	} else {
 		/* Its response carries it again, and is what counts. */
 		bool late;
-		struct shard *shard =
-		    find_shard(collector, record_time(record, DIR_QUERY, now_ns), now_ns, &late);
+		struct shard *shard = open_shards_find(
+		    &collector->shards, record_time(record, DIR_QUERY, now_ns), now_ns, &late);
 
-		count_frame(collector, shard);
+		open_shards_count_frame(&collector->shards, shard);
 		if (shard)
 			shard->ignored++;
 		return 0;
 	}
-	count_frame(collector, n ? items[0].shard : NULL);
+	open_shards_count_frame(&collector->shards, n ? items[0].shard : NULL);
 	return n;
 }
 
@@ -522,51 +400,18 @@ void collector_take(
 void collector_bad(struct collector *collector, int64_t now_ns)
 {
 	bool late;
-	struct shard *shard = find_shard(collector, now_ns, now_ns, &late);
+	struct shard *shard = open_shards_find(&collector->shards, now_ns, now_ns, &late);
 
-	count_frame(collector, shard);
+	open_shards_count_frame(&collector->shards, shard);
 	if (shard)
 		shard->frames_bad++;
-}
-
-/* Where the report holds all other shards, the newest of those that should leave stays, as the
- * beginning of what is the oldest window from now on: a thread always has one to count into. */
-static size_t keep_one(
-    struct collector *collector, int64_t oldest, struct shard *const leaving[], size_t n)
-{
-	struct shard *shard;
-
-	if (n == 0 || oldest == INT64_MAX || collector->n_open || collector->n_spare ||
-	    collector->n_made < collector->config.max_shards)
-		return n;
-	shard = collector->config.returned ? ring_pop(collector->config.returned) : NULL;
-	if (shard) {
-		collector->spare[collector->n_spare++] = shard;
-		return n;
-	}
-	shard = leaving[n - 1];
-	shard->merged += shard->frames;
-	shard->index = oldest;
-	collector->open[collector->n_open++] = shard;
-	return n - 1;
 }
 
 size_t collector_close(
     struct collector *collector, int64_t oldest, struct shard *ret[COLLECTOR_MAX_SHARDS])
 {
-	size_t n = 0, kept = 0;
+	const size_t n = open_shards_close(&collector->shards, oldest, ret);
 
-	for (size_t i = 0; i < collector->n_open; i++) {
-		if (collector->open[i]->index < oldest)
-			ret[n++] = collector->open[i];
-		else
-			collector->open[kept++] = collector->open[i];
-	}
-	collector->n_open = kept;
-	n = keep_one(collector, oldest, ret, n);
-	collector->last = NULL;
-	if (collector->oldest < oldest && oldest != INT64_MAX)
-		collector->oldest = oldest;
 	if (n) {
 		ret[n - 1]->evicted += pairing_evicted(collector->pairing) - collector->evicted;
 		collector->evicted = pairing_evicted(collector->pairing);
@@ -577,14 +422,10 @@ size_t collector_close(
 
 void collector_reopen(struct collector *collector, int64_t oldest)
 {
-	collector->oldest = oldest;
-	collector->last = NULL;
+	open_shards_reopen(&collector->shards, oldest);
 }
 
 void collector_give(struct collector *collector, struct shard *shard)
 {
-	if (collector->n_spare < COLLECTOR_MAX_SHARDS)
-		collector->spare[collector->n_spare++] = shard;
-	else
-		shard_free(shard);
+	open_shards_give(&collector->shards, shard);
 }
