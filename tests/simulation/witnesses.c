@@ -235,7 +235,7 @@ int dnstap_input_set_access(struct dnstap_input *input UNUSED,
 	return 0;
 }
 
-bool dnstap_input_is_gone(struct dnstap_input *input UNUSED)
+bool dnstap_input_is_gone(struct dnstap_input *input UNUSED, bool *ret_passed UNUSED)
 {
 	return false;
 }

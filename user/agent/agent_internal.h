@@ -101,7 +101,8 @@ int input_set_prepare(struct agent *agent, const struct config *config, struct i
 /* Takes the place of the inputs that there are: `agent->config` is the new one, and consumes `set`.
  * Where a thread cannot be had that is logged, and its error returned: the input counts nothing. */
 int input_set_commit(struct agent *agent, struct input_set *set);
-/* Whether there is one whose socket's file was removed; says so, once of each. */
+/* Whether a reload can help one whose socket's file was removed; says of each, once, that it was.
+ */
 bool agent_inputs_gone(struct agent *agent);
 /* Takes NULL. */
 void input_set_free(struct input_set *set);

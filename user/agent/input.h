@@ -35,6 +35,7 @@ struct input {
 	struct input_setup setup;
 	char *key;            /* kind and address: what makes it the same input over a reload */
 	bool gone;            /* its socket's file, at the last look: nobody can connect */
+	bool renewable;       /* and the next reload makes it again */
 	struct ring closed;   /* shards to the report */
 	struct ring returned; /* and back */
 	struct dnstap_stats before; /* at the last window */

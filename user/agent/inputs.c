@@ -38,7 +38,7 @@ static struct input *find_input(const struct agent *agent, const struct config_i
 	struct input *found = NULL;
 
 	for (size_t i = 0; key && i < agent->n_inputs; i++) {
-		if (strcmp(agent->inputs[i]->key, key) == 0 && !agent->inputs[i]->gone)
+		if (strcmp(agent->inputs[i]->key, key) == 0 && !agent->inputs[i]->renewable)
 			found = agent->inputs[i];
 	}
 	free(key);
@@ -265,15 +265,20 @@ bool agent_inputs_gone(struct agent *agent)
 
 	for (size_t i = 0; i < agent->n_inputs; i++) {
 		struct input *input = agent->inputs[i];
-		const bool gone = dnstap_input_is_gone(input->source);
+		bool passed = false;
+		const bool gone = dnstap_input_is_gone(input->source, &passed);
 
 		if (gone && !input->gone)
 			log_warning(MODULE,
-			    "the socket's file was removed: no producer can connect; a reload "
-			    "makes it again input=%s",
+			    "the socket's file was removed: no producer can connect; %s input=%s",
+			    passed
+				? "systemctl restart crosstap.socket crosstap, or who passed it, "
+				  "makes it again"
+				: "a reload makes it again",
 			    dnstap_input_address(input->source));
 		input->gone = gone;
-		any |= gone;
+		input->renewable = gone && !passed;
+		any |= input->renewable;
 	}
 	return any;
 }

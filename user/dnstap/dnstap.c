@@ -33,6 +33,8 @@ size_t dnstap_input_passed(
 		return passed_sockets_find(passed, config->address, ret, max);
 	listen_name(name, config);
 	n = passed_sockets_find(passed, name, ret, max);
+	if (n && config->kind == INPUT_UNIX && listen_path_is_gone(config->address))
+		return 0; /* nobody can connect there: it is made anew */
 	if (n == 0 && config->kind == INPUT_UNIX)
 		n = passed_sockets_at(passed, config->address, ret, max);
 	return n;
@@ -47,7 +49,10 @@ void dnstap_input_adopt(struct dnstap_input *input, const struct config_input *c
 
 	if (config->kind != INPUT_LISTEN_FD && store_works())
 		listen_name(input->stored, config);
-	if (*input->stored && input->listeners.passed) {
+	if (*input->stored && !input->listeners.passed) {
+		if (passed_sockets_find(passed, input->stored, &own, 1))
+			store_remove(input->stored); /* what was made anew takes its place */
+	} else if (*input->stored) {
 		if (passed_sockets_find(passed, input->stored, &own, 1) == 0)
 			*input->stored = 0; /* a socket unit's */
 		else if (config->kind == INPUT_UNIX &&
@@ -129,12 +134,13 @@ int dnstap_input_set_access(
 	return r;
 }
 
-bool dnstap_input_is_gone(struct dnstap_input *input)
+bool dnstap_input_is_gone(struct dnstap_input *input, bool *ret_passed)
 {
 	bool gone;
 
 	pthread_mutex_lock(&input->listeners_lock);
-	gone = !input->listeners.passed && listen_file_is_gone(&input->listeners.file);
+	gone = listen_is_gone(&input->listeners);
+	*ret_passed = input->listeners.passed && !input->listeners.file.path;
 	pthread_mutex_unlock(&input->listeners_lock);
 	return gone;
 }

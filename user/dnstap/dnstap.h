@@ -77,9 +77,9 @@ int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *l
  */
 int dnstap_input_set_access(
     struct dnstap_input *input, const struct config_input *config, char *error, size_t size);
-/* Nobody can connect any more: the file of the Unix socket that it made was removed. The thread is
- * that of dnstap_input_set_access(). */
-bool dnstap_input_is_gone(struct dnstap_input *input);
+/* Nobody can connect any more: the file of the Unix socket was removed. *ret_passed: a unit made
+ * it, and has to make it again. The thread is that of dnstap_input_set_access(). */
+bool dnstap_input_is_gone(struct dnstap_input *input, bool *ret_passed);
 /* Who may connect from now on, whose reference goes over. Connections that are there stay as they
  * are. Any thread. */
 void dnstap_input_set_door(struct dnstap_input *input, struct door *door);

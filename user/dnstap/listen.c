@@ -94,6 +94,7 @@ static int take_passed(struct listen_sockets *sockets, const char *name, const i
 		}
 		sockets->fds[sockets->n++] = r;
 	}
+	listen_see_file(sockets->fds[0], sockets->seen, sizeof(sockets->seen));
 	return 0;
 }
 
@@ -178,4 +179,11 @@ void listen_leave(struct listen_sockets *sockets)
 {
 	free(sockets->file.path);
 	sockets->file.path = NULL;
+}
+
+bool listen_is_gone(const struct listen_sockets *sockets)
+{
+	const char *path = sockets->file.path ? sockets->file.path : sockets->seen;
+
+	return *path && listen_path_is_gone(path);
 }

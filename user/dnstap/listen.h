@@ -11,7 +11,8 @@
 
 #include <sys/types.h>
 
-#define LISTEN_MAX 8
+#define LISTEN_MAX        8
+#define LISTEN_PATH_BYTES 112 /* of a Unix socket's, and its end */
 
 /* A Unix socket's file, as bind(2) made it. */
 struct listen_file {
@@ -27,6 +28,8 @@ struct listen_sockets {
 	size_t n;
 	bool passed; /* duplicates: the sockets live on without us */
 	struct listen_file file;
+	char seen[LISTEN_PATH_BYTES]; /* of the first that was passed: its file's path; "": none is
+					 seen */
 	char skipped[256]; /* addresses of a name that this host does not have; "": none */
 };
 
@@ -46,10 +49,12 @@ void listen_name(char ret[static LISTEN_NAME_BYTES], const struct config_input *
  * listen_set_access(), and what is at the path is then nobody's. */
 int listen_take_file(
     struct listen_sockets *sockets, const struct config_input *config, char *error, size_t size);
+/* Nobody can connect any more: somebody removed the file of the Unix socket, or its folder. */
+bool listen_is_gone(const struct listen_sockets *sockets);
 /* The file stays, whoever closes the sockets. */
 void listen_leave(struct listen_sockets *sockets);
 
-/* The three parts: listen_unix.c. */
+/* The parts of a Unix socket: listen_unix.c. */
 int listen_unix(struct listen_file *ret, const struct config_input *config, char *error,
     size_t size); /* the socket */
 /* Mode, owner and group of the file as `config` has them, whatever is at its path now. */
@@ -58,7 +63,9 @@ int listen_set_access(int fd, const struct listen_file *file, const struct confi
 /* Which file the socket is bound to. -ESTALE: it cannot be told. */
 int listen_file_identify(int fd, struct listen_file *file, char *error, size_t size);
 void listen_file_remove(struct listen_file *file);
-/* Somebody removed it, or its folder. */
-bool listen_file_is_gone(const struct listen_file *file);
+bool listen_path_is_gone(const char *path);
+/* The path of the file that a Unix socket is bound to, in `size` bytes; "": there is none to be
+ * seen by this process. */
+void listen_see_file(int fd, char *ret, size_t size);
 
 #endif

@@ -218,6 +218,24 @@ def kinds(found):
 
 
 @test
+def removed_passed_socket(lab):
+    """What a unit made no reload can make again: that is said, and the producers that are there stay."""
+    crosstap = agent(lab, {"zone": "one", "listen_fd": "one"})
+    passed_agent(lab, crosstap, ["one"])
+    producer = frames.Producer(lab.path("one.sock"))
+    producer.send(queries(3))
+    os.unlink(lab.path("one.sock"))
+    said = "no producer can connect; systemctl restart crosstap.socket crosstap, or who passed it, makes it again input=one\n"
+    wait_for(lambda: said in crosstap.process.log(), 10, lambda: f"it is said: {crosstap.process.log()}")
+    reload(crosstap)
+    producer.send(queries(4))
+    producer.stop()
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries", "zone"), {("one",): 7}, "queries by zone")
+    check_equal(crosstap.process.log().count("no producer can connect"), 1, "said once")
+
+
+@test
 def passed_sockets_stay(lab):
     """Over reloads that fail and that succeed: their descriptors are what they were, they accept, and no descriptor of
     anybody else's is closed or left behind."""

@@ -116,6 +116,36 @@ def restarts(lab):
 
 
 @test
+def removed(lab):
+    """The file of a socket of the agent's own goes while it runs, and while it does not: it is made anew, once."""
+    own = lab.path("own.sock")
+
+    def deliver():
+        producer = Producer(own)
+        producer.raw(block(10))
+        producer.stop()
+
+    with Manager(lab) as manager:
+        crosstap = agent(lab, manager, [{"unix": own}])
+        crosstap.start()
+        for running in (False, True, False):
+            deliver()
+            if running:
+                os.unlink(own)
+                wait_for(lambda: "a reload makes it again" in crosstap.process.log(), PATIENCE_S, "it is said")
+                crosstap.process.kill(signal.SIGHUP)
+                wait_for(lambda: os.path.exists(own), PATIENCE_S, "the file is there")
+            else:
+                check_equal(crosstap.stop(), 0, "exit code")
+                os.unlink(own)
+                crosstap.start()
+            wait_for(lambda: len(manager.names("listen-")) == 1, PATIENCE_S, lambda: f"one of it is kept: {manager.names()}")
+            deliver()
+        check_equal(crosstap.stop(), 0, "exit code")
+        check_equal(counted(lab), 60, "frames reported")
+
+
+@test
 def killed(lab):
     with Manager(lab) as manager:
         manager.listen("dnstap", lab.path("unit.sock"))
