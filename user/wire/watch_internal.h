@@ -11,7 +11,7 @@
 #include "wire/window/ops.h"
 
 #define WATCH_DEVICES 64
-#define WATCH_USED          2
+#define WATCH_USED    2
 
 enum way { WAY_BPF, WAY_PACKET, WAYS, WAY_NONE = WAYS };
 
