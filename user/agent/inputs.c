@@ -271,10 +271,10 @@ bool agent_inputs_gone(struct agent *agent)
 		if (gone && !input->gone)
 			log_warning(MODULE,
 			    "the socket's file was removed: no producer can connect; %s input=%s",
-			    passed
-				? "systemctl restart crosstap.socket crosstap, or who passed it, "
-				  "makes it again"
-				: "a reload makes it again",
+			    passed ? "its unit makes it again: systemctl stop crosstap.socket "
+				     "crosstap; "
+				     "systemctl start crosstap.socket crosstap"
+				   : "a reload makes it again",
 			    dnstap_input_address(input->source));
 		input->gone = gone;
 		input->renewable = gone && !passed;

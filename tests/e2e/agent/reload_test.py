@@ -225,7 +225,8 @@ def removed_passed_socket(lab):
     producer = frames.Producer(lab.path("one.sock"))
     producer.send(queries(3))
     os.unlink(lab.path("one.sock"))
-    said = "no producer can connect; systemctl restart crosstap.socket crosstap, or who passed it, makes it again input=one\n"
+    said = ("no producer can connect; its unit makes it again: systemctl stop crosstap.socket crosstap; "
+            "systemctl start crosstap.socket crosstap input=one\n")
     wait_for(lambda: said in crosstap.process.log(), 10, lambda: f"it is said: {crosstap.process.log()}")
     reload(crosstap)
     producer.send(queries(4))
