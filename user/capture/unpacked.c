@@ -18,6 +18,7 @@
 #define MAGIC_BYTES   6
 #define GZIP_WINDOW   (15 + 16)  /* largest window, gzip wrapper only */
 #define STEP_BYTES    (1u << 30) /* fits zlib's uInt */
+#define ZSTD_HEADER   18         /* bytes of a frame's header at most (RFC 8878 section 3.1.1.1) */
 #define PROBLEM_BYTES 160
 
 struct unpacked;
@@ -45,6 +46,7 @@ struct unpacked {
 	z_stream zlib;
 	bool has_zlib;
 	ZSTD_DCtx *zstd;
+	uint64_t zstd_says, zstd_made; /* bytes of the frame; ZSTD_CONTENTSIZE_UNKNOWN */
 	lzma_stream xz;
 	uint64_t window; /* bytes that one may take */
 	uint64_t taken;  /* bytes of the file */
@@ -82,8 +84,21 @@ static int step_gzip(struct unpacked *unpacked, uint8_t *out, size_t size, size_
 	return status == Z_OK || status == Z_BUF_ERROR ? 0 : -EBADMSG;
 }
 
+/* At least `want` bytes of input, or all that the file has. */
+static int fill(struct unpacked *unpacked, size_t want);
+
+/* What a frame says of its own size the library compares in some of its ways, and in some not. */
 static int begin_zstd(struct unpacked *unpacked)
 {
+	const int r = fill(unpacked, ZSTD_HEADER);
+
+	if (r < 0)
+		return r;
+	unpacked->zstd_made = 0;
+	unpacked->zstd_says = ZSTD_getFrameContentSize(
+	    unpacked->in + unpacked->start, unpacked->end - unpacked->start);
+	if (unpacked->zstd_says == ZSTD_CONTENTSIZE_ERROR) /* which it then names */
+		unpacked->zstd_says = ZSTD_CONTENTSIZE_UNKNOWN;
 	if (unpacked->zstd) {
 		ZSTD_DCtx_reset(unpacked->zstd, ZSTD_reset_session_only);
 		return 0;
@@ -105,6 +120,10 @@ static int step_zstd(struct unpacked *unpacked, uint8_t *out, size_t size, size_
 
 	unpacked->start = in.pos;
 	*ret_made = to.pos;
+	unpacked->zstd_made += to.pos;
+	if (left == 0 && unpacked->zstd_says != ZSTD_CONTENTSIZE_UNKNOWN &&
+	    unpacked->zstd_made != unpacked->zstd_says)
+		return -EBADMSG;
 	if (!ZSTD_isError(left))
 		return left == 0;
 	switch (ZSTD_getErrorCode(left)) {
@@ -229,7 +248,6 @@ static ssize_t read_file(struct unpacked *unpacked, void *data, size_t size)
 	return n;
 }
 
-/* At least `want` bytes of input, or all that the file has. */
 static int fill(struct unpacked *unpacked, size_t want)
 {
 	while (unpacked->end - unpacked->start < want && !unpacked->at_end) {

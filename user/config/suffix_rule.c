@@ -176,7 +176,8 @@ int suffix_rule_normalize(const char *text, char ret[SUFFIX_RULE_SIZE], const ch
 	if (out.used >= out.room)
 		return -EINVAL;
 	name[out.used] = '\0';
-	if (memchr(name, '*', out.used))
-		return -EINVAL; /* only the first label may be one */
-	return zone_name_normalize(name, ret + prefix, ret_problem);
+	if (zone_name_normalize(name, ret + prefix, ret_problem) < 0)
+		return -EINVAL;
+	/* Only the first label may be a star, and none of this may come of an escape. */
+	return strchr(ret + prefix, '*') || (!prefix && *ret == '!') ? -EINVAL : 0;
 }

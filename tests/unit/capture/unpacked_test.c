@@ -267,6 +267,18 @@ static void test_damaged(UNUSED void **state)
 	}
 }
 
+/* A frame that says 594 bytes, and has none. */
+static void test_frame_of_another_size(UNUSED void **state)
+{
+	static const uint8_t zstd[] = {
+	    0x28, 0xb5, 0x2f, 0xfd, 0x40, 0x2a, 0x52, 0x01, 0x01, 0x00, 0x00};
+	struct packed *packed = packed_new();
+
+	put(packed, zstd, sizeof(zstd));
+	assert_fails(packed, "zstd: the data is damaged", 0);
+	free(packed);
+}
+
 static void test_something_else_follows(UNUSED void **state)
 {
 	for (enum kind kind = 0; kind < KINDS; kind++) {
@@ -375,6 +387,7 @@ int main(void)
 	    cmocka_unit_test(test_skippable),
 	    cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_frame_of_another_size),
 	    cmocka_unit_test(test_something_else_follows),
 	    cmocka_unit_test(test_other_formats),
 	    cmocka_unit_test(test_memory_is_bounded),

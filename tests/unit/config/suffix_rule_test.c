@@ -45,7 +45,8 @@ static void good_rules(void **state UNUSED)
 static void bad_rules(void **state UNUSED)
 {
 	static const char *const rules[] = {"", "!", "*.", "a..b", "*.*.uk", "a.*", "\xff.uk",
-	    "\xc0\x80.uk", "\xe4\xbd", "\xf5\x80\x80\x80", "\xc3\xbc\\002.uk",
+	    "\xc0\x80.uk", "\xe4\xbd", "\xf5\x80\x80\x80", "\xc3\xbc\\002.uk", "\\!.uk", "\\033.uk",
+	    "\\042.uk", "a.\\042",
 	    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one rule of three parts */
 	    "公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公公"
 	    "公"
