@@ -116,6 +116,8 @@ static const struct rule rules[] = {
 	"test.yaml:1:29: crosscheck.nft_counters: \"drops\" is not TABLE/COUNTER\n"},
     /* tags */
     {"tags: {zone: x}\n", "test.yaml:1:8: tags: key \"zone\" is a tag of the points themselves\n"},
+    {"tags: {identity: x}\n",
+	"test.yaml:1:8: tags: key \"identity\" is a tag of the points themselves\n"},
     {"tags: {_x: y}\n",
 	"test.yaml:1:8: tags: key \"_x\" begins with an underscore, which InfluxDB keeps for "
 	"itself\n"},
