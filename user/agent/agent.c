@@ -202,6 +202,7 @@ int agent_new(struct agent **ret, const struct agent_options *options, char *err
 	agent->config = options->config;
 	agent->clock = options->clock;
 	agent->passed = options->passed;
+	agent->lag_ns = -1;
 	hash_seed_random(&agent->seed);
 	r = make_stages(agent, error, size);
 	if (r < 0) {

@@ -50,10 +50,10 @@ struct agent {
 	struct shard *empty; /* for windows in which nobody counted */
 	struct report_input *report_inputs;
 	enum producer *producers; /* of the compared inputs */
-	uint64_t lag_ns;
-	uint64_t lost;          /* frames that found no memory, since the last window */
-	_Atomic bool connected; /* a producer was, since the start: for agent_healthy() */
-	_Atomic int64_t due_ns; /* of the oldest window, for agent_healthy() */
+	int64_t lag_ns;           /* of the last window; below 0: there was none */
+	uint64_t lost;            /* frames that found no memory, since the last window */
+	_Atomic bool connected;   /* a producer was, since the start: for agent_healthy() */
+	_Atomic int64_t due_ns;   /* of the oldest window, for agent_healthy() */
 	bool started, stopping;
 	bool reported;          /* a window was, since the start */
 	bool reloaded, changed; /* since the last window */

@@ -292,7 +292,9 @@ int64_t agent_tick(struct agent *agent)
 		/* Views, documents and points of a window leave holes in the heap that nothing
 		 * fills until the next one. */
 		malloc_trim(0);
-		agent->lag_ns = (uint64_t)(clock_wall_ns(agent->clock) - due_ns);
+		agent->lag_ns = clock_wall_ns(agent->clock) - due_ns;
+		if (agent->lag_ns < 0) /* the clock was set back meanwhile */
+			agent->lag_ns = 0;
 	}
 	if (windows_due_ns(&agent->windows) != due_ns)
 		agent_forget_labels(agent);

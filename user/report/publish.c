@@ -54,7 +54,8 @@ void report_figure_agent(struct report *report, const struct shard *total,
 	    .pairs_evicted = total->evicted,
 	    .rss_bytes = agent_rss_bytes(),
 	    .cpu_us = cpu_ns / NS_PER_US - report->cpu_before_ns / NS_PER_US,
-	    .window_lag_ms = (double)agent->window_lag_ns / NS_PER_MS,
+	    .window_lag_ms =
+		agent->window_lag_ns < 0 ? NAN : (double)agent->window_lag_ns / NS_PER_MS,
 	    .mmdb_age_s = age_s < 0 ? NAN : (double)age_s,
 	};
 	report->unreported = 0;
