@@ -42,6 +42,7 @@ struct agent {
 	struct history *history;
 	struct input **inputs;
 	size_t n_inputs;
+	uint64_t n_numbers;       /* of inputs that began */
 	struct input_set *opened; /* between agent_new() and agent_start() */
 	const struct passed_sockets *passed;
 	struct budget budget; /* of all inputs */

@@ -65,7 +65,8 @@ static void fill_figures(struct agent *agent, struct report_agent *ret)
 
 		snprintf(input->address, sizeof(input->address), "%s",
 		    dnstap_input_address(agent->inputs[i]->source));
-		dnstap_input_stats(agent->inputs[i]->source, &input->stats);
+		input_stats(agent->inputs[i], &input->stats);
+		input->number = agent->inputs[i]->number;
 		input->late = input->skewed = 0;
 		input->tees = agent->inputs[i]->tee != NULL;
 		input_tee_stats(agent->inputs[i], &input->tee);

@@ -33,10 +33,12 @@ struct input {
 	struct dnstap_input *source;
 	struct collector *collector;
 	struct input_setup setup;
-	char *key;            /* kind and address: what makes it the same input over a reload */
-	bool gone;            /* its socket's file, at the last look: nobody can connect */
-	struct ring closed;   /* shards to the report */
-	struct ring returned; /* and back */
+	char *key;                /* kind and address: what makes it the same input over a reload */
+	bool gone;                /* its socket's file, at the last look: nobody can connect */
+	struct ring closed;       /* shards to the report */
+	struct ring returned;     /* and back */
+	uint64_t number;          /* of the agent's inputs; that of the one that it follows */
+	struct dnstap_stats past; /* of those that it follows */
 	struct dnstap_stats before; /* at the last window */
 	struct tee *tee;            /* NULL: none */
 	struct tee_stats teed;      /* by those before it */
@@ -61,6 +63,10 @@ void input_send(struct input *input, const struct input_command *command);
 void input_wait(struct input *input);
 /* Takes `tee` over, or NULL: the one before it sends what it has queued, and is freed. */
 void input_set_tee(struct input *input, struct tee *tee);
+/* In the place of one with the same address, which has stopped: counts go on from what it had. */
+void input_follow(struct input *input, const struct input *before);
+/* Since the start of the first one of its number. */
+void input_stats(const struct input *input, struct dnstap_stats *ret);
 /* Over all that there were since the start. */
 void input_tee_stats(const struct input *input, struct tee_stats *ret);
 /* Ends the thread; what it counted is closed. `leave`: the next process goes on with its producers.

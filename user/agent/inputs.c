@@ -140,16 +140,32 @@ static bool stays(const struct input_set *set, const struct input *input)
 	return false;
 }
 
+/* The new one at its address, if there is one. */
+static struct input *successor(const struct input_set *set, const struct input *input)
+{
+	const char *address = dnstap_input_address(input->source);
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->is_new[i] &&
+		    strcmp(dnstap_input_address(set->inputs[i]->source), address) == 0)
+			return set->inputs[i];
+	}
+	return NULL;
+}
+
 /* Inputs that go: what they counted joins the open windows' reports. */
 static void drop_inputs(struct agent *agent, const struct input_set *set)
 {
 	for (size_t i = 0; i < agent->n_inputs; i++) {
-		struct input *input = agent->inputs[i];
+		struct input *input = agent->inputs[i], *next;
 
 		if (stays(set, input))
 			continue;
 		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
 		input_stop(input, false);
+		next = successor(set, input);
+		if (next)
+			input_follow(next, input);
 		report_certificate(agent->report, dnstap_input_address(input->source), 0);
 		agent_collect_closed(agent, input);
 		for (size_t j = 0; j < agent->n_closed; j++) {
@@ -247,6 +263,8 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 
 		if (!keeps_tee(set->inputs[i], &agent->config->inputs[i]))
 			input_set_tee(set->inputs[i], set->tees[i]);
+		if (set->is_new[i] && !set->inputs[i]->number)
+			set->inputs[i]->number = ++agent->n_numbers;
 		if (set->is_new[i])
 			started = start_input(agent, i, &set->setups[i], &limits);
 		r = r < 0 ? r : started;

@@ -13,10 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct report_input *input_before(const struct report *report, const char *address)
+static const struct report_input *input_before(
+    const struct report *report, const struct report_input *input)
 {
 	for (size_t i = 0; i < report->n_before; i++) {
-		if (strcmp(report->before[i].address, address) == 0)
+		if (report->before[i].number == input->number)
 			return &report->before[i];
 	}
 	return NULL;
@@ -98,7 +99,7 @@ static void encode_agent(const struct report *report, struct points *points, int
 		const struct report_input *input = &agent->inputs[i];
 		struct input_row row;
 
-		input_row_of(input, input_before(report, input->address), agent->now_ns, &row);
+		input_row_of(input, input_before(report, input), agent->now_ns, &row);
 		row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
 		    (const char *[]){input->address}, &row, input_row_knows(input));
 	}

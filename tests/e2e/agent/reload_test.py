@@ -173,7 +173,32 @@ def removed_socket(lab):
     wait_for(lambda: crosstap.metric("crosstap_dns_queries_total", zone="kept") == 7, 10, "7 queries")
     check_equal(crosstap.stop(), 0, "exit code")
     check_equal(points(lab).by("dns", "queries", "zone"), {("kept",): 7, ("lost",): 8}, "queries")
+    check_equal(points(lab).by("crosstap_input", "frames", "input"), {(kept,): 7, (lost,): 8}, "frames")
     check_equal(crosstap.process.log().count("no producer can connect"), 1, "said once")
+
+
+@test
+def counts_of_an_input_that_is_made_anew(lab):
+    """At an address where one was before, in one window: what a window says is what came in it."""
+    path, other = lab.path("a.sock"), lab.path("b.sock")
+    crosstap = agent(lab, {"unix": path}, interval="3s").start()
+    send(path, 50)
+    wait_for(lambda: crosstap.metric("crosstap_dns_queries_total", zone="default") == 50, 10, "50 queries")
+    send(path, 2)  # this window has two seconds yet
+    os.unlink(path)
+    reload(crosstap)
+    send(path, 3)
+    crosstap.config["inputs"] = [{"unix": other}]
+    reload(crosstap)
+    crosstap.config["inputs"] = [{"unix": path}]
+    reload(crosstap)
+    send(path, 4)
+    check_equal(crosstap.stop(), 0, "exit code")
+    check_equal(points(lab).by("dns", "queries"), {(): 59}, "queries")
+    frames_of = [fields["frames"] for name, tags, fields, _ in points(lab).points
+                 if name == "crosstap_input" and tags["input"] == path and fields["frames"]]
+    # What came by the one that was taken out of the configuration has left with it.
+    check_equal(frames_of, [50, 4], "frames of the windows")
 
 
 # -- sockets that were passed
