@@ -313,6 +313,18 @@ static struct config_input choose_input(
 	return input;
 }
 
+/* A zone whose dnstap is not read here sends no zeros: in a database they would take the place of
+ * what the agent counted. */
+static void quiet_zones(struct config *config, const struct arguments *arguments, bool streams)
+{
+	const uint64_t chosen = arguments->config ? arguments->input : 1;
+
+	for (size_t i = 0; i < config->n_inputs; i++) {
+		if (!streams || i + 1 != chosen)
+			config->inputs[i].scope = SCOPE_WITNESS;
+	}
+}
+
 static int replay_files(const struct arguments *arguments, const struct config *config,
     const struct config_input *input, char **names)
 {
@@ -364,6 +376,7 @@ static int run(const struct arguments *arguments, char **names)
 	}
 	outputs = config->outputs;
 	input = choose_input(arguments, config);
+	quiet_zones(config, arguments, *names != NULL);
 	status = replay_files(arguments, config, &input, names);
 	config_unref(config);
 	free((void *)outputs);

@@ -61,6 +61,7 @@ def replay(lab, stream, **config):
     return Points(run.stdout)
 
 
+CAPTURE = os.path.join(ROOT, "tests/golden/captures/hundred-queries.pcap")
 ZONES = {"inputs": [{"unix": "/nowhere", "zones": ["example.nl", "example.org"]}]}
 
 
@@ -176,6 +177,21 @@ def what_privacy_makes_one_is_one_point(lab):
         if name == "dns_domain":  # all below nl is one, below `other` there are many, and there is what no row has
             check_equal(fields.keys() & {"sources", "names", "magnitude"},
                         {"sources", "names", "magnitude"} if tags["rank"] == "nl" else set(), f"what is known of {tags}")
+
+
+@test
+def zones_that_are_not_read_are_silent(lab):
+    """A backfill of one input's file writes no zeros over what the agent counted of the others, nor a capture alone."""
+    stream = frames.write_stream(lab, "in.fstrm", traffic(300, 1700000000, 30))
+    config = {"inputs": [{"unix": "/nowhere", "zone": "nl"}, {"unix": "/elsewhere", "zone": "org"}]}
+    for number, words, zones in ((1, (stream,), {"nl"}), (2, (stream,), {"org"}), (2, ("--pcap", CAPTURE), set())):
+        path = lab.write("replay.yaml", yaml({"server": "ns1", **config}) + "\n")
+        run = subprocess.run([CROSSTAP, "replay", "-c", path, "--input", str(number), "--points", "-", *words],
+                             capture_output=True, text=True, timeout=120)
+        check_equal(run.returncode, 0, f"replay ({run.stderr[-1000:]})")
+        points = Points(run.stdout)
+        check(points.points, "points")
+        check_equal({tags["zone"] for _, tags, _, _ in points.points if "zone" in tags}, zones, f"zones of {words}")
 
 
 @test
