@@ -289,6 +289,7 @@ void agent_free(struct agent *agent)
 	free((void *)agent->filters[0].own);
 	free((void *)agent->filters[1].own);
 	free(agent->report_inputs);
+	free(agent->left);
 	free(agent->producers);
 	zone_registry_free(agent->registry);
 	config_unref(agent->config);

@@ -48,8 +48,9 @@ struct agent {
 	struct budget budget; /* of all inputs */
 	struct closed_shard *closed;
 	size_t n_closed, closed_size;
-	struct shard *empty; /* for windows in which nobody counted */
-	struct report_input *report_inputs;
+	struct shard *empty;                       /* for windows in which nobody counted */
+	struct report_input *report_inputs, *left; /* the latter went since the last window */
+	size_t n_left;
 	enum producer *producers; /* of the compared inputs */
 	int64_t lag_ns;           /* of the last window; below 0: there was none */
 	uint64_t lost;            /* frames that found no memory, since the last window */
@@ -112,6 +113,8 @@ void agent_report_certificates(struct agent *agent);
 /* -- agent_windows.c */
 
 /* Takes the shards that an input's thread has let go of. */
+/* What is told of it at a window's end. */
+void agent_figure_input(const struct input *input, struct report_input *ret);
 void agent_collect_closed(struct agent *agent, struct input *input);
 /* To all inputs at once, then all answers: they work side by side. */
 void agent_command_all(struct agent *agent, const struct input_command *command);

@@ -235,11 +235,11 @@ void input_stats(const struct input *input, struct dnstap_stats *ret)
 		ret->last_frame_ns = past->last_frame_ns;
 }
 
-void input_follow(struct input *input, const struct input *before)
+void input_follow(struct input *input, const struct report_input *left)
 {
-	input->number = before->number;
-	input_stats(before, &input->past);
-	input_tee_stats(before, &input->teed);
+	input->number = left->number;
+	input->past = left->stats;
+	input->teed = left->tee;
 	input->before.accepted = input->past.accepted;
 }
 

@@ -11,6 +11,7 @@
 #include "crosscheck/crosscheck.h"
 #include "agent/setup.h"
 #include "dnstap/dnstap.h"
+#include "measure/rows.h"
 #include "relay/tee.h"
 
 #include <pthread.h>
@@ -63,8 +64,8 @@ void input_send(struct input *input, const struct input_command *command);
 void input_wait(struct input *input);
 /* Takes `tee` over, or NULL: the one before it sends what it has queued, and is freed. */
 void input_set_tee(struct input *input, struct tee *tee);
-/* In the place of one with the same address, which has stopped: counts go on from what it had. */
-void input_follow(struct input *input, const struct input *before);
+/* At the address of one that has left: counts go on from what it had. */
+void input_follow(struct input *input, const struct report_input *left);
 /* Since the start of the first one of its number. */
 void input_stats(const struct input *input, struct dnstap_stats *ret);
 /* Over all that there were since the start. */

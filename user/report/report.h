@@ -27,6 +27,8 @@ struct report_next;
 struct report_agent {
 	struct report_input *inputs;
 	size_t n_inputs;
+	const struct report_input *left; /* went since the last window */
+	size_t n_left;
 	int64_t now_ns;        /* wall clock */
 	int64_t window_lag_ns; /* from due to done, of the window before; below 0: there was none */
 	uint64_t lost;         /* frames that found no memory on their way here */

@@ -190,15 +190,16 @@ def counts_of_an_input_that_is_made_anew(lab):
     send(path, 3)
     crosstap.config["inputs"] = [{"unix": other}]
     reload(crosstap)
+    send(other, 6)
     crosstap.config["inputs"] = [{"unix": path}]
     reload(crosstap)
     send(path, 4)
     check_equal(crosstap.stop(), 0, "exit code")
-    check_equal(points(lab).by("dns", "queries"), {(): 59}, "queries")
-    frames_of = [fields["frames"] for name, tags, fields, _ in points(lab).points
-                 if name == "crosstap_input" and tags["input"] == path and fields["frames"]]
-    # What came by the one that was taken out of the configuration has left with it.
-    check_equal(frames_of, [50, 4], "frames of the windows")
+    check_equal(points(lab).by("dns", "queries"), {(): 65}, "queries")
+    check_equal(points(lab).duplicates(), [], "points written twice")
+    said = [(tags["input"], fields["frames"]) for name, tags, fields, _ in points(lab).points
+            if name == "crosstap_input" and fields["frames"]]
+    check_equal(sorted(said), [(path, 9), (path, 50), (other, 6)], "frames of the windows")
 
 
 # -- sockets that were passed
