@@ -202,6 +202,7 @@ int agent_new(struct agent **ret, const struct agent_options *options, char *err
 	agent->config = options->config;
 	agent->clock = options->clock;
 	agent->passed = options->passed;
+	agent->lag_ns = -1;
 	hash_seed_random(&agent->seed);
 	r = make_stages(agent, error, size);
 	if (r < 0) {
@@ -288,6 +289,7 @@ void agent_free(struct agent *agent)
 	free((void *)agent->filters[0].own);
 	free((void *)agent->filters[1].own);
 	free(agent->report_inputs);
+	free(agent->left);
 	free(agent->producers);
 	zone_registry_free(agent->registry);
 	config_unref(agent->config);

@@ -42,18 +42,20 @@ struct agent {
 	struct history *history;
 	struct input **inputs;
 	size_t n_inputs;
+	uint64_t n_numbers;       /* of inputs that began */
 	struct input_set *opened; /* between agent_new() and agent_start() */
 	const struct passed_sockets *passed;
 	struct budget budget; /* of all inputs */
 	struct closed_shard *closed;
 	size_t n_closed, closed_size;
-	struct shard *empty; /* for windows in which nobody counted */
-	struct report_input *report_inputs;
+	struct shard *empty;                       /* for windows in which nobody counted */
+	struct report_input *report_inputs, *left; /* the latter went since the last window */
+	size_t n_left;
 	enum producer *producers; /* of the compared inputs */
-	uint64_t lag_ns;
-	uint64_t lost;          /* frames that found no memory, since the last window */
-	_Atomic bool connected; /* a producer was, since the start: for agent_healthy() */
-	_Atomic int64_t due_ns; /* of the oldest window, for agent_healthy() */
+	int64_t lag_ns;           /* of the last window; below 0: there was none */
+	uint64_t lost;            /* frames that found no memory, since the last window */
+	_Atomic bool connected;   /* a producer was, since the start: for agent_healthy() */
+	_Atomic int64_t due_ns;   /* of the oldest window, for agent_healthy() */
 	bool started, stopping;
 	bool reported;          /* a window was, since the start */
 	bool reloaded, changed; /* since the last window */
@@ -112,6 +114,8 @@ void agent_report_certificates(struct agent *agent);
 /* -- agent_windows.c */
 
 /* Takes the shards that an input's thread has let go of. */
+/* What is told of it at a window's end. */
+void agent_figure_input(const struct input *input, struct report_input *ret);
 void agent_collect_closed(struct agent *agent, struct input *input);
 /* To all inputs at once, then all answers: they work side by side. */
 void agent_command_all(struct agent *agent, const struct input_command *command);

@@ -58,23 +58,26 @@ void agent_command_all(struct agent *agent, const struct input_command *command)
 	}
 }
 
+void agent_figure_input(const struct input *input, struct report_input *ret)
+{
+	*ret = (struct report_input){.number = input->number, .tees = input->tee != NULL};
+	snprintf(ret->address, sizeof(ret->address), "%s", dnstap_input_address(input->source));
+	input_stats(input, &ret->stats);
+	input_tee_stats(input, &ret->tee);
+}
+
 static void fill_figures(struct agent *agent, struct report_agent *ret)
 {
 	for (size_t i = 0; i < agent->n_inputs; i++) {
-		struct report_input *input = &agent->report_inputs[i];
-
-		snprintf(input->address, sizeof(input->address), "%s",
-		    dnstap_input_address(agent->inputs[i]->source));
-		dnstap_input_stats(agent->inputs[i]->source, &input->stats);
-		input->late = input->skewed = 0;
-		input->tees = agent->inputs[i]->tee != NULL;
-		input_tee_stats(agent->inputs[i], &input->tee);
-		if (input->stats.accepted)
+		agent_figure_input(agent->inputs[i], &agent->report_inputs[i]);
+		if (agent->report_inputs[i].stats.accepted)
 			atomic_store_explicit(&agent->connected, true, memory_order_relaxed);
 	}
 	*ret = (struct report_agent){
 	    .inputs = agent->report_inputs,
 	    .n_inputs = agent->n_inputs,
+	    .left = agent->left,
+	    .n_left = agent->n_left,
 	    .now_ns = clock_wall_ns(agent->clock),
 	    .window_lag_ns = agent->lag_ns,
 	    .lost = agent->lost,
@@ -159,6 +162,7 @@ static void report_span(struct agent *agent, const struct window_span *span)
 	report_window(
 	    agent->report, base.shard ? base.shard : agent->empty, span, &compared, &figures);
 	wire_done(agent->wire, span->index);
+	agent->n_left = 0;
 	if (base.shard)
 		give_back(agent, base.shard, base.owner);
 	else
@@ -292,7 +296,9 @@ int64_t agent_tick(struct agent *agent)
 		/* Views, documents and points of a window leave holes in the heap that nothing
 		 * fills until the next one. */
 		malloc_trim(0);
-		agent->lag_ns = (uint64_t)(clock_wall_ns(agent->clock) - due_ns);
+		agent->lag_ns = clock_wall_ns(agent->clock) - due_ns;
+		if (agent->lag_ns < 0) /* the clock was set back meanwhile */
+			agent->lag_ns = 0;
 	}
 	if (windows_due_ns(&agent->windows) != due_ns)
 		agent_forget_labels(agent);

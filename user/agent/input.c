@@ -218,6 +218,31 @@ void input_set_tee(struct input *input, struct tee *tee)
 	input->teed.dropped += stats.dropped;
 }
 
+void input_stats(const struct input *input, struct dnstap_stats *ret)
+{
+	const struct dnstap_stats *past = &input->past;
+
+	dnstap_input_stats(input->source, ret);
+	ret->frames += past->frames;
+	ret->frames_bad += past->frames_bad;
+	ret->bytes += past->bytes;
+	ret->accepted += past->accepted;
+	ret->refused += past->refused;
+	ret->timed_out += past->timed_out;
+	ret->denied += past->denied;
+	ret->cut += past->cut;
+	if (!ret->last_frame_ns)
+		ret->last_frame_ns = past->last_frame_ns;
+}
+
+void input_follow(struct input *input, const struct report_input *left)
+{
+	input->number = left->number;
+	input->past = left->stats;
+	input->teed = left->tee;
+	input->before.accepted = input->past.accepted;
+}
+
 void input_tee_stats(const struct input *input, struct tee_stats *ret)
 {
 	struct tee_stats now = {0};

@@ -11,6 +11,7 @@
 #include "crosscheck/crosscheck.h"
 #include "agent/setup.h"
 #include "dnstap/dnstap.h"
+#include "measure/rows.h"
 #include "relay/tee.h"
 
 #include <pthread.h>
@@ -33,11 +34,13 @@ struct input {
 	struct dnstap_input *source;
 	struct collector *collector;
 	struct input_setup setup;
-	char *key;            /* kind and address: what makes it the same input over a reload */
-	bool gone;            /* its socket's file, at the last look: nobody can connect */
-	bool renewable;       /* and the next reload makes it again */
-	struct ring closed;   /* shards to the report */
-	struct ring returned; /* and back */
+	char *key;                /* kind and address: what makes it the same input over a reload */
+	bool gone;                /* its socket's file, at the last look: nobody can connect */
+	bool renewable;           /* and the next reload makes it again */
+	struct ring closed;       /* shards to the report */
+	struct ring returned;     /* and back */
+	uint64_t number;          /* of the agent's inputs; that of the one that it follows */
+	struct dnstap_stats past; /* of those that it follows */
 	struct dnstap_stats before; /* at the last window */
 	struct tee *tee;            /* NULL: none */
 	struct tee_stats teed;      /* by those before it */
@@ -62,6 +65,10 @@ void input_send(struct input *input, const struct input_command *command);
 void input_wait(struct input *input);
 /* Takes `tee` over, or NULL: the one before it sends what it has queued, and is freed. */
 void input_set_tee(struct input *input, struct tee *tee);
+/* At the address of one that has left: counts go on from what it had. */
+void input_follow(struct input *input, const struct report_input *left);
+/* Since the start of the first one of its number. */
+void input_stats(const struct input *input, struct dnstap_stats *ret);
 /* Over all that there were since the start. */
 void input_tee_stats(const struct input *input, struct tee_stats *ret);
 /* Ends the thread; what it counted is closed. `leave`: the next process goes on with its producers.

@@ -140,6 +140,37 @@ static bool stays(const struct input_set *set, const struct input *input)
 	return false;
 }
 
+/* What it counted since the last window is the next one's. */
+static void note_left(struct agent *agent, const struct input *input)
+{
+	struct report_input *left =
+	    reallocarray(agent->left, agent->n_left + 1, sizeof(*agent->left));
+
+	if (!left)
+		return; /* the next window is short of it */
+	agent->left = left;
+	agent_figure_input(input, &left[agent->n_left]);
+	left[agent->n_left++].stats.connections = 0;
+}
+
+/* One that comes to an address where one left in this window is that one: an address has one point
+ * in a window. */
+static void number_input(struct agent *agent, struct input *input)
+{
+	const char *address = dnstap_input_address(input->source);
+
+	for (size_t i = 0; i < agent->n_left; i++) {
+		struct report_input *left = &agent->left[i];
+
+		if (strncmp(left->address, address, sizeof(left->address) - 1) != 0)
+			continue;
+		input_follow(input, left);
+		*left = agent->left[--agent->n_left];
+		return;
+	}
+	input->number = ++agent->n_numbers;
+}
+
 /* Inputs that go: what they counted joins the open windows' reports. */
 static void drop_inputs(struct agent *agent, const struct input_set *set)
 {
@@ -150,6 +181,7 @@ static void drop_inputs(struct agent *agent, const struct input_set *set)
 			continue;
 		log_info(MODULE, "input closed input=%s", dnstap_input_address(input->source));
 		input_stop(input, false);
+		note_left(agent, input);
 		report_certificate(agent->report, dnstap_input_address(input->source), 0);
 		agent_collect_closed(agent, input);
 		for (size_t j = 0; j < agent->n_closed; j++) {
@@ -247,8 +279,10 @@ int input_set_commit(struct agent *agent, struct input_set *set)
 
 		if (!keeps_tee(set->inputs[i], &agent->config->inputs[i]))
 			input_set_tee(set->inputs[i], set->tees[i]);
-		if (set->is_new[i])
+		if (set->is_new[i]) {
+			number_input(agent, set->inputs[i]);
 			started = start_input(agent, i, &set->setups[i], &limits);
+		}
 		r = r < 0 ? r : started;
 	}
 	free(set->tees);

@@ -4,6 +4,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/unused.h"
+#include "command/load.h"
+#include "config/parse/value_scalar.h"
 #include "text/json_text.h"
 #include "replay/replay.h"
 #include "sink/file.h"
@@ -11,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +26,7 @@
 
 struct arguments {
 	const char *config, *points, *queries;
-	unsigned long input;
+	uint64_t input;
 	const char **pcaps; /* as many as the command line names */
 	size_t n_pcaps;
 	bool json, push, help;
@@ -42,7 +46,6 @@ static size_t readings_of_stdin(const struct arguments *arguments, char *const *
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
 	struct usage_reader reader;
-	char *end;
 	int option;
 
 	*ret = (struct arguments){.input = 1};
@@ -56,8 +59,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->config = optarg;
 			break;
 		case USAGE_INPUT:
-			ret->input = strtoul(optarg, &end, 10);
-			if (*end || !ret->input)
+			if (scalar_parse_uint(optarg, &ret->input) < 0 || !ret->input)
 				return -EINVAL;
 			break;
 		case USAGE_PCAP:
@@ -91,21 +93,45 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	return (optind < argc || ret->n_pcaps) && !(ret->push && !ret->config) ? 0 : -EINVAL;
 }
 
+static int parse_defaults(const char *path UNUSED, FILE *errors, struct config **ret)
+{
+	return config_parse("defaults", "", 0, errors, ret);
+}
+
+static bool writes_to_stdout(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_outputs; i++) {
+		if (sink_file_is_stdout(&config->outputs[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What the command line asks of a configuration. */
+static int check_config(const struct arguments *arguments, const struct config *config)
+{
+	if (arguments->config && arguments->input > config->n_inputs && config->n_inputs) {
+		log_error(MODULE, "there is no input %" PRIu64 ": the configuration has %zu",
+		    arguments->input, config->n_inputs);
+		return -EINVAL;
+	}
+	if (arguments->json && arguments->push && writes_to_stdout(config)) {
+		log_error(MODULE, "--json: an output of the configuration writes to stdout, too");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* With -c its inputs and outputs; without, the defaults of one input. */
 static int load_config(const struct arguments *arguments, struct config **ret)
 {
 	int r;
 
-	if (arguments->config)
-		r = config_load(arguments->config, stderr, ret);
-	else
-		r = config_parse("defaults", "", 0, stderr, ret);
-	if (r == 0 && arguments->config && arguments->input > (*ret)->n_inputs &&
-	    (*ret)->n_inputs) {
-		log_error(MODULE, "there is no input %lu: the configuration has %zu",
-		    arguments->input, (*ret)->n_inputs);
-		config_unref(*ret);
-		return -EINVAL;
+	r = command_load(arguments->config, arguments->config ? config_load : parse_defaults, ret);
+	if (r == 0) {
+		r = check_config(arguments, *ret);
+		if (r < 0)
+			config_unref(*ret);
 	}
 	return r;
 }
@@ -250,12 +276,12 @@ static void print_report(FILE *out, const json_t *document)
 	print_verdict(out, json_object_get(document, "crosscheck"));
 }
 
-static void print_document(const json_t *document, const struct arguments *arguments)
+/* Points have stdout to themselves. */
+static void print_document(
+    const json_t *document, const struct arguments *arguments, const struct config *config)
 {
-	const bool to_points = arguments->points && strcmp(arguments->points, "-") == 0;
-
 	if (!arguments->json)
-		print_report(to_points ? stderr : stdout, document);
+		print_report(writes_to_stdout(config) ? stderr : stdout, document);
 	else if (json_print(document, 1, stdout) == 0)
 		fputc('\n', stdout);
 }
@@ -274,12 +300,36 @@ static int check_outputs(struct replay *replay)
 	return -EIO;
 }
 
-static int replay_files(
-    const struct arguments *arguments, const struct config *config, char **names)
+static struct config_input choose_input(
+    const struct arguments *arguments, const struct config *config)
 {
 	struct config_input input = {.kind = INPUT_UNIX, .address = "", .zone = "default"};
+
+	if (arguments->config && arguments->input <= config->n_inputs)
+		input = config->inputs[arguments->input - 1];
+	if (arguments->queries)
+		input.queries = strcmp(arguments->queries, "responses") == 0 ? QUERIES_RESPONSES
+									     : QUERIES_FRAMES;
+	return input;
+}
+
+/* A zone whose dnstap is not read here sends no zeros: in a database they would take the place of
+ * what the agent counted. */
+static void quiet_zones(struct config *config, const struct arguments *arguments, bool streams)
+{
+	const uint64_t chosen = arguments->config ? arguments->input : 1;
+
+	for (size_t i = 0; i < config->n_inputs; i++) {
+		if (!streams || i + 1 != chosen)
+			config->inputs[i].scope = SCOPE_WITNESS;
+	}
+}
+
+static int replay_files(const struct arguments *arguments, const struct config *config,
+    const struct config_input *input, char **names)
+{
 	const struct replay_options options = {.config = config,
-	    .input = &input,
+	    .input = input,
 	    .windows = arguments->points || arguments->push,
 	    .captures = arguments->n_pcaps};
 	struct replay *replay = NULL;
@@ -288,11 +338,6 @@ static int replay_files(
 	json_t *document;
 	int r, failed;
 
-	if (arguments->config && arguments->input <= config->n_inputs)
-		input = config->inputs[arguments->input - 1];
-	if (arguments->queries)
-		input.queries = strcmp(arguments->queries, "responses") == 0 ? QUERIES_RESPONSES
-									     : QUERIES_FRAMES;
 	r = replay_new(&replay, &options, error, sizeof(error));
 	if (r < 0) {
 		log_error(MODULE, "%s", error);
@@ -303,7 +348,7 @@ static int replay_files(
 	r = replay_run(replay);
 	document = replay_document(replay, (double)(clock_monotonic_ns() - start) / NS_PER_S);
 	if (document)
-		print_document(document, arguments);
+		print_document(document, arguments, config);
 	else
 		log_error(MODULE, "no report: %s", strerror(ENOMEM));
 	failed = document ? failed : -ENOMEM;
@@ -319,6 +364,7 @@ static int run(const struct arguments *arguments, char **names)
 	const struct sink_file_settings points = {
 	    .path = arguments->points, .format = SINK_FILE_LINE};
 	const struct config_output *outputs;
+	struct config_input input;
 	struct config *config;
 	int status;
 
@@ -329,7 +375,9 @@ static int run(const struct arguments *arguments, char **names)
 		return BAD_INPUT;
 	}
 	outputs = config->outputs;
-	status = replay_files(arguments, config, names);
+	input = choose_input(arguments, config);
+	quiet_zones(config, arguments, *names != NULL);
+	status = replay_files(arguments, config, &input, names);
 	config_unref(config);
 	free((void *)outputs);
 	return status;

@@ -2,6 +2,7 @@
 /* crosstap run: the daemon, in the foreground. Signals, time and supervision; the agent does the
  * rest. */
 #include "command/command.h"
+#include "command/load.h"
 
 #include "agent/agent.h"
 #include "agent/lock.h"
@@ -269,28 +270,6 @@ static void say_reloaded(const struct config_diff *diff)
 	free(restart);
 }
 
-/* What is wrong with the file goes the way of all messages, which waits for no reader. */
-static int load(const char *path, int (*read)(const char *path, FILE *errors, struct config **ret),
-    struct config **ret)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *errors = open_memstream(&text, &size);
-	int r;
-
-	if (!errors) {
-		log_error("config", "%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	r = read(path, errors, ret);
-	fclose(errors);
-	log_write_lines(LOG_LEVEL_ERROR, "config", text);
-	if (r < 0 && (!text || !*text)) /* there was no memory for words */
-		log_error("config", "%s: %s", path ? path : CONFIG_DEFAULT_PATH, strerror(-r));
-	free(text);
-	return r;
-}
-
 static void reload(struct daemon *daemon)
 {
 	struct config_diff diff;
@@ -298,7 +277,7 @@ static void reload(struct daemon *daemon)
 	char error[512];
 	int r;
 
-	if (load(daemon->path, config_load_again, &config) < 0) {
+	if (command_load(daemon->path, config_load_again, &config) < 0) {
 		log_error(MODULE, "configuration not reloaded: the old one stays in force");
 		return;
 	}
@@ -494,7 +473,7 @@ int command_run(int argc, char **argv)
 	log_hold();
 	set_process_limits();
 	hold(SIGHUP); /* a reload that is asked for during the start would end the process */
-	r = load(daemon.path, config_load, &config);
+	r = command_load(daemon.path, config_load, &config);
 	status = r == -ENOMEM ? FAILED : BAD_CONFIG;
 	if (r == 0) {
 		status = run(&daemon, config);

@@ -173,8 +173,7 @@ static const struct config_option root[] = {
     {"top.key", OPTION_WORD, .takers = TO(REPORT), .fallback = "rank", WORDS("rank", "value"),
 	AT(C, top.key),
 	.help = "What the tag of a top list holds: `rank` bounds the number of series, `value` "
-		"(the address, the name) "
-		"does not."},
+		"(the address, the name) does not. Values that `privacy` makes one are one row."},
 
     {"domains", OPTION_SECTION,
 	.help = "What a domain is, of the dataset `domains`: the last labels of a name, those of "

@@ -64,6 +64,8 @@ static void write_key(const char *key, FILE *out)
 
 static void write_scalar(const json_t *value, FILE *out)
 {
+	char number[SCALAR_TEXT_SIZE];
+
 	if (json_is_string(value)) {
 		const char *text = json_string_value(value);
 
@@ -74,7 +76,8 @@ static void write_scalar(const json_t *value, FILE *out)
 	} else if (json_is_boolean(value)) {
 		fputs(json_is_true(value) ? "true" : "false", out);
 	} else if (json_is_real(value)) {
-		fprintf(out, "%.10g", json_real_value(value));
+		scalar_format_real(number, json_real_value(value));
+		fputs(number, out);
 	} else {
 		fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	}

@@ -2,6 +2,7 @@
 #include "encode/addresses.h"
 
 #include "base/saturate.h"
+#include "encode/ranking.h"
 #include "encode/row.h"
 #include "stats/subnets.h"
 
@@ -115,19 +116,40 @@ static void encode_subnets(const struct job *job)
 		put(job, M_DNS_SUBNET, "other", NULL, &rest);
 }
 
-static void encode_talkers(const struct job *job, enum talker by)
+static void rank_talkers(const struct job *job, enum talker by, struct ranking *ranking)
 {
 	for (size_t i = 0; i < job->zone->n_talkers[by]; i++) {
 		const struct ranked *talker = &job->zone->talkers[by][i];
-		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
+		char text[INET6_ADDRSTRLEN];
+		struct talker_row *row;
+		bool is_new;
 
 		privacy_address(job->context->privacy, (const uint8_t *)talker->address,
 		    ip_version(talker->family), text);
-		if (*text)
-			put(job, M_DNS_TALKER, talker_name(by),
-			    encode_rank(job->context, i, text, rank),
-			    &(struct talker_row){text, talker->count});
+		row = *text ? ranking_take(ranking, text, &is_new) : NULL;
+		if (row)
+			row->count += talker->count;
 	}
+}
+
+static void encode_talkers(const struct job *job, enum talker by)
+{
+	char rank[ENCODE_RANK_BYTES];
+	struct ranking *ranking;
+
+	if (!job->zone->n_talkers[by] ||
+	    ranking_new(
+		&ranking, job->context, job->zone->n_talkers[by], sizeof(struct talker_row)) < 0)
+		return;
+	rank_talkers(job, by, ranking);
+	for (size_t i = 0; i < ranking_rows(ranking); i++) {
+		struct talker_row *row = ranking_row(ranking, i);
+
+		row->address = ranking_text(ranking, i);
+		put(job, M_DNS_TALKER, talker_name(by),
+		    encode_rank(job->context, i, row->address, rank), row);
+	}
+	ranking_free(ranking);
 }
 
 void encode_addresses(struct points *points, const struct window_view *view,

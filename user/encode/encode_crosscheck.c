@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/encode.h"
 
+#include "encode/ranking.h"
 #include "encode/row.h"
 #include "measure/mnemonic.h"
 #include "measure/rows.h"
@@ -67,22 +68,44 @@ static void encode_qtypes(struct points *points, int64_t time_ms,
 		encode_qtype(points, time_ms, UNASSIGNED_OTHER, &other);
 }
 
-static void encode_sources(struct points *points, int64_t time_ms,
-    const struct crosscheck_result *result, const struct encode_context *context)
+static void rank_sources(const struct crosscheck_result *result,
+    const struct encode_context *context, struct ranking *ranking)
 {
 	for (size_t i = 0; i < result->n_sources; i++) {
 		const struct crosscheck_source *source = &result->sources[i];
-		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
+		char text[INET6_ADDRSTRLEN];
+		struct source_row *row;
+		bool is_new;
 
 		privacy_address(
 		    context->privacy, source->address, source->length == 4 ? 4 : 6, text);
-		if (!*text)
+		row = *text ? ranking_take(ranking, text, &is_new) : NULL;
+		if (!row)
 			continue;
-		row_point(points, &measurements[M_CROSSCHECK_SOURCE], time_ms,
-		    (const char *[]){encode_rank(context, i, text, rank)},
-		    &(struct source_row){text, source->wire, source->dnstap, source->difference},
-		    0);
+		row->wire += source->wire;
+		row->dnstap += source->dnstap;
+		row->difference += source->difference;
 	}
+}
+
+static void encode_sources(struct points *points, int64_t time_ms,
+    const struct crosscheck_result *result, const struct encode_context *context)
+{
+	char rank[ENCODE_RANK_BYTES];
+	struct ranking *ranking;
+
+	if (!result->n_sources ||
+	    ranking_new(&ranking, context, result->n_sources, sizeof(struct source_row)) < 0)
+		return;
+	rank_sources(result, context, ranking);
+	for (size_t i = 0; i < ranking_rows(ranking); i++) {
+		struct source_row *row = ranking_row(ranking, i);
+
+		row->address = ranking_text(ranking, i);
+		row_point(points, &measurements[M_CROSSCHECK_SOURCE], time_ms,
+		    (const char *[]){encode_rank(context, i, row->address, rank)}, row, 0);
+	}
+	ranking_free(ranking);
 }
 
 static void encode_funnel(

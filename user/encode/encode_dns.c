@@ -6,6 +6,7 @@
 #include "encode/domains.h"
 #include "encode/histogram.h"
 #include "encode/priming.h"
+#include "encode/ranking.h"
 #include "encode/registers.h"
 #include "encode/row.h"
 #include "measure/bounded.h"
@@ -14,6 +15,7 @@
 #include "measure/size_bin.h"
 #include "stats/facts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -383,20 +385,43 @@ static void encode_latency(const struct job *job, unsigned transport)
 	points_end(job->points);
 }
 
-static void encode_names(const struct job *job, enum shard_names kind)
+static void rank_names(const struct job *job, enum shard_names kind, struct ranking *ranking)
 {
+	char text[PRIVACY_NAME_SIZE];
+	bool is_new;
+
 	for (size_t i = 0; i < job->zone->n_names[kind]; i++) {
 		const struct view_name *name = &job->zone->names[kind][i];
-		char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
+		struct name_row *row;
 
 		if (privacy_name(
 			job->context->privacy, name->name, name->length, text, sizeof(text)) < 0 ||
 		    !*text)
 			continue;
-		put(job, M_DNS_NAME, kind == NAMES_QUERY ? "query" : "nxdomain",
-		    encode_rank(job->context, i, text, rank),
-		    &(struct name_row){text, name->count});
+		row = ranking_take(ranking, text, &is_new);
+		if (row)
+			row->count += name->count;
 	}
+}
+
+static void encode_names(const struct job *job, enum shard_names kind)
+{
+	char rank[ENCODE_RANK_BYTES];
+	struct ranking *ranking;
+
+	if (!job->zone->n_names[kind] ||
+	    ranking_new(&ranking, job->context, job->zone->n_names[kind], sizeof(struct name_row)) <
+		0)
+		return;
+	rank_names(job, kind, ranking);
+	for (size_t i = 0; i < ranking_rows(ranking); i++) {
+		struct name_row *row = ranking_row(ranking, i);
+
+		row->name = ranking_text(ranking, i);
+		put(job, M_DNS_NAME, kind == NAMES_QUERY ? "query" : "nxdomain",
+		    encode_rank(job->context, i, row->name, rank), row);
+	}
+	ranking_free(ranking);
 }
 
 static void put_domain(const struct job *job, enum domains_by by, const char *rank,
@@ -406,22 +431,69 @@ static void put_domain(const struct job *job, enum domains_by by, const char *ra
 	    (const char *[]){job->zone->label, domains_by_name(by), rank}, row, known);
 }
 
-static void encode_domains(const struct job *job, enum domains_by by)
-{
-	char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
+struct ranked_domain {
 	struct domain_row row;
-	size_t put = 0;
+	uint32_t known;
+};
+
+/* How many distinct ones two domains have together nobody counted. */
+static void rank_domain(
+    struct ranking *ranking, const char *text, const struct domain_row *row, uint32_t known)
+{
+	bool is_new;
+	struct ranked_domain *ranked = ranking_take(ranking, text, &is_new);
+
+	if (!ranked)
+		return;
+	if (is_new) {
+		*ranked = (struct ranked_domain){*row, known};
+		return;
+	}
+	ranked->row.queries += row->queries;
+	ranked->row.nxdomain += row->nxdomain;
+	ranked->row.magnitude = NAN;
+	ranked->known = 0;
+}
+
+static void rank_domains(const struct job *job, enum domains_by by, struct ranking *ranking)
+{
+	char text[PRIVACY_NAME_SIZE];
+	struct domain_row row;
 
 	for (size_t i = 0; i < job->zone->n_domains[by]; i++) {
-		if (!domain_row(&job->zone->domains[by][i], job->context->privacy, text, &row))
-			continue;
-		put_domain(
-		    job, by, encode_rank(job->context, i, text, rank), &row, DOMAIN_KNOWS_DISTINCT);
-		put++;
+		if (domain_row(&job->zone->domains[by][i], job->context->privacy, text, &row))
+			rank_domain(ranking, text, &row, DOMAIN_KNOWS_DISTINCT);
 	}
 	domains_rest(job->zone, by, &row);
-	if (put && (row.queries || row.nxdomain))
+	if (!ranking_rows(ranking) || (!row.queries && !row.nxdomain))
+		return;
+	/* There may be a domain of that name. */
+	if (job->context->top_key == TOP_KEY_VALUE)
+		rank_domain(ranking, "other", &row, 0);
+	else
 		put_domain(job, by, "other", &row, 0);
+}
+
+static void encode_domains(const struct job *job, enum domains_by by)
+{
+	char rank[ENCODE_RANK_BYTES];
+	struct ranking *ranking;
+
+	if (!job->zone->n_domains[by] ||
+	    ranking_new(&ranking, job->context, job->zone->n_domains[by] + 1,
+		sizeof(struct ranked_domain)) < 0)
+		return;
+	rank_domains(job, by, ranking);
+	for (size_t i = 0; i < ranking_rows(ranking); i++) {
+		const char *text = ranking_text(ranking, i);
+		struct ranked_domain *ranked = ranking_row(ranking, i);
+
+		if (ranked->row.domain)
+			ranked->row.domain = text;
+		put_domain(
+		    job, by, encode_rank(job->context, i, text, rank), &ranked->row, ranked->known);
+	}
+	ranking_free(ranking);
 }
 
 static void encode_clients(const struct job *job)

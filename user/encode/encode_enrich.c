@@ -2,6 +2,7 @@
 #include "encode/encode.h"
 
 #include "encode/origins.h"
+#include "encode/ranking.h"
 #include "encode/row.h"
 
 #include <math.h>
@@ -51,38 +52,73 @@ static void put_resolver(
 	    (const char *[]){job->zone->label, rank}, row, known);
 }
 
-static void encode_resolver(const struct job *job, const struct view_source *source, size_t rank)
-{
-	const unsigned family = source->family == FAMILY_IPV4 ? 4 : 6;
-	char text[INET6_ADDRSTRLEN], buffer[ENCODE_RANK_BYTES];
-	struct enrich_resolver known;
+struct ranked_resolver {
+	struct enrich_resolver known; /* where the row keeps its country */
 	struct resolver_row row;
 	uint32_t bits;
+};
+
+/* Of several under one text, what is known of the busiest. What may not be told counts in the
+ * rest. */
+static void rank_resolver(const struct job *job, const struct view_source *source,
+    struct ranking *ranking, struct view_source *rest)
+{
+	const unsigned family = source->family == FAMILY_IPV4 ? 4 : 6;
+	char text[INET6_ADDRSTRLEN];
+	struct ranked_resolver *ranked;
+	bool is_new;
 
 	privacy_address(job->context->privacy, (const uint8_t *)source->address, family, text);
-	if (!*text)
-		return;
-	bits = resolver_row(source, text, job->enrich, &known, &row);
-	put_resolver(job, encode_rank(job->context, rank, text, buffer), &row, bits);
+	ranked = *text ? ranking_take(ranking, text, &is_new) : NULL;
+	if (!ranked) {
+		rest->queries += source->queries;
+		rest->nxdomain += source->nxdomain;
+	} else if (is_new) {
+		ranked->bits =
+		    resolver_row(source, text, job->enrich, &ranked->known, &ranked->row);
+	} else {
+		ranked->row.queries += source->queries;
+		ranked->row.nxdomain += source->nxdomain;
+	}
+}
+
+static void put_resolvers(
+    const struct job *job, const struct ranking *ranking, const struct view_source *rest)
+{
+	char rank[ENCODE_RANK_BYTES];
+
+	for (size_t i = 0; i < ranking_rows(ranking); i++) {
+		struct ranked_resolver *ranked = ranking_row(ranking, i);
+
+		ranked->row.address = ranking_text(ranking, i);
+		put_resolver(job, encode_rank(job->context, i, ranked->row.address, rank),
+		    &ranked->row, ranked->bits);
+	}
+	if (rest->queries || rest->nxdomain)
+		put_resolver(job, "other",
+		    &(struct resolver_row){.queries = rest->queries,
+			.nxdomain = rest->nxdomain,
+			.icmp_rtt_ms = NAN,
+			.tcp_rtt_ms = NAN},
+		    0);
 }
 
 static void encode_resolvers(const struct job *job)
 {
-	struct view_source *top = calloc(job->zone->n_resolvers + 1, sizeof(*top)), rest;
+	const size_t n = job->zone->n_resolvers;
+	struct view_source *top = n ? calloc(n, sizeof(*top)) : NULL, rest;
+	struct ranking *ranking;
 
 	if (!top)
 		return;
-	resolver_top(job->zone, top, &rest);
-	for (size_t i = 0; i < job->zone->n_resolvers; i++)
-		encode_resolver(job, &top[i], i);
+	if (ranking_new(&ranking, job->context, n, sizeof(struct ranked_resolver)) == 0) {
+		resolver_top(job->zone, top, &rest);
+		for (size_t i = 0; i < n; i++)
+			rank_resolver(job, &top[i], ranking, &rest);
+		put_resolvers(job, ranking, &rest);
+		ranking_free(ranking);
+	}
 	free(top);
-	if (job->zone->n_resolvers && (rest.queries || rest.nxdomain))
-		put_resolver(job, "other",
-		    &(struct resolver_row){.queries = rest.queries,
-			.nxdomain = rest.nxdomain,
-			.icmp_rtt_ms = NAN,
-			.tcp_rtt_ms = NAN},
-		    0);
 }
 
 void encode_enrich(struct points *points, const struct window_view *view,

@@ -187,6 +187,7 @@ struct agent_figures {
 
 struct report_input {
 	char address[128];
+	uint64_t number;           /* another input's is another */
 	struct dnstap_stats stats; /* since the start */
 	uint64_t late, skewed;     /* of this window */
 	bool tees;                 /* it has a tee */

@@ -137,6 +137,15 @@ static uint64_t count_domains(const struct config *config)
 	return (uint64_t)2 * config->top.names + config->top.nxdomain + 3 * OTHER;
 }
 
+static uint64_t count_certificates(const struct config *config)
+{
+	uint64_t n = *config->http.tls_cert != '\0';
+
+	for (size_t i = 0; i < config->n_inputs; i++)
+		n += config->inputs[i].kind == INPUT_TCP && *config->inputs[i].tls_cert;
+	return n;
+}
+
 static uint64_t tag_bound(
     const struct config *config, const struct factors *factors, enum measure_tag tag)
 {
@@ -162,7 +171,7 @@ static uint64_t tag_bound(
 	case TAG_DOMAIN:
 		return count_domains(config);
 	case TAG_CERTIFICATE:
-		return *config->http.tls_cert != '\0';
+		return count_certificates(config);
 	case TAG_INPUT:
 		return config->n_inputs;
 	default:

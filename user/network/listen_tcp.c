@@ -122,8 +122,9 @@ int listen_tcp(const char *address, int *fds, size_t room, char *error, size_t s
 			continue;
 		}
 		name_failure(info, r, failures, sizeof(failures));
-		if (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT) {
-			passed_over = r;
+		/* Without its interface a link-local address is none (-EINVAL). */
+		if (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT || r == -EINVAL) {
+			passed_over = r == -EINVAL ? -EADDRNOTAVAIL : r;
 			r = 0;
 		}
 	}

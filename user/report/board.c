@@ -26,8 +26,8 @@ int board_new(struct board **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&board->lock, NULL);
 	board->status.started_ns = clock_wall_ns(&clock_system);
-	board->status.figures =
-	    (struct agent_figures){.version = CROSSTAP_VERSION, .mmdb_age_s = NAN};
+	board->status.figures = (struct agent_figures){
+	    .version = CROSSTAP_VERSION, .window_lag_ms = NAN, .mmdb_age_s = NAN};
 	board->status.figures.start_time_s = (double)board->status.started_ns / NS_PER_S;
 	*ret = board;
 	return 0;

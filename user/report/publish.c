@@ -13,10 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct report_input *input_before(const struct report *report, const char *address)
+static const struct report_input *input_before(
+    const struct report *report, const struct report_input *input)
 {
 	for (size_t i = 0; i < report->n_before; i++) {
-		if (strcmp(report->before[i].address, address) == 0)
+		if (report->before[i].number == input->number)
 			return &report->before[i];
 	}
 	return NULL;
@@ -54,7 +55,8 @@ void report_figure_agent(struct report *report, const struct shard *total,
 	    .pairs_evicted = total->evicted,
 	    .rss_bytes = agent_rss_bytes(),
 	    .cpu_us = cpu_ns / NS_PER_US - report->cpu_before_ns / NS_PER_US,
-	    .window_lag_ms = (double)agent->window_lag_ns / NS_PER_MS,
+	    .window_lag_ms =
+		agent->window_lag_ns < 0 ? NAN : (double)agent->window_lag_ns / NS_PER_MS,
 	    .mmdb_age_s = age_s < 0 ? NAN : (double)age_s,
 	};
 	report->unreported = 0;
@@ -89,18 +91,24 @@ static void encode_certificates(
 	report_status_free(status);
 }
 
+static void encode_input(const struct report *report, struct points *points, int64_t time_ms,
+    const struct report_input *input, int64_t now_ns)
+{
+	struct input_row row;
+
+	input_row_of(input, input_before(report, input), now_ns, &row);
+	row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
+	    (const char *[]){input->address}, &row, input_row_knows(input));
+}
+
 static void encode_agent(const struct report *report, struct points *points, int64_t time_ms,
     const struct agent_figures *figures, const struct report_agent *agent)
 {
 	row_point(points, &measurements[M_CROSSTAP], time_ms, NULL, figures, 0);
-	for (size_t i = 0; i < agent->n_inputs; i++) {
-		const struct report_input *input = &agent->inputs[i];
-		struct input_row row;
-
-		input_row_of(input, input_before(report, input->address), agent->now_ns, &row);
-		row_point(points, &measurements[M_CROSSTAP_INPUT], time_ms,
-		    (const char *[]){input->address}, &row, input_row_knows(input));
-	}
+	for (size_t i = 0; i < agent->n_inputs; i++)
+		encode_input(report, points, time_ms, &agent->inputs[i], agent->now_ns);
+	for (size_t i = 0; i < agent->n_left; i++)
+		encode_input(report, points, time_ms, &agent->left[i], agent->now_ns);
 	encode_certificates(report, points, time_ms, agent->now_ns);
 }
 

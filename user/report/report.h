@@ -27,9 +27,11 @@ struct report_next;
 struct report_agent {
 	struct report_input *inputs;
 	size_t n_inputs;
-	int64_t now_ns;         /* wall clock */
-	uint64_t window_lag_ns; /* from due to done, of the window before */
-	uint64_t lost;          /* frames that found no memory on their way here */
+	const struct report_input *left; /* went since the last window */
+	size_t n_left;
+	int64_t now_ns;        /* wall clock */
+	int64_t window_lag_ns; /* from due to done, of the window before; below 0: there was none */
+	uint64_t lost;         /* frames that found no memory on their way here */
 };
 
 /* `registry` outlives the report, which holds a reference of the configuration. Fails with the

@@ -326,3 +326,10 @@ struct config_output sink_file_output(const struct sink_file_settings *settings)
 {
 	return (struct config_output){.kind = &sink_file_ops.kind, .settings = settings};
 }
+
+bool sink_file_is_stdout(const struct config_output *output)
+{
+	const struct sink_file_settings *settings = output->settings;
+
+	return output->kind == &sink_file_ops.kind && strcmp(settings->path, "-") == 0;
+}

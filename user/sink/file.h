@@ -14,5 +14,7 @@ struct sink_file_settings {
 
 /* The settings stay the caller's, and outlive the output. */
 struct config_output sink_file_output(const struct sink_file_settings *settings);
+/* Whether this one writes there, whoever names it. */
+bool sink_file_is_stdout(const struct config_output *output);
 
 #endif

@@ -52,6 +52,23 @@ def words_of_the_command_line(lab):
         file.write("nothing: 1\n")
     code, _, err = said(lab.path("bad.yaml"))
     check(code == 2 and "unknown key" in err, f"a file is run: {code}, {err}")
+    message = f"error config: {lab.path('bad.yaml')}:1:1: nothing: unknown key"
+    for words in ((lab.path("bad.yaml"),), ("replay", "-c", lab.path("bad.yaml"), "/dev/null")):
+        code, out, err = said(*words)
+        check((code, out) == (2, "") and err.startswith(message) and err.count("\n") == 1, f"{words}: {code}, {err}")
+    stream = frames.write_stream(lab, "one.fstrm", queries(1))
+    check_equal(said("replay", "--input", "1", stream)[0], 0, "the first input")
+    with open(lab.path("out.yaml"), "w") as file:
+        file.write('server: a\noutputs: [{file: {path: "-"}}]\n')
+    code, out, err = said("replay", "-c", lab.path("out.yaml"), "--push", stream)
+    check_equal(code, 0, "points on stdout")
+    check("\nframes=" in "\n" + err and all(len(line.split(" ")) == 3 for line in out.splitlines()) and "dns," in out,
+          f"the report is not among the points: {out} {err}")
+    check_equal(said("replay", "-c", lab.path("out.yaml"), "--push", "--json", stream)[:2], (2, ""), "two documents on stdout")
+    check_equal(json.loads(said("replay", "-c", lab.path("out.yaml"), "--json", stream)[1])["frames"], 1, "no points")
+    for number in ("0", "-1", "+1", " 1", "1x", "", "99999999999999999999"):
+        code, out, err = said("replay", "--input", number, stream)
+        check((code, out) == (2, "") and "usage: crosstap replay" in err, f"--input {number!r}: {code}, {err}")
 
 
 @test

@@ -61,6 +61,7 @@ def replay(lab, stream, **config):
     return Points(run.stdout)
 
 
+CAPTURE = os.path.join(ROOT, "tests/golden/captures/hundred-queries.pcap")
 ZONES = {"inputs": [{"unix": "/nowhere", "zones": ["example.nl", "example.org"]}]}
 
 
@@ -144,6 +145,53 @@ def addresses_stay_private(lab):
             check(fields["address"].endswith((".0/24", "::/48")), f"address {fields['address']}")
     points = replay(lab, stream, geo=geo, privacy={"addresses": "none"}, **ZONES)
     check(not any("address" in fields for _, _, fields, _ in points.points), "an address")
+    check_adds_up(points)
+
+
+@test
+def what_privacy_makes_one_is_one_point(lab):
+    """Where the value is the tag, clients of one prefix and names of one suffix would overwrite each other in a database."""
+    clients, stream = [f"20.1.{n % 3}.{n}" for n in range(1, 31)], []
+    for n in range(3000):
+        labels, address = ("a.b.example.nl", "c.example.nl", "x.other.")[n % 3], clients[n % 30]
+        answer = frames.message(labels, response=True, rcode=3)
+        stream.append(frames.frame(frames.AUTH_QUERY, frames.message(labels), 1700000000 + n / 300, address, 1024 + n))
+        stream.append(frames.frame(frames.AUTH_RESPONSE, answer, 1700000000 + n / 300, address, 1024 + n))
+        if n % 10 == 0:
+            stream.append(frames.frame(frames.AUTH_QUERY, frames.message(f"u{n}.other"), 1700000000 + n / 300, "2a00:1::1"))
+    path = frames.write_stream(lab, "in.fstrm", stream)
+    config = {"inputs": [{"unix": "/nowhere", "zones": ["."]}], "domains": {"labels": 2},
+              "datasets": ["core", "names", "domains", "addresses"], "privacy": {"addresses": "prefix", "names": "suffix"}}
+    ranked = replay(lab, path, **config, top={"key": "rank", "names": 5})
+    points = replay(lab, path, **config, top={"key": "value", "names": 5})
+    check_equal(points.duplicates(), [], "points written twice")
+    for measurement, field, *tags in (("dns_resolver", "queries"), ("dns_resolver", "nxdomain"), ("dns_name", "count", "kind"),
+                                      ("dns_talker", "count", "by"), ("dns_domain", "queries", "by"),
+                                      ("dns_domain", "nxdomain", "by"), ("dns_subnet", "queries")):
+        check_equal(points.by(measurement, field, *tags), ranked.by(measurement, field, *tags), f"{measurement}: {field}")
+    check_adds_up(points, ("dns_resolver",))
+    check_equal({rank for (rank,) in points.by("dns_resolver", "queries", "rank")},
+                {"20.1.0.0/24", "20.1.1.0/24", "20.1.2.0/24", "2a00:1::/48"}, "resolvers")
+    check_equal({rank for (rank,) in points.by("dns_name", "count", "rank", kind="nxdomain")}, {"nl", "other"}, "names")
+    for name, tags, fields, _ in points.points:
+        if name == "dns_domain":  # all below nl is one, below `other` there are many, and there is what no row has
+            check_equal(fields.keys() & {"sources", "names", "magnitude"},
+                        {"sources", "names", "magnitude"} if tags["rank"] == "nl" else set(), f"what is known of {tags}")
+
+
+@test
+def zones_that_are_not_read_are_silent(lab):
+    """A backfill of one input's file writes no zeros over what the agent counted of the others, nor a capture alone."""
+    stream = frames.write_stream(lab, "in.fstrm", traffic(300, 1700000000, 30))
+    config = {"inputs": [{"unix": "/nowhere", "zone": "nl"}, {"unix": "/elsewhere", "zone": "org"}]}
+    for number, words, zones in ((1, (stream,), {"nl"}), (2, (stream,), {"org"}), (2, ("--pcap", CAPTURE), set())):
+        path = lab.write("replay.yaml", yaml({"server": "ns1", **config}) + "\n")
+        run = subprocess.run([CROSSTAP, "replay", "-c", path, "--input", str(number), "--points", "-", *words],
+                             capture_output=True, text=True, timeout=120)
+        check_equal(run.returncode, 0, f"replay ({run.stderr[-1000:]})")
+        points = Points(run.stdout)
+        check(points.points, "points")
+        check_equal({tags["zone"] for _, tags, _, _ in points.points if "zone" in tags}, zones, f"zones of {words}")
 
 
 @test

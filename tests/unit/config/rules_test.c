@@ -116,6 +116,8 @@ static const struct rule rules[] = {
 	"test.yaml:1:29: crosscheck.nft_counters: \"drops\" is not TABLE/COUNTER\n"},
     /* tags */
     {"tags: {zone: x}\n", "test.yaml:1:8: tags: key \"zone\" is a tag of the points themselves\n"},
+    {"tags: {identity: x}\n",
+	"test.yaml:1:8: tags: key \"identity\" is a tag of the points themselves\n"},
     {"tags: {_x: y}\n",
 	"test.yaml:1:8: tags: key \"_x\" begins with an underscore, which InfluxDB keeps for "
 	"itself\n"},
@@ -139,6 +141,9 @@ static const struct rule rules[] = {
 	"test.yaml:5:5: inputs: the label `other` is reserved where an input has `zones`\n"},
     {"inputs:\n  - unix: /a\n  - unix: /a\n",
 	"test.yaml:3:5: inputs: inputs 0 and 1 have the same address /a\n"},
+    /* Their points would be one series. */
+    {"inputs:\n  - unix: org\n  - listen_fd: org\n",
+	"test.yaml:3:5: inputs: inputs 0 and 1 have the same address org\n"},
     {"inputs:\n  - tcp: 127.0.0.1:1\n    mode: \"0600\"\n",
 	"test.yaml:3:5: inputs[0]: `mode` is valid only with `unix`\n"},
     {"inputs:\n  - unix: /a\n    mode: 888\n",

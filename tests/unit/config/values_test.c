@@ -132,6 +132,20 @@ static void the_environment_is_put_in(void **state UNUSED)
 	assert_string_equal(output_text(config, 1, "token"), "a: [$x]");
 	config_unref(config);
 	unsetenv("INFLUX_TOKEN");
+	setenv("CROSSTAP_TEST_A", "auto", 1);
+	config = parse_good("wire: {interfaces: $CROSSTAP_TEST_A, mode: $CROSSTAP_TEST_A}\n");
+	assert_true(config->wire.interfaces_auto);
+	config_unref(config);
+	setenv("CROSSTAP_TEST_A", "eth7", 1);
+	config = parse_good("wire: {interfaces: [$CROSSTAP_TEST_A]}\n");
+	assert_false(config->wire.interfaces_auto);
+	assert_string_equal(config->wire.interfaces.items[0], "eth7");
+	config_unref(config);
+	assert_messages("wire: {interfaces: $CROSSTAP_TEST_A}\n",
+	    "test.yaml:1:20: wire.interfaces: must be `auto`, or a list as in [eth0]\n");
+	unsetenv("CROSSTAP_TEST_A");
+	assert_messages("wire: {interfaces: $CROSSTAP_TEST_A}\n",
+	    "test.yaml:1:20: wire.interfaces: environment variable CROSSTAP_TEST_A is not set\n");
 }
 
 static void networks(void **state UNUSED)

@@ -16,7 +16,9 @@ static const char everything[] =
     "wire: {interfaces: [eth0, eth1], mode: tc, ports: [53, 5353], rtt: off, addresses: "
     "[192.0.2.0/24, \"2001:db8::1\"]}\n"
     "crosscheck: {nft_counters: [filter/drops]}\n"
-    "ping: {rate: 0.5/s, exclude: [10.0.0.0/8]}\n"
+    "ping: {rate: 0.0123456789012/s, exclude: [10.0.0.0/8]}\n"
+    "clients: {validating_share: 0.00001, nxdomain_share: 0.123456789012345}\n"
+    "attacks: {query_share: 0.000000000000000000000000000001}\n"
     "geo: {country: /c.mmdb, asn: /a.mmdb, maxmind: {editions: [GeoLite2-ASN], every: 36h}}\n"
     "outputs:\n"
     "  - file: {path: \"-\", format: json}\n"
@@ -47,6 +49,12 @@ static void yaml_is_read_again(void **state UNUSED)
 	assert_string_equal(again->server, "a $ \" \\ b");
 	assert_string_equal(again->tags[2].key, "$$x");
 	assert_int_equal(again->inputs[1].zones.n, 2);
+	assert_true(again->ping.rate_per_s == config->ping.rate_per_s);
+	assert_true(again->clients.validating_share == 0.00001);
+	assert_true(again->clients.nxdomain_share == config->clients.nxdomain_share);
+	assert_true(again->attacks.query_share == 1e-30);
+	assert_non_null(strstr(first, "  validating_share: 0.00001\n"));
+	assert_non_null(strstr(first, "  rate: \"0.0123456789012/s\"\n"));
 	free(first);
 	free(second);
 	config_unref(config);

@@ -247,13 +247,14 @@ static void clients_pass_the_door_of_privacy(void **state)
 {
 	struct fixture *f = *state;
 	struct config config = {.privacy.addresses = ADDRESSES_PREFIX};
-	struct crosscheck_source rows[2] = {
+	struct crosscheck_source rows[3] = {
 	    {.address = {192, 0, 2, 77}, .length = 4, .wire = 9, .dnstap = 2, .difference = 7},
 	    {.address = {0x20, 1, 0xd, 0xb8, 1, 2, 3, 4},
 		.length = 16,
 		.wire = 3,
 		.dnstap = 1,
 		.difference = 2},
+	    {.address = {192, 0, 2, 78}, .length = 4, .wire = 5, .dnstap = 4, .difference = 1},
 	};
 	struct encode_context context = {0};
 	struct points *points = new_points();
@@ -262,19 +263,22 @@ static void clients_pass_the_door_of_privacy(void **state)
 	assert_int_equal(privacy_new(&context.privacy, &config, reason, sizeof(reason)), 0);
 	fixture_close(f);
 	f->result.sources = rows;
-	f->result.n_sources = 2;
+	f->result.n_sources = 3;
 	encode_crosscheck(points, TIME_MS, &f->result, &context);
 	assert_line(points_text(points),
 	    "crosscheck_source,rank=1 address=\"192.0.2.0/24\",wire=9i,dnstap=2i,difference=7i");
 	assert_line(points_text(points),
 	    "crosscheck_source,rank=2 address=\"2001:db8:102::/48\",wire=3i,dnstap=1i,"
 	    "difference=2i");
+	assert_int_equal(lines_of(points_text(points), "crosscheck_source,"), 3);
+	/* Under one tag there is one point. */
 	context.top_key = TOP_KEY_VALUE;
 	points_reset(points);
 	encode_crosscheck(points, TIME_MS, &f->result, &context);
 	assert_line(points_text(points),
-	    "crosscheck_source,rank=192.0.2.0/24 address=\"192.0.2.0/24\",wire=9i,dnstap=2i,"
-	    "difference=7i");
+	    "crosscheck_source,rank=192.0.2.0/24 address=\"192.0.2.0/24\",wire=14i,dnstap=6i,"
+	    "difference=8i");
+	assert_int_equal(lines_of(points_text(points), "crosscheck_source,"), 2);
 	privacy_free(context.privacy);
 	points_free(points);
 }

@@ -2,6 +2,7 @@
 /* The table of what is measured: what it must be for others to follow from it. */
 #include "base/unused.h"
 
+#include "config/parse/texts.h"
 #include "measure/margin_tag.h"
 #include "measure/measurement.h"
 #include "measure/rows.h"
@@ -87,6 +88,20 @@ static void metrics_are_well_formed(void **state UNUSED)
 		}
 	}
 	assert_true(n > 80);
+}
+
+/* A tag of the configuration would be missing where a point has one of that name. */
+static void tags_of_points_are_reserved(void **state UNUSED)
+{
+	for (size_t i = 0; i < MEASUREMENT_COUNT; i++) {
+		/* In points of OTLP there is a verdict as well. */
+		if (measurements[i].when == WHEN_METRICS && i != M_VERDICT)
+			continue;
+		for (size_t k = 0; k < measurements[i].n_tags; k++)
+			assert_non_null(
+			    text_check_tag_key(measure_tags[measurements[i].tags[k]].name));
+	}
+	assert_null(text_check_tag_key("site"));
 }
 
 static const char *metric_of(enum measurement_id id, const char *field)
@@ -203,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fields_are_well_formed),
 	    cmocka_unit_test(metrics_are_well_formed),
+	    cmocka_unit_test(tags_of_points_are_reserved),
 	    cmocka_unit_test(names_follow),
 	    cmocka_unit_test(values_come_from_rows),
 	    cmocka_unit_test(sums_are_of_counters),

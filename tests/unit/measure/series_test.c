@@ -125,6 +125,22 @@ static void datasets_have_series(void **state UNUSED)
 	assert_null(row(&all, "dns_edns_sizes"));
 }
 
+static void certificates_have_series(void **state UNUSED)
+{
+	struct config_series series =
+	    bound(WIRE_OFF_TEXT "http: {tls: {cert: /c, key: /k}}\ninputs:\n"
+				"  - {tcp: \"127.0.0.1:6000\", tls: {cert: /c, key: /k}}\n"
+				"  - {tcp: \"127.0.0.1:6001\", tls: {cert: /c, key: /k}}\n"
+				"  - {tcp: \"127.0.0.1:6002\"}\n");
+
+	assert_bound(&series, "crosstap_certificate", 3);
+	series =
+	    bound(WIRE_OFF_TEXT "inputs: [{tcp: \"127.0.0.1:6000\", tls: {cert: /c, key: /k}}]\n");
+	assert_bound(&series, "crosstap_certificate", 1);
+	series = bound(WIRE_OFF_TEXT);
+	assert_null(row(&series, "crosstap_certificate"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +148,7 @@ int main(void)
 	    cmocka_unit_test(interfaces_multiply),
 	    cmocka_unit_test(values_as_keys_have_no_bound),
 	    cmocka_unit_test(datasets_have_series),
+	    cmocka_unit_test(certificates_have_series),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

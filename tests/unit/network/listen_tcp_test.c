@@ -29,6 +29,8 @@ static const struct name {
     {"elsewhere", {"192.0.2.7", "127.0.0.1"}},
     {"nowhere", {"192.0.2.7", "2001:db8::7"}},
     {"any", {"0.0.0.0", "::"}},
+    {"linked", {"fe80::7", "127.0.0.1"}},
+    {"fe80::7", {"fe80::7"}},
     {"127.0.0.1", {"127.0.0.1"}},
     {"::", {"::"}},
 };
@@ -187,6 +189,21 @@ static void test_addresses_of_others(void **state UNUSED)
 	assert_non_null(strstr(error, "2001:db8::7: "));
 }
 
+/* Without the name of an interface it is no address that a socket can have. */
+static void test_link_local_address(void **state UNUSED)
+{
+	const uint16_t port = free_port();
+	char error[256];
+	int fds[8];
+
+	assert_int_equal(
+	    listen_at("[fe80::7]", port, fds, 8, error, sizeof(error)), -EADDRNOTAVAIL);
+	assert_non_null(strstr(error, "fe80::7: Invalid argument"));
+	assert_int_equal(listen_at("linked", port, fds, 8, error, sizeof(error)), 1);
+	assert_true(connects("127.0.0.1", port));
+	close(fds[0]);
+}
+
 /* Half of a name would leave the other half to somebody else. */
 static void test_one_is_taken(void **state UNUSED)
 {
@@ -223,6 +240,7 @@ int main(void)
 	    cmocka_unit_test(test_room),
 	    cmocka_unit_test(test_dual_stack),
 	    cmocka_unit_test(test_addresses_of_others),
+	    cmocka_unit_test(test_link_local_address),
 	    cmocka_unit_test(test_one_is_taken),
 	    cmocka_unit_test(test_bad_addresses),
 	};

@@ -271,7 +271,8 @@ const char *text_check_tag_key(const char *text)
 {
 	static const char *const reserved[] = {"server", "zone", "transport", "family", "qtype",
 	    "rcode", "opcode", "direction", "country", "asn", "rank", "kind", "interface", "reason",
-	    "input", "time"};
+	    "input", "class", "version", "code", "prefix", "trait", "range", "address", "identity",
+	    "by", "certificate", "verdict", "time"};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		if (strcmp(text, reserved[i]) == 0)

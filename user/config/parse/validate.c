@@ -196,8 +196,8 @@ static void check_inputs(struct reader *reader)
 		for (size_t j = 0; j < i; j++) {
 			const struct config_input *b = &config->inputs[j];
 
-			if (*a->address && a->kind == b->kind &&
-			    strcmp(a->address, b->address) == 0)
+			/* Also of two kinds: it is the tag of its points. */
+			if (*a->address && strcmp(a->address, b->address) == 0)
 				reader_problem(reader, item(list, i), "inputs",
 				    "inputs %zu and %zu have the same address %s", j, i,
 				    a->address);

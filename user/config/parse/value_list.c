@@ -118,9 +118,13 @@ static void read_words(struct reader *reader, const struct config_option *option
 static void read_interfaces(struct reader *reader, const struct config_option *option,
     const struct node *node, const char *key, void *base)
 {
-	bool automatic = node->kind == NODE_SCALAR && strcmp(node->text, "auto") == 0;
+	const char *word =
+	    node->kind == NODE_SCALAR ? value_expand(reader, option, node, key) : NULL;
+	const bool automatic = word && strcmp(word, "auto") == 0;
 	struct config_strings none = {0};
 
+	if (node->kind == NODE_SCALAR && !word)
+		return; /* it was said */
 	if (!automatic && node->kind != NODE_LIST) {
 		reader_problem(reader, node, key, "must be `auto`, or a list as in [eth0]");
 		return;

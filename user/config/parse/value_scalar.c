@@ -21,6 +21,8 @@ static const struct unit time_units[] = {{"d", 86400ULL * NS_PER_S}, {"h", 3600U
     {"m", 60ULL * NS_PER_S}, {"s", NS_PER_S}, {"ms", NS_PER_MS}};
 
 #define N_UNITS(units) (sizeof(units) / sizeof((units)[0]))
+#define REAL_BYTES     32               /* of a number */
+#define REAL_DIGITS    (REAL_BYTES - 2) /* behind "0." */
 
 /* Digits only: strtoull alone takes signs, spaces and hexadecimal. */
 static int take_digits(const char *text, uint64_t *ret, const char **ret_rest)
@@ -81,7 +83,7 @@ int scalar_parse_real(const char *text, double *ret)
 	double value;
 	char *end;
 
-	if (!n || text[n] || n > 32)
+	if (!n || text[n] || n > REAL_BYTES)
 		return -EINVAL;
 	value = strtod(text, &end);
 	if (*end || !isfinite(value))
@@ -182,9 +184,20 @@ void scalar_format_time(char *out, uint64_t ns)
 		snprintf(out, SCALAR_TEXT_SIZE, "0s");
 }
 
+/* Of all decimals that are this number the shortest: what was written can be read again. */
+void scalar_format_real(char *out, double value)
+{
+	for (int digits = 0; digits <= REAL_DIGITS; digits++) {
+		snprintf(out, SCALAR_TEXT_SIZE, "%.*f", digits, value);
+		if (strtod(out, NULL) == value)
+			return;
+	}
+}
+
 void scalar_format_rate(char *out, double rate)
 {
-	snprintf(out, SCALAR_TEXT_SIZE, "%.10g/s", rate);
+	scalar_format_real(out, rate);
+	strcat(out, "/s");
 }
 
 void scalar_format_network(char *out, const struct config_network *network)

@@ -22,6 +22,8 @@ int scalar_parse_network(const char *text, struct config_network *ret, const cha
 /* The largest unit that holds the value whole. Each writes at most SCALAR_TEXT_SIZE bytes. */
 void scalar_format_size(char *out, uint64_t bytes);
 void scalar_format_time(char *out, uint64_t ns);
+/* Without an exponent. */
+void scalar_format_real(char *out, double value);
 void scalar_format_rate(char *out, double rate);
 void scalar_format_network(char *out, const struct config_network *network);
 

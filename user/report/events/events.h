@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENTS_MAX 64 /* the newest are kept: they say how things stand */
+#define EVENTS_MAX        64  /* the newest are kept: they say how things stand */
+#define EVENTS_REMEMBERED 256 /* whose times no other gets */
 
 struct event {
 	int64_t time_ms; /* of the wall clock, made unique */
@@ -18,7 +19,8 @@ struct event {
 struct events {
 	struct event list[EVENTS_MAX];
 	size_t n;
-	int64_t last_ms;
+	int64_t used_ms[EVENTS_REMEMBERED]; /* times of the latest */
+	uint64_t n_used;
 };
 
 void events_add(struct events *events, int64_t now_ms, const char *kind, const char *format,

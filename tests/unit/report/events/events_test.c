@@ -19,7 +19,8 @@ static void add(struct events *events, int64_t now_ms, const char *format, ...)
 	va_end(args);
 }
 
-/* One series has one point a millisecond: also after a clear, and when the clock steps back. */
+/* One series has one point a millisecond: also after a clear, and when the clock steps back, where
+ * events keep their own times. */
 static void test_times_are_unique(void **state UNUSED)
 {
 	struct events events = {0};
@@ -29,9 +30,15 @@ static void test_times_are_unique(void **state UNUSED)
 	events_clear(&events);
 	add(&events, 900, "three");
 	assert_int_equal(events.n, 1);
-	assert_int_equal(events.list[0].time_ms, 1002);
-	add(&events, 5000, "four");
-	assert_int_equal(events.list[1].time_ms, 5000);
+	assert_int_equal(events.list[0].time_ms, 900);
+	add(&events, 1000, "four");
+	assert_int_equal(events.list[1].time_ms, 1002);
+	add(&events, 5000, "five");
+	assert_int_equal(events.list[2].time_ms, 5000);
+	for (int i = 0; i < EVENTS_REMEMBERED; i++)
+		add(&events, 2000 + i, "many");
+	add(&events, 2000, "again");
+	assert_int_equal(events.list[events.n - 1].time_ms, 2000 + EVENTS_REMEMBERED);
 }
 
 static void test_newest_are_kept(void **state UNUSED)
