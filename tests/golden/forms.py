@@ -127,6 +127,16 @@ def check_unusable_databases(program, folder):
     assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
 
 
+def check_witness(program, folder):
+    """Frames of a witness make no figures: without a capture there is nothing to tell of their windows, which is no failure."""
+    with tempfile.TemporaryDirectory() as work:
+        config, points = os.path.join(work, "witness.yaml"), os.path.join(work, "points.lp")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("inputs: [{unix: /x, scope: witness}]\n")
+        status, document, said = replay(program, "-c", config, "--points", points, os.path.join(folder, "knot.fstrm"))
+        assert (status, said, document["zones"]) == (0, "", {}), f"{status} {said} {document['zones']}"
+
+
 def check_full_disk(program, folder):
     """A report that is not there whole is a failure, of every command that prints one."""
     for status, *command in ((1, "replay", os.path.join(folder, "six_queries.fstrm")),
@@ -142,6 +152,7 @@ TESTS = [
     ("full-disk", check_full_disk),
     ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
+    ("witness", check_witness),
     ("unknown-protocol", check_unknown_protocol),
     ("several-streams", check_several_streams),
     ("compressed", check_compressed),
