@@ -174,7 +174,7 @@ static const struct config_option root[] = {
 	AT(C, top.key),
 	.help = "What the tag of a top list holds: `rank` bounds the number of series, `value` "
 		"(the address, the name) "
-		"does not."},
+		"does not. Values that `privacy` leaves the same text are one."},
 
     {"domains", OPTION_SECTION,
 	.help = "What a domain is, of the dataset `domains`: the last labels of a name, those of "

@@ -3,12 +3,14 @@
 
 #include "base/saturate.h"
 #include "encode/row.h"
+#include "encode/unite.h"
 #include "stats/subnets.h"
 
 #include "crosstap/dns.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned ip_version(uint8_t family)
@@ -115,19 +117,38 @@ static void encode_subnets(const struct job *job)
 		put(job, M_DNS_SUBNET, "other", NULL, &rest);
 }
 
+static void talker_text(struct privacy *privacy, const void *row, char *text)
+{
+	const struct ranked *talker = row;
+
+	privacy_address(
+	    privacy, (const uint8_t *)talker->address, ip_version(talker->family), text);
+}
+
+static void add_talker(void *to, const void *row)
+{
+	struct ranked *talker = to;
+
+	talker->count += ((const struct ranked *)row)->count;
+}
+
 static void encode_talkers(const struct job *job, enum talker by)
 {
-	for (size_t i = 0; i < job->zone->n_talkers[by]; i++) {
-		const struct ranked *talker = &job->zone->talkers[by][i];
+	static const struct unite_rows rows = {sizeof(struct ranked), talker_text, add_talker};
+	size_t n;
+	struct ranked *talkers =
+	    encode_unite(job->context, &rows, job->zone->talkers[by], job->zone->n_talkers[by], &n);
+
+	for (size_t i = 0; talkers && i < n; i++) {
 		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
 
-		privacy_address(job->context->privacy, (const uint8_t *)talker->address,
-		    ip_version(talker->family), text);
+		talker_text(job->context->privacy, &talkers[i], text);
 		if (*text)
 			put(job, M_DNS_TALKER, talker_name(by),
 			    encode_rank(job->context, i, text, rank),
-			    &(struct talker_row){text, talker->count});
+			    &(struct talker_row){text, talkers[i].count});
 	}
+	free(talkers);
 }
 
 void encode_addresses(struct points *points, const struct window_view *view,

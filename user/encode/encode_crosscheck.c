@@ -2,10 +2,12 @@
 #include "encode/encode.h"
 
 #include "encode/row.h"
+#include "encode/unite.h"
 #include "measure/mnemonic.h"
 #include "measure/rows.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ALL (CROSSCHECK_KNOWS_LATE | CROSSCHECK_KNOWS_BOUNDARY | CROSSCHECK_KNOWS_COMPLETE)
@@ -67,15 +69,37 @@ static void encode_qtypes(struct points *points, int64_t time_ms,
 		encode_qtype(points, time_ms, UNASSIGNED_OTHER, &other);
 }
 
+static void source_text(struct privacy *privacy, const void *row, char *text)
+{
+	const struct crosscheck_source *source = row;
+
+	privacy_address(privacy, source->address, source->length == 4 ? 4 : 6, text);
+}
+
+static void add_source(void *to, const void *row)
+{
+	const struct crosscheck_source *source = row;
+	struct crosscheck_source *sum = to;
+
+	sum->wire += source->wire;
+	sum->dnstap += source->dnstap;
+	sum->difference += source->difference;
+}
+
 static void encode_sources(struct points *points, int64_t time_ms,
     const struct crosscheck_result *result, const struct encode_context *context)
 {
-	for (size_t i = 0; i < result->n_sources; i++) {
-		const struct crosscheck_source *source = &result->sources[i];
+	static const struct unite_rows rows = {
+	    sizeof(struct crosscheck_source), source_text, add_source};
+	size_t n;
+	struct crosscheck_source *sources =
+	    encode_unite(context, &rows, result->sources, result->n_sources, &n);
+
+	for (size_t i = 0; sources && i < n; i++) {
+		const struct crosscheck_source *source = &sources[i];
 		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
 
-		privacy_address(
-		    context->privacy, source->address, source->length == 4 ? 4 : 6, text);
+		source_text(context->privacy, source, text);
 		if (!*text)
 			continue;
 		row_point(points, &measurements[M_CROSSCHECK_SOURCE], time_ms,
@@ -83,6 +107,7 @@ static void encode_sources(struct points *points, int64_t time_ms,
 		    &(struct source_row){text, source->wire, source->dnstap, source->difference},
 		    0);
 	}
+	free(sources);
 }
 
 static void encode_funnel(

@@ -3,6 +3,7 @@
 
 #include "encode/origins.h"
 #include "encode/row.h"
+#include "encode/unite.h"
 
 #include <math.h>
 #include <netinet/in.h>
@@ -51,38 +52,72 @@ static void put_resolver(
 	    (const char *[]){job->zone->label, rank}, row, known);
 }
 
-static void encode_resolver(const struct job *job, const struct view_source *source, size_t rank)
+static void resolver_text(struct privacy *privacy, const void *row, char *text)
 {
-	const unsigned family = source->family == FAMILY_IPV4 ? 4 : 6;
+	const struct view_source *source = row;
+
+	privacy_address(
+	    privacy, (const uint8_t *)source->address, source->family == FAMILY_IPV4 ? 4 : 6, text);
+}
+
+static void add_resolver(void *to, const void *row)
+{
+	const struct view_source *source = row;
+	struct view_source *sum = to;
+
+	sum->queries += source->queries;
+	sum->nxdomain += source->nxdomain;
+}
+
+/* False: it may not be told. */
+static bool encode_resolver(const struct job *job, const struct view_source *source, size_t rank)
+{
 	char text[INET6_ADDRSTRLEN], buffer[ENCODE_RANK_BYTES];
 	struct enrich_resolver known;
 	struct resolver_row row;
 	uint32_t bits;
 
-	privacy_address(job->context->privacy, (const uint8_t *)source->address, family, text);
+	resolver_text(job->context->privacy, source, text);
 	if (!*text)
-		return;
+		return false;
 	bits = resolver_row(source, text, job->enrich, &known, &row);
 	put_resolver(job, encode_rank(job->context, rank, text, buffer), &row, bits);
+	return true;
+}
+
+static void put_rest(const struct job *job, const struct view_source *rest)
+{
+	if (rest->queries || rest->nxdomain)
+		put_resolver(job, "other",
+		    &(struct resolver_row){.queries = rest->queries,
+			.nxdomain = rest->nxdomain,
+			.icmp_rtt_ms = NAN,
+			.tcp_rtt_ms = NAN},
+		    0);
 }
 
 static void encode_resolvers(const struct job *job)
 {
-	struct view_source *top = calloc(job->zone->n_resolvers + 1, sizeof(*top)), rest;
+	static const struct unite_rows rows = {
+	    sizeof(struct view_source), resolver_text, add_resolver};
+	struct view_source *top = calloc(job->zone->n_resolvers + 1, sizeof(*top));
+	struct view_source *united = NULL, rest = {.queries = 0};
+	size_t n = 0;
 
-	if (!top)
-		return;
-	resolver_top(job->zone, top, &rest);
-	for (size_t i = 0; i < job->zone->n_resolvers; i++)
-		encode_resolver(job, &top[i], i);
+	if (top) {
+		resolver_top(job->zone, top, &rest);
+		united = encode_unite(job->context, &rows, top, job->zone->n_resolvers, &n);
+	}
+	for (size_t i = 0; united && i < n; i++) {
+		if (encode_resolver(job, &united[i], i))
+			continue;
+		rest.queries += united[i].queries;
+		rest.nxdomain += united[i].nxdomain;
+	}
+	if (united)
+		put_rest(job, &rest);
+	free(united);
 	free(top);
-	if (job->zone->n_resolvers && (rest.queries || rest.nxdomain))
-		put_resolver(job, "other",
-		    &(struct resolver_row){.queries = rest.queries,
-			.nxdomain = rest.nxdomain,
-			.icmp_rtt_ms = NAN,
-			.tcp_rtt_ms = NAN},
-		    0);
 }
 
 void encode_enrich(struct points *points, const struct window_view *view,
@@ -95,6 +130,7 @@ void encode_enrich(struct points *points, const struct window_view *view,
 			if (enriched->has[kind])
 				encode_kind(&job, enriched, (enum breakdown_kind)kind);
 		}
-		encode_resolvers(&job);
+		if (view->lists_resolvers)
+			encode_resolvers(&job);
 	}
 }
