@@ -6,8 +6,13 @@ import gzip
 import json
 import lzma
 import os
+import re
+import struct
 import subprocess
 import tempfile
+
+import junk
+import traffic
 
 
 def replay(program, *args, stdin=None):
@@ -127,6 +132,64 @@ def check_unusable_databases(program, folder):
     assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
 
 
+def slow_traffic(second):
+    """A query every 100 ms for two minutes, of 100 bytes: a file's first pages are many windows."""
+    message = b"\0\1\0\0\0\1\0\0\0\0\0\0\3www\2nl\0\0\1\0\1"
+    for i in range(1200):
+        inner = (traffic.number(1, 1) + traffic.number(3, 1) + traffic.text(4, b"\xc0\0\2\1") + traffic.number(6, 4000) +
+                 traffic.number(8, second + i // 10) + traffic.varint(9 << 3 | 5) + (i % 10 * 100000000).to_bytes(4, "little") +
+                 traffic.text(10, message))
+        payload = traffic.text(14, inner) + traffic.number(15, 1)
+        yield len(payload).to_bytes(4, "big") + payload
+
+
+def queries_by_window(program, work, names):
+    points = os.path.join(work, "points.lp")
+    status, _, said = replay(program, "-c", os.path.join(work, "slow.yaml"), "--points", points, *names)
+    assert (status, said) == (0, ""), f"{status} {said}"
+    with open(points, encoding="utf-8") as file:
+        lines = [line for line in file if line.startswith("dns,") and "family=ipv4" in line and "transport=udp" in line]
+    return {line.split()[-1]: int(re.search(r" queries=(\d+)i", line)[1]) for line in lines}
+
+
+def check_files_beside_each_other(program, _):
+    """However the frames of a server are spread over files, one after the other or by turns, each counts in its own window."""
+    second = 1700000000
+    frames = list(slow_traffic(second))
+    expected = {str((second + i) * 10 ** 9): 10 for i in range(120)}
+    with tempfile.TemporaryDirectory() as work:
+        with open(os.path.join(work, "slow.yaml"), "w", encoding="utf-8") as file:
+            file.write("interval: 1s\ngrace: 1s\nwire: {addresses: [192.0.2.53]}\n")
+        names = [os.path.join(work, f"{i}.fstrm") for i in range(5)]
+        for how, parts in (("rotated", [frames[i * 240:][:240] for i in range(5)]), ("by turns", [frames[i::5] for i in range(5)]),
+                           ("some seldom", [frames[i::300] for i in range(4)] + [[f for i, f in enumerate(frames) if i % 300 > 3]])):
+            for name, part in zip(names, parts):
+                with open(name, "wb") as file:
+                    file.write(traffic.control(2) + b"".join(part) + traffic.control(3))
+            for order in (names, names[::-1]):
+                got = queries_by_window(program, work, order)
+                wrong = {t: n for t, n in got.items() if expected.get(t) != n}
+                assert got == expected, f"{how}: {len(got)} windows, {len(wrong)} wrong: {list(wrong.items())[:3]}"
+        seldom = os.path.join(work, "seldom.pcap")
+        with open(seldom, "wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+            for at in (0, 50, 100):
+                data = junk.packet("query", 0, 4)
+                file.write(struct.pack("<4I", second + at, 0, len(data), len(data)) + data)
+        got = queries_by_window(program, work, ["--pcap", seldom, *names])
+        assert got == expected, f"beside a capture: {got}"
+
+
+def check_witness(program, folder):
+    """Frames of a witness make no figures: without a capture there is nothing to tell of their windows, which is no failure."""
+    with tempfile.TemporaryDirectory() as work:
+        config, points = os.path.join(work, "witness.yaml"), os.path.join(work, "points.lp")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("inputs: [{unix: /x, scope: witness}]\n")
+        status, document, said = replay(program, "-c", config, "--points", points, os.path.join(folder, "knot.fstrm"))
+        assert (status, said, document["zones"]) == (0, "", {}), f"{status} {said} {document['zones']}"
+
+
 def check_full_disk(program, folder):
     """A report that is not there whole is a failure, of every command that prints one."""
     for status, *command in ((1, "replay", os.path.join(folder, "six_queries.fstrm")),
@@ -142,6 +205,8 @@ TESTS = [
     ("full-disk", check_full_disk),
     ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
+    ("witness", check_witness),
+    ("files-beside-each-other", check_files_beside_each_other),
     ("unknown-protocol", check_unknown_protocol),
     ("several-streams", check_several_streams),
     ("compressed", check_compressed),

@@ -371,4 +371,22 @@ def check_clients(program, folder):
         assert not none, f"thresholds: {none}"
 
 
-TESTS = [("traits of clients", check_clients), ("domains of captures", check_captures), ("domains of made traffic", check_made), ("domains in points", check_points)]
+def check_clients_of_zones(program, _):
+    """A client that shows a trait in one zone has it in all of them, in the same window."""
+    cookie = b"\0" + struct.pack(">HHIHHH", 41, 1232, 0, 12, COOKIE, 8) + b"12345678"
+    frames = []
+    for client in range(200):
+        for zone, records in ((b"one", [cookie]), (b"two", [])):
+            message = struct.pack(">6H", client, 0, 1, 0, 0, len(records)) + name(b"www", zone) + b"\0\1\0\1" + b"".join(records)
+            frames.append(frame(True, message, 0x0a000000 + client, len(frames)))
+    with tempfile.TemporaryDirectory() as out:
+        path, lines = os.path.join(out, "zones.fstrm"), os.path.join(out, "points.lp")
+        write(path, frames)
+        with_config(program, "inputs: [{zones: [one, two], unix: /x}]\n", "--points", lines, path)
+        with open(lines, encoding="utf-8") as file:
+            found = sorted(line.split()[:2] for line in file if line.startswith("dns_clients,") and ",trait=cookie," in line)
+    assert [fields for _, fields in found] == ["sources=200i,queries=200i"] * 2, found
+
+
+TESTS = [("traits of clients", check_clients), ("clients of several zones", check_clients_of_zones),
+         ("domains of captures", check_captures), ("domains of made traffic", check_made), ("domains in points", check_points)]

@@ -15,6 +15,9 @@ struct output_kind {
 	const char *name;          /* the key in the file, as in `influxdb` */
 	struct option_table table; /* of its settings */
 	size_t size;               /* bytes of the settings */
+	/* What of settings that can be one by one cannot be together; NULL: nothing. The member may
+	 * be NULL. */
+	const char *(*problem)(const void *settings);
 };
 
 /* In the order of documents, ended by NULL; at most OUTPUT_KINDS_MAX. */

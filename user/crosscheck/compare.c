@@ -185,21 +185,31 @@ static void set_address(struct crosscheck_source *row, const struct packet_addre
 	memcpy(row->address, ipv4 ? (const void *)&address->words[3] : address, row->length);
 }
 
+/* Of equals IPv4, then the lower address: the same every time. */
+static bool is_before(const struct crosscheck_source *a, const struct crosscheck_source *b)
+{
+	if (a->difference != b->difference)
+		return a->difference > b->difference;
+	if (a->length != b->length)
+		return a->length < b->length;
+	return memcmp(a->address, b->address, a->length) < 0;
+}
+
 /* Insertion into a short sorted list: `limit` is some dozens. */
 static void offer(struct crosscheck_source *rows, size_t *n, size_t limit,
     const struct wire_client *client, uint64_t dnstap)
 {
-	const int64_t difference = (int64_t)(client->messages - dnstap);
+	struct crosscheck_source row = {.wire = client->messages,
+	    .dnstap = dnstap,
+	    .difference = (int64_t)(client->messages - dnstap)};
 	size_t at;
 
-	if (difference <= 0 || (*n == limit && rows[limit - 1].difference >= difference))
+	set_address(&row, &client->address);
+	if (row.difference <= 0 || (*n == limit && !is_before(&row, &rows[limit - 1])))
 		return;
-	for (at = *n < limit ? (*n)++ : limit - 1; at > 0 && rows[at - 1].difference < difference;
-	     at--)
+	for (at = *n < limit ? (*n)++ : limit - 1; at > 0 && is_before(&row, &rows[at - 1]); at--)
 		rows[at] = rows[at - 1];
-	rows[at] = (struct crosscheck_source){
-	    .wire = client->messages, .dnstap = dnstap, .difference = difference};
-	set_address(&rows[at], &client->address);
+	rows[at] = row;
 }
 
 int compare_sources(struct crosscheck_result *result, const struct wire_window *wire,

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define MAX_TIME_S (INT64_MAX / NS_PER_S - 8) /* with nanoseconds of up to 2^32 no overflow */
+/* With nanoseconds of up to 2^32, and the end of a window of an hour with a grace of two, no
+ * overflow. */
+#define MAX_TIME_S (INT64_MAX / NS_PER_S - 4 * 3600)
 
 /* Tags that fit one byte: field number << 3 | wire type. */
 enum {

@@ -28,7 +28,9 @@ static void write_call(FILE *out, const struct command *command)
 		write_flag(out, &command->options[i]);
 		fputs(command->options[i].repeats ? " Ns ...\n" : "\n", out);
 	}
-	if (command->operands)
+	if (command->operands && command->operand_kind == ARGUMENT_TEXT)
+		fprintf(out, ".Cm %s\n", command->operands);
+	else if (command->operands)
 		fprintf(out, ".Op Ar %s ...\n",
 		    command->operand_kind == ARGUMENT_FILE ? "FILE" : "IFACE");
 }

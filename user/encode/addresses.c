@@ -2,14 +2,15 @@
 #include "encode/addresses.h"
 
 #include "base/saturate.h"
-#include "encode/ranking.h"
 #include "encode/row.h"
+#include "encode/unite.h"
 #include "stats/subnets.h"
 
 #include "crosstap/dns.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned ip_version(uint8_t family)
@@ -116,40 +117,38 @@ static void encode_subnets(const struct job *job)
 		put(job, M_DNS_SUBNET, "other", NULL, &rest);
 }
 
-static void rank_talkers(const struct job *job, enum talker by, struct ranking *ranking)
+static void talker_text(struct privacy *privacy, const void *row, char *text)
 {
-	for (size_t i = 0; i < job->zone->n_talkers[by]; i++) {
-		const struct ranked *talker = &job->zone->talkers[by][i];
-		char text[INET6_ADDRSTRLEN];
-		struct talker_row *row;
-		bool is_new;
+	const struct ranked *talker = row;
 
-		privacy_address(job->context->privacy, (const uint8_t *)talker->address,
-		    ip_version(talker->family), text);
-		row = *text ? ranking_take(ranking, text, &is_new) : NULL;
-		if (row)
-			row->count += talker->count;
-	}
+	privacy_address(
+	    privacy, (const uint8_t *)talker->address, ip_version(talker->family), text);
+}
+
+static void add_talker(void *to, const void *row)
+{
+	struct ranked *talker = to;
+
+	talker->count += ((const struct ranked *)row)->count;
 }
 
 static void encode_talkers(const struct job *job, enum talker by)
 {
-	char rank[ENCODE_RANK_BYTES];
-	struct ranking *ranking;
+	static const struct unite_rows rows = {sizeof(struct ranked), talker_text, add_talker};
+	size_t n;
+	struct ranked *talkers =
+	    encode_unite(job->context, &rows, job->zone->talkers[by], job->zone->n_talkers[by], &n);
 
-	if (!job->zone->n_talkers[by] ||
-	    ranking_new(
-		&ranking, job->context, job->zone->n_talkers[by], sizeof(struct talker_row)) < 0)
-		return;
-	rank_talkers(job, by, ranking);
-	for (size_t i = 0; i < ranking_rows(ranking); i++) {
-		struct talker_row *row = ranking_row(ranking, i);
+	for (size_t i = 0; talkers && i < n; i++) {
+		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
 
-		row->address = ranking_text(ranking, i);
-		put(job, M_DNS_TALKER, talker_name(by),
-		    encode_rank(job->context, i, row->address, rank), row);
+		talker_text(job->context->privacy, &talkers[i], text);
+		if (*text)
+			put(job, M_DNS_TALKER, talker_name(by),
+			    encode_rank(job->context, i, text, rank),
+			    &(struct talker_row){text, talkers[i].count});
 	}
-	ranking_free(ranking);
+	free(talkers);
 }
 
 void encode_addresses(struct points *points, const struct window_view *view,

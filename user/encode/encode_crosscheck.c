@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "encode/encode.h"
 
-#include "encode/ranking.h"
 #include "encode/row.h"
+#include "encode/unite.h"
 #include "measure/mnemonic.h"
 #include "measure/rows.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ALL (CROSSCHECK_KNOWS_LATE | CROSSCHECK_KNOWS_BOUNDARY | CROSSCHECK_KNOWS_COMPLETE)
@@ -68,44 +69,45 @@ static void encode_qtypes(struct points *points, int64_t time_ms,
 		encode_qtype(points, time_ms, UNASSIGNED_OTHER, &other);
 }
 
-static void rank_sources(const struct crosscheck_result *result,
-    const struct encode_context *context, struct ranking *ranking)
+static void source_text(struct privacy *privacy, const void *row, char *text)
 {
-	for (size_t i = 0; i < result->n_sources; i++) {
-		const struct crosscheck_source *source = &result->sources[i];
-		char text[INET6_ADDRSTRLEN];
-		struct source_row *row;
-		bool is_new;
+	const struct crosscheck_source *source = row;
 
-		privacy_address(
-		    context->privacy, source->address, source->length == 4 ? 4 : 6, text);
-		row = *text ? ranking_take(ranking, text, &is_new) : NULL;
-		if (!row)
-			continue;
-		row->wire += source->wire;
-		row->dnstap += source->dnstap;
-		row->difference += source->difference;
-	}
+	privacy_address(privacy, source->address, source->length == 4 ? 4 : 6, text);
+}
+
+static void add_source(void *to, const void *row)
+{
+	const struct crosscheck_source *source = row;
+	struct crosscheck_source *sum = to;
+
+	sum->wire += source->wire;
+	sum->dnstap += source->dnstap;
+	sum->difference += source->difference;
 }
 
 static void encode_sources(struct points *points, int64_t time_ms,
     const struct crosscheck_result *result, const struct encode_context *context)
 {
-	char rank[ENCODE_RANK_BYTES];
-	struct ranking *ranking;
+	static const struct unite_rows rows = {
+	    sizeof(struct crosscheck_source), source_text, add_source};
+	size_t n;
+	struct crosscheck_source *sources =
+	    encode_unite(context, &rows, result->sources, result->n_sources, &n);
 
-	if (!result->n_sources ||
-	    ranking_new(&ranking, context, result->n_sources, sizeof(struct source_row)) < 0)
-		return;
-	rank_sources(result, context, ranking);
-	for (size_t i = 0; i < ranking_rows(ranking); i++) {
-		struct source_row *row = ranking_row(ranking, i);
+	for (size_t i = 0; sources && i < n; i++) {
+		const struct crosscheck_source *source = &sources[i];
+		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];
 
-		row->address = ranking_text(ranking, i);
+		source_text(context->privacy, source, text);
+		if (!*text)
+			continue;
 		row_point(points, &measurements[M_CROSSCHECK_SOURCE], time_ms,
-		    (const char *[]){encode_rank(context, i, row->address, rank)}, row, 0);
+		    (const char *[]){encode_rank(context, i, text, rank)},
+		    &(struct source_row){text, source->wire, source->dnstap, source->difference},
+		    0);
 	}
-	ranking_free(ranking);
+	free(sources);
 }
 
 static void encode_funnel(

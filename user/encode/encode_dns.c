@@ -6,9 +6,9 @@
 #include "encode/domains.h"
 #include "encode/histogram.h"
 #include "encode/priming.h"
-#include "encode/ranking.h"
 #include "encode/registers.h"
 #include "encode/row.h"
+#include "encode/unite.h"
 #include "measure/bounded.h"
 #include "measure/margin_tag.h"
 #include "measure/rows.h"
@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define REST "other"
 
 /* What every encoder below needs to know. */
 struct job {
@@ -385,43 +387,37 @@ static void encode_latency(const struct job *job, unsigned transport)
 	points_end(job->points);
 }
 
-static void rank_names(const struct job *job, enum shard_names kind, struct ranking *ranking)
+static void name_text(struct privacy *privacy, const void *row, char text[PRIVACY_NAME_SIZE])
 {
-	char text[PRIVACY_NAME_SIZE];
-	bool is_new;
+	const struct view_name *name = row;
 
-	for (size_t i = 0; i < job->zone->n_names[kind]; i++) {
-		const struct view_name *name = &job->zone->names[kind][i];
-		struct name_row *row;
+	(void)privacy_name(privacy, name->name, name->length, text, PRIVACY_NAME_SIZE);
+}
 
-		if (privacy_name(
-			job->context->privacy, name->name, name->length, text, sizeof(text)) < 0 ||
-		    !*text)
-			continue;
-		row = ranking_take(ranking, text, &is_new);
-		if (row)
-			row->count += name->count;
-	}
+static void add_name(void *to, const void *row)
+{
+	struct view_name *name = to;
+
+	name->count += ((const struct view_name *)row)->count;
 }
 
 static void encode_names(const struct job *job, enum shard_names kind)
 {
-	char rank[ENCODE_RANK_BYTES];
-	struct ranking *ranking;
+	static const struct unite_rows rows = {sizeof(struct view_name), name_text, add_name};
+	size_t n;
+	struct view_name *names =
+	    encode_unite(job->context, &rows, job->zone->names[kind], job->zone->n_names[kind], &n);
 
-	if (!job->zone->n_names[kind] ||
-	    ranking_new(&ranking, job->context, job->zone->n_names[kind], sizeof(struct name_row)) <
-		0)
-		return;
-	rank_names(job, kind, ranking);
-	for (size_t i = 0; i < ranking_rows(ranking); i++) {
-		struct name_row *row = ranking_row(ranking, i);
+	for (size_t i = 0; names && i < n; i++) {
+		char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
 
-		row->name = ranking_text(ranking, i);
-		put(job, M_DNS_NAME, kind == NAMES_QUERY ? "query" : "nxdomain",
-		    encode_rank(job->context, i, row->name, rank), row);
+		name_text(job->context->privacy, &names[i], text);
+		if (*text)
+			put(job, M_DNS_NAME, kind == NAMES_QUERY ? "query" : "nxdomain",
+			    encode_rank(job->context, i, text, rank),
+			    &(struct name_row){text, names[i].count});
 	}
-	ranking_free(ranking);
+	free(names);
 }
 
 static void put_domain(const struct job *job, enum domains_by by, const char *rank,
@@ -431,69 +427,58 @@ static void put_domain(const struct job *job, enum domains_by by, const char *ra
 	    (const char *[]){job->zone->label, domains_by_name(by), rank}, row, known);
 }
 
-struct ranked_domain {
-	struct domain_row row;
-	uint32_t known;
-};
+/* How many clients and names several domains have together nobody can tell. */
+#define OF_SEVERAL UINT64_MAX
 
-/* How many distinct ones two domains have together nobody counted. */
-static void rank_domain(
-    struct ranking *ranking, const char *text, const struct domain_row *row, uint32_t known)
+static void domain_text(struct privacy *privacy, const void *row, char text[PRIVACY_NAME_SIZE])
 {
-	bool is_new;
-	struct ranked_domain *ranked = ranking_take(ranking, text, &is_new);
+	const struct view_domain *domain = row;
 
-	if (!ranked)
-		return;
-	if (is_new) {
-		*ranked = (struct ranked_domain){*row, known};
-		return;
-	}
-	ranked->row.queries += row->queries;
-	ranked->row.nxdomain += row->nxdomain;
-	ranked->row.magnitude = NAN;
-	ranked->known = 0;
+	(void)privacy_name(privacy, domain->name, domain->length, text, PRIVACY_NAME_SIZE);
 }
 
-static void rank_domains(const struct job *job, enum domains_by by, struct ranking *ranking)
+static void add_domain(void *to, const void *row)
 {
-	char text[PRIVACY_NAME_SIZE];
-	struct domain_row row;
+	const struct view_domain *domain = row;
+	struct view_domain *sum = to;
 
-	for (size_t i = 0; i < job->zone->n_domains[by]; i++) {
-		if (domain_row(&job->zone->domains[by][i], job->context->privacy, text, &row))
-			rank_domain(ranking, text, &row, DOMAIN_KNOWS_DISTINCT);
-	}
-	domains_rest(job->zone, by, &row);
-	if (!ranking_rows(ranking) || (!row.queries && !row.nxdomain))
-		return;
-	/* There may be a domain of that name. */
-	if (job->context->top_key == TOP_KEY_VALUE)
-		rank_domain(ranking, "other", &row, 0);
-	else
-		put_domain(job, by, "other", &row, 0);
+	sum->queries += domain->queries;
+	sum->nxdomain += domain->nxdomain;
+	sum->sources = OF_SEVERAL;
+	sum->magnitude = NAN;
 }
 
+/* A domain of that name would have the series of the rest. */
+static bool is_rest(const struct job *job, const char *text)
+{
+	return job->context->top_key == TOP_KEY_VALUE && strcmp(text, REST) == 0;
+}
+
+/* What may not be told counts in the rest. */
 static void encode_domains(const struct job *job, enum domains_by by)
 {
-	char rank[ENCODE_RANK_BYTES];
-	struct ranking *ranking;
+	static const struct unite_rows rows = {sizeof(struct view_domain), domain_text, add_domain};
+	char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
+	struct domain_row row, rest;
+	size_t n;
+	struct view_domain *domains =
+	    encode_unite(job->context, &rows, job->zone->domains[by], job->zone->n_domains[by], &n);
 
-	if (!job->zone->n_domains[by] ||
-	    ranking_new(&ranking, job->context, job->zone->n_domains[by] + 1,
-		sizeof(struct ranked_domain)) < 0)
-		return;
-	rank_domains(job, by, ranking);
-	for (size_t i = 0; i < ranking_rows(ranking); i++) {
-		const char *text = ranking_text(ranking, i);
-		struct ranked_domain *ranked = ranking_row(ranking, i);
-
-		if (ranked->row.domain)
-			ranked->row.domain = text;
-		put_domain(
-		    job, by, encode_rank(job->context, i, text, rank), &ranked->row, ranked->known);
+	domains_rest(job->zone, by, &rest);
+	for (size_t i = 0; domains && i < n; i++) {
+		if (domain_row(&domains[i], job->context->privacy, text, &row) &&
+		    !is_rest(job, text)) {
+			put_domain(job, by, encode_rank(job->context, i, text, rank), &row,
+			    row.sources == OF_SEVERAL ? 0 : DOMAIN_KNOWS_DISTINCT);
+			continue;
+		}
+		rest.queries += domains[i].queries;
+		rest.nxdomain += domains[i].nxdomain;
 	}
-	ranking_free(ranking);
+	if (domains && (n || (by == DOMAINS_NXDOMAIN ? rest.nxdomain : rest.queries)) &&
+	    (rest.queries || rest.nxdomain))
+		put_domain(job, by, REST, &rest, 0);
+	free(domains);
 }
 
 static void encode_clients(const struct job *job)
@@ -523,8 +508,10 @@ static void encode_zone(const struct job *job)
 	encode_outgoing(job);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
 		encode_names(job, (enum shard_names)kind);
-	for (int by = 0; by < DOMAINS_BYS; by++)
-		encode_domains(job, (enum domains_by)by);
+	for (int by = 0; by < DOMAINS_BYS; by++) {
+		if (job->view->lists_domains[by])
+			encode_domains(job, (enum domains_by)by);
+	}
 	encode_clients(job);
 	encode_addresses(job->points, job->view, job->zone, job->context);
 }

@@ -2,8 +2,8 @@
 #include "encode/encode.h"
 
 #include "encode/origins.h"
-#include "encode/ranking.h"
 #include "encode/row.h"
+#include "encode/unite.h"
 
 #include <math.h>
 #include <netinet/in.h>
@@ -52,48 +52,41 @@ static void put_resolver(
 	    (const char *[]){job->zone->label, rank}, row, known);
 }
 
-struct ranked_resolver {
-	struct enrich_resolver known; /* where the row keeps its country */
-	struct resolver_row row;
-	uint32_t bits;
-};
-
-/* Of several under one text, what is known of the busiest. What may not be told counts in the
- * rest. */
-static void rank_resolver(const struct job *job, const struct view_source *source,
-    struct ranking *ranking, struct view_source *rest)
+static void resolver_text(struct privacy *privacy, const void *row, char *text)
 {
-	const unsigned family = source->family == FAMILY_IPV4 ? 4 : 6;
-	char text[INET6_ADDRSTRLEN];
-	struct ranked_resolver *ranked;
-	bool is_new;
+	const struct view_source *source = row;
 
-	privacy_address(job->context->privacy, (const uint8_t *)source->address, family, text);
-	ranked = *text ? ranking_take(ranking, text, &is_new) : NULL;
-	if (!ranked) {
-		rest->queries += source->queries;
-		rest->nxdomain += source->nxdomain;
-	} else if (is_new) {
-		ranked->bits =
-		    resolver_row(source, text, job->enrich, &ranked->known, &ranked->row);
-	} else {
-		ranked->row.queries += source->queries;
-		ranked->row.nxdomain += source->nxdomain;
-	}
+	privacy_address(
+	    privacy, (const uint8_t *)source->address, source->family == FAMILY_IPV4 ? 4 : 6, text);
 }
 
-static void put_resolvers(
-    const struct job *job, const struct ranking *ranking, const struct view_source *rest)
+static void add_resolver(void *to, const void *row)
 {
-	char rank[ENCODE_RANK_BYTES];
+	const struct view_source *source = row;
+	struct view_source *sum = to;
 
-	for (size_t i = 0; i < ranking_rows(ranking); i++) {
-		struct ranked_resolver *ranked = ranking_row(ranking, i);
+	sum->queries += source->queries;
+	sum->nxdomain += source->nxdomain;
+}
 
-		ranked->row.address = ranking_text(ranking, i);
-		put_resolver(job, encode_rank(job->context, i, ranked->row.address, rank),
-		    &ranked->row, ranked->bits);
-	}
+/* False: it may not be told. */
+static bool encode_resolver(const struct job *job, const struct view_source *source, size_t rank)
+{
+	char text[INET6_ADDRSTRLEN], buffer[ENCODE_RANK_BYTES];
+	struct enrich_resolver known;
+	struct resolver_row row;
+	uint32_t bits;
+
+	resolver_text(job->context->privacy, source, text);
+	if (!*text)
+		return false;
+	bits = resolver_row(source, text, job->enrich, &known, &row);
+	put_resolver(job, encode_rank(job->context, rank, text, buffer), &row, bits);
+	return true;
+}
+
+static void put_rest(const struct job *job, const struct view_source *rest)
+{
 	if (rest->queries || rest->nxdomain)
 		put_resolver(job, "other",
 		    &(struct resolver_row){.queries = rest->queries,
@@ -105,19 +98,25 @@ static void put_resolvers(
 
 static void encode_resolvers(const struct job *job)
 {
-	const size_t n = job->zone->n_resolvers;
-	struct view_source *top = n ? calloc(n, sizeof(*top)) : NULL, rest;
-	struct ranking *ranking;
+	static const struct unite_rows rows = {
+	    sizeof(struct view_source), resolver_text, add_resolver};
+	struct view_source *top = calloc(job->zone->n_resolvers + 1, sizeof(*top));
+	struct view_source *united = NULL, rest = {.queries = 0};
+	size_t n = 0;
 
-	if (!top)
-		return;
-	if (ranking_new(&ranking, job->context, n, sizeof(struct ranked_resolver)) == 0) {
+	if (top) {
 		resolver_top(job->zone, top, &rest);
-		for (size_t i = 0; i < n; i++)
-			rank_resolver(job, &top[i], ranking, &rest);
-		put_resolvers(job, ranking, &rest);
-		ranking_free(ranking);
+		united = encode_unite(job->context, &rows, top, job->zone->n_resolvers, &n);
 	}
+	for (size_t i = 0; united && i < n; i++) {
+		if (encode_resolver(job, &united[i], i))
+			continue;
+		rest.queries += united[i].queries;
+		rest.nxdomain += united[i].nxdomain;
+	}
+	if (united)
+		put_rest(job, &rest);
+	free(united);
 	free(top);
 }
 
@@ -131,6 +130,7 @@ void encode_enrich(struct points *points, const struct window_view *view,
 			if (enriched->has[kind])
 				encode_kind(&job, enriched, (enum breakdown_kind)kind);
 		}
-		encode_resolvers(&job);
+		if (view->lists_resolvers)
+			encode_resolvers(&job);
 	}
 }

@@ -286,8 +286,9 @@ static void put_latency(struct json_build *build, json_t *zone, const struct zon
 	json_put_real(build, object, "max", latency.max_ns / NS_PER_US);
 }
 
+/* What may not be told counts in the rest. */
 static void put_ranked(struct json_build *build, json_t *domains, const struct zone_view *view,
-    enum domains_by by, struct privacy *privacy)
+    enum domains_by by, struct privacy *privacy, struct domain_row *rest)
 {
 	json_t *list = json_put_array(build, domains, domains_by_name(by));
 	char text[PRIVACY_NAME_SIZE];
@@ -296,8 +297,11 @@ static void put_ranked(struct json_build *build, json_t *domains, const struct z
 	for (size_t i = 0; i < view->n_domains[by]; i++) {
 		json_t *object;
 
-		if (!domain_row(&view->domains[by][i], privacy, text, &row))
+		if (!domain_row(&view->domains[by][i], privacy, text, &row)) {
+			rest->queries += view->domains[by][i].queries;
+			rest->nxdomain += view->domains[by][i].nxdomain;
 			continue;
+		}
 		object = json_add_object(build, list);
 		json_put_count(build, object, "rank", i + 1);
 		row_members(
@@ -315,8 +319,8 @@ static void put_domains(
 	for (int by = 0; by < DOMAINS_BYS; by++) {
 		struct domain_row rest;
 
-		put_ranked(build, domains, view, (enum domains_by)by, privacy);
 		domains_rest(view, (enum domains_by)by, &rest);
+		put_ranked(build, domains, view, (enum domains_by)by, privacy, &rest);
 		row_members(build,
 		    json_put_object(build, other, domains_by_name((enum domains_by)by)),
 		    &measurements[M_DNS_DOMAIN], &rest, 0);

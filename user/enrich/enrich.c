@@ -38,6 +38,7 @@ struct enrich {
 	const struct enrich_window *window;
 	uint32_t *missing; /* slots of sources that are not in the table of resolvers */
 	size_t n_missing, missing_room;
+	bool many_zones; /* the window's clients are judged once they are learned in each */
 	uint32_t now_s, valid_s;
 	uint64_t save_due_ns; /* monotonic; 0: not yet set */
 	bool started;
@@ -325,21 +326,24 @@ static void look_up(struct enrich *enrich, struct resolver *resolver)
 		    &resolver->geo);
 }
 
-/* What is known of it in its day, this window and zone included. */
-static uint16_t judge(struct enrich *enrich, const struct sources *sources,
-    const struct source *source, struct client_day *day)
+static bool has_traits(const struct enrich *enrich, const struct sources *sources)
 {
-	if (!sources->has_traits || !enrich->window->traits)
-		return 0;
-	client_day_add(day, source, sources_traits(source), enrich->day, &enrich->traits);
-	return client_day_judge(day, source_ip_version(source) == 6, &enrich->traits);
+	return sources->has_traits && enrich->window->traits;
 }
 
-static int add_item(struct enrich *enrich, const struct sources *sources,
-    const struct source *source, struct resolver *resolver)
+static void learn(struct enrich *enrich, const struct source *source, struct resolver *resolver)
 {
-	const uint16_t traits = judge(enrich, sources, source, &resolver->day);
-	const struct breakdown_item item = {
+	client_day_add(
+	    &resolver->day, source, sources_traits(source), enrich->day, &enrich->traits);
+}
+
+/* `learned`: what it did in this window, in whatever zone, is in its day. */
+static int add_item(struct enrich *enrich, const struct sources *sources,
+    const struct source *source, struct resolver *resolver, bool learned)
+{
+	const bool judged = has_traits(enrich, sources);
+	uint16_t traits;
+	struct breakdown_item item = {
 	    .zone = source_zone(source),
 	    .values = {breakdown_country(resolver->geo.country),
 		resolver->geo.asn ? resolver->geo.asn : BREAKDOWN_UNKNOWN},
@@ -347,9 +351,16 @@ static int add_item(struct enrich *enrich, const struct sources *sources,
 	    .responses = source->responses,
 	    .rtt_us = {recent(enrich, resolver->icmp_rtt_us, resolver->icmp_s),
 		recent(enrich, resolver->tcp_rtt_us, resolver->tcp_s)},
-	    .traits = traits,
 	};
-	int r = breakdown_add(enrich->breakdown, &item);
+	int r;
+
+	if (judged && !learned)
+		learn(enrich, source, resolver);
+	traits = judged
+	    ? client_day_judge(&resolver->day, source_ip_version(source) == 6, &enrich->traits)
+	    : 0;
+	item.traits = traits;
+	r = breakdown_add(enrich->breakdown, &item);
 
 	if (enrich->window->tell)
 		enrich->window->tell(enrich->window->context, source,
@@ -360,12 +371,12 @@ static int add_item(struct enrich *enrich, const struct sources *sources,
 }
 
 static int count_source(struct enrich *enrich, const struct sources *sources,
-    const struct source *source, struct resolver *resolver)
+    const struct source *source, struct resolver *resolver, bool learned)
 {
 	resolvers_touch(enrich->resolvers, resolver,
 	    source->queries < source->responses ? source->queries : source->responses);
 	look_up(enrich, resolver);
-	return add_item(enrich, sources, source, resolver);
+	return add_item(enrich, sources, source, resolver, learned);
 }
 
 static int note_missing(struct enrich *enrich, uint32_t slot)
@@ -383,13 +394,10 @@ static int note_missing(struct enrich *enrich, uint32_t slot)
 	return 0;
 }
 
-/* The first pass: who is known is marked as present, so that newcomers take nobody's place who is
- * there. */
-static int count_batch(
-    struct enrich *enrich, const struct sources *sources, const uint32_t *slots, size_t n)
+static void find_batch(struct enrich *enrich, const struct sources *sources, const uint32_t *slots,
+    size_t n, struct resolver *ret[BATCH])
 {
 	uint64_t hashes[BATCH];
-	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct source *source = sources_slot(sources, slots[i]);
@@ -400,18 +408,48 @@ static int count_batch(
 	}
 	for (size_t i = 0; i < n; i++)
 		resolvers_prefetch_entry(enrich->resolvers, hashes[i]);
-	for (size_t i = 0; i < n && r == 0; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct source *source = sources_slot(sources, slots[i]);
-		struct resolver *resolver = resolvers_find(
-		    enrich->resolvers, hashes[i], source->address, source_ip_version(source));
 
-		r = resolver ? count_source(enrich, sources, source, resolver)
-			     : note_missing(enrich, slots[i]);
+		ret[i] = resolvers_find(
+		    enrich->resolvers, hashes[i], source->address, source_ip_version(source));
 	}
+}
+
+/* The first pass: who is known is marked as present, so that newcomers take nobody's place who is
+ * there. */
+static int count_batch(
+    struct enrich *enrich, const struct sources *sources, const uint32_t *slots, size_t n)
+{
+	struct resolver *resolvers[BATCH];
+	int r = 0;
+
+	find_batch(enrich, sources, slots, n, resolvers);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = resolvers[i] ? count_source(enrich, sources, sources_slot(sources, slots[i]),
+				       resolvers[i], enrich->many_zones)
+				 : note_missing(enrich, slots[i]);
 	return r;
 }
 
-static int count_known(struct enrich *enrich, const struct sources *sources)
+/* Before any of it is judged: a client is the same in each zone. */
+static int learn_batch(
+    struct enrich *enrich, const struct sources *sources, const uint32_t *slots, size_t n)
+{
+	struct resolver *resolvers[BATCH];
+
+	find_batch(enrich, sources, slots, n, resolvers);
+	for (size_t i = 0; i < n; i++) {
+		if (resolvers[i])
+			learn(enrich, sources_slot(sources, slots[i]), resolvers[i]);
+	}
+	return 0;
+}
+
+typedef int batch_step(
+    struct enrich *enrich, const struct sources *sources, const uint32_t *slots, size_t n);
+
+static int each_batch(struct enrich *enrich, const struct sources *sources, batch_step *step)
 {
 	uint32_t slots[BATCH];
 	size_t n = 0;
@@ -422,11 +460,44 @@ static int count_known(struct enrich *enrich, const struct sources *sources)
 			continue;
 		slots[n++] = (uint32_t)i;
 		if (n == BATCH) {
-			r = count_batch(enrich, sources, slots, n);
+			r = step(enrich, sources, slots, n);
 			n = 0;
 		}
 	}
-	return r < 0 ? r : count_batch(enrich, sources, slots, n);
+	return r < 0 ? r : step(enrich, sources, slots, n);
+}
+
+/* NULL: there is no place for it. */
+static struct resolver *find_or_add(
+    struct enrich *enrich, const struct source *source, bool *ret_added)
+{
+	const unsigned family = source_ip_version(source);
+	const uint64_t hash = resolvers_hash(enrich->resolvers, source->address, family);
+	struct resolver *resolver =
+	    resolvers_find(enrich->resolvers, hash, source->address, family);
+
+	*ret_added = !resolver;
+	if (!resolver) {
+		resolver = resolvers_add(enrich->resolvers, hash, source->address, family);
+		if (resolver)
+			take_waiting(enrich, resolver);
+	}
+	return resolver;
+}
+
+static void learn_missing(struct enrich *enrich, const struct sources *sources)
+{
+	bool added;
+
+	for (size_t i = 0; i < enrich->n_missing; i++) {
+		const struct source *source = sources_slot(sources, enrich->missing[i]);
+		struct resolver *resolver = find_or_add(enrich, source, &added);
+
+		if (!resolver)
+			continue;
+		resolvers_touch(enrich->resolvers, resolver, 0);
+		learn(enrich, source, resolver);
+	}
 }
 
 /* The second pass. Who finds no place is looked up all the same. */
@@ -434,26 +505,24 @@ static int count_missing(struct enrich *enrich, const struct sources *sources)
 {
 	int r = 0;
 
+	if (enrich->many_zones)
+		learn_missing(enrich, sources);
 	for (size_t i = 0; i < enrich->n_missing && r == 0; i++) {
 		const struct source *source = sources_slot(sources, enrich->missing[i]);
-		const unsigned family = source_ip_version(source);
-		const uint64_t hash = resolvers_hash(enrich->resolvers, source->address, family);
-		struct resolver *resolver =
-		    resolvers_find(enrich->resolvers, hash, source->address, family);
 		struct resolver stranger = {
 		    .address = {source->address[0], source->address[1]},
-		    .family = (uint8_t)family,
+		    .family = (uint8_t)source_ip_version(source),
 		};
+		bool added;
+		struct resolver *resolver = find_or_add(enrich, source, &added);
 
-		if (!resolver) {
-			resolver = resolvers_add(enrich->resolvers, hash, source->address, family);
-			take_waiting(enrich, resolver ? resolver : &stranger);
-		}
 		if (resolver) {
-			r = count_source(enrich, sources, source, resolver);
+			r = count_source(
+			    enrich, sources, source, resolver, enrich->many_zones && !added);
 		} else {
+			take_waiting(enrich, &stranger);
 			look_up(enrich, &stranger);
-			r = add_item(enrich, sources, source, &stranger);
+			r = add_item(enrich, sources, source, &stranger, false);
 		}
 	}
 	return r;
@@ -466,6 +535,23 @@ static void forget_missing(struct enrich *enrich)
 	free(enrich->missing);
 	enrich->missing = NULL;
 	enrich->n_missing = enrich->missing_room = 0;
+}
+
+/* Of more than one. */
+static bool are_of_zones(const struct sources *sources)
+{
+	const struct source *first = NULL;
+
+	for (uint64_t i = 0; i < sources->size; i++) {
+		const struct source *source = sources_slot(sources, i);
+
+		if (!source->transports)
+			continue;
+		if (first && source_zone(source) != source_zone(first))
+			return true;
+		first = source;
+	}
+	return false;
 }
 
 static unsigned wanted_kinds(const struct enrich *enrich)
@@ -496,7 +582,10 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	breakdown_begin(enrich->breakdown, kinds);
 	admission_begin(
 	    enrich->admission, clock_day(window->start_ns), enrich->live ? ADMISSION_WINDOWS : 1);
-	r = count_known(enrich, sources);
+	enrich->many_zones = has_traits(enrich, sources) && are_of_zones(sources);
+	r = enrich->many_zones ? each_batch(enrich, sources, learn_batch) : 0;
+	if (r == 0)
+		r = each_batch(enrich, sources, count_batch);
 	if (r == 0)
 		r = count_missing(enrich, sources);
 	forget_missing(enrich);

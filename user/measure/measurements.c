@@ -443,9 +443,12 @@ static const struct measure_field dns_top_talker_info_fields[] = {TOP_INFO("talk
 /* -- wire */
 
 static const struct measure_field wire_fields[] = {
-    FIELD(COUNTER, wire_cell, packets, "{packet}", "IP packets; merged segments count each."),
+    FIELD(COUNTER, wire_cell, packets, "{packet}",
+	"IP packets; merged segments count each, later fragments not: they have no port."),
     FIELD(COUNTER, wire_cell, bytes, "By", "Bytes of IP, headers included."),
-    FIELD(COUNTER, wire_cell, fragments, "{packet}", "IP fragments among the packets."),
+    FIELD(COUNTER, wire_cell, fragments, "{packet}",
+	"IP fragments: first ones, which are among the packets, and all later ones to or from a "
+	"server, as udp or tcp."),
     FIELD(COUNTER, wire_cell, messages, "{message}", "DNS messages seen on the wire.",
 	.needs = WIRE_KNOWS_MESSAGES),
     FIELD(COUNTER, wire_cell, malformed, "{message}",

@@ -135,16 +135,21 @@ void replay_free(struct replay *replay)
 static void finish_shard(struct replay *replay, struct shard *shard, const struct window_span *span,
     const struct comparison_window *compared)
 {
+	struct shard *empty = NULL; /* no more of the collector's than it made */
+
 	add_magnitude(replay, shard, span->start_ns);
 	if (replay->options.config->datasets & DATASET_ATTACKS)
 		replay_attacks_window(&replay->attacks, replay->options.config, shard, span);
 	if (shard && shard_merge(replay->total, shard, &replay->seed) < 0)
 		log_error(MODULE, "no memory for the sources of all windows");
-	if (!shard && (!replay->report || shard_new(&shard, &replay->limits, &replay->seed) < 0))
+	if (!shard && (!replay->report || shard_new(&empty, &replay->limits, &replay->seed) < 0))
 		return;
 	if (replay->report)
-		report_window(replay->report, shard, span, compared, NULL);
+		report_window(replay->report, shard ? shard : empty, span, compared, NULL);
 	replay->reported = true;
+	shard_free(empty);
+	if (!shard)
+		return;
 	shard_clear(shard, &replay->limits);
 	collector_give(replay->collector, shard);
 }
@@ -221,11 +226,27 @@ static void close_windows(struct replay *replay, int64_t clock_ns)
 		collector_reopen(replay->collector, oldest);
 }
 
-/* How far the file has come. A capture that has its turn later begins with its first packet. */
+/* Of the packet or frame that is next. */
+static int64_t next_of(const struct replay_file *file)
+{
+	return file->capture ? replay_capture_time(file) : file->next_ns;
+}
+
+static bool is_jump(const struct replay_file *file, int64_t time_ns)
+{
+	return time_ns > file->newest_ns &&
+	    (uint64_t)time_ns - (uint64_t)file->newest_ns > (uint64_t)JUMP_NS;
+}
+
+/* How far the file has come: what follows is not earlier, or late. A jump is not believed yet. One
+ * that has its turn later begins with what it has first. */
 static int64_t time_of(const struct replay_file *file)
 {
-	return file->capture && !replay_capture_begun(file) ? replay_capture_time(file)
-							    : file->newest_ns;
+	const int64_t next_ns = next_of(file);
+
+	if (file->newest_ns == INT64_MIN)
+		return next_ns;
+	return next_ns > file->newest_ns && !is_jump(file, next_ns) ? next_ns : file->newest_ns;
 }
 
 static int64_t clock_of(const struct replay *replay)
@@ -378,16 +399,14 @@ void replay_end_packets(struct replay_file *last)
 	}
 }
 
-/* Packets are counted in the order of their times, so that streams can be followed from one capture
- * to another. One whose time jumps ahead is not waited for: the packets behind it may be earlier.
- */
+/* Packets and frames are counted in the order of their times, so that no file is ahead of the
+ * windows that are open, and streams can be followed from one capture to another. One whose time
+ * jumps ahead is not waited for: what is behind it may be earlier. */
 static int64_t turn_of(const struct replay_file *file)
 {
-	const int64_t time_ns = time_of(file);
+	const int64_t next_ns = next_of(file);
 
-	if (!file->capture || !replay_capture_begun(file) || time_ns == INT64_MIN)
-		return time_ns;
-	return replay_capture_time(file) > time_ns + JUMP_NS ? time_ns : replay_capture_time(file);
+	return file->newest_ns != INT64_MIN && is_jump(file, next_ns) ? file->newest_ns : next_ns;
 }
 
 /* The one whose time is least: it holds the clock back. */

@@ -2,13 +2,14 @@
 #include "replay/replay_internal.h"
 
 #include "base/log.h"
+#include "dnstap/decode.h"
+#include "stats/item.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUFFER_BYTES (1u << 20)
-#define STEP_BYTES   4096 /* what one of several files is ahead at most */
 
 void replay_file_free(struct replay_file *file)
 {
@@ -29,7 +30,7 @@ static int add_file(struct replay *replay, struct replay_file *file)
 		return -ENOMEM;
 	replay->files = files;
 	file->replay = replay;
-	file->newest_ns = INT64_MIN;
+	file->newest_ns = file->next_ns = INT64_MIN;
 	files[replay->n_files++] = file;
 	return 0;
 }
@@ -103,32 +104,68 @@ static void fill(struct replay_file *file)
 	}
 }
 
-/* Feeds what is there, at most a step where files must keep together. */
-void replay_file_feed(struct replay_file *file)
+/* The frame or control frame that is next, with its length before it; 0: not there whole. */
+static size_t next_bytes(const struct replay_file *file)
+{
+	const uint8_t *at = file->buffer + file->start;
+	const size_t length = file->end - file->start;
+	size_t bytes = 0;
+
+	if (length >= 8)
+		bytes = ct_load_be32(at) ? 4 + (size_t)ct_load_be32(at)
+					 : 8 + (size_t)ct_load_be32(at + 4);
+	return bytes <= length ? bytes : 0;
+}
+
+/* What says no time has its turn at once. */
+static int64_t next_time(struct replay_file *file)
+{
+	const uint8_t *at = file->buffer + file->start;
+	const size_t bytes = next_bytes(file);
+	struct record record;
+	int64_t time_ns;
+
+	if (!bytes || !ct_load_be32(at) ||
+	    dnstap_decode(&file->receiver.cache, at + 4, (uint32_t)bytes - 4, &record) < 0)
+		return INT64_MIN;
+	time_ns =
+	    record_time(&record, record_is_query(&record) ? DIR_QUERY : DIR_RESPONSE, INT64_MIN);
+	dnstap_release(&record);
+	return time_ns == INT64_MAX ? INT64_MIN : time_ns;
+}
+
+/* The first `length` bytes of what is there, or more of them. */
+static void feed_bytes(struct replay_file *file, size_t length)
 {
 	static const struct receiver_ops ops = {.take = replay_take, .bad = replay_take_bad};
-	const bool alone = file->replay->n_files == 1;
-	size_t length = file->end - file->start;
-	struct receiver_step step;
+	struct receiver_step step = {.used = 0};
+
+	if (length)
+		receiver_feed(
+		    &file->receiver, &ops, file, file->buffer + file->start, length, &step);
+	file->start += step.used;
+	if (length && step.error)
+		stop_file(file, step.error);
+	else if (!step.used)
+		fill(file);
+}
+
+/* Feeds what is there; a frame alone where files must keep together. */
+void replay_file_feed(struct replay_file *file)
+{
+	const size_t length = file->end - file->start;
+	size_t next;
 
 	if (file->capture) {
 		replay_capture_feed(file);
 		return;
 	}
-	for (size_t part = alone ? length : STEP_BYTES; length; part *= 2) {
-		if (part > length)
-			part = length;
-		receiver_feed(&file->receiver, &ops, file, file->buffer + file->start, part, &step);
-		file->start += step.used;
-		if (step.error) {
-			stop_file(file, step.error);
-			return;
-		}
-		if (step.used || part == length) {
-			if (!step.used)
-				fill(file);
-			return;
-		}
+	if (file->replay->n_files == 1) {
+		feed_bytes(file, length);
+		return;
 	}
-	fill(file);
+	next = next_bytes(file);
+	feed_bytes(file, next ? next : length);
+	if (!file->at_end)
+		file->next_ns = next_time(file);
 }

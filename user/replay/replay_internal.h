@@ -24,8 +24,10 @@ struct replay_file {
 	size_t start, end, size; /* of what is not consumed yet */
 	uint64_t bytes;          /* read so far, as they are when unpacked */
 	int64_t newest_ns;       /* INT64_MIN: nothing yet */
-	int64_t jump_ns;         /* where the last frames say the time is, against newest_ns */
-	unsigned jumped;         /* how many, running */
+	int64_t next_ns; /* of the frame that is next, where files keep together; INT64_MIN: it says
+			    no time, or is not read yet */
+	int64_t jump_ns; /* where the last frames say the time is, against newest_ns */
+	unsigned jumped; /* how many, running */
 	bool at_end;
 	bool broken; /* not read to its end */
 };

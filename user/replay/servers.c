@@ -101,6 +101,16 @@ static bool is_response(const struct pcap_packet *from, const struct packet *pac
 	    from->data[packet->payload + 2] & 0x80;
 }
 
+/* Of a stream that began before the capture did: a segment that is one response. */
+static bool is_streamed_response(const struct pcap_packet *from, const struct packet *packet)
+{
+	const uint8_t *p = from->data + packet->payload;
+
+	return packet->protocol == PACKET_TCP && packet->length >= 2 + DNS_HEADER_BYTES &&
+	    packet->payload + 5 <= from->length && ct_load_be16(p) + 2u == packet->length &&
+	    p[4] & 0x80;
+}
+
 /* -ENOMEM: it stays as it is. */
 static int grow(struct servers *servers)
 {
@@ -134,7 +144,7 @@ int servers_learn(struct servers *servers, const struct pcap_packet *packet)
 
 	if (!parse(packet, &sides) || sides.packet.fragment == PACKET_LATER ||
 	    !(servers->ports[sides.packet.source_port] & WIRE_PORT_DNS) ||
-	    !is_response(packet, &sides.packet))
+	    !(is_response(packet, &sides.packet) || is_streamed_response(packet, &sides.packet)))
 		return 0;
 	at = find(servers, &sides.source);
 	if (memcmp(&servers->learned[at], &sides.source, sizeof(sides.source)) == 0)

@@ -19,8 +19,8 @@ void servers_free(struct servers *servers);
 
 /* False: the configuration names them. */
 bool servers_must_learn(const struct servers *servers);
-/* Takes the source of a response: a datagram from one of the ports with QR set, or a SYN-ACK.
- * -ENOSPC: there are SERVERS_MAX already. -ENOMEM. */
+/* Takes the source of a response: a datagram from one of the ports with QR set, a SYN-ACK, or a
+ * segment that is one response. -ENOSPC: there are SERVERS_MAX already. -ENOMEM. */
 int servers_learn(struct servers *servers, const struct pcap_packet *packet);
 /* Forgets those that were learned. */
 void servers_clear(struct servers *servers);

@@ -315,7 +315,8 @@ struct points *outputs_points(struct outputs *outputs, enum points_format format
 	return outputs->points[format];
 }
 
-/* What was encoded, in the form in which it leaves. */
+/* What was encoded, in the form in which it leaves; NULL: nothing, as of a replay's window without
+ * figures. */
 static int finish(struct outputs *outputs, enum points_format format,
     const struct outputs_times *times, struct batch **ret)
 {
@@ -337,7 +338,8 @@ static int finish(struct outputs *outputs, enum points_format format,
 		if (r < 0)
 			log_warning(MODULE, "sums of a window are not whole: %s", strerror(-r));
 	}
-	return batch_new(ret, text, length, n, times->start_ms);
+	*ret = NULL;
+	return length ? batch_new(ret, text, length, n, times->start_ms) : 0;
 }
 
 /* Points that no sink of this format gets are lost for each of them. */
@@ -359,6 +361,8 @@ void outputs_push(struct outputs *outputs, enum points_format format,
 		log_error(MODULE, "window not sent: %s", strerror(-r));
 		return;
 	}
+	if (!batch)
+		return;
 	for (size_t i = 0; i < outputs->n; i++) {
 		if ((enum points_format)sink_format(outputs->sinks[i]) != format)
 			continue;

@@ -87,6 +87,11 @@ static void clickhouse_probe(const void *settings, struct sink_finding *ret)
 	http_probe_ask(&probe, ret);
 }
 
+static const char *clickhouse_problem(const void *settings)
+{
+	return http_url_problem(((const struct settings *)settings)->url);
+}
+
 /* An agent that is newer than its tables still has its other columns stored. */
 static int make_url(CURLU *url, const struct settings *s)
 {
@@ -257,7 +262,8 @@ static void clickhouse_wake(void *backend)
 const struct sink_ops sink_clickhouse_ops = {
     .kind = {.name = "clickhouse",
 	.table = TABLE(options, "ClickHouse over HTTP, a table for each measurement."),
-	.size = sizeof(struct settings)},
+	.size = sizeof(struct settings),
+	.problem = clickhouse_problem},
     .thread_name = "sink-clickhouse",
     .remote = true,
     .any_order = true,

@@ -119,6 +119,11 @@ static int set_query(CURLU *url, const struct settings *s)
 	return r < 0 ? r : http_url_add_query(url, "precision", "ns");
 }
 
+static const char *influx_problem(const void *settings)
+{
+	return http_url_problem(((const struct settings *)settings)->url);
+}
+
 static int make_url(CURLU *url, const struct settings *s)
 {
 	int r;
@@ -266,7 +271,8 @@ static void influx_wake(void *backend)
 const struct sink_ops sink_influxdb_ops = {
     .kind = {.name = "influxdb",
 	.table = TABLE(options, "InfluxDB, or what takes its line protocol over HTTP."),
-	.size = sizeof(struct settings)},
+	.size = sizeof(struct settings),
+	.problem = influx_problem},
     .thread_name = "sink-influx",
     .remote = true,
     .any_order = true,

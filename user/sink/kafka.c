@@ -261,7 +261,8 @@ static void kafka_client(void *backend, struct sink_client *ret)
 const struct sink_ops sink_kafka_ops = {
     .kind = {.name = "kafka",
 	.table = TABLE(options, "Kafka, a topic for all measurements."),
-	.size = sizeof(struct kafka_settings)},
+	.size = sizeof(struct kafka_settings),
+	.problem = kafka_problem},
     .thread_name = "sink-kafka",
     .remote = true,
     .format = kafka_format,

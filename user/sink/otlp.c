@@ -153,6 +153,15 @@ static bool has_header(const struct settings *s, const char *name)
 	return false;
 }
 
+static const char *otlp_problem(const void *settings)
+{
+	const struct settings *s = settings;
+
+	return s->token[0] && has_header(s, "Authorization")
+	    ? "`token` is the header Authorization, which is in `headers` as well"
+	    : http_url_problem(s->url);
+}
+
 static int make_post(
     struct otlp *o, CURLU *url, const struct settings *s, const struct sink_control *control)
 {
@@ -334,7 +343,8 @@ static void otlp_wake(void *backend)
 const struct sink_ops sink_otlp_ops = {
     .kind = {.name = "otlp",
 	.table = TABLE(options, "OpenTelemetry metrics over HTTP."),
-	.size = sizeof(struct settings)},
+	.size = sizeof(struct settings),
+	.problem = otlp_problem},
     .thread_name = "sink-otlp",
     .remote = true,
     .content_type = OTLP_PROTOBUF,

@@ -175,16 +175,17 @@ CT_INLINE void set_keys(struct collector *collector, struct item *item)
 static void pair(struct collector *collector, struct item *item)
 {
 	const struct record *record = item->record;
+	const bool has_id = item->has_message && item->facts.malformed != DNS_MALFORMED_SHORT;
 	uint16_t query_zone = item->zone;
 	int64_t query_ns = 0, elapsed;
 	bool paired;
 
 	if (item->direction == DIR_QUERY) {
-		if (!item->carried && item->has_message)
+		if (!item->carried && has_id)
 			pairing_put(collector->pairing, item->pair_hash, item->zone, item->time_ns);
 		return;
 	}
-	paired = item->has_message && /* its id */
+	paired = has_id &&
 	    pairing_take(
 		collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
 	if (paired && !item->facts.has_question && collector->config.traits.zones)

@@ -77,6 +77,7 @@ void pairing_prefetch(const struct pairing *pairing, uint64_t hash)
 /* Too old to be answered, or from before the clock stepped back: it must not hold its place. */
 static bool is_stale(const struct query *slot, int64_t now_ns)
 {
+	/* Unsigned: hostile times must not overflow. */
 	return slot->time_ns < now_ns
 	    ? (uint64_t)now_ns - (uint64_t)slot->time_ns > PAIRING_MAX_AGE_NS
 	    : (uint64_t)slot->time_ns - (uint64_t)now_ns > PAIRING_MAX_AGE_NS;
@@ -116,15 +117,11 @@ bool pairing_take(struct pairing *pairing, uint64_t hash, int64_t time_ns, int64
 	for (int way = 0; way < WAYS; way++) {
 		struct query *slot = &set->ways[way];
 
-		if ((slot->tag_zone & ~0xffffull) == tag &&
+		if ((slot->tag_zone & ~0xffffull) == tag && !is_stale(slot, time_ns) &&
 		    (!newest || slot->time_ns > newest->time_ns))
 			newest = slot;
 	}
 	if (!newest)
-		return false;
-	/* The newest is too old: so are the others. Unsigned: hostile times must not overflow. */
-	if (time_ns > newest->time_ns &&
-	    (uint64_t)time_ns - (uint64_t)newest->time_ns > PAIRING_MAX_AGE_NS)
 		return false;
 	*ret_query_ns = newest->time_ns;
 	*ret_zone = (uint16_t)newest->tag_zone;

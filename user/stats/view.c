@@ -255,6 +255,9 @@ int view_make(struct window_view *ret, struct shard *total, const struct window_
 
 	*ret = (struct window_view){
 	    .span = *span, .total = total, .facts = limits->facts, .places = limits->places};
+	ret->lists_resolvers = limits->resolvers != 0;
+	for (int by = 0; by < DOMAINS_BYS; by++)
+		ret->lists_domains[by] = total->domains && limits->domains[by];
 	shard_fold(total);
 	if (!total->margins.slots)
 		return -ENOMEM;

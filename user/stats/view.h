@@ -84,6 +84,9 @@ struct window_view {
 	uint8_t facts;                    /* enum facts_wanted; margins of others say nothing */
 	const struct place_names *places; /* of the limits */
 	struct margin_slice compared[MARGIN_COUNT]; /* MARGIN_COMPARED_*: of all zones */
+	/* Which lists zones have. Where the tables had no place for any of a zone's, its own is
+	 * empty. */
+	bool lists_resolvers, lists_domains[DOMAINS_BYS];
 };
 
 struct view_limits {

@@ -199,6 +199,19 @@ static const struct rule rules[] = {
 	"sets itself\n"},
     {"outputs:\n  - otlp: {headers: {\"a b\": x}}\n",
 	"test.yaml:2:22: outputs[0].otlp.headers: key \"a b\" is not the name of a header\n"},
+    {"outputs:\n  - influxdb: {url: \"http://[::1\"}\n  - otlp: {url: http://h:65536}\n",
+	"test.yaml:2:15: outputs[0].influxdb: `url` cannot be read: its port is 65535 at most, and "
+	"an IPv6 address stands in brackets\n"
+	"test.yaml:3:11: outputs[1].otlp: `url` cannot be read: its port is 65535 at most, and an "
+	"IPv6 address stands in brackets\n"},
+    {"outputs:\n  - otlp: {headers: {authorization: Basic eA==}, token: secret}\n",
+	"test.yaml:2:11: outputs[0].otlp: `token` is the header Authorization, which is in "
+	"`headers` as well\n"},
+    {"outputs:\n  - kafka: {sasl: {mechanism: plain, username: crosstap}}\n",
+	"test.yaml:2:12: outputs[0].kafka: `sasl.mechanism` needs `sasl.username` and "
+	"`sasl.password`\n"},
+    {"outputs:\n  - kafka: {tls: {enabled: true, cert: /a}}\n",
+	"test.yaml:2:12: outputs[0].kafka: `tls` needs both `cert` and `key`, or neither\n"},
     {"outputs:\n  - otlp: {temporality: sum}\n",
 	"test.yaml:2:25: outputs[0].otlp.temporality: \"sum\" is none of cumulative, delta "
 	"(did you mean \"delta\"?)\n"},

@@ -95,6 +95,37 @@ static void sources_are_those_that_miss_most(void **state)
 	sources_done(&sources);
 }
 
+/* Tables give clients in any order. */
+static void equal_sources_have_one_order(void **state)
+{
+	struct fixture *f = *state;
+	static const uint8_t ipv6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
+	struct wire_client clients[5];
+	struct sources sources;
+
+	assert_int_equal(sources_init(&sources, 64), 0);
+	f->wire.known |= WIRE_KNOWS_SOURCES;
+	f->wire.clients = clients;
+	f->wire.n_clients = 5;
+	f->dnstap.sources = &sources;
+	for (uint32_t first = 0; first < 5; first++) {
+		for (uint32_t i = 0; i < 5; i++) {
+			struct wire_client *client = &clients[(first + i) % 5];
+
+			fixture_ipv4(&client->address, 0xc0000200 + i);
+			client->messages = 7;
+			if (i == 0)
+				memcpy(&client->address, ipv6, 16);
+		}
+		fixture_close(f);
+		assert_int_equal(f->result.n_sources, 3); /* options.top_sources */
+		for (uint32_t i = 0; i < 3; i++)
+			assert_memory_equal(
+			    f->result.sources[i].address, &(uint32_t){htonl(0xc0000201 + i)}, 4);
+	}
+	sources_done(&sources);
+}
+
 /* A million clients on one side, every client of the wire's table on the other. */
 static void sources_stay_bounded(void **state)
 {
@@ -130,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(qtypes_are_those_compared),
 	    TEST(sources_are_those_that_miss_most),
+	    TEST(equal_sources_have_one_order),
 	    TEST(sources_stay_bounded),
 	};
 

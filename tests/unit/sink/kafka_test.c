@@ -85,20 +85,25 @@ static void test_statistics(void **state UNUSED)
 	assert_true(client.round_trip_s > 0.0024 && client.round_trip_s < 0.0026);
 }
 
-static void assert_refused(const char *options)
+/* What a configuration does not let through, the sink does not take either. */
+static void assert_refused_without(const char *section, const char *key, const char *options)
 {
 	struct config *config = config_with("  - kafka: {%s}\n", options);
 	struct sink *sink;
 
+	set_text_in(config, section, key, "");
 	assert_int_equal(sink_new_tuned(&sink, &config->outputs[0], config, &quick), -EINVAL);
 	config_unref(config);
 }
 
 static void test_settings(void **state UNUSED)
 {
-	assert_refused("sasl: {mechanism: plain, username: u}");
-	assert_refused("sasl: {mechanism: scram-sha-512, password: secret}");
-	assert_refused("tls: {enabled: true, cert: /nowhere.pem}");
+	assert_refused_without(
+	    "sasl.", "password", "sasl: {mechanism: plain, username: u, password: secret}");
+	assert_refused_without(
+	    "sasl.", "username", "sasl: {mechanism: scram-sha-512, username: u, password: secret}");
+	assert_refused_without(
+	    "tls.", "key", "tls: {enabled: true, cert: /nowhere, key: /nowhere}");
 }
 
 /* --- With brokers --- */

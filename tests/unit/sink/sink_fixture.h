@@ -50,14 +50,20 @@ static inline struct config *config_with(const char *format, ...)
 	return config;
 }
 
-/* What no file could hold: the text of an option of the first output. */
-static inline void set_text(struct config *config, const char *key, const char *value)
+/* What no file could hold: the text of an option of the first output, below `section.`. */
+static inline void set_text_in(
+    struct config *config, const char *section, const char *key, const char *value)
 {
 	const struct config_output *output = &config->outputs[0];
-	const struct config_option *option = option_find(&output->kind->table, "", key);
+	const struct config_option *option = option_find(&output->kind->table, section, key);
 
 	assert_non_null(option);
 	memcpy((char *)(uintptr_t)output->settings + option->offset, &value, sizeof(value));
+}
+
+static inline void set_text(struct config *config, const char *key, const char *value)
+{
+	set_text_in(config, "", key, value);
 }
 
 /* The sink of the first output, which has begun. It keeps the configuration. */

@@ -4,6 +4,8 @@
 
 #include "counting.h"
 
+#include "crosstap/dns.h"
+
 #include "../random.h"
 
 #include <setjmp.h>
@@ -104,6 +106,24 @@ static void test_backward_step(void **state UNUSED)
 		if (!pairing_take(pairing, hashes[i], T0_NS + 5000, &query_ns, &zone))
 			assert_in_range(i, 0, 900);
 	}
+	pairing_free(pairing);
+}
+
+/* Nor do they answer for what was asked since: a response pairs with its own query. */
+static void test_query_of_before_a_step(void **state UNUSED)
+{
+	struct pairing *pairing = NULL;
+	const uint64_t hash = 7ull << 16, other = hash | 1ull << 63; /* of one set */
+
+	assert_int_equal(pairing_new(&pairing), 0);
+	pairing_put(pairing, other, 0, T0_NS + SECONDS(3600));
+	pairing_put(pairing, hash, 1, T0_NS + SECONDS(3600));
+	assert_true(pairing_take(pairing, other, T0_NS + SECONDS(3600), &query_ns, &zone));
+	assert_false(pairing_take(pairing, hash, T0_NS, &query_ns, &zone));
+	pairing_put(pairing, hash, 2, T0_NS);
+	assert_true(pairing_take(pairing, hash, T0_NS + 5000, &query_ns, &zone));
+	assert_true(query_ns == T0_NS);
+	assert_int_equal(zone, 2);
 	pairing_free(pairing);
 }
 
@@ -224,6 +244,15 @@ static void test_what_pairs(void **state UNUSED)
 	expect_pair(q, other, false, 0);
 	other.record.response_time_ns = T0_NS - 1;
 	expect_pair(q, other, true, 0); /* never negative */
+	/* Too short for a header: its id is not 0, it has none. */
+	q.message[0] = q.message[1] = r.message[0] = r.message[1] = 0;
+	expect_pair(q, r, true, 1234567);
+	other = q;
+	other.record.query_length = DNS_HEADER_BYTES - 1;
+	expect_pair(other, r, false, 0);
+	other = r;
+	other.record.response_length = DNS_HEADER_BYTES - 1;
+	expect_pair(q, other, false, 0);
 }
 
 static void test_a_response_that_carries_its_query_time_needs_no_query(void **state UNUSED)
@@ -253,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(test_age),
 	    cmocka_unit_test(test_evictions),
 	    cmocka_unit_test(test_backward_step),
+	    cmocka_unit_test(test_query_of_before_a_step),
 	    cmocka_unit_test(test_grows_where_it_evicts),
 	    cmocka_unit_test(test_what_pairs),
 	    cmocka_unit_test(test_a_response_that_carries_its_query_time_needs_no_query),

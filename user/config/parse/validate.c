@@ -216,8 +216,13 @@ static void check_inputs(struct reader *reader)
 void validate_output(struct reader *reader, const struct node *node, const char *key,
     const struct config_output *output)
 {
+	const char *problem =
+	    output->kind->problem ? output->kind->problem(output->settings) : NULL;
+
 	check_conditions(reader, &output->kind->table, node, key, output->settings);
 	check_secrets(reader, &output->kind->table, node, key, output->settings);
+	if (problem)
+		reader_problem(reader, node, key, "%s", problem);
 }
 
 static void check_outputs(struct reader *reader)

@@ -71,6 +71,17 @@ char *http_url_query(struct arena *arena, const char *text)
 	return copy;
 }
 
+const char *http_url_problem(const char *text)
+{
+	CURLU *url = curl_url();
+	const bool is_one = !url || curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
+
+	curl_url_cleanup(url);
+	return is_one ? NULL
+		      : "`url` cannot be read: its port is 65535 at most, and an IPv6 address "
+			"stands in brackets";
+}
+
 void http_url_origin(const char *text, char *ret, size_t size)
 {
 	CURLU *url = curl_url();

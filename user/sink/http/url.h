@@ -7,6 +7,8 @@
 
 struct arena;
 
+/* Why no request can be sent to `url`; NULL: one can. */
+const char *http_url_problem(const char *text);
 /* Without user, password, query, fragment and slashes at its end; "?" if it is no URL. NULL: no
  * memory. */
 char *http_url_public(struct arena *arena, const char *text);

@@ -58,6 +58,16 @@ static int set_number(rd_kafka_conf_t *conf, const char *key, uint64_t value)
 
 #define SET_ALL(conf, pairs) set(conf, pairs, sizeof(pairs) / sizeof((pairs)[0]))
 
+const char *kafka_problem(const void *settings)
+{
+	const struct kafka_settings *s = settings;
+
+	if (s->mechanism != KAFKA_NO_SASL && (!*s->username || !*s->password))
+		return "`sasl.mechanism` needs `sasl.username` and `sasl.password`";
+	return s->tls && !*s->cert != !*s->key ? "`tls` needs both `cert` and `key`, or neither"
+					       : NULL;
+}
+
 static int set_security(rd_kafka_conf_t *conf, const struct kafka_settings *s)
 {
 	static const char *const protocols[2][2] = {
@@ -73,9 +83,7 @@ static int set_security(rd_kafka_conf_t *conf, const struct kafka_settings *s)
 	const bool has_sasl = s->mechanism != KAFKA_NO_SASL;
 	int r = set(conf, &(struct pair){"security.protocol", protocols[has_sasl][s->tls]}, 1);
 
-	if (has_sasl && (!*s->username || !*s->password))
-		return -EINVAL;
-	if (s->tls && !*s->cert != !*s->key)
+	if (kafka_problem(s))
 		return -EINVAL;
 	if (r == 0 && has_sasl)
 		r = SET_ALL(conf, sasl);

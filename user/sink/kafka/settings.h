@@ -29,6 +29,8 @@ struct kafka_settings {
 	const char *username, *password;
 };
 
+/* What cannot work together, for the kind of output; NULL: nothing. */
+const char *kafka_problem(const void *settings);
 /* The topic's name as Kafka takes it, for a table of options. */
 const char *kafka_check_topic(const char *text);
 /* host:port of each, with commas between them, at most `size` bytes. */
