@@ -2,10 +2,10 @@
 #include "history/history.h"
 
 #include "base/clock.h"
+#include "base/replace.h"
 #include "history/held.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,15 +190,16 @@ static bool is_unreadable(int r)
 int history_load(struct history *history, const char *path)
 {
 	struct history_next *before;
-	char aside[PATH_MAX];
 	int r;
 
 	if (!history->held->past)
 		return -ENOENT;
 	r = held_read(&before, path);
-	if (is_unreadable(r) && snprintf(aside, sizeof(aside), "%s.unread", path) < PATH_MAX &&
-	    rename(path, aside) < 0)
-		r = -errno;
+	if (is_unreadable(r)) {
+		const int aside = replace_set_aside(path);
+
+		r = aside < 0 ? aside : r;
+	}
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&history->lock);

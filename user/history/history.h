@@ -49,7 +49,7 @@ bool history_path(char ret[HISTORY_PATH], const struct config *config);
 int history_save(struct history *history, const char *path);
 /*
  * Adds what the file holds to a history without windows. -ENOENT: no file. A file that is not sound
- * (-EBADMSG), too long (-EFBIG) or a newer version's (-EPROTONOSUPPORT) is moved to PATH.unread.
+ * (-EBADMSG), too long (-EFBIG) or a newer version's (-EPROTONOSUPPORT) is moved to PATH.aside.
  */
 int history_load(struct history *history, const char *path);
 

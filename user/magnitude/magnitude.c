@@ -27,29 +27,50 @@ struct magnitude {
 	size_t domains;
 	bool live, begun; /* a day is */
 	struct magnitude_day today;
+	struct magnitude_day before; /* it is over, and its dataset could not be written */
+	bool has_before;
 	uint64_t files_due_ns, state_due_ns;
 	bool changed; /* since the state was written */
 };
 
 /* -- files */
 
-static int write_dataset(struct magnitude *magnitude)
+static int write_day(const struct magnitude *magnitude, struct magnitude_day *day)
 {
 	struct buffer buffer = {0};
 	char path[PATH_MAX], date[DATASET_DATE_BYTES];
 	int r;
 
-	if (!magnitude->begun)
-		return 0;
-	dataset_date(&magnitude->today, date);
+	dataset_date(day, date);
 	if (snprintf(path, sizeof(path), "%s/%s-%.4s%.2s%.2s.cbor", magnitude->dir, magnitude->file,
 		date, date + 5, date + 8) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	dataset_write(&magnitude->today, false, &buffer);
+	dataset_write(day, false, &buffer);
 	r = buffer_failed(&buffer)
 	    ? -ENOMEM
 	    : replace_file(path, buffer.at, buffer.length, 0644, REPLACE_DURABLE);
 	buffer_free(&buffer);
+	return r;
+}
+
+static int write_dataset(struct magnitude *magnitude)
+{
+	return magnitude->begun ? write_day(magnitude, &magnitude->today) : 0;
+}
+
+static void forget_before(struct magnitude *magnitude)
+{
+	if (magnitude->has_before)
+		dataset_done(&magnitude->before);
+	magnitude->has_before = false;
+}
+
+static int write_before(struct magnitude *magnitude)
+{
+	const int r = magnitude->has_before ? write_day(magnitude, &magnitude->before) : 0;
+
+	if (r == 0)
+		forget_before(magnitude);
 	return r;
 }
 
@@ -145,7 +166,11 @@ static int begin_day(struct magnitude *magnitude, int64_t day)
 	if (r < 0)
 		return r;
 	written = write_dataset(magnitude);
-	dataset_done(&magnitude->today);
+	forget_before(magnitude);
+	magnitude->before = magnitude->today;
+	magnitude->has_before = true;
+	if (written == 0)
+		forget_before(magnitude);
 	magnitude->today = next;
 	magnitude->begun = true;
 	/* At once: after a kill the state of the day before, which may lack its last minute, would
@@ -169,7 +194,8 @@ static int begin(struct magnitude *magnitude, int64_t today, const char **ret_fr
 		return begin_day(magnitude, today);
 	}
 	magnitude->begun = true;
-	return clock_day_goes_on(magnitude->today.day, today) ? 0 : begin_day(magnitude, today);
+	r = clock_day_goes_on(magnitude->today.day, today) ? 0 : begin_day(magnitude, today);
+	return r == -ENOMEM ? r : 0; /* a dataset that failed is written later */
 }
 
 int magnitude_new(
@@ -204,6 +230,7 @@ void magnitude_free(struct magnitude *magnitude)
 	if (!magnitude)
 		return;
 	dataset_done(&magnitude->today);
+	forget_before(magnitude);
 	free(magnitude->dir);
 	free(magnitude);
 }
@@ -224,23 +251,26 @@ int magnitude_add(struct magnitude *magnitude, int64_t start_ns, const struct ta
 
 int magnitude_flush(struct magnitude *magnitude)
 {
-	int r = write_state(magnitude), written = write_dataset(magnitude);
+	const int state = write_state(magnitude), before = write_before(magnitude),
+		  written = write_dataset(magnitude);
 
-	return r < 0 ? r : written;
+	return state < 0 ? state : before < 0 ? before : written;
 }
 
 int magnitude_flush_when_due(struct magnitude *magnitude, uint64_t now_ns)
 {
-	int r = 0;
+	int r = write_before(magnitude);
 
 	if (!magnitude->files_due_ns) {
 		magnitude->files_due_ns = now_ns + FILES_EVERY;
 		magnitude->state_due_ns = now_ns; /* a folder that takes nothing is told at once */
 	}
 	if (now_ns >= magnitude->files_due_ns) {
-		r = write_dataset(magnitude);
-		if (r == 0)
+		const int written = write_dataset(magnitude);
+
+		if (written == 0)
 			magnitude->files_due_ns = now_ns + FILES_EVERY;
+		r = r < 0 ? r : written;
 	}
 	if (magnitude->changed && now_ns >= magnitude->state_due_ns) {
 		const int state = write_state(magnitude);

@@ -7,9 +7,10 @@
  *                              those of other sites, and makes its report of
  *   SERVER.magnitude.state     the day so far, for a restart
  *
- * A day's dataset is written when the day ends, hourly before that, and at the end of the program;
- * the state once a minute, when a day has begun, and at the end, so that a restart loses nothing,
- * and a kill a minute.
+ * A day's dataset is written when the day ends, hourly before that, and at the end of the program,
+ * one that failed once more after each window, while its day is the last one that ended; the state
+ * once a minute, when a day has begun, and at the end, so that a restart loses nothing, and a kill
+ * a minute.
  *
  * Input threads tally (magnitude/tally.h); the report's thread owns the day and adds their windows.
  */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error_text.h"
 #include "base/log.h"
+#include "base/replace.h"
 #include "encode/origins.h"
 #include "measure/margin_tag.h"
 
@@ -381,9 +382,9 @@ void remember_load(struct history *history, const struct config *config)
 		log_info(MODULE, "history read path=%s", path);
 	else if (r != -ENOENT)
 		log_warning(MODULE, "history not read, it begins anew: %s path=%s",
-		    r == -EBADMSG               ? "no sound file, moved to PATH.unread"
-			: r == -EFBIG           ? "too long a file, moved to PATH.unread"
-			: r == -EPROTONOSUPPORT ? "a newer version's, moved to PATH.unread"
+		    r == -EBADMSG               ? "no sound file, moved to PATH" REPLACE_ASIDE
+			: r == -EFBIG           ? "too long a file, moved to PATH" REPLACE_ASIDE
+			: r == -EPROTONOSUPPORT ? "a newer version's, moved to PATH" REPLACE_ASIDE
 						: strerror(-r),
 		    path);
 }

@@ -23,6 +23,8 @@ struct rssac002 {
 	char prefix[PREFIX_BYTES];   /* of custom metrics; empty: none */
 	struct rssac002_key key;
 	struct rssac002_day today;
+	struct rssac002_day before; /* it is over, and not all of its files could be written */
+	bool has_before;
 	uint64_t files_due_ns;
 	bool changed; /* since the state was written */
 };
@@ -51,10 +53,24 @@ void rssac002_day_done(struct rssac002_day *day)
 	}
 }
 
-static int write_files(const struct rssac002 *rssac)
+static int write_files(const struct rssac002 *rssac, const struct rssac002_day *day)
 {
-	return rssac002_write_files(
-	    &rssac->today, &rssac->key, rssac->dir, rssac->service, rssac->prefix);
+	return rssac002_write_files(day, &rssac->key, rssac->dir, rssac->service, rssac->prefix);
+}
+
+static void forget_before(struct rssac002 *rssac)
+{
+	rssac002_day_done(&rssac->before);
+	rssac->has_before = false;
+}
+
+static int write_before(struct rssac002 *rssac)
+{
+	const int r = rssac->has_before ? write_files(rssac, &rssac->before) : 0;
+
+	if (r == 0)
+		forget_before(rssac);
+	return r;
 }
 
 /* Writes what is there of the day, and begins another. */
@@ -65,8 +81,12 @@ static int turn_over(struct rssac002 *rssac, int64_t day)
 
 	if (r < 0)
 		return r;
-	written = write_files(rssac);
-	rssac002_day_done(&rssac->today);
+	written = write_files(rssac, &rssac->today);
+	forget_before(rssac);
+	rssac->before = rssac->today;
+	rssac->has_before = true;
+	if (written == 0)
+		forget_before(rssac);
 	rssac->today = next;
 	return written;
 }
@@ -91,8 +111,10 @@ static int begin(struct rssac002 *rssac, int64_t today, const char **ret_fresh_r
 		*ret_fresh_reason = "its sources are under another key";
 	if (clock_day_goes_on(rssac->today.day, today))
 		return 0;
-	/* A state of a later day: the clock was wrong. Its files are written, too. */
-	return turn_over(rssac, today);
+	/* A state of a later day: the clock was wrong. Its files are written, too; those that fail
+	 * as at any other midnight. */
+	r = turn_over(rssac, today);
+	return r == -ENOMEM ? r : 0;
 }
 
 static void set_key(struct rssac002_key *key, const uint8_t *bytes)
@@ -136,6 +158,7 @@ void rssac002_free(struct rssac002 *rssac)
 	if (!rssac)
 		return;
 	rssac002_day_done(&rssac->today);
+	forget_before(rssac);
 	free(rssac->dir);
 	explicit_bzero(rssac->key.bytes, sizeof(rssac->key.bytes));
 	explicit_bzero(&rssac->key.hash, sizeof(rssac->key.hash));
@@ -203,22 +226,25 @@ int rssac002_add_source(struct rssac002 *rssac, const uint8_t address[16], unsig
 
 int rssac002_flush(struct rssac002 *rssac)
 {
-	int r = rssac002_write_state(&rssac->today, &rssac->key, rssac->dir, rssac->service);
-	int written = write_files(rssac);
+	const int state =
+	    rssac002_write_state(&rssac->today, &rssac->key, rssac->dir, rssac->service);
+	const int before = write_before(rssac), written = write_files(rssac, &rssac->today);
 
-	return r < 0 ? r : written;
+	return state < 0 ? state : before < 0 ? before : written;
 }
 
 int rssac002_flush_when_due(struct rssac002 *rssac, uint64_t now_ns)
 {
-	int r = 0;
+	int r = write_before(rssac);
 
 	if (!rssac->files_due_ns)
 		rssac->files_due_ns = now_ns + FILES_EVERY;
 	if (now_ns >= rssac->files_due_ns) {
-		r = write_files(rssac);
-		if (r == 0)
+		const int written = write_files(rssac, &rssac->today);
+
+		if (written == 0)
 			rssac->files_due_ns = now_ns + FILES_EVERY;
+		r = r < 0 ? r : written;
 	}
 	if (rssac->changed) {
 		int state =

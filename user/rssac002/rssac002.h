@@ -72,7 +72,8 @@ int rssac002_new(struct rssac002 **ret, const char *dir, const char *service, co
 void rssac002_free(struct rssac002 *rssac);
 
 /* A window's counts, for the day that it begins in. A window of a new day ends the old one: its
- * files are written. The error of that; the counts are taken in any case. */
+ * files are written, and those that failed once more after each window, while that day is the last
+ * one that ended. The error of that; the counts are taken in any case. */
 int rssac002_add(struct rssac002 *rssac, int64_t start_ns, const struct rssac002_counts *counts);
 /* More of that window: what came encrypted. As above. */
 int rssac002_add_custom(

@@ -71,7 +71,7 @@ def remembers_over_a_restart(lab):
         file.write(b"damage")
     crosstap.start()
     check_equal(crosstap.process.log().count("history not read"), 1, crosstap.process.log())
-    check(os.path.exists(lab.path("state.history.unread")), "it is there")
+    check(os.path.exists(lab.path("state.history.aside")), "it is there")
     crosstap.stop()
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Two days and an hour of windows: what is held, what it sums to, what is not there. */
+#include "base/replace.h"
 #include "base/unused.h"
 #include "history/held.h"
 
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 #include "../scarce.h"
+#include "../skip.h"
 
 #define START_S 1700002800ll /* a whole hour */
 #define MIB     (1024u * 1024)
@@ -412,7 +414,7 @@ static void test_restart(void **state UNUSED)
 	json_decref(answer);
 	assert_int_equal(save_on_a_full_disk(history, path), -EFBIG);
 	/* A part of it. */
-	snprintf(aside, sizeof(aside), "%s.unread", path);
+	snprintf(aside, sizeof(aside), "%s" REPLACE_ASIDE, path);
 	assert_int_equal(history_save(history, path), 0);
 	assert_int_equal(truncate(path, 10000), 0);
 	assert_int_equal(history_load(after, path), -EBADMSG);
@@ -423,6 +425,35 @@ static void test_restart(void **state UNUSED)
 	close(fd);
 	history_free(history);
 	history_free(after);
+}
+
+/* A damaged file stays where another user's link leads to it. */
+static void test_link_of_another_user(void **state UNUSED)
+{
+	struct history *history = make(1, MIB * 4);
+	char folder[] = "/tmp/history_test_XXXXXX", real[64], link[64], path[80];
+	int changed;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(real, sizeof(real), "%s/real", folder);
+	snprintf(link, sizeof(link), "%s/link", folder);
+	snprintf(path, sizeof(path), "%s/history", link);
+	assert_int_equal(mkdir(real, 0700), 0);
+	assert_int_equal(symlink(real, link), 0);
+	assert_int_equal(history_save(history, path), 0);
+	assert_int_equal(truncate(path, 100), 0);
+	changed = lchown(link, 65534, 65534);
+	if (changed == 0) {
+		assert_int_equal(history_load(history, path), -ELOOP);
+		assert_int_equal(access(path, F_OK), 0);
+	}
+	unlink(path);
+	unlink(link);
+	rmdir(real);
+	rmdir(folder);
+	history_free(history);
+	if (changed < 0)
+		skip_because("not root");
 }
 
 /* A reload keeps what there is, also when there is less room. */
@@ -558,6 +589,7 @@ int main(void)
 	    cmocka_unit_test(test_the_busiest_have_series),
 	    cmocka_unit_test(test_answers_are_bounded),
 	    cmocka_unit_test(test_restart),
+	    cmocka_unit_test(test_link_of_another_user),
 	    cmocka_unit_test(test_another_size),
 	    cmocka_unit_test(test_parameters),
 	    cmocka_unit_test(test_the_table),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -414,6 +415,54 @@ static void a_kill_after_midnight_takes_nothing_of_the_day_before(void **state U
 	tally_free(tally);
 }
 
+/* Nothing can be written while the folder has another name. */
+static void block_folder(const char *dir, bool blocked)
+{
+	char aside[64];
+
+	snprintf(aside, sizeof(aside), "%s.aside", dir);
+	assert_int_equal(blocked ? rename(dir, aside) : rename(aside, dir), 0);
+}
+
+/* The day that ends then is written whole when it can be, also by the next agent. */
+static void a_day_that_cannot_be_written_waits(void **state UNUSED)
+{
+	char dir[] = "/tmp/magnitude_test.XXXXXX", path[64];
+	struct tally *tally = tally_of("tests/magnitude/site1.csv");
+	struct magnitude *magnitude;
+
+	assert_non_null(mkdtemp(dir));
+	magnitude = open_day(dir, DAY, NULL);
+	assert_int_equal(magnitude_flush(magnitude), 0);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 1) * DAY_NS - 1, tally), 0);
+	block_folder(dir, true);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 1) * DAY_NS, NULL), -ENOENT);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 1), -ENOENT);
+	block_folder(dir, false);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 2), 0);
+	snprintf(path, sizeof(path), "%s/ns1_a-20261128.cbor", dir);
+	assert_int_equal(queries_of(path), tally_queries(tally));
+	/* It is done with it. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(magnitude_flush(magnitude), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(magnitude_add(magnitude, (DAY + 2) * DAY_NS - 1, tally), 0);
+	assert_int_equal(magnitude_flush(magnitude), 0);
+	magnitude_free(magnitude);
+	/* Another agent finds a state of which a folder keeps the dataset from being written. */
+	snprintf(path, sizeof(path), "%s/ns1_a-20261129.cbor", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	magnitude = open_day(dir, DAY + 2, NULL);
+	assert_int_equal(magnitude_flush_when_due(magnitude, 1), -EISDIR);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(magnitude_flush(magnitude), 0);
+	magnitude_free(magnitude);
+	assert_int_equal(queries_of(path), tally_queries(tally));
+	remove_folder(dir);
+	tally_free(tally);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +473,7 @@ int main(void)
 	    cmocka_unit_test(no_damaged_dataset_is_read),
 	    cmocka_unit_test(a_restart_loses_nothing),
 	    cmocka_unit_test(a_kill_after_midnight_takes_nothing_of_the_day_before),
+	    cmocka_unit_test(a_day_that_cannot_be_written_waits),
 	};
 
 	return cmocka_run_group_tests_name("magnitude", tests, NULL, NULL);

@@ -201,6 +201,48 @@ static void test_restart_before_midnight(void **state UNUSED)
 	    read_file("2023/11/rcode-volume/ns1.ams-20231115-rcode-volume.yaml"), "0: 180\n"));
 }
 
+/* Nothing can be written while the folder has another name. */
+static void block_folder(bool blocked)
+{
+	char aside[80];
+
+	snprintf(aside, sizeof(aside), "%s.aside", dir);
+	assert_int_equal(blocked ? rename(dir, aside) : rename(aside, dir), 0);
+}
+
+/* The day that ends then is written whole when it can be. */
+static void test_nothing_is_written_at_midnight(void **state UNUSED)
+{
+	struct rssac002 *rssac = open_day(DAY * DAY_NS, NULL);
+
+	fill_counts(1);
+	assert_int_equal(rssac002_add(rssac, DAY * DAY_NS + 5, &counts), 0);
+	add_custom(rssac, DAY * DAY_NS + 5, 3);
+	add_sources(rssac, 0, 200);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	fill_counts(2);
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS - 1, &counts), 0);
+	block_folder(true);
+	fill_counts(1);
+	assert_int_equal(rssac002_add(rssac, (DAY + 1) * DAY_NS, &counts), -ENOENT);
+	assert_int_equal(rssac002_flush_when_due(rssac, 1), -ENOENT);
+	block_folder(false);
+	assert_int_equal(rssac002_flush_when_due(rssac, 2), 0);
+	assert_first_day();
+	/* It is done with it. */
+	assert_int_equal(rssac002_flush_when_due(rssac, 3), 0);
+	assert_null(read_file("2023/11/rcode-volume/ns1.ams-20231115-rcode-volume.yaml"));
+	/* The next one with the end of the agent. */
+	block_folder(true);
+	assert_int_equal(rssac002_add(rssac, (DAY + 2) * DAY_NS, &counts), -ENOENT);
+	block_folder(false);
+	assert_int_equal(rssac002_flush(rssac), 0);
+	assert_non_null(strstr(
+	    read_file("2023/11/rcode-volume/ns1.ams-20231115-rcode-volume.yaml"), "0: 90\n"));
+	rssac002_free(rssac);
+	assert_first_day();
+}
+
 static uint64_t count_of(const char *key)
 {
 	const char *text = read_file("2023/11/unique-sources/ns1.ams-20231114-unique-sources.yaml");
@@ -418,6 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_whole_over_restarts),
 	    TEST(test_midnight),
+	    TEST(test_nothing_is_written_at_midnight),
 	    TEST(test_restart_before_midnight),
 	    TEST(test_registers),
 	    TEST(test_keys),

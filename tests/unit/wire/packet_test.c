@@ -17,6 +17,7 @@
 #include "wire/packet/devices.h"
 #include "wire/packet/packet.h"
 #include "wire/counter/fill.h"
+#include "../refuse.h"
 #include "../skip.h"
 
 #include <arpa/inet.h>
@@ -24,6 +25,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -370,6 +372,46 @@ static void test_gone_at_once(void **state UNUSED)
 	assert_int_equal(system("ip link del brief"), 0);
 }
 
+/* In a thread of its own, for the refusal stays with it. */
+static void *configure_refused(void *source)
+{
+	const struct refusal filter = {.call = SCMP_SYS(setsockopt),
+	    .error = ENOMEM,
+	    .argument = 2,
+	    .value = SO_ATTACH_FILTER};
+
+	if (refuse(&filter) < 0)
+		return NULL;
+	packet_configure(source, &rules);
+	return source;
+}
+
+/* The kernel has no memory for other ports beside those that it still has. */
+static void test_filter_refused(void **state UNUSED)
+{
+	struct packet_source *source;
+	struct wire_window seen;
+	struct arena *arena;
+	pthread_t thread;
+	void *done;
+
+	if (!namespace_ready)
+		skip_because("no network namespace of one's own");
+	source = open_source();
+	assert_int_equal(pthread_create(&thread, NULL, configure_refused, source), 0);
+	assert_int_equal(pthread_join(thread, &done), 0);
+	assert_ptr_equal(done, source);
+	assert_string_equal(
+	    packet_problem(source), "server: the kernel does not take the filter of ports");
+	usleep(1500000); /* whoever still reads the ring looks at it each second */
+	assert_int_equal(arena_new(&arena), 0);
+	assert_int_equal(packet_flip(source, clock_wall_ns(&clock_system)), 0);
+	assert_int_equal(packet_take(source, arena, &seen), 0);
+	assert_true(seen.watched && !seen.whole);
+	arena_free(arena);
+	packet_free(source);
+}
+
 /* Its addresses go with it, and are no longer this host's before its last packets are read. */
 static void test_gone_with_its_addresses(void **state UNUSED)
 {
@@ -541,6 +583,7 @@ int main(void)
 	    cmocka_unit_test(test_windows),
 	    cmocka_unit_test(test_gone),
 	    cmocka_unit_test(test_gone_at_once),
+	    cmocka_unit_test(test_filter_refused),
 	    cmocka_unit_test(test_gone_with_its_addresses),
 	    cmocka_unit_test(test_in_a_file),
 	    cmocka_unit_test(test_late_in_a_file),

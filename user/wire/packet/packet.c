@@ -161,6 +161,15 @@ static void *run(void *context)
 
 /* --- start and stop --------------------------------------------------------------------------- */
 
+static void end_thread(struct packet_source *source)
+{
+	const uint64_t one = 1;
+
+	if (source->started && write(source->stop, &one, sizeof(one)) == sizeof(one))
+		pthread_join(source->thread, NULL);
+	source->started = false;
+}
+
 struct opening {
 	struct packet_source *source;
 	const struct wire_rules *rules;
@@ -258,12 +267,9 @@ int packet_new(struct packet_source **ret, const struct wire_rules *rules, int n
 
 void packet_free(struct packet_source *source)
 {
-	const uint64_t one = 1;
-
 	if (!source)
 		return;
-	if (source->started && write(source->stop, &one, sizeof(one)) == sizeof(one))
-		pthread_join(source->thread, NULL);
+	end_thread(source);
 	for (size_t i = 0; i < source->n_rings; i++)
 		packet_ring_close(&source->rings[i]);
 	if (source->stop >= 0)
@@ -294,7 +300,10 @@ void packet_configure(struct packet_source *source, const struct wire_rules *rul
 			failed = source->names[i];
 	}
 	pthread_mutex_unlock(&source->lock);
-	if (failed)
+	if (!failed)
+		return;
+	end_thread(source); /* it reads the rings without the lock */
+	if (!source->stopped)
 		stop_with(source, "%s: the kernel does not take the filter of ports", failed);
 }
 
