@@ -385,7 +385,7 @@ static const struct config_option input[] = {
 	.example = "/etc/crosstap/zones.txt", RANGE(1, MAX_PATH), AT(I, zones_file),
 	.help = "More such names, one a line; `#` begins a comment."},
     {"unix", OPTION_TEXT, .takers = TO(INPUTS) | TO(COMPARED), .example = CONFIG_DEFAULT_INPUT,
-	RANGE(1, MAX_UNIX_PATH), AT(I, address), UNIX_ONLY,
+	RANGE(1, MAX_UNIX_PATH), AT(I, address), WHEN(I, kind, INPUT_UNIX, "as the only address"),
 	.help = "A Unix socket, made by crosstap."},
     {"mode", OPTION_MODE, .takers = TO(INPUTS), .fallback = "\"0660\"", RANGE(0, 0777), AT(I, mode),
 	UNIX_ONLY, .help = "File mode of the Unix socket, octal."},
