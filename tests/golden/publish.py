@@ -101,7 +101,8 @@ class Domains:
 
 
 def near(got, expected):
-    return got == expected if expected <= 2048 else abs(got - expected) <= expected * 0.02
+    """A sketch counts distinct hashes of 32 bits, keyed anew in each run: among some hundreds two may be equal."""
+    return 0 <= expected - got <= (expected > 100) if expected <= 2048 else abs(got - expected) <= expected * 0.02
 
 
 def check_row(row, expected, what):
