@@ -212,7 +212,8 @@ static void add_problem(struct found *found, const char *level, const char *file
 	json_put_text(&build, problem, "level", level);
 	if (file) {
 		json_put_int(&build, problem, "line", line);
-		json_put_int(&build, problem, "column", column);
+		if (column)
+			json_put_int(&build, problem, "column", column);
 		json_put(&build, problem, "file", clean_string(file));
 	}
 	json_put(&build, problem, "text", clean_string(text));
@@ -220,16 +221,31 @@ static void add_problem(struct found *found, const char *level, const char *file
 		found->lost = true;
 }
 
-/* FILE:LINE:COLUMN: text, as config_load() writes it; without numbers, `text` is the whole line. */
+/* Where in FILE:LINE:COLUMN: text the first colon is, and how much there is up to the text. */
+static char *find_place(char *line, unsigned *ret_row, unsigned *ret_column, int *ret_end)
+{
+	for (char *at = line; (at = strchr(at, ':')); at++) {
+		*ret_end = 0;
+		if (sscanf(at, ":%u:%u: %n", ret_row, ret_column, ret_end) == 2 && *ret_end)
+			return at;
+	}
+	/* A list that the configuration names has no columns. */
+	*ret_column = 0;
+	for (char *at = line; (at = strchr(at, ':')); at++) {
+		*ret_end = 0;
+		if (sscanf(at, ":%u: %n", ret_row, ret_end) == 1 && *ret_end)
+			return at;
+	}
+	return NULL;
+}
+
+/* As config_load() writes it; without numbers, `text` is the whole line. */
 static void add_line(struct found *found, char *line)
 {
 	unsigned row = 0, column = 0;
 	int end = 0;
-	char *at = line;
+	char *at = find_place(line, &row, &column, &end);
 
-	while (
-	    (at = strchr(at, ':')) && (sscanf(at, ":%u:%u: %n", &row, &column, &end) != 2 || !end))
-		at++;
 	if (at)
 		*at = '\0';
 	add_problem(found, "error", at ? line : NULL, row, column, at ? at + end : line);
@@ -263,12 +279,16 @@ static void print_problem(const json_t *problem)
 {
 	const char *level = json_string_value(json_object_get(problem, "level")),
 		   *file = json_string_value(json_object_get(problem, "file"));
+	const json_t *column = json_object_get(problem, "column");
 	const bool is_error = strcmp(level, "error") == 0;
 
 	if (file)
-		fprintf(stderr, "%s:%u:%u: ", file,
-		    (unsigned)json_integer_value(json_object_get(problem, "line")),
-		    (unsigned)json_integer_value(json_object_get(problem, "column")));
+		fprintf(stderr, "%s:%u:", file,
+		    (unsigned)json_integer_value(json_object_get(problem, "line")));
+	if (file && column)
+		fprintf(stderr, "%u:", (unsigned)json_integer_value(column));
+	if (file)
+		fputc(' ', stderr);
 	fprintf(stderr, "%s%s%s\n", is_error ? "" : level, is_error ? "" : ": ",
 	    json_string_value(json_object_get(problem, "text")));
 }

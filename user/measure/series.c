@@ -12,7 +12,7 @@
 /* The parts that the bounds are products of. */
 struct factors {
 	uint64_t zones, interfaces;
-	bool figures, compared; /* some input feeds the figures; the cross-check */
+	bool figures; /* some input feeds them */
 };
 
 static int compare(const void *a, const void *b)
@@ -78,11 +78,8 @@ static int find_factors(const struct config *config, struct factors *ret)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < config->n_inputs; i++) {
+	for (size_t i = 0; i < config->n_inputs; i++)
 		factors.figures |= config->inputs[i].scope != SCOPE_WITNESS;
-		factors.compared |= config->inputs[i].scope != SCOPE_ZONE;
-	}
-	factors.compared = factors.compared && factors.interfaces;
 	*ret = factors;
 	return 0;
 }
@@ -116,13 +113,12 @@ static bool holds(
 	case WHEN_ASN:
 		return factors->figures && *config->geo.asn;
 	case WHEN_WIRE:
+	case WHEN_COMPARED: /* with whatever dnstap there is */
 		return factors->interfaces;
 	case WHEN_RTT:
 		return factors->interfaces && config->wire.rtt;
-	case WHEN_COMPARED:
-		return factors->compared;
 	case WHEN_PER_SOURCE:
-		return factors->compared && config->wire.per_source;
+		return factors->interfaces && config->wire.per_source;
 	case WHEN_METRICS:
 		break;
 	}

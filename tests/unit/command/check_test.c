@@ -79,6 +79,36 @@ static void a_bad_file(void **state UNUSED)
 	assert_non_null(strstr(result.err, "/nonexistent/x: cannot be read"));
 }
 
+/* Of a file that the configuration names there are lines, and no columns. */
+static void a_bad_list(void **state UNUSED)
+{
+	static struct result result;
+	char zones[] = "/tmp/crosstap-zones-XXXXXX", text[256];
+	const int fd = mkstemp(zones);
+	json_t *json, *problem;
+
+	assert_int_equal(write(fd, "nl\na..b\n", 8), 8);
+	close(fd);
+	snprintf(text, sizeof(text), "inputs: [{unix: /tmp/x, zones_file: %s}]\n", zones);
+	write_file(text);
+	RUN(&result, "--json", "-c", path);
+	assert_int_equal(result.status, 2);
+	json = json_loads(result.out, JSON_REJECT_DUPLICATES, NULL);
+	problem = json_array_get(json, 0);
+	assert_non_null(json_object_get(problem, "file"));
+	assert_string_equal(json_string_value(json_object_get(problem, "file")), zones);
+	assert_int_equal(json_integer_value(json_object_get(problem, "line")), 2);
+	assert_null(json_object_get(problem, "column"));
+	assert_string_equal(json_string_value(json_object_get(problem, "text")),
+	    "inputs[0]: \"a..b\" has an empty label");
+	json_decref(json);
+	RUN(&result, "-c", path);
+	assert_int_equal(strncmp(result.err, zones, strlen(zones)), 0);
+	assert_string_equal(
+	    result.err + strlen(zones), ":2: inputs[0]: \"a..b\" has an empty label\n");
+	unlink(zones);
+}
+
 static void what_only_the_host_knows(void **state UNUSED)
 {
 	static struct result result;
@@ -135,6 +165,7 @@ int main(void)
 	    cmocka_unit_test(a_good_file),
 	    cmocka_unit_test(one_json_document),
 	    cmocka_unit_test(a_bad_file),
+	    cmocka_unit_test(a_bad_list),
 	    cmocka_unit_test(what_only_the_host_knows),
 	    cmocka_unit_test(usage),
 	};

@@ -69,7 +69,12 @@ static void interfaces_multiply(void **state UNUSED)
 	assert_bound(&series, "wire", 3 * 20);
 	assert_null(row(&series, "wire_tcp_rtt"));
 	assert_null(row(&series, "dns"));
-	assert_null(row(&series, "crosscheck"));
+	/* Whatever of dnstap there is to be held against it. */
+	assert_bound(&series, "crosscheck", 8);
+	assert_bound(&series, "funnel", 1);
+	series = bound("wire: {interfaces: [a]}\ninputs: [{unix: /a, scope: zone}]\n");
+	assert_bound(&series, "crosscheck", 8);
+	assert_bound(&series, "crosscheck_source", 50);
 	series = bound("wire: {interfaces: [a]}\n");
 	assert_bound(&series, "wire_tcp_rtt", 2);
 	assert_bound(&series, "crosscheck", 8);

@@ -196,8 +196,10 @@ void scalar_format_real(char *out, double value)
 
 void scalar_format_rate(char *out, double rate)
 {
-	scalar_format_real(out, rate);
-	strcat(out, "/s");
+	char number[SCALAR_TEXT_SIZE];
+
+	scalar_format_real(number, rate);
+	snprintf(out, SCALAR_TEXT_SIZE, "%.*s/s", SCALAR_TEXT_SIZE - 3, number);
 }
 
 void scalar_format_network(char *out, const struct config_network *network)
