@@ -7,15 +7,14 @@
 #define ZLIB_CONST /* next_in is not written through */
 #include <zlib.h>
 
-#define OUT_BYTES     32768
-#define GZIP_WINDOW   (15 + 16)  /* largest window, gzip wrapper only */
-#define ARCHIVE_EXTRA (4u << 20) /* what an archive may hold besides the database */
+#define OUT_BYTES   32768
+#define GZIP_WINDOW (15 + 16) /* largest window, gzip wrapper only */
 
 enum outer { OUTER_UNKNOWN, OUTER_PLAIN, OUTER_GZIP };
 enum inner { INNER_UNKNOWN, INNER_PLAIN, INNER_TAR };
 
 struct unpack {
-	uint64_t max_bytes, total; /* total: after decompression */
+	uint64_t max_bytes, extra, total; /* total: after decompression */
 	tar_sink sink;
 	void *context;
 	enum outer outer;
@@ -39,6 +38,7 @@ int unpack_new(struct unpack **ret, uint64_t max_bytes, tar_sink sink, void *con
 	if (!unpack)
 		return -ENOMEM;
 	unpack->max_bytes = max_bytes;
+	unpack->extra = UNPACK_EXTRA;
 	unpack->sink = sink;
 	unpack->context = context;
 	unpack->problem = "";
@@ -59,6 +59,11 @@ void unpack_free(struct unpack *unpack)
 		inflateEnd(&unpack->zlib);
 	tar_free(unpack->tar);
 	free(unpack);
+}
+
+void unpack_set_extra(struct unpack *unpack, uint64_t bytes)
+{
+	unpack->extra = bytes;
 }
 
 const char *unpack_problem(const struct unpack *unpack)
@@ -94,7 +99,7 @@ static int inner_begin(struct unpack *unpack)
 static int inner_write(struct unpack *unpack, const uint8_t *data, size_t n)
 {
 	unpack->total += n;
-	if (unpack->total > unpack->max_bytes + ARCHIVE_EXTRA)
+	if (unpack->total > unpack->max_bytes + unpack->extra)
 		return refuse(unpack, "is too large");
 	if (unpack->inner == INNER_UNKNOWN) {
 		size_t room = TAR_BLOCK_BYTES - unpack->n_head, taken = n < room ? n : room;
