@@ -54,6 +54,10 @@ static const struct rule rules[] = {
     {"inputs: {unix: /a}\n", "test.yaml:1:9: inputs: must be a list of at most 256 maps\n"},
     {"inputs: [/a]\n", "test.yaml:1:10: inputs[0]: must be a map of keys and values\n"},
     {"server:\n", "test.yaml:1:8: server: must not be empty\n"},
+    {"state: ~\n",
+	"test.yaml:1:8: state: is null: write \"\" for nothing, and \"~\" for that text\n"},
+    {"server: null\n",
+	"test.yaml:1:9: server: is null: write \"\" for nothing, and \"null\" for that text\n"},
     {"server: \"a\\tb\"\n", "test.yaml:1:9: server: \"a\\x09b\" holds a control character\n"},
     /* words */
     {"wire: {mode: natve}\n",

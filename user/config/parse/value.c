@@ -262,8 +262,11 @@ static void read_scalar(struct reader *reader, const struct config_option *optio
 	if (!text)
 		return;
 	if (option->type == OPTION_TEXT) {
-		if (value_text_is_good(
-			reader, option, node, key, text, (size_t)option->min, (size_t)option->max))
+		if (node_is_null(node) && *text)
+			reader_problem(reader, node, key,
+			    "is null: write \"\" for nothing, and \"%s\" for that text", text);
+		else if (value_text_is_good(reader, option, node, key, text, (size_t)option->min,
+			     (size_t)option->max))
 			memcpy(at(option, base), &text, sizeof(text));
 	} else if (option->type == OPTION_BOOL) {
 		char buffer[MAX_SHOWN + 8];
