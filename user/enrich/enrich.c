@@ -341,8 +341,6 @@ static void learn(struct enrich *enrich, const struct source *source, struct res
 static int add_item(struct enrich *enrich, const struct sources *sources,
     const struct source *source, struct resolver *resolver, bool learned)
 {
-	const bool judged = has_traits(enrich, sources);
-	uint16_t traits;
 	struct breakdown_item item = {
 	    .zone = source_zone(source),
 	    .values = {breakdown_country(resolver->geo.country),
@@ -354,19 +352,19 @@ static int add_item(struct enrich *enrich, const struct sources *sources,
 	};
 	int r;
 
-	if (judged && !learned)
-		learn(enrich, source, resolver);
-	traits = judged
-	    ? client_day_judge(&resolver->day, source_ip_version(source) == 6, &enrich->traits)
-	    : 0;
-	item.traits = traits;
+	if (has_traits(enrich, sources)) {
+		if (!learned)
+			learn(enrich, source, resolver);
+		item.traits = client_day_judge(
+		    &resolver->day, source_ip_version(source) == 6, &enrich->traits);
+	}
 	r = breakdown_add(enrich->breakdown, &item);
 
 	if (enrich->window->tell)
 		enrich->window->tell(enrich->window->context, source,
 		    sources->has_traits ? sources_traits(source) : NULL, resolver->geo.asn);
-	if (r == 0 && traits)
-		r = zone_clients_add(&enrich->clients, item.zone, traits, source->queries);
+	if (r == 0 && item.traits)
+		r = zone_clients_add(&enrich->clients, item.zone, item.traits, source->queries);
 	return r;
 }
 
