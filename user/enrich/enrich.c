@@ -535,23 +535,6 @@ static void forget_missing(struct enrich *enrich)
 	enrich->n_missing = enrich->missing_room = 0;
 }
 
-/* Of more than one. */
-static bool are_of_zones(const struct sources *sources)
-{
-	const struct source *first = NULL;
-
-	for (uint64_t i = 0; i < sources->size; i++) {
-		const struct source *source = sources_slot(sources, i);
-
-		if (!source->transports)
-			continue;
-		if (first && source_zone(source) != source_zone(first))
-			return true;
-		first = source;
-	}
-	return false;
-}
-
 static unsigned wanted_kinds(const struct enrich *enrich)
 {
 	return (is_loaded(enrich->geo, GEO_COUNTRY) ? 1u << BREAKDOWN_COUNTRY : 0) |
@@ -580,7 +563,7 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	breakdown_begin(enrich->breakdown, kinds);
 	admission_begin(
 	    enrich->admission, clock_day(window->start_ns), enrich->live ? ADMISSION_WINDOWS : 1);
-	enrich->many_zones = has_traits(enrich, sources) && are_of_zones(sources);
+	enrich->many_zones = has_traits(enrich, sources) && sources_have_zones(sources);
 	r = enrich->many_zones ? each_batch(enrich, sources, learn_batch) : 0;
 	if (r == 0)
 		r = each_batch(enrich, sources, count_batch);
