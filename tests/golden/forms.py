@@ -180,6 +180,19 @@ def check_files_beside_each_other(program, _):
         assert got == expected, f"beside a capture: {got}"
 
 
+def check_twice(program, folder):
+    """A file says the same each time, whatever the seeds of the tables are: of equals one is always first."""
+    with tempfile.TemporaryDirectory() as work:
+        points, seen = os.path.join(work, "points.lp"), []
+        for _ in range(4):
+            status, _, said = replay(program, "--points", points, "--pcap", os.path.join(folder, "hundred_queries.pcap"),
+                                     *(os.path.join(folder, name + ".fstrm") for name in ("knot", "nsd", "unbound", "recursor")))
+            assert (status, said) == (0, ""), f"{status} {said}"
+            seen.append(read(work, "points.lp").splitlines())
+        other = [line for lines in seen[1:] for line in set(lines) - set(seen[0])]
+        assert not other, f"{len(other)} other points: {other[:3]}"
+
+
 def check_witness(program, folder):
     """Frames of a witness make no figures: without a capture there is nothing to tell of their windows, which is no failure."""
     with tempfile.TemporaryDirectory() as work:
@@ -205,6 +218,7 @@ TESTS = [
     ("full-disk", check_full_disk),
     ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
+    ("twice", check_twice),
     ("witness", check_witness),
     ("files-beside-each-other", check_files_beside_each_other),
     ("unknown-protocol", check_unknown_protocol),

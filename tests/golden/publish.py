@@ -386,7 +386,10 @@ def check_clients_of_zones(program, _):
         with_config(program, "inputs: [{zones: [one, two], unix: /x}]\n", "--points", lines, path)
         with open(lines, encoding="utf-8") as file:
             found = sorted(line.split()[:2] for line in file if line.startswith("dns_clients,") and ",trait=cookie," in line)
+        report = json.loads(with_config(program, "inputs: [{zones: [one, two], unix: /x}]\n", "--json", path))
     assert [fields for _, fields in found] == ["sources=200i,queries=200i"] * 2, found
+    found = {zone: row["clients"]["cookie"] for zone, row in report["zones"].items()}
+    assert found == {zone: {"sources": 200, "queries": 200} for zone in ("one", "two")}, found
 
 
 TESTS = [("traits of clients", check_clients), ("clients of several zones", check_clients_of_zones),

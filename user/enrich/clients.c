@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct trait_limits client_limits(const struct config *config)
 {
@@ -70,21 +71,53 @@ const struct clients *zone_clients_find(const struct zone_clients *clients, uint
 	return place ? &clients->list[place - 1] : NULL;
 }
 
+/* By client; zones in any order. */
+static int compare_clients(const void *a, const void *b)
+{
+	const struct source *x = *(const struct source *const *)a;
+	const struct source *y = *(const struct source *const *)b;
+	const int family =
+	    (y->zone_family & SOURCE_IPV4 ? 1 : 0) - (x->zone_family & SOURCE_IPV4 ? 1 : 0);
+
+	return family ? family : memcmp(x->address, y->address, sizeof(x->address));
+}
+
+/* What one client did in `n` zones. */
+static int add_client(struct zone_clients *ret, const struct source *const *zones, size_t n,
+    const struct trait_limits *limits)
+{
+	struct client_day day = {0};
+	uint16_t traits;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		client_day_add(&day, zones[i], sources_traits(zones[i]), 0, limits);
+	traits = client_day_judge(&day, !(zones[0]->zone_family & SOURCE_IPV4), limits);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = zone_clients_add(ret, source_zone(zones[i]), traits, zones[i]->queries);
+	return r;
+}
+
 int zone_clients_of(
     struct zone_clients *ret, const struct sources *sources, const struct trait_limits *limits)
 {
+	const struct source **list = calloc(sources->size + 1, sizeof(const struct source *));
+	size_t n = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < sources->size && r == 0; i++) {
-		const struct source *source = sources_slot(sources, i);
-		struct client_day day = {0};
-
-		if (!source->transports)
-			continue;
-		client_day_add(&day, source, sources_traits(source), 0, limits);
-		r = zone_clients_add(ret, source_zone(source),
-		    client_day_judge(&day, !(source->zone_family & SOURCE_IPV4), limits),
-		    source->queries);
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < sources->size; i++) {
+		if (sources_slot(sources, i)->transports)
+			list[n++] = sources_slot(sources, i);
 	}
+	if (sources_have_zones(sources))
+		qsort(list, n, sizeof(const struct source *), compare_clients);
+	for (size_t i = 0, end; i < n && r == 0; i = end) {
+		for (end = i + 1; end < n && compare_clients(&list[i], &list[end]) == 0; end++)
+			continue;
+		r = add_client(ret, &list[i], end - i, limits);
+	}
+	free(list);
 	return r;
 }

@@ -27,7 +27,7 @@ int zone_clients_add(
     struct zone_clients *clients, uint16_t zone, uint16_t traits, uint64_t queries);
 /* Valid until the next zone_clients_add(). NULL: nobody asked. */
 const struct clients *zone_clients_find(const struct zone_clients *clients, uint16_t zone);
-/* All sources of a table with traits, each judged by what it shows there. -ENOMEM. */
+/* All sources of a table with traits, each judged by what it shows there in any zone. -ENOMEM. */
 int zone_clients_of(
     struct zone_clients *ret, const struct sources *sources, const struct trait_limits *limits);
 

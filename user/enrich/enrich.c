@@ -341,8 +341,6 @@ static void learn(struct enrich *enrich, const struct source *source, struct res
 static int add_item(struct enrich *enrich, const struct sources *sources,
     const struct source *source, struct resolver *resolver, bool learned)
 {
-	const bool judged = has_traits(enrich, sources);
-	uint16_t traits;
 	struct breakdown_item item = {
 	    .zone = source_zone(source),
 	    .values = {breakdown_country(resolver->geo.country),
@@ -354,19 +352,19 @@ static int add_item(struct enrich *enrich, const struct sources *sources,
 	};
 	int r;
 
-	if (judged && !learned)
-		learn(enrich, source, resolver);
-	traits = judged
-	    ? client_day_judge(&resolver->day, source_ip_version(source) == 6, &enrich->traits)
-	    : 0;
-	item.traits = traits;
+	if (has_traits(enrich, sources)) {
+		if (!learned)
+			learn(enrich, source, resolver);
+		item.traits = client_day_judge(
+		    &resolver->day, source_ip_version(source) == 6, &enrich->traits);
+	}
 	r = breakdown_add(enrich->breakdown, &item);
 
 	if (enrich->window->tell)
 		enrich->window->tell(enrich->window->context, source,
 		    sources->has_traits ? sources_traits(source) : NULL, resolver->geo.asn);
-	if (r == 0 && traits)
-		r = zone_clients_add(&enrich->clients, item.zone, traits, source->queries);
+	if (r == 0 && item.traits)
+		r = zone_clients_add(&enrich->clients, item.zone, item.traits, source->queries);
 	return r;
 }
 
@@ -537,23 +535,6 @@ static void forget_missing(struct enrich *enrich)
 	enrich->n_missing = enrich->missing_room = 0;
 }
 
-/* Of more than one. */
-static bool are_of_zones(const struct sources *sources)
-{
-	const struct source *first = NULL;
-
-	for (uint64_t i = 0; i < sources->size; i++) {
-		const struct source *source = sources_slot(sources, i);
-
-		if (!source->transports)
-			continue;
-		if (first && source_zone(source) != source_zone(first))
-			return true;
-		first = source;
-	}
-	return false;
-}
-
 static unsigned wanted_kinds(const struct enrich *enrich)
 {
 	return (is_loaded(enrich->geo, GEO_COUNTRY) ? 1u << BREAKDOWN_COUNTRY : 0) |
@@ -582,7 +563,7 @@ int enrich_window(struct enrich *enrich, const struct sources *sources,
 	breakdown_begin(enrich->breakdown, kinds);
 	admission_begin(
 	    enrich->admission, clock_day(window->start_ns), enrich->live ? ADMISSION_WINDOWS : 1);
-	enrich->many_zones = has_traits(enrich, sources) && are_of_zones(sources);
+	enrich->many_zones = has_traits(enrich, sources) && sources_have_zones(sources);
 	r = enrich->many_zones ? each_batch(enrich, sources, learn_batch) : 0;
 	if (r == 0)
 		r = each_batch(enrich, sources, count_batch);

@@ -244,3 +244,19 @@ int sources_merge(struct sources *into, const struct sources *from, const struct
 	}
 	return 0;
 }
+
+bool sources_have_zones(const struct sources *sources)
+{
+	const struct source *first = NULL;
+
+	for (size_t i = 0; i < sources->size; i++) {
+		const struct source *source = sources_slot(sources, i);
+
+		if (!source->transports)
+			continue;
+		if (first && source_zone(source) != source_zone(first))
+			return true;
+		first = source;
+	}
+	return false;
+}

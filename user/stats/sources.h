@@ -200,6 +200,8 @@ static inline bool sources_is_of(
 /* The entry, made if need be (transports is then 0 and must be set); NULL when there is no room. */
 struct source *sources_at(
     struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
+/* Of more than one zone: a client may be there more than once. */
+bool sources_have_zones(const struct sources *sources);
 bool sources_has(
     const struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family);
 

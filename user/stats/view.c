@@ -76,6 +76,16 @@ static void cut_margins(struct builder *builder, const struct cell *cells, size_
 	}
 }
 
+/* The most queries first; of equals the lower address, so that the order is the same every time. */
+static int compare_sources(const void *a, const void *b)
+{
+	const struct view_source *x = a, *y = b;
+
+	if (x->queries != y->queries)
+		return x->queries < y->queries ? 1 : -1;
+	return memcmp(x->address, y->address, sizeof(x->address));
+}
+
 /* Keeps the `limit` largest in a heap with the least on top. */
 static void heap_offer(
     struct view_source *heap, size_t *n, size_t limit, const struct view_source *item)
@@ -83,20 +93,20 @@ static void heap_offer(
 	size_t at;
 
 	if (*n < limit) {
-		for (at = (*n)++; at > 0 && heap[(at - 1) / 2].queries > item->queries;
+		for (at = (*n)++; at > 0 && compare_sources(&heap[(at - 1) / 2], item) < 0;
 		     at = (at - 1) / 2)
 			heap[at] = heap[(at - 1) / 2];
 		heap[at] = *item;
 		return;
 	}
-	if (item->queries <= heap[0].queries)
+	if (compare_sources(item, &heap[0]) >= 0)
 		return;
 	for (at = 0;;) {
 		size_t child = at * 2 + 1;
 
-		if (child + 1 < *n && heap[child + 1].queries < heap[child].queries)
+		if (child + 1 < *n && compare_sources(&heap[child + 1], &heap[child]) > 0)
 			child++;
-		if (child >= *n || heap[child].queries >= item->queries)
+		if (child >= *n || compare_sources(&heap[child], item) <= 0)
 			break;
 		heap[at] = heap[child];
 		at = child;
@@ -203,9 +213,20 @@ struct name_collector {
 	enum shard_names kind;
 };
 
+static bool name_is_before(const struct view_name *a, const struct view_name *b)
+{
+	if (a->count != b->count)
+		return a->count > b->count;
+	if (a->length != b->length)
+		return a->length < b->length;
+	return memcmp(a->name, b->name, a->length) < 0;
+}
+
 /* Insertion into a short sorted list: `limit` is some dozens. */
 static void offer_name(void *context, const struct topk_entry *entry)
 {
+	const struct view_name name = {
+	    .name = entry->key, .length = entry->length, .count = entry->count};
 	struct name_collector *collector = context;
 	const size_t limit = collector->builder->limits->names[collector->kind];
 	struct zone_view *zone = zone_of(collector->builder, entry->group);
@@ -222,22 +243,12 @@ static void offer_name(void *context, const struct topk_entry *entry)
 		collector->builder->error = -ENOMEM;
 		return;
 	}
-	if (*n == limit && (*list)[limit - 1].count >= entry->count)
+	if (*n == limit && !name_is_before(&name, &(*list)[limit - 1]))
 		return;
-	for (at = *n < limit ? (*n)++ : limit - 1; at > 0 && (*list)[at - 1].count < entry->count;
-	     at--)
+	for (at = *n < limit ? (*n)++ : limit - 1;
+	     at > 0 && name_is_before(&name, &(*list)[at - 1]); at--)
 		(*list)[at] = (*list)[at - 1];
-	(*list)[at] =
-	    (struct view_name){.name = entry->key, .length = entry->length, .count = entry->count};
-}
-
-static int compare_sources(const void *a, const void *b)
-{
-	const struct view_source *x = a, *y = b;
-
-	if (x->queries != y->queries)
-		return x->queries < y->queries ? 1 : -1;
-	return memcmp(x->address, y->address, sizeof(x->address));
+	(*list)[at] = name;
 }
 
 int view_make(struct window_view *ret, struct shard *total, const struct window_span *span,
