@@ -64,6 +64,8 @@ const char *kafka_problem(const void *settings)
 
 	if (s->mechanism != KAFKA_NO_SASL && (!*s->username || !*s->password))
 		return "`sasl.mechanism` needs `sasl.username` and `sasl.password`";
+	if (s->mechanism == KAFKA_NO_SASL && (*s->username || *s->password))
+		return "`sasl.username` and `sasl.password` need `sasl.mechanism`";
 	return s->tls && !*s->cert != !*s->key ? "`tls` needs both `cert` and `key`, or neither"
 					       : NULL;
 }
