@@ -401,6 +401,7 @@ static void test_reload_interfaces(void)
 static void test_too_slow(void)
 {
 	const struct watch_mode *found;
+	struct config more;
 	struct agent agent;
 
 	agent_configure(&agent);
@@ -422,6 +423,13 @@ static void test_too_slow(void)
 	expect(!agent.window.watched || !agent.window.whole, "the last window is not whole");
 	take_window(&agent);
 	expect(!agent.window.watched, "nothing is watched");
+	/* As the reason suggests. */
+	more = agent.config;
+	more.limits.cpu = 1;
+	watch_configure(agent.wire, &more);
+	expect_mode(&agent, "packet");
+	take_window(&agent);
+	expect(agent.window.watched, "it is watched again");
 	agent_stop(&agent);
 }
 

@@ -360,6 +360,14 @@ uint32_t agent_takers(void)
 
 /* -- the whole */
 
+/* What is configured, and failed or was taken away: it is begun again. */
+static uint32_t missing(struct agent *agent, const struct config *config)
+{
+	return (agent_inputs_gone(agent) ? BIT(INPUTS) : 0) |
+	    (*config->rssac002.dir && !agent->rssac ? BIT(RSSAC002) : 0) |
+	    (*config->magnitude.dir && !agent->magnitude ? BIT(MAGNITUDE) : 0);
+}
+
 int agent_reload(
     struct agent *agent, struct config *config, struct config_diff *ret, char *error, size_t size)
 {
@@ -369,7 +377,7 @@ int agent_reload(
 	int r;
 
 	config_diff(&diff, change.old, config);
-	change.takers = diff.takers | (agent_inputs_gone(agent) ? BIT(INPUTS) : 0);
+	change.takers = diff.takers | missing(agent, config);
 	change.differs = diff.n > 0;
 	r = config_keep_restart(config, change.old);
 	if (r < 0)

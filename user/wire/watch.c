@@ -150,6 +150,7 @@ static void synchronise(struct watch *watch)
 		watch_choose(watch, links, n, chosen);
 	watch->anew = false;
 	follow_links(watch, links, n, chosen);
+	watch->again = false;
 	for (enum way way = 0; way < WAYS; way++)
 		watch->ways[way].ops->configure(watch->ways[way].self, &watch->rules);
 	free(chosen);
@@ -238,6 +239,8 @@ void watch_configure(struct watch *watch, const struct config *config)
 			if (wants_bpf(config))
 				(void)wire_bpf_probe(watch->bpf);
 			attach_again(watch);
+		} else {
+			watch->again = true;
 		}
 		synchronise(watch);
 	}

@@ -83,11 +83,14 @@ void watch_drop(struct watch *watch, struct device *device, bool exists)
 	watch->next_changed = true;
 }
 
-/* What failed, or has a lesser mode, is tried again when the device is another. */
-static bool is_worth_a_try(const struct device *device, const struct wire_link *link)
+/* What failed, or has a lesser mode, is tried again when the device is another; what has none, as
+ * when packet sockets took more than they may, also with another configuration. */
+static bool is_worth_a_try(
+    const struct watch *watch, const struct device *device, const struct wire_link *link)
 {
-	return device->way != WAY_BPF &&
-	    (device->mtu != link->mtu || (device->flags ^ link->flags) & IFF_UP);
+	return (watch->again && device->way == WAY_NONE) ||
+	    (device->way != WAY_BPF &&
+		(device->mtu != link->mtu || (device->flags ^ link->flags) & IFF_UP));
 }
 
 void watch_check(struct watch *watch, struct device *device, const struct wire_link *link)
@@ -111,7 +114,7 @@ void watch_check(struct watch *watch, struct device *device, const struct wire_l
 void watch_update(struct watch *watch, struct device *device, const struct wire_link *link)
 {
 	memcpy(device->name, link->name, sizeof(device->name));
-	if (is_worth_a_try(device, link))
+	if (is_worth_a_try(watch, device, link))
 		watch_attach(watch, device, link, watch->config->wire.mode, "");
 	else
 		watch_check(watch, device, link);

@@ -43,6 +43,7 @@ struct watch {
 	bool told_interfaces;              /* those that do not exist */
 	bool told_namespace;               /* that it is another one by now */
 	bool anew;                         /* what was chosen before is no reason to stay */
+	bool again;                        /* what has no mode may have one now */
 	bool flipped, whole, next_changed; /* windows */
 	struct watch_mode modes[WATCH_DEVICES];
 };

@@ -3,6 +3,7 @@
 """Another configuration by SIGHUP: what fails changes nothing, what succeeds loses nothing, and what belongs to the process
 stays the process's. That each option arrives is options_test."""
 
+import glob
 import os
 import re
 import socket
@@ -200,6 +201,24 @@ def counts_of_an_input_that_is_made_anew(lab):
     said = [(tags["input"], fields["frames"]) for name, tags, fields, _ in points(lab).points
             if name == "crosstap_input" and fields["frames"]]
     check_equal(sorted(said), [(path, 9), (path, 50), (other, 6)], "frames of the windows")
+
+
+@test
+def files_of_days(lab):
+    """Whose folder could not be made are written from the next reload on, if it can be made then."""
+    crosstap = agent(lab, {"unix": lab.path("a.sock"), "zone": "a"}, magnitude={"dir": lab.path("later/magnitude")},
+                     rssac002={"dir": lab.path("later/rssac002"), "source": "dnstap"}).start()
+    for what in ("RSSAC002 files", "DNS Magnitude"):
+        check(f"no {what}: No such file or directory" in crosstap.process.log(), crosstap.process.log())
+    os.mkdir(lab.path("later"))
+    check("changed=none\n" in reload(crosstap), "nothing changed")
+    send(lab.path("a.sock"), 10)
+    crosstap.wait_metric("crosstap_dns_queries_total", 10)
+    check_equal(crosstap.stop(), 0, "exit code")
+    for folder in ("rssac002", "magnitude"):
+        check(os.listdir(lab.path("later", folder)), f"files in {folder}")
+    volume, = glob.glob(lab.path("later/rssac002/*/*/traffic-volume/*.yaml"))
+    check("dns-udp-queries-received-ipv4: 10\n" in open(volume).read(), open(volume).read())
 
 
 # -- sockets that were passed
