@@ -214,7 +214,7 @@ static const struct rule rules[] = {
     {"outputs:\n  - kafka: {sasl: {mechanism: plain, username: crosstap}}\n",
 	"test.yaml:2:12: outputs[0].kafka: `sasl.mechanism` needs `sasl.username` and "
 	"`sasl.password`\n"},
-    {"outputs:\n  - kafka: {brokers: [a], sasl: {username: u}}\n",
+    {"outputs:\n  - kafka: {sasl: {username: u}}\n",
 	"test.yaml:2:12: outputs[0].kafka: `sasl.username` and `sasl.password` need "
 	"`sasl.mechanism`\n"},
     {"outputs:\n  - kafka: {tls: {enabled: true, cert: /a}}\n",
