@@ -10,8 +10,8 @@
 
 #ifdef __bpf__
 #include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;

@@ -10,8 +10,8 @@
  * ones.
  */
 #include "base/clock.h"
-#include "enrich/enrich.h"
 #include "encode/encode.h"
+#include "enrich/enrich.h"
 
 #include "../unit/geo/mmdb_writer.h"
 #include "../unit/random.h"

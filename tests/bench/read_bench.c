@@ -7,19 +7,19 @@
  *   read_bench [ROUNDS]
  */
 #include "base/unused.h"
-#include "wire/watch.h"
 #include "wire/bpf/internal.h"
+#include "wire/watch.h"
 
 #include "base/clock.h"
 #include "crosstap/wire_source_table.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 
 #define SOURCES    65536
 #define HANDSHAKES (WIRE_MAX_SOURCE_RTTS / 2) /* an LRU evicts early */

@@ -9,13 +9,13 @@
 #include "base/unused.h"
 #include "workload.h"
 
+#include "agent/setup.h"
 #include "base/clock.h"
 #include "config/config.h"
-#include "report/report.h"
-#include "agent/setup.h"
-#include "measure/datasets.h"
-#include "dnstap/dnstap.h"
 #include "dnstap/decode.h"
+#include "dnstap/dnstap.h"
+#include "measure/datasets.h"
+#include "report/report.h"
 
 #include "proto/dnstap.pb-c.h"
 

@@ -7,13 +7,13 @@
  *   xdp_bench [--json FILE] [--rounds N] [--repeat N] [NAME]
  */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "crosstap/wire_config.h"
 #include "floor.skel.h"

@@ -4,8 +4,6 @@
  * is, with its reason, and none of another namespace. Needs root, BPF and kernel 5.17.
  */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
@@ -13,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "drops.skel.h"
 #include "fixtures.h"

@@ -3,11 +3,11 @@
  * Which descriptors an agent takes for its own from the service manager, what it leaves there, and
  * what it takes away. Needs root and BPF.
  */
-#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <bpf/bpf.h>
 
 #include "../unit/refuse.h"
 #include "judge.h"

@@ -5,10 +5,10 @@
  *
  *   packet_bpf_test [ROUNDS [SEED]]     rounds of the differential test
  */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "crosstap.skel.h"
 #include "host.h"

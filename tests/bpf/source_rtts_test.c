@@ -5,8 +5,8 @@
  * has no batches (before 5.6). Needs root and BPF.
  */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <bpf/bpf.h>
 
 #include "../unit/refuse.h"
 #include "judge.h"

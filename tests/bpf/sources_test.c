@@ -4,12 +4,12 @@
  * makes room in it all the while: at the end every query is told of once, and no client got more
  * than it sent. Needs root and BPF.
  */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "crosstap.skel.h"
 #include "host.h"

@@ -4,7 +4,6 @@
  * that refuses one step of it. Needs root, BPF and a kernel that names reasons (5.18).
  */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -12,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <bpf/bpf.h>
 
 #include "../unit/refuse.h"
 #include "crosstap/wire_config.h"

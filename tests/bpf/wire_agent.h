@@ -4,7 +4,6 @@
 #define CROSSTAP_TESTS_WIRE_AGENT_H
 
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -19,16 +18,17 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 
 #include "base/unused.h"
 #include "frames.h"
 #include "judge.h"
 #include "wire/bpf/bpf.h"
-#include "wire/watch.h"
-#include "wire/bpf/object.h"
 #include "wire/bpf/detach.h"
 #include "wire/bpf/dispatcher.h"
+#include "wire/bpf/object.h"
 #include "wire/netlink/netlink.h"
+#include "wire/watch.h"
 
 #define HEADER "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 #define QUERY  HEADER "\7example\0\0\1\0\1"

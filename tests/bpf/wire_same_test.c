@@ -6,8 +6,8 @@
  */
 #include "wire_agent.h"
 
-#include "config/network.h"
 #include "capture/pcap_file.h"
+#include "config/network.h"
 #include "replay/replay_wire.h"
 #include "wire/window/mode.h"
 

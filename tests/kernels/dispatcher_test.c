@@ -6,8 +6,8 @@
  */
 #include "../bpf/wire_agent.h"
 
-#include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
+#include <bpf/libbpf.h>
 
 #include "../bpf/kernel.h"
 #include "foreign.skel.h"

@@ -6,18 +6,18 @@
  *
  *   load_test [-v]     with the end of the verifier's log
  */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
+#include "../bpf/kernel.h"
 #include "base/unused.h"
 #include "crosstap.skel.h"
 #include "drops.skel.h"
-#include "../bpf/kernel.h"
 
 #define MAX_VERIFIED 50000
 #define LOG_BYTES    (64 << 20)

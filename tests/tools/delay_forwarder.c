@@ -40,8 +40,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 
 #define QUEUE_PACKETS  4096
 #define PACKET_BYTES   2048

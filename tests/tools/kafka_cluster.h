@@ -10,9 +10,9 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 /* KafkaProtocol of Kafka: the numbers of its requests. */
 #define REQUEST_PRODUCE          0

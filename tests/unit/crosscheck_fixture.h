@@ -7,10 +7,10 @@
 #include "crosscheck/crosscheck.h"
 
 #include <arpa/inet.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 #define WINDOW_NS (10 * NS_PER_S)

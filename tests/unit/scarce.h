@@ -5,10 +5,10 @@
 #ifndef TESTS_UNIT_SCARCE_H
 #define TESTS_UNIT_SCARCE_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 #define SCARCE_MOST 100000

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "agent/agent_internal.h"
+#include "agent/health.h"
 #include "base/error_text.h"
 #include "base/log.h"
 #include "history/history.h"
-#include "agent/agent_internal.h"
-#include "agent/health.h"
 #include "privacy/key_file.h"
 
 #include <errno.h>

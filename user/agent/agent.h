@@ -17,8 +17,8 @@
 #ifndef CROSSTAP_AGENT_AGENT_H
 #define CROSSTAP_AGENT_AGENT_H
 
-#include "base/passed.h"
 #include "base/clock.h"
+#include "base/passed.h"
 #include "config/config.h"
 #include "config/diff.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/log.h"
 #include "agent/agent_internal.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <malloc.h>

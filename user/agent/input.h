@@ -6,10 +6,10 @@
 #ifndef CROSSTAP_AGENT_INPUT_H
 #define CROSSTAP_AGENT_INPUT_H
 
+#include "agent/setup.h"
 #include "base/passed.h"
 #include "base/ring.h"
 #include "crosscheck/crosscheck.h"
-#include "agent/setup.h"
 #include "dnstap/dnstap.h"
 #include "measure/rows.h"
 #include "relay/tee.h"

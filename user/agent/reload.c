@@ -6,9 +6,9 @@
  */
 #include "agent/agent_internal.h"
 #include "base/log.h"
-#include "history/history.h"
 #include "base/unused.h"
 #include "config/write.h"
+#include "history/history.h"
 #include "text/json_text.h"
 
 #include <errno.h>

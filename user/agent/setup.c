@@ -3,9 +3,9 @@
 
 #include "enrich/clients.h"
 #include "enrich/enrich.h"
-#include "stats/view.h"
 #include "measure/datasets.h"
 #include "measure/mnemonic.h"
+#include "stats/view.h"
 
 #include <errno.h>
 #include <string.h>

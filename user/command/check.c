@@ -7,13 +7,13 @@
 
 #include "base/log_text.h"
 #include "config/config.h"
+#include "config/write.h"
 #include "document/document.h"
 #include "history/history.h"
-#include "text/json_build.h"
-#include "text/json_text.h"
 #include "measure/series.h"
 #include "outside/outside.h"
-#include "config/write.h"
+#include "text/json_build.h"
+#include "text/json_text.h"
 #include "usage/usage.h"
 
 #include <errno.h>

@@ -7,9 +7,9 @@
 #include "base/unused.h"
 #include "command/load.h"
 #include "config/parse/value_scalar.h"
-#include "text/json_text.h"
 #include "replay/replay.h"
 #include "sink/file.h"
+#include "text/json_text.h"
 #include "usage/usage.h"
 
 #include <errno.h>

@@ -20,9 +20,9 @@
 #include "base/hash.h"
 #include "crosscheck/not_logged.h"
 #include "crosscheck/verdict.h"
-#include "wire/window/window.h"
 #include "stats/pace.h"
 #include "stats/sources.h"
+#include "wire/window/window.h"
 
 #define CROSSCHECK_DIRECTIONS 2 /* enum key_direction, enum wire_direction */
 #define CROSSCHECK_TRANSPORTS 2 /* udp, tcp */

@@ -9,9 +9,9 @@
 #include "dnstap/budget.h"
 #include "dnstap/door.h"
 #include "dnstap/handover.h"
-#include "dnstap/rest.h"
 #include "dnstap/peer.h"
 #include "dnstap/receiver.h"
+#include "dnstap/rest.h"
 #include "network/peer.h"
 
 #include <sys/types.h>

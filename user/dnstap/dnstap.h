@@ -12,10 +12,10 @@
 
 #include "base/passed.h"
 #include "config/config.h"
-#include "dnstap/door.h"
 #include "dnstap/budget.h"
-#include "dnstap/rest.h"
+#include "dnstap/door.h"
 #include "dnstap/receiver.h"
+#include "dnstap/rest.h"
 
 #include <stdatomic.h>
 

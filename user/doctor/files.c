@@ -3,9 +3,9 @@
 #include "doctor/doctor.h"
 
 #include "base/account.h"
-#include "network/listen_tcp.h"
 #include "config/output_kind.h"
 #include "dnstap/listen.h"
+#include "network/listen_tcp.h"
 #include "sink/sink.h"
 
 #include <errno.h>

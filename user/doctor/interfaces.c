@@ -4,21 +4,21 @@
 
 #include "doctor/network.h"
 
-#include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
 #include "wire/bpf/features.h"
+#include "wire/bpf/object.h"
 #include "wire/netlink/netlink.h"
 #include "wire/netlink/netns.h"
 #include "wire/rules/select.h"
 #include "wire/window/mode.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_arp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 
 #define PAGE_FRAME_BYTES 3498 /* the MTU that fits in a page with what drivers put around it */
 #define DISPATCHER       "xdp_dispatcher"

@@ -3,9 +3,9 @@
 #include "document/document.h"
 
 #include "document/roff.h"
+#include "measure/measurement.h"
 #include "text/json_build.h"
 #include "text/json_text.h"
-#include "measure/measurement.h"
 
 #include <errno.h>
 #include <string.h>

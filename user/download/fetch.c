@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "download/fetch.h"
 
-#include "network/http_client.h"
 #include "base/io.h"
 #include "base/unused.h"
 #include "download/unpack.h"
+#include "network/http_client.h"
 
 #include <ctype.h>
 #include <curl/curl.h>

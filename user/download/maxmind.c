@@ -5,8 +5,8 @@
 #include "base/thread.h"
 #include "download/fetch.h"
 #include "download/maxmind_state.h"
-#include "geo/mmdb.h"
 #include "download/part_file.h"
+#include "geo/mmdb.h"
 
 #include <curl/curl.h>
 #include <errno.h>

@@ -2,9 +2,9 @@
 #include "encode/documents.h"
 
 #include "base/clock.h"
-#include "text/json_text.h"
 #include "encode/origins.h"
 #include "encode/row.h"
+#include "text/json_text.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>

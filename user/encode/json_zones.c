@@ -2,14 +2,13 @@
 #include "encode/documents.h"
 
 #include "base/clock.h"
+#include "encode/addresses.h"
 #include "encode/domains.h"
 #include "encode/priming.h"
 #include "encode/row.h"
-#include "text/json_build.h"
-#include "encode/addresses.h"
-#include "encode/row.h"
 #include "measure/margin_tag.h"
 #include "stats/facts.h"
+#include "text/json_build.h"
 
 #include "crosstap/dns.h"
 

@@ -6,9 +6,9 @@
 #ifndef CROSSTAP_ENCODE_ROW_H
 #define CROSSTAP_ENCODE_ROW_H
 
-#include "text/json_build.h"
 #include "encode/points.h"
 #include "measure/measurement.h"
+#include "text/json_build.h"
 
 /* Begins a point; `tags`: values in the order of the measurement's tags (NULL or empty: absent),
  * may be NULL where it has none. */

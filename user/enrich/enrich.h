@@ -10,10 +10,10 @@
 #define CROSSTAP_ENRICH_ENRICH_H
 
 #include "config/config.h"
+#include "enrich/resolvers.h"
 #include "geo/breakdown.h"
 #include "geo/geo.h"
 #include "ping/ping.h"
-#include "enrich/resolvers.h"
 #include "stats/sources.h"
 #include "zones/zones.h"
 

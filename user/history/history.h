@@ -12,8 +12,8 @@
 #define CROSSTAP_HISTORY_HISTORY_H
 
 #include "config/config.h"
-#include "history/query.h"
 #include "history/past.h"
+#include "history/query.h"
 
 #define HISTORY_EVENTS 512 /* the newest; fewer in little memory */
 

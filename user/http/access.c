@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/access.h"
 
-#include "config/parse/texts.h"
 #include "base/secret_file.h"
+#include "config/parse/texts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

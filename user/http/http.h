@@ -34,8 +34,8 @@
 #include "report/report.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct http;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http/route.h"
 
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 #include "http/gzip.h"
 #include "http/history.h"
 #include "http/negotiate.h"

@@ -4,10 +4,10 @@
 #define CROSSTAP_HTTP_ROUTE_H
 
 #include "http/access.h"
+#include "http/event_streams.h"
 #include "http/http.h"
 #include "http/places.h"
 #include "http/shared.h"
-#include "http/event_streams.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>

@@ -3,14 +3,14 @@
 #include "base/unused.h"
 #include "http/http.h"
 
-#include "network/certificate.h"
-#include "network/listen_tcp.h"
 #include "base/clock.h"
-#include "http/places.h"
-#include "http/route.h"
 #include "base/secret_file.h"
 #include "http/event_streams.h"
+#include "http/places.h"
+#include "http/route.h"
 #include "http/sweep.h"
+#include "network/certificate.h"
+#include "network/listen_tcp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,9 +2,9 @@
 #include "http/status.h"
 
 #include "base/clock.h"
-#include "text/json_text.h"
 #include "encode/row.h"
 #include "report/agent_rows.h"
+#include "text/json_text.h"
 
 static void put_input(
     struct json_build *build, json_t *list, const struct report_input *input, int64_t now_ns)

@@ -4,8 +4,8 @@
 #ifndef CROSSTAP_HTTP_SWEEP_H
 #define CROSSTAP_HTTP_SWEEP_H
 
-#include "http/places.h"
 #include "http/event_streams.h"
+#include "http/places.h"
 
 struct sweep;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "zones/zones.h"
 #include "measure/totals.h"
+#include "zones/zones.h"
 
 #include "measure/bounded.h"
 #include "measure/measurement.h"

@@ -2,9 +2,9 @@
 /* Keys, tokens, certificates: read as the agent will read them. */
 #include "outside/judges.h"
 
+#include "base/secret_file.h"
 #include "http/access.h"
 #include "network/certificate.h"
-#include "base/secret_file.h"
 #include "privacy/key_file.h"
 
 #include <errno.h>

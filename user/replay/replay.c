@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/replay_internal.h"
 
+#include "agent/setup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "enrich/enrich.h"
-#include "agent/setup.h"
 #include "stats/item.h"
 
 #include <errno.h>

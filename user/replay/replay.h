@@ -7,9 +7,9 @@
 #ifndef CROSSTAP_REPLAY_REPLAY_H
 #define CROSSTAP_REPLAY_REPLAY_H
 
+#include "capture/pcap_file.h"
 #include "config/config.h"
 #include "report/report.h"
-#include "capture/pcap_file.h"
 
 #include <jansson.h>
 

@@ -3,14 +3,14 @@
 #ifndef CROSSTAP_REPLAY_REPLAY_INTERNAL_H
 #define CROSSTAP_REPLAY_REPLAY_INTERNAL_H
 
+#include "agent/setup.h"
+#include "capture/unpacked.h"
 #include "crosscheck/crosscheck.h"
+#include "dnstap/receiver.h"
 #include "privacy/privacy.h"
 #include "replay/replay.h"
 #include "replay/replay_attacks.h"
 #include "replay/replay_wire.h"
-#include "capture/unpacked.h"
-#include "agent/setup.h"
-#include "dnstap/receiver.h"
 
 #define MODULE "replay"
 

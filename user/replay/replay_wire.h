@@ -7,10 +7,10 @@
 #define CROSSTAP_REPLAY_REPLAY_WIRE_H
 
 #include "base/arena.h"
-#include "config/config.h"
-#include "wire/window/window.h"
 #include "capture/pcap_file.h"
+#include "config/config.h"
 #include "wire/counter/counter.h"
+#include "wire/window/window.h"
 
 #include <stdbool.h>
 #include <stddef.h>

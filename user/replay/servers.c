@@ -2,8 +2,8 @@
 #include "replay/servers.h"
 
 #include "base/hash.h"
-#include "wire/rules/rules.h"
 #include "crosstap/wire_abi.h"
+#include "wire/rules/rules.h"
 
 #include <errno.h>
 #include <stdlib.h>

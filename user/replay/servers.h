@@ -6,8 +6,8 @@
 #ifndef CROSSTAP_REPLAY_SERVERS_H
 #define CROSSTAP_REPLAY_SERVERS_H
 
-#include "config/config.h"
 #include "capture/pcap_file.h"
+#include "config/config.h"
 
 #define SERVERS_MAX 65536 /* learned addresses; more are not taken */
 

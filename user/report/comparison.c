@@ -2,8 +2,8 @@
 #include "report/comparison.h"
 
 #include "encode/documents.h"
-#include "text/json_text.h"
 #include "report/witness.h"
+#include "text/json_text.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
 #include "config/config.h"
 #include "crosscheck/crosscheck.h"
 #include "encode/encode.h"
-#include "stats/view.h"
 #include "measure/wire_totals.h"
+#include "stats/view.h"
 
 struct comparison;
 

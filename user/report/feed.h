@@ -4,10 +4,10 @@
 #ifndef CROSSTAP_REPORT_FEED_H
 #define CROSSTAP_REPORT_FEED_H
 
-#include "wire/window/window.h"
 #include "enrich/enrich.h"
 #include "rssac002/rssac002.h"
 #include "stats/view.h"
+#include "wire/window/window.h"
 
 /* What the nameservers say, over all zones. The error of rssac002_add(). */
 int feed_rssac002_dnstap(struct rssac002 *rssac, const struct window_view *view);

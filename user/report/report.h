@@ -12,11 +12,11 @@
 #include "config/config.h"
 #include "enrich/enrich.h"
 #include "magnitude/magnitude.h"
-#include "rssac002/rssac002.h"
+#include "measure/totals.h"
 #include "report/board.h"
 #include "report/comparison.h"
 #include "report/events/ticker.h"
-#include "measure/totals.h"
+#include "rssac002/rssac002.h"
 #include "stats/view.h"
 
 struct history;

@@ -5,8 +5,8 @@
 #define CROSSTAP_RSSAC002_RSSAC002_INTERNAL_H
 
 #include "base/distinct.h"
-#include "rssac002/rssac002.h"
 #include "privacy/source_key.h"
+#include "rssac002/rssac002.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "zones/zones.h"
 #include "stats/facts.h"
+#include "zones/zones.h"
 
 #include "stats/junk.h"
 #include "stats/margins.h"

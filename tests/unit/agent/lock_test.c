@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The lock file: one holder, whatever others put in its place. */
-#include "base/unused.h"
 #include "agent/lock.h"
+#include "base/unused.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* No option changes without a stage that takes it over. */
-#include "base/unused.h"
 #include "agent/agent_internal.h"
+#include "base/unused.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "base/io.h"
+#include "base/unused.h"
 
 #include <errno.h>
 #include <fcntl.h>

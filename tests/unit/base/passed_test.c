@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sockets that were passed to the process stay the process's, whoever uses and closes duplicates.
  */
-#include "base/unused.h"
 #include "base/passed.h"
+#include "base/unused.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

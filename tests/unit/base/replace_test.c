@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "base/io.h"
 #include "base/replace.h"
+#include "base/unused.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "base/ring.h"
+#include "base/unused.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "base/hash.h"
 #include "base/topk.h"
+#include "base/unused.h"
 
 #include "../random.h"
 

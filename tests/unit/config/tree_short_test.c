@@ -5,8 +5,8 @@
 #include "config/output_kind.h"
 #include "config/parse/tree_short.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "../crosscheck_fixture.h"
+#include "base/unused.h"
 
 #include "crosscheck/not_logged.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The files that are made from the tables of options, measurements and commands. */
-#include "base/unused.h"
 #include "../config/parse.h"
+#include "base/unused.h"
 
 #include "document/document.h"
 #include "measure/measurement.h"

@@ -3,10 +3,10 @@
 #include "base/unused.h"
 #include "download/maxmind.h"
 
+#include "../geo/mmdb_writer.h"
 #include "download/fetch.h"
 #include "download/maxmind_state.h"
 #include "download/part_file.h"
-#include "../geo/mmdb_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>

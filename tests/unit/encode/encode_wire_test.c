@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Points of the wire and of the cross-check: measurements, tags, fields, and what is absent. */
-#include "base/unused.h"
 #include "../crosscheck_fixture.h"
+#include "base/unused.h"
 
 #include "base/hist.h"
 #include "encode/encode.h"

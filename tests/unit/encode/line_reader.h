@@ -3,11 +3,11 @@
 #ifndef CROSSTAP_TESTS_LINE_READER_H
 #define CROSSTAP_TESTS_LINE_READER_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 struct pair {

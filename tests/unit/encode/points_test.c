@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 #include "encode/points.h"
 
 #include "line_reader.h"
@@ -9,12 +9,12 @@
 #include <jansson.h>
 #include <locale.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 /* Turns \xNN back into bytes: the inverse of what the encoder does to unprintable text. */

@@ -5,6 +5,7 @@
 #include "history/held.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <jansson.h>
 
 #include <cmocka.h>
 

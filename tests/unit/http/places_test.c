@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 #define S      NS_PER_S

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Counters of wire and cross-check that only grow, and their exposition. */
-#include "base/unused.h"
 #include "../crosscheck_fixture.h"
+#include "base/unused.h"
 
 #include "http/prometheus_wire.h"
 #include "measure/wire_totals.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Loads, and which bytes of a packet and of a scratch buffer can be had. */
-#include "base/unused.h"
 #include "../guard.h"
+#include "base/unused.h"
 
 #include "crosstap/compat.h"
 

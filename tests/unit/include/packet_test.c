@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "base/unused.h"
 #include "../../bpf/host.h"
 #include "../../bpf/table.h"
+#include "base/unused.h"
 
 static struct frames frames;
 static struct totals_text text;

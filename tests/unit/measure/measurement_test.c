@@ -8,10 +8,10 @@
 #include "measure/rows.h"
 
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 static bool is_name(const char *text)

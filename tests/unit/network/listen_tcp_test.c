@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names with several addresses: the resolver of this program is a table, so that a test does not
  * depend on the host's. */
-#include "network/listen_tcp.h"
 #include "base/unused.h"
+#include "network/listen_tcp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 #include "ping/ping_pace.h"
 
 #define START_NS (3600ULL * NS_PER_S)

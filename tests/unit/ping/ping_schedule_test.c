@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 #include "ping/ping_schedule.h"
 #include "ping/ping_table.h"
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The rules of whom never to ask, and the thread's life; its packets are tests/e2e/ping.py's. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <arpa/inet.h>
-#include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/unused.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/unused.h"
 #include "ping/ping.h"
 #include "ping/ping_rules.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What becomes of a batch by ClickHouse's answers, and without memory. */
-#include "base/unused.h"
 #include "base/arena.h"
+#include "base/unused.h"
 #include "http_server.h"
-#include "sink_fixture.h"
 #include "sink/backend.h"
+#include "sink_fixture.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "../skip.h"
+#include "base/unused.h"
 #include "sink_fixture.h"
 
 #include <errno.h>

@@ -2,10 +2,10 @@
 /* The kafka output against brokers that fail in each way they can: each point is there once, and
  * what went wrong is said. */
 #include "../../tools/kafka_cluster.h"
+#include "../skip.h"
 #include "sink/kafka/judgement.h"
 #include "sink/kafka/message.h"
 #include "sink/kafka/statistics.h"
-#include "../skip.h"
 #include "sink_fixture.h"
 
 #include <errno.h>

@@ -3,18 +3,18 @@
 #ifndef TESTS_UNIT_SINK_FIXTURE_H
 #define TESTS_UNIT_SINK_FIXTURE_H
 
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 #include "config/output_kind.h"
 #include "sink/sink.h"
 
 #include <ftw.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 #define WAIT_NS (10 * (uint64_t)NS_PER_S)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "zones/zones.h"
 #include "base/unused.h"
 #include "counting.h"
+#include "zones/zones.h"
 
 #include "../random.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Documents without memory: wherever an allocation fails, the result is NULL or whole, nothing
  * leaks and nothing is used after it was freed (the sanitizers look). */
-#include "base/unused.h"
 #include "../crosscheck_fixture.h"
+#include "base/unused.h"
 
 #include "encode/documents.h"
 #include "text/json_build.h"

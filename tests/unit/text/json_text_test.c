@@ -2,12 +2,12 @@
 /* Documents as text: what is read back is what was written, and a float has one notation. */
 #include "base/unused.h"
 
+#include "encode/points.h"
 #include "text/decimal.h"
 #include "text/json_text.h"
-#include "encode/points.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,10 +3,10 @@
 #include "top/json_events.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 struct seen {

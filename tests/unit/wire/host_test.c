@@ -8,11 +8,11 @@
 
 #include <cmocka.h>
 
+#include "../skip.h"
 #include "base/unused.h"
 #include "wire/host/host.h"
 #include "wire/host/proc.h"
 #include "wire/host/table.h"
-#include "../skip.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

@@ -8,17 +8,17 @@
 
 #include <cmocka.h>
 
-#include "base/unused.h"
 #include "../../bpf/table.h"
+#include "base/unused.h"
 
+#include "../refuse.h"
+#include "../skip.h"
 #include "base/clock.h"
 #include "replay/replay_wire.h"
+#include "wire/counter/fill.h"
 #include "wire/netlink/netlink.h"
 #include "wire/packet/devices.h"
 #include "wire/packet/packet.h"
-#include "wire/counter/fill.h"
-#include "../refuse.h"
-#include "../skip.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

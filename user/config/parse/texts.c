@@ -5,8 +5,8 @@
 #include <ctype.h>
 #include <net/if.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>

@@ -7,11 +7,11 @@
 #include "attack/attack.h"
 #include "crosscheck/crosscheck.h"
 #include "privacy/privacy.h"
-#include "wire/window/window.h"
 #include "report/board.h"
 #include "report/events/changes.h"
 #include "report/events/events.h"
 #include "report/outputs.h"
+#include "wire/window/window.h"
 
 struct news {
 	struct changes *changes;

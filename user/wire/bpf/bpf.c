@@ -4,11 +4,11 @@
 #include "base/unused.h"
 #include "wire/bpf/dispatcher.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <bpf/libbpf.h>
 
 void wire_bpf_say(const struct wire_bpf *wire, enum log_level level, const char *format, ...)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/bpf/detach.h"
 
-#include "wire/bpf/object.h"
 #include "wire/bpf/dispatcher.h"
+#include "wire/bpf/object.h"
 #include "wire/netlink/netlink.h"
 
-#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <linux/if_link.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 
 #define MAX_FILTERS 128
 #define MAX_PINS    256

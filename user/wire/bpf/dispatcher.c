@@ -5,8 +5,6 @@
 #include "crosstap.skel.h"
 #include "wire/netlink/netns.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +17,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #define RUN_FIRST 1 /* programs have 50 unless they say otherwise */
 

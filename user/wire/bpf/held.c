@@ -3,13 +3,13 @@
 
 #include "base/store.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 
 #define MAX_ITEMS 2048 /* more than the attachments of a wire have */
 

@@ -7,10 +7,10 @@
 #include "wire/bpf/held.h"
 #include "wire/bpf/object.h"
 #include "wire/bpf/refusal.h"
-#include "wire/netlink/netlink.h"
-#include "wire/rules/rules.h"
 #include "wire/bpf/source_rtts.h"
 #include "wire/bpf/sources.h"
+#include "wire/netlink/netlink.h"
+#include "wire/rules/rules.h"
 
 #define WIRE_MAX_ATTACHMENTS 128 /* also those to be read once more */
 

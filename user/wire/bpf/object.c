@@ -5,8 +5,6 @@
 #include "crosstap.skel.h"
 #include "wire/bpf/held.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -15,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 /* libbpf names the constants of an object so: nobody else's program has such a map. */
 #define RODATA_NAME "crosstap.rodata"

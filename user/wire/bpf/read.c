@@ -6,11 +6,11 @@
 #include "wire/window/mode.h"
 #include "wire/window/sum.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <bpf/bpf.h>
 
 #define MAX_SAMPLING 12 /* one in 4,096: past this a table that is full costs nothing */
 

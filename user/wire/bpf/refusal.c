@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/bpf/refusal.h"
 
-#include <bpf/bpf.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <stdint.h>
@@ -10,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 
 /* All maps of an interface and the shared ones, rounded up. */
 #define LOCKED_BYTES (64 << 20)

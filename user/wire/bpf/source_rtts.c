@@ -3,11 +3,11 @@
 
 #include "base/hash.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <bpf/bpf.h>
 
 #define BATCH   4096 /* more than a bucket can hold */
 #define LIMIT   WIRE_MAX_SOURCE_RTTS

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/bpf/sources.h"
 
+#include "crosstap/wire_source_table.h"
 #include "wire/bpf/object.h"
 #include "wire/window/sum.h"
-#include "crosstap/wire_source_table.h"
 
 #include <errno.h>
 #include <stdbool.h>

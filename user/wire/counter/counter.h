@@ -8,9 +8,9 @@
 #ifndef CROSSTAP_WIRE_COUNTER_COUNTER_H
 #define CROSSTAP_WIRE_COUNTER_COUNTER_H
 
+#include "crosstap/wire_abi.h"
 #include "wire/rules/rules.h"
 #include "wire/window/window.h"
-#include "crosstap/wire_abi.h"
 
 #include <stddef.h>
 

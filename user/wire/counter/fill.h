@@ -5,8 +5,8 @@
 #define CROSSTAP_WIRE_COUNTER_FILL_H
 
 #include "base/arena.h"
-#include "wire/window/window.h"
 #include "wire/counter/counter.h"
+#include "wire/window/window.h"
 
 /* Fills interfaces (their names are the caller's to set; all have `mode`, a string constant, and
  * egress), clients, rtt and client_rtts; `watched` and `whole` are true, nothing was late or

@@ -4,9 +4,9 @@
 #define CROSSTAP_WIRE_HOST_INTERNAL_H
 
 #include "wire/host/host.h"
-#include "wire/netlink/client.h"
 #include "wire/host/proc.h"
 #include "wire/host/table.h"
+#include "wire/netlink/client.h"
 
 #include <net/if.h>
 #include <stdbool.h>

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/host/stack_drops.h"
 
-#include "wire/host/stack_drops_count.h"
 #include "wire/bpf/object.h"
 #include "wire/bpf/refusal.h"
+#include "wire/host/stack_drops_count.h"
 #include "wire/netlink/netns.h"
 
 #include "drops.skel.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 struct stack_drops {
 	struct drops_bpf *object;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire/host/stack_drops_reasons.h"
 
-#include <bpf/btf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <bpf/btf.h>
 
 #define PREFIX "SKB_DROP_REASON_"
 

@@ -5,9 +5,9 @@
 #define CROSSTAP_WIRE_HOST_STAGES_JOIN_H
 
 #include "base/arena.h"
-#include "wire/window/window.h"
 #include "wire/host/host.h"
 #include "wire/host/stack_drops.h"
+#include "wire/window/window.h"
 
 /* From window to window, zeros at first. */
 struct wire_stages_state {

@@ -8,8 +8,8 @@
 #include "wire/window/join.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MAX_DEVICES 16
 

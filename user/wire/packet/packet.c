@@ -3,9 +3,9 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "wire/packet/ring.h"
 #include "wire/counter/fill.h"
 #include "wire/netlink/netns.h"
+#include "wire/packet/ring.h"
 
 #include <errno.h>
 #include <net/if.h>

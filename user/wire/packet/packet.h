@@ -11,8 +11,8 @@
 #define CROSSTAP_WIRE_PACKET_PACKET_H
 
 #include "base/arena.h"
-#include "wire/window/window.h"
 #include "wire/rules/rules.h"
+#include "wire/window/window.h"
 
 /* How long after a flip the last packet from before it may still be on its way out of the kernel:
  * wait as long before packet_take(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/unused.h"
 #include "base/clock.h"
+#include "base/unused.h"
 #include "report/events/ticker.h"
 
 #include <errno.h>
