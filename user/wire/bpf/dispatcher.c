@@ -117,6 +117,15 @@ static bool is_alone(int index)
 	return alone;
 }
 
+/* Another way will count: what nobody reads must not stay. */
+static void leave(struct visit *visit, struct xdp_program *program)
+{
+	(void)xdp_program__detach(program, visit->index, XDP_MODE_NATIVE, 0);
+	if (visit->fd >= 0)
+		close(visit->fd);
+	visit->fd = -1;
+}
+
 static int attach_object(struct visit *visit, struct crosstap_bpf *object)
 {
 	struct xdp_program *program =
@@ -131,9 +140,12 @@ static int attach_object(struct visit *visit, struct crosstap_bpf *object)
 	if (r == 0)
 		r = xdp_program__attach(program, visit->index, XDP_MODE_NATIVE, 0);
 	if (r == 0) {
-		r = wire_object_take_maps(object, visit->program, visit->maps);
 		visit->fd = fcntl(xdp_program__fd(program), F_DUPFD_CLOEXEC, 3);
+		r = visit->fd < 0 ? -errno
+				  : wire_object_take_maps(object, visit->program, visit->maps);
 		visit->alone = is_alone(visit->index);
+		if (r < 0)
+			leave(visit, program);
 	}
 	xdp_program__close(program);
 	return r;
@@ -159,8 +171,6 @@ int wire_dispatcher_attach(int namespace, int index, enum wire_program program,
 
 	if (r == 0)
 		r = visit.error;
-	if (r == 0 && visit.fd < 0)
-		r = -EBADF;
 	if (r < 0)
 		return r;
 	*ret_fd = visit.fd;
