@@ -414,10 +414,12 @@ static void put_aside(struct spool *s, size_t index, const char *name)
 }
 
 /* A sector that cannot be read, or another user's file: those behind it are not to wait for it. It
- * may be whole, so it is not removed. Where the folder is as ill, all of it is left for later. */
+ * may be whole, so it is not removed. Where the folder is as ill, or has many of them, all of it is
+ * left for later. */
 static int leave_unreadable(struct spool *s, size_t index, const char *name, int r)
 {
-	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || !rename_aside(s, name))
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || s->bad >= SPOOL_ASIDE_FILES ||
+	    !rename_aside(s, name))
 		return r;
 	forget_entry(s, index);
 	return -EBADMSG;

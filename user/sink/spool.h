@@ -16,6 +16,9 @@ struct spool;
 
 #define SPOOL_BAD_FILES 8 /* damaged ones that are kept for a human, and the largest of them */
 #define SPOOL_BAD_BYTES (4u << 20)
+/* Put aside ones with which those that cannot be read, but may be whole, are left where they are:
+ * the error is all that is told then, and the limit of the whole goes on to hold. */
+#define SPOOL_ASIDE_FILES 64
 /* Beside each folder, with its name before this: the output that it is of, without secrets. */
 #define SPOOL_PLACE ".output"
 
@@ -41,7 +44,8 @@ int spool_put(struct spool *spool, const char *text, size_t length, size_t point
 /* Loads the oldest batch that is not held, and holds it: -ENOENT: there is none; -EBADMSG: its file
  * is damaged, another version's or cannot be read, *ret_lost are the points that its name tells,
  * and it was put aside as NAME.bad, or, damaged, removed where SPOOL_BAD_FILES or SPOOL_BAD_BYTES
- * forbid that (ask again); or the error of reading, where the folder takes no renaming either. */
+ * forbid that (ask again); or the error of reading, where the folder takes no renaming either, or
+ * there are SPOOL_ASIDE_FILES. */
 int spool_oldest(struct spool *spool, struct batch **ret, uint64_t *ret_id, size_t *ret_lost);
 /* False: its file went with the folder. */
 bool spool_holds(const struct spool *spool, uint64_t id);

@@ -352,7 +352,7 @@ static void test_another_thing(void **state UNUSED)
  * nobody. */
 static void expect_passed_over(const struct place *place)
 {
-	const size_t n = SPOOL_BAD_FILES + 2;
+	const size_t n = SPOOL_ASIDE_FILES;
 	struct spool *spool = open_spool(place, 1 << 20);
 	size_t lost, dropped;
 	struct batch *batch;
@@ -373,6 +373,13 @@ static void expect_passed_over(const struct place *place)
 		take_expect(spool, "c\n");
 	}
 	assert_int_equal(count_files(place->folder, ".bad", NULL, 0), n);
+	assert_int_equal(put(spool, "a\nb\n", 2, &dropped), 0);
+	assert_int_equal(count_files(place->folder, ".batch", path, sizeof(path)), 1);
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(spool_oldest(spool, &batch, &id, &lost), -EACCES);
+	assert_int_equal(count_files(place->folder, ".bad", NULL, 0), n);
+	assert_int_equal(chmod(path, 0600), 0);
+	take_expect(spool, "a\nb\n");
 	spool_free(spool);
 }
 
