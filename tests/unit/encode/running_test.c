@@ -208,9 +208,8 @@ static void bounded(void **state UNUSED)
 static void odd_lines(void **state UNUSED)
 {
 	static const char *const lines[] = {"\n", "{}\n",
-	    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): a line of two parts */
-	    "{\"measurement\":\"nothing\",\"tags\":{},"
-	    "\"fields\":{\"n\":1},\"time\":1}\n",
+	    ("{\"measurement\":\"nothing\",\"tags\":{},"
+	     "\"fields\":{\"n\":1},\"time\":1}\n"),
 	    "{\"measurement\":\"dns_rcode\n", "{\"measurement\":\"},\"fields\":{}\n"};
 	const char *text;
 	size_t length, n;
