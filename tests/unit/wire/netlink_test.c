@@ -11,9 +11,12 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -42,6 +46,67 @@ static void set_loopback(short flags)
 
 	assert_true(fd >= 0);
 	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+}
+
+#define MANY    2000 /* addresses: their dump is of several messages */
+#define DUMPS_S 1
+
+static void set_address6(int fd, unsigned number, bool there)
+{
+	struct {
+		struct in6_addr address;
+		uint32_t prefix;
+		int index;
+	} request = {.prefix = 128, .index = 1};
+
+	request.address.s6_addr[0] = 0xfd;
+	memcpy(&request.address.s6_addr[12], &number, sizeof(number));
+	assert_int_equal(ioctl(fd, there ? SIOCSIFADDR : SIOCDIFADDR, &request), 0);
+}
+
+static atomic_bool over;
+
+static void *change_addresses(void *context)
+{
+	const int fd = *(int *)context;
+
+	for (bool there = true; !over || !there; there = !there) {
+		set_address6(fd, MANY, there);
+		usleep(20000);
+	}
+	return NULL;
+}
+
+/* The kernel says so of each dump in which something changed. */
+static void dumps_are_interrupted(void **state UNUSED)
+{
+	const time_t end = time(NULL) + DUMPS_S + 1;
+	struct wire_local *hosts;
+	struct netlink *netlink;
+	pthread_t changes;
+	size_t n;
+	int fd;
+
+	if (!apart)
+		skip_because("no network namespace of its own");
+	set_loopback(IFF_UP);
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		skip_because("no IPv6");
+	for (unsigned i = 0; i < MANY; i++)
+		set_address6(fd, i, true);
+	usleep(500000); /* each is looked at once more by the kernel */
+	assert_int_equal(netlink_open(&netlink, -1), 0);
+	assert_int_equal(pthread_create(&changes, NULL, change_addresses, &fd), 0);
+	while (time(NULL) < end) {
+		assert_int_equal(netlink_addresses(netlink, &hosts, &n), 0);
+		assert_in_range(n, MANY, MANY + 4);
+		free(hosts);
+	}
+	over = true;
+	pthread_join(changes, NULL);
+	netlink_close(netlink);
 	close(fd);
 }
 
@@ -208,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(changes_are_news),
+	    cmocka_unit_test(dumps_are_interrupted),
 	    cmocka_unit_test(lost_news_are_news),
 	    cmocka_unit_test(what_is_not_there),
 	    cmocka_unit_test(no_sockets),

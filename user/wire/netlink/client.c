@@ -2,6 +2,7 @@
 #include "wire/netlink/client.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -91,6 +92,19 @@ static int take_data(const struct nlmsghdr *message, void *context)
 	return reply->take ? reply->take(message, reply->context) : MNL_CB_OK;
 }
 
+/* Whether a dump ends in these messages. */
+static bool has_end(const uint8_t *buffer, int bytes, uint32_t sequence)
+{
+	const struct nlmsghdr *message = (const void *)buffer;
+
+	for (; mnl_nlmsg_ok(message, bytes); message = mnl_nlmsg_next(message, &bytes)) {
+		if (message->nlmsg_seq == sequence &&
+		    (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR))
+			return true;
+	}
+	return false;
+}
+
 int netlink_client_run(
     struct netlink_client *client, struct nlmsghdr *request, mnl_cb_t take, void *context)
 {
@@ -98,6 +112,7 @@ int netlink_client_run(
 	mnl_cb_t control[NLMSG_ERROR + 1] = {[NLMSG_ERROR] = take_error};
 	const unsigned port = mnl_socket_get_portid(client->socket);
 	struct reply reply = {.client = client, .take = take, .context = context};
+	bool interrupted = false;
 	int r = MNL_CB_OK;
 
 	client->error[0] = 0;
@@ -113,10 +128,16 @@ int netlink_client_run(
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		r = mnl_cb_run2(buffer, (size_t)n, client->sequence, port, take_data, &reply,
 		    control, NLMSG_ERROR + 1);
+		/* Until it has ended the kernel begins no other one: EBUSY. */
+		interrupted |= r < 0 && errno == EINTR;
+		if (interrupted && !has_end(buffer, (int)n, client->sequence))
+			r = MNL_CB_OK;
 		/* What is left of an earlier dump that was not heard to its end. */
 		if (r < 0 && errno == ESRCH)
 			r = MNL_CB_OK;
 	}
+	if (interrupted)
+		return -EINTR;
 	return r < 0 ? -errno : 0;
 }
 

@@ -23,7 +23,8 @@ void netlink_client_close(struct netlink_client *client);
 
 /* Sends a request, whose sequence number it sets, and takes every message of the answer, up to its
  * end; a request that is no dump must ask for NLM_F_ACK. -errno; what `take` (or NULL) returns
- * below MNL_CB_STOP with errno; -ETIMEDOUT: a kernel that does not answer stops nothing else. */
+ * below MNL_CB_STOP with errno; -EINTR: something changed during a dump, which was heard to its
+ * end: to be asked for again; -ETIMEDOUT: a kernel that does not answer stops nothing else. */
 int netlink_client_run(
     struct netlink_client *client, struct nlmsghdr *request, mnl_cb_t take, void *context);
 /* The same for a request of `bytes` behind the header; `flags`: NLM_F_DUMP or NLM_F_ACK. */

@@ -7,10 +7,13 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_NEXTHOPS 256
+#define TRIES        10
 
 /* A growing array: doubles, and remembers that memory ended. */
 struct list {
@@ -35,12 +38,26 @@ static void *list_add(struct list *list)
 	return (uint8_t *)list->items + list->item_bytes * list->n++;
 }
 
+/* A dump during which something changed (NLM_F_DUMP_INTR) is asked for again. Much changes for some
+ * milliseconds where an interface with many addresses comes up: later each time. */
+static bool ask_again(int *tries, int r)
+{
+	if (r != -EINTR || *tries == TRIES)
+		return false;
+	usleep(2000 * (useconds_t)(*tries)++);
+	return true;
+}
+
 static int dump(struct netlink *netlink, uint16_t type, const void *head, size_t bytes,
     int (*take)(const struct nlmsghdr *message, void *context), struct list *list)
 {
-	int r = netlink_run(
-	    netlink, netlink_request(netlink, type, NLM_F_DUMP, head, bytes), take, list);
+	int r = -EINTR, tries = 0;
 
+	while (ask_again(&tries, r)) {
+		list->n = 0;
+		r = netlink_run(
+		    netlink, netlink_request(netlink, type, NLM_F_DUMP, head, bytes), take, list);
+	}
 	if (r == 0)
 		r = list->error;
 	if (r < 0) {
@@ -309,18 +326,26 @@ static int take_route(const struct nlmsghdr *message, void *context)
 	return MNL_CB_OK;
 }
 
+/* One that is asked for again names some interfaces twice. */
+static int walk_routes(struct netlink *netlink, uint8_t family, struct route_walk *walk)
+{
+	const struct rtmsg head = {.rtm_family = family};
+	int r = -EINTR, tries = 0;
+
+	while (ask_again(&tries, r))
+		r = netlink_run(netlink,
+		    netlink_request(netlink, RTM_GETROUTE, NLM_F_DUMP, &head, sizeof(head)),
+		    take_route, walk);
+	return r;
+}
+
 int netlink_routes(struct netlink *netlink, bool (*take)(void *context, int index), void *context)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
 	struct route_walk walk = {.take = take, .context = context};
 	int r = 0;
 
-	for (size_t i = 0; i < sizeof(families) && r == 0 && !walk.done; i++) {
-		const struct rtmsg head = {.rtm_family = families[i]};
-
-		r = netlink_run(netlink,
-		    netlink_request(netlink, RTM_GETROUTE, NLM_F_DUMP, &head, sizeof(head)),
-		    take_route, &walk);
-	}
+	for (size_t i = 0; i < sizeof(families) && r == 0 && !walk.done; i++)
+		r = walk_routes(netlink, families[i], &walk);
 	return r;
 }
