@@ -56,9 +56,10 @@ int host_links_read(struct host_links *links, uint64_t softnet, struct host_coun
 {
 	const struct ifinfomsg all = {.ifi_family = AF_UNSPEC};
 	struct host_change change = {0};
+	unsigned tries = 0;
 	int r = -EINTR;
 
-	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
+	while (netlink_client_again(&tries, HOST_TRIES, r)) {
 		links->n_selected = 0;
 		host_table_begin(&links->links);
 		r = netlink_client_dump(
@@ -119,9 +120,10 @@ int host_qdiscs_read(struct host_links *links, struct host_counters *ret)
 {
 	const struct tcmsg all = {.tcm_family = AF_UNSPEC};
 	struct host_change change = {0};
+	unsigned tries = 0;
 	int r = -EINTR;
 
-	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
+	while (netlink_client_again(&tries, HOST_TRIES, r)) {
 		host_table_begin(&links->qdiscs);
 		r = netlink_client_dump(
 		    &links->netlink, RTM_GETQDISC, &all, sizeof(all), take_qdisc, links);

@@ -67,9 +67,10 @@ static int take_object(const struct nlmsghdr *message, void *context)
 static int read_packets(struct host_nft *nft)
 {
 	const struct nfgenmsg all = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
+	unsigned tries = 0;
 	int r = -EINTR;
 
-	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
+	while (netlink_client_again(&tries, HOST_TRIES, r)) {
 		for (size_t k = 0; k < nft->n_counters; k++)
 			nft->counters[k].found = false, nft->counters[k].packets = 0;
 		r = netlink_client_dump(&nft->netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ,

@@ -61,9 +61,10 @@ static int dump(struct host_sockets *sockets, uint8_t family)
 int host_sockets_read(struct host_sockets *sockets, struct host_counters *ret)
 {
 	struct host_change change = {0};
+	unsigned tries = 0;
 	int r = -EINTR;
 
-	for (int i = 0; i < HOST_TRIES && r == -EINTR; i++) {
+	while (netlink_client_again(&tries, HOST_TRIES, r)) {
 		host_table_begin(&sockets->table);
 		sockets->bytes = 0;
 		r = dump(sockets, AF_INET);

@@ -2,15 +2,16 @@
 #include "wire/netlink/client.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #define REQUEST_BYTES 256
 #define BUFFER_BYTES  32768 /* the kernel fills no more with one message of a dump */
 #define TIMEOUT_S     2
+#define AGAIN_US      2000
 #define MAX_ERRNO     4095 /* linux/err.h */
 
 int netlink_client_open(struct netlink_client *client, int bus)
@@ -151,4 +152,12 @@ int netlink_client_ask(struct netlink_client *client, uint16_t type, uint16_t fl
 	header->nlmsg_flags = NLM_F_REQUEST | flags;
 	memcpy(mnl_nlmsg_put_extra_header(header, bytes), request, bytes);
 	return netlink_client_run(client, header, take, context);
+}
+
+bool netlink_client_again(unsigned *tries, unsigned most, int r)
+{
+	if (r != -EINTR || *tries == most)
+		return false;
+	usleep(AGAIN_US * (*tries)++);
+	return true;
 }

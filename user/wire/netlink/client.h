@@ -8,6 +8,7 @@
 #define CROSSTAP_WIRE_NETLINK_CLIENT_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,10 @@ static inline int netlink_client_dump(struct netlink_client *client, uint16_t ty
 {
 	return netlink_client_ask(client, type, NLM_F_DUMP, request, bytes, take, context);
 }
+/* Whether to dump, at first (`r` is then -EINTR, *tries 0) and again after a dump that ended with
+ * -EINTR, `most` times in all. Much changes for some milliseconds where an interface with many
+ * addresses comes up: it waits longer each time. */
+bool netlink_client_again(unsigned *tries, unsigned most, int r);
 /* What the kernel said to the request that failed last, else strerror(). Valid until the next. */
 const char *netlink_client_error(const struct netlink_client *client, int error);
 

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MAX_NEXTHOPS 256
 #define TRIES        10
@@ -38,22 +37,13 @@ static void *list_add(struct list *list)
 	return (uint8_t *)list->items + list->item_bytes * list->n++;
 }
 
-/* A dump during which something changed (NLM_F_DUMP_INTR) is asked for again. Much changes for some
- * milliseconds where an interface with many addresses comes up: later each time. */
-static bool ask_again(int *tries, int r)
-{
-	if (r != -EINTR || *tries == TRIES)
-		return false;
-	usleep(2000 * (useconds_t)(*tries)++);
-	return true;
-}
-
 static int dump(struct netlink *netlink, uint16_t type, const void *head, size_t bytes,
     int (*take)(const struct nlmsghdr *message, void *context), struct list *list)
 {
-	int r = -EINTR, tries = 0;
+	unsigned tries = 0;
+	int r = -EINTR;
 
-	while (ask_again(&tries, r)) {
+	while (netlink_client_again(&tries, TRIES, r)) {
 		list->n = 0;
 		r = netlink_run(
 		    netlink, netlink_request(netlink, type, NLM_F_DUMP, head, bytes), take, list);
@@ -330,9 +320,10 @@ static int take_route(const struct nlmsghdr *message, void *context)
 static int walk_routes(struct netlink *netlink, uint8_t family, struct route_walk *walk)
 {
 	const struct rtmsg head = {.rtm_family = family};
-	int r = -EINTR, tries = 0;
+	unsigned tries = 0;
+	int r = -EINTR;
 
-	while (ask_again(&tries, r))
+	while (netlink_client_again(&tries, TRIES, r))
 		r = netlink_run(netlink,
 		    netlink_request(netlink, RTM_GETROUTE, NLM_F_DUMP, &head, sizeof(head)),
 		    take_route, walk);
