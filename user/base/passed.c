@@ -75,17 +75,24 @@ static bool is_of_a_unit(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && !is_connected(fd);
 }
 
-static bool is_bound_to(int fd, const char *path)
+void passed_socket_path(int fd, char ret[static PASSED_PATH_BYTES])
 {
 	struct sockaddr_un address = {.sun_family = AF_UNSPEC};
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
 	    address.sun_family != AF_UNIX)
-		return false;
+		address.sun_path[0] = '\0';
 	/* A path of full length has no NUL (unix(7)). */
-	return *path && strlen(path) < sizeof(address.sun_path) &&
-	    strncmp(address.sun_path, path, sizeof(address.sun_path)) == 0;
+	snprintf(ret, PASSED_PATH_BYTES, "%.*s", (int)sizeof(address.sun_path), address.sun_path);
+}
+
+static bool is_bound_to(int fd, const char *path)
+{
+	char bound[PASSED_PATH_BYTES];
+
+	passed_socket_path(fd, bound);
+	return *path && strcmp(bound, path) == 0;
 }
 
 size_t passed_sockets_at(

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define PASSED_PATH_BYTES 109 /* of sun_path, and its end (unix(7)) */
+
 struct passed_socket {
 	char *name;
 	int fd;    /* -1: set aside */
@@ -34,6 +36,8 @@ size_t passed_sockets_find(
  * name it. */
 size_t passed_sockets_at(
     const struct passed_sockets *sockets, const char *path, int *ret, size_t max);
+/* What a Unix socket is bound to in the file system; "": nothing, or it is none. */
+void passed_socket_path(int fd, char ret[static PASSED_PATH_BYTES]);
 /*
  * After everybody has taken theirs: closes what is neither used nor a socket that nobody is
  * connected to, which is a socket unit's and may be named by a reload, and takes it out of the

@@ -94,7 +94,9 @@ static int take_passed(struct listen_sockets *sockets, const char *name, const i
 		}
 		sockets->fds[sockets->n++] = r;
 	}
-	listen_see_file(sockets->fds[0], sockets->seen, sizeof(sockets->seen));
+	passed_socket_path(sockets->fds[0], sockets->seen);
+	if (*sockets->seen != '/' || listen_path_is_gone(sockets->seen))
+		*sockets->seen = '\0';
 	return 0;
 }
 

@@ -7,12 +7,12 @@
 #ifndef CROSSTAP_DNSTAP_LISTEN_H
 #define CROSSTAP_DNSTAP_LISTEN_H
 
+#include "base/passed.h"
 #include "config/config.h"
 
 #include <sys/types.h>
 
-#define LISTEN_MAX        8
-#define LISTEN_PATH_BYTES 112 /* of a Unix socket's, and its end */
+#define LISTEN_MAX 8
 
 /* A Unix socket's file, as bind(2) made it. */
 struct listen_file {
@@ -28,7 +28,7 @@ struct listen_sockets {
 	size_t n;
 	bool passed; /* duplicates: the sockets live on without us */
 	struct listen_file file;
-	char seen[LISTEN_PATH_BYTES]; /* of the first that was passed: its file's path; "": none is
+	char seen[PASSED_PATH_BYTES]; /* of the first that was passed: its file's path; "": none is
 					 seen */
 	char skipped[256]; /* addresses of a name that this host does not have; "": none */
 };
@@ -64,8 +64,5 @@ int listen_set_access(int fd, const struct listen_file *file, const struct confi
 int listen_file_identify(int fd, struct listen_file *file, char *error, size_t size);
 void listen_file_remove(struct listen_file *file);
 bool listen_path_is_gone(const char *path);
-/* The path of the file that a Unix socket is bound to, in `size` bytes; "": there is none to be
- * seen by this process. */
-void listen_see_file(int fd, char *ret, size_t size);
 
 #endif

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/sockios.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -263,19 +262,4 @@ bool listen_path_is_gone(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) < 0 && errno == ENOENT;
-}
-
-void listen_see_file(int fd, char *ret, size_t size)
-{
-	struct sockaddr_un address = {0};
-	socklen_t length = sizeof(address);
-
-	*ret = '\0';
-	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
-	    address.sun_family != AF_UNIX || length <= offsetof(struct sockaddr_un, sun_path) ||
-	    address.sun_path[0] != '/')
-		return;
-	snprintf(ret, size, "%.*s", (int)sizeof(address.sun_path), address.sun_path);
-	if (listen_path_is_gone(ret))
-		*ret = '\0';
 }
