@@ -113,9 +113,9 @@ void agent_report_certificates(struct agent *agent);
 
 /* -- agent_windows.c */
 
-/* Takes the shards that an input's thread has let go of. */
 /* What is told of it at a window's end. */
 void agent_figure_input(const struct input *input, struct report_input *ret);
+/* Takes the shards that an input's thread has let go of. */
 void agent_collect_closed(struct agent *agent, struct input *input);
 /* To all inputs at once, then all answers: they work side by side. */
 void agent_command_all(struct agent *agent, const struct input_command *command);

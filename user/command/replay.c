@@ -125,9 +125,9 @@ static int check_config(const struct arguments *arguments, const struct config *
 /* With -c its inputs and outputs; without, the defaults of one input. */
 static int load_config(const struct arguments *arguments, struct config **ret)
 {
-	int r;
+	int r =
+	    command_load(arguments->config, arguments->config ? config_load : parse_defaults, ret);
 
-	r = command_load(arguments->config, arguments->config ? config_load : parse_defaults, ret);
 	if (r == 0) {
 		r = check_config(arguments, *ret);
 		if (r < 0)

@@ -168,9 +168,9 @@ static int begin_day(struct magnitude *magnitude, int64_t day)
 	written = write_dataset(magnitude);
 	forget_before(magnitude);
 	magnitude->before = magnitude->today;
-	magnitude->has_before = true;
+	magnitude->has_before = written < 0;
 	if (written == 0)
-		forget_before(magnitude);
+		dataset_done(&magnitude->before);
 	magnitude->today = next;
 	magnitude->begun = true;
 	/* At once: after a kill the state of the day before, which may lack its last minute, would

@@ -84,9 +84,9 @@ static int turn_over(struct rssac002 *rssac, int64_t day)
 	written = write_files(rssac, &rssac->today);
 	forget_before(rssac);
 	rssac->before = rssac->today;
-	rssac->has_before = true;
+	rssac->has_before = written < 0;
 	if (written == 0)
-		forget_before(rssac);
+		rssac002_day_done(&rssac->before);
 	rssac->today = next;
 	return written;
 }
