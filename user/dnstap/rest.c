@@ -4,20 +4,22 @@
 #include "base/clock.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define PERIOD_NS (10 * NS_PER_MS) /* a rate is that of so much time, or more */
 #define LEAST_NS  NS_PER_MS        /* a shorter rest saves no waking */
 #define LOOKS     4
 #define RESTS     64   /* after so many, one single write is looked at: a producer may change */
 #define TCP_PIECE 1448 /* of an Ethernet frame; what was joined on its way takes less room */
-#define OVERHEAD  768  /* of an sk_buff and its data's end (linux/skbuff.h, SKB_TRUESIZE, 64 bit) */
+#define BUFFER    256  /* struct sk_buff (linux/skbuff.h), 64 bit */
+#define TAIL      320  /* struct skb_shared_info behind its data */
 
 void rest_init(struct rest *rest, int fd)
 {
 	int domain = AF_UNSPEC, bytes = 0;
 	socklen_t length = sizeof(domain);
 
-	*rest = (struct rest){.looks = LOOKS};
+	*rest = (struct rest){.looks = LOOKS, .page = (size_t)sysconf(_SC_PAGESIZE)};
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0)
 		return;
 	/* What waits in a Unix socket is charged to its writer (net/unix/af_unix.c), whose buffer
@@ -63,13 +65,26 @@ void rest_read(struct rest *rest, uint64_t now_ns, size_t bytes, bool rested)
 	rest->gathered = 0;
 }
 
+/* What the kernel charges for a piece: with a short one the power of two that kmalloc() gives, with
+ * a longer one (unix_stream_sendmsg) whole pages. */
+static size_t charge(size_t piece, size_t page)
+{
+	size_t head = 1;
+
+	if (piece + TAIL > page)
+		return BUFFER + 2 * TAIL + (piece + page - 1) / page * page;
+	while (head < piece + TAIL)
+		head *= 2;
+	return BUFFER + head;
+}
+
 /* Bytes that half of the room holds: the rate may double meanwhile. */
 static uint64_t fitting(const struct rest *rest)
 {
 	const size_t piece =
 	    rest->write_bytes < rest->write_most ? rest->write_bytes : rest->write_most;
 
-	return rest->room / 2 / (piece + piece / 2 + OVERHEAD) * piece;
+	return rest->room / 2 / charge(piece, rest->page) * piece;
 }
 
 uint64_t rest_ns_of(struct rest *rest, uint64_t most_ns)

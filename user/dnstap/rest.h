@@ -16,6 +16,7 @@
 struct rest {
 	size_t room;        /* of the socket's buffer, in bytes as the kernel charges for them */
 	size_t write_most;  /* bytes that the kernel may keep in one piece */
+	size_t page;        /* of the machine's memory */
 	size_t write_bytes; /* of one write, as far as it was seen; 0: not yet */
 	uint64_t rate;      /* bytes a second, the highest of late */
 	uint64_t since_ns;  /* CLOCK_MONOTONIC: `gathered` came since then; 0: nothing came yet */

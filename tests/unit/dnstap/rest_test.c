@@ -118,6 +118,27 @@ static void test_the_buffer_never_fills(void **state UNUSED)
 	}
 }
 
+/* What the kernel charges for a write is known well enough to use nearly all of that half. */
+static void test_half_of_the_room_is_used(void **state UNUSED)
+{
+	static const size_t writes[] = {200, 1000, 3000, 4096, KNOT, 16384};
+
+	for (size_t i = 0; i < sizeof(writes) / sizeof(*writes); i++) {
+		struct rest rest;
+		uint64_t gathered;
+		size_t filled;
+		int fds[2];
+
+		unix_pair(fds);
+		rest_init(&rest, fds[0]);
+		gathered = run(&rest, writes[i], 8000000 / writes[i], REST_MOST_NS);
+		filled = fill(fds[1], writes[i]);
+		assert_in_range(gathered * 100 / filled, 38, 55);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
 /* 20,000 frames of 200 bytes a second: hundreds of them at each waking. */
 static void test_frames_gather(void **state UNUSED)
 {
@@ -196,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_buffer_never_fills),
+	    cmocka_unit_test(test_half_of_the_room_is_used),
 	    cmocka_unit_test(test_frames_gather),
 	    cmocka_unit_test(test_who_never_rests),
 	    cmocka_unit_test(test_a_burst_shortens),
