@@ -203,7 +203,7 @@ static void dnstap_limits_make(
 	*ret = (struct dnstap_limits){
 	    .frame = (uint32_t)config->limits.frame,
 	    .handshake_ns = config->limits.handshake_ns,
-	    .rest_ns = config->grace_ns / 4 < REST_MOST_NS ? config->grace_ns / 4 : REST_MOST_NS,
+	    .rest_ns = config->grace_ns / 4 < REST_HELD_NS ? config->grace_ns / 4 : REST_HELD_NS,
 	    .connections = (int)config->limits.connections,
 	    .inputs = (int)config->n_inputs,
 	    .bytes = bytes,

@@ -25,7 +25,7 @@ struct dnstap_input;
 struct dnstap_limits {
 	uint32_t frame;
 	uint64_t handshake_ns; /* and of a frame, from its beginning to its end */
-	uint64_t rest_ns;      /* a busy producer's frames may wait so long, REST_MOST_NS at most */
+	uint64_t rest_ns;      /* a busy producer's frames may wait so long, REST_HELD_NS at most */
 	int connections;       /* of all inputs */
 	int inputs;            /* that share them */
 	size_t bytes;          /* of `budget` */

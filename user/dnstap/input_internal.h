@@ -51,7 +51,8 @@ struct dnstap_input {
 	int own, waiting_to_go; /* connections with a place of the input's share, with none */
 	uint64_t now_ns;        /* CLOCK_MONOTONIC at the last waking */
 	uint64_t earliest_ns;   /* no connection is to be looked at earlier; 0: none is */
-	uint64_t rest_ns;       /* the next read may come so much later */
+	uint64_t held_ns;       /* the next read may come so much later */
+	uint64_t rest_ns;       /* the next look */
 	bool rested;            /* before what is read now */
 	uint64_t expiry_ns;     /* when the certificate is looked at again */
 	_Atomic bool renewed;   /* the certificate may be another one */

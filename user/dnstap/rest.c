@@ -32,13 +32,13 @@ void rest_init(struct rest *rest, int fd)
 	rest->write_most = domain == AF_UNIX ? SIZE_MAX : TCP_PIECE;
 }
 
-/* Shorter ones count at once, longer ones slowly: short writes fill a buffer with few bytes. */
+/* Shorter ones count at once, longer ones by half: short writes fill a buffer with few bytes. */
 static void learn(struct rest *rest, size_t bytes)
 {
 	if (!rest->write_bytes || bytes < rest->write_bytes)
 		rest->write_bytes = bytes;
 	else
-		rest->write_bytes += (bytes - rest->write_bytes) / 8;
+		rest->write_bytes += (bytes - rest->write_bytes) / 2;
 	if (rest->looks)
 		rest->looks--;
 }
@@ -87,7 +87,7 @@ static uint64_t fitting(const struct rest *rest)
 	return rest->room / 2 / charge(piece, rest->page) * piece;
 }
 
-uint64_t rest_ns_of(struct rest *rest, uint64_t most_ns)
+uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns)
 {
 	uint64_t rest_ns;
 
@@ -98,11 +98,24 @@ uint64_t rest_ns_of(struct rest *rest, uint64_t most_ns)
 		return 0;
 	}
 	rest_ns = fitting(rest) * NS_PER_S / rest->rate;
-	if (rest_ns > most_ns)
-		rest_ns = most_ns;
+	if (rest_ns < held_ns)
+		held_ns = rest_ns;
 	/* Less than two writes: they come one by one. */
-	if (rest_ns < LEAST_NS ||
-	    (double)rest->rate * (double)rest_ns < 2.0 * (double)rest->write_bytes * NS_PER_S)
+	if (held_ns < LEAST_NS ||
+	    (double)rest->rate * (double)held_ns < 2.0 * (double)rest->write_bytes * NS_PER_S)
 		return 0;
-	return rest_ns;
+	return held_ns < REST_MOST_NS ? held_ns : REST_MOST_NS;
+}
+
+uint64_t rest_more_ns(struct rest *rest, size_t waiting)
+{
+	const uint64_t room = 2 * fitting(rest);
+	const uint64_t rest_ns = waiting < room && rest->rate
+	    ? (room - waiting) * NS_PER_S / (2 * rest->rate) /* the rate may double meanwhile */
+	    : 0;
+
+	if (rest_ns < REST_MOST_NS / 2)
+		return 0;
+	rest->rests++;
+	return rest_ns < REST_MOST_NS ? rest_ns : REST_MOST_NS;
 }

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REST_MOST_NS 20000000 /* an input rests no longer: others may begin to send meanwhile */
+#define REST_MOST_NS 20000000  /* so often an input looks: others may begin to send meanwhile */
+#define REST_HELD_NS 100000000 /* it reads no later, however little waits */
 
 struct rest {
 	size_t room;        /* of the socket's buffer, in bytes as the kernel charges for them */
@@ -22,14 +23,17 @@ struct rest {
 	uint64_t since_ns;  /* CLOCK_MONOTONIC: `gathered` came since then; 0: nothing came yet */
 	uint64_t gathered;  /* bytes */
 	unsigned int looks; /* at single writes, to come before it may rest */
-	unsigned int rests; /* since the last such look */
+	unsigned int rests; /* since the last such look, each part of one that went on */
 };
 
 /* Of a connected stream socket. One that does not tell its buffer never rests. */
 void rest_init(struct rest *rest, int fd);
 /* `bytes` were read at `now_ns` (CLOCK_MONOTONIC), after a rest or as soon as they came. */
 void rest_read(struct rest *rest, uint64_t now_ns, size_t bytes, bool rested);
-/* Nanoseconds until the next read, `most_ns` at most; 0: as soon as something comes. */
-uint64_t rest_ns_of(struct rest *rest, uint64_t most_ns);
+/* Nanoseconds until somebody looks again, REST_MOST_NS at most, of at most `held_ns` until the next
+ * read; 0: reads as soon as something comes. */
+uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns);
+/* The same after a rest, while `waiting` bytes are in the socket; 0: reads now. */
+uint64_t rest_more_ns(struct rest *rest, size_t waiting);
 
 #endif

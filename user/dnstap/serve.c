@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #define QUIET_MS         50 /* of a TCP producer that was told of the end: so much later it has heard */
 #define BROKEN_WAKE_MS   1000 /* commands to an input that has ended are looked for */
 #define EXPIRY_WARNING_S (14 * 86400LL)
+#define RESTING_MOST     4 /* connections that are looked at instead of read */
 
 static void say_gone(struct dnstap_input *input, const struct connection *connection, ssize_t error)
 {
@@ -92,9 +94,13 @@ static void gone(struct dnstap_input *input, struct connection *connection, ssiz
 /* All connections of the input rest together: as long as the busiest may. */
 static void set_rest(struct dnstap_input *input, struct connection *connection, size_t bytes)
 {
+	uint64_t rest_ns = 0;
+
 	rest_read(&connection->rest, input->now_ns, bytes, input->rested);
-	input->rest_ns =
-	    connection_is_new(connection) ? 0 : rest_ns_of(&connection->rest, input->rest_ns);
+	if (!connection_is_new(connection))
+		rest_ns = rest_ns_of(&connection->rest, input->held_ns);
+	if (rest_ns < input->rest_ns)
+		input->rest_ns = rest_ns;
 }
 
 /* False once the connection is gone, or held. */
@@ -336,15 +342,44 @@ static bool is_stopping(struct dnstap_input *input)
 	return atomic_load_explicit(&input->stopping, memory_order_acquire);
 }
 
+/* After a rest: how long it may go on. To look costs less than to read, where there are few. */
+static uint64_t rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
+{
+	struct connection *connection = input->connections;
+	uint64_t most_ns = left_ns < REST_MOST_NS ? left_ns : REST_MOST_NS;
+	int looks = 0;
+
+	for (; connection && most_ns; connection = connection->next) {
+		uint64_t more_ns;
+		int waiting;
+
+		if (++looks > RESTING_MOST || connection->held || connection_is_new(connection) ||
+		    ioctl(connection->fd, FIONREAD, &waiting) < 0)
+			return 0;
+		if (!waiting)
+			continue;
+		more_ns = rest_more_ns(&connection->rest, (size_t)waiting);
+		if (more_ns < most_ns)
+			most_ns = more_ns;
+	}
+	return most_ns;
+}
+
 /* Lets frames gather; a command ends it. */
 static void take_rest(struct dnstap_input *input)
 {
 	struct pollfd command = {.fd = input->event_fd, .events = POLLIN};
-	const struct timespec time = {.tv_nsec = (long)input->rest_ns};
+	uint64_t rest_ns = input->rest_ns, left_ns = input->held_ns;
 
-	input->rested = input->rest_ns > 0;
-	if (input->rested)
-		(void)ppoll(&command, 1, &time, NULL);
+	input->rested = rest_ns > 0;
+	while (rest_ns) {
+		const struct timespec time = {.tv_nsec = (long)rest_ns};
+
+		if (ppoll(&command, 1, &time, NULL) != 0)
+			return;
+		left_ns -= rest_ns;
+		rest_ns = left_ns < REST_MOST_NS / 2 ? 0 : rest_again_ns(input, left_ns);
+	}
 }
 
 /* Until it is to stop; -errno where it cannot wait any more. */
@@ -359,8 +394,9 @@ static int serve(struct dnstap_input *input)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		input->now_ns = clock_monotonic_ns();
-		input->rest_ns =
+		input->held_ns =
 		    n > 0 ? atomic_load_explicit(&input->most_rest_ns, memory_order_relaxed) : 0;
+		input->rest_ns = input->held_ns;
 		for (int i = 0; i < n; i++)
 			handle(input, events[i].data.ptr);
 		take_rest(input);
