@@ -109,6 +109,20 @@ static int prepare_input(struct agent *agent, const struct config *whole,
 	return r < 0 ? r : prepare_tee(set, i, config, error, size);
 }
 
+/* Inputs that the configuration does not have any more leave their addresses to those that come. */
+static void yield(struct agent *agent, const struct config *config, bool on)
+{
+	for (size_t i = 0; i < agent->n_inputs; i++) {
+		size_t stays = 0;
+
+		while (stays < config->n_inputs &&
+		    find_input(agent, &config->inputs[stays]) != agent->inputs[i])
+			stays++;
+		if (stays == config->n_inputs)
+			dnstap_input_yield(agent->inputs[i]->source, on);
+	}
+}
+
 int input_set_prepare(struct agent *agent, const struct config *config, struct input_set **ret,
     char *error, size_t size)
 {
@@ -119,8 +133,10 @@ int input_set_prepare(struct agent *agent, const struct config *config, struct i
 		snprintf(error, size, "%s", strerror(-r));
 		return r;
 	}
+	yield(agent, config, true);
 	for (size_t i = 0; i < config->n_inputs && r == 0; i++)
 		r = prepare_input(agent, config, &config->inputs[i], set, error, size);
+	yield(agent, config, false);
 	if (r < 0) {
 		input_set_free(set);
 		return r;

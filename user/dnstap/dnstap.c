@@ -5,6 +5,7 @@
 #include "base/store.h"
 #include "base/thread.h"
 #include "dnstap/input_internal.h"
+#include "network/listen_tcp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -143,6 +144,14 @@ bool dnstap_input_is_gone(struct dnstap_input *input, bool *ret_passed)
 	*ret_passed = input->listeners.passed && !input->listeners.file.path;
 	pthread_mutex_unlock(&input->listeners_lock);
 	return gone;
+}
+
+void dnstap_input_yield(struct dnstap_input *input, bool yield)
+{
+	pthread_mutex_lock(&input->listeners_lock);
+	if (!input->listeners.passed)
+		listen_tcp_yield(input->listeners.fds, input->listeners.n, yield);
+	pthread_mutex_unlock(&input->listeners_lock);
 }
 
 int dnstap_input_start(struct dnstap_input *input, const struct dnstap_limits *limits,

@@ -80,6 +80,9 @@ int dnstap_input_set_access(
 /* Nobody can connect any more: the file of the Unix socket was removed. *ret_passed: a unit made
  * it, and has to make it again. The thread is that of dnstap_input_set_access(). */
 bool dnstap_input_is_gone(struct dnstap_input *input, bool *ret_passed);
+/* It is about to go: until that is taken back, another one may be opened at its TCP address, if no
+ * unit made that. The thread is that of dnstap_input_open(). */
+void dnstap_input_yield(struct dnstap_input *input, bool yield);
 /* Who may connect from now on, whose reference goes over. Connections that are there stay as they
  * are. Any thread. */
 void dnstap_input_set_door(struct dnstap_input *input, struct door *door);

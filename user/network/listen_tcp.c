@@ -75,6 +75,20 @@ static bool has_ipv4(const struct addrinfo *list)
 	return list != NULL;
 }
 
+static bool yielding; /* sockets of ours do */
+
+static int set_shared(int fd, int on)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+void listen_tcp_yield(const int *fds, size_t n, bool yield)
+{
+	yielding = yield;
+	for (size_t i = 0; i < n; i++)
+		(void)set_shared(fds[i], yield); /* one that refuses is in the way, as before */
+}
+
 static int listen_one(const struct addrinfo *info, bool v6only)
 {
 	const int on = 1;
@@ -85,11 +99,14 @@ static int listen_one(const struct addrinfo *info, bool v6only)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    (v6only && info->ai_family == AF_INET6 &&
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+	    (yielding && set_shared(fd, true) < 0) ||
 	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		close(fd);
 		return r;
 	}
+	if (yielding)
+		(void)set_shared(fd, false); /* with nobody else */
 	return fd;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CROSSTAP_NETWORK_LISTEN_TCP_H
 #define CROSSTAP_NETWORK_LISTEN_TCP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -16,5 +17,10 @@
  * that cannot be resolved, and those of socket(2), bind(2), listen(2).
  */
 int listen_tcp(const char *address, int *fds, size_t room, char *error, size_t size);
+
+/* While they yield, listen_tcp() may take an address that listening sockets of this process have
+ * (SO_REUSEPORT): they are about to be closed, and 127.0.0.1:6000 keeps nobody from 0.0.0.0:6000.
+ * The thread is that of listen_tcp(). */
+void listen_tcp_yield(const int *fds, size_t n, bool yield);
 
 #endif

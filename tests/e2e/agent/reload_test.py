@@ -156,6 +156,23 @@ def access_to_a_socket(lab):
 
 
 @test
+def another_address_of_a_port(lab):
+    """An input that goes is not in the way of one that comes to the same port; somebody else is, and then all is as before."""
+    port = free_port()
+    crosstap = agent(lab, {"tcp": f"127.0.0.1:{port}", "zone": "a"}).start()
+    send(("127.0.0.1", port), 3)
+    for address, host in (("0.0.0.0", "127.0.0.2"), ("127.0.0.1", "127.0.0.1")):
+        crosstap.config["inputs"][0]["tcp"] = f"{address}:{port}"
+        reload(crosstap)
+        send((host, port), 4)
+    crosstap.config["inputs"][0]["tcp"] = f"0.0.0.0:{port}"
+    with socket.create_server(("127.0.0.3", port)):
+        check("Address already in use" in reload(crosstap, ok=False), "somebody else is told of")
+    send(("127.0.0.1", port), 5)
+    wait_for(lambda: crosstap.metric("crosstap_dns_queries_total") == 16, 10, "16 queries")
+
+
+@test
 def removed_socket(lab):
     """Its file or its folder is removed under the agent, which says so; the next reload makes it again."""
     kept, lost = lab.path("kept.sock"), lab.path("run/lost.sock")

@@ -218,6 +218,25 @@ static void test_one_is_taken(void **state UNUSED)
 	close(fds[0]);
 }
 
+/* Those that go are in nobody's way, and are again once that is taken back. */
+static void test_sockets_that_yield(void **state UNUSED)
+{
+	const uint16_t port = free_port();
+	char error[256];
+	int old[8], new[8], others[8];
+
+	assert_int_equal(listen_at("127.0.0.1", port, old, 8, error, sizeof(error)), 1);
+	listen_tcp_yield(old, 1, true);
+	assert_int_equal(listen_at("[::]", port, new, 8, error, sizeof(error)), 1);
+	listen_tcp_yield(old, 1, false);
+	assert_int_equal(
+	    listen_at("127.0.0.1", port, others, 8, error, sizeof(error)), -EADDRINUSE);
+	assert_int_equal(listen_at("[::]", port, others, 8, error, sizeof(error)), -EADDRINUSE);
+	close(old[0]);
+	assert_true(connects("127.0.0.1", port));
+	close(new[0]);
+}
+
 static void test_bad_addresses(void **state UNUSED)
 {
 	static const char *const none[] = {"nonsense", "127.0.0.1:", "", ":"};
@@ -242,6 +261,7 @@ int main(void)
 	    cmocka_unit_test(test_addresses_of_others),
 	    cmocka_unit_test(test_link_local_address),
 	    cmocka_unit_test(test_one_is_taken),
+	    cmocka_unit_test(test_sockets_that_yield),
 	    cmocka_unit_test(test_bad_addresses),
 	};
 
