@@ -180,6 +180,28 @@ def check_files_beside_each_other(program, _):
         assert got == expected, f"beside a capture: {got}"
 
 
+def check_untimed_beginning(program, _):
+    """What is first and says no time, readable or not, moves no window: it is in that of the first frame that says one."""
+    frames = list(slow_traffic(1700000000))
+    untimed = traffic.text(14, traffic.number(1, 1)) + traffic.number(15, 1)
+    first = {"bad": b"junk", "untimed": untimed}
+    with tempfile.TemporaryDirectory() as work:
+        with open(os.path.join(work, "slow.yaml"), "w", encoding="utf-8") as file:
+            file.write("interval: 1s\ngrace: 1s\n")
+        names = [os.path.join(work, f"{i}.fstrm") for i in range(2)]
+        for what, payload in first.items():
+            before = (len(payload).to_bytes(4, "big") + payload) * 40
+            for split in (0, 600):  # the second file is named first
+                for name, part in zip(names, (frames[split:], frames[:split])):
+                    with open(name, "wb") as file:
+                        file.write(traffic.control(2) + before + b"".join(part) + traffic.control(3))
+                got = queries_by_window(program, work, names[:1 + bool(split)])
+                untold = 40 * (1 + bool(split)) if payload == untimed else 0
+                assert len(got) == 120 and sum(got.values()) == 1200 + untold, f"{what} {split}: {len(got)} {sum(got.values())}"
+                odd = {int(t) // 10 ** 9 - 1700000000: n for t, n in got.items() if n != 10}
+                assert set(odd) <= {0, split // 10}, f"{what} {split}: {odd}"
+
+
 def check_twice(program, folder):
     """A file says the same each time, whatever the seeds of the tables are: of equals one is always first."""
     with tempfile.TemporaryDirectory() as work:
@@ -218,6 +240,7 @@ TESTS = [
     ("full-disk", check_full_disk),
     ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
+    ("untimed-beginning", check_untimed_beginning),
     ("twice", check_twice),
     ("witness", check_witness),
     ("files-beside-each-other", check_files_beside_each_other),
