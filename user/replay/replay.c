@@ -328,10 +328,11 @@ static int64_t receipt_of(const struct replay_file *file)
 	return file->first_ns != INT64_MIN ? file->first_ns : first_of(file->replay);
 }
 
-static void count_frames(struct replay_file *file, const struct record *records, size_t n)
+static void count_frames(
+    struct replay_file *file, const struct record *records, size_t n, int64_t now_ns)
 {
 	if (n)
-		collector_take(file->replay->collector, records, n, receipt_of(file));
+		collector_take(file->replay->collector, records, n, now_ns);
 }
 
 static bool is_due(const struct replay *replay)
@@ -353,13 +354,14 @@ void replay_take(void *context, const struct record *records, size_t n)
 		const int direction = record_is_query(&records[i]) ? DIR_QUERY : DIR_RESPONSE;
 		const int64_t time_ns = record_time(&records[i], direction, INT64_MIN);
 		const bool told = time_ns != INT64_MIN && time_ns != INT64_MAX;
+		const int64_t before_ns = receipt_of(file); /* a step back makes none skewed */
 		bool back;
 
 		if (!replay->begun)
 			begin(replay, told ? time_ns : first_of(replay));
 		back = told && advance(file, time_ns);
 		if (back || is_due(replay)) {
-			count_frames(file, records + start, i - start);
+			count_frames(file, records + start, i - start, before_ns);
 			start = i;
 			if (back)
 				begin_again(replay, time_ns);
@@ -368,11 +370,11 @@ void replay_take(void *context, const struct record *records, size_t n)
 		}
 		/* In the window of the clock: of that which it shows now. */
 		if (!told || time_ns > file->newest_ns) {
-			count_frames(file, records + start, i + 1 - start);
+			count_frames(file, records + start, i + 1 - start, receipt_of(file));
 			start = i + 1;
 		}
 	}
-	count_frames(file, records + start, n - start);
+	count_frames(file, records + start, n - start, receipt_of(file));
 }
 
 void replay_take_bad(void *context)
