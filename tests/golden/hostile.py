@@ -185,7 +185,7 @@ def dnstap(r, identity, parts):
     return payload
 
 
-def frames(seed, n, pace=3 * 10 ** 8):
+def frames(seed, n, pace):
     """Payloads; `pace`: nanoseconds between two, on the average."""
     r = random.Random(seed)
     clock, open_exchanges = SECOND * 10 ** 9 + r.randrange(10 ** 10), []

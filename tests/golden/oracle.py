@@ -17,7 +17,7 @@ WIRE_TYPES = {1: 0, 2: 0, 3: 0, 4: 2, 5: 2, 6: 0, 7: 0, 8: 0, 9: 5, 10: 2, 11: 2
 OUTER_WIRE_TYPES = {1: 2, 2: 2, 3: 2, 14: 2, 15: 0}
 FLAGS = {"aa": 0x0400, "tc": 0x0200, "rd": 0x0100, "ra": 0x0080, "ad": 0x0020, "cd": 0x0010}
 OPTIONS = {3: "nsid", 8: "ecs", 10: "cookie"}
-SECOND, HOUR = 10 ** 9, 3600 * 10 ** 9
+SECOND, HOUR, DAY = 10 ** 9, 3600 * 10 ** 9, 86400 * 10 ** 9
 DS, NXDOMAIN = 43, 3
 
 
@@ -126,7 +126,11 @@ class Zones:
 
     def __init__(self, label="default", listed=None):
         self.label = label
-        self.listed = None if listed is None else {tuple(reversed(name.encode().lower().split(b".")) if name != "." else ()): name for name in listed}
+        self.listed = None if listed is None else {self.reverse(name): name for name in listed}
+
+    @staticmethod
+    def reverse(name):
+        return tuple(part.encode() for part in reversed(name.lower().split(".")) if part)
 
     def of(self, event):
         """None: not to be told by its name."""
@@ -254,15 +258,24 @@ class Clock:
             self.oldest += 1
 
     def window(self, at):
-        """(start of the window that counts it, is it late, is it skewed)"""
+        """Start of the one that counts it: what is late joins the oldest open one, what is skewed the newest."""
         newest = max(self.newest // self.interval, self.oldest)
         index = newest if at is None else at // self.interval
-        return min(max(index, self.oldest), newest) * self.interval, index < self.oldest, index > newest
+        return min(max(index, self.oldest), newest) * self.interval
+
+
+class Day:
+    """Of a client. `before`: its traits of the day before."""
+
+    def __init__(self, day, client, before):
+        self.day, self.client, self.before = day, client, before
 
 
 class Oracle:
-    def __init__(self, zones=None, from_responses=False, interval=10 * SECOND, grace=2 * SECOND, tlds=(), labels=1, rules=None):
+    def __init__(self, zones=None, from_responses=False, interval=10 * SECOND, grace=2 * SECOND, tlds=(), labels=1, rules=None,
+                 thresholds=None):
         self.zones, self.from_responses, self.made_with = zones or Zones(), from_responses, (tlds, labels, rules)
+        self.thresholds = thresholds or {}
         self.pairs, self.clock = Pairs(), Clock(interval, grace)
         self.frames = self.bad = 0
         self.whole, self.windows, self.order = {}, defaultdict(dict), defaultdict(list)
@@ -302,7 +315,7 @@ class Oracle:
 
     def event(self, event, zone=None, carried=False):
         """Its zone. `zone`: of the query that its frame carries."""
-        window, _, _ = self.clock.window(event.time)
+        window = self.clock.window(event.time)
         at = event.time if event.time is not None else self.clock.newest
         zone, latency = self.zones.of(event) or zone, None
         if event.message[1] in OUTGOING:
@@ -324,37 +337,47 @@ class Oracle:
         return zone
 
     def traits(self):
-        """{(window, zone): {trait: clients and queries of that window}}, of what is known of the client at its end.
-        TC and TCP of one window are told in order for each zone by itself."""
+        """{(window, zone): {trait: clients and queries of that window}}, of what is known of the client at its end."""
         clients, out = {}, {}
         for window in sorted(self.windows):
-            truncated = set()
-            for event, zone in self.order[window]:
-                self.learn(clients, event, zone, truncated)
-            for address, _ in truncated:
-                clients[address].signs.add("tc")
+            self.learn(clients, window)
             for zone, figures in self.windows[window].items():
                 out[window, zone] = self.judge(clients, figures)
         return out
 
-    def learn(self, clients, event, zone, truncated):
-        if event.address is None:
-            return
-        client = clients.setdefault(event.address, publish.Client(event.address.packed))
-        before, here = set(client.signs), (event.address, zone)
-        if here in truncated:
-            client.signs.add("tc")
-        if event.is_query:
-            client.query(event.message, event.dns, self.zones.width(zone))
-        else:
-            client.response(event.message, event.dns, event.flags)
-            truncated |= {here} if "tc" in client.signs - before else set()
-        client.signs -= {"tc"} - before
+    def learn(self, clients, window):
+        """TC and TCP of one window are told in order for each zone by itself."""
+        truncated = set()
+        for event, zone in self.order[window]:
+            if event.address is None:
+                continue
+            client = self.today(clients, event.address, window // DAY).client
+            before, here = set(client.signs), (event.address, zone)
+            client.signs |= {"tc"} if here in truncated else set()
+            if event.is_query:
+                client.query(event.message, event.dns, self.zones.width(zone))
+            else:
+                client.response(event.message, event.dns, event.flags)
+                truncated |= {here} if "tc" in client.signs - before else set()
+            client.signs -= {"tc"} - before
+        for address, _ in truncated:
+            clients[address].client.signs.add("tc")
 
-    @staticmethod
-    def judge(clients, figures):
+    def today(self, clients, address, day):
+        known = clients.get(address)
+        if known is None or known.day != day:
+            before = self.traits_of(known) if known and known.day + 1 == day and known.client.n["queries"] else set()
+            clients[address] = Day(day, publish.Client(address.packed), before)
+        return clients[address]
+
+    def traits_of(self, known):
+        """What a day's few queries say nothing of yet is as on the day before."""
+        few = known.client.n["queries"] < self.thresholds.get("least", 50)
+        return known.client.traits(**self.thresholds) | (known.before if few else set())
+
+    def judge(self, clients, figures):
         out = {trait: Counter() for trait in publish.TRAITS}
         for address, queries in figures.asked.items():
-            for trait in clients[address].traits():
+            for trait in self.traits_of(clients[address]):
                 out[trait].update(sources=1, queries=queries)
         return out

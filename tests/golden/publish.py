@@ -245,8 +245,8 @@ class Client:
         if message is None:
             return
         if frame.get(3, 1) == 1:
-            self.n["udp"] += 6 in frame
-            self.ports |= {frame[6]} if 6 in frame else set()
+            self.n["udp"] += bool(frame.get(6))  # port 0 is none, as one that is not told
+            self.ports |= {frame.get(6)} - {None, 0}
         elif frame[3] == TCP:
             self.signs |= {"tcp", "tcp_after_tc"} if "tc" in self.signs else {"tcp"}
         if message.opt:
@@ -269,13 +269,13 @@ class Client:
         if frame.get(3, 1) == 1 and flags & TC:
             self.signs.add("tc")
 
-    def traits(self):
+    def traits(self, least=50, validating=10):
         n = self.n
         found = {"all", *(self.signs - {"tc"})} | ({"ipv6"} if self.ipv6 else set())
-        for trait, has in (("validating", n["dnssec"] >= 10 and n["dnssec"] >= n["queries"] / 1000),
-                           ("minimising", n["queries"] >= 50 and n["narrow"] >= 0.9 * n["queries"]),
+        for trait, has in (("validating", n["dnssec"] >= validating and n["dnssec"] >= n["queries"] / 1000),
+                           ("minimising", n["queries"] >= least and n["narrow"] >= 0.9 * n["queries"]),
                            ("mixed_case", n["lettered"] and n["mixed"] >= 0.9 * n["lettered"]),
-                           ("fixed_port", n["udp"] >= 50 and len(self.ports) <= 2),
+                           ("fixed_port", n["udp"] >= least and len(self.ports) <= 2),
                            ("nxdomain", n["nxdomain"] > 0.9 * n["responses"])):
             if has:
                 found.add(trait)

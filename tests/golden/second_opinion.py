@@ -20,7 +20,8 @@ import publish
 S = 10 ** 9
 LISTED = ["nl", "example.nl", "uk", "kobe.nl", "a.kobe.nl", "in-addr.arpa", "org"]
 ALL = "top: {subnets: 10000, talkers: 10000, names: 10000, nxdomain: 10000, resolvers: 10000}\n"
-# What the configuration says; what it says to the oracle.
+PACE = 3 * S // 10
+# What the configuration says; what it says to the oracle; nanoseconds from frame to frame.
 CONFIGURATIONS = {
     "one zone": ("", lambda: {}),
     "short windows": ("interval: 1s\ngrace: 0s\n", lambda: {"interval": S, "grace": 0}),
@@ -32,6 +33,8 @@ CONFIGURATIONS = {
                   lambda: {"zones": oracle.Zones(listed=[".", "nl", "example.nl"]), "rules": publish.RULES}),
     "queries of responses": ("inputs: [{unix: /x, queries: responses, zones: [nl, org]}]\n",
                              lambda: {"zones": oracle.Zones(listed=["nl", "org"]), "from_responses": True}),
+    "many days": ("interval: 1h\nclients: {least_queries: 6, validating_queries: 2}\n",
+                  lambda: {"interval": 3600 * S, "thresholds": {"least": 6, "validating": 2}}, 1000 * S),
 }
 SEEDS = range(1, 6)
 FRAMES = 250  # so few that the table of queries, which is bounded, forgets none that is answered
@@ -130,8 +133,8 @@ def replay(program, config, *args):
 
 
 def check(program, name, seed, frames=FRAMES):
-    text, told = CONFIGURATIONS[name]
-    what, payloads = f"{name}, seed {seed}", list(hostile.frames(seed, frames))
+    text, told, pace = (*CONFIGURATIONS[name], PACE)[:3]
+    what, payloads = f"{name}, seed {seed}", list(hostile.frames(seed, frames, pace))
     truth = oracle.Oracle(tlds=junk.built_in(), **told()).read(payloads)
     with tempfile.TemporaryDirectory() as work:
         config, path, points, rules = (os.path.join(work, file) for file in ("c.yaml", "hostile.fstrm", "points.lp", "rules"))

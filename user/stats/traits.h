@@ -60,7 +60,7 @@ struct source_traits {
 	uint16_t lettered; /* names with enough letters; */
 	uint16_t mixed;    /* those of them that have both cases */
 	uint16_t ports[2]; /* of UDP queries; 0: none yet */
-	uint8_t udp;       /* queries over UDP */
+	uint8_t udp;       /* queries over UDP from a port that is told, and is one */
 	uint8_t signs;     /* enum client_sign */
 	/* What is sent to it, and on which question (reflection). */
 	uint32_t query_bytes, response_bytes;
