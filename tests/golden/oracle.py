@@ -234,7 +234,7 @@ class Figures:
 
 class Clock:
     """Windows of the newest timestamp: each closes when that passes its end and grace. What jumps by more than an hour is
-    not believed until so many frames running agree."""
+    not believed until so many frames running agree, each with the one before it."""
 
     AGREED = 16
 
@@ -246,7 +246,8 @@ class Clock:
 
     def see(self, at):
         if abs(at - self.newest) > HOUR:
-            self.jumps = [t for t in self.jumps if abs(at - t) <= HOUR][-1:] and self.jumps + [at] or [at]
+            agrees = self.jumps and abs(at - self.jumps[-1]) <= HOUR
+            self.jumps = self.jumps + [at] if agrees else [at]
             if len(self.jumps) < self.AGREED:
                 return
             if at < self.newest:
