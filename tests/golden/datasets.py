@@ -82,7 +82,7 @@ def same_types(got, expected):
     """Where this table has no name for an assigned type, the program has."""
     unnamed = {name for name in expected if isinstance(name, str) and name.startswith("TYPE") and name not in got}
     extra = [name for name in got if name not in expected]
-    return len(unnamed) == len(extra) and all(got[k] == v for k, v in expected.items() if k not in unnamed) and \
+    return len(unnamed) == len(extra) and all(got.get(k) == v for k, v in expected.items() if k not in unnamed) and \
         Counter(json.dumps(expected[k], sort_keys=True) for k in unnamed) == Counter(json.dumps(got[k], sort_keys=True) for k in extra)
 
 

@@ -10,6 +10,7 @@ import re
 import struct
 import subprocess
 import tempfile
+from collections import Counter
 
 import junk
 import traffic
@@ -132,15 +133,19 @@ def check_unusable_databases(program, folder):
     assert len(events) == 2 and all(f'text="{text}"' in event for text, event in zip(texts, events)), events
 
 
+def query_at(nanosecond):
+    message = b"\0\1\0\0\0\1\0\0\0\0\0\0\3www\2nl\0\0\1\0\1"
+    inner = (traffic.number(1, 1) + traffic.number(3, 1) + traffic.text(4, b"\xc0\0\2\1") + traffic.number(6, 4000) +
+             traffic.number(8, nanosecond // 10 ** 9) + traffic.varint(9 << 3 | 5) +
+             (nanosecond % 10 ** 9).to_bytes(4, "little") + traffic.text(10, message))
+    payload = traffic.text(14, inner) + traffic.number(15, 1)
+    return len(payload).to_bytes(4, "big") + payload
+
+
 def slow_traffic(second):
     """A query every 100 ms for two minutes, of 100 bytes: a file's first pages are many windows."""
-    message = b"\0\1\0\0\0\1\0\0\0\0\0\0\3www\2nl\0\0\1\0\1"
     for i in range(1200):
-        inner = (traffic.number(1, 1) + traffic.number(3, 1) + traffic.text(4, b"\xc0\0\2\1") + traffic.number(6, 4000) +
-                 traffic.number(8, second + i // 10) + traffic.varint(9 << 3 | 5) + (i % 10 * 100000000).to_bytes(4, "little") +
-                 traffic.text(10, message))
-        payload = traffic.text(14, inner) + traffic.number(15, 1)
-        yield len(payload).to_bytes(4, "big") + payload
+        yield query_at(second * 10 ** 9 + i * 10 ** 8)
 
 
 def queries_by_window(program, work, names):
@@ -178,6 +183,45 @@ def check_files_beside_each_other(program, _):
                 file.write(struct.pack("<4I", second + at, 0, len(data), len(data)) + data)
         got = queries_by_window(program, work, ["--pcap", seldom, *names])
         assert got == expected, f"beside a capture: {got}"
+
+
+def check_untimed_beginning(program, _):
+    """What is first and says no time, readable or not, moves no window: it is in that of the first frame that says one."""
+    frames = list(slow_traffic(1700000000))
+    untimed = traffic.text(14, traffic.number(1, 1)) + traffic.number(15, 1)
+    first = {"bad": b"junk", "untimed": untimed}
+    with tempfile.TemporaryDirectory() as work:
+        with open(os.path.join(work, "slow.yaml"), "w", encoding="utf-8") as file:
+            file.write("interval: 1s\ngrace: 1s\n")
+        names = [os.path.join(work, f"{i}.fstrm") for i in range(2)]
+        for what, payload in first.items():
+            before = (len(payload).to_bytes(4, "big") + payload) * 40
+            for split in (0, 600):  # the second file is named first
+                for name, part in zip(names, (frames[split:], frames[:split])):
+                    with open(name, "wb") as file:
+                        file.write(traffic.control(2) + before + b"".join(part) + traffic.control(3))
+                got = queries_by_window(program, work, names[:1 + bool(split)])
+                untold = 40 * (1 + bool(split)) if payload == untimed else 0
+                assert len(got) == 120 and sum(got.values()) == 1200 + untold, f"{what} {split}: {len(got)} {sum(got.values())}"
+                odd = {int(t) // 10 ** 9 - 1700000000: n for t, n in got.items() if n != 10}
+                assert set(odd) <= {0, split // 10}, f"{what} {split}: {odd}"
+
+
+def check_step_back(program, _):
+    """Sixteen frames that agree are a clock that was set back: those before them stay where they were, though two windows
+    are open."""
+    second = 1700000010
+    seconds = [second + i for i in range(12)] + [second - 7200] * 20
+    with tempfile.TemporaryDirectory() as work:
+        path = os.path.join(work, "step.fstrm")
+        with open(os.path.join(work, "slow.yaml"), "w", encoding="utf-8") as file:
+            file.write("interval: 10s\ngrace: 2s\n")
+        with open(path, "wb") as file:
+            file.write(traffic.control(2) + b"".join(query_at(s * 10 ** 9) for s in seconds) + traffic.control(3))
+        got = Counter()
+        for time, n in queries_by_window(program, work, [path]).items():
+            got[int(time) // 10 ** 10 * 10] += n
+    assert got == {second: 10 + 15, second + 10: 2, second - 7200: 5}, got
 
 
 def check_twice(program, folder):
@@ -218,6 +262,8 @@ TESTS = [
     ("full-disk", check_full_disk),
     ("unusable-databases", check_unusable_databases),
     ("same-traffic", check_same_traffic),
+    ("untimed-beginning", check_untimed_beginning),
+    ("step-back", check_step_back),
     ("twice", check_twice),
     ("witness", check_witness),
     ("files-beside-each-other", check_files_beside_each_other),

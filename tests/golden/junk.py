@@ -100,7 +100,7 @@ class Expected:
 
     def add(self, is_query, frame, message, flags):
         port, protocol = frame.get(6), frame.get(3, 1)
-        transport = TRANSPORTS[protocol]
+        transport = TRANSPORTS.get(protocol, "other")
         if is_query and port is not None:
             self.ports["b%d" % (port // 1024 * 1024)] += 1
         if not is_query:

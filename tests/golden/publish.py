@@ -83,21 +83,23 @@ class Domains:
     def __init__(self, data, zone=1, labels=1, rules=None):
         self.queries, self.nxdomain = Counter(), Counter()
         self.sources, self.names, self.clients = defaultdict(set), defaultdict(set), set()
-        self.all_queries = 0
+        self.all_queries, self.zone, self.labels, self.rules = 0, zone, labels, rules
         for is_query, client, _, message in exchanges(data):
             self.clients.add(client)
             self.all_queries += is_query
-            if message is None or message.labels is None:
-                continue
-            above = max(zone, suffix_labels(message.labels, rules)) if rules else zone
-            domain = presentation(message.labels[-(above + labels):])
-            if is_query:
-                self.queries[domain] += 1
-                self.sources[domain].add(client)
-                self.names[domain].add(presentation(message.labels))
-            elif message.rcode == NXDOMAIN:
-                self.nxdomain[domain] += 1
+            if message is not None and message.labels is not None:
+                self.add(is_query, client, message)
         self.clients.discard(None)
+
+    def add(self, is_query, client, message):
+        above = max(self.zone, suffix_labels(message.labels, self.rules)) if self.rules else self.zone
+        domain = presentation(message.labels[-(above + self.labels):])
+        if is_query:
+            self.queries[domain] += 1
+            self.sources[domain] |= {client} - {None}
+            self.names[domain].add(presentation(message.labels))
+        elif message.rcode == NXDOMAIN:
+            self.nxdomain[domain] += 1
 
 
 def near(got, expected):
@@ -237,13 +239,14 @@ class Client:
     def __init__(self, address):
         self.ipv6, self.n, self.ports, self.signs = len(address) == 16, Counter(), set(), set()
 
-    def query(self, frame, message):
+    def query(self, frame, message, zone=1):
+        """`zone`: its labels."""
         self.n["queries"] += 1
         if message is None:
             return
         if frame.get(3, 1) == 1:
-            self.n["udp"] += 1
-            self.ports.add(frame[6])
+            self.n["udp"] += bool(frame.get(6))  # port 0 is none, as one that is not told
+            self.ports |= {frame.get(6)} - {None, 0}
         elif frame[3] == TCP:
             self.signs |= {"tcp", "tcp_after_tc"} if "tc" in self.signs else {"tcp"}
         if message.opt:
@@ -253,7 +256,7 @@ class Client:
         if message.labels is not None:
             text = b"".join(message.labels)
             letters = [c for c in text if 65 <= c <= 90 or 97 <= c <= 122]
-            self.n["narrow"] += len(message.labels) <= 2
+            self.n["narrow"] += len(message.labels) <= zone + 1
             self.n["dnssec"] += message.qtype in (DS, DNSKEY) and message.do
             self.n["lettered"] += len(letters) >= 8
             self.n["mixed"] += len(letters) >= 8 and any(c < 97 for c in letters) and any(c >= 97 for c in letters)
@@ -266,13 +269,13 @@ class Client:
         if frame.get(3, 1) == 1 and flags & TC:
             self.signs.add("tc")
 
-    def traits(self):
+    def traits(self, least=50, validating=10):
         n = self.n
         found = {"all", *(self.signs - {"tc"})} | ({"ipv6"} if self.ipv6 else set())
-        for trait, has in (("validating", n["dnssec"] >= 10 and n["dnssec"] >= n["queries"] / 1000),
-                           ("minimising", n["queries"] >= 50 and n["narrow"] >= 0.9 * n["queries"]),
+        for trait, has in (("validating", n["dnssec"] >= validating and n["dnssec"] >= n["queries"] / 1000),
+                           ("minimising", n["queries"] >= least and n["narrow"] >= 0.9 * n["queries"]),
                            ("mixed_case", n["lettered"] and n["mixed"] >= 0.9 * n["lettered"]),
-                           ("fixed_port", n["udp"] >= 50 and len(self.ports) <= 2),
+                           ("fixed_port", n["udp"] >= least and len(self.ports) <= 2),
                            ("nxdomain", n["nxdomain"] > 0.9 * n["responses"])):
             if has:
                 found.add(trait)

@@ -75,13 +75,14 @@ static inline void unmap(const uint8_t **address, uint8_t *length)
 	}
 }
 
-/* A dual-stack socket's producer may call every client IPv6. */
+/* An address is what was on the wire: a dual-stack socket's producer may call every client IPv6. */
 static inline uint8_t family_of(const struct raw *raw, const struct record *record)
 {
-	if ((raw->query_address_length == 16 && record->query_address_length == 4) ||
-	    (raw->query_address_length != 16 && raw->response_address_length == 16 &&
-		record->response_address_length == 4))
-		return DNSTAP__SOCKET_FAMILY__INET;
+	const uint8_t length = record->query_address_length ? record->query_address_length
+							    : record->response_address_length;
+
+	if (length)
+		return length == 4 ? DNSTAP__SOCKET_FAMILY__INET : DNSTAP__SOCKET_FAMILY__INET6;
 	return raw->family <= DNSTAP__SOCKET_FAMILY__INET6 ? (uint8_t)raw->family : 0;
 }
 

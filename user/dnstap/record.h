@@ -38,7 +38,7 @@ struct record {
 	uint16_t has;                /* enum record_has */
 	uint16_t query_port, response_port;
 	uint8_t type;     /* Message.Type: 1 to 14 */
-	uint8_t family;   /* SocketFamily, 0 where absent or unknown; IPv4 for a mapped address */
+	uint8_t family;   /* SocketFamily: that of the address; without one as told, 0: not */
 	uint8_t protocol; /* SocketProtocol, 0 where absent, or RECORD_PROTOCOL_OTHER */
 	uint8_t identity_length; /* 0: none; what is longer is cut at RECORD_IDENTITY_BYTES */
 	void *owner;             /* what the authority decoded, see dnstap_decode.h */

@@ -89,6 +89,7 @@ static int add_item(struct enrich *enrich, const struct sources *sources,
 	if (has_traits(enrich, sources)) {
 		if (!learned)
 			learn(enrich, source, resolver);
+		client_day_end_window(&resolver->day);
 		item.traits = client_day_judge(
 		    &resolver->day, source_ip_version(source) == 6, &enrich->traits);
 	}

@@ -31,7 +31,7 @@ bool margin_tag_is_value(enum measure_tag tag)
 	}
 }
 
-/* Of a pair, where 12 bits hold it. */
+/* Of a pair, where it has fewer bits. */
 static uint32_t rcode_of(uint32_t rcode)
 {
 	return rcode == KEY_RCODE_OTHER ? KEY_OTHER : rcode;

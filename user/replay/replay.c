@@ -305,6 +305,43 @@ static bool advance(struct replay_file *file, int64_t time_ns)
 	return false;
 }
 
+/* The first time that a file says; the wall clock where none does. */
+static int64_t first_of(const struct replay *replay)
+{
+	int64_t first_ns = INT64_MAX;
+
+	for (size_t i = 0; i < replay->n_files; i++) {
+		const struct replay_file *file = replay->files[i];
+		const int64_t time_ns = file->capture ? replay_capture_time(file) : file->first_ns;
+
+		if (!file->at_end && time_ns != INT64_MIN && time_ns < first_ns)
+			first_ns = time_ns;
+	}
+	return first_ns == INT64_MAX ? clock_wall_ns(&clock_system) : first_ns;
+}
+
+/* When what says no time came: with what came before it, else with the first that says one. */
+static int64_t receipt_of(const struct replay_file *file)
+{
+	if (file->newest_ns != INT64_MIN)
+		return file->newest_ns;
+	return file->first_ns != INT64_MIN ? file->first_ns : first_of(file->replay);
+}
+
+static void count_frames(
+    struct replay_file *file, const struct record *records, size_t n, int64_t now_ns)
+{
+	if (n)
+		collector_take(file->replay->collector, records, n, now_ns);
+}
+
+static bool is_due(const struct replay *replay)
+{
+	const int64_t clock_ns = clock_of(replay);
+
+	return clock_ns != INT64_MIN && clock_ns >= windows_due_ns(&replay->windows);
+}
+
 void replay_take(void *context, const struct record *records, size_t n)
 {
 	struct replay_file *file = context;
@@ -315,44 +352,39 @@ void replay_take(void *context, const struct record *records, size_t n)
 		replay_note_producer(file);
 	for (size_t i = 0; i < n; i++) {
 		const int direction = record_is_query(&records[i]) ? DIR_QUERY : DIR_RESPONSE;
-		const int64_t time_ns = record_time(&records[i], direction, file->newest_ns);
-		int64_t clock_ns;
+		const int64_t time_ns = record_time(&records[i], direction, INT64_MIN);
+		const bool told = time_ns != INT64_MIN && time_ns != INT64_MAX;
+		const int64_t before_ns = receipt_of(file); /* a step back makes none skewed */
 		bool back;
 
-		if (time_ns == INT64_MIN || time_ns == INT64_MAX)
-			continue; /* no time before the first: cannot move the clock */
 		if (!replay->begun)
-			begin(replay, time_ns);
-		back = advance(file, time_ns);
-		clock_ns = clock_of(replay);
-		if (!back && (clock_ns == INT64_MIN || clock_ns < windows_due_ns(&replay->windows)))
-			continue;
-		if (i > start)
-			collector_take(
-			    replay->collector, records + start, i - start, file->newest_ns);
-		start = i;
-		if (back)
-			begin_again(replay, time_ns);
-		else
-			close_windows(replay, clock_ns);
+			begin(replay, told ? time_ns : first_of(replay));
+		back = told && advance(file, time_ns);
+		if (back || is_due(replay)) {
+			count_frames(file, records + start, i - start, before_ns);
+			start = i;
+			if (back)
+				begin_again(replay, time_ns);
+			else
+				close_windows(replay, clock_of(replay));
+		}
+		/* In the window of the clock: of that which it shows now. */
+		if (!told || time_ns > file->newest_ns) {
+			count_frames(file, records + start, i + 1 - start, receipt_of(file));
+			start = i + 1;
+		}
 	}
-	if (!replay->begun)
-		begin(replay, clock_wall_ns(&clock_system));
-	collector_take(replay->collector, records + start, n - start,
-	    file->newest_ns == INT64_MIN ? clock_wall_ns(&clock_system) : file->newest_ns);
+	count_frames(file, records + start, n - start, receipt_of(file));
 }
 
 void replay_take_bad(void *context)
 {
 	struct replay_file *file = context;
 	struct replay *replay = file->replay;
-	int64_t now_ns = file->newest_ns;
 
-	if (now_ns == INT64_MIN)
-		now_ns = clock_wall_ns(&clock_system);
 	if (!replay->begun)
-		begin(replay, now_ns);
-	collector_bad(replay->collector, now_ns);
+		begin(replay, first_of(replay));
+	collector_bad(replay->collector, receipt_of(file));
 }
 
 /* The window that is open for this time. */
@@ -450,6 +482,8 @@ int replay_run(struct replay *replay)
 	int r = 0;
 
 	replay_learn_servers(replay);
+	for (size_t i = 0; i < replay->n_files; i++)
+		replay_file_start(replay->files[i]);
 	while ((file = next_file(replay)))
 		replay_file_feed(file);
 	if (replay->begun)

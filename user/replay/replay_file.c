@@ -30,7 +30,7 @@ static int add_file(struct replay *replay, struct replay_file *file)
 		return -ENOMEM;
 	replay->files = files;
 	file->replay = replay;
-	file->newest_ns = file->next_ns = INT64_MIN;
+	file->newest_ns = file->first_ns = file->next_ns = INT64_MIN;
 	files[replay->n_files++] = file;
 	return 0;
 }
@@ -81,6 +81,47 @@ static void stop_file(struct replay_file *file, const char *why)
 	file->at_end = true;
 }
 
+/* The frame or control frame at this offset, with its length before it; 0: not there whole. */
+static size_t bytes_at(const struct replay_file *file, size_t offset)
+{
+	const uint8_t *at = file->buffer + offset;
+	const size_t length = file->end - offset;
+	size_t bytes = 0;
+
+	if (length >= 8)
+		bytes = ct_load_be32(at) ? 4 + (size_t)ct_load_be32(at)
+					 : 8 + (size_t)ct_load_be32(at + 4);
+	return bytes <= length ? bytes : 0;
+}
+
+/* Of the frame of so many bytes at this offset; INT64_MIN: it says none. */
+static int64_t time_at(struct replay_file *file, size_t offset, size_t bytes)
+{
+	const uint8_t *at = file->buffer + offset;
+	struct record record;
+	int64_t time_ns;
+
+	if (!bytes || !ct_load_be32(at) ||
+	    dnstap_decode(&file->receiver.cache, at + 4, (uint32_t)bytes - 4, &record) < 0)
+		return INT64_MIN;
+	time_ns =
+	    record_time(&record, record_is_query(&record) ? DIR_QUERY : DIR_RESPONSE, INT64_MIN);
+	dnstap_release(&record);
+	return time_ns == INT64_MAX ? INT64_MIN : time_ns;
+}
+
+static int64_t first_time(struct replay_file *file)
+{
+	int64_t time_ns = INT64_MIN;
+	size_t bytes = 1;
+
+	for (size_t at = file->start; bytes && time_ns == INT64_MIN; at += bytes) {
+		bytes = bytes_at(file, at);
+		time_ns = time_at(file, at, bytes);
+	}
+	return time_ns;
+}
+
 /* More bytes behind what is left; at the end of the file nothing may be left. */
 static void fill(struct replay_file *file)
 {
@@ -101,37 +142,15 @@ static void fill(struct replay_file *file)
 	} else {
 		file->end += (size_t)n;
 		file->bytes += (uint64_t)n;
+		if (file->newest_ns == INT64_MIN)
+			file->first_ns = first_time(file);
 	}
 }
 
-/* The frame or control frame that is next, with its length before it; 0: not there whole. */
-static size_t next_bytes(const struct replay_file *file)
+void replay_file_start(struct replay_file *file)
 {
-	const uint8_t *at = file->buffer + file->start;
-	const size_t length = file->end - file->start;
-	size_t bytes = 0;
-
-	if (length >= 8)
-		bytes = ct_load_be32(at) ? 4 + (size_t)ct_load_be32(at)
-					 : 8 + (size_t)ct_load_be32(at + 4);
-	return bytes <= length ? bytes : 0;
-}
-
-/* What says no time has its turn at once. */
-static int64_t next_time(struct replay_file *file)
-{
-	const uint8_t *at = file->buffer + file->start;
-	const size_t bytes = next_bytes(file);
-	struct record record;
-	int64_t time_ns;
-
-	if (!bytes || !ct_load_be32(at) ||
-	    dnstap_decode(&file->receiver.cache, at + 4, (uint32_t)bytes - 4, &record) < 0)
-		return INT64_MIN;
-	time_ns =
-	    record_time(&record, record_is_query(&record) ? DIR_QUERY : DIR_RESPONSE, INT64_MIN);
-	dnstap_release(&record);
-	return time_ns == INT64_MAX ? INT64_MIN : time_ns;
+	if (!file->capture)
+		fill(file);
 }
 
 /* The first `length` bytes of what is there, or more of them. */
@@ -164,8 +183,9 @@ void replay_file_feed(struct replay_file *file)
 		feed_bytes(file, length);
 		return;
 	}
-	next = next_bytes(file);
+	next = bytes_at(file, file->start);
 	feed_bytes(file, next ? next : length);
+	/* What says no time has its turn at once. */
 	if (!file->at_end)
-		file->next_ns = next_time(file);
+		file->next_ns = time_at(file, file->start, bytes_at(file, file->start));
 }

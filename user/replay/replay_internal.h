@@ -24,6 +24,7 @@ struct replay_file {
 	size_t start, end, size; /* of what is not consumed yet */
 	uint64_t bytes;          /* read so far, as they are when unpacked */
 	int64_t newest_ns;       /* INT64_MIN: nothing yet */
+	int64_t first_ns;        /* until then, of what is read; INT64_MIN: no frame says a time */
 	int64_t next_ns; /* of the frame that is next, where files keep together; INT64_MIN: it says
 			    no time, or is not read yet */
 	int64_t jump_ns; /* where the last frames say the time is, against newest_ns */
@@ -60,6 +61,8 @@ struct replay {
 
 /* replay_file.c: bytes to frames and packets. */
 void replay_file_free(struct replay_file *file);
+/* Reads the beginning, for first_ns. */
+void replay_file_start(struct replay_file *file);
 /* Reads on: some frames, or one packet. */
 void replay_file_feed(struct replay_file *file);
 

@@ -171,28 +171,32 @@ CT_INLINE void set_keys(struct collector *collector, struct item *item)
 }
 
 /* The response time, from the producer or from the query that it answers; and that query's zone,
- * for a response that has no readable question. */
-static void pair(struct collector *collector, struct item *item)
+ * for a response that has no readable question. Time of receipt, of either, measures nothing.
+ * `before`: a query that the response's frame carries, or anything else. */
+static void pair(struct collector *collector, struct item *item, const struct item *before)
 {
 	const struct record *record = item->record;
 	const bool has_id = item->has_message && item->facts.malformed != DNS_MALFORMED_SHORT;
-	uint16_t query_zone = item->zone;
+	const uint16_t untimed = record->has & RECORD_QUERY_TIME ? 0 : PAIRING_UNTIMED;
+	uint16_t query_zone = PAIRING_UNTIMED;
 	int64_t query_ns = 0, elapsed;
-	bool paired;
 
 	if (item->direction == DIR_QUERY) {
 		if (!item->carried && has_id)
-			pairing_put(collector->pairing, item->pair_hash, item->zone, item->time_ns);
+			pairing_put(collector->pairing, item->pair_hash, item->zone | untimed,
+			    item->time_ns);
 		return;
 	}
-	paired = has_id &&
+	if (has_id &&
 	    pairing_take(
-		collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone);
-	if (paired && !item->facts.has_question && collector->config.traits.zones)
-		item->zone = query_zone;
-	if (record->has & RECORD_QUERY_TIME && record->has & RECORD_RESPONSE_TIME)
+		collector->pairing, item->pair_hash, item->time_ns, &query_ns, &query_zone) &&
+	    !item->facts.has_question && collector->config.traits.zones)
+		item->zone = query_zone & (uint16_t)~PAIRING_UNTIMED;
+	if (!item->facts.has_question && before->carried && before->record == record)
+		item->zone = before->zone;
+	if (!untimed)
 		query_ns = record->query_time_ns;
-	else if (!paired)
+	if (!(record->has & RECORD_RESPONSE_TIME) || untimed & query_zone)
 		return;
 	item->shard->paired++;
 	elapsed = item->time_ns > query_ns ? item->time_ns - query_ns : 0;
@@ -389,7 +393,7 @@ void collector_take(
 	/* In order: a response may pair with a query of the same batch, and take its zone. */
 	for (size_t i = 0; i < n_items; i++) {
 		if (items[i].client_side && collector->config.traits.figures)
-			pair(collector, &items[i]);
+			pair(collector, &items[i], &items[i ? i - 1 : 0]);
 		set_keys(collector, &items[i]);
 	}
 	for (size_t i = 0; i < n_items; i++)

@@ -77,8 +77,9 @@ CT_INLINE void item_traits_query(
 	uint8_t signs = 0;
 
 	if (item->transport == TRANSPORT_UDP) {
-		traits->udp = (uint8_t)(traits->udp + (traits->udp < UINT8_MAX));
-		if (!(traits->signs & SIGN_MANY_PORTS) && item->record->has & RECORD_QUERY_PORT)
+		traits->udp = (uint8_t)(traits->udp +
+		    (traits->udp < UINT8_MAX && item->record->query_port != 0));
+		if (!(traits->signs & SIGN_MANY_PORTS))
 			traits_port(traits->ports, &traits->signs, item->record->query_port);
 	} else if (item->transport == TRANSPORT_TCP) {
 		signs |= SIGN_TCP | (traits->signs & SIGN_TRUNCATED ? SIGN_TCP_AFTER_TC : 0);

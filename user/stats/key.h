@@ -177,10 +177,10 @@ static inline uint64_t margin_key(uint32_t zone, enum margin margin, uint32_t di
 	    (uint64_t)family << MARGIN_FAMILY_SHIFT | (uint64_t)value << MARGIN_VALUE_SHIFT | 1;
 }
 
-/* 12 bits of rcode. */
+/* 12 bits of rcode, or KEY_RCODE_OTHER. */
 static inline uint32_t key_qtype_rcode(uint32_t qtype, uint32_t rcode)
 {
-	return qtype << 12 | rcode;
+	return qtype << 13 | rcode;
 }
 
 /* The bin of key_size_bin(). */
@@ -192,11 +192,11 @@ static inline uint32_t key_rcode_size(uint32_t rcode, uint32_t bin)
 #define key_size_rcode(rcode_size) ((rcode_size) >> 9)
 #define key_size_of(rcode_size)    ((rcode_size)&0x1ffu)
 
-/* All the rcodes that have no series of their own: the last of those for private use (RFC 6895
- * section 2.3). */
-#define KEY_RCODE_OTHER        0xfffu
-#define key_qtype(qtype_rcode) ((qtype_rcode) >> 12)
-#define key_rcode(qtype_rcode) ((qtype_rcode)&0xfffu)
+/* All the rcodes that have no series of their own. None of 12 bits: every one of these can be in a
+ * message. */
+#define KEY_RCODE_OTHER        0x1000u
+#define key_qtype(qtype_rcode) ((qtype_rcode) >> 13)
+#define key_rcode(qtype_rcode) ((qtype_rcode)&0x1fffu)
 
 #define margin_zone(key)      CUBE_FIELD(key, MARGIN_ZONE_SHIFT, KEY_ZONE_BITS)
 #define margin_kind(key)      CUBE_FIELD(key, MARGIN_KIND_SHIFT, 6)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAYS 4
+#define WAYS      4
+#define ZONE_BITS (0xffffull ^ PAIRING_UNTIMED)
 
 struct query {
 	uint64_t tag_zone; /* upper 48 bits of the hash, zone; 0 is free */
@@ -86,20 +87,27 @@ static bool is_stale(const struct query *slot, int64_t now_ns)
 static void put(struct pairing *pairing, const struct query *query)
 {
 	struct set *set = set_of(pairing, query->tag_zone & ~0xffffull);
-	struct query *oldest = &set->ways[0];
+	struct query *oldest = &set->ways[0], *stale = NULL;
 
 	for (int way = 0; way < WAYS; way++) {
 		struct query *slot = &set->ways[way];
 
-		if (!slot->tag_zone || is_stale(slot, query->time_ns)) {
+		if (!slot->tag_zone) {
 			*slot = *query;
 			return;
 		}
+		if (is_stale(slot, query->time_ns))
+			stale = slot;
 		if (slot->time_ns < oldest->time_ns)
 			oldest = slot;
 	}
-	pairing->evicted++;
-	*oldest = *query;
+	/* One of before a step back is stale as well, but so is a newer one to a query that comes
+	 * late: it is the last to go. */
+	if (is_stale(oldest, query->time_ns) || !stale)
+		stale = oldest;
+	if (!is_stale(stale, query->time_ns))
+		pairing->evicted++;
+	*stale = *query;
 }
 
 void pairing_put(struct pairing *pairing, uint64_t hash, uint16_t zone, int64_t time_ns)
@@ -135,8 +143,8 @@ void pairing_relabel(struct pairing *pairing, const struct zone_numbers *numbers
 		for (int way = 0; way < WAYS; way++) {
 			uint64_t *slot = &pairing->sets[i].ways[way].tag_zone;
 
-			if (*slot && !(numbers && zone_numbers_has(numbers, *slot & 0xffff)))
-				*slot = (*slot & ~0xffffull) | other;
+			if (*slot && !(numbers && zone_numbers_has(numbers, *slot & ZONE_BITS)))
+				*slot = (*slot & ~ZONE_BITS) | other;
 		}
 	}
 }

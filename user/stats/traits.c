@@ -109,7 +109,15 @@ void client_day_add(struct client_day *day, const struct source *source,
 	add_u8(&day->udp, traits->udp);
 	if (day->signs & SIGN_TRUNCATED && traits->signs & SIGN_TCP)
 		day->signs |= SIGN_TCP_AFTER_TC;
-	day->signs |= traits->signs;
+	day->signs |= (uint8_t)(traits->signs & ~SIGN_TRUNCATED);
+	if (traits->signs & SIGN_TRUNCATED)
+		day->signs |= SIGN_TRUNCATED_NOW;
+}
+
+void client_day_end_window(struct client_day *day)
+{
+	if (day->signs & SIGN_TRUNCATED_NOW)
+		day->signs = (uint8_t)((day->signs & CLIENT_SIGNS) | SIGN_TRUNCATED);
 }
 
 uint16_t client_day_judge(

@@ -49,6 +49,9 @@ enum client_sign {
 	SIGN_MANY_PORTS = 64, /* more than two */
 };
 #define CLIENT_SIGNS 127u /* all of them */
+/* Of a day, while a window is added to it: TC of this window. Whether TCP in another zone came
+ * before or behind it nobody knows; in the same zone it is with TCP_AFTER_TC already. */
+#define SIGN_TRUNCATED_NOW 128u
 
 /* Of a window. Counters stop at their greatest value. */
 struct source_traits {
@@ -57,7 +60,7 @@ struct source_traits {
 	uint16_t lettered; /* names with enough letters; */
 	uint16_t mixed;    /* those of them that have both cases */
 	uint16_t ports[2]; /* of UDP queries; 0: none yet */
-	uint8_t udp;       /* queries over UDP */
+	uint8_t udp;       /* queries over UDP from a port that is told, and is one */
 	uint8_t signs;     /* enum client_sign */
 	/* What is sent to it, and on which question (reflection). */
 	uint32_t query_bytes, response_bytes;
@@ -89,10 +92,12 @@ struct trait_limits {
 };
 
 struct source;
-/* Adds a window to the day in which it lies; a later day begins with what is known of the one that
- * was. */
+/* Adds what was done in a zone and window to the day in which it lies; a later day begins with what
+ * is known of the one that was. */
 void client_day_add(struct client_day *day, const struct source *source,
     const struct source_traits *traits, int64_t day_number, const struct trait_limits *limits);
+/* All zones of a window are added. */
+void client_day_end_window(struct client_day *day);
 /* Bits 1 << enum client_trait, CLIENT_ALL always. */
 uint16_t client_day_judge(
     const struct client_day *day, bool ipv6, const struct trait_limits *limits);

@@ -351,10 +351,12 @@ static void test_odd_addresses_families_protocols(void **state UNUSED)
 	expect((struct field[]){varint_field(1, 1), varint_field(2, 3), varint_field(3, 8),
 		   bytes_field(4, "12345", 5), bytes_field(5, "1234567890123456", 16)},
 	    5, true, &record);
-	assert_int_equal(record.family, 0);
+	assert_int_equal(record.family, 2); /* the server's address tells */
 	assert_int_equal(record.protocol, RECORD_PROTOCOL_OTHER);
 	assert_int_equal(record.query_address_length, 0);
 	assert_int_equal(record.response_address_length, 16);
+	expect((struct field[]){varint_field(1, 1), varint_field(2, 3)}, 2, true, &record);
+	assert_int_equal(record.family, 0);
 }
 
 /* What dnstap.proto does not know yet is not UDP; nor is what only protobuf-c reads. 0 is what a
@@ -409,6 +411,18 @@ static void test_mapped_addresses_are_ipv4(void **state UNUSED)
 	    4, true, &record);
 	assert_int_equal(record.family, 2);
 	assert_int_equal(record.query_address_length, 16);
+	/* An address of four bytes is IPv4 whatever the producer says, and one of 16 IPv6. */
+	expect((struct field[]){varint_field(1, 1), varint_field(2, 2),
+		   bytes_field(4, "\xc0\0\2\1", 4)},
+	    3, true, &record);
+	assert_int_equal(record.family, 1);
+	expect((struct field[]){varint_field(1, 1), varint_field(2, 1),
+		   bytes_field(4, compatible, 16)},
+	    3, true, &record);
+	assert_int_equal(record.family, 2);
+	expect(
+	    (struct field[]){varint_field(1, 1), bytes_field(5, compatible, 16)}, 2, true, &record);
+	assert_int_equal(record.family, 2);
 	/* ::a.b.c.d is an IPv6 address, as is a 4-byte one none of 16. */
 	expect((struct field[]){varint_field(1, 1), varint_field(2, 2),
 		   bytes_field(4, compatible, 16)},

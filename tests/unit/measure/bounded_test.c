@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/unused.h"
 #include "measure/bounded.h"
+#include "measure/margin_tag.h"
 #include "measure/measurement.h"
 
 #include <setjmp.h>
@@ -134,6 +135,21 @@ static void unassigned_values_are_bounded(void **state UNUSED)
 	assert_int_equal(value_after(&bounded, MARGIN_RCODE, KEY_OTHER), KEY_OTHER);
 }
 
+/* Twelve bits can be any number: none of them stands for the rest. */
+static void the_last_rcode_is_not_the_rest(void **state UNUSED)
+{
+	const uint64_t keys[] = {key_of(MARGIN_QTYPE_RCODE, key_qtype_rcode(1, 4095)),
+	    key_of(MARGIN_RCODE_SIZE, key_rcode_size(4095, 3)),
+	    key_of(MARGIN_QTYPE_RCODE, key_qtype_rcode(1, KEY_RCODE_OTHER)),
+	    key_of(MARGIN_RCODE_SIZE, key_rcode_size(KEY_RCODE_OTHER, 3))};
+	char buffer[MNEMONIC_BYTES];
+
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(margin_tag_text(TAG_RCODE, keys[i], NULL, buffer),
+		    i < 2 ? "RCODE4095" : "other");
+	assert_string_equal(margin_tag_text(TAG_BUSY_QTYPE, keys[0], NULL, buffer), "A");
+}
+
 /* Other types than those of the day's first windows get no series until the next day. */
 static void a_day_has_no_more_types(void **state UNUSED)
 {
@@ -163,6 +179,7 @@ int main(void)
 	    cmocka_unit_test(a_day_has_no_more_types),
 	    cmocka_unit_test(of_equals_the_least_numbers_do),
 	    cmocka_unit_test(unassigned_values_are_bounded),
+	    cmocka_unit_test(the_last_rcode_is_not_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

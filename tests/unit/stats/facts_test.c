@@ -273,12 +273,12 @@ static void note_message(
 	for (unsigned i = 0; i < r.n_ede && i < DNS_MAX_EDE; i++)
 		note(notes, zone, MARGIN_EDE, 0, r.ede[i], 0);
 	if (!r.question) {
-		note(notes, zone, MARGIN_QTYPE_RCODE, 0, KEY_NO_QUESTION * 4096ull + r.rcode,
+		note(notes, zone, MARGIN_QTYPE_RCODE, 0, KEY_NO_QUESTION * 8192ull + r.rcode,
 		    length);
 		return;
 	}
 	note(notes, zone, MARGIN_QTYPE_RESPONSES, 0, r.qtype, length);
-	note(notes, zone, MARGIN_QTYPE_RCODE, 0, (uint64_t)r.qtype * 4096 + r.rcode, length);
+	note(notes, zone, MARGIN_QTYPE_RCODE, 0, (uint64_t)r.qtype * 8192 + r.rcode, length);
 }
 
 /* -- both, held against each other */

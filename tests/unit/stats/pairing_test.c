@@ -88,6 +88,27 @@ static void test_evictions(void **state UNUSED)
 }
 
 /* After the clock was set back by an hour, queries of the future do not hold their places. */
+/* Of a set, though to the late one all of them are far off. */
+static void test_a_late_query_takes_a_free_place(void **state UNUSED)
+{
+	struct pairing *pairing = NULL;
+	const int64_t late_ns = T0_NS - PAIRING_MAX_AGE_NS - 1;
+	const uint64_t hash = 1ull << 40;
+
+	assert_int_equal(pairing_new(&pairing), 0);
+	for (int i = 0; i < 3; i++)
+		pairing_put(pairing, hash, 0, T0_NS + i);
+	pairing_put(pairing, hash, 0, late_ns);
+	/* Full: the oldest goes, which is too old by now. */
+	pairing_put(pairing, hash, 0, T0_NS + 3);
+	for (int i = 3; i >= 0; i--) {
+		assert_true(pairing_take(pairing, hash, T0_NS + 4, &query_ns, &zone));
+		assert_int_equal(query_ns, T0_NS + i);
+	}
+	assert_int_equal(pairing_evicted(pairing), 0);
+	pairing_free(pairing);
+}
+
 static void test_backward_step(void **state UNUSED)
 {
 	struct pairing *pairing = NULL;
@@ -255,6 +276,23 @@ static void test_what_pairs(void **state UNUSED)
 	expect_pair(q, other, false, 0);
 }
 
+/* Of either: the time of receipt measures nothing, and the query is answered all the same. */
+static void test_untold_times_measure_nothing(void **state UNUSED)
+{
+	struct sample q, r, again;
+
+	sample_init(&q, RECORD_AUTH_QUERY, 1, 77, T0_NS);
+	sample_init(&r, RECORD_AUTH_RESPONSE, 1, 77, T0_NS + 5000);
+	again = r;
+	r.record.has &= (uint16_t)~RECORD_RESPONSE_TIME;
+	expect_pair(q, r, false, 0);
+	r.record.has |= RECORD_QUERY_TIME;
+	r.record.query_time_ns = T0_NS;
+	expect_pair(q, r, false, 0);
+	q.record.has &= (uint16_t)~RECORD_QUERY_TIME;
+	expect_pair(q, again, false, 0);
+}
+
 static void test_a_response_that_carries_its_query_time_needs_no_query(void **state UNUSED)
 {
 	struct sample r;
@@ -281,10 +319,12 @@ int main(void)
 	    cmocka_unit_test(test_newest_first_each_once),
 	    cmocka_unit_test(test_age),
 	    cmocka_unit_test(test_evictions),
+	    cmocka_unit_test(test_a_late_query_takes_a_free_place),
 	    cmocka_unit_test(test_backward_step),
 	    cmocka_unit_test(test_query_of_before_a_step),
 	    cmocka_unit_test(test_grows_where_it_evicts),
 	    cmocka_unit_test(test_what_pairs),
+	    cmocka_unit_test(test_untold_times_measure_nothing),
 	    cmocka_unit_test(test_a_response_that_carries_its_query_time_needs_no_query),
 	};
 

@@ -30,6 +30,7 @@ static void add(
 	const struct source source = {.queries = queries, .responses = queries};
 
 	client_day_add(day, &source, traits, number, &limits);
+	client_day_end_window(day);
 }
 
 static void windows_of_a_day_add_up(void **state UNUSED)
@@ -71,6 +72,25 @@ static void ports_and_signs_are_kept(void **state UNUSED)
 	assert_true(has(&day, CLIENT_TCP_AFTER_TC));
 	assert_true(has(&day, CLIENT_EDNS));
 	assert_false(has(&day, CLIENT_COOKIE));
+}
+
+/* In a window a zone's TC and another zone's TCP are in no order, whichever is added first. */
+static void zones_of_a_window_are_in_no_order(void **state UNUSED)
+{
+	const struct source_traits signs[] = {{.signs = SIGN_TRUNCATED}, {.signs = SIGN_TCP}};
+	const struct source source = {.queries = 1};
+
+	for (int first = 0; first < 2; first++) {
+		struct client_day day = {0};
+
+		client_day_add(&day, &source, &signs[first], 1, &limits);
+		client_day_add(&day, &source, &signs[!first], 1, &limits);
+		client_day_end_window(&day);
+		assert_false(has(&day, CLIENT_TCP_AFTER_TC));
+		assert_int_equal(day.signs, SIGN_TRUNCATED | SIGN_TCP);
+		add(&day, 1, 1, &signs[1]);
+		assert_true(has(&day, CLIENT_TCP_AFTER_TC));
+	}
 }
 
 /* Until a day has said enough, what the one before said holds; a day without a query is forgotten.
@@ -140,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(windows_of_a_day_add_up),
 	    cmocka_unit_test(ports_and_signs_are_kept),
+	    cmocka_unit_test(zones_of_a_window_are_in_no_order),
 	    cmocka_unit_test(a_day_follows_another),
 	    cmocka_unit_test(counters_stop_at_their_greatest_value),
 	    cmocka_unit_test(votes_find_the_majority),
