@@ -250,7 +250,8 @@ static const struct rule rules[] = {
 	"to count\n"},
     /* the environment */
     {"server: a$NO_SUCH_THING\n",
-	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set\n"},
+	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set (the unit takes "
+	"/etc/crosstap/environment when it starts)\n"},
     {"server: a$ b\n", "test.yaml:1:9: server: a `$` without a name; write $$ for a dollar sign\n"},
     /* hostile names stay on one line */
     {"\"inter\\nval\": 1\n",
