@@ -159,6 +159,49 @@ static char *lines_for(const char *name, const char *path)
 	return lines;
 }
 
+/* Of these lines those that are not there already, with BIND's options {} or Knot's template. */
+static void leave_own_lines(enum nameserver_kind kind, char *lines)
+{
+	char *out = lines;
+
+	for (const char *at = lines; *at;) {
+		const size_t length = strcspn(at, "\n") + 1;
+
+		if (kind == NAMESERVER_KNOT && strncmp(at, "template:", 9) == 0)
+			break;
+		if (kind == NAMESERVER_KNOT || strncmp(at, "\tdnstap", 7) == 0 ||
+		    strncmp(at, "\tfstrm", 6) == 0) {
+			memmove(out, at, length);
+			out += length;
+		}
+		at += length;
+	}
+	*out = '\0';
+}
+
+/* They go into a file of their own, which what is there includes: Knot before the template, where a
+ * module must be defined; BIND within options {}. */
+static void include_lines(
+    const struct nameserver *one, char file[PATH_MAX], char ret[COMMAND_BYTES])
+{
+	const char *slash = strrchr(one->config, '/');
+
+	snprintf(file, PATH_MAX, "%.*scrosstap.conf", slash ? (int)(slash - one->config + 1) : 0,
+	    one->config);
+	if (one->kind == NAMESERVER_KNOT)
+		snprintf(ret, COMMAND_BYTES,
+		    "sed -i '1i include: %.1000s' '%.1000s'\n"
+		    "sed -i 's,^\\( *\\)- id: *default$,&\\n\\1  global-module: "
+		    "mod-dnstap/crosstap,' "
+		    "'%.1000s'\n",
+		    file, one->config, one->block);
+	else
+		snprintf(ret, COMMAND_BYTES,
+		    "sed -i '/^options/{:a;/{/!{N;ba};s,{,&\\n\\tinclude \"%.1000s\";,}' "
+		    "'%.1000s'\n",
+		    file, one->block);
+}
+
 static const char *first_socket(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_inputs; i++) {
@@ -186,14 +229,20 @@ static void note_no_dnstap(struct doctor *doctor, const struct nameserver *one)
 	const bool yaml = strstr(one->config, ".yml") != NULL;
 	const char *file =
 	    one->kind == NAMESERVER_RECURSOR && !yaml ? "/etc/powerdns/recursor.lua" : one->config;
-	char command[COMMAND_BYTES], check[COMMAND_BYTES - 128];
+	char command[2 * COMMAND_BYTES], check[COMMAND_BYTES - 128], edit[COMMAND_BYTES] = "";
+	char own[PATH_MAX];
 	char *lines = lines_for(
 	    yaml && one->kind == NAMESERVER_RECURSOR ? "recursor.yml" : known[one->kind].snippet,
 	    seen ? seen : "/run/dnstap.sock");
 
 	snprintf(check, sizeof(check), known[one->kind].check, one->config);
-	snprintf(
-	    command, sizeof(command), "%s && systemctl restart %s", check, known[one->kind].unit);
+	if (lines && *one->block) {
+		leave_own_lines(one->kind, lines);
+		include_lines(one, own, edit);
+		file = own;
+	}
+	snprintf(command, sizeof(command), "%s%s && systemctl restart %s", edit, check,
+	    known[one->kind].unit);
 	doctor_note(doctor, DOCTOR_WARNING,
 	    seen ? "nothing that it answers is counted by zone, name or resolver"
 		 : "nothing that it answers is counted; give crosstap an input at /run/dnstap.sock "
