@@ -25,7 +25,7 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(out,
-	    "\n`crosstap COMMAND --help` says more; `crosstap --version` which this is.\n"
+	    "\n`crosstap help COMMAND` says more; `crosstap --version` which this is.\n"
 	    "Exit status: 0 done, 1 an input failed, 2 bad usage or configuration.\n");
 }
 
@@ -41,13 +41,41 @@ static int run_file(int argc, char **argv)
 	return command_run(3, run);
 }
 
+static int find_command(const char *name)
+{
+	for (int i = 0; i < COMMANDS; i++) {
+		if (strcmp(name, commands[i].name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* `crosstap help`, `crosstap help COMMAND`: another way to say --help. */
+static int help(int argc, char **argv)
+{
+	const int id = argc == 3 ? find_command(argv[2]) : -1;
+	char option[] = "--help", *words[] = {argv[argc - 1], option, NULL};
+
+	if (id >= 0)
+		return runners[id](2, words);
+	if (argc == 2) {
+		print_usage(stdout);
+		return 0;
+	}
+	fprintf(stderr, "error crosstap: no command of this name: %s\n", argv[2]);
+	print_usage(stderr);
+	return 2;
+}
+
 static int run_command(int argc, char **argv)
 {
+	int id;
+
 	if (argc < 2) {
 		print_usage(stderr);
 		return 2;
 	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		puts("crosstap " CROSSTAP_VERSION);
 		return 0;
 	}
@@ -55,10 +83,11 @@ static int run_command(int argc, char **argv)
 		print_usage(stdout);
 		return 0;
 	}
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return runners[i](argc - 1, argv + 1);
-	}
+	if (strcmp(argv[1], "help") == 0)
+		return help(argc, argv);
+	id = find_command(argv[1]);
+	if (id >= 0)
+		return runners[id](argc - 1, argv + 1);
 	if (strpbrk(argv[1], "/."))
 		return run_file(argc, argv);
 	fprintf(stderr, "error crosstap: no command of this name: %s\n", argv[1]);

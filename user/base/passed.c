@@ -96,17 +96,33 @@ static bool is_bound_to(int fd, const char *path)
 }
 
 size_t passed_sockets_at(
-    const struct passed_sockets *sockets, const char *path, int *ret, size_t max)
+    const struct passed_sockets *sockets, const char *path, const char *but, int *ret, size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < sockets->n && n < max; i++) {
-		if (!is_bound_to(sockets->list[i].fd, path) || is_connected(sockets->list[i].fd))
+		if (!is_bound_to(sockets->list[i].fd, path) || is_connected(sockets->list[i].fd) ||
+		    strcmp(sockets->list[i].name, but) == 0)
 			continue;
 		sockets->list[i].used = true;
 		ret[n++] = sockets->list[i].fd;
 	}
 	return n;
+}
+
+static void drop(struct passed_socket *socket)
+{
+	store_remove(socket->name);
+	close(socket->fd);
+	socket->fd = -1;
+}
+
+void passed_sockets_drop(const struct passed_sockets *sockets, const char *name)
+{
+	for (size_t i = 0; i < sockets->n; i++) {
+		if (sockets->list[i].fd >= 0 && strcmp(sockets->list[i].name, name) == 0)
+			drop(&sockets->list[i]);
+	}
 }
 
 size_t passed_sockets_set_aside(struct passed_sockets *sockets, char *names, size_t size)
@@ -120,9 +136,7 @@ size_t passed_sockets_set_aside(struct passed_sockets *sockets, char *names, siz
 
 		if (socket->used || socket->fd < 0 || is_of_a_unit(socket->fd))
 			continue;
-		store_remove(socket->name);
-		close(socket->fd);
-		socket->fd = -1;
+		drop(socket);
 		n++;
 		if (used < size)
 			used += (size_t)snprintf(

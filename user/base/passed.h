@@ -33,9 +33,11 @@ void passed_sockets_done(struct passed_sockets *sockets);
 size_t passed_sockets_find(
     const struct passed_sockets *sockets, const char *name, int *ret, size_t max);
 /* Likewise: those that are bound to this path of the file system, as unit and configuration both
- * name it. */
+ * name it, but for those named `but`. */
 size_t passed_sockets_at(
-    const struct passed_sockets *sockets, const char *path, int *ret, size_t max);
+    const struct passed_sockets *sockets, const char *path, const char *but, int *ret, size_t max);
+/* Those with this name are nobody's any more: closed, and taken out of the store. */
+void passed_sockets_drop(const struct passed_sockets *sockets, const char *name);
 /* What a Unix socket is bound to in the file system; "": nothing, or it is none. */
 void passed_socket_path(int fd, char ret[static PASSED_PATH_BYTES]);
 /*

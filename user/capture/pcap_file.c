@@ -213,7 +213,9 @@ static int read_begin(struct pcap_file *file)
 	if (read_magic(file, magic))
 		return read_file_header(file);
 	if (magic != MAGIC_NG) {
-		snprintf(file->error, PCAP_FILE_ERROR_BYTES, "unknown file format");
+		/* A control frame begins with zeroes. */
+		snprintf(file->error, PCAP_FILE_ERROR_BYTES, "unknown file format%s",
+		    magic ? "" : ": Frame Streams are named without --pcap");
 		return -EIO;
 	}
 	file->ng = true;

@@ -12,6 +12,7 @@
 #include "history/history.h"
 #include "measure/series.h"
 #include "outside/outside.h"
+#include "outside/unit_environment.h"
 #include "text/json_build.h"
 #include "text/json_text.h"
 #include "usage/usage.h"
@@ -344,8 +345,10 @@ static int check(const struct arguments *arguments)
 {
 	struct config *config = NULL;
 	json_t *problems = json_array();
-	int r = load(arguments->path, problems, &config);
+	int r;
 
+	unit_environment_take(UNIT_ENVIRONMENT);
+	r = load(arguments->path, problems, &config);
 	if (!arguments->json)
 		print_problems(problems);
 	if (r == 0)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "command/command.h"
+#include "outside/unit_environment.h"
 #include "usage/usage.h"
 
 #include <errno.h>
@@ -16,8 +17,10 @@
 static int examine(const char *path, bool json)
 {
 	struct doctor doctor = {.path = path};
-	int r = doctor_look(&doctor), status;
+	int r, status;
 
+	unit_environment_take(UNIT_ENVIRONMENT);
+	r = doctor_look(&doctor);
 	if (r == 0)
 		r = json ? doctor_print_json(&doctor, stdout) : doctor_print_text(&doctor, stdout);
 	if (r == 0 && fflush(stdout) != 0)

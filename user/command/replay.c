@@ -43,6 +43,13 @@ static size_t readings_of_stdin(const struct arguments *arguments, char *const *
 	return n;
 }
 
+/* Bad usage, of which getopt(3) knows nothing. */
+static int refuse(const char *why)
+{
+	fprintf(stderr, "replay: %s\n", why);
+	return -EINVAL;
+}
+
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
 	struct usage_reader reader;
@@ -60,7 +67,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			break;
 		case USAGE_INPUT:
 			if (scalar_parse_uint(optarg, &ret->input) < 0 || !ret->input)
-				return -EINVAL;
+				return refuse("--input takes a number from 1 on");
 			break;
 		case USAGE_PCAP:
 			ret->pcaps[ret->n_pcaps++] = optarg;
@@ -68,7 +75,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 		case USAGE_QUERIES:
 			ret->queries = optarg;
 			if (strcmp(optarg, "frames") != 0 && strcmp(optarg, "responses") != 0)
-				return -EINVAL;
+				return refuse("--queries takes frames or responses");
 			break;
 		case USAGE_POINTS:
 			ret->points = optarg;
@@ -87,10 +94,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 		}
 	}
 	if (ret->json && ret->points && strcmp(ret->points, "-") == 0)
-		return -EINVAL;
+		return refuse("--json and --points - both write to standard output");
 	if (readings_of_stdin(ret, argv + optind) > 1)
-		return -EINVAL;
-	return (optind < argc || ret->n_pcaps) && !(ret->push && !ret->config) ? 0 : -EINVAL;
+		return refuse("standard input can be read once");
+	if (optind == argc && !ret->n_pcaps)
+		return refuse("no file is named");
+	return ret->push && !ret->config ? refuse("--push sends to the outputs of -c FILE") : 0;
 }
 
 static int parse_defaults(const char *path UNUSED, FILE *errors, struct config **ret)

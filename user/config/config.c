@@ -162,7 +162,10 @@ static bool is_first_of_its_name(
 
 static bool expect_map(struct reader *reader, const struct node *node, const char *key)
 {
-	if (node->kind != NODE_MAP)
+	if (node->kind == NODE_SCALAR && node->plain && strchr(node->text, ':'))
+		reader_problem(reader, node, key,
+		    "must be a map of keys and values: a space is missing after the colon");
+	else if (node->kind != NODE_MAP)
 		reader_problem(reader, node, key, "must be a map of keys and values");
 	return node->kind == NODE_MAP;
 }
@@ -243,8 +246,8 @@ static void read_elements(struct reader *reader, const struct config_option *opt
 	size_t n = 0;
 
 	if (node->kind != NODE_LIST || node->n > (size_t)option->max) {
-		reader_problem(reader, node, option->path, "must be a list of at most %zu maps",
-		    (size_t)option->max);
+		reader_problem(reader, node, option->path,
+		    "must be a list of at most %zu maps, each behind `- `", (size_t)option->max);
 		return;
 	}
 	array = arena_alloc(reader->arena, node->n * size);

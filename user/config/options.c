@@ -316,7 +316,9 @@ static const struct config_option root[] = {
 	.help = "ADDRESS:PORT, or `off`."},
     {"http.token_file", OPTION_TEXT, .takers = TO(HTTP), .is_file = true, .fallback = "\"\"",
 	RANGE(0, MAX_PATH), AT(C, http.token_file),
-	.help = "A file with the bearer token that requests must carry; empty: none is asked for."},
+	.help =
+	    "A file with the token that requests must carry, as a bearer or as the password of the "
+	    "user `crosstap`, and that not everybody may read; empty: none is asked for."},
     {"http.tls", OPTION_SECTION, .help = "HTTPS: both, or neither."},
     {"http.tls.cert", OPTION_TEXT, .takers = TO(HTTP), .is_file = true, .fallback = "\"\"",
 	RANGE(0, MAX_PATH), AT(C, http.tls_cert),

@@ -33,12 +33,24 @@ size_t dnstap_input_passed(
 	if (config->kind == INPUT_LISTEN_FD)
 		return passed_sockets_find(passed, config->address, ret, max);
 	listen_name(name, config);
+	/* A unit's that was started since has the file: nobody connects to the stored one again. */
+	n = config->kind == INPUT_UNIX ? passed_sockets_at(passed, config->address, name, ret, max)
+				       : 0;
+	if (n)
+		return n;
 	n = passed_sockets_find(passed, name, ret, max);
 	if (n && config->kind == INPUT_UNIX && listen_path_is_gone(config->address))
 		return 0; /* nobody can connect there: it is made anew */
-	if (n == 0 && config->kind == INPUT_UNIX)
-		n = passed_sockets_at(passed, config->address, ret, max);
 	return n;
+}
+
+static bool is_of_a_unit(const struct dnstap_input *input, const struct config_input *config,
+    const struct passed_sockets *passed)
+{
+	int fd;
+
+	return config->kind == INPUT_UNIX &&
+	    passed_sockets_at(passed, config->address, input->stored, &fd, 1) > 0;
 }
 
 void dnstap_input_adopt(struct dnstap_input *input, const struct config_input *config,
@@ -53,6 +65,9 @@ void dnstap_input_adopt(struct dnstap_input *input, const struct config_input *c
 	if (*input->stored && !input->listeners.passed) {
 		if (passed_sockets_find(passed, input->stored, &own, 1))
 			store_remove(input->stored); /* what was made anew takes its place */
+	} else if (*input->stored && is_of_a_unit(input, config, passed)) {
+		passed_sockets_drop(passed, input->stored);
+		*input->stored = 0;
 	} else if (*input->stored) {
 		if (passed_sockets_find(passed, input->stored, &own, 1) == 0)
 			*input->stored = 0; /* a socket unit's */

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void look_at_configuration(struct doctor *doctor);
 
@@ -76,6 +77,13 @@ static void look_at_configuration(struct doctor *doctor)
 		else
 			doctor_note(doctor, DOCTOR_OK, NULL, NULL,
 			    "there is no " CONFIG_DEFAULT_PATH ": the built-in defaults hold");
+	} else if (r == -EACCES && geteuid() != 0) {
+		doctor_note(doctor, DOCTOR_WARNING, "whether the agent would start cannot be told",
+		    "sudo crosstap doctor",
+		    "%s cannot be read without being root: what follows is about the built-in "
+		    "defaults",
+		    doctor->path ? doctor->path : CONFIG_DEFAULT_PATH);
+		r = config_parse("defaults", "", 0, stderr, &config);
 	} else {
 		if (problems)
 			note_problems(doctor, problems);

@@ -5,12 +5,14 @@
 #include "base/account.h"
 #include "config/output_kind.h"
 #include "dnstap/listen.h"
+#include "doctor/read.h"
 #include "network/listen_tcp.h"
 #include "sink/sink.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +130,46 @@ static bool is_given_away(struct doctor *doctor, const char *path, const struct 
 	return true;
 }
 
+/* A line of /proc/net/unix ends with the path that its socket was bound to. */
+static bool is_bound(const char *path)
+{
+	const size_t length = strlen(path);
+	char *text = NULL;
+	bool found = false;
+
+	if (doctor_read("/proc/net/unix", &text, NULL) < 0)
+		return false;
+	for (const char *at = strstr(text, path); at && !found; at = strstr(at + 1, path))
+		found = at > text && at[-1] == ' ' && at[length] == '\n';
+	free(text);
+	return found;
+}
+
+static bool has_socket_unit(const struct config_input *input)
+{
+	return strcmp(input->address, CONFIG_DEFAULT_INPUT) == 0 &&
+	    (access("/lib/systemd/system/crosstap.socket", F_OK) == 0 ||
+		access("/etc/systemd/system/crosstap.socket", F_OK) == 0);
+}
+
+/* No file is there, which is not always what the agent would make. */
+static bool is_missing(struct doctor *doctor, const struct config_input *input)
+{
+	if (is_bound(input->address)) {
+		doctor_note(doctor, DOCTOR_ERROR, "no producer can connect",
+		    "systemctl stop crosstap.socket crosstap\n"
+		    "systemctl start crosstap.socket crosstap",
+		    "%s: somebody listens, and the socket's file was removed", input->address);
+		return true;
+	}
+	if (!has_socket_unit(input))
+		return false;
+	doctor_note(doctor, DOCTOR_WARNING, "no producer can connect",
+	    "systemctl enable --now crosstap.socket crosstap.service",
+	    "%s is not there: crosstap.socket makes it, for the group dnstap", input->address);
+	return true;
+}
+
 static void check_unix(struct doctor *doctor, const struct config_input *input)
 {
 	char folder[PATH_MAX], command[PATH_MAX + 64];
@@ -143,6 +185,8 @@ static void check_unix(struct doctor *doctor, const struct config_input *input)
 		}
 		if (is_given_away(doctor, input->address, &st))
 			return;
+	} else if (errno == ENOENT && is_missing(doctor, input)) {
+		return;
 	}
 	folder_of(input->address, folder);
 	r = may_write(folder);

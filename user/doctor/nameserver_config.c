@@ -75,6 +75,7 @@ static void take_modules(struct knot *knot, const char *list, struct nameserver_
 static void knot_line(struct knot *knot, const char *line, struct nameserver_facts *facts)
 {
 	const char *value, *inner = line + strspn(line, " \t");
+	char word[NAMESERVER_PATH_BYTES];
 
 	if (inner == line && *line != '-') {
 		snprintf(knot->section, sizeof(knot->section), "%.*s",
@@ -95,6 +96,11 @@ static void knot_line(struct knot *knot, const char *line, struct nameserver_fac
 				? strchr(value, ':') + 1
 				: value);
 		return;
+	}
+	value = value_of(line, "id");
+	if (value && strcmp(knot->section, "template") == 0) {
+		take_word(value, word);
+		facts->block |= strcmp(word, "default") == 0;
 	}
 	value = value_of(line, "global-module");
 	value = value ? value : value_of(line, "module");
@@ -130,6 +136,8 @@ static void bind_line(const char *line, struct nameserver_facts *facts)
 {
 	const char *value;
 
+	facts->block |= strncmp(line, "options", 7) == 0 &&
+	    strchr("{", line[7 + strspn(line + 7, " \t")]) != NULL; /* or at the line's end */
 	if ((value = strstr(line, "dnstap-output"))) {
 		value = strstr(value, "unix");
 		if (value)

@@ -25,6 +25,7 @@ enum nameserver_kind {
 
 struct nameserver_facts {
 	bool dnstap;    /* frames are made */
+	bool block;     /* what may be there once: BIND's options {}, Knot's template default */
 	bool rrl_first; /* Knot: mod-rrl stands before mod-dnstap */
 	bool af_xdp;    /* it takes packets by AF_XDP sockets */
 	bool tls, ktls; /* dnsdist: DNS over TLS is listened for; the kernel shall encrypt */

@@ -16,11 +16,13 @@
 
 static const struct {
 	const char *snippet, *check, *unit;
+	const char *profile; /* of AppArmor, which lets it write where Debian has it write */
 } known[NAMESERVER_KINDS] = {
     [NAMESERVER_KNOT] = {"knot.conf", "knotc -c '%s' conf-check", "knot"},
     [NAMESERVER_NSD] = {"nsd.conf", "nsd-checkconf '%s'", "nsd"},
-    [NAMESERVER_BIND] = {"named.conf", "named-checkconf '%s'", "named"},
-    [NAMESERVER_UNBOUND] = {"unbound.conf", "unbound-checkconf '%s'", "unbound"},
+    [NAMESERVER_BIND] = {"named.conf", "named-checkconf '%s'", "named", "usr.sbin.named"},
+    [NAMESERVER_UNBOUND] = {"unbound.conf", "unbound-checkconf '%s'", "unbound",
+	"usr.sbin.unbound"},
     [NAMESERVER_DNSDIST] = {"dnsdist.lua", "dnsdist --check-config -C '%s'", "dnsdist"},
     [NAMESERVER_RECURSOR] = {"recursor.lua", "test -r '%s'", "pdns-recursor"},
     [NAMESERVER_COREDNS] = {"Corefile", "test -r '%s'", "coredns"},
@@ -122,6 +124,57 @@ void doctor_processes(struct doctor *doctor)
 		    doctor, DOCTOR_OK, NULL, NULL, "no nameserver that the doctor knows runs here");
 }
 
+/* -- AppArmor */
+
+static bool has_text(const struct doctor *doctor, const char *file, const char *part)
+{
+	char place[PATH_MAX], *text = NULL;
+	bool found;
+
+	doctor_place(doctor, place, "%s", file);
+	found = doctor_read(place, &text, NULL) == 0 && strstr(text, part);
+	free(text);
+	return found;
+}
+
+/* Whether there is a profile for it that says nothing of the folder of a socket. */
+static bool profile_lacks(
+    const struct doctor *doctor, const struct nameserver *one, const char *socket)
+{
+	const char *profile = known[one->kind].profile, *slash = strrchr(socket, '/');
+	char file[128], folder[PATH_MAX];
+
+	if (!profile || !slash)
+		return false;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - socket + 1), socket);
+	snprintf(file, sizeof(file), "/etc/apparmor.d/%s", profile);
+	if (!has_text(doctor, file, "profile") || has_text(doctor, file, folder))
+		return false;
+	snprintf(file, sizeof(file), "/etc/apparmor.d/local/%s", profile);
+	return !has_text(doctor, file, folder);
+}
+
+static bool is_confined(const struct doctor *doctor, const struct nameserver *one)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "/proc/%d/attr/current", (int)one->pid);
+	return has_text(doctor, file, "(enforce)");
+}
+
+#define PROFILE_BYTES 256
+
+/* config/apparmor/README.md */
+static void advise_profile(const struct nameserver *one, char ret[PROFILE_BYTES])
+{
+	const char *profile = known[one->kind].profile;
+
+	snprintf(ret, PROFILE_BYTES,
+	    "cat /usr/share/doc/crosstap/apparmor/%s >>/etc/apparmor.d/local/%s\n"
+	    "systemctl try-reload-or-restart apparmor\n",
+	    profile, profile);
+}
+
 /* -- lines to add */
 
 /* Without a line that is only a comment; the socket's path is the one that the nameserver sees. */
@@ -159,6 +212,49 @@ static char *lines_for(const char *name, const char *path)
 	return lines;
 }
 
+/* Of these lines those that are not there already, with BIND's options {} or Knot's template. */
+static void leave_own_lines(enum nameserver_kind kind, char *lines)
+{
+	char *out = lines;
+
+	for (const char *at = lines; *at;) {
+		const size_t length = strcspn(at, "\n") + 1;
+
+		if (kind == NAMESERVER_KNOT && strncmp(at, "template:", 9) == 0)
+			break;
+		if (kind == NAMESERVER_KNOT || strncmp(at, "\tdnstap", 7) == 0 ||
+		    strncmp(at, "\tfstrm", 6) == 0) {
+			memmove(out, at, length);
+			out += length;
+		}
+		at += length;
+	}
+	*out = '\0';
+}
+
+/* They go into a file of their own, which what is there includes: Knot before the template, where a
+ * module must be defined; BIND within options {}. */
+static void include_lines(
+    const struct nameserver *one, char file[PATH_MAX], char ret[COMMAND_BYTES])
+{
+	const char *slash = strrchr(one->config, '/');
+
+	snprintf(file, PATH_MAX, "%.*scrosstap.conf", slash ? (int)(slash - one->config + 1) : 0,
+	    one->config);
+	if (one->kind == NAMESERVER_KNOT)
+		snprintf(ret, COMMAND_BYTES,
+		    "sed -i '1i include: %.1000s' '%.1000s'\n"
+		    "sed -i 's,^\\( *\\)- id: *default$,&\\n\\1  global-module: "
+		    "mod-dnstap/crosstap,' "
+		    "'%.1000s'\n",
+		    file, one->config, one->block);
+	else
+		snprintf(ret, COMMAND_BYTES,
+		    "sed -i '/^options/{:a;/{/!{N;ba};s,{,&\\n\\tinclude \"%.1000s\";,}' "
+		    "'%.1000s'\n",
+		    file, one->block);
+}
+
 static const char *first_socket(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_inputs; i++) {
@@ -186,14 +282,22 @@ static void note_no_dnstap(struct doctor *doctor, const struct nameserver *one)
 	const bool yaml = strstr(one->config, ".yml") != NULL;
 	const char *file =
 	    one->kind == NAMESERVER_RECURSOR && !yaml ? "/etc/powerdns/recursor.lua" : one->config;
-	char command[COMMAND_BYTES], check[COMMAND_BYTES - 128];
+	char command[3 * COMMAND_BYTES], check[COMMAND_BYTES - 128], edit[COMMAND_BYTES] = "";
+	char own[PATH_MAX], profile[PROFILE_BYTES] = "";
 	char *lines = lines_for(
 	    yaml && one->kind == NAMESERVER_RECURSOR ? "recursor.yml" : known[one->kind].snippet,
 	    seen ? seen : "/run/dnstap.sock");
 
 	snprintf(check, sizeof(check), known[one->kind].check, one->config);
-	snprintf(
-	    command, sizeof(command), "%s && systemctl restart %s", check, known[one->kind].unit);
+	if (lines && *one->block) {
+		leave_own_lines(one->kind, lines);
+		include_lines(one, own, edit);
+		file = own;
+	}
+	if (profile_lacks(doctor, one, seen ? seen : socket))
+		advise_profile(one, profile);
+	snprintf(command, sizeof(command), "%s%s%s && systemctl restart %s", profile, edit, check,
+	    known[one->kind].unit);
 	doctor_note(doctor, DOCTOR_WARNING,
 	    seen ? "nothing that it answers is counted by zone, name or resolver"
 		 : "nothing that it answers is counted; give crosstap an input at /run/dnstap.sock "
@@ -279,6 +383,11 @@ static void note_reach(struct doctor *doctor, const struct nameserver *one, cons
 			: "%s (process %d) sends to %s, from its root %s the file %s, which is no "
 			  "input",
 		    one->name, (int)one->pid, path, one->root, part);
+	} else if (is_confined(doctor, one) && profile_lacks(doctor, one, path)) {
+		advise_profile(one, command);
+		doctor_note(doctor, DOCTOR_ERROR, "its frames do not arrive", command,
+		    "%s (process %d) cannot reach %s: its profile of AppArmor has no line for it",
+		    one->name, (int)one->pid, place);
 	} else {
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "%s (process %d) can reach %s",
 		    one->name, (int)one->pid, place);

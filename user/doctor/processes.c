@@ -122,14 +122,16 @@ static void find_config(const struct doctor *doctor, struct nameserver *one)
 	}
 }
 
-/* One file of it; patterns that it includes wait in the facts. */
-static bool read_one(struct nameserver *one, const char *place)
+/* One file of it, as it is named from its root; patterns that it includes wait in the facts. */
+static bool read_one(struct nameserver *one, const char *place, const char *name)
 {
 	char *text = NULL;
 
 	if (doctor_read(place, &text, NULL) < 0)
 		return false;
 	nameserver_config_parse(one->kind, text, &one->facts);
+	if (one->facts.block && !*one->block)
+		snprintf(one->block, sizeof(one->block), "%s", name);
 	free(text);
 	return true;
 }
@@ -140,6 +142,7 @@ static void read_pattern(
 	char path[PATH_MAX * 2], place[PATH_MAX];
 	const char *slash = strrchr(one->config, '/');
 	glob_t found = {0};
+	size_t above; /* bytes of the folder that is its root */
 
 	snprintf(path, sizeof(path), "%.*s%s",
 	    *pattern == '/' || !slash ? 0 : (int)(slash - one->config + 1), one->config, pattern);
@@ -148,10 +151,11 @@ static void read_pattern(
 			doctor_place(doctor, place, "%s", path);
 		else
 			doctor_place(doctor, place, "/proc/%d/root%s", (int)one->pid, path);
+		above = strlen(place) - strlen(path);
 		if (glob(place, GLOB_NOSORT, NULL, &found) == 0) {
 			for (size_t i = 0; i < found.gl_pathc && *files < NAMESERVER_FILES_MAX;
 			     i++, ++*files)
-				read_one(one, found.gl_pathv[i]);
+				read_one(one, found.gl_pathv[i], found.gl_pathv[i] + above);
 			globfree(&found);
 			return;
 		}
@@ -166,7 +170,7 @@ static void read_config(const struct doctor *doctor, struct nameserver *one)
 
 	find_config(doctor, one);
 	file_place(doctor, one, one->config, place);
-	one->config_read = read_one(one, place);
+	one->config_read = read_one(one, place, one->config);
 	for (size_t i = 0; i < one->facts.n_includes; i++) {
 		char pattern[NAMESERVER_PATH_BYTES];
 

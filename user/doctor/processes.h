@@ -31,6 +31,7 @@ struct nameserver {
 	bool root_seen, chrooted; /* the latter: it has another root than the doctor */
 	char root[PATH_MAX];      /* of its files, as /proc/PID/root names it: "/", or a chroot */
 	char config[PATH_MAX];    /* as it is named from its root */
+	char block[PATH_MAX];     /* the file with facts.block; "": none */
 	bool config_read;
 	struct nameserver_facts facts;
 };

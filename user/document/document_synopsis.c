@@ -58,7 +58,8 @@ int document_write_synopsis(FILE *out)
 	fputs(".Sh SYNOPSIS\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
 		write_call(out, &commands[i]);
-	fputs(".Nm\n.Ar FILE\n.Nm\n.Fl -version\n.Sh OPTIONS\n", out);
+	fputs(
+	    ".Nm\n.Ar FILE\n.Nm\n.Cm help\n.Op Ar COMMAND\n.Nm\n.Fl -version\n.Sh OPTIONS\n", out);
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (commands[i].n_options)
 			write_options(out, &commands[i]);

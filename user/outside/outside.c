@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_KEY  256
 #define MAX_TEXT 1024
@@ -206,8 +207,23 @@ static void check_sketches(const struct outside *outside)
 		    "without a common key cannot be merged");
 }
 
+/* Of the one that the unit names; another one may be a copy on its way there. */
+static void check_file(const struct outside *outside)
+{
+	const struct subject subject = {
+	    .outside = outside, .node = outside->root, .key = "the file itself"};
+	const struct agent_user *agent = &outside->agent;
+
+	if (strcmp(outside->config->path, CONFIG_DEFAULT_PATH) == 0 && agent->sure &&
+	    agent->is_there && agent_user_may(agent, CONFIG_DEFAULT_PATH, R_OK) < 0)
+		subject_report(&subject, OUTSIDE_ERROR,
+		    "%s, the agent's user, cannot read it: chown root:%s %s && chmod 640 %s",
+		    agent->name, agent->name, CONFIG_DEFAULT_PATH, CONFIG_DEFAULT_PATH);
+}
+
 void outside_check(const struct outside *outside)
 {
+	check_file(outside);
 	check_sketches(outside);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].where == INPUT)

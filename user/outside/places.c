@@ -84,7 +84,8 @@ static int may_write(const struct agent_user *agent, const char *folder)
 	return agent_user_may(agent, folder, W_OK | X_OK);
 }
 
-/* `folder` is what stands in the way, `wanted` what has to be there. */
+/* `folder` is what stands in the way, `wanted` what has to be there; NULL: it is, and may be
+ * others' as well. */
 static void tell(const struct subject *subject, int r, const char *folder, const char *wanted)
 {
 	const struct agent_user *agent = &subject->outside->agent;
@@ -93,17 +94,22 @@ static void tell(const struct subject *subject, int r, const char *folder, const
 	if (r == -ENOENT)
 		subject_report(subject, OUTSIDE_WARNING,
 		    "%s: %s, and the agent does not make it: install -d -o %s '%s'", folder,
-		    strerror(-r), owner, wanted);
+		    strerror(-r), owner, wanted ? wanted : folder);
 	else if (r != -EACCES)
 		subject_report(subject, OUTSIDE_WARNING, "%s: %s", folder, strerror(-r));
 	else if (!agent->sure)
 		subject_report(subject, OUTSIDE_UNKNOWN,
 		    "%s: %s; root or the agent's user can tell whether that one may write there",
 		    folder, strerror(-r));
-	else
+	else if (wanted)
 		subject_report(subject, OUTSIDE_WARNING,
 		    "%s: %s, the agent's user, cannot write there: install -d -o %s '%s'", folder,
 		    owner, owner, wanted);
+	else
+		subject_report(subject, OUTSIDE_WARNING,
+		    "%s: %s, the agent's user, cannot write there: take a folder of its own, as "
+		    "/var/lib/crosstap",
+		    folder, owner);
 }
 
 void judge_folder(const struct subject *subject)
@@ -128,7 +134,7 @@ static void judge_folder_of(const struct subject *subject)
 	const int r = may_write(&subject->outside->agent, folder);
 
 	if (r < 0)
-		tell(subject, r, folder, folder);
+		tell(subject, r, folder, NULL);
 }
 
 void judge_place(const struct subject *subject)

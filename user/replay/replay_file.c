@@ -153,6 +153,21 @@ void replay_file_start(struct replay_file *file)
 		fill(file);
 }
 
+/* Of what nothing was taken yet: which other kind of file it may be. */
+static const char *explain_start(const struct replay_file *file, const char *why)
+{
+	static const uint32_t captures[] = {
+	    0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a}; /* pcap, pcapng */
+
+	if (file->receiver.stream.state != FRAME_STREAM_NEW || file->end < sizeof(captures[0]))
+		return why;
+	for (size_t i = 0; i < sizeof(captures) / sizeof(captures[0]); i++) {
+		if (ct_load_be32(file->buffer) == captures[i])
+			return "is a packet capture: name it behind --pcap";
+	}
+	return "holds no Frame Streams";
+}
+
 /* The first `length` bytes of what is there, or more of them. */
 static void feed_bytes(struct replay_file *file, size_t length)
 {
@@ -164,7 +179,7 @@ static void feed_bytes(struct replay_file *file, size_t length)
 		    &file->receiver, &ops, file, file->buffer + file->start, length, &step);
 	file->start += step.used;
 	if (length && step.error)
-		stop_file(file, step.error);
+		stop_file(file, explain_start(file, step.error));
 	else if (!step.used)
 		fill(file);
 }

@@ -84,6 +84,7 @@ void usage_begin(struct usage_reader *reader, enum command_id id, int argc, char
 	*letter = '\0';
 	reader->options[n] = (struct option){"help", no_argument, NULL, USAGE_HELP};
 	reader->options[n + 1] = (struct option){0};
+	reader->command = command;
 	reader->argc = argc;
 	reader->argv = argv;
 	optind = 0; /* glibc: start over, main may have used getopt */
@@ -91,5 +92,11 @@ void usage_begin(struct usage_reader *reader, enum command_id id, int argc, char
 
 int usage_next(struct usage_reader *reader)
 {
-	return getopt_long(reader->argc, reader->argv, reader->letters, reader->options, NULL);
+	const int option =
+	    getopt_long(reader->argc, reader->argv, reader->letters, reader->options, NULL);
+
+	if (option != -1 || reader->command->operands || optind >= reader->argc)
+		return option;
+	fprintf(stderr, "%s: takes no '%s'\n", reader->command->name, reader->argv[optind]);
+	return '?';
 }

@@ -98,6 +98,7 @@ void usage_print(FILE *out, enum command_id id);
 /* -- parser */
 
 struct usage_reader {
+	const struct command *command;
 	int argc;
 	char **argv;
 	char letters[2 * MAX_COMMAND_OPTIONS + 2];
@@ -107,7 +108,7 @@ struct usage_reader {
 /* Reads an argument list, which holds the command's name first; getopt(3) reorders it. */
 void usage_begin(struct usage_reader *reader, enum command_id id, int argc, char **argv);
 /* The next option's `enum option_id`, its argument in `optarg`; -1 at the end, operands being from
- * `optind` on; '?' for bad usage, of which getopt(3) has told stderr. */
+ * `optind` on, where the command takes any; '?' for bad usage, of which stderr was told. */
 int usage_next(struct usage_reader *reader);
 
 #endif

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 
@@ -44,6 +45,18 @@ def words_of_the_command_line(lab):
     for name in ("run", "replay", "check", "doctor", "detach", "top", "schema"):
         check(f"\n  {name} " in out, f"--help names {name}: {out}")
     check_equal(said("-h"), (0, out, ""), "-h")
+    check_equal(said("help"), (0, out, ""), "help")
+    check_equal(said("help", "top"), said("top", "--help"), "help of a command")
+    check_equal(said("help", "rum"), (2, "", "error crosstap: no command of this name: rum\n" + out), "help of no command")
+    check_equal(said("-V"), said("--version"), "-V")
+    for words, why in ((("check", "x"), "check: takes no 'x'"), (("run", "x"), "run: takes no 'x'"),
+                       (("doctor", "--json", "x"), "doctor: takes no 'x'"), (("replay",), "replay: no file is named"),
+                       (("replay", "--input", "x", "-"), "replay: --input takes a number from 1 on"),
+                       (("replay", "--queries", "x", "-"), "replay: --queries takes frames or responses"),
+                       (("replay", "--push", "-"), "replay: --push sends to the outputs of -c FILE")):
+        code, out, err = said(*words)
+        check((code, out) == (2, "") and err.startswith(why + "\nusage: "), f"{words}: {code}, {err}")
+    code, out, err = said("--help")
     check_equal(said(), (2, "", out), "no word")
     check(re.fullmatch(r"crosstap \S+\n", said("--version")[1]), "--version")
     check_equal(said("rum"), (2, "", "error crosstap: no command of this name: rum\n" + out), "a word that is none")
@@ -58,6 +71,15 @@ def words_of_the_command_line(lab):
         check((code, out) == (2, "") and err.startswith(message) and err.count("\n") == 1, f"{words}: {code}, {err}")
     stream = frames.write_stream(lab, "one.fstrm", queries(1))
     check_equal(said("replay", "--input", "1", stream)[0], 0, "the first input")
+    with open(lab.path("a.pcap"), "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    with open(lab.path("a.text"), "w") as file:
+        file.write("no stream at all\n")
+    for words, why in (((lab.path("a.pcap"),), "is a packet capture: name it behind --pcap"),
+                       ((lab.path("a.text"),), "holds no Frame Streams"),
+                       (("--pcap", stream), "unknown file format: Frame Streams are named without --pcap")):
+        code, _, err = said("replay", *words)
+        check(code == 1 and why in err, f"{words}: {code}, {err}")
     with open(lab.path("out.yaml"), "w") as file:
         file.write('server: a\noutputs: [{file: {path: "-"}}]\n')
     code, out, err = said("replay", "-c", lab.path("out.yaml"), "--push", stream)

@@ -146,6 +146,28 @@ def removed(lab):
 
 
 @test
+def taken_over(lab):
+    """A socket unit is started for the path of a socket that the agent made: producers connect to the unit's from then on,
+    and those of before go on."""
+    own = lab.path("own.sock")
+    with Manager(lab) as manager:
+        crosstap = agent(lab, manager, [{"unix": own}])
+        crosstap.start()
+        before = Producer(own)
+        before.raw(block(10))
+        check_equal(crosstap.stop(), 0, "exit code")
+        os.unlink(own)
+        manager.listen("one", own)
+        crosstap.start()
+        after = Producer(own)
+        after.raw(block(20))
+        before.raw(block(10))
+        wait_counted(lab, 40)
+        wait_for(lambda: not manager.names("listen-"), PATIENCE_S, lambda: f"none of its own is kept: {manager.names()}")
+        check_equal(crosstap.stop(), 0, "exit code")
+
+
+@test
 def killed(lab):
     with Manager(lab) as manager:
         manager.listen("dnstap", lab.path("unit.sock"))

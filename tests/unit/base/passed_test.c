@@ -48,21 +48,22 @@ static void those_at_a_path(void **state UNUSED)
 	assert_non_null(mkdtemp(folder));
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/in.sock", folder);
 	assert_int_equal(bind(bound, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, "", fds, 3), 1);
 	/* A connection that was accepted has the path, too. */
 	assert_int_equal(listen(bound, 1), 0);
 	assert_int_equal(connect(unbound, (struct sockaddr *)&address, sizeof(address)), 0);
 	sockets.list[0].fd = accept(bound, NULL, NULL);
 	assert_true(sockets.list[0].fd >= 0);
-	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, fds, 3), 1);
+	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, "", fds, 3), 1);
 	close(sockets.list[0].fd);
 	sockets.list[0].fd = tcp;
 	assert_int_equal(fds[0], bound);
-	assert_int_equal(passed_sockets_at(&sockets, folder, fds, 3), 0);
-	assert_int_equal(passed_sockets_at(&sockets, "", fds, 3), 0);
+	assert_int_equal(passed_sockets_at(&sockets, address.sun_path, "c", fds, 3), 0);
+	assert_int_equal(passed_sockets_at(&sockets, folder, "", fds, 3), 0);
+	assert_int_equal(passed_sockets_at(&sockets, "", "", fds, 3), 0);
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(passed_sockets_at(&sockets, longer, fds, 3), 0);
+	assert_int_equal(passed_sockets_at(&sockets, longer, "", fds, 3), 0);
 	unlink(address.sun_path);
 	rmdir(folder);
 	close(bound);
@@ -120,7 +121,11 @@ static void what_nobody_uses(void **state UNUSED)
 	assert_int_equal(fcntl(stranger, F_GETFD), -1);
 	assert_int_equal(passed_sockets_set_aside(&sockets, names, sizeof(names)), 0);
 	assert_string_equal(names, "");
-	close(listening);
+	passed_sockets_drop(&sockets, "stranger"); /* which it was */
+	passed_sockets_drop(&sockets, "dnstap");
+	assert_int_equal(list[0].fd, -1);
+	assert_int_equal(fcntl(listening, F_GETFD), -1);
+	assert_int_equal(list[2].fd, used);
 	close(used);
 }
 

@@ -5,6 +5,7 @@
 #include "doctor/doctor.h"
 #include "wire/netlink/netlink.h"
 
+#include "../skip.h"
 #include "run_command.h"
 
 #include <errno.h>
@@ -13,7 +14,10 @@
 #include <linux/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define STRANGER 60001 /* nobody's uid and gid */
 
@@ -273,6 +277,44 @@ static void what_would_stop_a_start(void **state UNUSED)
 	json_decref(json);
 }
 
+static void a_socket_whose_file_was_removed(void **state UNUSED)
+{
+	static struct result result;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	json_t *json;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/in.sock", folder);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(unlink(address.sun_path), 0);
+	json = look(&result, QUIET "inputs: [{unix: FOLDER/in.sock, mode: \"0666\"}]\n");
+	assert_finding(json, "inputs", "error", "the socket's file was removed");
+	json_decref(json);
+	json = look(&result, QUIET "inputs: [{unix: FOLDER/in.soc, mode: \"0666\"}]\n");
+	assert_finding(json, "inputs", "ok", "can be made and reached");
+	json_decref(json);
+	close(fd);
+}
+
+/* Who may not read it does not hear that the agent could not. */
+static void a_configuration_of_others(void **state UNUSED)
+{
+	static struct result result;
+	char path[96];
+
+	if (geteuid() != 0)
+		skip_because("not root");
+	snprintf(path, sizeof(path), "%s/crosstap.yaml", folder);
+	assert_int_equal(close(open(path, O_WRONLY | O_CREAT, 0600)), 0);
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(seteuid(STRANGER), 0);
+	RUN(&result, "-c", path);
+	assert_int_equal(seteuid(0), 0);
+	assert_non_null(strstr(result.out, "warning  configuration  /tmp"));
+	assert_null(strstr(result.out, "the agent would not start"));
+	assert_int_equal(unlink(path), 0);
+}
+
 static void what_a_start_survives(void **state UNUSED)
 {
 	static struct result result;
@@ -347,6 +389,8 @@ int main(void)
 	    cmocka_unit_test(findings_in_lines),
 	    cmocka_unit_test(a_configuration_without_a_fault),
 	    cmocka_unit_test(what_would_stop_a_start),
+	    cmocka_unit_test(a_socket_whose_file_was_removed),
+	    cmocka_unit_test(a_configuration_of_others),
 	    cmocka_unit_test(what_a_start_survives),
 	    cmocka_unit_test(a_bad_configuration),
 	    cmocka_unit_test(usage),

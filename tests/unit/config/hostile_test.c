@@ -110,7 +110,8 @@ static void bad_bytes(void **state UNUSED)
 	char *messages = NULL;
 
 	assert_int_equal(parse_text(bad_utf8, sizeof(bad_utf8) - 1, &config, &messages), -EINVAL);
-	assert_string_equal(messages, "test.yaml:2:8: invalid leading UTF-8 octet\n");
+	assert_string_equal(
+	    messages, "test.yaml:2:8: invalid leading UTF-8 octet: the file is to be in UTF-8\n");
 	free(messages);
 	messages = NULL;
 	assert_int_equal(parse_text(nul, sizeof(nul) - 1, &config, &messages), -EINVAL);
@@ -124,11 +125,18 @@ static void bad_bytes(void **state UNUSED)
 
 static void bad_yaml_is_placed(void **state UNUSED)
 {
-	assert_messages("interval: 10s\n@grace: 2s\n",
-	    "test.yaml:2:1: found character that cannot start any token while scanning for the "
-	    "next token\n");
+	assert_messages(
+	    "interval: 10s\n@grace: 2s\n", "test.yaml:2:1: no value begins so: put it in quotes\n");
+	assert_messages(
+	    "wire:\n\tmode: tc\n", "test.yaml:2:1: a tab: YAML is indented by spaces alone\n");
+	assert_messages("wire:\n  mode: tc\n  \tmode: tc\n",
+	    "test.yaml:3:3: a tab: YAML is indented by spaces alone\n");
 	assert_messages("wire: {mode: tc\n",
-	    "test.yaml:2:1: did not find expected ',' or '}' while parsing a flow mapping\n");
+	    "test.yaml:2:1: did not find expected ',' or '}' while parsing a flow mapping that "
+	    "begins in line 1\n");
+	assert_messages("interval: 10s\nserver: \"a\nwire: {mode: tc}\n",
+	    "test.yaml:4:1: found unexpected end of stream while scanning a quoted scalar that "
+	    "begins in line 2\n");
 }
 
 static void long_values(void **state UNUSED)

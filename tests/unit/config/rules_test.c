@@ -51,7 +51,13 @@ static const struct rule rules[] = {
 	"test.yaml:1:34: inputs[0]: `tls.client_ca` needs `cert` and `key`\n"},
     {"inputs: [{tcp: \"127.0.0.1:6000\", tls: {crt: /c}}]\n",
 	"test.yaml:1:40: inputs[0].tls.crt: unknown key (did you mean \"cert\"?)\n"},
-    {"inputs: {unix: /a}\n", "test.yaml:1:9: inputs: must be a list of at most 256 maps\n"},
+    {"inputs: {unix: /a}\n",
+	"test.yaml:1:9: inputs: must be a list of at most 256 maps, each behind `- `\n"},
+    {"inputs:\n  - unix:/a\n",
+	"test.yaml:2:5: inputs[0]: must be a map of keys and values: a space is missing after the "
+	"colon\n"},
+    {"server:ns1\n",
+	"test.yaml:1:1: must be a map of keys and values: a space is missing after the colon\n"},
     {"inputs: [/a]\n", "test.yaml:1:10: inputs[0]: must be a map of keys and values\n"},
     {"server:\n", "test.yaml:1:8: server: must not be empty\n"},
     {"state: ~\n",
@@ -244,7 +250,8 @@ static const struct rule rules[] = {
 	"to count\n"},
     /* the environment */
     {"server: a$NO_SUCH_THING\n",
-	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set\n"},
+	"test.yaml:1:9: server: environment variable NO_SUCH_THING is not set (the unit takes "
+	"/etc/crosstap/environment when it starts)\n"},
     {"server: a$ b\n", "test.yaml:1:9: server: a `$` without a name; write $$ for a dollar sign\n"},
     /* hostile names stay on one line */
     {"\"inter\\nval\": 1\n",

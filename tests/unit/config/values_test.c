@@ -145,7 +145,8 @@ static void the_environment_is_put_in(void **state UNUSED)
 	    "test.yaml:1:20: wire.interfaces: must be `auto`, or a list as in [eth0]\n");
 	unsetenv("CROSSTAP_TEST_A");
 	assert_messages("wire: {interfaces: $CROSSTAP_TEST_A}\n",
-	    "test.yaml:1:20: wire.interfaces: environment variable CROSSTAP_TEST_A is not set\n");
+	    "test.yaml:1:20: wire.interfaces: environment variable CROSSTAP_TEST_A is not set "
+	    "(the unit takes /etc/crosstap/environment when it starts)\n");
 }
 
 static void networks(void **state UNUSED)

@@ -132,6 +132,44 @@ static void without_dnstap(void **state UNUSED)
 	done(&doctor);
 }
 
+/* Debian's configurations, in which what the lines are in is there, and may be there once. */
+static void without_dnstap_beside_others(void **state UNUSED)
+{
+	const struct doctor_finding *found;
+	struct doctor doctor;
+
+	put_process(10, "knotd", 100, "/");
+	put("/etc/knot/knot.conf",
+	    "server:\n    listen: 0.0.0.0\ntemplate:\n  - id: default\n    storage: /x\n");
+	put_process(11, "named", 101, "/");
+	put("/proc/11/cmdline", "named");
+	put("/etc/bind/named.conf", "include \"/etc/bind/named.conf.options\";\n");
+	put("/etc/bind/named.conf.options",
+	    "acl a { any; };\noptions\n{\n\tdirectory \"/x\";\n};\n");
+	doctor = look(INPUT);
+	found = must_find(&doctor, DOCTOR_WARNING, "knotd (process 10) runs without dnstap");
+	assert_string_equal(found->file, "/etc/knot/crosstap.conf");
+	assert_string_equal(found->lines,
+	    "mod-dnstap:\n  - id: crosstap\n    sink: unix:/run/crosstap/dnstap.sock\n"
+	    "    log-queries: on\n    log-responses: on\n");
+	assert_string_equal(found->command,
+	    "sed -i '1i include: /etc/knot/crosstap.conf' '/etc/knot/knot.conf'\n"
+	    "sed -i 's,^\\( *\\)- id: *default$,&\\n\\1  global-module: mod-dnstap/crosstap,' "
+	    "'/etc/knot/knot.conf'\n"
+	    "knotc -c '/etc/knot/knot.conf' conf-check && systemctl restart knot");
+	found = must_find(&doctor, DOCTOR_WARNING, "named (process 11) runs without dnstap");
+	assert_string_equal(found->file, "/etc/bind/crosstap.conf");
+	assert_string_equal(found->lines,
+	    "\tdnstap { auth; client; resolver; forwarder; update; };\n"
+	    "\tdnstap-output unix \"/run/crosstap/dnstap.sock\";\n"
+	    "\tfstrm-set-input-queue-size 16384;\n");
+	assert_string_equal(found->command,
+	    "sed -i '/^options/{:a;/{/!{N;ba};s,{,&\\n\\tinclude \"/etc/bind/crosstap.conf\";,}' "
+	    "'/etc/bind/named.conf.options'\n"
+	    "named-checkconf '/etc/bind/named.conf' && systemctl restart named");
+	done(&doctor);
+}
+
 /* The lines name the socket as it is called from the chroot. */
 static void without_dnstap_in_a_chroot(void **state UNUSED)
 {
@@ -164,6 +202,40 @@ static void a_chroot_that_cannot_reach(void **state UNUSED)
 	must_find(&doctor, DOCTOR_ERROR,
 	    "nsd (process 10) cannot reach /run/crosstap/dnstap.sock: from its root");
 	must_find(&doctor, DOCTOR_OK, "response times are those of a pipe");
+	done(&doctor);
+}
+
+static void confined(void **state UNUSED)
+{
+	const struct doctor_finding *found;
+	struct doctor doctor;
+
+	put_process(10, "named", 100, "/");
+	put("/proc/10/attr/current", "named (enforce)\n");
+	put("/etc/apparmor.d/usr.sbin.named", "profile named /usr/sbin/named {}\n");
+	put("/etc/bind/named.conf", "zone x {};\n");
+	doctor = look(INPUT);
+	found = must_find(&doctor, DOCTOR_WARNING, "named (process 10) runs without dnstap");
+	assert_non_null(strstr(found->command,
+	    "cat /usr/share/doc/crosstap/apparmor/usr.sbin.named "
+	    ">>/etc/apparmor.d/local/usr.sbin.named\n"));
+	done(&doctor);
+	put("/etc/bind/named.conf",
+	    "options {\n dnstap { auth; };\n dnstap-output unix "
+	    "\"/run/crosstap/dnstap.sock\";\n};\n");
+	put_socket("/run/crosstap/dnstap.sock", 0666);
+	doctor = look(INPUT);
+	found = must_find(&doctor, DOCTOR_ERROR, "its profile of AppArmor has no line for it");
+	assert_non_null(strstr(found->command, "systemctl try-reload-or-restart apparmor\n"));
+	done(&doctor);
+	put("/proc/10/attr/current", "unconfined\n");
+	doctor = look(INPUT);
+	must_find(&doctor, DOCTOR_OK, "named (process 10) can reach");
+	done(&doctor);
+	put("/proc/10/attr/current", "named (enforce)\n");
+	put("/etc/apparmor.d/local/usr.sbin.named", "/run/crosstap/*.sock rw,\n");
+	doctor = look(INPUT);
+	must_find(&doctor, DOCTOR_OK, "named (process 10) can reach");
 	done(&doctor);
 }
 
@@ -268,8 +340,10 @@ int main(void)
 	    cmocka_unit_test(configurations),
 	    cmocka_unit_test_setup_teardown(nobody_runs, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(without_dnstap, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(without_dnstap_beside_others, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(without_dnstap_in_a_chroot, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(a_chroot_that_cannot_reach, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(confined, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(several_processes, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(permissions, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(sockets_before_the_stack, make_host, remove_host),

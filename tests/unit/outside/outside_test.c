@@ -2,6 +2,7 @@
 /* What only this host knows of a configuration, judged for the agent's user. */
 #include "base/unused.h"
 #include "outside/outside.h"
+#include "outside/unit_environment.h"
 
 #include "../skip.h"
 
@@ -228,6 +229,10 @@ static void another_user(void **state UNUSED)
 	expect("rssac002: {dir: ., key_file: key}\n",
 	    "W 1:17 rssac002.dir: .: nobody, the agent's user, cannot write there: "
 	    "install -d -o nobody '.'");
+	expect("state: ./file\n",
+	    "W 1:8 state: .: nobody, the agent's user, cannot write there: take a folder of its "
+	    "own, as /var/lib/crosstap\n");
+	expect("rssac002: {dir: ., key_file: key}\n", "W 1:17 rssac002.dir: ");
 	assert_non_null(strstr(found,
 	    "W 1:30 rssac002.key_file: key: nobody, the agent's user, cannot read it: "
 	    "Permission denied"));
@@ -239,6 +244,27 @@ static void another_user(void **state UNUSED)
 	    "E 1:30 rssac002.key_file: key: belongs to user 1");
 	agent = "no-such-user";
 	assert_int_equal(chmod(folder, 0700), 0);
+}
+
+static void environment(void **state UNUSED)
+{
+	static const char text[] =
+	    "# CROSSTAP_TEST_A=no\n; B=no\n  CROSSTAP_TEST_A = no\n"
+	    "CROSSTAP_TEST_B=plain value \t\nCROSSTAP_TEST_C=\"a \\\"b\\\" # \"\n"
+	    "CROSSTAP_TEST_D='a\\b'c\nCROSSTAP_TEST_E=\nCROSSTAP_TEST_F=file\n"
+	    "9=no\nno assignment\nCROSSTAP_TEST_G=last";
+	static const char *const expected[][2] = {{"CROSSTAP_TEST_B", "plain value"},
+	    {"CROSSTAP_TEST_C", "a \"b\" # "}, {"CROSSTAP_TEST_D", "a\\bc"},
+	    {"CROSSTAP_TEST_E", ""}, {"CROSSTAP_TEST_F", "mine"}, {"CROSSTAP_TEST_G", "last"}};
+
+	assert_int_equal(setenv("CROSSTAP_TEST_F", "mine", 1), 0);
+	write_file("environment", text, sizeof(text) - 1, 0600);
+	unit_environment_take("environment");
+	unit_environment_take("none");
+	assert_null(getenv("CROSSTAP_TEST_A"));
+	assert_null(getenv("9"));
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		assert_string_equal(getenv(expected[i][0]), expected[i][1]);
 }
 
 /* Who is neither root nor the agent's user cannot tell. */
@@ -267,8 +293,8 @@ static void nobody_asks(void **state UNUSED)
 
 static int remove_folder(void **state UNUSED)
 {
-	static const char *const names[] = {
-	    "crosstap.yaml", "key", "token", "cert", "old", "old-key", "bad", "file"};
+	static const char *const names[] = {"crosstap.yaml", "key", "token", "cert", "old",
+	    "old-key", "bad", "file", "environment"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlink(names[i]);
@@ -285,6 +311,7 @@ int main(void)
 	    cmocka_unit_test(folders),
 	    cmocka_unit_test(places),
 	    cmocka_unit_test(another_user),
+	    cmocka_unit_test(environment),
 	    cmocka_unit_test(nobody_asks),
 	};
 

@@ -136,19 +136,63 @@ static void locate(const char *text, size_t length, size_t offset, yaml_mark_t *
 	}
 }
 
+/* The byte at a mark, in a line that has no others before it than ASCII; 0: there is none. */
+static char byte_at(const char *text, size_t length, const yaml_mark_t *mark)
+{
+	const char *end = text + length;
+	size_t column = 0;
+
+	for (size_t line = 0; line < mark->line && text; line++) {
+		text = memchr(text, '\n', (size_t)(end - text));
+		text = text ? text + 1 : NULL;
+	}
+	while (text && text < end && column<mark->column && * text> 0 && *text != '\n') {
+		text++;
+		column++;
+	}
+	return text && text < end && column == mark->column ? *text : '\0';
+}
+
+/* What begins nothing in YAML, in words; NULL: the parser's own say more. */
+static const char *explain_token(char byte)
+{
+	switch (byte) {
+	case '\t':
+		return "a tab: YAML is indented by spaces alone";
+	case '@':
+	case '`':
+	case '%':
+		return "no value begins so: put it in quotes";
+	default:
+		return NULL;
+	}
+}
+
+/* libyaml is at the end of what was left open, often of the file: where that begins is said, too.
+ */
 static int parser_error(
     struct builder *b, const yaml_parser_t *parser, const char *text, size_t length)
 {
-	const char *problem = parser->problem ? parser->problem : "cannot be read";
+	const char *problem = parser->problem ? parser->problem : "cannot be read", *explained;
+	const yaml_mark_t *begin = &parser->context_mark;
 	yaml_mark_t mark = parser->problem_mark;
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
 	if (parser->error == YAML_READER_ERROR)
 		locate(text, length, parser->problem_offset, &mark);
+	explained = strstr(problem, "cannot start any token") || strstr(problem, "tab character")
+	    ? explain_token(byte_at(text, length, &mark))
+	    : NULL;
+	if (explained)
+		return fail(b, &mark, "%s", explained);
+	if (parser->context && begin->line < mark.line)
+		return fail(b, &mark, "%.60s %.60s that begins in line %zu", problem,
+		    parser->context, begin->line + 1);
 	if (parser->context)
 		return fail(b, &mark, "%.70s %.70s", problem, parser->context);
-	return fail(b, &mark, "%.140s", problem);
+	return fail(b, &mark, "%.120s%s", problem,
+	    strstr(problem, "UTF-8") ? ": the file is to be in UTF-8" : "");
 }
 
 int tree_parse(struct arena *arena, const char *text, size_t length, struct node **ret,

@@ -73,7 +73,10 @@ static const char *variable(struct reader *reader, const struct node *node, cons
 	*ret_used = n + 1;
 	value = getenv(name);
 	if (!value)
-		reader_problem(reader, node, key, "environment variable %s is not set", name);
+		reader_problem(reader, node, key,
+		    "environment variable %s is not set (the unit takes /etc/crosstap/environment "
+		    "when it starts)",
+		    name);
 	return value;
 }
 
