@@ -125,14 +125,13 @@ CT_INLINE void wire_tcp_opt(const struct wire_env *env, struct wire_segment *seg
 {
 	struct wire_flow *flow = &segment->flow;
 	struct wire_message message = {.rcode = flow->rcode};
-	u64 end = segment->at + flow->left;
+	const u64 end = segment->at + flow->left;
+	const u64 seen = end < segment->end ? end : segment->end;
 
-	if (end > segment->end)
-		end = segment->end;
 	message.records[0] = flow->records[0];
 	message.records[1] = flow->records[1];
 	message.records[2] = flow->records[2];
-	wire_take_opt(env, segment->at, end, &message);
+	wire_take_opt(env, segment->at, seen, end, &message);
 	flow->rcode = message.rcode;
 }
 
