@@ -14,8 +14,10 @@
 
 #include "crosstap/compat.h"
 
-#define PACKET_MAX_TAGS       2
-#define PACKET_MAX_EXTENSIONS 8 /* IPv6 extension headers; a packet with more is not followed */
+#define PACKET_MAX_TAGS 2
+/* IPv6 extension headers; a packet with more is not followed. Linux takes any number of destination
+ * options: so many as a packet of 1,500 bytes has room for. */
+#define PACKET_MAX_EXTENSIONS 192
 
 #define PACKET_ETH_IPV4   0x0800
 #define PACKET_ETH_IPV6   0x86dd

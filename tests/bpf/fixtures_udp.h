@@ -56,8 +56,9 @@ static inline void make_ipv6_extensions(struct frames *frames)
 	static const u8 chain[] = {60, 0, 1, 4, 0, 0, 0, 0, 43, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	    0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 0, 17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
 	    0, 0, 0, 0, 0, 0};
-	/* Nine hop-by-hop headers are more than are followed. */
-	u8 many[9 * 8] = {0};
+	/* As many as a packet of 1,500 bytes has room for; and more than are followed. */
+	static const u16 counts[] = {8, 9, 180, PACKET_MAX_EXTENSIONS, PACKET_MAX_EXTENSIONS + 1};
+	u8 many[(PACKET_MAX_EXTENSIONS + 1) * 8] = {0};
 	const struct message query = message_query(0, 1);
 
 	frames_add(frames,
@@ -67,12 +68,15 @@ static inline void make_ipv6_extensions(struct frames *frames)
 		.last_extension = 32,
 		.payload = query.bytes,
 		.length = query.length});
-	for (u32 n = 8; n <= 9; n++)
+	for (u32 at = 0; at < sizeof(many); at += 8)
+		many[at] = 60; /* destination options */
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		frames_add(frames,
 		    (struct frame_spec){.ipv6 = 1,
+			.first_extension = 60,
 			.extensions = many,
-			.extension_bytes = 8 * n,
-			.last_extension = 8 * (n - 1),
+			.extension_bytes = 8u * counts[i],
+			.last_extension = 8u * (counts[i] - 1),
 			.payload = query.bytes,
 			.length = query.length});
 }

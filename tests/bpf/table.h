@@ -27,8 +27,8 @@ static const struct fixture fixtures[] = {
 	"in.udp_size.32=2 in.opcode.0=2 in.qtype.1=2 sources=1 source_messages=2",
 	0},
     {"ipv6_extensions", make_ipv6_extensions,
-	"in.udp6.packets=2 in.udp6.bytes=280 in.udp6.messages=2 in.udp6.message_bytes=64 "
-	"in.udp_size.32=2 in.opcode.0=2 in.qtype.1=2 sources=1 source_messages=2",
+	"in.udp6.packets=5 in.udp6.bytes=3568 in.udp6.messages=5 in.udp6.message_bytes=160 "
+	"in.udp_size.32=5 in.opcode.0=5 in.qtype.1=5 sources=1 source_messages=5",
 	0},
     {"not_ours", make_not_ours, "", 0},
     {"responses", make_responses,
