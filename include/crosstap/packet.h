@@ -211,10 +211,10 @@ CT_INLINE int packet_udp(const u8 *p, struct packet *packet)
 }
 
 /* What an RST carries is a text that says why (RFC 9293 section 3.5.3), and a segment without ACK
- * is dropped (section 3.10.7.4): neither is data of the stream. */
-CT_INLINE bool packet_tcp_has_data(u8 flags)
+ * is dropped (section 3.10.7.4): its data and its end are none of the stream's. */
+CT_INLINE bool packet_is_dropped(u8 flags)
 {
-	return !(flags & PACKET_RST) && flags & (PACKET_SYN | PACKET_ACK);
+	return flags & PACKET_RST || !(flags & (PACKET_SYN | PACKET_ACK));
 }
 
 /* RFC 9293 section 3.1. */
@@ -235,7 +235,11 @@ CT_INLINE int packet_tcp(const struct ct_view *view, struct packet *packet)
 	packet->acknowledged = ct_load_be32(p + 8);
 	packet->tcp_flags = p[13];
 	packet->payload = packet->transport + header;
-	packet->length = packet_tcp_has_data(p[13]) ? room - header : 0;
+	packet->length = room - header;
+	if (packet_is_dropped(p[13])) {
+		packet->length = 0;
+		packet->tcp_flags &= (u8)~PACKET_FIN;
+	}
 	return 0;
 }
 

@@ -353,7 +353,6 @@ CT_INLINE void wire_tcp_end(
 CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet *packet,
     const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
 {
-	const bool last = packet->tcp_flags & (PACKET_FIN | PACKET_RST);
 	struct wire_segment *segment;
 	struct wire_flow *flow;
 	u64 bytes = packet->length;
@@ -378,7 +377,7 @@ CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet
 		wire_tcp_data(env, packet, segment, bytes);
 	else if (packet->tcp_flags & PACKET_FIN)
 		wire_tcp_end(env, packet, segment);
-	if (last)
+	if (wire_tcp_closes(packet->tcp_flags, packet->sequence, segment->flow.next))
 		segment->flow.closed = 1;
 	if (flow)
 		*flow = segment->flow;

@@ -164,7 +164,8 @@ static inline void make_tcp_again(struct frames *frames)
 
 	/* Closed, and the same ports again with other numbers. */
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 34);
-	frames_add(frames, (struct frame_spec){.tcp = 1, .sequence = 1034, .flags = PACKET_FIN});
+	frames_add(frames,
+	    (struct frame_spec){.tcp = 1, .sequence = 1034, .flags = PACKET_FIN | PACKET_ACK});
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 34); /* repeated: the ACK was lost */
 	frames_add(frames,
 	    (struct frame_spec){
@@ -207,7 +208,8 @@ static inline void make_tcp_lower(struct frames *frames)
 	const struct message stream = fixture_stream(3);
 
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 102);
-	frames_add(frames, (struct frame_spec){.tcp = 1, .sequence = 1102, .flags = PACKET_FIN});
+	frames_add(frames,
+	    (struct frame_spec){.tcp = 1, .sequence = 1102, .flags = PACKET_FIN | PACKET_ACK});
 	frames_add(
 	    frames, (struct frame_spec){.tcp = 1, .sequence = 1000 - 50000, .flags = PACKET_SYN});
 	frames_add(frames,
@@ -389,6 +391,32 @@ static inline void make_tcp_no_data(struct frames *frames)
 			.flags = flags[i],
 			.payload = stream.bytes,
 			.length = 34});
+	}
+}
+
+/* An RST of a number that is none of the window ends nothing: what comes ahead is a hole, and no
+ * other connection. Then one that is. */
+static inline void make_tcp_reset_by_another(struct frames *frames)
+{
+	const struct message stream = fixture_stream(3);
+	static const u32 sequences[] = {1034 + (1u << 30), 1034};
+
+	for (u16 i = 0; i < 2; i++) {
+		struct frame_spec spec = {.tcp = 1,
+		    .client = (u16)(1 + i),
+		    .sequence = 1000,
+		    .payload = stream.bytes,
+		    .length = 34};
+
+		frames_add(frames, spec);
+		frames_add(frames,
+		    (struct frame_spec){.tcp = 1,
+			.client = spec.client,
+			.sequence = sequences[i],
+			.flags = PACKET_RST});
+		spec.sequence = 1068;
+		spec.payload = stream.bytes + 68;
+		frames_add(frames, spec);
 	}
 }
 

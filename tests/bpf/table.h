@@ -238,6 +238,11 @@ static const struct fixture fixtures[] = {
 	"in.tcp4.message_bytes=128 in.tcp4.resets=4 in.tcp_size.32=4 in.opcode.0=4 "
 	"in.qtype.1=4 in.flows=4 sources=4 source_messages=4",
 	0},
+    {"tcp_reset_by_another", make_tcp_reset_by_another,
+	"in.tcp4.packets=6 in.tcp4.bytes=376 in.tcp4.messages=4 in.tcp4.message_bytes=128 "
+	"in.tcp4.resets=2 in.tcp4.resync=1 in.tcp_size.32=4 in.opcode.0=4 in.qtype.1=2 "
+	"in.qtype.3=2 in.flows=2 sources=2 source_messages=4",
+	0},
     {"handshakes", make_handshakes,
 	"in.tcp4.packets=5 in.tcp4.bytes=200 in.tcp6.packets=4 in.tcp6.bytes=240 "
 	"in.handshakes4=1 in.handshakes6=1 in.retransmitted4=1 out.tcp4.packets=3 "
