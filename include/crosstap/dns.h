@@ -239,6 +239,13 @@ CT_INLINE u16 dns_opt_rcode(const u8 *record)
 	return (u16)((u16)record[5] << 4);
 }
 
+/* Byte by byte: the record may be on the stack of a BPF program, which has no odd places for two.
+ */
+CT_INLINE u16 dns_opt_data_bytes(const u8 *record)
+{
+	return (u16)(record[DNS_OPT_BYTES - 2] << 8 | record[DNS_OPT_BYTES - 1]);
+}
+
 #ifndef __bpf__
 /* The options of an OPT record (RFC 6891 section 6.1.2) one after another. One that overruns its
  * data ends them and is none itself. */
@@ -254,7 +261,7 @@ struct dns_option {
 static inline struct dns_option dns_options(const u8 *record)
 {
 	return (struct dns_option){
-	    .next = record + DNS_OPT_BYTES, .left = ct_load_be16(record + DNS_OPT_BYTES - 2)};
+	    .next = record + DNS_OPT_BYTES, .left = dns_opt_data_bytes(record)};
 }
 
 static inline bool dns_next_option(struct dns_option *option)

@@ -14,8 +14,10 @@
 
 #include "crosstap/compat.h"
 
-#define PACKET_MAX_TAGS       2
-#define PACKET_MAX_EXTENSIONS 8 /* IPv6 extension headers; a packet with more is not followed */
+#define PACKET_MAX_TAGS 2
+/* IPv6 extension headers; a packet with more is not followed. Linux takes any number of destination
+ * options: so many as a packet of 1,500 bytes has room for. */
+#define PACKET_MAX_EXTENSIONS 192
 
 #define PACKET_ETH_IPV4   0x0800
 #define PACKET_ETH_IPV6   0x86dd
@@ -208,6 +210,13 @@ CT_INLINE int packet_udp(const u8 *p, struct packet *packet)
 	return 0;
 }
 
+/* What an RST carries is a text that says why (RFC 9293 section 3.5.3), and a segment without ACK
+ * is dropped (section 3.10.7.4): its data and its end are none of the stream's. */
+CT_INLINE bool packet_is_dropped(u8 flags)
+{
+	return flags & PACKET_RST || !(flags & (PACKET_SYN | PACKET_ACK));
+}
+
 /* RFC 9293 section 3.1. */
 CT_INLINE int packet_tcp(const struct ct_view *view, struct packet *packet)
 {
@@ -227,6 +236,10 @@ CT_INLINE int packet_tcp(const struct ct_view *view, struct packet *packet)
 	packet->tcp_flags = p[13];
 	packet->payload = packet->transport + header;
 	packet->length = room - header;
+	if (packet_is_dropped(p[13])) {
+		packet->length = 0;
+		packet->tcp_flags &= (u8)~PACKET_FIN;
+	}
 	return 0;
 }
 

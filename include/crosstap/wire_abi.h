@@ -263,6 +263,15 @@ enum wire_sync {
 /* Data this far behind the cursor is no repetition but another connection. */
 #define WIRE_FLOW_BEHIND (1 << 24)
 
+/* Does the connection end with this segment? An RST that is not of the window is somebody else's,
+ * and not taken (RFC 5961 section 3). */
+CT_INLINE bool wire_tcp_closes(u8 flags, u32 sequence, u32 next)
+{
+	if (flags & PACKET_RST)
+		return sequence - next < WIRE_FLOW_BEHIND;
+	return flags & PACKET_FIN;
+}
+
 struct wire_flow {
 	u32 next; /* sequence number of the first byte not yet looked at */
 	u32 left; /* bytes of the message still to come, from `next` on */

@@ -99,52 +99,55 @@ CT_INLINE void wire_take_header(const u8 *header, struct wire_message *message)
 /*
  * The rcode's upper bits, where the OPT is the first thing behind the question. So it is in every
  * BADVERS and BADCOOKIE that servers send: these carry no answer. Elsewhere, and where a segment's
- * or a fragment's end cuts the OPT, the rcode is the header's four bits.
+ * or a fragment's end cuts the OPT, the rcode is the header's four bits; so it is where the OPT's
+ * data runs past the message's end, for dns_find_opt() takes no such record. `seen`: the end of
+ * what is here of the message, which ends at `end`.
  */
 CT_INLINE void wire_take_opt(
-    const struct wire_env *env, u64 at, u64 end, struct wire_message *message)
+    const struct wire_env *env, u64 at, u64 seen, u64 end, struct wire_message *message)
 {
 	u8 record[DNS_OPT_BYTES] __attribute__((aligned(8)));
 
 	if (env->direction != WIRE_OUT || message->records[0] || message->records[1] ||
 	    !message->records[2])
 		return;
-	if (at + DNS_OPT_BYTES > end || wire_read(env, at, record, DNS_OPT_BYTES))
+	if (at + DNS_OPT_BYTES > seen || wire_read(env, at, record, DNS_OPT_BYTES))
 		return;
-	if (dns_is_opt(record))
+	if (dns_is_opt(record) && at + DNS_OPT_BYTES + dns_opt_data_bytes(record) <= end)
 		message->rcode |= dns_opt_rcode(record);
 }
 
 /* The first question of a message over UDP, at `at`. Where the packet ends before the message does
- * (a first fragment), the question may be unreadable and nothing is malformed. */
+ * (`seen`, of a first fragment), the question may be unreadable and nothing is malformed; what
+ * follows the packet may be padding. */
 CT_INLINE void wire_udp_question(
-    const struct wire_env *env, u64 at, u64 end, struct wire_message *message)
+    const struct wire_env *env, u64 at, u64 seen, u64 end, struct wire_message *message)
 {
-	const u64 walk = wire_walk(env, at, end, 0);
+	const u64 walk = wire_walk(env, at, seen, 0);
 	const u32 status = DNS_WALK_STATUS(walk);
 	u8 type[2] __attribute__((aligned(2)));
 
-	if (status == DNS_WALK_VIEW)
+	at = DNS_WALK_AT(walk);
+	if (status == DNS_WALK_VIEW || (status == DNS_WALK_END && at < end))
 		return;
 	if (status != DNS_WALK_DONE) {
 		message->malformed =
 		    status == DNS_WALK_END ? DNS_MALFORMED_QNAME_OVERRUN : (u8)status;
 		return;
 	}
-	at = DNS_WALK_AT(walk);
 	if (at + 4 > end) {
 		message->malformed = DNS_MALFORMED_QUESTION_OVERRUN;
 		return;
 	}
-	if (wire_read(env, at, type, sizeof(type)))
+	if (at + 2 > seen || wire_read(env, at, type, sizeof(type)))
 		return;
 	message->has_question = 1;
 	message->qtype = ct_load_be16(type);
 	message->qclass = DNS_CLASS_IN;
-	if (!wire_read(env, at + 2, type, sizeof(type)))
+	if (at + 4 <= seen && !wire_read(env, at + 2, type, sizeof(type)))
 		message->qclass = ct_load_be16(type);
 	if (message->questions == 1)
-		wire_take_opt(env, at + 4, end, message);
+		wire_take_opt(env, at + 4, seen, end, message);
 }
 
 /* The message of a first fragment that ends in its header: what is seen of it, and else a plain
@@ -169,6 +172,7 @@ CT_INLINE bool wire_udp_message(
 	const u64 begin = packet->payload + DNS_HEADER_BYTES;
 	const u64 end = packet->payload + packet->length;
 	const u64 room = packet->ip + packet->ip_bytes - packet->payload;
+	const u64 seen = room < packet->length ? packet->payload + room : end;
 	u8 header[DNS_HEADER_BYTES] __attribute__((aligned(8)));
 
 	*message = (struct wire_message){.length = packet->length};
@@ -184,9 +188,9 @@ CT_INLINE bool wire_udp_message(
 		return false;
 	wire_take_header(header, message);
 	if (message->questions)
-		wire_udp_question(env, begin, end, message);
+		wire_udp_question(env, begin, seen, end, message);
 	else
-		wire_take_opt(env, begin, end, message);
+		wire_take_opt(env, begin, seen, end, message);
 	return true;
 }
 

@@ -125,14 +125,13 @@ CT_INLINE void wire_tcp_opt(const struct wire_env *env, struct wire_segment *seg
 {
 	struct wire_flow *flow = &segment->flow;
 	struct wire_message message = {.rcode = flow->rcode};
-	u64 end = segment->at + flow->left;
+	const u64 end = segment->at + flow->left;
+	const u64 seen = end < segment->end ? end : segment->end;
 
-	if (end > segment->end)
-		end = segment->end;
 	message.records[0] = flow->records[0];
 	message.records[1] = flow->records[1];
 	message.records[2] = flow->records[2];
-	wire_take_opt(env, segment->at, end, &message);
+	wire_take_opt(env, segment->at, seen, end, &message);
 	flow->rcode = message.rcode;
 }
 
@@ -354,7 +353,6 @@ CT_INLINE void wire_tcp_end(
 CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet *packet,
     const struct wire_flow_key *key, const struct wire_peer *peer, u64 readable)
 {
-	const bool last = packet->tcp_flags & (PACKET_FIN | PACKET_RST);
 	struct wire_segment *segment;
 	struct wire_flow *flow;
 	u64 bytes = packet->length;
@@ -379,7 +377,7 @@ CT_INLINE void wire_count_stream(const struct wire_env *env, const struct packet
 		wire_tcp_data(env, packet, segment, bytes);
 	else if (packet->tcp_flags & PACKET_FIN)
 		wire_tcp_end(env, packet, segment);
-	if (last)
+	if (wire_tcp_closes(packet->tcp_flags, packet->sequence, segment->flow.next))
 		segment->flow.closed = 1;
 	if (flow)
 		*flow = segment->flow;

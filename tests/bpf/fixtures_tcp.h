@@ -164,7 +164,8 @@ static inline void make_tcp_again(struct frames *frames)
 
 	/* Closed, and the same ports again with other numbers. */
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 34);
-	frames_add(frames, (struct frame_spec){.tcp = 1, .sequence = 1034, .flags = PACKET_FIN});
+	frames_add(frames,
+	    (struct frame_spec){.tcp = 1, .sequence = 1034, .flags = PACKET_FIN | PACKET_ACK});
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 34); /* repeated: the ACK was lost */
 	frames_add(frames,
 	    (struct frame_spec){
@@ -207,7 +208,8 @@ static inline void make_tcp_lower(struct frames *frames)
 	const struct message stream = fixture_stream(3);
 
 	fixture_tcp(frames, WIRE_IN, &stream, 0, 102);
-	frames_add(frames, (struct frame_spec){.tcp = 1, .sequence = 1102, .flags = PACKET_FIN});
+	frames_add(frames,
+	    (struct frame_spec){.tcp = 1, .sequence = 1102, .flags = PACKET_FIN | PACKET_ACK});
 	frames_add(
 	    frames, (struct frame_spec){.tcp = 1, .sequence = 1000 - 50000, .flags = PACKET_SYN});
 	frames_add(frames,
@@ -341,6 +343,81 @@ static inline void make_tcp_badvers(struct frames *frames)
 	fixture_tcp(
 	    frames, WIRE_OUT, &stream, 0, stream.length - 3); /* the second OPT is cut: rcode 0 */
 	fixture_tcp(frames, WIRE_OUT, &stream, stream.length - 3, stream.length);
+}
+
+/* An OPT whose data is in the next segment is one; one whose data runs past the message is none. */
+static inline void make_tcp_opt_data(struct frames *frames)
+{
+	struct message stream = {.length = 0};
+
+	for (u32 missing = 0; missing < 2; missing++) {
+		struct message message = message_named(0x8003, NAME_WWW, 16, 1, 1);
+
+		message_opt(&message, 1);
+		message.bytes[message.length - 1] = (u8)(4 + missing);
+		message_put(&message, "\0\3\0\0", 4);
+		message_prefixed(&stream, &message);
+	}
+	fixture_tcp(frames, WIRE_OUT, &stream, 0, stream.length / 2 - 4);
+	fixture_tcp(frames, WIRE_OUT, &stream, stream.length / 2 - 4, stream.length);
+}
+
+/* What an RST carries, or a segment without ACK, no nameserver reads: the stream goes on behind
+ * what was before. */
+static inline void make_tcp_no_data(struct frames *frames)
+{
+	static const u8 flags[] = {PACKET_RST, PACKET_RST | PACKET_ACK, 0x08, PACKET_FIN};
+	const struct message stream = fixture_stream(2);
+
+	for (u8 i = 0; i < sizeof(flags); i++) {
+		frames_add(frames,
+		    (struct frame_spec){.tcp = 1,
+			.client = 1 + i,
+			.sequence = 1000,
+			.payload = stream.bytes,
+			.length = 34});
+		frames_add(frames,
+		    (struct frame_spec){.tcp = 1,
+			.client = 1 + i,
+			.sequence = 1034,
+			.flags = flags[i],
+			.payload = stream.bytes + 34,
+			.length = 34});
+		/* Of a connection that is not there. */
+		frames_add(frames,
+		    (struct frame_spec){.tcp = 1,
+			.client = 20 + i,
+			.sequence = 1000,
+			.flags = flags[i],
+			.payload = stream.bytes,
+			.length = 34});
+	}
+}
+
+/* An RST of a number that is none of the window ends nothing: what comes ahead is a hole, and no
+ * other connection. Then one that is. */
+static inline void make_tcp_reset_by_another(struct frames *frames)
+{
+	const struct message stream = fixture_stream(3);
+	static const u32 sequences[] = {1034 + (1u << 30), 1034};
+
+	for (u16 i = 0; i < 2; i++) {
+		struct frame_spec spec = {.tcp = 1,
+		    .client = (u16)(1 + i),
+		    .sequence = 1000,
+		    .payload = stream.bytes,
+		    .length = 34};
+
+		frames_add(frames, spec);
+		frames_add(frames,
+		    (struct frame_spec){.tcp = 1,
+			.client = spec.client,
+			.sequence = sequences[i],
+			.flags = PACKET_RST});
+		spec.sequence = 1068;
+		spec.payload = stream.bytes + 68;
+		frames_add(frames, spec);
+	}
 }
 
 /* --- handshakes ----------------------------------------------------------------------------- */

@@ -56,8 +56,9 @@ static inline void make_ipv6_extensions(struct frames *frames)
 	static const u8 chain[] = {60, 0, 1, 4, 0, 0, 0, 0, 43, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	    0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 0, 17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
 	    0, 0, 0, 0, 0, 0};
-	/* Nine hop-by-hop headers are more than are followed. */
-	u8 many[9 * 8] = {0};
+	/* As many as a packet of 1,500 bytes has room for; and more than are followed. */
+	static const u16 counts[] = {8, 9, 180, PACKET_MAX_EXTENSIONS, PACKET_MAX_EXTENSIONS + 1};
+	u8 many[(PACKET_MAX_EXTENSIONS + 1) * 8] = {0};
 	const struct message query = message_query(0, 1);
 
 	frames_add(frames,
@@ -67,12 +68,15 @@ static inline void make_ipv6_extensions(struct frames *frames)
 		.last_extension = 32,
 		.payload = query.bytes,
 		.length = query.length});
-	for (u32 n = 8; n <= 9; n++)
+	for (u32 at = 0; at < sizeof(many); at += 8)
+		many[at] = 60; /* destination options */
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		frames_add(frames,
 		    (struct frame_spec){.ipv6 = 1,
+			.first_extension = 60,
 			.extensions = many,
-			.extension_bytes = 8 * n,
-			.last_extension = 8 * (n - 1),
+			.extension_bytes = 8u * counts[i],
+			.last_extension = 8u * (counts[i] - 1),
 			.payload = query.bytes,
 			.length = query.length});
 }
@@ -413,6 +417,58 @@ static inline void make_fragments(struct frames *frames)
 		.server = FRAME_NOT_OURS,
 		.payload = response.bytes,
 		.length = 32});
+}
+
+/* Of a tiny first fragment, what pads its frame is no part of the message: neither the end of the
+ * name and its type, nor the type alone, nor an OPT. */
+static inline void make_padded_fragments(struct frames *frames)
+{
+	struct message query = message_header(0, 1, 0, 0, 0),
+		       response = message_header(0x8000, 0, 0, 0, 1);
+
+	message_put(&query, "\2nl\0", 4);
+	for (u8 ipv6 = 0; ipv6 < 2; ipv6++) {
+		static const u8 first[8] = {17, 0, 0, 1, 0, 0, 0, 1};
+		struct frame_spec spec = {.ipv6 = ipv6,
+		    .udp_length = 8 + 32,
+		    .payload = query.bytes,
+		    .length = 16,
+		    .padding = 20};
+
+		spec.fragment = ipv6 ? 0 : 0x2000;
+		spec.first_extension = ipv6 ? 44 : 0;
+		spec.extensions = first;
+		spec.extension_bytes = ipv6 ? 8 : 0;
+		frames_add(frames, spec);
+		spec.length = 14; /* "\2n" */
+		frames_add(frames, spec);
+	}
+	message_opt(&response, 1);
+	frames_add(frames,
+	    (struct frame_spec){.direction = WIRE_OUT,
+		.fragment = 0x2000,
+		.udp_length = 8 + 32,
+		.payload = response.bytes,
+		.length = 16,
+		.padding = 20});
+	memcpy(frames->frames[frames->n - 1].bytes + 14 + 28 + 16, response.bytes + 16, 7);
+}
+
+/* An OPT whose data runs past the message's end is none, as for dnstap; one with data is one. */
+static inline void make_opt_data(struct frames *frames)
+{
+	for (u32 missing = 0; missing < 2; missing++) {
+		struct message message = message_named(0x8003, NAME_WWW, 16, 1, 1);
+
+		message_opt(&message, 1);
+		message.bytes[message.length - 1] = (u8)(4 + missing);
+		message_put(&message, "\0\3\0\0", 4);
+		fixture_udp(frames, WIRE_OUT, &message);
+		message = message_header(0x8003, 0, 0, 0, 1);
+		message_opt(&message, 1);
+		message.bytes[message.length - 1] = (u8)missing;
+		fixture_udp(frames, WIRE_OUT, &message);
+	}
 }
 
 /* A frame that ends early, at each length, as a device or a capture may give it. */

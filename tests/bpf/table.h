@@ -27,8 +27,8 @@ static const struct fixture fixtures[] = {
 	"in.udp_size.32=2 in.opcode.0=2 in.qtype.1=2 sources=1 source_messages=2",
 	0},
     {"ipv6_extensions", make_ipv6_extensions,
-	"in.udp6.packets=2 in.udp6.bytes=280 in.udp6.messages=2 in.udp6.message_bytes=64 "
-	"in.udp_size.32=2 in.opcode.0=2 in.qtype.1=2 sources=1 source_messages=2",
+	"in.udp6.packets=5 in.udp6.bytes=3568 in.udp6.messages=5 in.udp6.message_bytes=160 "
+	"in.udp_size.32=5 in.opcode.0=5 in.qtype.1=5 sources=1 source_messages=5",
 	0},
     {"not_ours", make_not_ours, "", 0},
     {"responses", make_responses,
@@ -105,6 +105,19 @@ static const struct fixture fixtures[] = {
 	"in.opcode.4=1 out.udp4.packets=3 out.udp4.bytes=140 out.udp4.fragments=4 "
 	"out.udp4.messages=2 out.udp4.message_bytes=2800 out.udp_size.1392=2 out.rcode.0=2 "
 	"sources=1 source_messages=1",
+	0},
+    {"padded_fragments", make_padded_fragments,
+	"in.udp4.packets=2 in.udp4.bytes=86 in.udp4.fragments=2 in.udp4.messages=2 "
+	"in.udp4.message_bytes=64 in.udp6.packets=2 in.udp6.bytes=142 in.udp6.fragments=2 "
+	"in.udp6.messages=2 in.udp6.message_bytes=64 in.udp_size.32=4 in.opcode.0=4 "
+	"out.udp4.packets=1 out.udp4.bytes=44 out.udp4.fragments=1 out.udp4.messages=1 "
+	"out.udp4.message_bytes=32 out.udp_size.32=1 out.rcode.0=1 sources=2 "
+	"source_messages=4",
+	0},
+    {"opt_data", make_opt_data,
+	"out.udp4.packets=4 out.udp4.bytes=252 out.udp4.messages=4 "
+	"out.udp4.message_bytes=140 out.udp_size.16=2 out.udp_size.32=2 out.rcode.3=2 "
+	"out.rcode.19=2",
 	0},
     {"truncated", make_truncated,
 	"in.udp4.packets=33 in.udp4.bytes=1980 in.udp4.messages=21 in.udp4.message_bytes=672 "
@@ -214,6 +227,21 @@ static const struct fixture fixtures[] = {
     {"tcp_badvers", make_tcp_badvers,
 	"out.tcp4.packets=2 out.tcp4.bytes=170 out.tcp4.messages=2 out.tcp4.message_bytes=86 "
 	"out.tcp_size.32=2 out.rcode.0=1 out.rcode.16=1 out.flows=1",
+	0},
+    {"tcp_opt_data", make_tcp_opt_data,
+	"out.tcp4.packets=2 out.tcp4.bytes=178 out.tcp4.messages=2 "
+	"out.tcp4.message_bytes=94 out.tcp_size.32=2 out.rcode.3=1 out.rcode.19=1 "
+	"out.flows=1",
+	0},
+    {"tcp_no_data", make_tcp_no_data,
+	"in.tcp4.packets=12 in.tcp4.bytes=888 in.tcp4.messages=4 "
+	"in.tcp4.message_bytes=128 in.tcp4.resets=4 in.tcp_size.32=4 in.opcode.0=4 "
+	"in.qtype.1=4 in.flows=4 sources=4 source_messages=4",
+	0},
+    {"tcp_reset_by_another", make_tcp_reset_by_another,
+	"in.tcp4.packets=6 in.tcp4.bytes=376 in.tcp4.messages=4 in.tcp4.message_bytes=128 "
+	"in.tcp4.resets=2 in.tcp4.resync=1 in.tcp_size.32=4 in.opcode.0=4 in.qtype.1=2 "
+	"in.qtype.3=2 in.flows=2 sources=2 source_messages=4",
 	0},
     {"handshakes", make_handshakes,
 	"in.tcp4.packets=5 in.tcp4.bytes=200 in.tcp6.packets=4 in.tcp6.bytes=240 "

@@ -433,7 +433,8 @@ static void take(void *context, const struct counter_segment *segment)
 	} else if (segment->length || segment->flags & PACKET_FIN) {
 		take_data(streams, stream, segment);
 	}
-	if (segment->flags & PACKET_RST) {
+	if (segment->flags & PACKET_RST &&
+	    wire_tcp_closes(segment->flags, segment->sequence, stream->next)) {
 		give_up(streams, stream, true);
 		stream->cursor.closed = 1;
 	}

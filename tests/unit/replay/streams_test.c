@@ -440,9 +440,10 @@ static void test_room(void **state UNUSED)
 	five_queries();
 	count_packet(&(struct sent){.sequence = 1000, .flags = PACKET_SYN}, 0);
 	for (uint32_t i = 1; i <= segments; i++)
-		count_packet(
-		    &(struct sent){
-			.sequence = 1001 + 23 * i, .data = streams_sent[0].bytes, .length = 23},
+		count_packet(&(struct sent){.sequence = 1001 + 23 * i,
+				 .data = streams_sent[0].bytes,
+				 .length = 23,
+				 .flags = PACKET_ACK},
 		    i);
 	assert_int_equal(
 	    counter_window_sums(window, 0, WIRE_IN)->cells[WIRE_TCP][PACKET_IPV4].messages,
@@ -475,6 +476,23 @@ static void test_flood(void **state UNUSED)
 }
 
 /* The end of a stream that no capture has. */
+/* An RST of a number that is none of the window is not taken: the stream goes on, and in order. */
+static void test_reset_by_another(void **state UNUSED)
+{
+	struct sums got;
+
+	five_queries();
+	send_part(0, 0, 0, PACKET_SYN);
+	send_part(0, 0, 10, 0);
+	send_part(0, 0, 0, PACKET_RST);
+	packets[n_packets - 1].sequence += 1u << 30;
+	send_part(0, 30, 115, 0);
+	send_part(0, 10, 30, 0);
+	count_all(&got);
+	assert_int_equal(got.messages, 5);
+	assert_int_equal(got.resync, 0);
+}
+
 static void test_lost_tail(void **state UNUSED)
 {
 	struct sums got;
@@ -545,6 +563,7 @@ int main(void)
 	    cmocka_unit_test(test_missing_for_long),
 	    cmocka_unit_test(test_room),
 	    cmocka_unit_test(test_flood),
+	    cmocka_unit_test(test_reset_by_another),
 	    cmocka_unit_test(test_lost_tail),
 	    cmocka_unit_test(test_keep_alive),
 	    cmocka_unit_test(test_late_syn),
