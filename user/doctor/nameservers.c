@@ -18,14 +18,14 @@ static const struct {
 	const char *snippet, *check, *unit;
 	const char *profile; /* of AppArmor, which lets it write where Debian has it write */
 } known[NAMESERVER_KINDS] = {
-    [NAMESERVER_KNOT] = {"knot.conf", "knotc -c '%s' conf-check", "knot"},
-    [NAMESERVER_NSD] = {"nsd.conf", "nsd-checkconf '%s'", "nsd"},
+    [NAMESERVER_KNOT] = {"knot.conf", "knotc -c '%s' conf-check", "knot", NULL},
+    [NAMESERVER_NSD] = {"nsd.conf", "nsd-checkconf '%s'", "nsd", NULL},
     [NAMESERVER_BIND] = {"named.conf", "named-checkconf '%s'", "named", "usr.sbin.named"},
     [NAMESERVER_UNBOUND] = {"unbound.conf", "unbound-checkconf '%s'", "unbound",
 	"usr.sbin.unbound"},
-    [NAMESERVER_DNSDIST] = {"dnsdist.lua", "dnsdist --check-config -C '%s'", "dnsdist"},
-    [NAMESERVER_RECURSOR] = {"recursor.lua", "test -r '%s'", "pdns-recursor"},
-    [NAMESERVER_COREDNS] = {"Corefile", "test -r '%s'", "coredns"},
+    [NAMESERVER_DNSDIST] = {"dnsdist.lua", "dnsdist --check-config -C '%s'", "dnsdist", NULL},
+    [NAMESERVER_RECURSOR] = {"recursor.lua", "test -r '%s'", "pdns-recursor", NULL},
+    [NAMESERVER_COREDNS] = {"Corefile", "test -r '%s'", "coredns", NULL},
 };
 
 /* -- processes */
