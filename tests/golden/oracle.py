@@ -278,7 +278,7 @@ class Oracle:
         self.zones, self.from_responses, self.made_with = zones or Zones(), from_responses, (tlds, labels, rules)
         self.thresholds = thresholds or {}
         self.pairs, self.clock = Pairs(), Clock(interval, grace)
-        self.frames = self.bad = 0
+        self.frames = self.bad = self.ignored = 0
         self.whole, self.windows, self.order = {}, defaultdict(dict), defaultdict(list)
 
     def figures(self, where, zone):
@@ -291,10 +291,11 @@ class Oracle:
         events = [self.decode(payload) for payload in payloads]
         self.clock.begin(next(event.time for event in events if event and event.time is not None))
         for event in events:
-            self.bad += not event
+            self.frames += 1
             if event:
-                self.frames += 1
                 self.frame(event)
+            else:
+                self.bad += 1
         return self
 
     @staticmethod
@@ -308,6 +309,7 @@ class Oracle:
         if event.time is not None:
             self.clock.see(event.time)
         if self.from_responses and event.is_query and event.message[1] in reader.CLIENT_SIDE:
+            self.ignored += 1
             return
         carried = None
         if self.from_responses and 10 in event.message and event.message[1] in reader.CLIENT_SIDE:

@@ -57,7 +57,7 @@ static int put_entries(const struct writer *writer, struct resolvers *resolvers)
 
 	for (size_t i = 0; i < resolvers_count(resolvers) && r == 0; i++) {
 		const struct resolver *from = resolvers_at(resolvers, i);
-		const struct stored stored = {
+		struct stored stored = {
 		    .address = {from->address[0], from->address[1]},
 		    .icmp_rtt_us = from->icmp_rtt_us,
 		    .tcp_rtt_us = from->tcp_rtt_us,
@@ -68,6 +68,7 @@ static int put_entries(const struct writer *writer, struct resolvers *resolvers)
 		    .day = from->day,
 		};
 
+		client_day_end_window(&stored.day); /* a window may have ended for want of memory */
 		if (is_worth(from))
 			r = put(writer, &stored, sizeof(stored));
 	}

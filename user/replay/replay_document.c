@@ -99,17 +99,15 @@ static int put_wire(json_t *document, const struct replay *replay, const struct 
 }
 
 struct file_sums {
-	uint64_t frames, frames_bad, bytes; /* frames: without bad ones; bytes: of the files */
+	uint64_t frames, frames_bad, bytes; /* bytes: of the files */
 };
 
 static void sum_files(const struct replay *replay, struct file_sums *ret)
 {
 	*ret = (struct file_sums){0};
 	for (size_t i = 0; i < replay->n_files; i++) {
-		const struct receiver *receiver = &replay->files[i]->receiver;
-
-		ret->frames += receiver->frames - receiver->frames_bad;
-		ret->frames_bad += receiver->frames_bad;
+		ret->frames += replay->files[i]->receiver.frames;
+		ret->frames_bad += replay->files[i]->receiver.frames_bad;
 		ret->bytes += replay->files[i]->bytes;
 	}
 }
