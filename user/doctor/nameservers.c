@@ -16,14 +16,16 @@
 
 static const struct {
 	const char *snippet, *check, *unit;
+	const char *profile; /* of AppArmor, which lets it write where Debian has it write */
 } known[NAMESERVER_KINDS] = {
-    [NAMESERVER_KNOT] = {"knot.conf", "knotc -c '%s' conf-check", "knot"},
-    [NAMESERVER_NSD] = {"nsd.conf", "nsd-checkconf '%s'", "nsd"},
-    [NAMESERVER_BIND] = {"named.conf", "named-checkconf '%s'", "named"},
-    [NAMESERVER_UNBOUND] = {"unbound.conf", "unbound-checkconf '%s'", "unbound"},
-    [NAMESERVER_DNSDIST] = {"dnsdist.lua", "dnsdist --check-config -C '%s'", "dnsdist"},
-    [NAMESERVER_RECURSOR] = {"recursor.lua", "test -r '%s'", "pdns-recursor"},
-    [NAMESERVER_COREDNS] = {"Corefile", "test -r '%s'", "coredns"},
+    [NAMESERVER_KNOT] = {"knot.conf", "knotc -c '%s' conf-check", "knot", NULL},
+    [NAMESERVER_NSD] = {"nsd.conf", "nsd-checkconf '%s'", "nsd", NULL},
+    [NAMESERVER_BIND] = {"named.conf", "named-checkconf '%s'", "named", "usr.sbin.named"},
+    [NAMESERVER_UNBOUND] = {"unbound.conf", "unbound-checkconf '%s'", "unbound",
+	"usr.sbin.unbound"},
+    [NAMESERVER_DNSDIST] = {"dnsdist.lua", "dnsdist --check-config -C '%s'", "dnsdist", NULL},
+    [NAMESERVER_RECURSOR] = {"recursor.lua", "test -r '%s'", "pdns-recursor", NULL},
+    [NAMESERVER_COREDNS] = {"Corefile", "test -r '%s'", "coredns", NULL},
 };
 
 /* -- processes */
@@ -120,6 +122,57 @@ void doctor_processes(struct doctor *doctor)
 	if (!doctor->nameservers->n)
 		doctor_note(
 		    doctor, DOCTOR_OK, NULL, NULL, "no nameserver that the doctor knows runs here");
+}
+
+/* -- AppArmor */
+
+static bool has_text(const struct doctor *doctor, const char *file, const char *part)
+{
+	char place[PATH_MAX], *text = NULL;
+	bool found;
+
+	doctor_place(doctor, place, "%s", file);
+	found = doctor_read(place, &text, NULL) == 0 && strstr(text, part);
+	free(text);
+	return found;
+}
+
+/* Whether there is a profile for it that says nothing of the folder of a socket. */
+static bool profile_lacks(
+    const struct doctor *doctor, const struct nameserver *one, const char *socket)
+{
+	const char *profile = known[one->kind].profile, *slash = strrchr(socket, '/');
+	char file[128], folder[PATH_MAX];
+
+	if (!profile || !slash)
+		return false;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - socket + 1), socket);
+	snprintf(file, sizeof(file), "/etc/apparmor.d/%s", profile);
+	if (!has_text(doctor, file, "profile") || has_text(doctor, file, folder))
+		return false;
+	snprintf(file, sizeof(file), "/etc/apparmor.d/local/%s", profile);
+	return !has_text(doctor, file, folder);
+}
+
+static bool is_confined(const struct doctor *doctor, const struct nameserver *one)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "/proc/%d/attr/current", (int)one->pid);
+	return has_text(doctor, file, "(enforce)");
+}
+
+#define PROFILE_BYTES 256
+
+/* config/apparmor/README.md */
+static void advise_profile(const struct nameserver *one, char ret[PROFILE_BYTES])
+{
+	const char *profile = known[one->kind].profile;
+
+	snprintf(ret, PROFILE_BYTES,
+	    "cat /usr/share/doc/crosstap/apparmor/%s >>/etc/apparmor.d/local/%s\n"
+	    "systemctl try-reload-or-restart apparmor\n",
+	    profile, profile);
 }
 
 /* -- lines to add */
@@ -229,8 +282,8 @@ static void note_no_dnstap(struct doctor *doctor, const struct nameserver *one)
 	const bool yaml = strstr(one->config, ".yml") != NULL;
 	const char *file =
 	    one->kind == NAMESERVER_RECURSOR && !yaml ? "/etc/powerdns/recursor.lua" : one->config;
-	char command[2 * COMMAND_BYTES], check[COMMAND_BYTES - 128], edit[COMMAND_BYTES] = "";
-	char own[PATH_MAX];
+	char command[3 * COMMAND_BYTES], check[COMMAND_BYTES - 128], edit[COMMAND_BYTES] = "";
+	char own[PATH_MAX], profile[PROFILE_BYTES] = "";
 	char *lines = lines_for(
 	    yaml && one->kind == NAMESERVER_RECURSOR ? "recursor.yml" : known[one->kind].snippet,
 	    seen ? seen : "/run/dnstap.sock");
@@ -241,7 +294,9 @@ static void note_no_dnstap(struct doctor *doctor, const struct nameserver *one)
 		include_lines(one, own, edit);
 		file = own;
 	}
-	snprintf(command, sizeof(command), "%s%s && systemctl restart %s", edit, check,
+	if (profile_lacks(doctor, one, seen ? seen : socket))
+		advise_profile(one, profile);
+	snprintf(command, sizeof(command), "%s%s%s && systemctl restart %s", profile, edit, check,
 	    known[one->kind].unit);
 	doctor_note(doctor, DOCTOR_WARNING,
 	    seen ? "nothing that it answers is counted by zone, name or resolver"
@@ -328,6 +383,11 @@ static void note_reach(struct doctor *doctor, const struct nameserver *one, cons
 			: "%s (process %d) sends to %s, from its root %s the file %s, which is no "
 			  "input",
 		    one->name, (int)one->pid, path, one->root, part);
+	} else if (is_confined(doctor, one) && profile_lacks(doctor, one, path)) {
+		advise_profile(one, command);
+		doctor_note(doctor, DOCTOR_ERROR, "its frames do not arrive", command,
+		    "%s (process %d) cannot reach %s: its profile of AppArmor has no line for it",
+		    one->name, (int)one->pid, place);
 	} else {
 		doctor_note(doctor, DOCTOR_OK, NULL, NULL, "%s (process %d) can reach %s",
 		    one->name, (int)one->pid, place);

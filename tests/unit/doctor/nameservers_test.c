@@ -205,6 +205,40 @@ static void a_chroot_that_cannot_reach(void **state UNUSED)
 	done(&doctor);
 }
 
+static void confined(void **state UNUSED)
+{
+	const struct doctor_finding *found;
+	struct doctor doctor;
+
+	put_process(10, "named", 100, "/");
+	put("/proc/10/attr/current", "named (enforce)\n");
+	put("/etc/apparmor.d/usr.sbin.named", "profile named /usr/sbin/named {}\n");
+	put("/etc/bind/named.conf", "zone x {};\n");
+	doctor = look(INPUT);
+	found = must_find(&doctor, DOCTOR_WARNING, "named (process 10) runs without dnstap");
+	assert_non_null(strstr(found->command,
+	    "cat /usr/share/doc/crosstap/apparmor/usr.sbin.named "
+	    ">>/etc/apparmor.d/local/usr.sbin.named\n"));
+	done(&doctor);
+	put("/etc/bind/named.conf",
+	    "options {\n dnstap { auth; };\n dnstap-output unix "
+	    "\"/run/crosstap/dnstap.sock\";\n};\n");
+	put_socket("/run/crosstap/dnstap.sock", 0666);
+	doctor = look(INPUT);
+	found = must_find(&doctor, DOCTOR_ERROR, "its profile of AppArmor has no line for it");
+	assert_non_null(strstr(found->command, "systemctl try-reload-or-restart apparmor\n"));
+	done(&doctor);
+	put("/proc/10/attr/current", "unconfined\n");
+	doctor = look(INPUT);
+	must_find(&doctor, DOCTOR_OK, "named (process 10) can reach");
+	done(&doctor);
+	put("/proc/10/attr/current", "named (enforce)\n");
+	put("/etc/apparmor.d/local/usr.sbin.named", "/run/crosstap/*.sock rw,\n");
+	doctor = look(INPUT);
+	must_find(&doctor, DOCTOR_OK, "named (process 10) can reach");
+	done(&doctor);
+}
+
 /* As NSD runs: each process has a name of its own, and all one command line. */
 static void several_processes(void **state UNUSED)
 {
@@ -309,6 +343,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(without_dnstap_beside_others, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(without_dnstap_in_a_chroot, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(a_chroot_that_cannot_reach, make_host, remove_host),
+	    cmocka_unit_test_setup_teardown(confined, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(several_processes, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(permissions, make_host, remove_host),
 	    cmocka_unit_test_setup_teardown(sockets_before_the_stack, make_host, remove_host),
