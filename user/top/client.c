@@ -150,8 +150,12 @@ static long get(struct top_client *client, const char *path, char *error, size_t
 		return refuse(client, path, error, size);
 	if (result == CURLE_OK)
 		return code;
-	snprintf(error, size, "no agent answers at %s: %s", client->url,
-	    *client->reason ? client->reason : curl_easy_strerror(result));
+	/* A page of HTTPS ends a connection that begins with words. */
+	snprintf(error, size, "no agent answers at %s: %s%s", client->url,
+	    *client->reason ? client->reason : curl_easy_strerror(result),
+	    result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR
+		? " (with http.tls: --url https://...)"
+		: "");
 	return result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL
 	    ? -EINVAL
 	    : -ECONNREFUSED;

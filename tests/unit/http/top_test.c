@@ -153,6 +153,34 @@ static void test_no_agent(void **state)
 	expect(f, "usage: ");
 }
 
+/* As a page of HTTPS does with what is no TLS. */
+static void test_no_word(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	char url[64], request[1024], *argv[] = {"top", "--once", "--url", url, NULL};
+	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t child;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(address.sin_port));
+	child = fork();
+	if (child == 0) {
+		const int fd = accept(listener, NULL, NULL);
+
+		_exit(fd < 0 || read(fd, request, sizeof(request)) <= 0);
+	}
+	begin(f, "");
+	assert_int_equal(run_top(f, argv), 1);
+	expect(f, "(with http.tls: --url https://...)");
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(listener);
+}
+
 static void test_token(void **state)
 {
 	struct fixture *f = *state;
@@ -239,6 +267,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_agent, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_word, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_token, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_terminal, setup, teardown),
 	};
