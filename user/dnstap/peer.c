@@ -38,8 +38,8 @@ static void describe_process(char ret[static PEER_BYTES], int fd)
 		return;
 	}
 	read_comm(comm, peer.pid);
-	snprintf(ret, PEER_BYTES, "pid=%ld uid=%lu comm=%s", (long)peer.pid,
-	    (unsigned long)peer.uid, *comm ? comm : "?");
+	snprintf(ret, PEER_BYTES, "pid=%ld uid=%lu%s%s", (long)peer.pid, (unsigned long)peer.uid,
+	    *comm ? " comm=" : "", comm);
 }
 
 void peer_describe(
