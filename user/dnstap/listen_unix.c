@@ -8,6 +8,7 @@
 #include "dnstap/listen.h"
 
 #include "base/account.h"
+#include "base/error_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,9 @@
 
 static int fail(char *error, size_t size, int r, const char *what, const char *name)
 {
-	snprintf(error, size, "%s %s: %s", what, name, strerror(-r));
+	char words[ERROR_TEXT_BYTES];
+
+	snprintf(error, size, "%s %s: %s", what, name, error_text(words, -r));
 	return r;
 }
 

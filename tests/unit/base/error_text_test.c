@@ -25,6 +25,8 @@ static void test_names_the_limit_and_what_raises_it(void **state UNUSED)
 	assert_non_null(strstr(error_text(text, ENFILE), "fs.file-max"));
 	assert_non_null(strstr(error_text(text, ELOOP), "of another user"));
 	assert_non_null(strstr(error_text(text, EMLINK), "a second name"));
+	assert_non_null(
+	    strstr(error_text(text, EROFS), "BindPaths= for the folder (systemctl edit crosstap)"));
 	assert_string_equal(error_text(text, EACCES), strerror(EACCES));
 }
 
