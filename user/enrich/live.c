@@ -72,9 +72,7 @@ static void start_ping(struct live *live, const struct config *config)
 		return;
 	}
 	ping_status(live->ping, status);
-	if (ping_permitted(live->ping))
-		log_info(MODULE, "ping %s", status);
-	else
+	if (!ping_permitted(live->ping)) /* else its thread says what it does */
 		log_warning(MODULE, "no round-trip times by ICMP, unless permitted: %s", status);
 }
 
