@@ -32,6 +32,7 @@ void judge_authorities(const struct subject *subject);
 void judge_country(const struct subject *subject); /* databases */
 void judge_asn(const struct subject *subject);
 void judge_readable(const struct subject *subject); /* that the agent's user may read it, too */
+void judge_own(const struct subject *subject);      /* likewise, of a file for the agent alone */
 void judge_folder(const struct subject *subject);   /* which the agent makes in one that is there */
 void judge_place(const struct subject *subject);    /* a file that is replaced in its folder */
 void judge_output_file(const struct subject *subject); /* one that is written on, or is made */

@@ -12,15 +12,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void judge_readable(const struct subject *subject)
+/* Not to be read by the agent's user: -errno; 0 also where that cannot be told. */
+static int may_read(const struct subject *subject)
 {
 	const struct agent_user *agent = &subject->outside->agent;
 	const int r = agent_user_may(agent, subject->value, R_OK);
 
-	if (r < 0 && agent->sure && agent->is_there)
+	return agent->sure && agent->is_there ? r : 0;
+}
+
+void judge_readable(const struct subject *subject)
+{
+	const int r = may_read(subject);
+
+	if (r < 0)
 		subject_report(subject, OUTSIDE_WARNING,
-		    "%s: %s, the agent's user, cannot read it: %s", subject->value, agent->name,
-		    strerror(-r));
+		    "%s: %s, the agent's user, cannot read it: %s", subject->value,
+		    subject->outside->agent.name, strerror(-r));
+}
+
+void judge_own(const struct subject *subject)
+{
+	const char *user = subject->outside->agent.name;
+	const int r = may_read(subject);
+
+	if (r < 0)
+		subject_report(subject, OUTSIDE_WARNING,
+		    "%s: %s, the agent's user, cannot read it: %s: chown %s '%s'", subject->value,
+		    user, strerror(-r), user, subject->value);
 }
 
 /* -- databases */

@@ -35,7 +35,7 @@ void judge_key(const struct subject *subject)
 	if (r < 0)
 		tell(subject, r, reason);
 	else
-		judge_readable(subject);
+		judge_own(subject);
 }
 
 void judge_token(const struct subject *subject)
@@ -49,7 +49,7 @@ void judge_token(const struct subject *subject)
 		return;
 	}
 	access_done(&access);
-	judge_readable(subject);
+	judge_own(subject);
 }
 
 /* NULL: it was said why. secret_free() it. */

@@ -235,7 +235,7 @@ static void another_user(void **state UNUSED)
 	expect("rssac002: {dir: ., key_file: key}\n", "W 1:17 rssac002.dir: ");
 	assert_non_null(strstr(found,
 	    "W 1:30 rssac002.key_file: key: nobody, the agent's user, cannot read it: "
-	    "Permission denied"));
+	    "Permission denied: chown nobody 'key'\n"));
 	assert_int_equal(chmod(folder, 0777), 0);
 	assert_int_equal(chown("key", 65534, 65534), 0);
 	expect("rssac002: {dir: ., key_file: key}\n", "");
