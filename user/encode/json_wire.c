@@ -21,7 +21,7 @@ static void put_direction(
 			json_t *families;
 
 			wire_sum_cell(wire, direction, t, f, &cell);
-			if (!cell.packets)
+			if (!cell.packets && !cell.fragments)
 				continue;
 			families = json_put_child(build, transports, wire_name_transport(t));
 			row_members(build, json_put_object(build, families, mnemonic_family(f)),

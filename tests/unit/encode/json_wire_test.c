@@ -55,6 +55,8 @@ static void interfaces_are_summed(void **state)
 	    .resync = 3};
 	*fixture_cell(f, WIRE_OUT, WIRE_DOT, PACKET_IPV6) =
 	    (struct wire_cell){.packets = 4, .bytes = 400, .connections = 1};
+	/* Later fragments are no packets. */
+	*fixture_cell(f, WIRE_OUT, WIRE_TCP, PACKET_IPV4) = (struct wire_cell){.fragments = 1};
 	f->interface.counters[WIRE_IN].qtypes[28] = 1;
 	f->interface.counters[WIRE_IN].opcodes[0] = 1;
 	f->interface.counters[WIRE_OUT].rcodes[0] = 5;
@@ -68,7 +70,10 @@ static void interfaces_are_summed(void **state)
 	    "\"tcp\":{\"ipv6\":{\"packets\":18,\"bytes\":0,\"messages\":16,"
 	    "\"malformed\":0,\"fragments\":0,\"not_query\":14,\"not_query_aa\":8,\"tc\":12,"
 	    "\"connections\":10,\"resets\":8,\"resync\":6}}},"
-	    "\"response\":{\"dot\":{\"ipv6\":{\"packets\":8,\"bytes\":800,\"fragments\":0,"
+	    "\"response\":{\"tcp\":{\"ipv4\":{\"packets\":0,\"bytes\":0,\"messages\":0,"
+	    "\"malformed\":0,\"fragments\":2,\"not_query\":0,\"not_query_aa\":0,\"tc\":0,"
+	    "\"connections\":0,\"resets\":0,\"resync\":0}},"
+	    "\"dot\":{\"ipv6\":{\"packets\":8,\"bytes\":800,\"fragments\":0,"
 	    "\"connections\":2,\"resets\":0}}},"
 	    "\"qtype\":{\"AAAA\":2,\"TYPE65280\":4},\"rcode\":{\"NOERROR\":10},"
 	    "\"opcode\":{\"QUERY\":2}}");
