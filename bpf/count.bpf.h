@@ -175,6 +175,12 @@ CT_INLINE u64 walk(const struct wire_env *env, u64 at, u64 end, u64 used)
 		const struct wire_env env = name##_env(ctx);                                       \
                                                                                                    \
 		return packet_next_header(&env.view, chain);                                       \
+	}                                                                                          \
+	__noinline u64 name##_headers(ctx_type *ctx, u64 chain)                                    \
+	{                                                                                          \
+		for (u32 i = 0; i < PACKET_MAX_EXTENSIONS && !(chain & PACKET_CHAIN_END); i++)     \
+			chain = name##_next_header(ctx, chain);                                    \
+		return chain;                                                                      \
 	}
 
 COUNT_FUNCTIONS(xdp, struct xdp_md)
@@ -225,12 +231,12 @@ CT_INLINE u64 packet_follow(const struct ct_view *view CT_UNUSED, const void *re
 
 	switch (env->access) {
 	case WIRE_ACCESS_XDP:
-		return xdp_next_header(env->context, chain);
+		return xdp_headers(env->context, chain);
 	case WIRE_ACCESS_XDP_FRAGS:
-		return frags_next_header(env->context, chain);
+		return frags_headers(env->context, chain);
 	default:
-		return env->direction == WIRE_IN ? tc_in_next_header(env->context, chain)
-						 : tc_out_next_header(env->context, chain);
+		return env->direction == WIRE_IN ? tc_in_headers(env->context, chain)
+						 : tc_out_headers(env->context, chain);
 	}
 }
 

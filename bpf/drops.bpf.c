@@ -87,6 +87,13 @@ __noinline u64 drop_next_header(u64 chain, u64 readable)
 	return view_copy(&view, readable) ? packet_next_header(&view, chain) : PACKET_CHAIN_CUT;
 }
 
+__noinline u64 drop_headers(u64 chain, u64 readable)
+{
+	for (u32 i = 0; i < PACKET_MAX_EXTENSIONS && !(chain & PACKET_CHAIN_END); i++)
+		chain = drop_next_header(chain, readable);
+	return chain;
+}
+
 /* `used` is 0: a datagram's name is never cut in two. */
 CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used CT_UNUSED)
 {
@@ -95,7 +102,7 @@ CT_INLINE u64 wire_walk(const struct wire_env *env, u64 at, u64 end, u64 used CT
 
 CT_INLINE u64 packet_follow(const struct ct_view *view, const void *reader CT_UNUSED, u64 chain)
 {
-	return drop_next_header(chain, view->scratch);
+	return drop_headers(chain, view->scratch);
 }
 
 /* How many bytes are in front of the IP header: of a VLAN in another one, which is not here, the

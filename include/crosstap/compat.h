@@ -19,6 +19,8 @@ typedef __u64 u64;
 typedef __s32 s32;
 typedef __s64 s64;
 #define CT_INLINE static __always_inline
+/* A function of numbers that is verified once, whatever the ways are that lead to it (5.6). */
+#define CT_ONCE __noinline
 /* Keeps what the verifier knows of a checked value: the compiler may not trade it for its origin.
  */
 #define CT_OPAQUE(v) asm volatile("" : "+r"(v))
@@ -44,6 +46,7 @@ typedef int64_t s64;
 #else
 #define CT_INLINE static inline __attribute__((always_inline, unused))
 #endif
+#define CT_ONCE CT_INLINE
 #endif
 
 /*

@@ -5,7 +5,7 @@
  * at addresses and ports only where somebody asks: most packets of a host are not for us, and the
  * ports tell.
  *
- * A hook, PACKET_FOLLOW: to the next extension header of IPv6. Whoever defines it before including
+ * A hook, PACKET_FOLLOW: behind the extension headers of IPv6. Whoever defines it before including
  * this supplies a function that the verifier sees once (bpf/count.bpf.h; bpf/drops.bpf.c); user
  * space has it inline. Called here.
  */
@@ -157,9 +157,17 @@ CT_INLINE u64 packet_next_header(const struct ct_view *view, u64 chain)
 	return PACKET_CHAIN(at + 8, p[0], fragment);
 }
 
+/* Moves behind all of them. */
+CT_INLINE u64 packet_headers(const struct ct_view *view, u64 chain)
+{
+	for (u32 i = 0; i < PACKET_MAX_EXTENSIONS && !(chain & PACKET_CHAIN_END); i++)
+		chain = packet_next_header(view, chain);
+	return chain;
+}
+
 /* The kernel side puts a function that is verified on its own in its place. */
 #ifndef PACKET_FOLLOW
-#define PACKET_FOLLOW(view, reader, chain) packet_next_header(view, chain)
+#define PACKET_FOLLOW(view, reader, chain) packet_headers(view, chain)
 #endif
 
 /* A payload length of 0 is that of merged segments, or of a jumbogram, which has hop-by-hop options
@@ -177,9 +185,7 @@ CT_INLINE int packet_ipv6(const struct ct_view *view, const void *reader CT_UNUS
 	empty = !payload && p[6];
 	packet->family = PACKET_IPV6;
 	packet->ip_bytes = payload ? 40 + payload : frame_bytes - at;
-	chain = PACKET_CHAIN(at + 40, p[6], PACKET_WHOLE);
-	for (u32 i = 0; i < PACKET_MAX_EXTENSIONS && !(chain & PACKET_CHAIN_END); i++)
-		chain = PACKET_FOLLOW(view, reader, chain);
+	chain = PACKET_FOLLOW(view, reader, PACKET_CHAIN(at + 40, p[6], PACKET_WHOLE));
 	if (chain == PACKET_CHAIN_CUT)
 		return -1;
 	packet->protocol = PACKET_CHAIN_PROTOCOL(chain);

@@ -117,24 +117,33 @@ CT_INLINE void wire_take_opt(
 		message->rcode |= dns_opt_rcode(record);
 }
 
+/* A name that ends with what is here of the message, and before the message does, is not to be
+ * read. */
+CT_ONCE u64 wire_walk_seen(u64 walk, u64 end)
+{
+	if (DNS_WALK_STATUS(walk) == DNS_WALK_END && DNS_WALK_AT(walk) < end)
+		return (u64)DNS_WALK_VIEW << 32;
+	return walk;
+}
+
 /* The first question of a message over UDP, at `at`. Where the packet ends before the message does
  * (`seen`, of a first fragment), the question may be unreadable and nothing is malformed; what
  * follows the packet may be padding. */
 CT_INLINE void wire_udp_question(
     const struct wire_env *env, u64 at, u64 seen, u64 end, struct wire_message *message)
 {
-	const u64 walk = wire_walk(env, at, seen, 0);
+	const u64 walk = wire_walk_seen(wire_walk(env, at, seen, 0), end);
 	const u32 status = DNS_WALK_STATUS(walk);
 	u8 type[2] __attribute__((aligned(2)));
 
-	at = DNS_WALK_AT(walk);
-	if (status == DNS_WALK_VIEW || (status == DNS_WALK_END && at < end))
+	if (status == DNS_WALK_VIEW)
 		return;
 	if (status != DNS_WALK_DONE) {
 		message->malformed =
 		    status == DNS_WALK_END ? DNS_MALFORMED_QNAME_OVERRUN : (u8)status;
 		return;
 	}
+	at = DNS_WALK_AT(walk);
 	if (at + 4 > end) {
 		message->malformed = DNS_MALFORMED_QUESTION_OVERRUN;
 		return;
