@@ -8,6 +8,7 @@
 
 #define PERIOD_NS (10 * NS_PER_MS) /* a rate is that of so much time, or more */
 #define LEAST_NS  NS_PER_MS        /* a shorter rest saves no waking */
+#define LATE_NS   (10 * NS_PER_MS) /* a busy machine's clock may wake us so much later */
 #define LOOKS     4
 #define RESTS     64   /* after so many, one single write is looked at: a producer may change */
 #define TCP_PIECE 1448 /* of an Ethernet frame; what was joined on its way takes less room */
@@ -109,9 +110,10 @@ uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns)
 
 uint64_t rest_more_ns(struct rest *rest, size_t waiting)
 {
-	const uint64_t room = 2 * fitting(rest);
-	const uint64_t rest_ns = waiting < room && rest->rate
-	    ? (room - waiting) * NS_PER_S / (2 * rest->rate) /* the rate may double meanwhile */
+	const uint64_t room = 2 * fitting(rest),
+		       late = waiting + rest->rate * LATE_NS / NS_PER_S; /* if we wake so late */
+	const uint64_t rest_ns = late < room && rest->rate
+	    ? (room - late) * NS_PER_S / (2 * rest->rate) /* the rate may double meanwhile */
 	    : 0;
 
 	if (rest_ns < REST_MOST_NS / 2)
