@@ -109,16 +109,23 @@ static int prepare_input(struct agent *agent, const struct config *whole,
 	return r < 0 ? r : prepare_tee(set, i, config, error, size);
 }
 
+static bool is_kept(
+    const struct agent *agent, const struct config *config, const struct input *input)
+{
+	for (size_t i = 0; i < config->n_inputs; i++) {
+		const struct input *found = find_input(agent, &config->inputs[i]);
+
+		if (found && found == input)
+			return true;
+	}
+	return false;
+}
+
 /* Inputs that the configuration does not have any more leave their addresses to those that come. */
 static void yield(struct agent *agent, const struct config *config, bool on)
 {
 	for (size_t i = 0; i < agent->n_inputs; i++) {
-		size_t stays = 0;
-
-		while (stays < config->n_inputs &&
-		    find_input(agent, &config->inputs[stays]) != agent->inputs[i])
-			stays++;
-		if (stays == config->n_inputs)
+		if (!is_kept(agent, config, agent->inputs[i]))
 			dnstap_input_yield(agent->inputs[i]->source, on);
 	}
 }
