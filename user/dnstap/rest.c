@@ -112,12 +112,10 @@ uint64_t rest_more_ns(struct rest *rest, size_t waiting)
 {
 	const uint64_t room = 2 * fitting(rest),
 		       late = waiting + rest->rate * LATE_NS / NS_PER_S; /* if we wake so late */
-	const uint64_t rest_ns = late < room && rest->rate
-	    ? (room - late) * NS_PER_S / (2 * rest->rate) /* the rate may double meanwhile */
-	    : 0;
+	uint64_t rest_ns = 0;
 
-	if (rest_ns < REST_MOST_NS / 2)
-		return 0;
-	rest->rests++;
-	return rest_ns < REST_MOST_NS ? rest_ns : REST_MOST_NS;
+	if (late < room && rest->rate) /* which may double meanwhile */
+		rest_ns = rest_part((room - late) * NS_PER_S / (2 * rest->rate));
+	rest->rests += rest_ns > 0;
+	return rest_ns;
 }

@@ -346,7 +346,7 @@ static bool is_stopping(struct dnstap_input *input)
 static uint64_t rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
 {
 	struct connection *connection = input->connections;
-	uint64_t most_ns = left_ns < REST_MOST_NS ? left_ns : REST_MOST_NS;
+	uint64_t most_ns = rest_part(left_ns);
 	int looks = 0;
 
 	for (; connection && most_ns; connection = connection->next) {
@@ -378,7 +378,7 @@ static void take_rest(struct dnstap_input *input)
 		if (ppoll(&command, 1, &time, NULL) != 0)
 			return;
 		left_ns -= rest_ns;
-		rest_ns = left_ns < REST_MOST_NS / 2 ? 0 : rest_again_ns(input, left_ns);
+		rest_ns = rest_again_ns(input, left_ns);
 	}
 }
 

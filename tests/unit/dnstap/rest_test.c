@@ -24,6 +24,19 @@ static void unix_pair(int fds[2])
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 }
 
+/* The reader's end of a producer's Unix socket. */
+static void begin(struct rest *rest, int fds[2])
+{
+	unix_pair(fds);
+	rest_init(rest, fds[0]);
+}
+
+static void end(const int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void tcp_pair(int fds[2])
 {
 	struct sockaddr_in address = {
@@ -42,6 +55,15 @@ static void tcp_pair(int fds[2])
 	close(listener);
 }
 
+/* Of one connection; as an input's thread does (dnstap/serve.c). */
+static uint64_t rest_again_ns(struct rest *rest, size_t waiting, uint64_t left_ns)
+{
+	const uint64_t most_ns = rest_part(left_ns),
+		       more_ns = most_ns ? rest_more_ns(rest, waiting) : 0;
+
+	return more_ns < most_ns ? more_ns : most_ns;
+}
+
 struct held {
 	uint64_t gathered; /* bytes, at the end of the longest time without a read */
 	uint64_t doubled;  /* bytes, had the rate doubled from the last look on */
@@ -53,7 +75,7 @@ static struct held hold(struct rest *rest, size_t bytes, uint64_t per_second, ui
 {
 	const uint64_t step_ns = NS_PER_S / per_second;
 	static uint64_t start_ns = START;
-	uint64_t look_ns = start_ns, read_ns = start_ns, gathered = 0;
+	uint64_t look_ns = start_ns, left_ns = 0, gathered = 0;
 	struct held most = {0};
 	bool rested = false;
 
@@ -64,14 +86,14 @@ static struct held hold(struct rest *rest, size_t bytes, uint64_t per_second, ui
 		gathered += bytes;
 		if (now_ns < look_ns)
 			continue;
-		if (rested && look_ns - read_ns + REST_MOST_NS <= held_ns)
-			rest_ns = rest_more_ns(rest, gathered);
+		if (rested)
+			rest_ns = rest_again_ns(rest, gathered, left_ns);
 		if (!rest_ns) {
 			if (rested && gathered > most.gathered)
 				most.gathered = gathered;
 			rest_read(rest, now_ns, gathered, rested);
 			gathered = 0;
-			read_ns = now_ns;
+			left_ns = held_ns;
 			rest_ns = rest_ns_of(rest, held_ns);
 			rested = rest_ns > 0;
 		}
@@ -80,6 +102,7 @@ static struct held hold(struct rest *rest, size_t bytes, uint64_t per_second, ui
 		if (doubled > most.doubled)
 			most.doubled = doubled;
 		look_ns = now_ns + rest_ns;
+		left_ns -= rest_ns;
 	}
 	return most;
 }
@@ -121,8 +144,7 @@ static void check_room(void (*pair)(int[2]), size_t bytes, uint64_t per_second)
 	/* An eighth of the room is free when it is read, and enough were the rate to double. */
 	assert_true(held.gathered * 8 <= filled * 7);
 	assert_true(held.doubled <= filled);
-	close(fds[0]);
-	close(fds[1]);
+	end(fds);
 }
 
 static void test_the_buffer_never_fills(void **state UNUSED)
@@ -150,13 +172,11 @@ static void test_half_of_the_room_is_used(void **state UNUSED)
 		size_t filled;
 		int fds[2];
 
-		unix_pair(fds);
-		rest_init(&rest, fds[0]);
+		begin(&rest, fds);
 		gathered = run(&rest, writes[i], 8000000 / writes[i], REST_HELD_NS);
 		filled = fill(fds[1], writes[i]);
 		assert_in_range(gathered * 100 / filled, 38, 55);
-		close(fds[0]);
-		close(fds[1]);
+		end(fds);
 	}
 }
 
@@ -166,11 +186,9 @@ static void test_frames_gather(void **state UNUSED)
 	struct rest rest;
 	int fds[2];
 
-	unix_pair(fds);
-	rest_init(&rest, fds[0]);
+	begin(&rest, fds);
 	assert_true(run(&rest, KNOT, 500, REST_HELD_NS) >= 200 * 200);
-	close(fds[0]);
-	close(fds[1]);
+	end(fds);
 }
 
 static void test_who_never_rests(void **state UNUSED)
@@ -178,8 +196,7 @@ static void test_who_never_rests(void **state UNUSED)
 	struct rest rest;
 	int fds[2];
 
-	unix_pair(fds);
-	rest_init(&rest, fds[0]);
+	begin(&rest, fds);
 	assert_int_equal(run(&rest, 200, 2, REST_HELD_NS), 0); /* 100 frames a minute */
 	rest_init(&rest, fds[0]);
 	assert_int_equal(
@@ -188,8 +205,7 @@ static void test_who_never_rests(void **state UNUSED)
 	assert_int_equal(run(&rest, KNOT, 500, 0), 0);
 	rest_init(&rest, -1);
 	assert_int_equal(run(&rest, KNOT, 500, REST_HELD_NS), 0);
-	close(fds[0]);
-	close(fds[1]);
+	end(fds);
 }
 
 /* The rate of a burst is remembered, and forgotten slowly. */
@@ -199,8 +215,7 @@ static void test_a_burst_shortens(void **state UNUSED)
 	struct rest rest;
 	int fds[2];
 
-	unix_pair(fds);
-	rest_init(&rest, fds[0]);
+	begin(&rest, fds);
 	(void)run(&rest, KNOT, 500, REST_HELD_NS);
 	for (int i = 0; i < 20; i++)
 		rest_read(&rest, now_ns += NS_PER_MS, 4 * KNOT, true);
@@ -210,8 +225,7 @@ static void test_a_burst_shortens(void **state UNUSED)
 		rest_ns = rest_ns_of(&rest, REST_HELD_NS);
 	} while (rest_ns < 8 * NS_PER_MS && ++n < 1000);
 	assert_true(n > 4 && n < 100);
-	close(fds[0]);
-	close(fds[1]);
+	end(fds);
 }
 
 /* Now and then a single write is looked at: shorter ones than before fill the buffer earlier. */
@@ -222,16 +236,14 @@ static void test_writes_become_short(void **state UNUSED)
 	size_t filled;
 	int fds[2];
 
-	unix_pair(fds);
-	rest_init(&rest, fds[0]);
+	begin(&rest, fds);
 	assert_true(run(&rest, KNOT, 500, REST_HELD_NS) > 0);
 	(void)run(&rest, 200, 20000, REST_HELD_NS);
 	assert_int_equal(rest.write_bytes, 200);
 	gathered = run(&rest, 200, 20000, REST_HELD_NS);
 	filled = fill(fds[1], 200);
 	assert_true(gathered * 4 <= filled * 3);
-	close(fds[0]);
-	close(fds[1]);
+	end(fds);
 }
 
 int main(void)
