@@ -139,6 +139,15 @@ static bool read_magic(struct pcap_file *file, uint32_t magic)
 	return false;
 }
 
+bool pcap_file_begins(const uint8_t magic[PCAP_MAGIC_BYTES])
+{
+	struct pcap_file unused;
+	uint32_t value;
+
+	memcpy(&value, magic, sizeof(value));
+	return read_magic(&unused, value) || value == MAGIC_NG;
+}
+
 static int read_file_header(struct pcap_file *file)
 {
 	if (pcap_must(file, FILE_HEADER) < 0)

@@ -11,6 +11,7 @@
 
 #include "capture/link.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PCAP_FILE_ERROR_BYTES 512
@@ -19,6 +20,10 @@
 
 struct pcap_file;
 
+#define PCAP_MAGIC_BYTES 4
+
+/* Whether what begins so is a capture. */
+bool pcap_file_begins(const uint8_t magic[PCAP_MAGIC_BYTES]);
 /* `path` "-" is stdin. `error` says what is wrong without the file's name. */
 int pcap_file_open(
     struct pcap_file **ret, const char *path, char error[static PCAP_FILE_ERROR_BYTES]);

@@ -2,6 +2,7 @@
 #include "replay/replay_internal.h"
 
 #include "base/log.h"
+#include "capture/pcap_file.h"
 #include "dnstap/decode.h"
 #include "stats/item.h"
 
@@ -156,16 +157,10 @@ void replay_file_start(struct replay_file *file)
 /* Of what nothing was taken yet: which other kind of file it may be. */
 static const char *explain_start(const struct replay_file *file, const char *why)
 {
-	static const uint32_t captures[] = {
-	    0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a}; /* pcap, pcapng */
-
-	if (file->receiver.stream.state != FRAME_STREAM_NEW || file->end < sizeof(captures[0]))
+	if (file->receiver.stream.state != FRAME_STREAM_NEW || file->end < PCAP_MAGIC_BYTES)
 		return why;
-	for (size_t i = 0; i < sizeof(captures) / sizeof(captures[0]); i++) {
-		if (ct_load_be32(file->buffer) == captures[i])
-			return "is a packet capture: name it behind --pcap";
-	}
-	return "holds no Frame Streams";
+	return pcap_file_begins(file->buffer) ? "is a packet capture: name it behind --pcap"
+					      : "holds no Frame Streams";
 }
 
 /* The first `length` bytes of what is there, or more of them. */
