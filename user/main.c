@@ -50,6 +50,13 @@ static int find_command(const char *name)
 	return -1;
 }
 
+static int refuse(const char *name)
+{
+	fprintf(stderr, "error crosstap: no command of this name: %s\n", name);
+	print_usage(stderr);
+	return 2;
+}
+
 /* `crosstap help`, `crosstap help COMMAND`: another way to say --help. */
 static int help(int argc, char **argv)
 {
@@ -62,9 +69,7 @@ static int help(int argc, char **argv)
 		print_usage(stdout);
 		return 0;
 	}
-	fprintf(stderr, "error crosstap: no command of this name: %s\n", argv[2]);
-	print_usage(stderr);
-	return 2;
+	return refuse(argv[2]);
 }
 
 static int run_command(int argc, char **argv)
@@ -90,9 +95,7 @@ static int run_command(int argc, char **argv)
 		return runners[id](argc - 1, argv + 1);
 	if (strpbrk(argv[1], "/."))
 		return run_file(argc, argv);
-	fprintf(stderr, "error crosstap: no command of this name: %s\n", argv[1]);
-	print_usage(stderr);
-	return 2;
+	return refuse(argv[1]);
 }
 
 /* A report that a full disk cut short is none, whatever it says. */

@@ -29,8 +29,7 @@ const char *error_text(char text[static ERROR_TEXT_BYTES], int error)
 	else if (error == EROFS)
 		snprintf(text, ERROR_TEXT_BYTES,
 		    "%s: beside /run/crosstap, /var/lib/crosstap and /var/log/crosstap, the unit "
-		    "wants "
-		    "BindPaths= for the folder (systemctl edit crosstap)",
+		    "wants BindPaths= for the folder (systemctl edit crosstap)",
 		    strerror(error));
 	else
 		snprintf(text, ERROR_TEXT_BYTES, "%s", strerror(error));

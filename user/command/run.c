@@ -176,11 +176,9 @@ static void start_http(struct daemon *daemon)
 	log_info(MODULE, "status page listen=%s", config->http.listen);
 	if (http_is_open(daemon->http))
 		log_warning(MODULE,
-		    "the status page is open to all who reach it: set http.token_file (install -m "
-		    "600 "
-		    "-o crosstap /dev/null FILE; head -c 32 /dev/urandom | base64 > FILE), or "
-		    "listen "
-		    "on 127.0.0.1 listen=%s",
+		    "the status page is open to all who reach it: set http.token_file (install "
+		    "-m 600 -o crosstap /dev/null FILE; head -c 32 /dev/urandom | base64 > FILE), "
+		    "or listen on 127.0.0.1 listen=%s",
 		    config->http.listen);
 }
 

@@ -263,8 +263,7 @@ static bool may_ask(struct route_context *context, struct MHD_Connection *connec
 	else {
 		*ret = constant(MHD_HTTP_UNAUTHORIZED,
 		    "{\"error\": \"needs the token of http.token_file: Authorization: Bearer "
-		    "TOKEN, or "
-		    "the user " ACCESS_USER " with it as the password\"}\n");
+		    "TOKEN, or the user " ACCESS_USER " with it as the password\"}\n");
 		ret->script = header(connection, "X-Requested-With") != NULL;
 	}
 	return false;

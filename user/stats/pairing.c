@@ -9,6 +9,7 @@
 
 #define WAYS      4
 #define ZONE_BITS (0xffffull ^ PAIRING_UNTIMED)
+_Static_assert(ZONES_MAX <= PAIRING_UNTIMED, "no zone's number has that bit");
 
 struct query {
 	uint64_t tag_zone; /* upper 48 bits of the hash, zone; 0 is free */

@@ -475,7 +475,6 @@ static void test_flood(void **state UNUSED)
 	assert_int_equal(got.resync, 0);
 }
 
-/* The end of a stream that no capture has. */
 /* An RST of a number that is none of the window is not taken: the stream goes on, and in order. */
 static void test_reset_by_another(void **state UNUSED)
 {
@@ -493,6 +492,7 @@ static void test_reset_by_another(void **state UNUSED)
 	assert_int_equal(got.resync, 0);
 }
 
+/* The end of a stream that no capture has. */
 static void test_lost_tail(void **state UNUSED)
 {
 	struct sums got;

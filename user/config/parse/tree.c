@@ -136,7 +136,7 @@ static void locate(const char *text, size_t length, size_t offset, yaml_mark_t *
 	}
 }
 
-/* The byte at a mark, in a line that has no others before it than ASCII; 0: there is none. */
+/* The byte at a mark, in a line that has only ASCII so far; 0: there is none. */
 static char byte_at(const char *text, size_t length, const yaml_mark_t *mark)
 {
 	const char *end = text + length;
@@ -146,11 +146,11 @@ static char byte_at(const char *text, size_t length, const yaml_mark_t *mark)
 		text = memchr(text, '\n', (size_t)(end - text));
 		text = text ? text + 1 : NULL;
 	}
-	while (text && text < end && column<mark->column && * text> 0 && *text != '\n') {
-		text++;
-		column++;
+	for (; text && text != end && (signed char)*text > 0 && *text != '\n'; text++) {
+		if (column++ == mark->column)
+			return *text;
 	}
-	return text && text < end && column == mark->column ? *text : '\0';
+	return '\0';
 }
 
 /* What begins nothing in YAML, in words; NULL: the parser's own say more. */
