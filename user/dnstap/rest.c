@@ -108,6 +108,13 @@ uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns)
 	return held_ns < REST_MOST_NS ? held_ns : REST_MOST_NS;
 }
 
+double rest_writes(const struct rest *rest)
+{
+	if (!rest->write_bytes)
+		return 0;
+	return (double)rest->rate / (double)rest->write_bytes * REST_MOST_NS / NS_PER_S;
+}
+
 uint64_t rest_more_ns(struct rest *rest, size_t waiting)
 {
 	const uint64_t room = 2 * fitting(rest),

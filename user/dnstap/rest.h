@@ -35,6 +35,8 @@ void rest_read(struct rest *rest, uint64_t now_ns, size_t bytes, bool rested);
 uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns);
 /* The same after a rest, while `waiting` bytes are in the socket; 0: reads now. */
 uint64_t rest_more_ns(struct rest *rest, size_t waiting);
+/* Writes that come while an input rests once, as fast as they came of late. */
+double rest_writes(const struct rest *rest);
 /* Of the time that is left, how long a rest may go on; 0: too short to be worth another look. */
 static inline uint64_t rest_part(uint64_t left_ns)
 {

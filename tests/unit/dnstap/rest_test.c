@@ -208,6 +208,22 @@ static void test_who_never_rests(void **state UNUSED)
 	end(fds);
 }
 
+/* 2,000 frames a second are 50 writes: to look as often as they come spares nothing. */
+static void test_writes_of_a_rest(void **state UNUSED)
+{
+	struct rest rest;
+	int fds[2];
+
+	begin(&rest, fds);
+	assert_true(rest_writes(&rest) <= 0);
+	(void)run(&rest, KNOT, 50, REST_HELD_NS);
+	assert_true(rest_writes(&rest) > 0.9 && rest_writes(&rest) < 1.5);
+	rest_init(&rest, fds[0]);
+	(void)run(&rest, KNOT, 500, REST_HELD_NS);
+	assert_true(rest_writes(&rest) > 9 && rest_writes(&rest) < 15);
+	end(fds);
+}
+
 /* The rate of a burst is remembered, and forgotten slowly. */
 static void test_a_burst_shortens(void **state UNUSED)
 {
@@ -253,6 +269,7 @@ int main(void)
 	    cmocka_unit_test(test_half_of_the_room_is_used),
 	    cmocka_unit_test(test_frames_gather),
 	    cmocka_unit_test(test_who_never_rests),
+	    cmocka_unit_test(test_writes_of_a_rest),
 	    cmocka_unit_test(test_a_burst_shortens),
 	    cmocka_unit_test(test_writes_become_short),
 	};
