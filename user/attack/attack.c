@@ -80,8 +80,13 @@ void attacks_begin(struct attacks *attacks, int64_t start_ns, uint64_t length_ns
 	attacks->all_queries = attacks->all_bytes = 0;
 	attacks->n_ended = 0;
 	topk_clear(attacks->heavy);
-	for (size_t i = 0; i < attacks->n; i++)
-		attacks->list[i].cold++;
+	for (size_t i = 0; i < attacks->n; i++) {
+		struct attack *attack = &attacks->list[i];
+
+		attack->cold++;
+		attack->queries = attack->response_bytes = 0;
+		attack->share = 0;
+	}
 }
 
 static struct attack *find(struct attacks *attacks, enum attack_kind kind, uint64_t key)
@@ -107,14 +112,14 @@ static double a_minute(const struct attacks *attacks, double count)
 	return count * MINUTE_S / fmax(attacks->length_s, LEAST_S);
 }
 
-/* `held`: over a part of the limits, which is 1 for one that is not yet named. The attack, if it is
- * to be written into; NULL: it is none. */
+/* `held`: over a part of the limits, which is 1 for one that is not yet named. The attack, which
+ * what the window has of it is written into, held or not; NULL: it is none. */
 static struct attack *take(struct attacks *attacks, enum attack_kind kind, uint64_t key, bool held)
 {
 	struct attack *attack = find(attacks, kind, key);
 
 	if (!held)
-		return NULL;
+		return attack;
 	if (!attack) {
 		if (count_of(attacks, kind) == ATTACKS_MAX)
 			return NULL;
@@ -138,11 +143,16 @@ static uint64_t address_key(const struct attacks *attacks, const uint64_t addres
 	return hash_u64x3(&attacks->seed, address[0], address[1], more);
 }
 
+static uint64_t reflection_key(const struct attacks *attacks, const struct source *source)
+{
+	return address_key(attacks, source->address, source->zone_family & SOURCE_IPV4);
+}
+
 /* Of n answers, one question that has a share s of them has at least (2 s - 1) n votes. */
 static bool is_one_question(
     const struct source *source, const struct source_traits *traits, double share)
 {
-	return traits->votes >= (2 * share - 1) * source->responses;
+	return (double)traits->votes + source->responses >= 2 * share * source->responses;
 }
 
 static void look_for_reflection(
@@ -155,7 +165,7 @@ static void look_for_reflection(
 
 	if (a_minute(attacks, traits->response_bytes) < HALF * (double)limits->response_bytes)
 		return;
-	key = address_key(attacks, source->address, source->zone_family & SOURCE_IPV4);
+	key = reflection_key(attacks, source);
 	part = part_of(attacks, ATTACK_REFLECTION, key);
 	attack = take(attacks, ATTACK_REFLECTION, key,
 	    a_minute(attacks, traits->response_bytes) >= part * (double)limits->response_bytes &&
@@ -166,9 +176,25 @@ static void look_for_reflection(
 	attack->subject = (struct attack_subject){.form = SUBJECT_ADDRESS,
 	    .family = source->zone_family & SOURCE_IPV4 ? 4 : 6,
 	    .address = {source->address[0], source->address[1]}};
-	attack->queries = source->queries;
-	attack->response_bytes = traits->response_bytes;
 	attack->known = ATTACK_KNOWS_BYTES;
+}
+
+void attacks_sum(struct attacks *attacks, const struct sources *sources)
+{
+	if (!count_of(attacks, ATTACK_REFLECTION) || !sources->has_traits)
+		return;
+	for (size_t i = 0; i < sources->size; i++) {
+		const struct source *source = sources_slot(sources, i);
+		struct attack *attack;
+
+		if (!source->transports)
+			continue;
+		attack = find(attacks, ATTACK_REFLECTION, reflection_key(attacks, source));
+		if (!attack)
+			continue;
+		attack->queries += source->queries;
+		attack->response_bytes += sources_traits(source)->response_bytes;
+	}
 }
 
 /* -- flood */
@@ -279,7 +305,7 @@ static void look_at_domain(
 
 	names = (double)sketch_count(&domain->names);
 	hour_add(&attacks->names, domain->hash, names);
-	if (a_minute(attacks, names) < HALF * (double)limits->names)
+	if (!attacks->n && a_minute(attacks, names) < HALF * (double)limits->names)
 		return;
 	part = part_of(attacks, ATTACK_RANDOM_SUBDOMAIN, domain->hash);
 	mean = hour_mean(&attacks->names, domain->hash);
@@ -291,7 +317,7 @@ static void look_at_domain(
 		return;
 	attack->subject = (struct attack_subject){.form = SUBJECT_DOMAIN, .length = domain->length};
 	memcpy(attack->subject.name, name->bytes, domain->length);
-	attack->queries = domain->queries;
+	attack->queries += domain->queries; /* of more than one zone */
 }
 
 void attacks_domains(struct attacks *attacks, const struct domains *domains)
@@ -332,7 +358,7 @@ static void figure_shares(struct attacks *attacks)
 		const bool bytes = attack->kind == ATTACK_REFLECTION;
 		const double all = (double)(bytes ? attacks->all_bytes : attacks->all_queries);
 
-		if (!attack->cold && all > 0)
+		if (all > 0)
 			attack->share =
 			    (double)(bytes ? attack->response_bytes : attack->queries) / all;
 	}

@@ -72,7 +72,7 @@ struct attack {
 	struct attack_subject subject;
 	uint64_t key;
 	int64_t since_ns;                 /* start of the window in which it was named */
-	uint64_t queries, response_bytes; /* of the last window in which it went on */
+	uint64_t queries, response_bytes; /* of the window; of an AS, what no subnet explains */
 	double share;                     /* of all queries; of a reflection: of all bytes sent */
 	uint32_t known;
 	uint8_t kind;
@@ -90,6 +90,8 @@ void attacks_begin(struct attacks *attacks, int64_t start_ns, uint64_t length_ns
 /* Each source of it; `traits` NULL: not known, as `asn` 0. */
 void attacks_source(struct attacks *attacks, const struct source *source,
     const struct source_traits *traits, uint32_t asn);
+/* All of them, after each has been told: what the clients of reflections have in all zones. */
+void attacks_sum(struct attacks *attacks, const struct sources *sources);
 /* Its domains. */
 void attacks_domains(struct attacks *attacks, const struct domains *domains);
 /* The window is complete. Those that go on, by kind, the largest first; those that began are among

@@ -249,14 +249,15 @@ static const struct config_option root[] = {
 		"`times` as many names as in its hour, as where a wildcard answers."},
     {"attacks.response_bytes", OPTION_SIZE, .takers = TO(REPORT), .fallback = "1000000",
 	RANGE(1, TIB), AT(C, attacks.response_bytes),
-	.help = "reflection: a client is sent so many bytes over UDP a minute,"},
+	.help = "reflection: a client is sent so many bytes over UDP a minute, of one zone,"},
     {"attacks.amplification", OPTION_REAL, .takers = TO(REPORT), .fallback = "10", RANGE(1, 10000),
 	AT(C, attacks.amplification),
-	.help = "so many times as many as its queries have (US-CERT TA14-017A has 28 to 54 for "
-		"DNS),"},
+	.help = "so many times as many as its queries over UDP have (US-CERT TA14-017A has 28 to "
+		"54 for DNS),"},
     {"attacks.question_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.8", RANGE(0.5, 1),
 	AT(C, attacks.question_share),
-	.help = "and this share of the answers is to one question; resolvers cache theirs."},
+	.help = "and this share of the answers is to one question; resolvers cache theirs. It is "
+		"told by a vote: a smaller one may pass, never one below twice this less 1."},
     {"attacks.query_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.2", RANGE(0, 1),
 	AT(C, attacks.query_share),
 	.help = "flood: a subnet (/24, /48) or AS has more than this share of all queries,"},

@@ -70,6 +70,8 @@ void replay_attacks_window(struct replay_attacks *attacks, const struct config *
 			attacks_source(attacks->attacks, source,
 			    shard->sources.has_traits ? sources_traits(source) : NULL, 0);
 	}
+	if (shard)
+		attacks_sum(attacks->attacks, &shard->sources);
 	if (shard && shard->domains)
 		attacks_domains(attacks->attacks, shard->domains);
 	attacks_finish(attacks->attacks, &now);

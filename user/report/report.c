@@ -258,6 +258,7 @@ static void name_attacks(struct report *report, const struct shard *total,
 
 	if (!(report->datasets & DATASET_ATTACKS))
 		return;
+	attacks_sum(report->attacks, &total->sources);
 	if (total->domains)
 		attacks_domains(report->attacks, total->domains);
 	attacks_finish(report->attacks, &report->attacked);

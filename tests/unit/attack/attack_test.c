@@ -39,6 +39,7 @@ static const struct attack_limits limits = {.names = 5000,
 struct mix {
 	struct attacks *attacks;
 	struct domains *domains;
+	struct sources sources;
 	struct attacks_now now;
 	uint64_t random;
 	int64_t start_ns;
@@ -51,17 +52,32 @@ static void begin(struct mix *mix)
 	*mix = (struct mix){.random = 4711, .start_ns = 1700000000 * NS_PER_S, .busy = 1};
 	assert_int_equal(attacks_new(&mix->attacks, &seed), 0);
 	assert_int_equal(domains_new(&mix->domains, 256, 4 << 20), 0);
+	assert_int_equal(sources_init(&mix->sources, 4096), 0);
+	assert_int_equal(sources_want_traits(&mix->sources, true), 0);
 }
 
 static void end(struct mix *mix)
 {
 	attacks_free(mix->attacks);
 	domains_free(mix->domains);
+	sources_done(&mix->sources);
 }
 
 static double random_share(struct mix *mix)
 {
 	return (double)random_below(&mix->random, 1000000) / 1e6;
+}
+
+/* Each address once a window. */
+static void keep(struct mix *mix, const struct source *source, const struct source_traits *traits)
+{
+	struct source *slot =
+	    sources_at(&mix->sources, source_hash(&seed, source->address, source->zone_family),
+		source->address, source->zone_family);
+
+	assert_non_null(slot);
+	*slot = *source;
+	*sources_traits(slot) = *traits;
 }
 
 /* n from an address of an AS, with so many bytes sent back for each byte, of so many questions. */
@@ -78,6 +94,7 @@ static void ask(struct mix *mix, uint32_t address, uint32_t asn, uint32_t n, uin
 		traits_vote(&traits.question, &traits.votes,
 		    (uint32_t)random_below(&mix->random, questions) + 1, 1);
 	attacks_source(mix->attacks, &source, &traits, asn);
+	keep(mix, &source, &traits);
 }
 
 /* n queries for a domain, with so many names, of which a share does not exist. */
@@ -126,10 +143,12 @@ static void window_begin(struct mix *mix)
 {
 	attacks_begin(mix->attacks, mix->start_ns, WINDOW_NS, &limits);
 	domains_clear(mix->domains);
+	sources_clear(&mix->sources, 4096);
 }
 
 static void window_end(struct mix *mix)
 {
+	attacks_sum(mix->attacks, &mix->sources);
 	attacks_domains(mix->attacks, mix->domains);
 	attacks_finish(mix->attacks, &mix->now);
 	mix->start_ns += (int64_t)WINDOW_NS;

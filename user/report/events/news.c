@@ -109,6 +109,20 @@ void news_of_outputs(const struct news *news, struct outputs *outputs)
 
 /* -- attacks */
 
+/* A reflection's share is one of bytes. */
+static void say_beginning(const struct news *news, const char *kind, const char *subject,
+    const struct attack_row *row, bool bytes)
+{
+	say(news, ATTACK, "%s begins: %.100s, %llu %s, %.1f %% of all", kind, subject,
+	    (unsigned long long)(bytes ? row->response_bytes : row->queries),
+	    bytes ? "bytes" : "queries", row->share * 100);
+	log_warning("report",
+	    "attack begins: %s subject=%s queries=%llu response_bytes=%llu share=%.3f", kind,
+	    subject, (unsigned long long)row->queries, (unsigned long long)row->response_bytes,
+	    row->share);
+}
+
+/* `end_ns`: of the last window in which it went on. */
 static void say_attack(const struct news *news, const struct attack *attack, bool begins,
     int64_t end_ns, struct privacy *privacy)
 {
@@ -119,12 +133,7 @@ static void say_attack(const struct news *news, const struct attack *attack, boo
 	(void)attack_row(attack, end_ns, privacy, text, &row);
 	subject = row.subject ? row.subject : "(private)";
 	if (begins) {
-		say(news, ATTACK, "%s begins: %.100s, %llu queries, %.1f %% of all", kind, subject,
-		    (unsigned long long)row.queries, row.share * 100);
-		log_warning("report",
-		    "attack begins: %s subject=%s queries=%llu response_bytes=%llu share=%.3f",
-		    kind, subject, (unsigned long long)row.queries,
-		    (unsigned long long)row.response_bytes, row.share);
+		say_beginning(news, kind, subject, &row, attack->known & ATTACK_KNOWS_BYTES);
 	} else {
 		say(news, ATTACK, "%s ends: %.100s, after %llu s", kind, subject,
 		    (unsigned long long)row.since_s);
@@ -141,5 +150,6 @@ void news_of_attacks(const struct news *news, const struct attacks_now *attacks,
 			say_attack(news, &attacks->list[i], true, end_ns, privacy);
 	}
 	for (size_t i = 0; i < attacks->n_ended; i++)
-		say_attack(news, &attacks->ended[i], false, end_ns, privacy);
+		say_attack(news, &attacks->ended[i], false,
+		    end_ns - attacks->ended[i].cold * (end_ns - start_ns), privacy);
 }
