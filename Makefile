@@ -235,6 +235,8 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/tests/bench/workload.o $(O)/libcro
 $(O)/tests/fleet/agents: $(O)/tests/fleet/agents.o $(O)/tests/bench/workload.o $(O)/libcrosstap.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=http_post_send -o $@ $^ $(LDLIBS)
+# See the file.
+$(O)/tools/rssac002_replay: LDFLAGS += -Wl,--wrap=report_new,--wrap=report_window
 $(O)/tools/%: $(O)/tests/tools/%.o $(O)/libcrosstap.a
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
@@ -303,7 +305,7 @@ coverage-simulation: $(O)/tests/simulation/simulation
 
 check-unit: $(UNIT_BIN)
 	@scripts/run-unit $(UNIT_BIN)
-check-golden: $(O)/crosstap
+check-golden: $(O)/crosstap $(O)/tools/rssac002_replay
 	@O=$(O) tests/golden/run
 	@O=$(O) tests/golden/run_captures
 check-fuzz: $(FUZZ_BIN)
@@ -343,7 +345,7 @@ FOREIGN_CC = $(FOREIGN_$(1))-linux-gnu-gcc
 check-arm64 check-s390x: check-%:
 	scripts/deps --build --foreign
 	scripts/foreign $* $(O)/foreign/$* $(FOREIGN_TOOLS_$*)
-	$(call FOREIGN_MAKE,$*) all $(UNIT_SRC:%.c=$(O)/$*/%)
+	$(call FOREIGN_MAKE,$*) all $(O)/$*/tools/rssac002_replay $(UNIT_SRC:%.c=$(O)/$*/%)
 	scripts/run-foreign $(FOREIGN_$*) $(O)/foreign/$* $(O)/$*
 check-kernels-arm64:
 	scripts/deps --build --kernels --foreign

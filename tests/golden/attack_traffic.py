@@ -209,7 +209,7 @@ def minutes():
     made = Made(4, MINUTE)
     for window in range(12):
         made.mix(window, 40)
-    for first, names in ((2, 3100), (5, 2900)):
+    for first, names in ((2, 3250), (5, 2750)):
         made.names((first, first + 1), (b"t%d" % first, b"nl"), names)
     made.attack(RANDOM, "t2.nl", 2, 3)
     return made
