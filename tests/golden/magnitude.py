@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""DNS Magnitude's datasets of replayed traffic, held against those that ICANN's toolkit made of the same clients and names
-(tests/magnitude/)."""
+"""DNS Magnitude's datasets of replayed traffic, held against those that ICANN's toolkit made of the same clients and
+names (tests/magnitude/), and other traffic against a count of the test's own (magnitude_oracle.py)."""
 
 import csv
+import datetime
 import ipaddress
 import os
+import random
 import struct
 import subprocess
+import sys
 import tempfile
 
+import attack_traffic
+import hostile
+import magnitude_oracle
+import oracle
 import traffic
 
 DAY = 1795824000  # 2026-11-28
@@ -84,4 +91,77 @@ def check_sites(program, here):
                 assert got[key] == expected[key], f"{name}: {key} is another one"
 
 
-TESTS = [("magnitude", check_sites)]
+def days_of(frames, labels):
+    """{day: dataset}, in an hour a window."""
+    events = [event for event in map(oracle.Oracle.decode, frames) if event]
+    clock, days = oracle.Clock(oracle.HOUR, 2 * oracle.SECOND), {}
+    clock.begin(next(event.time for event in events if event.time is not None))
+    for event in events:
+        if event.time is not None:
+            clock.see(event.time)
+        days.setdefault(clock.window(event.time) // oracle.DAY, magnitude_oracle.Dataset(labels)).add(event)
+    return days
+
+
+def date(day):
+    return datetime.datetime.fromtimestamp(day * 86400, datetime.timezone.utc).strftime("%Y-%m-%d")
+
+
+def read(dataset):
+    """As magnitude_oracle has it."""
+    def row(of, prefix):
+        found = magnitude_oracle.stored(of[prefix + "clients_hll"])
+        return found, of[prefix + "clients_count"], of[prefix + "queries_count"]
+
+    return row(dataset, "all_"), {domain: row(of, "") for domain, of in dataset["domains"].items()}
+
+
+def check_dataset(program, frames, labels, most, what):
+    days = days_of(frames, labels)
+    right = {f"m-{date(day).replace('-', '')}.cbor": (date(day), of.file(most)) for day, of in days.items()}
+    with tempfile.TemporaryDirectory() as work:
+        config, path, folder = (os.path.join(work, name) for name in ("c.yaml", "made.fstrm", "out"))
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"server: m\ninterval: 1h\nmagnitude: {{dir: {folder}, labels: {labels}, domains: {most}}}\n")
+        hostile.write(path, frames)
+        done = subprocess.run([program, "replay", "--json", "-c", config, path], capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == 0, done.stderr
+        got = {name: load(os.path.join(folder, name)) for name in os.listdir(folder)}
+    assert set(got) == set(right), f"{what}: {sorted(got)}, expected {sorted(right)}"
+    for name, (day, (whole, domains)) in right.items():
+        assert got[name]["date"] == (1004, day), f"{what}: {got[name]['date']}, expected {day}"
+        found, rows = read(got[name])
+        assert found == whole, f"{what} {name}: {found[1:]} clients and queries, expected {whole[1:]}"
+        for domain in {*rows, *domains}:
+            both = rows.get(domain), domains.get(domain)
+            assert both[0] == both[1], f"{what} {name} {domain}: (got, expected) {[of and of[1:] for of in both]}"
+
+
+def many_clients():
+    """So many that registers are stored in full; each domain has another number of them."""
+    r, at = random.Random(1), traffic.SECOND * oracle.SECOND
+    for i in range(12000):
+        tld = r.choice([b"Nl", b"co", b"co", b"org-1", b"1st", b"-x", b"x-", b"a_b", b"x"])
+        labels = (b"www", b"B%d" % min(int(r.paretovariate(1)), 9), tld)
+        client = r.choice([r.randbytes(4), r.randbytes(4), r.randbytes(16), bytes(10) + b"\xff\xff" + r.randbytes(4)])
+        name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+        message = struct.pack("!6H", i, 0, 1, 0, 0, 0) + name + b"\0\1\0\1"
+        yield attack_traffic.frame(True, at + i * oracle.SECOND, client, message)
+
+
+def check_counts(program, _):
+    for labels in (1, 2, 3):
+        for seed in range(1, 4):
+            frames = list(hostile.frames(seed, 400, 300 * oracle.SECOND))
+            check_dataset(program, frames, labels, 2500, f"hostile, seed {seed}, {labels} labels")
+        frames = list(many_clients())
+        for most in (2500, 3):
+            check_dataset(program, frames, labels, most, f"many clients, {labels} labels, {most} domains")
+
+
+TESTS = [("magnitude", check_sites), ("magnitude of other traffic", check_counts)]
+
+if __name__ == "__main__":  # PROGRAM
+    for _, test in TESTS:
+        test(sys.argv[1], os.path.dirname(os.path.abspath(__file__)))

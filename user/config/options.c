@@ -297,7 +297,11 @@ static const struct config_option root[] = {
 	.help = "Where they are written; without it none are."},
     {"magnitude.labels", OPTION_UINT, .takers = TO(MAGNITUDE) | TO(INPUTS), .fallback = "1",
 	RANGE(1, 3), AT(C, magnitude.labels),
-	.help = "Labels of a domain: 1 counts TLDs, 2 a TLD's registered domains."},
+	.help =
+	    "Labels of a domain: 1 counts TLDs, 2 a TLD's registered domains. Queries of opcode "
+	    "QUERY count whose TLD looks like one (a letter, then letters, digits and "
+	    "hyphens, no hyphen last) and whose other labels have letters, digits, hyphens "
+	    "and underscores; what else is asked counts nowhere, as in the toolkit."},
     {"magnitude.domains", OPTION_UINT, .takers = TO(MAGNITUDE), .fallback = "2500",
 	RANGE(1, 100000), AT(C, magnitude.domains),
 	.help = "Domains in a dataset: those with the most clients."},
