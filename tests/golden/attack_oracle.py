@@ -2,7 +2,8 @@
 """Which attacks a stream of frames has, by the words of crosstap.yaml(5) and crosstap-metrics(7) and by nothing of the
 program: thresholds on what each domain, client, network and AS has in a window."""
 
-from collections import Counter, defaultdict, deque
+import math
+from collections import Counter, defaultdict
 
 import addresses
 import oracle
@@ -21,7 +22,7 @@ class Seen:
         self.queries, self.sent = 0, 0
         self.domains, self.names = defaultdict(Counter), defaultdict(set)
         self.clients, self.answers = defaultdict(Counter), defaultdict(Counter)
-        self.networks, self.systems, self.systems_of = Counter(), Counter(), {}
+        self.networks, self.systems, self.unexplained, self.systems_of = Counter(), Counter(), Counter(), {}
 
     def add(self, event, domain, system):
         udp, size = event.transport == "udp", len(event.text or b"")
@@ -43,6 +44,7 @@ class Seen:
             self.networks[network] += 1
             if system is not None:
                 self.systems[system] += 1
+                self.unexplained[system] += 1
                 self.systems_of[network] = system
         elif udp:
             row["sent"] += size
@@ -52,19 +54,23 @@ class Seen:
 
 
 class Hour:
-    """What each subject has in a window, on the average of the last hour."""
+    """What each subject has in a window: a running mean with a time constant of an hour, known from ten minutes on. A
+    window in which a subject is attacked leaves it as it was."""
 
-    def __init__(self, windows, least):
-        self.least, self.past = least, deque(maxlen=windows)
+    def __init__(self, interval):
+        self.rate, self.interval, self.seen, self.sums = math.exp(-interval / oracle.HOUR), interval, 0, {}
 
     def known(self):
-        return len(self.past) >= self.least
+        return self.seen * self.interval >= 10 * MINUTE
 
     def mean(self, key):
-        return sum(window.get(key, 0) for window in self.past) / len(self.past) if self.past else 0
+        """Of sums with weights that fall with their age, by the sum of all weights."""
+        return self.sums.get(key, 0) * (1 - self.rate) / (1 - self.rate ** self.seen) if self.seen else 0
 
-    def learn(self, counts):
-        self.past.append(counts)
+    def learn(self, counts, attacked):
+        counts = {**counts, **{key: self.mean(key) for key in attacked}}
+        self.sums = {key: self.sums.get(key, 0) * self.rate + counts.get(key, 0) for key in {*self.sums, *counts}}
+        self.seen += 1
 
 
 class Attacks:
@@ -73,79 +79,72 @@ class Attacks:
     def __init__(self, interval, thresholds):
         self.t, self.interval = {**DEFAULTS, **thresholds}, interval
         self.scale = max(interval, 5 * S) / MINUTE
-        length = 60 * MINUTE // interval
-        self.names, self.asked = (Hour(length, -(-10 * MINUTE // interval)) for _ in range(2))
-        self.open = {}  # (kind, subject): [start of its first window, windows below half, what its hour was]
+        self.names, self.asked = Hour(interval), Hour(interval)
+        self.open = {}  # (kind, subject): [start of its first window, windows below half]
 
     def tell(self, start, seen):
-        """({(kind, subject): row}, what begins, what ends) of a window."""
-        over = {kind: getattr(self, kind.replace("-", "_"))(seen, 1.0) for kind in KINDS}
-        half = {kind: getattr(self, kind.replace("-", "_"))(seen, 0.5) for kind in KINDS}
-        begins, ends = [], []
-        for kind in KINDS:
-            for subject in over[kind]:
-                if (kind, subject) not in self.open:
-                    self.open[kind, subject] = [start, 0, self.hour_of(kind, subject)]
-                    begins.append((kind, subject))
-        for (kind, subject), state in list(self.open.items()):
-            state[1] = 0 if subject in half[kind] else state[1] + 1
+        """What begins and what ends with a window."""
+        held = {(kind, subject) for kind in KINDS for subject in getattr(self, kind.replace("-", "_"))(seen)}
+        begins, ends = held - set(self.open), []
+        self.open.update({key: [start, 0] for key in begins})
+        for key, state in list(self.open.items()):
+            state[1] = 0 if key in held else state[1] + 1
             if state[1] == 2:
-                ends.append((kind, subject, state[0]))
-                del self.open[kind, subject]
-        self.names.learn({d: len(n) for d, n in seen.names.items()})
-        self.asked.learn({**seen.networks, **seen.systems})
+                ends.append((*key, state[0]))
+                del self.open[key]
+        attacked = {kind: [subject for of, subject, *_ in [*self.open, *ends] if of == kind] for kind in KINDS}
+        self.names.learn({d: len(n) for d, n in seen.names.items()}, attacked[RANDOM])
+        self.asked.learn({**seen.networks, **seen.systems}, attacked[FLOOD])
         return begins, ends
 
-    def hour_of(self, kind, subject):
-        return (self.names if kind == RANDOM else self.asked).mean(subject)
+    def part(self, kind, subject):
+        """Of the limits: half of them while it goes on."""
+        return 0.5 if (kind, subject) in self.open else 1.0
 
-    def usual(self, kind, subject):
-        """What an attack is held against: its hour, or where it lasts that before it began."""
-        state = self.open.get((kind, subject))
-        return state[2] if state else self.hour_of(kind, subject)
-
-    def random_subdomain(self, seen, part):
+    def random_subdomain(self, seen):
         found = []
         for domain, names in seen.names.items():
-            row, many = seen.domains[domain], len(names) >= part * self.t["names"] * self.scale
+            row, part = seen.domains[domain], self.part(RANDOM, domain)
             missing = row["nxdomain"] >= part * self.t["nxdomain_share"] * row["queries"]
-            more = self.names.known() and len(names) > part * self.t["times"] * self.usual(RANDOM, domain)
-            if many and (missing or more):
+            more = self.names.known() and len(names) > part * self.t["times"] * self.names.mean(domain)
+            if len(names) >= part * self.t["names"] * self.scale and (missing or more):
                 found.append(domain)
         return found
 
-    def reflection(self, seen, part):
+    def reflection(self, seen):
+        """While one goes on nobody asks what the answers are to."""
         found = []
         for client, row in seen.clients.items():
-            most = max(seen.answers[client].values(), default=0)
-            if row["sent"] >= part * self.t["response_bytes"] * self.scale and row["answers"] and \
+            part, most = self.part(REFLECTION, client), max(seen.answers[client].values(), default=0)
+            if row["answers"] and row["sent"] >= part * self.t["response_bytes"] * self.scale and \
                     row["sent"] >= part * self.t["amplification"] * row["asked"] and \
-                    most >= part * self.t["question_share"] * row["answers"]:
+                    (part < 1 or most >= self.t["question_share"] * row["answers"]):
                 found.append(client)
         return found
 
-    def flooded(self, seen, subject, queries, part):
+    def flooded(self, seen, subject, queries):
+        part = self.part(FLOOD, subject)
         return self.asked.known() and queries >= part * self.t["queries"] * self.scale and \
             queries > part * self.t["query_share"] * seen.queries and \
-            queries > part * self.t["times"] * self.usual(FLOOD, subject)
+            queries > part * self.t["times"] * self.asked.mean(subject)
 
-    def flood(self, seen, part):
+    def flood(self, seen):
         """Networks; and ASes by what none of their networks that are named explains."""
-        found = [network for network, n in seen.networks.items() if self.flooded(seen, network, n, part)]
-        left = Counter(seen.systems)
+        found = [network for network, n in seen.networks.items() if self.flooded(seen, network, n)]
         for network in found:
             if network in seen.systems_of:
-                left[seen.systems_of[network]] -= seen.networks[network]
-        return found + [system for system, n in left.items() if self.flooded(seen, system, n, part)]
+                seen.unexplained[seen.systems_of[network]] -= seen.networks[network]
+        return found + [system for system, n in seen.unexplained.items() if self.flooded(seen, system, n)]
 
-    def row(self, kind, subject, seen):
+    @staticmethod
+    def row(kind, subject, seen):
         """queries, response_bytes and share, as a window has them."""
         if kind == RANDOM:
             queries, sent = seen.domains[subject]["queries"], None
         elif kind == REFLECTION:
             queries, sent = seen.clients[subject]["queries"], seen.clients[subject]["sent"]
         else:
-            queries, sent = (seen.systems if isinstance(subject, int) else seen.networks)[subject], None
+            queries, sent = (seen.unexplained if isinstance(subject, int) else seen.networks)[subject], None
         whole, n = (seen.sent, sent) if kind == REFLECTION else (seen.queries, queries)
         return {"queries": queries, "response_bytes": sent, "share": n / whole if whole else 0}
 
@@ -190,7 +189,7 @@ class Windows:
                 self.event(start + interval, kind, "begins", subject, self.size(attacks.row(kind, subject, seen)))
             for kind, subject, since in ends:
                 self.event(start + interval, kind, "ends", subject, (start - interval - since) // S)
-            for (kind, subject), (since, cold, _) in attacks.open.items():
+            for (kind, subject), (since, cold) in attacks.open.items():
                 self.rows[start, kind, self.text(subject)] = {
                     **attacks.row(kind, subject, seen), "since_s": (start + interval - since) // S, "cold": cold}
 

@@ -269,6 +269,30 @@ def long():
     return made
 
 
+def anything(seed):
+    """Attacks around limits that are drawn as well, at any time and upon each other; what comes of it nobody says."""
+    made = Made(seed)
+    r, limits = made.r, {"names": 120, "response_bytes": 24000, "queries": 120}
+    for name, values in (("nxdomain_share", (0.3, 0.6, 0.9)), ("amplification", (2, 5, 10)), ("times", (2, 5, 10)),
+                         ("query_share", (0.1, 0.2, 0.4))):
+        limits[name] = r.choice(values)
+    for window in range(100):
+        made.mix(window, r.randrange(5, 30))
+    for i in range(14):
+        first = r.randrange(92)
+        for window in range(first, first + r.randrange(1, 8)):
+            kind = r.randrange(3)
+            if kind == 0:
+                n = r.choice([6, 9, 10, 11, 18, 20, 22, 40])
+                made.names([window], (b"t%d" % (i % 4), b"nl"), n, r.choice([0, 0.2, 0.5, 0.8, 1]))
+            elif kind == 1:
+                n, size, share = r.choice([4, 5, 9, 10, 11, 20]), r.choice([100, 200, 400]), r.choice([0.2, 1, 1, 1])
+                made.reflect([window], "192.0.2.%d" % (i % 4), n, size, share)
+            else:
+                made.flood([window], "198.51.%d.0/24" % r.randrange(5), r.choice([6, 10, 12, 20, 22, 60]))
+    return made, limits
+
+
 def calm():
     """A day by quarters of an hour: bursts, flash crowds, a run through a dictionary, a large validating resolver."""
     made = Made(8, 15 * MINUTE)

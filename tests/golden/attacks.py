@@ -90,9 +90,12 @@ def run(program, made, limits, text, known=None, json_too=False):
         return *told(points), json.loads(replay(program, config, "--json", path))["attacks"] if json_too else None
 
 
+def networks_of(systems):
+    return [(ipaddress.ip_network(network), asn) for network, asn in systems.items()]
+
+
 def check_made(program, made, limits, what, text="", known=None, within=0, **told_of):
-    networks = [(ipaddress.ip_network(network), asn) for network, asn in (known or {}).items()]
-    truth = Windows(made.payloads(), made.interval, limits, networks, **told_of)
+    truth = Windows(made.payloads(), made.interval, limits, networks_of(known or {}), **told_of)
     as_made(made, truth, what)
     rows, events, report = run(program, made, limits, text, known, within == 0)
     compare(rows, events, truth, what, within)
@@ -162,14 +165,22 @@ def check_private(program, _):
         assert got == right, f"{privacy}: {got}"
 
 
+def check_anything(program, _, seeds=range(1, 9)):
+    systems = {"198.51.0.0/16": 64511, "100.0.0.0/8": 64512}
+    for seed in seeds:
+        made, limits = attack_traffic.anything(seed)
+        truth = Windows(made.payloads(), made.interval, limits, networks_of(systems))
+        rows, events, _ = run(program, made, limits, "", systems)
+        compare(rows, events, truth, f"anything, seed {seed}", 0)
+
+
 def check_calm(program, _):
     check_made(program, attack_traffic.calm(), {"names": 5, "response_bytes": 5000, "queries": 5}, "calm")
 
 
 TESTS = [("attacks", check_thresholds), ("attacks in windows of other lengths", check_lengths),
          ("attacks on zones", check_zones), ("attacks, many at a time", check_many),
-         ("attacks, private", check_private), ("a day without attacks", check_calm)]
+         ("attacks, private", check_private), ("attacks, any", check_anything), ("a day without attacks", check_calm)]
 
-if __name__ == "__main__":  # PROGRAM
-    for _, test in TESTS:
-        test(sys.argv[1], None)
+if __name__ == "__main__":  # PROGRAM FIRST LAST: more seeds
+    check_anything(sys.argv[1], None, range(int(sys.argv[2]), int(sys.argv[3]) + 1))

@@ -257,7 +257,8 @@ static const struct config_option root[] = {
     {"attacks.question_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.8", RANGE(0.5, 1),
 	AT(C, attacks.question_share),
 	.help = "and this share of the answers is to one question; resolvers cache theirs. It is "
-		"told by a vote: a smaller one may pass, never one below twice this less 1."},
+		"told by a vote: a smaller one may pass, never one below twice this less 1. Once "
+		"the attack is named, nobody asks for it any more."},
     {"attacks.query_share", OPTION_REAL, .takers = TO(REPORT), .fallback = "0.2", RANGE(0, 1),
 	AT(C, attacks.query_share),
 	.help = "flood: a subnet (/24, /48) or AS has more than this share of all queries,"},
