@@ -163,6 +163,20 @@ def verdicts(_):
 
 
 @test
+def attacks(_):
+    """The share of a reflection is one of bytes, that of others one of queries."""
+    documents, window = Canned().documents(), Canned().window()
+    window["attacks"] = [
+        {"kind": "reflection", "rank": 1, "subject": "192.0.2.1", "queries": 60, "response_bytes": 180224, "share": 0.97, "since_s": 10},
+        {"kind": "flood", "rank": 1, "subject": "198.51.100.0/24", "queries": 1100, "share": 0.25, "since_s": 20}]
+    STAGE.show({**documents, "/api/v1/window": window})
+    STAGE.browser.wait("return !document.getElementById('attacks-part').hidden", "attacks")
+    check_equal(STAGE.browser.text("#attacks").split("\n"),
+                ["reflection 192.0.2.1: 176 KiB, 97 % of all, for 10 seconds",
+                 "flood 198.51.100.0/24: 1,100 queries, 25 % of all, for 20 seconds"], "attacks")
+
+
+@test
 def failing(_):
     """The agent's own trouble comes before its verdict, which is told all the same."""
     documents = Canned("socket-loss").documents()

@@ -2,7 +2,7 @@
 // The panel at the top: one state in words. Since when a verdict holds, by what the agent remembers.
 import { Past } from "./past.js";
 import { byId, button, element, replace, setText } from "./dom.js";
-import { plain, plural, percent } from "./format.js";
+import { bytes, plain, plural, percent } from "./format.js";
 import { lossOf, LEVELS } from "./words.js";
 
 const HOUR = 3600;
@@ -81,12 +81,12 @@ function commandLine(text) {
 	return line;
 }
 
-// attacks: of the last window, as the agent lists them
+// attacks: of the last window, as the agent lists them; the share of a reflection is one of bytes
 function attackLine(attack) {
 	const line = element("li");
 	const share = attack.share === undefined ? "" : `, ${percent(attack.share, 1)} of all`;
-	line.append(element("strong", plain(attack.kind)), ` ${plain(attack.subject || "")}: `,
-		`${plural(attack.queries, "query", "queries")}${share}`,
+	const much = attack.response_bytes === undefined ? plural(attack.queries, "query", "queries") : bytes(attack.response_bytes);
+	line.append(element("strong", plain(attack.kind)), ` ${plain(attack.subject || "")}: `, `${much}${share}`,
 		attack.since_s === undefined ? "" : `, for ${plural(Math.round(attack.since_s), "second")}`);
 	return line;
 }
