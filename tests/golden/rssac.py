@@ -153,8 +153,8 @@ def compare(found, expected, what, united=False):
             assert not wrong, f"{what}, day {day}, {metric}: {wrong[:5]}"
 
 
-def truth_of(frames, zones=None):
-    return oracle.Oracle(tlds=junk.built_in(), interval=HOUR, zones=zones).read(frames)
+def truth_of(frames, zones=None, interval=HOUR):
+    return oracle.Oracle(tlds=junk.built_in(), interval=interval, zones=zones).read(frames)
 
 
 def check_hostile(program, _):
@@ -214,6 +214,11 @@ def check_days(program, _):
                 said = replay(program, work, HOURLY, [frame for _, frame in part], second=part[0][0] // S)
                 assert "anew" not in said, said
             compare(read_all(work), right, f"{starts} starts")
+    with tempfile.TemporaryDirectory() as work:  # windows over midnight are of the day in which they begin
+        replay(program, work, HOURLY.replace("1h", "47m"), [frame for _, frame in frames], second=frames[0][0] // S)
+        odd = days_of(truth_of([frame for _, frame in frames], interval=47 * 60 * S).windows)
+        assert odd != right
+        compare(read_all(work), odd, "47 minutes")
 
 
 def check_away(program, _):
