@@ -277,24 +277,35 @@ def day_of_packets(counted):
     return day
 
 
-def check_capture(program, seed, n):
-    link, packets = wire_traffic.frames(seed, n)
-    right = day_of_packets(wire_oracle.count(link, packets, wire_traffic.SERVERS)).files("")
+def check_capture(program, link, days, what):
+    """`days`: packets of each."""
+    right = {day: day_of_packets(wire_oracle.count(link, of, wire_traffic.SERVERS)).files("")
+             for day, of in days.items()}
+    packets = [packet for of in days.values() for packet in of]
     with tempfile.TemporaryDirectory() as work:
         capture = os.path.join(work, "made.pcap")
         with open(capture, "wb") as file:
             file.write(wire_traffic.pcap(link, packets))
-        text = f"server: b1-ams.example\nrssac002: {{dir: {work}, source: wire}}\n" + wire_agrees.NAMED
+        text = f"server: b1-ams.example\ninterval: 1s\nrssac002: {{dir: {work}, source: wire}}\n" + wire_agrees.NAMED
         replay(program, work, text, None, "--pcap", capture, second=packets[0][0] // 10 ** 6)
-        compare(read_all(work), {wire_traffic.START_US // 10 ** 6 // 86400: right}, f"seed {seed}, {n} packets")
+        compare(read_all(work), right, what)
 
 
 def check_wire(program, _):
-    """Of few packets as well, of which some clients send nothing that the cross-check compares."""
-    for seed in range(1, 16):
-        check_capture(program, seed, 12)
-    for seed in range(1, 6):
-        check_capture(program, seed, 250)
+    """Of few packets as well, of which some clients send nothing that the cross-check compares; and over a midnight, of
+    datagrams, which are of one time."""
+    day = wire_traffic.START_US // 10 ** 6 // 86400
+    for n, seeds in ((12, range(1, 16)), (250, range(1, 6))):
+        for seed in seeds:
+            link, packets = wire_traffic.frames(seed, n)
+            check_capture(program, link, {day: packets}, f"seed {seed}, {n} packets")
+    for seed in range(7, 12):
+        link, packets = wire_traffic.frames(seed, 250)
+        middle, midnight, days = packets[125][0], (day + 1) * 86400 * 10 ** 6, defaultdict(list)
+        for at, frame, captured in packets:
+            if wire_agrees.is_udp(link, frame):
+                days[day + (at >= middle)].append((at - middle + midnight, frame, captured))
+        check_capture(program, link, days, f"seed {seed}, midnight")
 
 
 def check_merged(program, here):
