@@ -127,6 +127,7 @@ def days_of(windows):
 
 def replay(program, work, text, frames, *args, second=0, name="made"):
     tool = os.path.join(os.path.dirname(program), "tools", "rssac002_replay")
+    assert os.path.exists(tool), f"make {tool}"
     config, path, points = (os.path.join(work, file) for file in ("c.yaml", name + ".fstrm", "points.lp"))
     with open(config, "w", encoding="utf-8") as file:
         file.write("datasets: [core]\n" + (text % work if "%s" in text else text))
