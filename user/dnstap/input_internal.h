@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An input as the parts of this room share it: dnstap.c makes, starts and stops it; serve.c is its
- * thread; admission.c says who may connect; seats.c keeps what is connected. All but dnstap.c runs
- * in the input's thread, or before there is one.
+ * thread; resting.c says when it reads; admission.c who may connect; seats.c keeps what is
+ * connected. All but dnstap.c runs in the input's thread, or before there is one.
  */
 #ifndef CROSSTAP_DNSTAP_INPUT_INTERNAL_H
 #define CROSSTAP_DNSTAP_INPUT_INTERNAL_H
@@ -113,6 +113,13 @@ bool dnstap_accept(struct dnstap_input *input, int listener);
 void dnstap_accept_waiting(struct dnstap_input *input);
 /* What the process before this one left: before the thread begins. */
 void dnstap_admit_adopted(struct dnstap_input *input);
+
+/* -- resting.c */
+
+/* So many bytes of it were read, at `now_ns`. */
+void dnstap_rest_read(struct dnstap_input *input, struct connection *connection, size_t bytes);
+/* Lets frames gather, `rest_ns` at first; a command ends it. */
+void dnstap_rest_take(struct dnstap_input *input);
 
 /* -- serve.c */
 

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,10 +16,6 @@
 #define QUIET_MS         50 /* of a TCP producer that was told of the end: so much later it has heard */
 #define BROKEN_WAKE_MS   1000 /* commands to an input that has ended are looked for */
 #define EXPIRY_WARNING_S (14 * 86400LL)
-#define RESTING_MOST     4 /* connections that are looked at instead of read */
-/* Writes in the time of a rest. Our clock wakes a core that may be asleep, a write comes from one
- * that is not: so many of the others cost as much (tests/bench/agent paced). */
-#define RESTING_WRITES 3.0
 
 static void say_gone(struct dnstap_input *input, const struct connection *connection, ssize_t error)
 {
@@ -94,18 +89,6 @@ static void gone(struct dnstap_input *input, struct connection *connection, ssiz
 	dnstap_drop(input, connection);
 }
 
-/* All connections of the input rest together: as long as the busiest may. */
-static void set_rest(struct dnstap_input *input, struct connection *connection, size_t bytes)
-{
-	uint64_t rest_ns = 0;
-
-	rest_read(&connection->rest, input->now_ns, bytes, input->rested);
-	if (!connection_is_new(connection))
-		rest_ns = rest_ns_of(&connection->rest, input->held_ns);
-	if (rest_ns < input->rest_ns)
-		input->rest_ns = rest_ns;
-}
-
 /* False once the connection is gone, or held. */
 static bool read_connection(
     struct dnstap_input *input, struct connection *connection, ssize_t *ret_bytes)
@@ -127,7 +110,7 @@ static bool read_connection(
 	if (*ret_bytes > 0 || *ret_bytes == -EAGAIN || *ret_bytes == -EINTR) {
 		if (*ret_bytes > 0) {
 			renew_deadline(input, connection, &before, was_new, had_begun);
-			set_rest(input, connection, (size_t)*ret_bytes);
+			dnstap_rest_read(input, connection, (size_t)*ret_bytes);
 		}
 		if (connection->tls)
 			turn(input, connection);
@@ -345,57 +328,6 @@ static bool is_stopping(struct dnstap_input *input)
 	return atomic_load_explicit(&input->stopping, memory_order_acquire);
 }
 
-/* Whether a rest spares more than it costs. */
-static bool rest_spares(const struct dnstap_input *input)
-{
-	const struct connection *connection = input->connections;
-	double writes = 0;
-
-	for (int n = 0; connection && n < RESTING_MOST; n++, connection = connection->next)
-		writes += rest_writes(&connection->rest);
-	return connection || writes >= RESTING_WRITES;
-}
-
-/* After a rest: how long it may go on. To look costs less than to read, where there are few. */
-static uint64_t rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
-{
-	struct connection *connection = input->connections;
-	uint64_t most_ns = rest_part(left_ns);
-	int looks = 0;
-
-	for (; connection && most_ns; connection = connection->next) {
-		uint64_t more_ns;
-		int waiting;
-
-		if (++looks > RESTING_MOST || connection->held || connection_is_new(connection) ||
-		    ioctl(connection->fd, FIONREAD, &waiting) < 0)
-			return 0;
-		if (!waiting)
-			continue;
-		more_ns = rest_more_ns(&connection->rest, (size_t)waiting);
-		if (more_ns < most_ns)
-			most_ns = more_ns;
-	}
-	return most_ns;
-}
-
-/* Lets frames gather; a command ends it. */
-static void take_rest(struct dnstap_input *input)
-{
-	struct pollfd command = {.fd = input->event_fd, .events = POLLIN};
-	uint64_t rest_ns = rest_spares(input) ? input->rest_ns : 0, left_ns = input->held_ns;
-
-	input->rested = rest_ns > 0;
-	while (rest_ns) {
-		const struct timespec time = {.tv_nsec = (long)rest_ns};
-
-		if (ppoll(&command, 1, &time, NULL) != 0)
-			return;
-		left_ns -= rest_ns;
-		rest_ns = rest_again_ns(input, left_ns);
-	}
-}
-
 /* Until it is to stop; -errno where it cannot wait any more. */
 static int serve(struct dnstap_input *input)
 {
@@ -413,7 +345,7 @@ static int serve(struct dnstap_input *input)
 		input->rest_ns = input->held_ns;
 		for (int i = 0; i < n; i++)
 			handle(input, events[i].data.ptr);
-		take_rest(input);
+		dnstap_rest_take(input);
 	}
 	return 0;
 }

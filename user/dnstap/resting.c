@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* When an input's connections rest unread, all of them together: as long as the busiest may. */
+#include "dnstap/input_internal.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#define RESTING_MOST 4 /* connections that are looked at instead of read */
+/* Writes in the time of a rest. Our clock wakes a core that may be asleep, a write comes from one
+ * that is not: so many of the others cost as much (tests/bench/agent paced). */
+#define RESTING_WRITES 3.0
+
+void dnstap_rest_read(struct dnstap_input *input, struct connection *connection, size_t bytes)
+{
+	uint64_t rest_ns = 0;
+
+	rest_read(&connection->rest, input->now_ns, bytes, input->rested);
+	if (!connection_is_new(connection))
+		rest_ns = rest_ns_of(&connection->rest, input->held_ns);
+	if (rest_ns < input->rest_ns)
+		input->rest_ns = rest_ns;
+}
+
+/* Whether a rest spares more than it costs. */
+static bool rest_spares(const struct dnstap_input *input)
+{
+	const struct connection *connection = input->connections;
+	double writes = 0;
+
+	for (int n = 0; connection && n < RESTING_MOST; n++, connection = connection->next)
+		writes += rest_writes(&connection->rest);
+	return connection || writes >= RESTING_WRITES;
+}
+
+/* After a rest: how long it may go on. To look costs less than to read, where there are few. */
+static uint64_t rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
+{
+	struct connection *connection = input->connections;
+	uint64_t most_ns = rest_part(left_ns);
+	int looks = 0;
+
+	for (; connection && most_ns; connection = connection->next) {
+		uint64_t more_ns;
+		int waiting;
+
+		if (++looks > RESTING_MOST || connection->held || connection_is_new(connection) ||
+		    ioctl(connection->fd, FIONREAD, &waiting) < 0)
+			return 0;
+		if (!waiting)
+			continue;
+		more_ns = rest_more_ns(&connection->rest, (size_t)waiting);
+		if (more_ns < most_ns)
+			most_ns = more_ns;
+	}
+	return most_ns;
+}
+
+void dnstap_rest_take(struct dnstap_input *input)
+{
+	struct pollfd command = {.fd = input->event_fd, .events = POLLIN};
+	uint64_t rest_ns = rest_spares(input) ? input->rest_ns : 0, left_ns = input->held_ns;
+
+	input->rested = rest_ns > 0;
+	while (rest_ns) {
+		const struct timespec time = {.tv_nsec = (long)rest_ns};
+
+		if (ppoll(&command, 1, &time, NULL) != 0)
+			return;
+		left_ns -= rest_ns;
+		rest_ns = rest_again_ns(input, left_ns);
+	}
+}
