@@ -413,7 +413,7 @@ screenshot:
 BENCH_ROUNDS ?= 7
 bench:
 	scripts/deps --build --check
-	$(MAKE) all $(BENCH_BIN) $(O)/bpf/nothing.bpf.o $(O)/tests/bench/dnstap_send $(O)/tools/dnsload
+	$(MAKE) all $(BENCH_BIN) $(O)/bpf/nothing.bpf.o $(O)/tests/bench/dnstap_send $(O)/tests/bench/dnstap_produce $(O)/tools/dnsload
 	scripts/bench $(O) $(BENCH_ROUNDS) $(SAMPLE)
 
 # Other receivers of dnstap beside crosstap, those that are installed; PEERS=--short is a pass of seconds, PEERS=--operator

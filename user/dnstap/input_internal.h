@@ -53,6 +53,8 @@ struct dnstap_input {
 	uint64_t earliest_ns;   /* no connection is to be looked at earlier; 0: none is */
 	uint64_t held_ns;       /* the next read may come so much later */
 	uint64_t rest_ns;       /* the next look */
+	uint64_t room_ns;       /* what the fastest of late has room for: it may have paused */
+	uint64_t room_since_ns; /* when it was last read */
 	bool rested;            /* before what is read now */
 	uint64_t expiry_ns;     /* when the certificate is looked at again */
 	_Atomic bool renewed;   /* the certificate may be another one */
@@ -118,7 +120,10 @@ void dnstap_admit_adopted(struct dnstap_input *input);
 
 /* So many bytes of it were read, at `now_ns`. */
 void dnstap_rest_read(struct dnstap_input *input, struct connection *connection, size_t bytes);
-/* Lets frames gather, `rest_ns` at first; a command ends it. */
+/* How long it may rest now, and after a rest of which so much more may follow; 0: reads. */
+uint64_t dnstap_rest_first_ns(const struct dnstap_input *input);
+uint64_t dnstap_rest_again_ns(const struct dnstap_input *input, uint64_t left_ns);
+/* Lets frames gather; a command ends it. */
 void dnstap_rest_take(struct dnstap_input *input);
 
 /* -- serve.c */

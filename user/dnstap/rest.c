@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #define PERIOD_NS (10 * NS_PER_MS) /* a rate is that of so much time, or more */
-#define LEAST_NS  NS_PER_MS        /* a shorter rest saves no waking */
 #define LATE_NS   (10 * NS_PER_MS) /* a busy machine's clock may wake us so much later */
 #define LOOKS     4
 #define RESTS     64   /* after so many, one single write is looked at: a producer may change */
@@ -88,9 +87,14 @@ static uint64_t fitting(const struct rest *rest)
 	return rest->room / 2 / charge(piece, rest->page) * piece;
 }
 
+uint64_t rest_room_ns(const struct rest *rest)
+{
+	return rest->rate ? fitting(rest) * NS_PER_S / rest->rate : UINT64_MAX;
+}
+
 uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns)
 {
-	uint64_t rest_ns;
+	const uint64_t room_ns = rest_room_ns(rest);
 
 	if (rest->looks || !rest->rate)
 		return 0;
@@ -98,11 +102,10 @@ uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns)
 		rest->rests = 0;
 		return 0;
 	}
-	rest_ns = fitting(rest) * NS_PER_S / rest->rate;
-	if (rest_ns < held_ns)
-		held_ns = rest_ns;
+	if (room_ns < held_ns)
+		held_ns = room_ns;
 	/* Less than two writes: they come one by one. */
-	if (held_ns < LEAST_NS ||
+	if (held_ns < REST_LEAST_NS ||
 	    (double)rest->rate * (double)held_ns < 2.0 * (double)rest->write_bytes * NS_PER_S)
 		return 0;
 	return held_ns < REST_MOST_NS ? held_ns : REST_MOST_NS;

@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REST_MOST_NS 20000000  /* so often an input looks: others may begin to send meanwhile */
-#define REST_HELD_NS 100000000 /* it reads no later, however little waits */
+#define REST_MOST_NS  20000000  /* so often an input looks: others may begin to send meanwhile */
+#define REST_HELD_NS  100000000 /* it reads no later, however little waits */
+#define REST_LEAST_NS 1000000   /* a shorter rest saves no waking */
 
 struct rest {
 	size_t room;        /* of the socket's buffer, in bytes as the kernel charges for them */
@@ -30,6 +31,9 @@ struct rest {
 void rest_init(struct rest *rest, int fd);
 /* `bytes` were read at `now_ns` (CLOCK_MONOTONIC), after a rest or as soon as they came. */
 void rest_read(struct rest *rest, uint64_t now_ns, size_t bytes, bool rested);
+/* Nanoseconds in which it fills half of its buffer, as fast as it wrote of late; UINT64_MAX:
+ * nothing came yet. */
+uint64_t rest_room_ns(const struct rest *rest);
 /* Nanoseconds until somebody looks again, REST_MOST_NS at most, of at most `held_ns` until the next
  * read; 0: reads as soon as something comes. */
 uint64_t rest_ns_of(struct rest *rest, uint64_t held_ns);

@@ -9,16 +9,32 @@
 /* Writes in the time of a rest. Our clock wakes a core that may be asleep, a write comes from one
  * that is not: so many of the others cost as much (tests/bench/agent paced). */
 #define RESTING_WRITES 3.0
+#define PAUSE_MAX_NS   (200 * NS_PER_MS) /* of a producer that then goes on as fast as before */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void set_room(struct dnstap_input *input, const struct rest *rest)
+{
+	const uint64_t room_ns = rest_room_ns(rest);
+
+	if (room_ns > input->room_ns && input->now_ns - input->room_since_ns < PAUSE_MAX_NS)
+		return;
+	input->room_ns = room_ns;
+	input->room_since_ns = input->now_ns;
+}
 
 void dnstap_rest_read(struct dnstap_input *input, struct connection *connection, size_t bytes)
 {
 	uint64_t rest_ns = 0;
 
 	rest_read(&connection->rest, input->now_ns, bytes, input->rested);
+	set_room(input, &connection->rest);
 	if (!connection_is_new(connection))
 		rest_ns = rest_ns_of(&connection->rest, input->held_ns);
-	if (rest_ns < input->rest_ns)
-		input->rest_ns = rest_ns;
+	input->rest_ns = least(input->rest_ns, rest_ns);
 }
 
 /* Whether a rest spares more than it costs. */
@@ -32,15 +48,23 @@ static bool rest_spares(const struct dnstap_input *input)
 	return connection || writes >= RESTING_WRITES;
 }
 
-/* After a rest: how long it may go on. To look costs less than to read, where there are few. */
-static uint64_t rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
+uint64_t dnstap_rest_first_ns(const struct dnstap_input *input)
+{
+	const uint64_t rest_ns = least(input->rest_ns, input->room_ns);
+
+	return rest_ns >= REST_LEAST_NS && rest_spares(input) ? rest_ns : 0;
+}
+
+/* To look costs less than to read, where there are few. Where nothing waits nobody looks: the next
+ * write wakes. */
+uint64_t dnstap_rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
 {
 	struct connection *connection = input->connections;
-	uint64_t most_ns = rest_part(left_ns);
+	uint64_t most_ns = rest_part(least(left_ns, input->room_ns));
+	bool waits = false;
 	int looks = 0;
 
 	for (; connection && most_ns; connection = connection->next) {
-		uint64_t more_ns;
 		int waiting;
 
 		if (++looks > RESTING_MOST || connection->held || connection_is_new(connection) ||
@@ -48,17 +72,16 @@ static uint64_t rest_again_ns(const struct dnstap_input *input, uint64_t left_ns
 			return 0;
 		if (!waiting)
 			continue;
-		more_ns = rest_more_ns(&connection->rest, (size_t)waiting);
-		if (more_ns < most_ns)
-			most_ns = more_ns;
+		waits = true;
+		most_ns = least(most_ns, rest_more_ns(&connection->rest, (size_t)waiting));
 	}
-	return most_ns;
+	return waits ? most_ns : 0;
 }
 
 void dnstap_rest_take(struct dnstap_input *input)
 {
 	struct pollfd command = {.fd = input->event_fd, .events = POLLIN};
-	uint64_t rest_ns = rest_spares(input) ? input->rest_ns : 0, left_ns = input->held_ns;
+	uint64_t rest_ns = dnstap_rest_first_ns(input), left_ns = input->held_ns;
 
 	input->rested = rest_ns > 0;
 	while (rest_ns) {
@@ -67,6 +90,6 @@ void dnstap_rest_take(struct dnstap_input *input)
 		if (ppoll(&command, 1, &time, NULL) != 0)
 			return;
 		left_ns -= rest_ns;
-		rest_ns = rest_again_ns(input, left_ns);
+		rest_ns = dnstap_rest_again_ns(input, left_ns);
 	}
 }
