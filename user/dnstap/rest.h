@@ -13,7 +13,7 @@
 
 #define REST_MOST_NS  20000000  /* so often an input looks: others may begin to send meanwhile */
 #define REST_HELD_NS  100000000 /* it reads no later, however little waits */
-#define REST_LEAST_NS 1000000   /* a shorter rest saves no waking */
+#define REST_LEAST_NS 2000000   /* shorter ones leave too little room for a late waking */
 
 struct rest {
 	size_t room;        /* of the socket's buffer, in bytes as the kernel charges for them */
