@@ -9,6 +9,7 @@
 #define LEAST_SLOTS  1024
 #define PLAIN_SHIFT  5
 #define TRAITS_SHIFT 6
+#define KEPT_BYTES   (8u << 20)
 
 _Static_assert(sizeof(struct source) == 1 << PLAIN_SHIFT &&
 	sizeof(struct source) + sizeof(struct source_traits) == 1 << TRAITS_SHIFT,
@@ -139,6 +140,18 @@ static size_t wider(const struct sources *sources)
 	return is_large(sources) ? (size_t)sources->size * 2 : sources_next_size(sources->size);
 }
 
+/* The kernel needs a millisecond for each huge page, and the first clients of a window touch all of
+ * them. A producer's socket does not wait for so long: a large table keeps its pages. */
+static void clear_slots(struct sources *sources)
+{
+	const size_t bytes = (size_t)sources->size << sources->shift;
+
+	if (bytes < KEPT_BYTES)
+		pages_clear(sources->slots, bytes);
+	else
+		memset(sources->slots, 0, bytes);
+}
+
 int sources_clear(struct sources *sources, size_t max_slots)
 {
 	size_t size = sources->size, next = size;
@@ -150,8 +163,8 @@ int sources_clear(struct sources *sources, size_t max_slots)
 	else if (sources->used < sources->limit / 8 && size > LEAST_SLOTS)
 		next = size / 2;
 	if (next != size && remake(sources, next, sources->has_traits) == 0)
-		return 0;
-	pages_clear(sources->slots, size << sources->shift);
+		size = next;
+	clear_slots(sources);
 	pages_clear(sources->tags, tags_bytes(size));
 	if (sources->has_beside)
 		pages_clear(sources->bytes, size * sizeof(uint64_t));

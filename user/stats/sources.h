@@ -60,7 +60,8 @@ int sources_want_traits(struct sources *sources, bool wanted);
 /* Up to this size it may grow while its window is open: that takes a few milliseconds. */
 #define SOURCES_GROW_SLOTS (256u << 10)
 /* Empty; the next size (within `max_slots`) if it was full; twice as large if it was half full and
- * is too large to grow while the window is open; half as large if it was nearly empty. */
+ * is too large to grow while the window is open; half as large if it was nearly empty. A large one
+ * keeps its pages, the system has those of any other until they are used. */
 int sources_clear(struct sources *sources, size_t max_slots);
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed);
 /* Adds every entry of `from`, growing as need be. */

@@ -5,7 +5,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -72,6 +75,39 @@ static void test_a_table_that_is_nearly_empty_halves(void **state UNUSED)
 	assert_int_equal(slots_after(8192, 8192 / 32 * 3, 1 << 20), 8192);
 	assert_int_equal(slots_after(8192, 8192 / 32 * 3 - 1, 1 << 20), 4096);
 	assert_int_equal(slots_after(1024, 0, 1 << 20), 1024);
+}
+
+static bool is_resident(const void *memory, size_t bytes)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char resident;
+
+	for (size_t at = 0; at < bytes; at += page) {
+		assert_int_equal(mincore((char *)memory + at, page, &resident), 0);
+		if (!(resident & 1))
+			return false;
+	}
+	return true;
+}
+
+/* The pages of a large table are there when its window begins; a small one waits without memory. */
+static void check_pages(size_t slots, size_t n, bool kept)
+{
+	struct sources sources;
+
+	assert_int_equal(sources_init(&sources, slots), 0);
+	assert_int_equal(sources_want_traits(&sources, true), 0);
+	fill(&sources, n);
+	assert_int_equal(sources_clear(&sources, 1 << 20), 0);
+	assert_int_equal(is_resident(sources.slots, (size_t)sources.size << sources.shift), kept);
+	sources_done(&sources);
+}
+
+static void test_a_large_table_keeps_its_pages(void **state UNUSED)
+{
+	check_pages(65536, 20000, false);
+	check_pages(131072, 20000, true);
+	check_pages(SOURCES_GROW_SLOTS, SOURCES_GROW_SLOTS / 2, true); /* another, twice as large */
 }
 
 static struct source *at(struct sources *sources, uint64_t hash, uint64_t address)
@@ -168,6 +204,7 @@ int main(void)
 	    cmocka_unit_test(test_a_small_table_grows_when_full),
 	    cmocka_unit_test(test_a_large_table_doubles_when_half_full),
 	    cmocka_unit_test(test_a_table_that_is_nearly_empty_halves),
+	    cmocka_unit_test(test_a_large_table_keeps_its_pages),
 	    cmocka_unit_test(test_a_way_leads_over_the_end),
 	    cmocka_unit_test(test_a_full_table_finds_all),
 	};
