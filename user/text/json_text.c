@@ -18,18 +18,22 @@ static void put_value(struct writer *to, const json_t *value);
 /* RFC 8259 section 7; a json_t holds UTF-8 only. */
 static void put_string(FILE *out, const char *text, size_t length)
 {
+	size_t written = 0;
+
 	fputc('"', out);
 	for (size_t i = 0; i < length; i++) {
 		const unsigned char c = (unsigned char)text[i];
 
-		if (c < 0x20) {
-			fprintf(out, "\\u%04x", c);
+		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
-		}
-		if (c == '"' || c == '\\')
-			fputc('\\', out);
-		fputc(c, out);
+		fwrite(text + written, 1, i - written, out);
+		written = i + 1;
+		if (c < 0x20)
+			fprintf(out, "\\u%04x", c);
+		else
+			fprintf(out, "\\%c", c);
 	}
+	fwrite(text + written, 1, length - written, out);
 	fputc('"', out);
 }
 
