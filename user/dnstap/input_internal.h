@@ -53,8 +53,9 @@ struct dnstap_input {
 	uint64_t earliest_ns;   /* no connection is to be looked at earlier; 0: none is */
 	uint64_t held_ns;       /* the next read may come so much later */
 	uint64_t rest_ns;       /* the next look */
-	uint64_t room_ns;       /* what the fastest of late has room for: it may have paused */
-	uint64_t room_since_ns; /* when it was last read */
+	uint64_t room_ns,
+	    room_before_ns;     /* rest_room_ns() of the fastest, in this term, the last */
+	uint64_t room_since_ns; /* when this term began */
 	bool rested;            /* before what is read now */
 	uint64_t expiry_ns;     /* when the certificate is looked at again */
 	_Atomic bool renewed;   /* the certificate may be another one */

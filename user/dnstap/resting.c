@@ -9,21 +9,29 @@
 /* Writes in the time of a rest. Our clock wakes a core that may be asleep, a write comes from one
  * that is not: so many of the others cost as much (tests/bench/agent paced). */
 #define RESTING_WRITES 3.0
-#define PAUSE_MAX_NS   (200 * NS_PER_MS) /* of a producer that then goes on as fast as before */
+#define ROOM_TERM_NS   (100 * NS_PER_MS) /* a producer that pauses counts for one to two of these */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
+/* Whoever pauses may go on as fast as before. */
 static void set_room(struct dnstap_input *input, const struct rest *rest)
 {
-	const uint64_t room_ns = rest_room_ns(rest);
+	const uint64_t term_ns = input->now_ns - input->room_since_ns;
 
-	if (room_ns > input->room_ns && input->now_ns - input->room_since_ns < PAUSE_MAX_NS)
-		return;
-	input->room_ns = room_ns;
-	input->room_since_ns = input->now_ns;
+	if (term_ns >= ROOM_TERM_NS) {
+		input->room_before_ns = term_ns < 2 * ROOM_TERM_NS ? input->room_ns : UINT64_MAX;
+		input->room_ns = UINT64_MAX;
+		input->room_since_ns = input->now_ns;
+	}
+	input->room_ns = least(input->room_ns, rest_room_ns(rest));
+}
+
+static uint64_t room_ns(const struct dnstap_input *input)
+{
+	return least(input->room_ns, input->room_before_ns);
 }
 
 void dnstap_rest_read(struct dnstap_input *input, struct connection *connection, size_t bytes)
@@ -50,7 +58,7 @@ static bool rest_spares(const struct dnstap_input *input)
 
 uint64_t dnstap_rest_first_ns(const struct dnstap_input *input)
 {
-	const uint64_t rest_ns = least(input->rest_ns, input->room_ns);
+	const uint64_t rest_ns = least(input->rest_ns, room_ns(input));
 
 	return rest_ns >= REST_LEAST_NS && rest_spares(input) ? rest_ns : 0;
 }
@@ -60,7 +68,7 @@ uint64_t dnstap_rest_first_ns(const struct dnstap_input *input)
 uint64_t dnstap_rest_again_ns(const struct dnstap_input *input, uint64_t left_ns)
 {
 	struct connection *connection = input->connections;
-	uint64_t most_ns = rest_part(least(left_ns, input->room_ns));
+	uint64_t most_ns = rest_part(least(left_ns, room_ns(input)));
 	bool waits = false;
 	int looks = 0;
 
