@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 import addresses
 import oracle
 import publish
+from lookup import Lookup
 
 S, MINUTE = oracle.SECOND, 60 * oracle.SECOND
 KINDS = RANDOM, REFLECTION, FLOOD = "random-subdomain", "reflection", "flood"
@@ -149,26 +150,18 @@ class Attacks:
         return {"queries": queries, "response_bytes": sent, "share": n / whole if whole else 0}
 
 
-def number(address, known):
-    """AS of the longest network that has the address."""
-    found = [(network.prefixlen, asn) for network, asn in known if address in network]
-    return max(found)[1] if found else None
-
-
 class Windows:
     """What a stream has, window by window, and what attacks that is."""
 
-    def __init__(self, payloads, interval, limits, known=(), zones=None, labels=1):
+    def __init__(self, payloads, interval, limits, known=None, zones=None, labels=1):
         self.zones, self.labels, self.seen, clock = zones or oracle.Zones(), labels, {}, oracle.Clock(interval, 2 * S)
-        numbers = {}
+        systems = Lookup(known or {})
         for event in map(oracle.Oracle.decode, payloads):
             if clock.newest is None:
                 clock.begin(event.time)
             clock.see(event.time)
-            if event.address not in numbers:
-                numbers[event.address] = number(event.address, known)
             seen = self.seen.setdefault(clock.window(event.time), Seen())
-            seen.add(event, self.domain(event), numbers[event.address])
+            seen.add(event, self.domain(event), systems(event.address) if event.address else None)
         self.interval = interval
         self.tell(interval, limits)
 

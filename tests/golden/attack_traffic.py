@@ -9,21 +9,9 @@ import struct
 import publish
 import traffic
 from attack_oracle import FLOOD, MINUTE, RANDOM, REFLECTION, S
+from wire_traffic import packed
 
-START = traffic.SECOND * S
 NXDOMAIN, ANY, A, TXT, TCP = 3, 255, 1, 16, 2
-
-
-def packed(address):
-    return ipaddress.ip_address(address).packed
-
-
-def frame(is_query, at, client, message, protocol=1):
-    times = (8, 9, 10) if is_query else (12, 13, 14)
-    inner = (traffic.number(1, 1 if is_query else 2) + traffic.number(3, protocol) + traffic.text(4, client) +
-             traffic.number(6, 4000) + traffic.number(times[0], at // S) + traffic.varint(times[1] << 3 | 5) +
-             struct.pack("<I", at % S) + traffic.text(times[2], message))
-    return traffic.text(14, inner) + traffic.number(15, 1)
 
 
 class Made:
@@ -31,12 +19,12 @@ class Made:
 
     def __init__(self, seed, interval=10 * S):
         self.r, self.interval, self.frames = random.Random(seed), interval, {}
-        self.start = START - START % interval
+        self.start = traffic.START - traffic.START % interval
         self.expected = []  # (kind, subject, first window, last window)
 
     def put(self, window, is_query, client, message, protocol=1):
         at = self.start + window * self.interval + self.r.randrange(self.interval - 10 ** 6)
-        self.frames.setdefault(window, []).append((at, frame(is_query, at, client, message, protocol)))
+        self.frames.setdefault(window, []).append((at, traffic.dnstap(is_query, at, client, message, protocol)))
 
     def ask(self, window, client, labels, qtype=A, rcode=0, size=0, answered=True, protocol=1):
         question = publish.name(*labels) + struct.pack(">HH", qtype, 1)

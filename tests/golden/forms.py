@@ -135,11 +135,7 @@ def check_unusable_databases(program, folder):
 
 def query_at(nanosecond):
     message = b"\0\1\0\0\0\1\0\0\0\0\0\0\3www\2nl\0\0\1\0\1"
-    inner = (traffic.number(1, 1) + traffic.number(3, 1) + traffic.text(4, b"\xc0\0\2\1") + traffic.number(6, 4000) +
-             traffic.number(8, nanosecond // 10 ** 9) + traffic.varint(9 << 3 | 5) +
-             (nanosecond % 10 ** 9).to_bytes(4, "little") + traffic.text(10, message))
-    payload = traffic.text(14, inner) + traffic.number(15, 1)
-    return len(payload).to_bytes(4, "big") + payload
+    return traffic.framed(traffic.dnstap(True, nanosecond, b"\xc0\0\2\1", message))
 
 
 def slow_traffic(second):

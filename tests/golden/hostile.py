@@ -6,7 +6,7 @@ one file."""
 import random
 import struct
 
-from traffic import SECOND, control, number, text, varint
+from traffic import SECOND, control, framed, number, text, varint
 
 QUERY_TYPES = (1, 5, 13)  # AUTH, CLIENT, UPDATE; the response is one more
 OUTGOING_TYPES = (3, 7, 9, 11)
@@ -212,4 +212,4 @@ def frames(seed, n, pace):
 
 def write(path, payloads):
     with open(path, "wb") as file:
-        file.write(control(2) + b"".join(struct.pack(">I", len(payload)) + payload for payload in payloads) + control(3))
+        file.write(control(2) + b"".join(map(framed, payloads)) + control(3))

@@ -250,15 +250,11 @@ def made_message(r, is_query):
 
 
 def made_frame(r, is_query, nanosecond):
-    times = (8, 9, 10) if is_query else (12, 13, 14)
     port = r.choice([0, 53, 1023, 1024, 65535, r.randrange(65536), None])
-    inner = (traffic.number(1, r.choice([1, 5]) + (not is_query)) + traffic.number(2, 1) +
-             traffic.number(3, r.choice([1, 1, 1, 2, 3, 4, 7])) + traffic.text(4, bytes([192, 0, 2, r.randrange(256)])) +
-             (b"" if port is None else traffic.number(6, port)) + traffic.number(times[0], traffic.SECOND) +
-             traffic.varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) +
-             traffic.text(times[2], made_message(r, is_query)))
-    payload = traffic.text(14, inner) + traffic.number(15, 1)
-    return struct.pack(">I", len(payload)) + payload
+    kind, protocol = r.choice([1, 5]) + (not is_query), r.choice([1, 1, 1, 2, 3, 4, 7])
+    client = bytes([192, 0, 2, r.randrange(256)])
+    return traffic.framed(traffic.dnstap(is_query, traffic.START + nanosecond, client, made_message(r, is_query), protocol,
+                                         kind=kind, family=1, port=port))
 
 
 def write_made(path, seed, n):

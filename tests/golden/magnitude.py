@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 
-import attack_traffic
 import hostile
 import magnitude_oracle
 import oracle
@@ -54,11 +53,8 @@ def load(path):
 def query(client, name, moment):
     question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0\0\1\0\1"
     message = struct.pack("!6H", moment & 0xffff, 0, 1, 0, 0, 0) + question
-    inner = (traffic.number(1, 1) + traffic.number(3, 1) + traffic.text(4, ipaddress.ip_address(client).packed) +
-             traffic.number(6, 4000) + traffic.number(8, DAY + moment // 100) + traffic.varint(9 << 3 | 5) +
-             struct.pack("<I", moment % 100) + traffic.text(10, message))
-    payload = traffic.text(14, inner) + traffic.number(15, 1)
-    return struct.pack(">I", len(payload)) + payload
+    at = DAY * 10 ** 9 + moment // 100 * 10 ** 9 + moment % 100
+    return traffic.framed(traffic.dnstap(True, at, ipaddress.ip_address(client).packed, message))
 
 
 def write(path, source):
@@ -140,14 +136,14 @@ def check_dataset(program, frames, labels, most, what):
 
 def many_clients():
     """So many that registers are stored in full; each domain has another number of them."""
-    r, at = random.Random(1), traffic.SECOND * oracle.SECOND
+    r, at = random.Random(1), traffic.START
     for i in range(12000):
         tld = r.choice([b"Nl", b"co", b"co", b"org-1", b"1st", b"-x", b"x-", b"a_b", b"x"])
         labels = (b"www", b"B%d" % min(int(r.paretovariate(1)), 9), tld)
         client = r.choice([r.randbytes(4), r.randbytes(4), r.randbytes(16), bytes(10) + b"\xff\xff" + r.randbytes(4)])
         name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
         message = struct.pack("!6H", i, 0, 1, 0, 0, 0) + name + b"\0\1\0\1"
-        yield attack_traffic.frame(True, at + i * oracle.SECOND, client, message)
+        yield traffic.dnstap(True, at + i * oracle.SECOND, client, message)
 
 
 def check_counts(program, _):

@@ -2,37 +2,32 @@
 """Rows by country and by AS, held against a look-up and a count of its own: hostile traffic (hostile.py) by the oracle
 of the second opinion, and made traffic of more ASes than there is room for."""
 
-import ipaddress
 import os
 import random
-import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
 
 import attack_traffic
+import attacks
 import datasets
 import hostile
 import junk
 import oracle
 import publish
 import second_opinion
+from lookup import Lookup, by_length
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e", "lib"))
 import mmdb
 
 HOUR = oracle.HOUR
-COUNTRIES = {"192.0.0.0/8": "NL", "192.0.2.0/24": "DE", "192.0.2.3/32": "FR", "198.51.0.0/16": "US", 
+COUNTRIES = {"192.0.0.0/8": "NL", "192.0.2.0/24": "DE", "192.0.2.3/32": "FR", "198.51.0.0/16": "US",
              "198.51.102.0/23": "BR", "198.51.101.4/30": "ZA", "2001:db8::/32": "SE", "2001:db8:2::/48": "JP",
              "2001:db8:2::2/127": "AU", "255.0.0.0/8": "KE"}
 SYSTEMS = {"192.0.2.0/25": 64496, "192.0.2.2/31": 4200000000, "198.51.100.0/22": 64497, "198.51.103.0/24": 23456,
            "2001:db8::/47": 64498, "2001:db8:1::/48": 64499, "2001:db8:2::/47": 64500}
 TRAITS = [trait for trait in publish.TRAITS if trait not in ("all", "tcp")]  # `queries_tcp` has a known round-trip time
-
-
-def by_length(networks):
-    return sorted(((ipaddress.ip_network(n), value) for n, value in networks.items()),
-                  key=lambda pair: pair[0].prefixlen)
 
 
 def disjoint(networks):
@@ -44,18 +39,6 @@ def disjoint(networks):
             found.update({part: of for part in wide.address_exclude(network)})
         found[network] = value
     return found
-
-
-class Lookup:
-    """The value of the longest network."""
-
-    def __init__(self, networks):
-        self.networks, self.known = by_length(networks)[::-1], {}
-
-    def __call__(self, address):
-        if address not in self.known:
-            self.known[address] = next((value for network, value in self.networks if address in network), "unknown")
-        return self.known[address]
 
 
 class Oracle(oracle.Oracle):
@@ -104,9 +87,7 @@ def run(program, work, text, payloads, countries, systems):
     with open(config, "w", encoding="utf-8") as file:
         file.write(datasets.EVERY_DATASET + databases(work, countries, systems) + text)
     hostile.write(path, payloads)
-    done = subprocess.run([program, "replay", "-c", config, "--points", points, path], capture_output=True, text=True,
-                          timeout=120)
-    assert done.returncode == 0, done.stderr
+    second_opinion.replay(program, config, "--points", points, path, said=attacks.SAID)
     return told(points)
 
 
@@ -147,12 +128,9 @@ def check_hostile(program, _):
             payloads, what = list(hostile.frames(seed, second_opinion.FRAMES, pace)), f"{name}, seed {seed}"
             truth = Oracle(tlds=junk.built_in(), **options()).read(payloads)
             with tempfile.TemporaryDirectory() as work:
-                rules = os.path.join(work, "rules")
-                with open(rules, "w", encoding="utf-8") as file:
-                    file.write("\n".join(publish.RULES) + "\n")
-                got = run(program, work, text % rules if "%s" in text else text, payloads, COUNTRIES, SYSTEMS)
-            check_rows(got["dns_country"], truth.rows(Lookup(COUNTRIES)), f"{what}: countries")
-            check_rows(got["dns_asn"], admitted(truth.rows(Lookup(SYSTEMS)), 50, 500), f"{what}: ASes")
+                got = run(program, work, second_opinion.with_rules(text, work), payloads, COUNTRIES, SYSTEMS)
+            check_rows(got["dns_country"], truth.rows(Lookup(COUNTRIES, "unknown")), f"{what}: countries")
+            check_rows(got["dns_asn"], admitted(truth.rows(Lookup(SYSTEMS, "unknown")), 50, 500), f"{what}: ASes")
 
 
 def crowd():
@@ -174,7 +152,7 @@ def check_crowd(program, _):
     countries = {network: ("NL", "DE", "BE", "FR")[asn % 4] for network, asn in systems.items() if asn % 9}
     payloads, zones = crowd().payloads(), ["nl", "org"]
     truth = Oracle(tlds=junk.built_in(), zones=oracle.Zones(listed=zones), interval=HOUR).read(payloads)
-    by_country, by_system = truth.rows(Lookup(countries)), truth.rows(Lookup(systems))
+    by_country, by_system = truth.rows(Lookup(countries, "unknown")), truth.rows(Lookup(systems, "unknown"))
     for top, limit in ((50, 500), (50, 30), (12, 40), (3, 0)):
         what = f"crowd, top {top}, limit {limit}"
         text = f"interval: 1h\ninputs: [{{unix: /x, zones: [nl, org]}}]\n" + \

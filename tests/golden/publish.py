@@ -162,12 +162,7 @@ def exchange(client, wire, rcode, nanosecond):
 
 
 def frame(is_query, message, client, nanosecond):
-    times = (8, 9, 10) if is_query else (12, 13, 14)
-    inner = (traffic.number(1, 1 if is_query else 2) + traffic.number(2, 1) + traffic.number(3, 1) +
-             traffic.text(4, struct.pack(">I", client)) + traffic.number(6, 4000) + traffic.number(times[0], traffic.SECOND) +
-             traffic.varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) + traffic.text(times[2], message))
-    payload = traffic.text(14, inner) + traffic.number(15, 1)
-    return struct.pack(">I", len(payload)) + payload
+    return traffic.framed(traffic.dnstap(is_query, traffic.START + nanosecond, struct.pack(">I", client), message, family=1))
 
 
 def write(path, frames):
@@ -341,14 +336,9 @@ def resolver(r, kind, client, at):
 
 
 def one_frame(is_query, message, client, port, protocol, nanosecond):
-    times = (8, 9, 10) if is_query else (12, 13, 14)
     address = struct.pack(">I", client) if client < 1 << 32 else struct.pack(">QQ", client >> 64, client & (1 << 64) - 1)
-    inner = (traffic.number(1, 1 if is_query else 2) + traffic.number(2, 1 if len(address) == 4 else 2) +
-             traffic.number(3, protocol) + traffic.text(4, address) + traffic.number(6, port) +
-             traffic.number(times[0], traffic.SECOND) + traffic.varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) +
-             traffic.text(times[2], message))
-    payload = traffic.text(14, inner) + traffic.number(15, 1)
-    return struct.pack(">I", len(payload)) + payload
+    return traffic.framed(traffic.dnstap(is_query, traffic.START + nanosecond, address, message, protocol,
+                                         family=1 if len(address) == 4 else 2, port=port))
 
 
 def resolvers(seed):

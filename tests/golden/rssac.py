@@ -15,11 +15,9 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 
-import attack_traffic
 import hostile
 import junk
 import oracle
-import publish
 import second_opinion
 import traffic
 import wire_agrees
@@ -191,14 +189,14 @@ def client(r):
 
 def made():
     """(time, frame): over two midnights each size by each transport, and one just before and just after each."""
-    r, start, out = random.Random(1), (traffic.SECOND * S // DAY + 1) * DAY - 3 * HOUR, []
+    r, start, out = random.Random(1), (traffic.START // DAY + 1) * DAY - 3 * HOUR, []
     for i, size in enumerate(EDGES * 12):
         at, protocol = start + i * 30 * HOUR // (12 * len(EDGES)), r.choice([1, 1, 2, 2, 3, 4, 5, 6, 7])
         for is_query in (True, False)[:r.choice([2, 2, 2, 1])]:
-            out.append((at, attack_traffic.frame(is_query, at, client(r), message(r, size, is_query), protocol)))
+            out.append((at, traffic.dnstap(is_query, at, client(r), message(r, size, is_query), protocol)))
     for midnight in (start + 3 * HOUR, start + 27 * HOUR):
         for at in (midnight - 1, midnight):
-            out.append((at, attack_traffic.frame(True, at, client(r), message(r, 40, True))))
+            out.append((at, traffic.dnstap(True, at, client(r), message(r, 40, True))))
     return sorted(out)
 
 
@@ -224,11 +222,11 @@ def check_days(program, _):
 
 def check_away(program, _):
     """A day is written when the next agent starts, days later; a clock that is set back goes on with the newer day."""
-    r, first = random.Random(2), (traffic.SECOND * S // DAY) * DAY
+    r, first = random.Random(2), (traffic.START // DAY) * DAY
 
     def some(day, n):
         ats = [first + day * DAY + 23 * HOUR + i * S for i in range(n)]
-        return [attack_traffic.frame(True, at, bytes([192, 0, 2, i]), message(r, 40, True)) for i, at in enumerate(ats)]
+        return [traffic.dnstap(True, at, bytes([192, 0, 2, i]), message(r, 40, True)) for i, at in enumerate(ats)]
 
     def count(days):
         return {first // DAY + day: days[day] for day in days}
@@ -252,11 +250,11 @@ def with_key(work):
 
 def check_sources(program, _):
     """More than are counted one by one, in two halves that have some in common."""
-    r, at = random.Random(3), traffic.SECOND * S // DAY * DAY
+    r, at = random.Random(3), traffic.START // DAY * DAY
     clients = [bytes([r.randrange(20, 60), r.randrange(256), r.randrange(256), 1]) for _ in range(16000)] + \
         [bytes.fromhex("20010db8%08x" % r.randrange(3000)) + r.randbytes(8) for _ in range(12000)]
     r.shuffle(clients)
-    frames = [attack_traffic.frame(True, at + i * 2 * S, c, message(r, 40, True)) for i, c in enumerate(clients)]
+    frames = [traffic.dnstap(True, at + i * 2 * S, c, message(r, 40, True)) for i, c in enumerate(clients)]
     with tempfile.TemporaryDirectory() as work:
         for part in (frames[:18000], frames[10000:]):
             replay(program, work, with_key(work), part, second=at // S)

@@ -9,6 +9,7 @@ TYPES = [1, 1, 1, 2, 5, 6, 12, 15, 16, 28, 28, 33, 35, 43, 46, 47, 48, 52, 64, 6
 SIZES = [0, 511, 512, 513, 1219, 1220, 1231, 1232, 1233, 1400, 1451, 1452, 1472, 1500, 2047, 2048, 4095, 4096, 4097, 65535]
 FILE = b"protobuf:dnstap.Dnstap"
 SECOND = 1700000000
+START = SECOND * 10 ** 9
 
 
 def varint(n):
@@ -31,28 +32,34 @@ def control(kind):
     return struct.pack(">II", 0, len(body)) + body
 
 
-def frame(is_query, message, client, nanosecond):
-    times = (8, 9, 10) if is_query else (12, 13, 14)
-    inner = (number(1, 1 if is_query else 2) + number(2, 1) + number(3, 1) + text(4, struct.pack(">I", 0xc6336400 + client)) +
-             number(6, 4000) + number(times[0], SECOND) + varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) +
-             text(times[2], message))
-    payload = text(14, inner) + number(15, 1)
+def dnstap(is_query, at, client, message, protocol=1, *, kind=None, family=None, server=b"", port=4000, server_port=None):
+    """A message of the type Message of dnstap.proto, AUTH_QUERY or AUTH_RESPONSE where `kind` says no other, of `at`
+    nanoseconds; what is None, or empty, is not in it."""
+    second, nanosecond, data = (8, 9, 10) if is_query else (12, 13, 14)
+    inner = [number(1, kind or (1 if is_query else 2)), number(2, family) if family else b"", number(3, protocol),
+             text(4, client), text(5, server) if server else b"", number(6, port) if port is not None else b"",
+             number(7, server_port) if server_port else b"", number(second, at // 10 ** 9), varint(nanosecond << 3 | 5),
+             struct.pack("<I", at % 10 ** 9), text(data, message)]
+    return text(14, b"".join(inner)) + number(15, 1)
+
+
+def framed(payload):
     return struct.pack(">I", len(payload)) + payload
+
+
+def frame(is_query, message, client, nanosecond):
+    return framed(dnstap(is_query, START + nanosecond, struct.pack(">I", 0xc6336400 + client), message, family=1))
 
 
 def server_frame(r, is_query, message, nanosecond):
     """With the server's address and identity, and clients of many networks, which ask over TCP at times."""
-    times = (8, 9, 10) if is_query else (12, 13, 14)
     client = r.choice([bytes([198, 51, r.randrange(100, 120), r.choice([7, r.randrange(256)])]),
                        bytes.fromhex("20010db8%04x" % r.randrange(20)) + bytes(9) + bytes([r.randrange(9)])])
     server = r.choice([bytes([192, 0, 2, 53]), bytes.fromhex("20010db8") + bytes(11) + b"\x35",
                        bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 54]), b""])
-    inner = (number(1, 1 if is_query else 2) + number(3, r.choice([1, 1, 1, 2])) + text(4, client) +
-             (text(5, server) if server else b"") + number(6, 4000) + number(times[0], SECOND) +
-             varint(times[1] << 3 | 5) + struct.pack("<I", nanosecond) + text(times[2], message))
+    payload = dnstap(is_query, START + nanosecond, client, message, r.choice([1, 1, 1, 2]), server=server)
     identity = r.choice([b"ams", b"ams", b"fra", b"", b"i" * 80])
-    payload = (text(1, identity) if identity else b"") + text(2, b"made") + text(14, inner) + number(15, 1)
-    return struct.pack(">I", len(payload)) + payload
+    return framed((text(1, identity) if identity else b"") + text(2, b"made") + payload)
 
 
 def label(r):

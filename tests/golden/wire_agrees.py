@@ -9,17 +9,16 @@ whose beginning is in no capture.
 import json
 import os
 import random
-import struct
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 
 sys.dont_write_bytecode = True
+import traffic
 import wire_oracle
 import wire_traffic
 from datasets import RCODES, type_name
-from traffic import control, number, text, varint
 
 SEEDS, PACKETS = range(7, 17), 250
 OPCODES = {0: "QUERY", 1: "IQUERY", 2: "STATUS", 4: "NOTIFY", 5: "UPDATE", 6: "DSO"}
@@ -170,17 +169,13 @@ def snapped(program, seed):
 
 def dnstap(datagrams):
     """What a nameserver logs that takes all of these."""
-    out = control(2)
+    out = traffic.control(2)
     for time_us, direction, packet, message in datagrams:
         query = direction == "query"
-        fields = (8, 9, 10) if query else (12, 13, 14)
         ends = (packet.source, packet.ports[0]) if query else (packet.target, packet.ports[1])
-        inner = (number(1, 1 if query else 2) + number(2, 1 if packet.family == "ipv4" else 2) + number(3, 1) +
-                 text(4, wire_traffic.packed(ends[0])) + number(6, ends[1]) + number(7, 53) + number(fields[0], time_us // 10**6) +
-                 varint(fields[1] << 3 | 5) + struct.pack("<I", time_us % 10**6 * 1000) + text(fields[2], message.there))
-        payload = text(14, inner) + number(15, 1)
-        out += struct.pack(">I", len(payload)) + payload
-    return out + control(3)
+        out += traffic.framed(traffic.dnstap(query, time_us * 1000, wire_traffic.packed(ends[0]), message.there,
+                                             family=1 if packet.family == "ipv4" else 2, port=ends[1], server_port=53))
+    return out + traffic.control(3)
 
 
 def is_logged(direction, packet, message):
