@@ -2,6 +2,8 @@
 /* When an input's connections rest unread, all of them together: as long as the busiest may. */
 #include "dnstap/input_internal.h"
 
+#include "base/least.h"
+
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -10,11 +12,6 @@
  * that is not: so many of the others cost as much (tests/bench/agent paced). */
 #define RESTING_WRITES 3.0
 #define ROOM_TERM_NS   (100 * NS_PER_MS) /* a producer that pauses counts for one to two of these */
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Whoever pauses may go on as fast as before. */
 static void set_room(struct dnstap_input *input, const struct rest *rest)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/least.h"
 #include "base/log.h"
 #include "ping/ping_internal.h"
 
@@ -225,11 +226,6 @@ static void expire(struct ping *ping, uint64_t now_ns)
 }
 
 /* ---- the thread ---- */
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 uint64_t ping_next_wake_ns(struct ping *ping, uint64_t now_ns)
 {

@@ -55,7 +55,7 @@ static void tcp_pair(int fds[2])
 	close(listener);
 }
 
-/* Of one connection; as an input's thread does (dnstap/serve.c). */
+/* Of one connection, in whose socket is what it says; as all do together (dnstap/resting.c). */
 static uint64_t rest_again_ns(struct rest *rest, size_t waiting, uint64_t left_ns)
 {
 	const uint64_t most_ns = rest_part(left_ns),

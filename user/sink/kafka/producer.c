@@ -2,6 +2,7 @@
 #include "sink/kafka/producer.h"
 
 #include "base/clock.h"
+#include "base/least.h"
 #include "base/secret_file.h"
 #include "sink/influx_reply.h"
 #include "sink/kafka/client.h"
@@ -241,17 +242,12 @@ static bool all_known(const struct producer *p)
 	return true;
 }
 
-static uint64_t sooner(uint64_t a_ns, uint64_t b_ns)
-{
-	return a_ns < b_ns ? a_ns : b_ns;
-}
-
 /* When to stop waiting, by what is known now. */
 static uint64_t end_of(const struct producer *p, uint64_t begin_ns)
 {
-	uint64_t end_ns = sooner(begin_ns + p->timeout_ns, atomic_load(&p->control->deadline_ns));
+	uint64_t end_ns = least(begin_ns + p->timeout_ns, atomic_load(&p->control->deadline_ns));
 
-	return p->client->down ? sooner(end_ns, begin_ns + DOWN_NS) : end_ns;
+	return p->client->down ? least(end_ns, begin_ns + DOWN_NS) : end_ns;
 }
 
 static void wait_for_fates(struct producer *p, uint64_t begin_ns)
@@ -264,7 +260,7 @@ static void wait_for_fates(struct producer *p, uint64_t begin_ns)
 		end_ns = end_of(p, begin_ns);
 		if (now_ns >= end_ns)
 			return;
-		client_wait(client, sooner(end_ns, now_ns + WAITING_NS));
+		client_wait(client, least(end_ns, now_ns + WAITING_NS));
 		if (!p->control->waiting || clock_monotonic_ns() < now_ns + WAITING_NS)
 			continue;
 		pthread_mutex_unlock(&client->lock);
