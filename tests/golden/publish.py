@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import statistics
 import struct
 import subprocess
 import tempfile
@@ -188,6 +189,22 @@ def made(seed, n):
             yield exchange(0x0b000000 + r.randrange(30), name(b"w%d" % i, b"nl"), NXDOMAIN, i)
 
 
+KEYS = 3  # of sketches
+
+
+def medians(runs):
+    """Each domain that any of the runs listed. One of so many sketches is further off than 2 % in one run of 140, by its key
+    alone; a fault is there with any key."""
+    rows = defaultdict(list)
+    for run in runs:
+        for row in run:
+            rows[row["domain"]].append(row)
+    for some in rows.values():
+        middle = {field: statistics.median(row[field] for row in some) for field in ("sources", "names", "magnitude")}
+        for row in some:
+            yield row | middle
+
+
 def check_made(program, _):
     with tempfile.TemporaryDirectory() as folder:
         path, rules = os.path.join(folder, "made.fstrm"), os.path.join(folder, "rules")
@@ -195,12 +212,13 @@ def check_made(program, _):
         with open(rules, "w", encoding="utf-8") as file:
             file.write("// made\n" + "\n".join(RULES) + "\n")
         expected = Domains(content(path), rules=RULES)
-        text = with_config(program, f"domains: {{suffixes: {rules}}}\n", "--json", path)
-        zone = read_zone(text)
-        kept = {row["domain"] for row in zone["domains"]["queries"]}
-        assert kept == {d for d, _ in expected.queries.most_common(TOP)}, f"made: {kept}"
+        config = f"domains: {{suffixes: {rules}}}\n"
+        zones = [read_zone(with_config(program, config, "--json", path)) for _ in range(KEYS)]
+        for zone in zones:
+            kept = {row["domain"] for row in zone["domains"]["queries"]}
+            assert kept == {d for d, _ in expected.queries.most_common(TOP)}, f"made: {kept}"
         for by in ("queries", "nxdomain", "sources"):
-            for row in zone["domains"][by]:
+            for row in medians([zone["domains"][by] for zone in zones]):
                 check_row(row, expected, f"made {by}")
 
 
