@@ -7,8 +7,6 @@
 
 #define FIRST_MARGIN_SLOTS  1024
 #define OVERFLOW_TOPK_SLOTS 1024
-#define FIRST_RARE_SLOTS    1024
-#define MOST_RARE_SLOTS     65536
 #define MERGED_PLACE_SLOTS  65536 /* all inputs' */
 
 static void overflow_free(struct shard_overflow *overflow)
@@ -156,157 +154,6 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	shard_fit_lists(shard, limits);
 }
 
-static int need_margins(struct shard *shard)
-{
-	return shard->margins.slots
-	    ? 0
-	    : cells_init(&shard->margins, shard->margin_slots, &shard->cube.seed);
-}
-
-static void fold_cube(struct shard *shard)
-{
-	if (need_margins(shard) < 0 || margins_fold(&shard->margins, &shard->cube) < 0)
-		shard->lost++;
-	cube_restart(&shard->cube);
-}
-
-struct cube_cell *shard_cell_slow(
-    struct shard *shard, const struct shard_limits *limits, uint64_t key)
-{
-	const size_t slots = (size_t)shard->cube.mask + 1;
-
-	if (slots * 2 > limits->cube_slots || cube_grow(&shard->cube) < 0)
-		fold_cube(shard);
-	return cube_at(&shard->cube, cube_hash(&shard->cube, key), key);
-}
-
-void shard_add_beside(struct shard *shard, uint64_t key, uint64_t count, uint64_t amount)
-{
-	if (need_margins(shard) < 0 || margins_fold_one(&shard->margins, key, count, amount) < 0)
-		shard->lost++;
-}
-
-void shard_cell_carry(struct shard *shard, struct cube_cell *cell)
-{
-	shard_add_beside(shard, cell->key, cell->count, cell->amount);
-	cell->count = cell->amount = 0;
-}
-
-struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
-    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
-{
-	const size_t slots = shard->sources.size, next = sources_next_size(slots);
-
-	if (shard->overflow || next > limits->source_slots || slots >= SOURCES_GROW_SLOTS ||
-	    sources_resize(&shard->sources, next, seed) < 0)
-		return NULL;
-	return sources_at(&shard->sources, hash, address, zone_family);
-}
-
-/* The number of unassigned cells stays: they are in the margins now. */
-static void fold_facts(struct shard *shard)
-{
-	const size_t unassigned = shard->facts.unassigned;
-
-	if (need_margins(shard) < 0 || facts_fold(&shard->facts, &shard->margins) < 0)
-		shard->lost++;
-	facts_clear(&shard->facts, 0);
-	shard->facts.unassigned = unassigned;
-}
-
-void shard_fold(struct shard *shard)
-{
-	fold_cube(shard);
-	fold_facts(shard);
-}
-
-struct facts_row *shard_row_slow(
-    struct shard *shard, const struct shard_limits *limits, uint32_t zone)
-{
-	const size_t most = limits->facts_blocks ? limits->facts_blocks : 1;
-	struct facts_row *row;
-	int r = facts_need_row(&shard->facts, zone, most, &row);
-
-	if (r < 0 && shard->facts.n_blocks) {
-		fold_facts(shard);
-		facts_release_rows(&shard->facts);
-		r = facts_need_row(&shard->facts, zone, most, &row);
-	}
-	if (r == 0)
-		return row;
-	shard->lost++;
-	return NULL;
-}
-
-struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *limits, uint64_t key)
-{
-	struct cells *cells = &shard->facts.cells;
-	const size_t slots = (size_t)cells->mask + 1;
-
-	if (slots * 2 > limits->facts_cells || cells_resize(cells, slots * 2) < 0)
-		fold_facts(shard);
-	facts_forget(&shard->facts);
-	return cells_at(cells, cells_hash(cells, key), key);
-}
-
-void shard_fact_carry(
-    struct shard *shard, const struct shard_limits *limits, uint32_t zone, unsigned place)
-{
-	const uint64_t keys[] = {
-	    facts_place_key(zone, place), facts_place_version_key(zone, place)};
-	struct cells *cells = &shard->facts.cells;
-
-	for (size_t i = 0; i < 2 && keys[i]; i++) {
-		struct cell *cell = cells_at(cells, cells_hash(cells, keys[i]), keys[i]);
-
-		if (!cell)
-			cell = shard_fact_slow(shard, limits, keys[i]);
-		cell->count += FACTS_CARRY;
-	}
-}
-
-struct cell *shard_fact_unassigned(
-    struct shard *shard, const struct shard_limits *limits, struct cell *cell)
-{
-	struct cells *cells = &shard->facts.cells;
-	uint64_t key;
-
-	if (shard->facts.unassigned < limits->unassigned) {
-		shard->facts.unassigned++;
-		return cell;
-	}
-	/* It was made last, so that no other is behind it on the same way. */
-	key = facts_other_key(cell->key);
-	cell->key = 0;
-	cells->used--;
-	cell = cells_at(cells, cells_hash(cells, key), key);
-	return cell ? cell : shard_fact_slow(shard, limits, key);
-}
-
-void shard_place_other(struct shard *shard, uint32_t zone, uint32_t direction, uint32_t bytes)
-{
-	if (need_margins(shard) < 0 ||
-	    places_add_other(&shard->margins, zone, direction, 1, bytes) < 0)
-		shard->lost++;
-}
-
-struct source *shard_rare(struct shard *shard, const struct shard_limits *limits,
-    const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
-{
-	const size_t most =
-	    limits->source_slots < MOST_RARE_SLOTS ? limits->source_slots : MOST_RARE_SLOTS;
-	struct sources *rare = &shard->rare;
-	struct source *source;
-
-	if (!rare->slots && sources_init(rare, FIRST_RARE_SLOTS) < 0)
-		return NULL;
-	source = sources_at(rare, hash, address, zone_family);
-	if (!source && sources_next_size(rare->size) <= most &&
-	    sources_resize(rare, sources_next_size(rare->size), seed) == 0)
-		source = sources_at(rare, hash, address, zone_family);
-	return source;
-}
-
 struct tally *shard_tally(struct shard *shard, const struct hash_seed *seed)
 {
 	if (!shard->tally && tally_new(&shard->tally, seed->a) < 0)
@@ -331,14 +178,8 @@ static int merge_rare(struct shard *into, const struct shard *from, const struct
 	if (!from->rare.slots)
 		return 0;
 	if (!into->rare.slots)
-		r = sources_init(&into->rare, FIRST_RARE_SLOTS);
+		r = sources_init(&into->rare, SHARD_RARE_SLOTS);
 	return r < 0 ? r : sources_merge(&into->rare, &from->rare, seed);
-}
-
-void shard_add_late(struct shard *shard, uint64_t key)
-{
-	if (need_margins(shard) < 0 || margins_add_late(&shard->margins, key) < 0)
-		shard->lost++;
 }
 
 static int need_overflow(struct shard *shard)
@@ -443,7 +284,7 @@ static int merge_overflow(struct shard *into, const struct shard_overflow *from)
 
 int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed)
 {
-	int r = need_margins(into);
+	int r = shard_need_margins(into);
 
 	if (r == 0)
 		r = margins_fold(&into->margins, &from->cube);

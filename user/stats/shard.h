@@ -95,6 +95,10 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits);
  * none. */
 void shard_fit_lists(struct shard *shard, const struct shard_limits *limits);
 
+/* Its margins, made if need be. -ENOMEM. */
+int shard_need_margins(struct shard *shard);
+#define SHARD_RARE_SLOTS 1024 /* that the table of clients with rare events begins with */
+
 /*
  * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts
  * again. Sources grow too, as long as that takes a few milliseconds: beyond SOURCES_GROW_SLOTS
