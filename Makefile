@@ -204,6 +204,7 @@ $(O)/crosstap: $(O)/user/main.o $(O)/libcrosstap.a
 
 # Programs in which allocations fail (tests/unit/scarce.h).
 SCARCE_BIN := $(patsubst %.c,$(O)/%,$(shell grep -rl '"../scarce.h"' tests/unit))
+$(O)/tests/unit/stats/pending_test: LDFLAGS += -Wl,--wrap=pages_alloc,--wrap=pages_reserve
 $(SCARCE_BIN): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup,--wrap=arena_alloc
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libcrosstap.a
 	$(SAY) LINK $@

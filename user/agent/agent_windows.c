@@ -36,6 +36,7 @@ void agent_collect_closed(struct agent *agent, struct input *input)
 	struct shard *shard;
 
 	while ((shard = ring_pop(&input->closed))) {
+		shard_settle(shard, &agent->seed);
 		if (note_closed(agent, shard, input) < 0) {
 			log_error(MODULE, "no memory: a window of one input is lost frames=%llu",
 			    (unsigned long long)shard->frames);

@@ -8,7 +8,10 @@
 
 #define HUGE_PAGE (2u << 20) /* below that size, one would be mostly air */
 #define LEAST_MAP (128u << 10)
-#define LINE      64 /* no entry of a table lies on two cache lines */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+#define LINE 64 /* no entry of a table lies on two cache lines */
 
 static void *alloc_small(size_t size)
 {
@@ -26,7 +29,7 @@ static void *map(size_t size)
 }
 
 /* mmap() aligns to small pages: take one huge page more, give back both ends. */
-static void *map_huge(size_t size)
+static void *map_aligned(size_t size)
 {
 	char *memory, *aligned;
 	size_t before;
@@ -42,18 +45,23 @@ static void *map_huge(size_t size)
 		munmap(memory, before);
 	if (before < HUGE_PAGE)
 		munmap(aligned + size, HUGE_PAGE - before);
-	(void)madvise(aligned, size, MADV_HUGEPAGE); /* refused where the kernel has none */
 	return aligned;
 }
 
 void *pages_reserve(size_t size)
 {
-	return size < LEAST_MAP ? alloc_small(size) : map(size);
+	if (size < LEAST_MAP)
+		return alloc_small(size);
+	return size < HUGE_PAGE ? map(size) : map_aligned(size);
 }
 
 void *pages_alloc(size_t size)
 {
-	return size < HUGE_PAGE ? pages_reserve(size) : map_huge(size);
+	void *memory = pages_reserve(size);
+
+	if (memory && size >= HUGE_PAGE)
+		(void)madvise(memory, size, MADV_HUGEPAGE); /* refused where the kernel has none */
+	return memory;
 }
 
 void pages_clear(void *memory, size_t size)
@@ -61,6 +69,17 @@ void pages_clear(void *memory, size_t size)
 	/* Not of memory that is locked: that stays, and has to be written. */
 	if (size < LEAST_MAP || madvise(memory, size, MADV_DONTNEED) < 0)
 		memset(memory, 0, size);
+}
+
+void pages_renew(void *memory, size_t size)
+{
+	if (size >= HUGE_PAGE)
+		(void)madvise(memory, size, MADV_HUGEPAGE);
+	memset(memory, 0, size);
+	/* Of pages that were there before. Refused until Linux 6.1: a thread of the kernel's gets
+	 * there some time. */
+	if (size >= HUGE_PAGE)
+		(void)madvise(memory, size, MADV_COLLAPSE);
 }
 
 void pages_free(void *memory, size_t size)

@@ -217,6 +217,7 @@ static void close_windows(struct replay *replay, int64_t clock_ns)
 	struct window_span span;
 
 	for (size_t i = 0; i < n; i++) {
+		shard_settle(shards[i], &replay->seed);
 		finish_until(replay, shards[i]->index);
 		windows_close(&replay->windows, &span);
 		finish_window(replay, shards[i], &span);

@@ -20,7 +20,7 @@ int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed)
 
 	while (size < slots && size < 1u << 30)
 		size *= 2;
-	cells->slots = pages_alloc(size * sizeof(struct cell));
+	cells->slots = pages_reserve(size * sizeof(struct cell));
 	if (!cells->slots)
 		return -ENOMEM;
 	cells->mask = (uint32_t)(size - 1);
@@ -34,6 +34,7 @@ void cells_done(struct cells *cells)
 {
 	pages_free(cells->slots, ((size_t)cells->mask + 1) * sizeof(struct cell));
 	cells->slots = NULL;
+	cells->used = 0;
 }
 
 int cells_clear(struct cells *cells, size_t max_slots)
@@ -50,6 +51,12 @@ int cells_clear(struct cells *cells, size_t max_slots)
 	pages_clear(cells->slots, size * sizeof(struct cell));
 	cells->used = 0;
 	return 0;
+}
+
+void cells_renew(struct cells *cells)
+{
+	pages_renew(cells->slots, ((size_t)cells->mask + 1) * sizeof(struct cell));
+	cells->used = 0;
 }
 
 int cells_resize(struct cells *cells, size_t slots)

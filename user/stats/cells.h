@@ -32,6 +32,8 @@ int cells_init(struct cells *cells, size_t slots, const struct hash_seed *seed);
 void cells_done(struct cells *cells);
 /* Empty, with room for twice as many if it was full; -ENOMEM leaves it empty at its old size. */
 int cells_clear(struct cells *cells, size_t max_slots);
+/* Empty, with all its memory there; takes its time. */
+void cells_renew(struct cells *cells);
 /* To any size that holds what is there. */
 int cells_resize(struct cells *cells, size_t slots);
 

@@ -400,6 +400,10 @@ void collector_take(
 		item_domain_prefetch_sketches(&items[i]);
 	for (size_t i = 0; i < n_items; i++)
 		count(collector, &items[i]);
+	for (size_t i = 0; i < collector->shards.n_open; i++) {
+		if (__builtin_expect(collector->shards.open[i]->pending.any, 0))
+			shard_go_on(collector->shards.open[i], &collector->config.seed);
+	}
 }
 
 void collector_bad(struct collector *collector, int64_t now_ns)

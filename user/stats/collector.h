@@ -93,7 +93,8 @@ int64_t collector_oldest(const struct collector *collector);
 /* Takes out every shard of a window before `oldest`, the new oldest one; INT64_MAX: all, at the end
  * or before collector_reopen(). Returns how many of at most COLLECTOR_MAX_SHARDS. Where it would
  * leave the collector without any shard, all others being away, the newest one stays and becomes
- * part of `oldest` (shard->merged). */
+ * part of `oldest` (shard->merged). What this thread had left to do is for whoever reads them:
+ * shard_settle(). */
 size_t collector_close(
     struct collector *collector, int64_t oldest, struct shard *ret[COLLECTOR_MAX_SHARDS]);
 /* Sets the oldest window, at the start (before, frames of any time open windows) or to an earlier

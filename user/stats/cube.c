@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define KEPT_BYTES (2u << 20) /* of so many the first messages of a window would wait for pages */
+
 static size_t bytes_of(const struct cube *cube)
 {
 	return ((size_t)cube->mask + 1) * sizeof(struct cube_cell);
@@ -15,7 +17,7 @@ int cube_init(struct cube *cube, size_t slots, const struct hash_seed *seed)
 {
 	*cube = (struct cube){
 	    .mask = (uint32_t)(slots - 1), .limit = (uint32_t)(slots / 8 * 5), .seed = *seed};
-	cube->cells = pages_alloc(bytes_of(cube));
+	cube->cells = pages_reserve(bytes_of(cube));
 	return cube->cells ? 0 : -ENOMEM;
 }
 
@@ -23,6 +25,7 @@ void cube_done(struct cube *cube)
 {
 	pages_free(cube->cells, bytes_of(cube));
 	cube->cells = NULL;
+	cube->used = 0;
 }
 
 void cube_restart(struct cube *cube)
@@ -52,9 +55,11 @@ void cube_clear(struct cube *cube, size_t max_slots)
 	if (slots != (size_t)cube->mask + 1 && cube_init(&other, slots, &cube->seed) == 0) {
 		cube_done(cube);
 		*cube = other;
-		return;
 	}
-	pages_clear(cube->cells, bytes_of(cube));
+	if (bytes_of(cube) < KEPT_BYTES)
+		pages_clear(cube->cells, bytes_of(cube));
+	else
+		pages_renew(cube->cells, bytes_of(cube));
 	cube->used = cube->most = 0;
 }
 

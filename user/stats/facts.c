@@ -155,6 +155,18 @@ static int fold_cell(struct margins_batch *batch, const struct cell *cell)
 	return r;
 }
 
+int facts_fold_slots(const struct cells *cells, struct cells *margins, size_t first, size_t n)
+{
+	struct margins_batch batch = {.margins = margins};
+	int r = 0;
+
+	for (size_t i = first; i < first + n && r == 0; i++) {
+		if (cells->slots[i].key)
+			r = fold_cell(&batch, &cells->slots[i]);
+	}
+	return r < 0 ? r : margins_flush(&batch);
+}
+
 int facts_fold(const struct facts *facts, struct cells *margins)
 {
 	struct margins_batch batch = {.margins = margins};
@@ -168,11 +180,10 @@ int facts_fold(const struct facts *facts, struct cells *margins)
 		else
 			zone |= FACTS_BLOCK_ZONES - 1;
 	}
-	for (size_t i = 0; i <= facts->cells.mask && r == 0; i++) {
-		if (facts->cells.slots[i].key)
-			r = fold_cell(&batch, &facts->cells.slots[i]);
-	}
-	return r < 0 ? r : margins_flush(&batch);
+	if (r == 0)
+		r = margins_flush(&batch);
+	return r < 0 ? r
+		     : facts_fold_slots(&facts->cells, margins, 0, (size_t)facts->cells.mask + 1);
 }
 
 uint8_t facts_of_margin(enum margin margin)

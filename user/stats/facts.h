@@ -97,6 +97,8 @@ void facts_forget(struct facts *facts);
 void facts_release_rows(struct facts *facts);
 /* Adds everything to the margins. -ENOMEM: a part of it is missing. */
 int facts_fold(const struct facts *facts, struct cells *margins);
+/* The same of some slots of its cells. */
+int facts_fold_slots(const struct cells *cells, struct cells *margins, size_t first, size_t n);
 
 /* The zone's row, or NULL where facts_need_row() has to make it. */
 static inline struct facts_row *facts_row(const struct facts *facts, uint32_t zone)

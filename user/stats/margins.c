@@ -54,18 +54,23 @@ int margins_flush(struct margins_batch *batch)
 	return r;
 }
 
-int margins_merge(struct cells *into, const struct cells *from)
+int margins_merge_slots(struct cells *into, const struct cells *from, size_t first, size_t n)
 {
 	struct margins_batch batch = {.margins = into};
 	int r = 0;
 
-	for (size_t i = 0; i <= from->mask && r == 0; i++) {
+	for (size_t i = first; i < first + n && r == 0; i++) {
 		const struct cell *cell = &from->slots[i];
 
 		if (cell->key)
 			r = margins_put(&batch, cell->key, cell->count, cell->amount);
 	}
 	return r < 0 ? r : margins_flush(&batch);
+}
+
+int margins_merge(struct cells *into, const struct cells *from)
+{
+	return margins_merge_slots(into, from, 0, (size_t)from->mask + 1);
 }
 
 /* The producer left the message out. */
@@ -221,18 +226,23 @@ static int fold(struct margins_batch *batch, const struct cell *cell)
 	return r < 0 ? r : fold_compared(batch, cell);
 }
 
-int margins_fold(struct cells *margins, const struct cube *cube)
+int margins_fold_slots(struct cells *margins, const struct cube *cube, size_t first, size_t n)
 {
 	struct margins_batch batch = {.margins = margins};
 	int r = 0;
 
-	for (size_t i = 0; i <= cube->mask && r == 0; i++) {
+	for (size_t i = first; i < first + n && r == 0; i++) {
 		const struct cube_cell *cell = &cube->cells[i];
 
 		if (cell->key)
 			r = fold(&batch, &(struct cell){cell->key, cell->count, cell->amount});
 	}
 	return r < 0 ? r : margins_flush(&batch);
+}
+
+int margins_fold(struct cells *margins, const struct cube *cube)
+{
+	return margins_fold_slots(margins, cube, 0, (size_t)cube->mask + 1);
 }
 
 int margins_fold_one(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount)

@@ -11,8 +11,10 @@
 #include "stats/cube.h"
 #include "stats/key.h"
 
-/* Adds all cells of a cube; the margins grow as they need. -ENOMEM: some cells were not added. */
+/* Adds all cells of a cube, or those of some slots; the margins grow as they need. -ENOMEM: some
+ * cells were not added. */
 int margins_fold(struct cells *margins, const struct cube *cube);
+int margins_fold_slots(struct cells *margins, const struct cube *cube, size_t first, size_t n);
 /* The same of one that is in no cube. */
 int margins_fold_one(struct cells *margins, uint64_t key, uint64_t count, uint64_t amount);
 /* Adds one margin: counts and bytes are summed, of a largest value the larger stays. */
@@ -34,6 +36,8 @@ int margins_flush(struct margins_batch *batch);
 
 /* A message with this key in the cube came when its window was closed. */
 int margins_add_late(struct cells *margins, uint64_t key);
+/* Adds all margins, or those of some slots. -ENOMEM: some were not added. */
 int margins_merge(struct cells *into, const struct cells *from);
+int margins_merge_slots(struct cells *into, const struct cells *from, size_t first, size_t n);
 
 #endif

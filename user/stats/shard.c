@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define FIRST_MARGIN_SLOTS  1024
+#define KEPT_MARGIN_SLOTS   131072 /* of so many a thread would wait for pages */
 #define OVERFLOW_TOPK_SLOTS 1024
 #define MERGED_PLACE_SLOTS  65536 /* all inputs' */
 
@@ -55,6 +56,7 @@ void shard_free(struct shard *shard)
 		return;
 	cube_done(&shard->cube);
 	cells_done(&shard->margins);
+	pending_done(&shard->pending);
 	facts_done(&shard->facts);
 	sources_done(&shard->sources);
 	for (int kind = 0; kind < NAMES_KINDS; kind++)
@@ -107,11 +109,27 @@ static size_t wanted_margins(const struct shard *shard)
 	return slots > FIRST_MARGIN_SLOTS ? slots : FIRST_MARGIN_SLOTS;
 }
 
+/* Many that were needed will be again: their memory stays. */
+static void clear_margins(struct shard *shard)
+{
+	const size_t slots = wanted_margins(shard);
+	struct cells *margins = &shard->margins;
+	const bool kept = margins->slots && slots >= KEPT_MARGIN_SLOTS;
+
+	shard->margin_slots = slots;
+	if (!kept || (size_t)margins->mask + 1 != slots)
+		cells_done(margins);
+	if (kept && (margins->slots || cells_init(margins, slots, &shard->cube.seed) == 0))
+		cells_renew(margins);
+}
+
 void shard_clear(struct shard *shard, const struct shard_limits *limits)
 {
 	struct cube cube;
-	struct cells margins = shard->margins;
-	const size_t name_slots = shard->name_slots, margin_slots = wanted_margins(shard);
+	struct cells margins;
+	struct shard_pending pending;
+	const size_t name_slots = shard->name_slots;
+	size_t margin_slots;
 	struct sources sources;
 	struct facts facts;
 	struct domains *domains = shard->domains;
@@ -119,6 +137,8 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct places places;
 	struct tally *tally = shard->tally;
 
+	pending_clear(shard);
+	clear_margins(shard);
 	cube_clear(&shard->cube, limits->cube_slots);
 	if (shard->overflow)
 		shard->sources.used = shard->sources.limit;
@@ -137,12 +157,16 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	places = shard->places;
 	if (tally)
 		tally_clear(tally);
-	cells_done(&margins);
 	overflow_free(shard->overflow);
 	cube = shard->cube;
+	margins = shard->margins;
+	margin_slots = shard->margin_slots;
+	pending = shard->pending;
 	sources = shard->sources;
 	facts = shard->facts;
 	*shard = (struct shard){.cube = cube,
+	    .margins = margins,
+	    .pending = pending,
 	    .sources = sources,
 	    .facts = facts,
 	    .domains = domains,
@@ -284,8 +308,11 @@ static int merge_overflow(struct shard *into, const struct shard_overflow *from)
 
 int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed)
 {
-	int r = shard_need_margins(into);
+	int r;
 
+	shard_settle(into, seed);
+	shard_settle(from, seed);
+	r = shard_need_margins(into);
 	if (r == 0)
 		r = margins_fold(&into->margins, &from->cube);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "stats/facts.h"
 #include "stats/margins.h"
 #include "stats/pace.h"
+#include "stats/pending.h"
 #include "stats/places.h"
 #include "stats/sources.h"
 
@@ -68,6 +69,7 @@ struct shard {
 	struct cube cube;
 	struct cells margins; /* of cubes and facts that were full; slots NULL until then */
 	size_t margin_slots;  /* that they begin with */
+	struct shard_pending pending;
 	struct facts facts;
 	struct sources sources;
 	struct topk *names[NAMES_KINDS]; /* NULL: none */
@@ -100,9 +102,9 @@ int shard_need_margins(struct shard *shard);
 #define SHARD_RARE_SLOTS 1024 /* that the table of clients with rare events begins with */
 
 /*
- * A table is full. The cube doubles, up to its limit; then it is summed into the margins and starts
- * again. Sources grow too, as long as that takes a few milliseconds: beyond SOURCES_GROW_SLOTS
- * only between windows, and NULL is returned.
+ * A table is full. A small cube doubles; a large one is summed into the margins, by parts, and an
+ * empty one takes its place, twice as large within the limit. Sources grow too, up to
+ * SOURCES_GROW_SLOTS; beyond only between windows, and NULL is returned.
  */
 struct cube_cell *shard_cell_slow(
     struct shard *shard, const struct shard_limits *limits, uint64_t key);
@@ -138,8 +140,8 @@ void shard_add_late(struct shard *shard, uint64_t key);
 void shard_overflow_add(struct shard *shard, uint64_t hash, const uint64_t address[2],
     uint16_t zone_family, uint32_t transport);
 
-/* Adds all of `from` (same seed), growing as need be; the cube and the facts of `from` join the
- * margins of `into`. -ENOMEM: part of it is missing, counted in into->lost. */
+/* Adds all of `from` (same seed), both settled first, growing as need be; the cube and the facts of
+ * `from` join the margins of `into`. -ENOMEM: part of it is missing, counted in into->lost. */
 int shard_merge(struct shard *into, struct shard *from, const struct hash_seed *seed);
 
 /* Once, when the window is complete: adds the table's sources to the overflow's groups. */

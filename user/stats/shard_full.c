@@ -4,6 +4,10 @@
 
 #define MOST_RARE_SLOTS 65536
 
+/* Smaller tables grow at once: that takes less than a millisecond. */
+#define LARGE_CUBE_SLOTS  32768
+#define LARGE_FACTS_SLOTS 32768
+
 int shard_need_margins(struct shard *shard)
 {
 	return shard->margins.slots
@@ -22,8 +26,11 @@ struct cube_cell *shard_cell_slow(
     struct shard *shard, const struct shard_limits *limits, uint64_t key)
 {
 	const size_t slots = (size_t)shard->cube.mask + 1;
+	const bool grows = slots * 2 <= limits->cube_slots;
 
-	if (slots * 2 > limits->cube_slots || cube_grow(&shard->cube) < 0)
+	if (slots < LARGE_CUBE_SLOTS && grows && cube_grow(&shard->cube) == 0)
+		return cube_at(&shard->cube, cube_hash(&shard->cube, key), key);
+	if (pending_exchange_cube(shard, grows ? slots * 2 : slots) < 0)
 		fold_cube(shard);
 	return cube_at(&shard->cube, cube_hash(&shard->cube, key), key);
 }
@@ -44,12 +51,14 @@ void shard_cell_carry(struct shard *shard, struct cube_cell *cell)
 struct source *shard_source_slow(struct shard *shard, const struct shard_limits *limits,
     const struct hash_seed *seed, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
 {
-	const size_t slots = shard->sources.size, next = sources_next_size(slots);
+	struct sources *sources = &shard->sources;
+	const size_t next = sources_next_size(sources->size);
 
-	if (shard->overflow || next > limits->source_slots || slots >= SOURCES_GROW_SLOTS ||
-	    sources_resize(&shard->sources, next, seed) < 0)
+	if (shard->overflow || next > limits->source_slots || sources->size >= SOURCES_GROW_SLOTS ||
+	    sources_grow(sources, next, seed) < 0)
 		return NULL;
-	return sources_at(&shard->sources, hash, address, zone_family);
+	shard->pending.any = true;
+	return sources_at(sources, hash, address, zone_family);
 }
 
 /* The number of unassigned cells stays: they are in the margins now. */
@@ -65,6 +74,7 @@ static void fold_facts(struct shard *shard)
 
 void shard_fold(struct shard *shard)
 {
+	pending_fold(shard);
 	fold_cube(shard);
 	fold_facts(shard);
 }
@@ -91,8 +101,10 @@ struct cell *shard_fact_slow(struct shard *shard, const struct shard_limits *lim
 {
 	struct cells *cells = &shard->facts.cells;
 	const size_t slots = (size_t)cells->mask + 1;
+	const bool grows = slots * 2 <= limits->facts_cells;
 
-	if (slots * 2 > limits->facts_cells || cells_resize(cells, slots * 2) < 0)
+	if ((slots >= LARGE_FACTS_SLOTS || !grows || cells_resize(cells, slots * 2) < 0) &&
+	    pending_exchange_facts(shard, grows ? slots * 2 : slots) < 0)
 		fold_facts(shard);
 	facts_forget(&shard->facts);
 	return cells_at(cells, cells_hash(cells, key), key);

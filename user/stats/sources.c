@@ -10,6 +10,8 @@
 #define PLAIN_SHIFT  5
 #define TRAITS_SHIFT 6
 #define KEPT_BYTES   (8u << 20)
+#define MOVED_BY_NEW 5 /* slots, for each client that was not in the table that grew */
+#define LEAST_MOVED  16
 
 _Static_assert(sizeof(struct source) == 1 << PLAIN_SHIFT &&
 	sizeof(struct source) + sizeof(struct source_traits) == 1 << TRAITS_SHIFT,
@@ -26,8 +28,11 @@ static size_t tags_bytes(size_t size)
 	return size + SOURCES_TAGS - 1;
 }
 
-static int init(struct sources *sources, size_t slots, bool traits)
+/* Zeroed by the kernel page by page, as entries are used: `open`, by a thread that must not wait
+ * for as long as it takes to clear huge ones. */
+static int init(struct sources *sources, size_t slots, bool traits, bool open)
 {
+	void *(*const alloc)(size_t) = open ? pages_reserve : pages_alloc;
 	struct sources made = {.shift = traits ? TRAITS_SHIFT : PLAIN_SHIFT, .has_traits = traits};
 	size_t size = LEAST_SLOTS;
 
@@ -35,10 +40,9 @@ static int init(struct sources *sources, size_t slots, bool traits)
 		size = sources_next_size(size);
 	made.size = (uint32_t)size;
 	made.limit = (uint32_t)(size / 4 * 3);
-	/* Zeroed by the kernel page by page, as entries are used. */
-	made.slots = pages_alloc(size << made.shift);
-	made.tags = pages_alloc(tags_bytes(size));
-	made.bytes = pages_alloc(size * sizeof(uint64_t));
+	made.slots = alloc(size << made.shift);
+	made.tags = alloc(tags_bytes(size));
+	made.bytes = alloc(size * sizeof(uint64_t));
 	if (!made.slots || !made.tags || !made.bytes) {
 		sources_done(&made);
 		return -ENOMEM;
@@ -49,10 +53,10 @@ static int init(struct sources *sources, size_t slots, bool traits)
 
 int sources_init(struct sources *sources, size_t slots)
 {
-	return init(sources, slots, false);
+	return init(sources, slots, false, false);
 }
 
-void sources_done(struct sources *sources)
+static void free_tables(struct sources *sources)
 {
 	const size_t size = sources->size;
 
@@ -64,11 +68,26 @@ void sources_done(struct sources *sources)
 	sources->bytes = NULL;
 }
 
+static void drop_old(struct sources *sources)
+{
+	if (!sources->old)
+		return;
+	free_tables(sources->old);
+	free(sources->old);
+	sources->old = NULL;
+}
+
+void sources_done(struct sources *sources)
+{
+	drop_old(sources);
+	free_tables(sources);
+}
+
 /* Empty, of that size and with or without traits; -ENOMEM leaves it as it was. */
 static int remake(struct sources *sources, size_t slots, bool traits)
 {
 	struct sources other;
-	int r = init(&other, slots, traits);
+	int r = init(&other, slots, traits, false);
 
 	if (r < 0)
 		return r;
@@ -100,22 +119,55 @@ static uint32_t find(
 	return at;
 }
 
-struct source *sources_at(
-    struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+/* In the free slot where the search for it ended. */
+static struct source *make(struct sources *sources, uint32_t at, uint64_t hash,
+    const uint64_t address[2], uint16_t zone_family)
 {
-	const uint32_t at = find(sources, hash, address, zone_family);
 	struct source *source = sources_slot(sources, at);
 
-	if (sources->tags[at])
-		return source;
-	if (sources->used >= sources->limit)
-		return NULL;
 	sources->used++;
 	set_tag(sources, at, sources_tag(hash));
 	source->address[0] = address[0];
 	source->address[1] = address[1];
 	source->zone_family = zone_family;
 	return source;
+}
+
+/* From the table that this one grew out of, to a free slot. What is left behind is in use no more,
+ * but still in the way of searches that went past it. */
+static struct source *move(struct sources *sources, uint32_t at, uint64_t hash, uint32_t old_at)
+{
+	struct sources *old = sources->old;
+	struct source *from = sources_slot(old, old_at);
+	struct source *to = make(sources, at, hash, from->address, from->zone_family);
+
+	*to = *from;
+	if (old->has_traits)
+		*sources_traits(to) = *sources_traits(from);
+	if (old->has_beside && old->bytes[old_at])
+		sources_add_beside(sources, to, old->bytes[old_at]);
+	from->transports = 0;
+	old->used--;
+	return to;
+}
+
+struct source *sources_at(
+    struct sources *sources, uint64_t hash, const uint64_t address[2], uint16_t zone_family)
+{
+	const uint32_t at = find(sources, hash, address, zone_family);
+	uint32_t left = 0;
+
+	if (sources->tags[at])
+		return sources_slot(sources, at);
+	if (sources->old) {
+		const uint32_t old_at = find(sources->old, hash, address, zone_family);
+
+		if (sources->old->tags[old_at] && sources_slot(sources->old, old_at)->transports)
+			return move(sources, at, hash, old_at);
+		left = sources->old->used;
+	}
+	return sources->used + left < sources->limit ? make(sources, at, hash, address, zone_family)
+						     : NULL;
 }
 
 bool sources_has(
@@ -149,13 +201,14 @@ static void clear_slots(struct sources *sources)
 	if (bytes < KEPT_BYTES)
 		pages_clear(sources->slots, bytes);
 	else
-		memset(sources->slots, 0, bytes);
+		pages_renew(sources->slots, bytes);
 }
 
 int sources_clear(struct sources *sources, size_t max_slots)
 {
 	size_t size = sources->size, next = size;
 
+	drop_old(sources);
 	if (size > max_slots && max_slots >= LEAST_SLOTS)
 		next = max_slots; /* merging made it larger */
 	else if (is_tight(sources) && wider(sources) <= max_slots)
@@ -193,35 +246,81 @@ static void add_details(struct sources *into, struct source *to, const struct so
 		sources_add_beside(into, to, beside);
 }
 
-int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed)
+static void move_slots(struct sources *sources, size_t slots, const struct hash_seed *seed)
 {
-	struct sources other;
-	int r = init(&other, slots, sources->has_traits);
+	struct sources *old = sources->old;
+	const size_t left = old->size - sources->moved;
+	const size_t end = sources->moved + (slots < left ? slots : left);
 
-	if (r < 0)
-		return r;
-	other.has_bytes = sources->has_bytes;
-	for (size_t i = 0; i < sources->size; i++) {
-		const struct source *from = sources_slot(sources, i);
-		struct source *to;
+	for (; sources->moved < end; sources->moved++) {
+		const struct source *from = sources_slot(old, sources->moved);
+		uint64_t hash;
 
 		if (!from->transports)
 			continue;
-		to = sources_at(&other, source_hash(seed, from->address, from->zone_family),
-		    from->address, from->zone_family);
-		if (!to) {
-			sources_done(&other);
-			return -ENOSPC;
-		}
-		*to = *from;
-		if (sources->has_traits)
-			*sources_traits(to) = *sources_traits(from);
-		if (sources->has_beside)
-			sources_add_beside(&other, to, sources->bytes[i]);
+		hash = source_hash(seed, from->address, from->zone_family);
+		move(sources, find(sources, hash, from->address, from->zone_family), hash,
+		    sources->moved);
 	}
-	sources_done(sources);
-	*sources = other;
+	if (end == old->size)
+		drop_old(sources);
+}
+
+/* All has moved before the clients that are new fill the room that was made for them: there is one
+ * for each three or four slots of before. */
+void sources_go_on(struct sources *sources, const struct hash_seed *seed)
+{
+	const struct sources *old = sources->old;
+	size_t new, due;
+
+	if (!old)
+		return;
+	new = sources->used - (old->limit - old->used);
+	due = new *MOVED_BY_NEW;
+	move_slots(
+	    sources, due > sources->moved + LEAST_MOVED ? due - sources->moved : LEAST_MOVED, seed);
+}
+
+void sources_settle(struct sources *sources, const struct hash_seed *seed)
+{
+	if (sources->old)
+		move_slots(sources, SIZE_MAX, seed);
+}
+
+static int grow(struct sources *sources, size_t slots, const struct hash_seed *seed, bool open)
+{
+	struct sources *old;
+	struct sources wider;
+	int r;
+
+	sources_settle(sources, seed);
+	old = malloc(sizeof(*old));
+	if (!old)
+		return -ENOMEM;
+	r = init(&wider, slots, sources->has_traits, open);
+	if (r < 0) {
+		free(old);
+		return r;
+	}
+	*old = *sources;
+	wider.old = old;
+	wider.has_bytes = old->has_bytes;
+	*sources = wider;
 	return 0;
+}
+
+int sources_grow(struct sources *sources, size_t slots, const struct hash_seed *seed)
+{
+	return grow(sources, slots, seed, true);
+}
+
+int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed)
+{
+	int r = grow(sources, slots, seed, false);
+
+	if (r == 0)
+		sources_settle(sources, seed);
+	return r;
 }
 
 int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed)

@@ -47,6 +47,8 @@ struct sources {
 	uint32_t size; /* in slots */
 	uint32_t used;
 	uint32_t limit;
+	struct sources *old; /* whose entries have still to come here; NULL: none */
+	uint32_t moved;      /* slots of it that have been looked at */
 };
 
 /* `slots` is rounded up to a power of two, or to one and a half of one: a table is never twice as
@@ -57,13 +59,19 @@ size_t sources_next_size(size_t slots);
 void sources_done(struct sources *sources);
 /* Of an empty table: with traits from now on, or without. -ENOMEM: without. */
 int sources_want_traits(struct sources *sources, bool wanted);
-/* Up to this size it may grow while its window is open: that takes a few milliseconds. */
+/* Up to this size it may grow while its window is open. */
 #define SOURCES_GROW_SLOTS (256u << 10)
 /* Empty; the next size (within `max_slots`) if it was full; twice as large if it was half full and
  * is too large to grow while the window is open; half as large if it was nearly empty. A large one
  * keeps its pages, the system has those of any other until they are used. */
 int sources_clear(struct sources *sources, size_t max_slots);
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed);
+/* The same while its window is open: its entries come as they are asked for, some more with each
+ * sources_go_on(), and the rest by sources_settle(). Until then nobody may read any but with
+ * sources_at(). -ENOMEM leaves it as it was. */
+int sources_grow(struct sources *sources, size_t slots, const struct hash_seed *seed);
+void sources_go_on(struct sources *sources, const struct hash_seed *seed);
+void sources_settle(struct sources *sources, const struct hash_seed *seed);
 /* Adds every entry of `from`, growing as need be. */
 int sources_merge(struct sources *into, const struct sources *from, const struct hash_seed *seed);
 

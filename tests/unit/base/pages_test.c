@@ -33,6 +33,9 @@ static void test_memory_is_zero_and_zero_again(void **state UNUSED)
 			memset(memory[kind], 0x5a, sizes[i]);
 			pages_clear(memory[kind], sizes[i]);
 			check_zeros(memory[kind], sizes[i]);
+			memset(memory[kind], 0x5a, sizes[i]);
+			pages_renew(memory[kind], sizes[i]);
+			check_zeros(memory[kind], sizes[i]);
 			pages_free(memory[kind], sizes[i]);
 		}
 	}
@@ -66,6 +69,20 @@ static void test_a_cleared_table_takes_no_memory(void **state UNUSED)
 	pages_free(memory, size);
 }
 
+static void test_a_renewed_table_has_all_its_memory(void **state UNUSED)
+{
+	const size_t size = 2 << 20;
+	uint8_t *memory = pages_reserve(size);
+
+	assert_non_null(memory);
+	assert_int_equal(resident(memory, size), 0);
+	memory[size / 2] = 1;
+	pages_renew(memory, size);
+	assert_int_equal(resident(memory, size), size / (size_t)sysconf(_SC_PAGESIZE));
+	assert_int_equal(memory[size / 2], 0);
+	pages_free(memory, size);
+}
+
 /* What must stay in memory is zero all the same. */
 static void test_locked_memory_is_cleared(void **state UNUSED)
 {
@@ -85,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_memory_is_zero_and_zero_again),
 	    cmocka_unit_test(test_a_cleared_table_takes_no_memory),
+	    cmocka_unit_test(test_a_renewed_table_has_all_its_memory),
 	    cmocka_unit_test(test_locked_memory_is_cleared),
 	};
 

@@ -164,8 +164,8 @@ static uint32_t name_count(const struct shard *shard, enum shard_names kind, con
 	return top.count;
 }
 
-/* So that no window of the same traffic makes them grow again; its memory goes back between them.
- */
+/* So that no window of the same traffic makes them grow again. Between windows the memory of small
+ * ones goes back. */
 static void test_margins_begin_as_large_as_they_were(void **state UNUSED)
 {
 	const struct collector_config config = test_config();
@@ -178,7 +178,7 @@ static void test_margins_begin_as_large_as_they_were(void **state UNUSED)
 	slots = (size_t)shard->margins.mask + 1;
 	for (size_t wanted = slots; wanted >= slots / 4; wanted /= 2) {
 		shard_clear(shard, &config.limits);
-		assert_null(shard->margins.slots);
+		assert_int_equal(shard->margins.slots != NULL, wanted >= 131072);
 		shard_fold(shard); /* of a window without traffic */
 		assert_int_equal(shard->margins.used, 0);
 		assert_int_equal(shard->margins.mask + 1, wanted);

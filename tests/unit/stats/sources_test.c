@@ -3,6 +3,8 @@
 #include "counting.h"
 #include "stats/sources.h"
 
+#include "../random.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -198,6 +200,110 @@ static void test_a_full_table_finds_all(void **state UNUSED)
 	sources_done(&sources);
 }
 
+/* -- growing while it is asked */
+
+#define CLIENTS 3000
+
+/* What a message does, in either table. */
+static void touch(struct sources *sources, struct source *source, uint64_t client, uint64_t nth)
+{
+	source->transports |= (uint16_t)(1 << nth % 5);
+	source->queries++;
+	sources_traits(source)->narrow++;
+	sources_add_traits_bytes(sources, source, (uint32_t)(client << 21)); /* some beside them */
+}
+
+static void expect_same(const struct source *a, const struct sources *grown, const struct source *b,
+    const struct sources *large)
+{
+	assert_memory_equal(a, b, (size_t)1 << grown->shift);
+	assert_true(sources_bytes(grown, a) == sources_bytes(large, b));
+}
+
+static void expect_same_tables(struct sources *grown, struct sources *large)
+{
+	size_t n = 0;
+
+	assert_int_equal(grown->used, large->used);
+	for (size_t i = 0; i < grown->size; i++) {
+		const struct source *source = sources_slot(grown, i);
+
+		if (!source->transports)
+			continue;
+		n++;
+		expect_same(source, grown,
+		    at(large, source_hash(&test_seed, source->address, 0), source->address[0]),
+		    large);
+	}
+	assert_int_equal(n, large->used);
+}
+
+/* `often`: how many messages come between two of sources_go_on(). */
+static void check_growing(uint64_t random, uint32_t often)
+{
+	struct sources grown, large;
+	size_t moving = 0;
+
+	assert_int_equal(sources_init(&grown, 1024), 0);
+	assert_int_equal(sources_init(&large, 8192), 0);
+	assert_int_equal(sources_want_traits(&grown, true), 0);
+	assert_int_equal(sources_want_traits(&large, true), 0);
+	grown.has_bytes = large.has_bytes = true;
+	for (uint64_t nth = 0; nth < 10 * CLIENTS; nth++) {
+		const uint64_t client = 1 + random_below(&random, CLIENTS);
+		const uint64_t address[2] = {client, 0};
+		const uint64_t hash = source_hash(&test_seed, address, 0);
+		struct source *source = at(&grown, hash, client), *same = at(&large, hash, client);
+
+		if (!source) {
+			assert_int_equal(
+			    sources_grow(&grown, sources_next_size(grown.size), &test_seed), 0);
+			source = at(&grown, hash, client);
+		}
+		expect_same(source, &grown, same, &large);
+		touch(&grown, source, client, nth);
+		touch(&large, same, client, nth);
+		moving += grown.old != NULL;
+		if (nth % often == 0)
+			sources_go_on(&grown, &test_seed);
+	}
+	assert_true(moving > 0);
+	sources_settle(&grown, &test_seed);
+	assert_null(grown.old);
+	expect_same_tables(&grown, &large);
+	sources_done(&grown);
+	sources_done(&large);
+}
+
+static void test_a_table_grows_while_it_is_asked(void **state UNUSED)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		check_growing(seed, 1);
+		check_growing(seed, 16);
+		check_growing(seed, UINT32_MAX);
+	}
+}
+
+/* All that is left of the old table goes with it. */
+static void test_a_growing_table_is_cleared(void **state UNUSED)
+{
+	struct sources sources;
+
+	assert_int_equal(sources_init(&sources, 1024), 0);
+	assert_int_equal(sources_want_traits(&sources, true), 0);
+	fill(&sources, sources.limit);
+	assert_int_equal(sources_grow(&sources, 1536, &test_seed), 0);
+	for (int i = 0; i < 20; i++)
+		sources_go_on(&sources, &test_seed);
+	assert_non_null(sources.old);
+	assert_int_equal(sources_clear(&sources, 1536), 0);
+	assert_int_equal(sources.size, 1536);
+	assert_null(sources.old);
+	check_empty(&sources);
+	assert_false(has(&sources, source_hash(&test_seed, (uint64_t[]){1, 0}, 0), 1));
+	sources_done(&sources);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +313,8 @@ int main(void)
 	    cmocka_unit_test(test_a_large_table_keeps_its_pages),
 	    cmocka_unit_test(test_a_way_leads_over_the_end),
 	    cmocka_unit_test(test_a_full_table_finds_all),
+	    cmocka_unit_test(test_a_table_grows_while_it_is_asked),
+	    cmocka_unit_test(test_a_growing_table_is_cleared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
