@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE (2u << 20) /* below that size, one would be mostly air */
 #define LEAST_MAP (128u << 10)
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1 */
-#endif
-#define LINE 64 /* no entry of a table lies on two cache lines */
+#define LINE      64 /* no entry of a table lies on two cache lines */
 
 static void *alloc_small(size_t size)
 {
@@ -29,12 +27,14 @@ static void *map(size_t size)
 }
 
 /* mmap() aligns to small pages: take one huge page more, give back both ends. */
-static void *map_aligned(size_t size)
+static void *map_aligned(size_t bytes)
 {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t size = (bytes + page - 1) & ~(page - 1);
 	char *memory, *aligned;
 	size_t before;
 
-	if (size > SIZE_MAX - HUGE_PAGE)
+	if (bytes > SIZE_MAX - 2 * (size_t)HUGE_PAGE)
 		return NULL;
 	memory = map(size + HUGE_PAGE);
 	if (!memory)
@@ -48,20 +48,29 @@ static void *map_aligned(size_t size)
 	return aligned;
 }
 
-void *pages_reserve(size_t size)
+/* `advice` is refused where the kernel has no huge pages. */
+static void *map_advised(size_t size, int advice)
 {
+	void *memory;
+
 	if (size < LEAST_MAP)
 		return alloc_small(size);
-	return size < HUGE_PAGE ? map(size) : map_aligned(size);
+	if (size < HUGE_PAGE)
+		return map(size);
+	memory = map_aligned(size);
+	if (memory)
+		(void)madvise(memory, size, advice);
+	return memory;
+}
+
+void *pages_reserve(size_t size)
+{
+	return map_advised(size, MADV_NOHUGEPAGE);
 }
 
 void *pages_alloc(size_t size)
 {
-	void *memory = pages_reserve(size);
-
-	if (memory && size >= HUGE_PAGE)
-		(void)madvise(memory, size, MADV_HUGEPAGE); /* refused where the kernel has none */
-	return memory;
+	return map_advised(size, MADV_HUGEPAGE);
 }
 
 void pages_clear(void *memory, size_t size)
@@ -73,13 +82,10 @@ void pages_clear(void *memory, size_t size)
 
 void pages_renew(void *memory, size_t size)
 {
-	if (size >= HUGE_PAGE)
-		(void)madvise(memory, size, MADV_HUGEPAGE);
+	/* Small pages go, where there were any, to come again as huge ones. */
+	if (size >= HUGE_PAGE && madvise(memory, size, MADV_HUGEPAGE) == 0)
+		(void)madvise(memory, size, MADV_DONTNEED);
 	memset(memory, 0, size);
-	/* Of pages that were there before. Refused until Linux 6.1: a thread of the kernel's gets
-	 * there some time. */
-	if (size >= HUGE_PAGE)
-		(void)madvise(memory, size, MADV_COLLAPSE);
 }
 
 void pages_free(void *memory, size_t size)

@@ -25,7 +25,7 @@ struct cube {
 	uint32_t mask;
 	uint32_t used;
 	uint32_t limit; /* used never passes it: a free cell always ends a search */
-	uint32_t most;  /* that were used, before it was restarted */
+	uint32_t most;  /* that were used, before it was restarted or took another's place */
 	struct hash_seed seed;
 };
 

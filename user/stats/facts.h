@@ -7,8 +7,8 @@
  * of margins.
  *
  * A client must not choose how many cells there are. Of values that IANA has not assigned a shard
- * keeps shard_limits.unassigned cells, the others are counted under KEY_OTHER. Rows and cells that
- * are full are summed into the margins and start again, as the cube does.
+ * keeps shard_limits.unassigned cells, the others are counted under KEY_OTHER. Rows for which there
+ * is no room are summed into the margins and start again; cells that are full, as the cube.
  */
 #ifndef CROSSTAP_STATS_FACTS_H
 #define CROSSTAP_STATS_FACTS_H

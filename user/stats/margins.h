@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The margins of a cube (key.h): every dataset of the report, as sums of cells. They are exact:
- * when the cube of a busy window is full, shard_fold() sums it into its margins and it starts
- * again.
+ * when the cube of a busy window is full, it is summed into its margins (stats/pending.h), and
+ * another takes its place.
  */
 #ifndef CROSSTAP_STATS_MARGINS_H
 #define CROSSTAP_STATS_MARGINS_H

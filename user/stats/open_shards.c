@@ -162,6 +162,8 @@ size_t open_shards_close(
 	}
 	shards->n_open = kept;
 	n = keep_one(shards, oldest, ret, n);
+	for (size_t i = 0; i < n; i++)
+		shard_note_margins(ret[i]);
 	shards->last = NULL;
 	if (shards->oldest < oldest && oldest != INT64_MAX)
 		shards->oldest = oldest;

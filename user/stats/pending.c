@@ -7,15 +7,18 @@
 #include <string.h>
 
 /*
- * What is left to do keeps ahead of what comes: it is done when the table that took its place is a
- * quarter full. The least with each batch of messages takes a few microseconds.
+ * What is left to do is done when the table that took its place is full, and not much before: a
+ * new page for each entry is what takes its time. The least with each batch of messages takes a
+ * microsecond or two.
  */
-#define AHEAD           4
 #define LEAST_SLOTS     8
 #define MARGINS_OF_SLOT 8 /* that move with each slot that is summed */
 
+/* Between two looks at the room that margins have. A cell adds 19 of them at most: messages, size,
+ * two of the type or rcode, the opcode, eleven flags, and what is compared. */
+#define PIECE_SLOTS        32
+#define SPARE_MARGINS      (PIECE_SLOTS * 20)
 #define LARGE_MARGIN_SLOTS 8192 /* smaller ones grow at once */
-#define SPARE_MARGINS      1024 /* more than a part needs */
 
 /* Large margins that are nearly full: what is counted from now on goes to some twice as large. */
 static void outgrow_margins(struct shard *shard)
@@ -30,10 +33,11 @@ static void outgrow_margins(struct shard *shard)
 		return;
 	shard->pending.outgrown = *margins;
 	shard->pending.outgrown_done = 0;
+	shard->pending.any = true;
 	*margins = wider;
 }
 
-static int make_room(struct shard *shard)
+int pending_need_margins(struct shard *shard)
 {
 	int r = shard_need_margins(shard);
 
@@ -48,15 +52,31 @@ static size_t part_of(size_t slots, size_t done, size_t size)
 	return slots < size - done ? slots : size - done;
 }
 
+/* Of a full cube, or further facts, in pieces that margins have the room for. */
+static int fold_slots(struct shard *shard, bool facts, size_t first, size_t n)
+{
+	struct shard_pending *pending = &shard->pending;
+	int r = 0;
+
+	for (size_t end = first + n; first < end && r == 0; first += PIECE_SLOTS) {
+		const size_t piece = part_of(PIECE_SLOTS, first, end);
+
+		r = pending_need_margins(shard);
+		if (r == 0 && facts)
+			r = facts_fold_slots(&pending->facts, &shard->margins, first, piece);
+		else if (r == 0)
+			r = margins_fold_slots(&shard->margins, &pending->full, first, piece);
+	}
+	return r;
+}
+
 static void fold_part(struct shard *shard, size_t slots)
 {
 	struct shard_pending *pending = &shard->pending;
 	const size_t size = (size_t)pending->full.mask + 1;
 	const size_t n = part_of(slots, pending->full_done, size);
 
-	if (make_room(shard) < 0 ||
-	    margins_fold_slots(&shard->margins, &pending->full, pending->full_done, n) < 0)
-		shard->lost++;
+	shard->lost += fold_slots(shard, false, pending->full_done, n) < 0;
 	memset(&pending->full.cells[pending->full_done], 0, n * sizeof(*pending->full.cells));
 	pending->full_done += n;
 	if (pending->full_done == size)
@@ -69,9 +89,7 @@ static void fold_facts_part(struct shard *shard, size_t slots)
 	const size_t size = (size_t)pending->facts.mask + 1;
 	const size_t n = part_of(slots, pending->facts_done, size);
 
-	if (make_room(shard) < 0 ||
-	    facts_fold_slots(&pending->facts, &shard->margins, pending->facts_done, n) < 0)
-		shard->lost++;
+	shard->lost += fold_slots(shard, true, pending->facts_done, n) < 0;
 	pending->facts_done += n;
 	if (pending->facts_done == size)
 		cells_done(&pending->facts);
@@ -102,7 +120,7 @@ static void note_pending(struct shard *shard)
  * that took its place are in use. */
 static size_t due(size_t done, size_t size, size_t used, size_t limit)
 {
-	const size_t by_now = size * AHEAD * used / limit;
+	const size_t by_now = size * used / limit;
 
 	return by_now > done + LEAST_SLOTS ? by_now - done : LEAST_SLOTS;
 }
@@ -166,7 +184,7 @@ int pending_exchange_cube(struct shard *shard, size_t slots)
 	shard->cube.most = full.most > full.used ? full.most : full.used;
 	pending->full = full;
 	pending->full_done = 0;
-	pending->any = true;
+	pending->any = pending->exchanged = true;
 	return 0;
 }
 
@@ -190,11 +208,11 @@ void pending_clear(struct shard *shard)
 {
 	struct shard_pending *pending = &shard->pending;
 
-	if (pending->full.used || !shard->cube.most)
+	if (pending->full.used || !pending->exchanged || pending->full.mask != shard->cube.mask)
 		cube_done(&pending->full);
 	cells_done(&pending->facts);
 	cells_done(&pending->outgrown);
-	pending->any = false;
+	pending->any = pending->exchanged = false;
 }
 
 void pending_done(struct shard_pending *pending)

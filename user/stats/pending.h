@@ -15,9 +15,10 @@
 
 struct shard;
 
-/* Each table up to the slot `..._done`; and of the shard's sources, those in sources.old. */
+/* Each table is done up to its slot `..._done`. What sources.old still has is pending, too. */
 struct shard_pending {
-	bool any;
+	bool any;              /* there is something to do */
+	bool exchanged;        /* the cube was, in this window */
 	struct cube full;      /* on its way into the margins; cells NULL: none. Empty: a spare */
 	struct cells facts;    /* likewise; slots NULL: none */
 	struct cells outgrown; /* margins, on their way into larger ones; slots NULL: none */
@@ -29,6 +30,9 @@ int pending_exchange_cube(struct shard *shard, size_t slots);
 /* The same of the cells of its further facts. */
 int pending_exchange_facts(struct shard *shard, size_t slots);
 
+/* The margins, with room for some more. -ENOMEM. */
+int pending_need_margins(struct shard *shard);
+
 /* One part, where there is `any`. */
 void shard_go_on(struct shard *shard, const struct hash_seed *seed);
 /* All of it: before anybody reads a shard that was counted into. */
@@ -36,7 +40,8 @@ void shard_settle(struct shard *shard, const struct hash_seed *seed);
 /* All that goes to the margins. */
 void pending_fold(struct shard *shard);
 
-/* Nothing is pending any more. A cube that was exchanged will be again, and its spare stays. */
+/* Nothing is pending any more. A cube that was exchanged will be again: its spare stays if it has
+ * the size of the cube, which has been cleared before. */
 void pending_clear(struct shard *shard);
 void pending_done(struct shard_pending *pending);
 

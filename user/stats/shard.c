@@ -99,24 +99,22 @@ void shard_fit_lists(struct shard *shard, const struct shard_limits *limits)
 	}
 }
 
-/* As many as this window had, or half where it used few of them: the next one need not grow. */
-static size_t wanted_margins(const struct shard *shard)
+void shard_note_margins(struct shard *shard)
 {
 	size_t slots = shard->margins.slots ? (size_t)shard->margins.mask + 1 : shard->margin_slots;
 
-	if (shard->margins.used < slots / 4)
+	if (shard->margins.used + shard->pending.outgrown.used < slots / 4)
 		slots /= 2;
-	return slots > FIRST_MARGIN_SLOTS ? slots : FIRST_MARGIN_SLOTS;
+	shard->margin_slots = slots > FIRST_MARGIN_SLOTS ? slots : FIRST_MARGIN_SLOTS;
 }
 
 /* Many that were needed will be again: their memory stays. */
 static void clear_margins(struct shard *shard)
 {
-	const size_t slots = wanted_margins(shard);
+	const size_t slots = shard->margin_slots;
 	struct cells *margins = &shard->margins;
 	const bool kept = margins->slots && slots >= KEPT_MARGIN_SLOTS;
 
-	shard->margin_slots = slots;
 	if (!kept || (size_t)margins->mask + 1 != slots)
 		cells_done(margins);
 	if (kept && (margins->slots || cells_init(margins, slots, &shard->cube.seed) == 0))
@@ -137,9 +135,9 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits)
 	struct places places;
 	struct tally *tally = shard->tally;
 
-	pending_clear(shard);
 	clear_margins(shard);
 	cube_clear(&shard->cube, limits->cube_slots);
+	pending_clear(shard);
 	if (shard->overflow)
 		shard->sources.used = shard->sources.limit;
 	sources_clear(&shard->sources, limits->source_slots);

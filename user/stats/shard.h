@@ -97,6 +97,9 @@ void shard_clear(struct shard *shard, const struct shard_limits *limits);
  * none. */
 void shard_fit_lists(struct shard *shard, const struct shard_limits *limits);
 
+/* At the window's end, by the thread that counted: its next window begins with margins as large as
+ * it needed, or half where it used few of them. What a report adds to them is the report's. */
+void shard_note_margins(struct shard *shard);
 /* Its margins, made if need be. -ENOMEM. */
 int shard_need_margins(struct shard *shard);
 #define SHARD_RARE_SLOTS 1024 /* that the table of clients with rare events begins with */

@@ -37,7 +37,7 @@ struct cube_cell *shard_cell_slow(
 
 void shard_add_beside(struct shard *shard, uint64_t key, uint64_t count, uint64_t amount)
 {
-	if (shard_need_margins(shard) < 0 ||
+	if (pending_need_margins(shard) < 0 ||
 	    margins_fold_one(&shard->margins, key, count, amount) < 0)
 		shard->lost++;
 }
@@ -126,12 +126,21 @@ void shard_fact_carry(
 	}
 }
 
+static bool has(const struct cells *cells, uint64_t key)
+{
+	return cells->slots && cells_find(cells, key);
+}
+
 struct cell *shard_fact_unassigned(
     struct shard *shard, const struct shard_limits *limits, struct cell *cell)
 {
 	struct cells *cells = &shard->facts.cells;
 	uint64_t key;
 
+	/* New to these cells, but not to those that were full before. */
+	if (has(&shard->pending.facts, cell->key) || has(&shard->margins, cell->key) ||
+	    has(&shard->pending.outgrown, cell->key))
+		return cell;
 	if (shard->facts.unassigned < limits->unassigned) {
 		shard->facts.unassigned++;
 		return cell;
@@ -146,7 +155,7 @@ struct cell *shard_fact_unassigned(
 
 void shard_place_other(struct shard *shard, uint32_t zone, uint32_t direction, uint32_t bytes)
 {
-	if (shard_need_margins(shard) < 0 ||
+	if (pending_need_margins(shard) < 0 ||
 	    places_add_other(&shard->margins, zone, direction, 1, bytes) < 0)
 		shard->lost++;
 }
@@ -170,6 +179,6 @@ struct source *shard_rare(struct shard *shard, const struct shard_limits *limits
 
 void shard_add_late(struct shard *shard, uint64_t key)
 {
-	if (shard_need_margins(shard) < 0 || margins_add_late(&shard->margins, key) < 0)
+	if (pending_need_margins(shard) < 0 || margins_add_late(&shard->margins, key) < 0)
 		shard->lost++;
 }

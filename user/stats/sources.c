@@ -266,17 +266,17 @@ static void move_slots(struct sources *sources, size_t slots, const struct hash_
 		drop_old(sources);
 }
 
-/* All has moved before the clients that are new fill the room that was made for them: there is one
- * for each three or four slots of before. */
+/* All has moved before new clients fill the room that was made for them: that is three to five for
+ * each eight slots of before. */
 void sources_go_on(struct sources *sources, const struct hash_seed *seed)
 {
 	const struct sources *old = sources->old;
-	size_t new, due;
+	size_t n_new, due;
 
 	if (!old)
 		return;
-	new = sources->used - (old->limit - old->used);
-	due = new *MOVED_BY_NEW;
+	n_new = sources->used + old->used - sources->had;
+	due = n_new * MOVED_BY_NEW;
 	move_slots(
 	    sources, due > sources->moved + LEAST_MOVED ? due - sources->moved : LEAST_MOVED, seed);
 }
@@ -298,11 +298,16 @@ static int grow(struct sources *sources, size_t slots, const struct hash_seed *s
 	if (!old)
 		return -ENOMEM;
 	r = init(&wider, slots, sources->has_traits, open);
+	if (r == 0 && wider.limit < sources->used) {
+		sources_done(&wider);
+		r = -ENOSPC;
+	}
 	if (r < 0) {
 		free(old);
 		return r;
 	}
 	*old = *sources;
+	wider.had = old->used;
 	wider.old = old;
 	wider.has_bytes = old->has_bytes;
 	*sources = wider;

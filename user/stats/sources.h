@@ -49,6 +49,7 @@ struct sources {
 	uint32_t limit;
 	struct sources *old; /* whose entries have still to come here; NULL: none */
 	uint32_t moved;      /* slots of it that have been looked at */
+	uint32_t had;        /* entries that it had */
 };
 
 /* `slots` is rounded up to a power of two, or to one and a half of one: a table is never twice as
@@ -65,6 +66,7 @@ int sources_want_traits(struct sources *sources, bool wanted);
  * is too large to grow while the window is open; half as large if it was nearly empty. A large one
  * keeps its pages, the system has those of any other until they are used. */
 int sources_clear(struct sources *sources, size_t max_slots);
+/* To a size that holds what is there: else -ENOSPC. */
 int sources_resize(struct sources *sources, size_t slots, const struct hash_seed *seed);
 /* The same while its window is open: its entries come as they are asked for, some more with each
  * sources_go_on(), and the rest by sources_settle(). Until then nobody may read any but with

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -83,6 +85,36 @@ static void test_a_renewed_table_has_all_its_memory(void **state UNUSED)
 	pages_free(memory, size);
 }
 
+/* A number of /proc/self/status, in KiB. */
+static long status(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[128];
+	long value = -1;
+
+	assert_non_null(file);
+	while (value < 0 && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			value = strtol(line + strlen(name), NULL, 10);
+	}
+	fclose(file);
+	return value;
+}
+
+/* Of no size a part stays mapped. */
+static void test_all_of_it_goes(void **state UNUSED)
+{
+	const long before = status("VmSize:");
+
+	for (int round = 0; round < 100; round++) {
+		for (size_t i = 0; i < SIZES; i++) {
+			pages_free(pages_alloc(sizes[i] + 7), sizes[i] + 7);
+			pages_free(pages_reserve(sizes[i] + 1), sizes[i] + 1);
+		}
+	}
+	assert_in_range(status("VmSize:"), 0, before + 4096);
+}
+
 /* What must stay in memory is zero all the same. */
 static void test_locked_memory_is_cleared(void **state UNUSED)
 {
@@ -103,6 +135,7 @@ int main(void)
 	    cmocka_unit_test(test_memory_is_zero_and_zero_again),
 	    cmocka_unit_test(test_a_cleared_table_takes_no_memory),
 	    cmocka_unit_test(test_a_renewed_table_has_all_its_memory),
+	    cmocka_unit_test(test_all_of_it_goes),
 	    cmocka_unit_test(test_locked_memory_is_cleared),
 	};
 

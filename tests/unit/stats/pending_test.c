@@ -285,6 +285,83 @@ static void test_full_again_at_once(void **state UNUSED)
 	shard_free(shard);
 }
 
+#define UNASSIGNED 200
+
+static uint64_t response_key(uint32_t zone, uint32_t qtype)
+{
+	return margin_key(zone, MARGIN_QTYPE_RCODE, 0, 0, 0, key_qtype_rcode(qtype, 0));
+}
+
+static bool is_assigned(uint16_t qtype)
+{
+	return qtype < 256;
+}
+
+static void add_response(
+    struct shard *shard, const struct shard_limits *limits, uint32_t zone, uint32_t qtype)
+{
+	const uint64_t key = response_key(zone, qtype);
+	struct cells *cells = &shard->facts.cells;
+	struct cell *cell = cells_at(cells, cells_hash(cells, key), key);
+
+	if (!cell)
+		cell = shard_fact_slow(shard, limits, key);
+	if (!cell->count && !facts_is_assigned(key, is_assigned))
+		cell = shard_fact_unassigned(shard, limits, cell);
+	cell->count++;
+}
+
+/* A type without a name that was seen before the cells were full is none of those that are over the
+ * limit. */
+static void test_unassigned_types_stay(void **state UNUSED)
+{
+	const struct shard_limits limits = {.cube_slots = 32768,
+	    .facts_blocks = 1,
+	    .facts_cells = 1 << 17,
+	    .unassigned = UNASSIGNED + 10};
+	struct shard *shard = NULL;
+	size_t exchanged = 0;
+
+	assert_int_equal(shard_new(&shard, &limits, &test_seed), 0);
+	for (uint32_t round = 0; round < 20; round++) {
+		for (uint32_t i = 0; i < UNASSIGNED; i++)
+			add_response(shard, &limits, 0, 1000 + i);
+		for (uint32_t zone = 1; zone <= 10000; zone++)
+			add_response(shard, &limits, zone, 1 + round);
+		exchanged += shard->pending.facts.slots != NULL;
+		while (round % 3 && shard->pending.any)
+			shard_go_on(shard, &test_seed);
+	}
+	assert_true(exchanged > 2);
+	shard_fold(shard);
+	for (uint32_t i = 0; i < UNASSIGNED; i++)
+		assert_int_equal(cells_find(&shard->margins, response_key(0, 1000 + i))->count, 20);
+	assert_int_equal(shard->facts.unassigned, UNASSIGNED);
+	shard_free(shard);
+}
+
+/* A busy window's second cube waits for the next one, and not for ever. */
+static void test_a_spare_goes(void **state UNUSED)
+{
+	static const size_t messages[] = {MESSAGES, MESSAGES, MESSAGES / 4, MESSAGES / 100};
+	struct collector_config config = large_config();
+	struct collector *collector = NULL;
+	struct shard *shard;
+
+	config.limits.cube_slots = 32768;
+	assert_int_equal(collector_new(&collector, &config), 0);
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
+		feed(collector, 0, messages[i]);
+		shard = close_window(collector);
+		shard_settle(shard, &test_seed);
+		shard_fold(shard);
+		shard_clear(shard, &config.limits);
+		assert_int_equal(shard->pending.full.cells != NULL, messages[i] == MESSAGES);
+		collector_give(collector, shard);
+	}
+	collector_free(collector);
+}
+
 static uint64_t counted(struct shard *shard)
 {
 	shard_fold(shard);
@@ -309,9 +386,9 @@ static size_t count_without(bool all)
 		pages_left = pages;
 		all_fail = all;
 		feed(collector, 0, MESSAGES);
-		enough = pages_left > 0;
 		shard = close_window(collector);
 		shard_settle(shard, &test_seed);
+		enough = pages_left > 0;
 		pages_left = -1;
 		assert_true(shard->lost || counted(shard) == MESSAGES);
 		exact += !shard->lost;
@@ -324,7 +401,7 @@ static size_t count_without(bool all)
 static void test_without_memory(void **state UNUSED)
 {
 	assert_true(count_without(false) > 10);
-	assert_true(count_without(true) > 1);
+	assert_true(count_without(true) > 0);
 }
 
 int main(void)
@@ -333,6 +410,8 @@ int main(void)
 	    cmocka_unit_test(test_nothing_is_lost),
 	    cmocka_unit_test(test_a_shard_is_empty_again),
 	    cmocka_unit_test(test_full_again_at_once),
+	    cmocka_unit_test(test_unassigned_types_stay),
+	    cmocka_unit_test(test_a_spare_goes),
 	    cmocka_unit_test(test_without_memory),
 	};
 

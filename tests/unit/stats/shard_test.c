@@ -177,6 +177,10 @@ static void test_margins_begin_as_large_as_they_were(void **state UNUSED)
 		assert_int_equal(margins_add(&shard->margins, key, 1, 0), 0);
 	slots = (size_t)shard->margins.mask + 1;
 	for (size_t wanted = slots; wanted >= slots / 4; wanted /= 2) {
+		shard_note_margins(shard);
+		for (uint64_t key = 100001; wanted == slots && key <= 900000; key++)
+			assert_int_equal(
+			    margins_add(&shard->margins, key, 1, 0), 0); /* a report's */
 		shard_clear(shard, &config.limits);
 		assert_int_equal(shard->margins.slots != NULL, wanted >= 131072);
 		shard_fold(shard); /* of a window without traffic */

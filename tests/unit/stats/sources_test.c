@@ -5,6 +5,7 @@
 
 #include "../random.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -304,6 +305,20 @@ static void test_a_growing_table_is_cleared(void **state UNUSED)
 	sources_done(&sources);
 }
 
+static void test_a_table_never_becomes_too_small(void **state UNUSED)
+{
+	struct sources sources;
+
+	assert_int_equal(sources_init(&sources, 2048), 0);
+	fill(&sources, sources.limit);
+	assert_int_equal(sources_resize(&sources, 1536, &test_seed), -ENOSPC);
+	assert_int_equal(sources_resize(&sources, 2048, &test_seed), 0);
+	assert_int_equal(sources.used, sources.limit);
+	for (uint64_t i = 1; i <= sources.limit; i++)
+		assert_true(has(&sources, source_hash(&test_seed, (uint64_t[]){i, 0}, 0), i));
+	sources_done(&sources);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +330,7 @@ int main(void)
 	    cmocka_unit_test(test_a_full_table_finds_all),
 	    cmocka_unit_test(test_a_table_grows_while_it_is_asked),
 	    cmocka_unit_test(test_a_growing_table_is_cleared),
+	    cmocka_unit_test(test_a_table_never_becomes_too_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
