@@ -19,6 +19,8 @@
 /* {"ZONE": {"queries": ..., ...}, ...}. Query types that IANA has not assigned keep their numbers:
  * this is no series. Names and clients leave as `privacy` says. */
 json_t *json_zones(const struct window_view *view, struct privacy *privacy);
+/* The same of one of its zones. */
+json_t *json_zone(const struct window_view *view, size_t i, struct privacy *privacy);
 
 /* Of /api/v1/resolvers: who asked in the last window, from where, how far away. Addresses leave as
  * `privacy` says. */

@@ -374,6 +374,15 @@ static void put_zone(struct json_build *build, json_t *zones, const struct windo
 	}
 }
 
+json_t *json_zone(const struct window_view *view, size_t i, struct privacy *privacy)
+{
+	struct json_build build = {0};
+	json_t *zones = json_build_object(&build);
+
+	put_zone(&build, zones, view, &view->zones[i], privacy);
+	return json_build_finish(&build, zones);
+}
+
 json_t *json_zones(const struct window_view *view, struct privacy *privacy)
 {
 	struct json_build build = {0};

@@ -483,6 +483,20 @@ int points_finish(struct points *p, const char **ret_text, size_t *ret_length)
 	return 0;
 }
 
+int points_take(struct points *p, char **ret_text, size_t *ret_length)
+{
+	const char *text;
+	char *whole;
+	int r = points_finish(p, &text, ret_length);
+
+	if (r < 0)
+		return r;
+	whole = realloc(p->out.at, *ret_length + 1);
+	*ret_text = whole ? whole : p->out.at;
+	p->out = (struct text){.at = NULL};
+	return 0;
+}
+
 size_t points_count(const struct points *p)
 {
 	return p->count;

@@ -58,6 +58,9 @@ bool points_are_running(const struct points *points);
 /* The text so far, valid until the next call; *ret_length without the terminating NUL. 0 or the
  * first error. */
 int points_finish(struct points *points, const char **ret_text, size_t *ret_length);
+/* The same, but the text is the caller's from then on: free() it. What is asked next is of this
+ * text until points_reset(). */
+int points_take(struct points *points, char **ret_text, size_t *ret_length);
 size_t points_count(const struct points *points);
 size_t points_dropped(const struct points *points);
 /* Empties the batch, keeps common tags and memory. */

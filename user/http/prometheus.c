@@ -5,6 +5,7 @@
 #include "http/prometheus_wire.h"
 #include "measure/margin_tag.h"
 #include "report/agent_rows.h"
+#include "text/buffer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -254,10 +255,8 @@ static void put_measurement(
 static int write_all(
     const struct counted *counted, bool open_metrics, char **ret, size_t *ret_length)
 {
-	char *text = NULL;
-	size_t length = 0;
-	struct exposition to = {
-	    .out = open_memstream(&text, &length), .open_metrics = open_metrics};
+	struct buffer buffer = {0};
+	struct exposition to = {.out = buffer_stream(&buffer), .open_metrics = open_metrics};
 	bool failed;
 
 	if (!to.out)
@@ -271,12 +270,11 @@ static int write_all(
 	exposition_end(&to);
 	failed = ferror(to.out) != 0;
 	if (fclose(to.out) != 0 || failed) {
-		free(text);
+		buffer_free(&buffer);
 		return -ENOMEM;
 	}
-	*ret = text;
-	*ret_length = length;
-	return 0;
+	*ret = buffer_take(&buffer, ret_length);
+	return *ret ? 0 : -ENOMEM;
 }
 
 int prometheus_text(struct report *report, bool open_metrics, char **ret, size_t *ret_length)

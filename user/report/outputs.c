@@ -315,31 +315,44 @@ struct points *outputs_points(struct outputs *outputs, enum points_format format
 	return outputs->points[format];
 }
 
+/* Sums since the start instead of a window's points; takes `text`. */
+static int finish_running(struct running *running, char *text, size_t length,
+    const struct outputs_times *times, struct batch **ret)
+{
+	const char *sums;
+	size_t n;
+	int r = running_window(
+	    running, text, length, times->start_ms, times->end_ms, &sums, &length, &n);
+
+	free(text);
+	if (r < 0)
+		log_warning(MODULE, "sums of a window are not whole: %s", strerror(-r));
+	return length ? batch_new(ret, sums, length, n, times->start_ms) : 0;
+}
+
 /* What was encoded, in the form in which it leaves; NULL: nothing, as of a replay's window without
  * figures. */
 static int finish(struct outputs *outputs, enum points_format format,
     const struct outputs_times *times, struct batch **ret)
 {
 	struct points *points = outputs->points[format];
-	struct running *running = outputs->running[format];
-	const char *text;
 	size_t length, n;
-	int r = points_finish(points, &text, &length);
+	char *text;
+	int r = points_take(points, &text, &length);
 
-	n = points_count(points);
+	*ret = NULL;
 	if (r < 0)
 		return r;
+	n = points_count(points);
 	if (points_dropped(points))
 		log_warning(MODULE, "window not encoded whole: over 64 MiB points=%zu dropped=%zu",
 		    n, points_dropped(points));
-	if (running) {
-		r = running_window(
-		    running, text, length, times->start_ms, times->end_ms, &text, &length, &n);
-		if (r < 0)
-			log_warning(MODULE, "sums of a window are not whole: %s", strerror(-r));
-	}
-	*ret = NULL;
-	return length ? batch_new(ret, text, length, n, times->start_ms) : 0;
+	if (outputs->running[format])
+		return finish_running(outputs->running[format], text, length, times, ret);
+	if (length)
+		return batch_take(ret, text, length, n, times->start_ms);
+	free(text);
+	return 0;
 }
 
 /* Points that no sink of this format gets are lost for each of them. */
@@ -349,20 +362,9 @@ static void count_unsent(struct outputs *outputs, enum points_format format, siz
 		outputs->unsent += sink_format(outputs->sinks[i]) == format ? points : 0;
 }
 
-void outputs_push(struct outputs *outputs, enum points_format format,
-    const struct outputs_times *times, bool patient)
+static void send(
+    struct outputs *outputs, enum points_format format, struct batch *batch, bool patient)
 {
-	struct batch *batch;
-	int r = finish(outputs, format, times, &batch);
-
-	count_unsent(outputs, format, points_dropped(outputs->points[format]));
-	if (r < 0) {
-		count_unsent(outputs, format, points_count(outputs->points[format]));
-		log_error(MODULE, "window not sent: %s", strerror(-r));
-		return;
-	}
-	if (!batch)
-		return;
 	for (size_t i = 0; i < outputs->n; i++) {
 		if ((enum points_format)sink_format(outputs->sinks[i]) != format)
 			continue;
@@ -370,6 +372,23 @@ void outputs_push(struct outputs *outputs, enum points_format format,
 			sink_wait_room(outputs->sinks[i], PATIENCE_NS);
 		sink_push(outputs->sinks[i], batch);
 	}
+}
+
+void outputs_push(struct outputs *outputs, enum points_format format,
+    const struct outputs_times *times, bool patient)
+{
+	struct points *points = outputs->points[format];
+	struct batch *batch;
+	int r = finish(outputs, format, times, &batch);
+
+	count_unsent(outputs, format, points_dropped(points));
+	if (r < 0) {
+		count_unsent(outputs, format, points_count(points));
+		log_error(MODULE, "window not sent: %s", strerror(-r));
+	}
+	if (r < 0 || !batch)
+		return;
+	send(outputs, format, batch, patient);
 	batch_unref(batch);
 }
 

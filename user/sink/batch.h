@@ -12,7 +12,7 @@ struct batch {
 	size_t points;
 	int64_t time_ms;
 	size_t length;
-	char text[]; /* whole lines */
+	char *text; /* whole lines */
 };
 
 /* Lines, that is points, in encoded text. */

@@ -21,6 +21,8 @@
 struct batch;
 /* Takes a copy of `text`. */
 int batch_new(struct batch **ret, const char *text, size_t length, size_t points, int64_t time_ms);
+/* The same without a copy: `text` is malloc'd, and taken also where it fails. */
+int batch_take(struct batch **ret, char *text, size_t length, size_t points, int64_t time_ms);
 struct batch *batch_ref(struct batch *batch);
 void batch_unref(struct batch *batch);
 

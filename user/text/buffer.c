@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/types.h>
 
 #define INITIAL_BYTES 4096
 #define STRING_MAX    65535
@@ -50,6 +51,37 @@ void buffer_put(struct buffer *buffer, const char *bytes, size_t length)
 		return;
 	memcpy(buffer->at + buffer->length, bytes, length);
 	buffer->length += length;
+}
+
+static ssize_t stream_write(void *cookie, const char *bytes, size_t length)
+{
+	struct buffer *buffer = cookie;
+
+	buffer_put(buffer, bytes, length);
+	return buffer->failed ? 0 : (ssize_t)length;
+}
+
+FILE *buffer_stream(struct buffer *buffer)
+{
+	return fopencookie(buffer, "w", (cookie_io_functions_t){.write = stream_write});
+}
+
+char *buffer_take(struct buffer *buffer, size_t *ret_length)
+{
+	char *text;
+
+	buffer_put(buffer, "", 1);
+	if (buffer->failed) {
+		buffer_free(buffer);
+		return NULL;
+	}
+	text = realloc(buffer->at, buffer->length);
+	if (!text)
+		text = buffer->at; /* as large as it was */
+	if (ret_length)
+		*ret_length = buffer->length - 1;
+	*buffer = (struct buffer){0};
+	return text;
 }
 
 void buffer_integer(struct buffer *buffer, int64_t value)

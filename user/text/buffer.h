@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 struct buffer { /* begins as zeros */
@@ -25,6 +26,13 @@ void buffer_count(struct buffer *buffer, uint64_t value);
 void buffer_real(struct buffer *buffer, double value);
 /* A JSON string with its quotes; hostile bytes as text/escape.h writes them. */
 void buffer_json_string(struct buffer *buffer, const char *text);
+
+/* What is written to it is put: unlike with open_memstream(), what grows is never there twice. NULL
+ * without memory; a failure later is one of the stream, too. */
+FILE *buffer_stream(struct buffer *buffer);
+/* The text, ended by a NUL, which is the caller's to free(); the buffer is empty then. NULL:
+ * something failed, and it was freed. `ret_length` may be NULL. */
+char *buffer_take(struct buffer *buffer, size_t *ret_length);
 
 static inline void buffer_text(struct buffer *buffer, const char *text)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "text/json_text.h"
 
+#include "text/buffer.h"
 #include "text/decimal.h"
 
 #include <errno.h>
@@ -71,22 +72,45 @@ static void end(struct writer *to, char bracket, bool empty)
 	fputc(bracket, to->out);
 }
 
-static void put_object(struct writer *to, json_t *object)
+static void put_key(struct writer *to, const char *key, bool first)
+{
+	next(to, first);
+	put_string(to->out, key, strlen(key));
+	fputs(to->indent ? ": " : ":", to->out);
+}
+
+/* True if there were none, either before. */
+static bool put_members(struct writer *to, json_t *object, bool first)
 {
 	const char *key;
 	json_t *value;
-	bool first = true;
 
-	begin(to, '{');
 	json_object_foreach(object, key, value)
 	{
-		next(to, first);
-		put_string(to->out, key, strlen(key));
-		fputs(to->indent ? ": " : ":", to->out);
+		put_key(to, key, first);
 		put_value(to, value);
 		first = false;
 	}
-	end(to, '}', first);
+	return first;
+}
+
+static void put_object(struct writer *to, json_t *object)
+{
+	begin(to, '{');
+	end(to, '}', put_members(to, object, true));
+}
+
+static void put_parts(struct writer *to, const struct json_parts *parts)
+{
+	bool none = true;
+	json_t *part;
+
+	begin(to, '{');
+	while ((part = parts->next(parts->context))) {
+		none = put_members(to, part, none);
+		json_decref(part);
+	}
+	end(to, '}', none);
 }
 
 static void put_array(struct writer *to, const json_t *array)
@@ -139,18 +163,39 @@ int json_print(const json_t *value, unsigned indent, FILE *out)
 	return ferror(out) ? -EIO : 0;
 }
 
+/* The stream's own, from its buffer. NULL: something failed. */
+static char *text_of(struct buffer *buffer, FILE *out)
+{
+	const bool failed = ferror(out);
+
+	if (fclose(out) == 0 && !failed)
+		return buffer_take(buffer, NULL);
+	buffer_free(buffer);
+	return NULL;
+}
+
 char *json_text(const json_t *value)
 {
-	char *text = NULL;
-	size_t length;
-	FILE *out = value ? open_memstream(&text, &length) : NULL;
-	bool failed;
+	struct buffer buffer = {0};
+	FILE *out = value ? buffer_stream(&buffer) : NULL;
 
 	if (!out)
 		return NULL;
-	failed = json_print(value, 0, out) < 0;
-	if (fclose(out) == 0 && !failed)
-		return text;
-	free(text);
-	return NULL;
+	put_value(&(struct writer){.out = out}, value);
+	return text_of(&buffer, out);
+}
+
+char *json_text_with(json_t *object, const char *key, const struct json_parts *parts)
+{
+	struct buffer buffer = {0};
+	FILE *out = object ? buffer_stream(&buffer) : NULL;
+	struct writer to = {.out = out};
+
+	if (!out)
+		return NULL;
+	begin(&to, '{');
+	put_key(&to, key, put_members(&to, object, true));
+	put_parts(&to, parts);
+	end(&to, '}', false);
+	return text_of(&buffer, out);
 }

@@ -17,4 +17,15 @@ int json_print(const json_t *value, unsigned indent, FILE *out); /* 0 or -EIO */
 /* In one line; free() it. NULL: no memory, or no value. */
 char *json_text(const json_t *value);
 
+/*
+ * An object whose members are not in memory together: each call of `next` makes an object with some
+ * more of them, or NULL when there are no more.
+ */
+struct json_parts {
+	json_t *(*next)(void *context);
+	void *context;
+};
+/* json_text() of an object with `key` as its last member, which is an object of these parts. */
+char *json_text_with(json_t *object, const char *key, const struct json_parts *parts);
+
 #endif
