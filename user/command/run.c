@@ -387,10 +387,11 @@ static int start(struct daemon *daemon, struct config *config)
 	int r;
 
 	log_set_level((enum log_level)config->log_level);
-	if (report_check(config, error, sizeof(error)) < 0) {
+	r = report_check(config, error, sizeof(error));
+	if (r < 0) {
 		log_error(MODULE, "%s", error);
 		config_unref(config);
-		return BAD_CONFIG;
+		return r == -ENOMEM ? FAILED : BAD_CONFIG;
 	}
 	confine(config);
 	r = passed_sockets_take(&daemon->passed);

@@ -422,6 +422,29 @@ static void test_whole_report(void **state UNUSED)
 	points_free(p);
 }
 
+/* The text leaves whole, and what comes next is another. */
+static void test_text_is_taken(void **state UNUSED)
+{
+	struct points *p = NULL;
+	char *first, *second;
+	size_t length;
+
+	assert_int_equal(points_new(&p, POINTS_LINE, 1 << 20), 0);
+	points_begin(p, "m", 1000);
+	points_uint(p, "f", 1);
+	assert_int_equal(points_take(p, &first, &length), 0);
+	assert_int_equal(length, strlen(first));
+	assert_int_equal(points_count(p), 1);
+	points_reset(p);
+	assert_int_equal(points_take(p, &second, &length), 0);
+	assert_int_equal(length, 0);
+	assert_string_equal(second, "");
+	assert_string_equal(first, "m f=1i 1000000000\n");
+	free(first);
+	free(second);
+	points_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +458,7 @@ int main(void)
 	    cmocka_unit_test(test_json_round_trip),
 	    cmocka_unit_test(test_long_values),
 	    cmocka_unit_test(test_limit),
+	    cmocka_unit_test(test_text_is_taken),
 	    cmocka_unit_test(test_whole_report),
 	};
 

@@ -126,9 +126,59 @@ static void no_digit_is_too_many(void **state UNUSED)
 	}
 }
 
+#define PARTS 3000
+
+/* Of `left`, the parts that are still to come, each third has no members. */
+static json_t *next_part(void *left)
+{
+	size_t *n = left;
+	json_t *part = *n ? json_object() : NULL;
+	char key[32];
+
+	if (!part || (*n)-- % 3 == 0)
+		return part;
+	snprintf(key, sizeof(key), "\"%zu", *n);
+	json_object_set_new(part, key, json_pack("{s:[i, n], s:s}", "a", (int)*n, "b", "text"));
+	return part;
+}
+
+static void check_parts(json_t *head, size_t n)
+{
+	json_t *whole = json_deep_copy(head), *parts = json_object(), *part;
+	size_t left = n;
+	char *text = json_text_with(head, "parts", &(struct json_parts){next_part, &left});
+
+	assert_int_equal(left, 0);
+	for (left = n; (part = next_part(&left));) {
+		json_object_update(parts, part);
+		json_decref(part);
+	}
+	json_object_set_new(whole, "parts", parts);
+	assert_non_null(text);
+	assert_text(whole, text);
+	free(text);
+}
+
+/* As if it had been in memory as a whole. */
+static void an_object_of_parts_is_one(void **state UNUSED)
+{
+	json_t *empty = json_object(), *head = json_pack("{s:i, s:{}}", "first", 1, "second");
+
+	for (size_t n = 0; n < 5; n++) {
+		check_parts(empty, n);
+		check_parts(head, n);
+	}
+	check_parts(head, PARTS);
+	json_decref(empty);
+	json_decref(head);
+}
+
 static void nothing_is_no_text(void **state UNUSED)
 {
+	size_t left = 1;
+
 	assert_null(json_text(NULL));
+	assert_null(json_text_with(NULL, "parts", &(struct json_parts){next_part, &left}));
 }
 
 int main(void)
@@ -139,6 +189,7 @@ int main(void)
 	    cmocka_unit_test(hostile_text_is_read_back),
 	    cmocka_unit_test(floats_are_the_shortest_that_read_back),
 	    cmocka_unit_test(no_digit_is_too_many),
+	    cmocka_unit_test(an_object_of_parts_is_one),
 	    cmocka_unit_test(nothing_is_no_text),
 	};
 
