@@ -486,13 +486,16 @@ int points_finish(struct points *p, const char **ret_text, size_t *ret_length)
 int points_take(struct points *p, char **ret_text, size_t *ret_length)
 {
 	const char *text;
-	char *whole;
+	char *taken = NULL;
+	size_t bytes;
 	int r = points_finish(p, &text, ret_length);
 
 	if (r < 0)
 		return r;
-	whole = realloc(p->out.at, *ret_length + 1);
-	*ret_text = whole ? whole : p->out.at;
+	bytes = p->out.length + 1;
+	if (bytes > 1)
+		taken = realloc(p->out.at, bytes);
+	*ret_text = taken ? taken : p->out.at; /* as large as it was */
 	p->out = (struct text){.at = NULL};
 	return 0;
 }
