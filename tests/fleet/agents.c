@@ -153,6 +153,8 @@ static struct shard *collect(struct collector *collector)
 	struct shard *shards[COLLECTOR_MAX_SHARDS];
 	const size_t n = collector_close(collector, INT64_MAX, shards);
 
+	if (n)
+		shard_settle(shards[0], &seed);
 	for (size_t i = 1; i < n; i++) {
 		check(shard_merge(shards[0], shards[i], &seed), "a window");
 		shard_free(shards[i]);
