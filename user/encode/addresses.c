@@ -136,8 +136,8 @@ static void encode_talkers(const struct job *job, enum talker by)
 {
 	static const struct unite_rows rows = {sizeof(struct ranked), talker_text, add_talker};
 	size_t n;
-	struct ranked *talkers =
-	    encode_unite(job->context, &rows, job->zone->talkers[by], job->zone->n_talkers[by], &n);
+	struct ranked *talkers = encode_unite(
+	    job->points, job->context, &rows, job->zone->talkers[by], job->zone->n_talkers[by], &n);
 
 	for (size_t i = 0; talkers && i < n; i++) {
 		char text[INET6_ADDRSTRLEN], rank[ENCODE_RANK_BYTES];

@@ -93,7 +93,7 @@ static void encode_sources(struct points *points, int64_t time_ms,
 	    sizeof(struct crosscheck_source), source_text, add_source};
 	size_t n;
 	struct crosscheck_source *sources =
-	    encode_unite(context, &rows, result->sources, result->n_sources, &n);
+	    encode_unite(points, context, &rows, result->sources, result->n_sources, &n);
 
 	for (size_t i = 0; sources && i < n; i++) {
 		const struct crosscheck_source *source = &sources[i];

@@ -15,6 +15,7 @@
 #include "measure/size_bin.h"
 #include "stats/facts.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,8 @@ static size_t collect_parts(
 	for (size_t i = 0; i < measurement->n_fields; i++)
 		room += job->zone->margins[measurement->fields[i].margin].n;
 	parts = calloc(room, sizeof(*parts));
+	if (!parts)
+		points_fail(job->points, -ENOMEM);
 	for (size_t i = 0; parts && i < measurement->n_fields; i++) {
 		const struct measure_field *field = &measurement->fields[i];
 		const struct margin_slice *slice = &job->zone->margins[field->margin];
@@ -328,9 +331,13 @@ static void encode_rcode_sizes(const struct job *job)
 	const struct margin_slice *all = &job->zone->margins[MARGIN_RCODE_SIZE];
 	struct cell *cells;
 
-	if (!all->n || !is_counted(job, MARGIN_RCODE_SIZE) ||
-	    !(cells = calloc(all->n, sizeof(*cells))))
+	if (!all->n || !is_counted(job, MARGIN_RCODE_SIZE))
 		return;
+	cells = calloc(all->n, sizeof(*cells));
+	if (!cells) {
+		points_fail(job->points, -ENOMEM);
+		return;
+	}
 	for (size_t i = 0; i < all->n; i++) {
 		cells[i] = all->cells[i];
 		cells[i].key = bounded_key(job->bounded, cells[i].key);
@@ -405,8 +412,8 @@ static void encode_names(const struct job *job, enum shard_names kind)
 {
 	static const struct unite_rows rows = {sizeof(struct view_name), name_text, add_name};
 	size_t n;
-	struct view_name *names =
-	    encode_unite(job->context, &rows, job->zone->names[kind], job->zone->n_names[kind], &n);
+	struct view_name *names = encode_unite(
+	    job->points, job->context, &rows, job->zone->names[kind], job->zone->n_names[kind], &n);
 
 	for (size_t i = 0; names && i < n; i++) {
 		char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
@@ -461,8 +468,8 @@ static void encode_domains(const struct job *job, enum domains_by by)
 	char text[PRIVACY_NAME_SIZE], rank[ENCODE_RANK_BYTES];
 	struct domain_row row, rest;
 	size_t n;
-	struct view_domain *domains =
-	    encode_unite(job->context, &rows, job->zone->domains[by], job->zone->n_domains[by], &n);
+	struct view_domain *domains = encode_unite(
+	    job->points, job->context, &rows, job->zone->domains[by], job->zone->n_domains[by], &n);
 
 	domains_rest(job->zone, by, &rest);
 	for (size_t i = 0; domains && i < n; i++) {

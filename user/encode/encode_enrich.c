@@ -5,6 +5,7 @@
 #include "encode/row.h"
 #include "encode/unite.h"
 
+#include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -104,9 +105,12 @@ static void encode_resolvers(const struct job *job)
 	struct view_source *united = NULL, rest = {.queries = 0};
 	size_t n = 0;
 
-	if (top) {
+	if (!top) {
+		points_fail(job->points, -ENOMEM);
+	} else {
 		resolver_top(job->zone, top, &rest);
-		united = encode_unite(job->context, &rows, top, job->zone->n_resolvers, &n);
+		united =
+		    encode_unite(job->points, job->context, &rows, top, job->zone->n_resolvers, &n);
 	}
 	for (size_t i = 0; united && i < n; i++) {
 		if (encode_resolver(job, &united[i], i))

@@ -78,11 +78,16 @@ void points_free(struct points *p)
 	free(p);
 }
 
-static void fail(struct points *p, int error)
+void points_fail(struct points *p, int error)
 {
 	if (!p->error)
 		p->error = error;
 	p->state = STATE_SKIP;
+}
+
+int points_error(const struct points *p)
+{
+	return p->error;
 }
 
 static int text_reserve(struct text *text, size_t more)
@@ -108,7 +113,7 @@ static bool reserve(struct points *p, struct text *text, size_t more)
 	int r = text_reserve(text, more + 1);
 
 	if (r < 0)
-		fail(p, r);
+		points_fail(p, r);
 	return r == 0;
 }
 
@@ -215,7 +220,7 @@ static bool tag_list_reserve(
 		struct tag *tags = realloc(list->tags, size * sizeof(*tags));
 
 		if (!tags) {
-			fail(p, -ENOMEM);
+			points_fail(p, -ENOMEM);
 			return false;
 		}
 		list->tags = tags;
@@ -285,7 +290,7 @@ void points_tag(struct points *p, const char *key, const char *value)
 	if (p->state == STATE_TAGS)
 		tag_list_add(p, &p->own, key, value);
 	else if (p->state != STATE_SKIP)
-		fail(p, -EINVAL);
+		points_fail(p, -EINVAL);
 }
 
 static void put_tag(struct points *p, const struct tag_list *list, size_t i, bool first)
@@ -332,7 +337,7 @@ static bool begin_field(struct points *p, const char *key, size_t value_bytes)
 	bool first = p->state == STATE_TAGS;
 
 	if (p->state == STATE_NONE)
-		fail(p, -EINVAL);
+		points_fail(p, -EINVAL);
 	if (p->state == STATE_SKIP || p->state == STATE_NONE || !length)
 		return false;
 	if (first) {

@@ -55,6 +55,11 @@ void points_end(struct points *points);
 /* Whether the format is one of encode/running.h. */
 bool points_are_running(const struct points *points);
 
+/* As if a call had met this error: what was to be written is not there. */
+void points_fail(struct points *points, int error);
+/* The first error since points_reset(), or 0. */
+int points_error(const struct points *points);
+
 /* The text so far, valid until the next call; *ret_length without the terminating NUL. 0 or the
  * first error. */
 int points_finish(struct points *points, const char **ret_text, size_t *ret_length);

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,23 +51,23 @@ static size_t unite(
 	return left;
 }
 
-void *encode_unite(const struct encode_context *context, const struct unite_rows *kind,
-    const void *rows, size_t n, size_t *ret_n)
+void *encode_unite(struct points *points, const struct encode_context *context,
+    const struct unite_rows *kind, const void *rows, size_t n, size_t *ret_n)
 {
+	const bool unites = context->top_key == TOP_KEY_VALUE;
 	char *copy = calloc(n + 1, kind->size);
-	uint64_t *hashes = NULL;
+	uint64_t *hashes = unites ? calloc(n + 1, sizeof(*hashes)) : NULL;
 
 	*ret_n = n;
-	if (copy && n)
-		memcpy(copy, rows, n * kind->size);
-	if (!copy || context->top_key != TOP_KEY_VALUE)
-		return copy;
-	hashes = calloc(n + 1, sizeof(*hashes));
-	if (!hashes) {
+	if (!copy || (unites && !hashes)) {
+		points_fail(points, -ENOMEM);
 		free(copy);
-		return NULL;
+		copy = NULL;
+	} else if (n) {
+		memcpy(copy, rows, n * kind->size);
+		if (unites)
+			*ret_n = unite(context->privacy, kind, copy, n, hashes);
 	}
-	*ret_n = unite(context->privacy, kind, copy, n, hashes);
 	free(hashes);
 	return copy;
 }

@@ -17,8 +17,9 @@ struct unite_rows {
 };
 
 /* A copy of the rows, from malloc, in their order: the first of each text has what the others have.
- * With `top.key: rank` it is all of them. *ret_n: how many there are. NULL: no memory. */
-void *encode_unite(const struct encode_context *context, const struct unite_rows *kind,
-    const void *rows, size_t n, size_t *ret_n);
+ * With `top.key: rank` it is all of them. *ret_n: how many there are. NULL: no memory, which the
+ * points have met then. */
+void *encode_unite(struct points *points, const struct encode_context *context,
+    const struct unite_rows *kind, const void *rows, size_t n, size_t *ret_n);
 
 #endif

@@ -149,6 +149,9 @@ static int make_points(struct outputs_next *next)
 		points_common_tag(*points, "server", config->server);
 		for (size_t k = 0; k < config->n_tags; k++)
 			points_common_tag(*points, config->tags[k].key, config->tags[k].value);
+		r = points_error(*points);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 """A reload of what counts on the wire: the running agent counts what `replay` counts of a capture of the same traffic by the
 same configuration, by BPF and by packet sockets. (tests/bpf/wire_same_test.c holds all modes to the same.)"""
 
+import ipaddress
 import json
 import os
 import signal
@@ -26,7 +27,7 @@ def parts(net):
         part((udp4, udp6, tcp4, tcp6), **everything),
         part((udp4, tcp4), **dict(everything, addresses=[net.SERVER])),
         part((udp6, tcp6), **dict(everything, addresses=[net.SERVER6 + "/128"])),
-        part((udp4, tcp4), **dict(everything, addresses=["198.18.0.0/31"])),
+        part((udp4, tcp4), **dict(everything, addresses=[str(ipaddress.ip_interface(net.SERVER + "/31").network)])),
         part((udp6, tcp6), **dict(everything, addresses=["fd00:c705::/64"])),
         part((udp4, udp6, tcp4, tcp6), **dict(everything, addresses=["198.18.0.0/15", "fd00::/16"])),
         # 0x20010db8 are the first four bytes of an IPv6 address, and the IPv4 address 32.1.13.184.
