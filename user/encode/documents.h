@@ -16,11 +16,9 @@
 
 #include <jansson.h>
 
-/* {"ZONE": {"queries": ..., ...}, ...}. Query types that IANA has not assigned keep their numbers:
- * this is no series. Names and clients leave as `privacy` says. */
-json_t *json_zones(const struct window_view *view, struct privacy *privacy);
-/* The same of one of its zones. */
-json_t *json_zone(const struct window_view *view, size_t i, struct privacy *privacy);
+/* {"ZONE": {"queries": ..., ...}, ...} of `n` zones from `first` on. Query types that IANA has not
+ * assigned keep their numbers: this is no series. Names and clients leave as `privacy` says. */
+json_t *json_zones(const struct window_view *view, size_t first, size_t n, struct privacy *privacy);
 
 /* Of /api/v1/resolvers: who asked in the last window, from where, how far away. Addresses leave as
  * `privacy` says. */

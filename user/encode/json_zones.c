@@ -374,21 +374,12 @@ static void put_zone(struct json_build *build, json_t *zones, const struct windo
 	}
 }
 
-json_t *json_zone(const struct window_view *view, size_t i, struct privacy *privacy)
+json_t *json_zones(const struct window_view *view, size_t first, size_t n, struct privacy *privacy)
 {
 	struct json_build build = {0};
 	json_t *zones = json_build_object(&build);
 
-	put_zone(&build, zones, view, &view->zones[i], privacy);
-	return json_build_finish(&build, zones);
-}
-
-json_t *json_zones(const struct window_view *view, struct privacy *privacy)
-{
-	struct json_build build = {0};
-	json_t *zones = json_build_object(&build);
-
-	for (size_t i = 0; i < view->n_zones; i++)
+	for (size_t i = first; i < first + n; i++)
 		put_zone(&build, zones, view, &view->zones[i], privacy);
 	return json_build_finish(&build, zones);
 }

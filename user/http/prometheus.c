@@ -257,7 +257,6 @@ static int write_all(
 {
 	struct buffer buffer = {0};
 	struct exposition to = {.out = buffer_stream(&buffer), .open_metrics = open_metrics};
-	bool failed;
 
 	if (!to.out)
 		return -ENOMEM;
@@ -268,12 +267,7 @@ static int write_all(
 	if (counted->wire)
 		prometheus_wire(&to, counted->wire);
 	exposition_end(&to);
-	failed = ferror(to.out) != 0;
-	if (fclose(to.out) != 0 || failed) {
-		buffer_free(&buffer);
-		return -ENOMEM;
-	}
-	*ret = buffer_take(&buffer, ret_length);
+	*ret = buffer_close(&buffer, to.out, ret_length);
 	return *ret ? 0 : -ENOMEM;
 }
 

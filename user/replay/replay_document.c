@@ -139,7 +139,7 @@ static json_t *make_document(struct replay *replay, double seconds, struct windo
 	    "frames_bad", (json_int_t)totals.frames_bad, "bytes", (json_int_t)totals.bytes,
 	    "seconds", seconds, "frames_per_second",
 	    seconds > 0 ? (double)totals.frames / seconds : 0.0, "zones",
-	    json_zones(view, replay->privacy));
+	    json_zones(view, 0, view->n_zones, replay->privacy));
 	zone_clients_done(clients);
 	free(clients);
 	return document;

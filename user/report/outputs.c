@@ -389,7 +389,7 @@ void outputs_push(struct outputs *outputs, enum points_format format,
 		count_unsent(outputs, format, points_count(points));
 		log_error(MODULE, "window not sent: %s", strerror(-r));
 	}
-	if (r < 0 || !batch)
+	if (!batch)
 		return;
 	send(outputs, format, batch, patient);
 	batch_unref(batch);

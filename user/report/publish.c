@@ -189,7 +189,7 @@ static json_t *next_zone(void *context)
 
 	if (left->next == left->view->n_zones)
 		return NULL;
-	zone = json_zone(left->view, left->next++, left->report->privacy);
+	zone = json_zones(left->view, left->next++, 1, left->report->privacy);
 	left->failed |= !zone;
 	return zone;
 }

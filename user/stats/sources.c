@@ -266,7 +266,7 @@ static void move_slots(struct sources *sources, size_t slots, const struct hash_
 		drop_old(sources);
 }
 
-/* All has moved before new clients fill the room that was made for them: that is three to five for
+/* All has moved before new clients fill the room that was made for them: that is two or three for
  * each eight slots of before. */
 void sources_go_on(struct sources *sources, const struct hash_seed *seed)
 {

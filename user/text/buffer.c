@@ -66,11 +66,15 @@ FILE *buffer_stream(struct buffer *buffer)
 	return fopencookie(buffer, "w", (cookie_io_functions_t){.write = stream_write});
 }
 
-char *buffer_take(struct buffer *buffer, size_t *ret_length)
+char *buffer_close(struct buffer *buffer, FILE *stream, size_t *ret_length)
 {
+	const bool failed = ferror(stream);
 	char *text;
 
-	buffer_put(buffer, "", 1);
+	if (fclose(stream) == 0 && !failed)
+		buffer_put(buffer, "", 1);
+	else
+		buffer->failed = true;
 	if (buffer->failed) {
 		buffer_free(buffer);
 		return NULL;

@@ -30,9 +30,9 @@ void buffer_json_string(struct buffer *buffer, const char *text);
 /* What is written to it is put: unlike with open_memstream(), what grows is never there twice. NULL
  * without memory; a failure later is one of the stream, too. */
 FILE *buffer_stream(struct buffer *buffer);
-/* The text, ended by a NUL, which is the caller's to free(); the buffer is empty then. NULL:
- * something failed, and it was freed. `ret_length` may be NULL. */
-char *buffer_take(struct buffer *buffer, size_t *ret_length);
+/* Closes it. The text, ended by a NUL, is the caller's to free(), and the buffer empty; NULL:
+ * something failed. `ret_length` may be NULL. */
+char *buffer_close(struct buffer *buffer, FILE *stream, size_t *ret_length);
 
 static inline void buffer_text(struct buffer *buffer, const char *text)
 {

@@ -79,7 +79,7 @@ static void put_key(struct writer *to, const char *key, bool first)
 	fputs(to->indent ? ": " : ":", to->out);
 }
 
-/* True if there were none, either before. */
+/* `first`: there are none yet. Returns whether that is still so. */
 static bool put_members(struct writer *to, json_t *object, bool first)
 {
 	const char *key;
@@ -163,17 +163,6 @@ int json_print(const json_t *value, unsigned indent, FILE *out)
 	return ferror(out) ? -EIO : 0;
 }
 
-/* The stream's own, from its buffer. NULL: something failed. */
-static char *text_of(struct buffer *buffer, FILE *out)
-{
-	const bool failed = ferror(out);
-
-	if (fclose(out) == 0 && !failed)
-		return buffer_take(buffer, NULL);
-	buffer_free(buffer);
-	return NULL;
-}
-
 char *json_text(const json_t *value)
 {
 	struct buffer buffer = {0};
@@ -182,7 +171,7 @@ char *json_text(const json_t *value)
 	if (!out)
 		return NULL;
 	put_value(&(struct writer){.out = out}, value);
-	return text_of(&buffer, out);
+	return buffer_close(&buffer, out, NULL);
 }
 
 char *json_text_with(json_t *object, const char *key, const struct json_parts *parts)
@@ -197,5 +186,5 @@ char *json_text_with(json_t *object, const char *key, const struct json_parts *p
 	put_key(&to, key, put_members(&to, object, true));
 	put_parts(&to, parts);
 	end(&to, '}', false);
-	return text_of(&buffer, out);
+	return buffer_close(&buffer, out, NULL);
 }
